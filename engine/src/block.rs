@@ -1,0 +1,174 @@
+//! Pooled sample memory that moves from queue to queue.
+//!
+//! A block is owned by one frame unless a scene fans audio out: then the branches share it and a writer copies.
+//! Blocks come from the shard's [`BlockPool`] and go back to it, so that a warm tick never allocates.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::Resource;
+
+/// Interleaved `f32` samples; the capacity is fixed, the length is not.
+#[derive(Debug)]
+pub struct Block {
+    data: Arc<[f32]>,
+    len: u32,
+}
+
+impl Block {
+    /// Most samples a pooled block holds: 20 ms of 192 kHz stereo is 7,680.
+    pub const CAPACITY_MAX: usize = 8192;
+
+    /// A fresh block outside any pool, silent, `len` samples long.
+    pub fn zeroed(len: usize) -> Self {
+        let capacity = len.max(1).next_power_of_two().max(64);
+        Self { data: vec![0.0; capacity].into(), len: len as u32 }
+    }
+
+    /// A fresh block with a copy of `samples`.
+    pub fn from_samples(samples: &[f32]) -> Self {
+        let mut block = Self::zeroed(samples.len());
+        block.fill_from(samples);
+        block
+    }
+
+    /// The samples, interleaved.
+    pub fn samples(&self) -> &[f32] {
+        &self.data[..self.len as usize]
+    }
+
+    /// Number of samples over all channels.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many samples fit.
+    pub fn capacity(&self) -> usize {
+        self.data.len()
+    }
+
+    /// The samples for writing, if nobody else shares this block.
+    pub fn try_mut(&mut self) -> Option<&mut [f32]> {
+        let len = self.len as usize;
+        Arc::get_mut(&mut self.data).map(|data| &mut data[..len])
+    }
+
+    /// The samples for writing; a shared block is copied into one of the pool's first.
+    pub fn make_mut<'a>(&'a mut self, pool: &mut BlockPool) -> &'a mut [f32] {
+        if Arc::get_mut(&mut self.data).is_none() {
+            let mut own = pool.lease(self.len());
+            own.fill_from(self.samples());
+            let shared = std::mem::replace(self, own);
+            pool.put(shared);
+        }
+        self.try_mut().expect("a block fresh from the pool has one owner")
+    }
+
+    /// Sets the length; what becomes visible keeps its old content. Cut at the capacity.
+    pub fn set_len(&mut self, len: usize) {
+        self.len = len.min(self.capacity()) as u32;
+    }
+
+    /// Overwrites an unshared block with `samples`, cut at the capacity.
+    pub fn fill_from(&mut self, samples: &[f32]) {
+        self.set_len(samples.len());
+        let len = self.len();
+        let data = Arc::get_mut(&mut self.data).expect("only unshared blocks are filled");
+        data[..len].copy_from_slice(&samples[..len]);
+    }
+
+    /// Another owner of the same samples, for a fan-out.
+    pub fn share(&self) -> Self {
+        Self { data: Arc::clone(&self.data), len: self.len }
+    }
+}
+
+/// Free blocks of one shard, by capacity (powers of two from 64 to [`Block::CAPACITY_MAX`]).
+#[derive(Resource, Debug, Default)]
+pub struct BlockPool {
+    classes: [Vec<Block>; 8],
+    created: u64,
+}
+
+impl BlockPool {
+    fn class(capacity: usize) -> usize {
+        (capacity.max(64).next_power_of_two().trailing_zeros() as usize - 6).min(7)
+    }
+
+    /// An unshared block of `len` samples with undefined content.
+    pub fn lease(&mut self, len: usize) -> Block {
+        debug_assert!(len <= Block::CAPACITY_MAX, "frames are at most 20 ms");
+        match self.classes[Self::class(len)].pop() {
+            Some(mut block) => {
+                block.set_len(len);
+                block
+            }
+            None => {
+                self.created += 1;
+                Block::zeroed(len)
+            }
+        }
+    }
+
+    /// Takes a block back. One that is still shared is left to its other owners.
+    pub fn put(&mut self, mut block: Block) {
+        if Arc::get_mut(&mut block.data).is_some() && block.capacity() <= Block::CAPACITY_MAX {
+            self.classes[Self::class(block.capacity())].push(block);
+        }
+    }
+
+    /// Blocks made because the pool had none: flat once a scene has warmed up.
+    pub fn created(&self) -> u64 {
+        self.created
+    }
+
+    /// Free samples at hand, over all capacities.
+    pub fn free_samples(&self) -> usize {
+        self.classes.iter().flatten().map(Block::capacity).sum()
+    }
+
+    /// A free block of at least `capacity` samples, if more than `keep` of that size are left.
+    pub fn surplus(&mut self, capacity: usize, keep: usize) -> Option<Block> {
+        let class = &mut self.classes[Self::class(capacity)];
+        if class.len() > keep { class.pop() } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_returned_block_is_used_again() {
+        let mut pool = BlockPool::default();
+        let block = pool.lease(320);
+        pool.put(block);
+        let block = pool.lease(400);
+        assert_eq!((pool.created(), block.len(), block.capacity()), (1, 400, 512));
+    }
+
+    #[test]
+    fn writing_to_a_shared_block_leaves_the_other_owner_alone() {
+        let mut pool = BlockPool::default();
+        let mut a = Block::from_samples(&[1.0, 2.0]);
+        let b = a.share();
+        assert!(a.try_mut().is_none());
+        a.make_mut(&mut pool)[0] = 9.0;
+        assert_eq!((a.samples(), b.samples()), (&[9.0, 2.0][..], &[1.0, 2.0][..]));
+    }
+
+    #[test]
+    fn a_shared_block_does_not_enter_the_pool_twice() {
+        let mut pool = BlockPool::default();
+        let a = pool.lease(100);
+        let b = a.share();
+        pool.put(a);
+        assert_eq!(pool.free_samples(), 0);
+        pool.put(b);
+        assert_eq!(pool.free_samples(), 128);
+    }
+}

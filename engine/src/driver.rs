@@ -1,0 +1,154 @@
+//! Loops that tick an engine: at a fixed period, when something arrives, or in virtual time.
+//!
+//! The clock is the host's. The pacing itself reads none: it is told the time and says when the next tick is due.
+
+use std::ops::ControlFlow;
+
+use crate::engine::Engine;
+
+/// Time as the host has it.
+pub trait Clock {
+    /// Microseconds since the host's start; never goes back.
+    fn now_us(&mut self) -> u64;
+    /// Returns at `until_us`, or not much later.
+    fn sleep_until(&mut self, until_us: u64);
+    /// Returns at `until_us` or as soon as the engine's bell rings.
+    fn wait_until(&mut self, until_us: u64);
+}
+
+/// When ticks happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// Every `period_us`, by absolute deadlines. After an overrun at most `catch_up_max` ticks follow at once; the
+    /// rest is skipped and counted.
+    Fixed {
+        /// Time between two ticks.
+        period_us: u64,
+        /// Most ticks run without a pause to catch up.
+        catch_up_max: u32,
+    },
+    /// As soon as something arrives, at least every `heartbeat_us`.
+    WakeOnIngress {
+        /// Longest time between two ticks.
+        heartbeat_us: u64,
+        /// Shortest time between two ticks.
+        min_gap_us: u64,
+    },
+}
+
+/// How a loop kept its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pacing {
+    /// Ticks run.
+    pub ticks: u64,
+    /// Periods that passed without a tick because the loop was too far behind.
+    pub skipped: u64,
+    /// Greatest lateness of a tick against its deadline.
+    pub late_max_us: u64,
+}
+
+/// Absolute deadlines of a fixed period: lateness never adds up.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    next_us: u64,
+    period_us: u64,
+    catch_up_max: u32,
+}
+
+impl Deadlines {
+    /// The first deadline is one period after `start_us`.
+    pub fn new(start_us: u64, period_us: u64, catch_up_max: u32) -> Self {
+        let period_us = period_us.max(1);
+        Self { next_us: start_us + period_us, period_us, catch_up_max }
+    }
+
+    /// When the next tick is due.
+    pub fn next_us(&self) -> u64 {
+        self.next_us
+    }
+
+    /// A tick begins at `now_us`: sets the next deadline and returns how many periods are skipped.
+    pub fn ticked(&mut self, now_us: u64) -> u64 {
+        self.next_us += self.period_us;
+        let behind = now_us.saturating_sub(self.next_us) / self.period_us;
+        let skipped = behind.saturating_sub(u64::from(self.catch_up_max));
+        self.next_us += skipped * self.period_us;
+        skipped
+    }
+}
+
+/// Ticks `engine` until `after_tick` breaks. It is called after every tick with the lateness of that tick in
+/// microseconds (0 when woken by an arrival).
+pub fn run(
+    engine: &mut Engine,
+    driver: Driver,
+    clock: &mut dyn Clock,
+    after_tick: &mut dyn FnMut(&mut Engine, u64) -> ControlFlow<()>,
+) -> Pacing {
+    let mut pacing = Pacing::default();
+    let mut deadlines = match driver {
+        Driver::Fixed { period_us, catch_up_max } => Deadlines::new(clock.now_us(), period_us, catch_up_max),
+        Driver::WakeOnIngress { heartbeat_us, .. } => Deadlines::new(clock.now_us(), heartbeat_us, 0),
+    };
+    loop {
+        let late_us = match driver {
+            Driver::Fixed { .. } => {
+                clock.sleep_until(deadlines.next_us());
+                let now_us = clock.now_us();
+                let late_us = now_us.saturating_sub(deadlines.next_us());
+                pacing.skipped += deadlines.ticked(now_us);
+                late_us
+            }
+            Driver::WakeOnIngress { heartbeat_us, min_gap_us } => {
+                wait_for_arrival(engine, clock, heartbeat_us, min_gap_us)
+            }
+        };
+        engine.tick(clock.now_us());
+        pacing.ticks += 1;
+        pacing.late_max_us = pacing.late_max_us.max(late_us);
+        if after_tick(engine, late_us).is_break() {
+            return pacing;
+        }
+    }
+}
+
+/// Waits until the bell rings, a service is due or the heartbeat comes; then for the gap to be over.
+fn wait_for_arrival(engine: &Engine, clock: &mut dyn Clock, heartbeat_us: u64, min_gap_us: u64) -> u64 {
+    let handle = engine.handle();
+    let heartbeat = engine.now_us() + heartbeat_us;
+    let until = engine.hub().next_due_us().map_or(heartbeat, |due| due.min(heartbeat));
+    if !handle.bell().answer() {
+        clock.wait_until(until);
+    }
+    let earliest = engine.now_us() + min_gap_us;
+    if min_gap_us > 0 && clock.now_us() < earliest {
+        clock.sleep_until(earliest);
+    }
+    let late_us = clock.now_us().saturating_sub(until);
+    // What rings from here on is for the next tick or already in this one: both are right.
+    handle.bell().answer();
+    late_us
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_do_not_drift() {
+        let mut deadlines = Deadlines::new(0, 10_000, 2);
+        for tick in 1..=1_000u64 {
+            assert_eq!(deadlines.next_us(), tick * 10_000);
+            // Every tick begins a little late; the next deadline does not move.
+            assert_eq!(deadlines.ticked(tick * 10_000 + 3_000), 0);
+        }
+    }
+
+    #[test]
+    fn catching_up_is_bounded_and_the_rest_is_counted() {
+        let mut deadlines = Deadlines::new(0, 10_000, 2);
+        // 100 ms late: of the ten periods missed, two may be caught up.
+        assert_eq!(deadlines.ticked(110_000), 7);
+        assert_eq!(deadlines.next_us(), 90_000);
+    }
+}

@@ -1,0 +1,98 @@
+//! The same systems in a world that somebody else owns: one shard, one chain, no threads.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::{InternedScheduleLabel, ScheduleLabel};
+
+use crate::desk::Now;
+use crate::engine::{EngineConfig, EngineHandle, ScenePlan, Shared, start_services};
+use crate::event::{Event, EventLog, Record};
+use crate::service::{Hub, Inbox, Outbox};
+use crate::session::SessionTable;
+use crate::shard::{Admissions, ShardSpec, install};
+
+/// The two halves of the tick as schedules of the foreign world.
+#[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Half {
+    First,
+    Second,
+}
+
+/// The engine inside a foreign world, as a resource.
+#[derive(Resource, Clone)]
+pub struct Embedded {
+    shared: Arc<Shared>,
+    records: Vec<Record>,
+}
+
+impl Embedded {
+    /// The way in for hosts.
+    pub fn handle(&self) -> EngineHandle {
+        EngineHandle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// What happened in the last tick, by session id.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+}
+
+/// Installs a scene into `world`: resources, and two schedules that [`tick`] runs. Sessions, queues and segments
+/// become entities of that world. One scene per world.
+pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> EngineHandle {
+    let config = EngineConfig { shards: Some(1), threads: 1, ..config };
+    let shared = Shared::new(Arc::clone(plan), &config);
+    let hub = start_services(plan, &config);
+    let mut halves = [Half::First, Half::Second].map(|half| {
+        let mut schedule = Schedule::new(InternedScheduleLabel::from(half.intern()));
+        schedule.set_executor(bevy_ecs::schedule::SingleThreadedExecutor::new());
+        schedule
+    });
+    let [a, b] = &mut halves;
+    let spec = ShardSpec {
+        plan,
+        port: Arc::clone(&shared.ports[0]),
+        seed: config.seed,
+        shards: 1,
+        wants_audio: &hub.wants_audio(),
+    };
+    install(&spec, world, a, b);
+    for schedule in halves {
+        world.add_schedule(schedule);
+    }
+    world.insert_resource(hub);
+    world.insert_resource(Embedded { shared: Arc::clone(&shared), records: Vec::new() });
+    EngineHandle { shared }
+}
+
+/// Runs one tick of the embedded engine at engine time `now_us`. Call it from an exclusive system or between
+/// frames; it touches nothing that [`embed`] did not put there.
+pub fn tick(world: &mut World, now_us: u64) {
+    let last = *world.resource::<Now>();
+    let sessions_open = world.resource::<SessionTable>().open();
+    let now = Now { tick: last.tick + 1, us: now_us.max(last.us), last_us: last.us, sessions_open };
+    *world.resource_mut::<Now>() = now;
+    let admitted = world.resource::<Embedded>().shared.admissions();
+    world.resource_mut::<Admissions>().0.extend(admitted);
+    world.resource_scope(|world, mut hub: Mut<'_, Hub>| {
+        let mut inbox = world.resource_mut::<Inbox>();
+        hub.poll(now.us, |reply| inbox.replies.push(Some(reply)));
+        world.run_schedule(Half::First);
+        hub.gather(&mut world.resource_mut::<Outbox>());
+        hub.submit(now.us);
+        world.run_schedule(Half::Second);
+    });
+    let mut records = std::mem::take(&mut world.resource_mut::<EventLog>().records);
+    records.sort_unstable_by_key(|record| (record.session, record.order));
+    for record in records.iter().filter(|record| record.event == Event::SessionClosed) {
+        let name = world.resource::<SessionTable>().get(record.session).map(|row| Arc::clone(&row.name));
+        if let Some(name) = name {
+            world.resource::<Embedded>().shared.release(&name, record.session);
+        }
+    }
+    let spent = std::mem::replace(&mut world.resource_mut::<Embedded>().records, records);
+    let mut log = world.resource_mut::<EventLog>();
+    log.records = spent;
+    log.records.clear();
+}

@@ -1,0 +1,482 @@
+//! The engine: shards, hub and the tick that runs them.
+//!
+//! A tick is a function of (world, arrivals, now, seed). Nothing here reads a clock; the host says what time it is.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use bevy_ecs::prelude::*;
+use crossbeam::queue::SegQueue;
+use rayon::prelude::*;
+
+use crate::block::BlockPool;
+use crate::desk::{Laps, Now, Stopwatch};
+use crate::event::{EventLog, Record};
+use crate::handle::{Bell, SessionHandle, SessionPort, SessionSpec, ShardPort};
+use crate::ids::{NodeId, SessionId};
+use crate::ingress::EdgeFigures;
+use crate::ledger::{Ledger, NodeLedger};
+use crate::node::Node;
+use crate::queue::Queue;
+use crate::scene::{Format, NodeRef, Plan};
+use crate::segment::SegmentPool;
+use crate::service::{Hub, Inbox, Outbox, ServiceKind, ServiceSite, TimeMode};
+use crate::session::SessionTable;
+use crate::shard::{Admissions, Shard, ShardSpec};
+
+/// A compiled scene whose nodes the engine can run.
+pub type ScenePlan = Plan<dyn Node, dyn ServiceKind>;
+
+/// Longest session name in bytes.
+pub const NAME_BYTES_MAX: usize = 128;
+
+impl ScenePlan {
+    /// Format of the audio that enters and leaves each node (the last entry: the output) for a session whose own
+    /// audio arrives as `input`.
+    pub fn formats(&self, input: Format) -> Vec<(Option<Format>, Option<Format>)> {
+        let mut arriving: Vec<Option<Format>> = vec![None; self.nodes.len() + 1];
+        for target in &self.input_targets {
+            arriving[self.position(target.node).index()] = Some(input);
+        }
+        let mut formats = Vec::with_capacity(arriving.len());
+        for (at, node) in self.nodes.iter().enumerate() {
+            let leaving = node.spec.check(arriving[at], &self.scene.tick, &mut Vec::new());
+            for target in &node.targets {
+                let to = self.position(target.node).index();
+                let audio = node.spec.outputs().get(usize::from(target.port));
+                if audio.is_some_and(|port| port.kind == crate::scene::PortType::Audio) {
+                    arriving[to] = leaving;
+                }
+            }
+            formats.push((arriving[at], leaving));
+        }
+        formats.push((arriving[self.nodes.len()], None));
+        formats
+    }
+
+    /// Place of a target in per-node tables; the output comes after the last node.
+    pub fn position(&self, node: NodeRef) -> NodeId {
+        match node {
+            NodeRef::Node(n) => NodeId(n as u8),
+            NodeRef::Output => NodeId(self.nodes.len() as u8),
+        }
+    }
+}
+
+/// How an engine is made. The scene says the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineConfig {
+    /// Worker threads for the shards; 1 = the calling thread alone. Never changes a result.
+    pub threads: usize,
+    /// Number of shards; `None` = one per 96 sessions, at least 8. Never changes a result.
+    pub shards: Option<u32>,
+    /// Most sessions open at once.
+    pub sessions_max: u32,
+    /// Seed of everything drawn.
+    pub seed: u64,
+    /// Whose time services take.
+    pub time: TimeMode,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { threads: 1, shards: None, sessions_max: 256, seed: 1, time: TimeMode::Virtual }
+    }
+}
+
+impl EngineConfig {
+    /// The number of shards this configuration means.
+    pub fn shard_count(&self) -> u32 {
+        self.shards.unwrap_or_else(|| self.sessions_max.div_ceil(96).max(8)).max(1)
+    }
+}
+
+/// Why a session was not opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// Empty or longer than [`NAME_BYTES_MAX`].
+    BadName {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// An open session has this name.
+    NameInUse(String),
+    /// The engine carries as many sessions as it was made for.
+    EngineFull {
+        /// How many that is.
+        sessions_max: u32,
+    },
+    /// The scene cannot take audio in this format.
+    Format {
+        /// The format asked for.
+        format: Format,
+        /// The node and its reason.
+        reason: String,
+    },
+}
+
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BadName { bytes } => {
+                write!(f, "session name of {bytes} bytes: expected 1 to {NAME_BYTES_MAX} bytes of UTF-8")
+            }
+            Self::NameInUse(name) => {
+                write!(f, "session `{name}` is open already: close it first or pick another name")
+            }
+            Self::EngineFull { sessions_max } => {
+                write!(f, "{sessions_max} sessions are open: raise sessions_max or close one")
+            }
+            Self::Format { format, reason } => {
+                write!(
+                    f,
+                    "audio of {} Hz, {} channel(s) does not fit: {reason}",
+                    format.rate_hz, format.channels
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+#[derive(Default)]
+struct Ids {
+    names: HashMap<Arc<str>, SessionId>,
+    free: BTreeSet<u32>,
+    openings: Vec<u32>,
+}
+
+/// What handles share with the engine.
+pub(crate) struct Shared {
+    plan: Arc<ScenePlan>,
+    ids: Mutex<Ids>,
+    admissions: SegQueue<Arc<SessionPort>>,
+    pub(crate) ports: Vec<Arc<ShardPort>>,
+    bell: Arc<Bell>,
+    sessions_max: u32,
+}
+
+impl Shared {
+    pub(crate) fn new(plan: Arc<ScenePlan>, config: &EngineConfig) -> Arc<Self> {
+        let shards = config.shard_count();
+        let per_shard = config.sessions_max.div_ceil(shards) as usize;
+        Arc::new(Self {
+            plan,
+            ids: Mutex::default(),
+            admissions: SegQueue::new(),
+            ports: (0..shards).map(|_| Arc::new(ShardPort::new(per_shard))).collect(),
+            bell: Arc::default(),
+            sessions_max: config.sessions_max,
+        })
+    }
+
+    /// Sessions admitted since the last call, in id order, each with its shard.
+    pub(crate) fn admissions(&self) -> Vec<Arc<SessionPort>> {
+        if self.admissions.is_empty() {
+            return Vec::new();
+        }
+        let mut admitted: Vec<_> = std::iter::from_fn(|| self.admissions.pop()).collect();
+        admitted.sort_by_key(|port| port.id);
+        admitted
+    }
+
+    pub(crate) fn release(&self, name: &str, id: SessionId) {
+        let mut ids = self.ids.lock().expect("opening a session does not panic while it holds the names");
+        if ids.names.get(name) == Some(&id) {
+            ids.names.remove(name);
+            ids.free.insert(id.0);
+        }
+    }
+}
+
+/// Opens sessions; may be cloned and sent to any thread.
+#[derive(Clone)]
+pub struct EngineHandle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl EngineHandle {
+    /// Opens a session; it takes audio at once and lives from the next tick on.
+    ///
+    /// # Errors
+    /// [`OpenError`] names what is wrong and what to do.
+    pub fn open(&self, spec: SessionSpec) -> Result<SessionHandle, OpenError> {
+        let shared = &*self.shared;
+        if spec.name.is_empty() || spec.name.len() > NAME_BYTES_MAX {
+            return Err(OpenError::BadName { bytes: spec.name.len() });
+        }
+        let format = spec.input.unwrap_or(shared.plan.input);
+        self.judge(format)?;
+        let mut ids = shared.ids.lock().expect("opening a session does not panic while it holds the names");
+        if ids.names.contains_key(spec.name.as_str()) {
+            return Err(OpenError::NameInUse(spec.name));
+        }
+        let id = match ids.free.pop_first() {
+            Some(id) => id,
+            None if (ids.openings.len() as u32) < shared.sessions_max => {
+                ids.openings.push(0);
+                ids.openings.len() as u32 - 1
+            }
+            None => return Err(OpenError::EngineFull { sessions_max: shared.sessions_max }),
+        };
+        ids.openings[id as usize] += 1;
+        let opening = ids.openings[id as usize];
+        let id = SessionId(id);
+        ids.names.insert(spec.name.as_str().into(), id);
+        let shard = Arc::clone(&shared.ports[id.0 as usize % shared.ports.len()]);
+        let handle = SessionHandle::new(id, opening, &spec, format, shard, Arc::clone(&shared.bell));
+        shared.admissions.push(handle.port());
+        shared.bell.ring();
+        Ok(handle)
+    }
+
+    fn judge(&self, format: Format) -> Result<(), OpenError> {
+        let plan = &*self.shared.plan;
+        let bad = |reason: String| OpenError::Format { format, reason };
+        if !(8_000..=192_000).contains(&format.rate_hz) || !(1..=2).contains(&format.channels) {
+            return Err(bad("expected 8000 to 192000 Hz, mono or stereo".into()));
+        }
+        for (node, (input, _)) in plan.nodes.iter().zip(plan.formats(format)) {
+            let mut issues = Vec::new();
+            node.spec.check(input, &plan.scene.tick, &mut issues);
+            if let Some(issue) = issues.iter().find(|i| i.severity == crate::scene::Severity::Error) {
+                return Err(bad(format!("node `{}`: {}", node.id, issue.message)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The bell that rings when something arrives, for hosts with a loop of their own.
+    pub fn bell(&self) -> &Bell {
+        &self.shared.bell
+    }
+}
+
+/// What an engine looks like from outside at one moment.
+#[derive(Clone, Debug)]
+pub struct Census {
+    /// Ledger of every node; the last one is the output.
+    pub nodes: Vec<NodeLedger>,
+    /// Frames waiting in the queues of each node.
+    pub queued: Vec<u64>,
+    /// Segments that exist.
+    pub segments_active: usize,
+    /// Sessions open.
+    pub sessions_open: u32,
+    /// Blocks ever made by the pools: flat once warm.
+    pub blocks_created: u64,
+    /// What happened at the edge.
+    pub edge: EdgeFigures,
+}
+
+/// A running scene.
+pub struct Engine {
+    shards: Vec<Shard>,
+    hub: Hub,
+    shared: Arc<Shared>,
+    threads: Option<Arc<rayon::ThreadPool>>,
+    now: Now,
+    records: Vec<Record>,
+}
+
+impl Engine {
+    /// Builds the shards of a compiled scene and starts its services.
+    ///
+    /// # Panics
+    /// When the operating system refuses the worker threads.
+    pub fn new(plan: Arc<ScenePlan>, config: EngineConfig) -> Self {
+        let shared = Shared::new(Arc::clone(&plan), &config);
+        let hub = start_services(&plan, &config);
+        let wants_audio = hub.wants_audio();
+        let shards = shared.ports.iter().map(|port| {
+            Shard::new(&ShardSpec {
+                plan: &plan,
+                port: Arc::clone(port),
+                seed: config.seed,
+                shards: shared.ports.len() as u32,
+                wants_audio: &wants_audio,
+            })
+        });
+        let shards = shards.collect();
+        let threads = (config.threads > 1).then(|| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build();
+            Arc::new(pool.expect("worker threads can be started"))
+        });
+        Self { shards, hub, shared, threads, now: Now::default(), records: Vec::new() }
+    }
+
+    /// The way in for hosts.
+    pub fn handle(&self) -> EngineHandle {
+        EngineHandle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// The compiled scene.
+    pub fn plan(&self) -> &Arc<ScenePlan> {
+        &self.shared.plan
+    }
+
+    /// Engine time of the last tick in microseconds.
+    pub fn now_us(&self) -> u64 {
+        self.now.us
+    }
+
+    /// Lends each shard a stopwatch.
+    pub fn lend_stopwatches(&mut self, mut make: impl FnMut() -> Box<dyn Stopwatch>) {
+        for shard in &mut self.shards {
+            shard.world.resource_mut::<Laps>().0 = Some(make());
+        }
+    }
+
+    /// Nanoseconds of work by node (the last entry: the output), over all shards.
+    pub fn work_ns(&self) -> Vec<u64> {
+        let mut totals = vec![0; self.shared.plan.nodes.len() + 1];
+        for shard in &self.shards {
+            if let Some(watch) = &shard.world.resource::<Laps>().0 {
+                for (total, ns) in totals.iter_mut().zip(watch.totals_ns()) {
+                    *total += ns;
+                }
+            }
+        }
+        totals
+    }
+
+    /// Runs `work` inside the engine's own thread pool, so that ticks need not cross into it one by one.
+    pub fn within<R: Send>(&mut self, work: impl FnOnce(&mut Self) -> R + Send) -> R {
+        match self.threads.clone() {
+            Some(pool) => pool.install(|| work(self)),
+            None => work(self),
+        }
+    }
+
+    /// Runs one tick at engine time `now_us`; a time before the last tick counts as that tick's.
+    pub fn tick(&mut self, now_us: u64) {
+        let now = Now {
+            tick: self.now.tick + 1,
+            us: now_us.max(self.now.us),
+            last_us: self.now.us,
+            sessions_open: self.shards.iter().map(|s| s.world.resource::<SessionTable>().open()).sum(),
+        };
+        self.now = now;
+        self.admit();
+        self.deliver_replies();
+        self.each_shard(|shard| shard.first_half(now));
+        for shard in &mut self.shards {
+            self.hub.gather(&mut shard.world.resource_mut::<Outbox>());
+        }
+        self.hub.submit(now.us);
+        self.each_shard(Shard::second_half);
+        self.collect_records();
+    }
+
+    fn each_shard(&mut self, work: impl Fn(&mut Shard) + Send + Sync) {
+        match &self.threads {
+            None => self.shards.iter_mut().for_each(work),
+            Some(pool) => {
+                let shards = &mut self.shards;
+                let run = || shards.par_iter_mut().with_max_len(1).for_each(work);
+                if rayon::current_thread_index().is_some() { run() } else { pool.install(run) }
+            }
+        }
+    }
+
+    fn admit(&mut self) {
+        for port in self.shared.admissions() {
+            let shard = port.id.0 as usize % self.shards.len();
+            self.shards[shard].world.resource_mut::<Admissions>().0.push(port);
+        }
+    }
+
+    fn deliver_replies(&mut self) {
+        let shards = &mut self.shards;
+        let count = shards.len();
+        self.hub.poll(self.now.us, |reply| {
+            let shard = reply.key.session.0 as usize % count;
+            shards[shard].world.resource_mut::<Inbox>().replies.push(Some(reply));
+        });
+    }
+
+    /// Joins the shards' events: by session, within a session as they happened.
+    fn collect_records(&mut self) {
+        self.records.clear();
+        for shard in &mut self.shards {
+            self.records.append(&mut shard.world.resource_mut::<EventLog>().records);
+        }
+        self.records.sort_unstable_by_key(|record| (record.session, record.order));
+        for record in &self.records {
+            if record.event == crate::event::Event::SessionClosed {
+                let shard = &self.shards[record.session.0 as usize % self.shards.len()];
+                if let Some(row) = shard.world.resource::<SessionTable>().get(record.session) {
+                    self.shared.release(&row.name, record.session);
+                }
+            }
+        }
+    }
+
+    /// What happened in the last tick: by session id, within a session in order.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The hub, for the figures of the services.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Sums over all shards; not for every tick.
+    pub fn census(&mut self) -> Census {
+        let nodes = self.shared.plan.nodes.len() + 1;
+        let mut census = Census {
+            nodes: vec![NodeLedger::default(); nodes],
+            queued: vec![0; nodes],
+            segments_active: 0,
+            sessions_open: 0,
+            blocks_created: 0,
+            edge: EdgeFigures::default(),
+        };
+        for shard in &mut self.shards {
+            let world = &mut shard.world;
+            for (sum, ledger) in census.nodes.iter_mut().zip(world.resource::<Ledger>().nodes()) {
+                sum.merge(ledger);
+            }
+            census.segments_active += world.resource::<SegmentPool>().active();
+            census.sessions_open += world.resource::<SessionTable>().open();
+            census.blocks_created += world.resource::<BlockPool>().created();
+            let edge = *world.resource::<EdgeFigures>();
+            census.edge.homeless += edge.homeless;
+            census.edge.non_finite += edge.non_finite;
+            census.edge.blocks += edge.blocks;
+            census.edge.frames += edge.frames;
+            let lanes: Vec<Entity> = world
+                .resource::<SessionTable>()
+                .rows
+                .iter()
+                .flatten()
+                .flat_map(|r| r.lanes.to_vec())
+                .collect();
+            for (at, lane) in lanes.iter().enumerate() {
+                if let Some(queue) = world.get::<Queue>(*lane) {
+                    census.queued[at % nodes] += queue.iter().filter(|f| Ledger::counts(f)).count() as u64;
+                }
+            }
+        }
+        census
+    }
+}
+
+pub(crate) fn start_services(plan: &ScenePlan, config: &EngineConfig) -> Hub {
+    Hub::new(
+        plan.services
+            .iter()
+            .map(|service| {
+                let site = ServiceSite {
+                    name: &service.name,
+                    timing: &service.timing,
+                    seed: config.seed,
+                    time: config.time,
+                };
+                (service.name.as_str().into(), service.output.start(site))
+            })
+            .collect(),
+    )
+}

@@ -1,0 +1,117 @@
+//! The one list of things that happen. Event log, metrics and traces all read it, so their names cannot drift.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+
+use crate::ids::{NodeId, SessionId};
+use crate::segment::CancelReason;
+
+/// Why a frame or an output ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropReason {
+    /// The queue was full.
+    Overflow,
+    /// Its session was closed.
+    Closed,
+    /// Its segment was cancelled.
+    Cancelled,
+    /// Its revision was taken back.
+    Retracted,
+    /// The service that had it failed.
+    Failed,
+}
+
+impl DropReason {
+    /// All reasons, in the order of per-reason tables.
+    pub const ALL: [Self; 5] = [Self::Overflow, Self::Closed, Self::Cancelled, Self::Retracted, Self::Failed];
+
+    /// The word in events, reports and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overflow => "overflow",
+            Self::Closed => "closed",
+            Self::Cancelled => "cancelled",
+            Self::Retracted => "retracted",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+#[expect(
+    missing_docs,
+    reason = "fields are the words of the glossary: segment = serial within the session, times = media time"
+)]
+/// What happened. Times in `*_us` that name a stretch of audio are media time of the session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The session takes audio from now on.
+    SessionOpened,
+    /// The gate forwards from here on, not yet sure.
+    SegmentOpened { segment: u32, from_us: u64 },
+    /// It is speech.
+    SegmentConfirmed { segment: u32 },
+    /// It was not; everything from here to there is void.
+    SegmentCancelled { segment: u32, reason: CancelReason, from_us: u64, to_us: u64 },
+    /// The speaker seems to have finished at `at_us`.
+    Endpoint { segment: u32, revision: u32, at_us: u64 },
+    /// The speaker went on.
+    EndpointRetracted { segment: u32, revision: u32 },
+    /// The end holds.
+    SegmentEnded { segment: u32, revision: u32, from_us: u64, to_us: u64, split: bool },
+    /// A service got a call.
+    ServiceSubmitted { node: NodeId, segment: u32, revision: u32 },
+    /// A service has finished a call; `samples` of audio came of it.
+    ServiceDone { node: NodeId, segment: u32, revision: u32, samples: u64, busy_us: u64 },
+    /// A call was taken back after `wasted_us` of work.
+    ServiceCancelled { node: NodeId, segment: u32, revision: u32, wasted_us: u64 },
+    /// A service could not do it.
+    ServiceFailed { node: NodeId, segment: u32, revision: u32, reason: Arc<str> },
+    /// The first sample of an answer (revision > 0) or of forwarded audio (revision 0) left.
+    OutputStarted { segment: u32, revision: u32 },
+    /// The last sample of an answer left; `samples` in all.
+    OutputEnded { segment: u32, revision: u32, samples: u64 },
+    /// Output was withheld; `samples` of audio.
+    OutputDropped { segment: u32, revision: u32, reason: DropReason, samples: u64 },
+    /// A frame ended before its time at `node`.
+    FrameDropped { node: NodeId, reason: DropReason, samples: u64 },
+    /// The detector's word on the hop that ends at `at_us`; only where a gate traces.
+    Probability { at_us: u64, p: f32 },
+    /// Samples that were no numbers became zero.
+    NonFinite { samples: u64 },
+    /// A node put out text.
+    Text { node: NodeId, segment: u32, revision: u32, text: Arc<str> },
+    /// Something had already left when it was taken back.
+    LateCancelled { segment: u32, revision: u32 },
+    /// The session is gone.
+    SessionClosed,
+}
+
+/// One event with its place and time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Engine time of the tick.
+    pub t_us: u64,
+    /// Whose.
+    pub session: SessionId,
+    /// In which turn; 0 = none.
+    pub turn: u32,
+    /// What.
+    pub event: Event,
+    /// Position among this tick's records of its shard.
+    pub(crate) order: u32,
+}
+
+/// The events of one shard in this tick, in the order they happened.
+#[derive(Resource, Debug, Default)]
+pub struct EventLog {
+    pub(crate) records: Vec<Record>,
+}
+
+impl EventLog {
+    /// Appends one event.
+    pub fn push(&mut self, t_us: u64, session: SessionId, turn: u32, event: Event) {
+        let order = self.records.len() as u32;
+        self.records.push(Record { t_us, session, turn, event, order });
+    }
+}

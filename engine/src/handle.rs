@@ -1,0 +1,450 @@
+//! The edge between a host's threads and the tick: bounded rings with credits. Nothing here ever blocks the tick.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use crossbeam::queue::ArrayQueue;
+use crossbeam::sync::Unparker;
+
+use crate::block::Block;
+use crate::control::Control;
+use crate::ids::SessionId;
+use crate::scene::Format;
+
+/// Longest block that may arrive or travel: 20 ms.
+pub const BLOCK_MS_MAX: u32 = 20;
+/// Audio that a session may have waiting at the edge: one second.
+pub const CREDIT_MS: u32 = 1_000;
+/// What an arrival costs at least, so that the ring holds the credits of all its sessions: 10 ms.
+pub const ARRIVAL_COST_MS_MIN: u32 = 10;
+/// Smaller pieces than this are put together first: 2.5 ms.
+const STAGING_US: u32 = 2_500;
+/// Outputs that may wait for one session's host; the rest waits in the engine.
+const OUTPUTS_MAX: usize = 32;
+
+/// What arrives at a shard.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) session: SessionId,
+    pub(crate) opening: u32,
+    pub(crate) arrived_us: Option<u64>,
+    pub(crate) cost: u32,
+    pub(crate) what: Arriving,
+}
+
+#[derive(Debug)]
+pub(crate) enum Arriving {
+    Audio(Block),
+    Finish,
+    Close,
+}
+
+/// Wakes a driver that sleeps until something arrives.
+#[derive(Debug, Default)]
+pub struct Bell {
+    rung: AtomicBool,
+    sleeper: Mutex<Option<Unparker>>,
+}
+
+impl Bell {
+    /// Something arrived. Only the first ring since the last answer wakes anybody.
+    pub fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel)
+            && let Ok(sleeper) = self.sleeper.lock()
+            && let Some(sleeper) = &*sleeper
+        {
+            sleeper.unpark();
+        }
+    }
+
+    /// Whether it rang since the last call.
+    pub fn answer(&self) -> bool {
+        self.rung.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whom to wake from now on.
+    pub fn wakes(&self, sleeper: Unparker) {
+        if let Ok(mut slot) = self.sleeper.lock() {
+            *slot = Some(sleeper);
+        }
+    }
+}
+
+/// The rings of one shard.
+#[derive(Debug)]
+pub(crate) struct ShardPort {
+    pub(crate) arrivals: ArrayQueue<Arrival>,
+    /// Empty blocks on their way to hosts.
+    pub(crate) free: ArrayQueue<Block>,
+    /// Blocks that hosts have done with.
+    pub(crate) back: ArrayQueue<Block>,
+}
+
+impl ShardPort {
+    pub(crate) fn new(sessions: usize) -> Self {
+        let per_session = (CREDIT_MS / ARRIVAL_COST_MS_MIN) as usize + 2;
+        Self {
+            arrivals: ArrayQueue::new(sessions.max(1) * per_session),
+            free: ArrayQueue::new(sessions.max(1) * 4),
+            back: ArrayQueue::new(sessions.max(1) * 8),
+        }
+    }
+}
+
+#[expect(
+    missing_docs,
+    reason = "fields are the words of the glossary: segment = serial within the session, times = media time"
+)]
+/// What leaves the engine for one session's host.
+#[derive(Debug)]
+pub enum Out {
+    /// Released audio, interleaved, in the session's output format.
+    Audio(OutAudio),
+    /// Released text.
+    Text { text: Arc<str>, segment: u32, revision: u32, turn: u32 },
+    /// A correction or confirmation.
+    Control(Control),
+}
+
+/// A released block of audio and where it comes from.
+#[derive(Debug)]
+pub struct OutAudio {
+    /// The samples; give the block back with [`SessionHandle::give_back`].
+    pub block: Block,
+    /// Media time of the first sample.
+    pub pts_us: u64,
+    /// Engine time of the release.
+    pub released_us: u64,
+    /// Engine time at which it had arrived, or at which the decision fell that let it through.
+    pub arrived_us: u64,
+    /// The segment it belongs to or answers; 0 = none.
+    pub segment: u32,
+    /// The revision it was derived from; 0 = the caller's own audio.
+    pub revision: u32,
+    /// The turn; 0 = none.
+    pub turn: u32,
+}
+
+pub(crate) struct SessionPort {
+    pub(crate) id: SessionId,
+    pub(crate) opening: u32,
+    pub(crate) name: Arc<str>,
+    pub(crate) input: Format,
+    pub(crate) outputs: ArrayQueue<Out>,
+    pub(crate) credits: AtomicU32,
+    pub(crate) ended: AtomicBool,
+    pub(crate) closed: AtomicBool,
+    pub(crate) controls: bool,
+    pub(crate) waker: Option<Arc<dyn Fn() + Send + Sync>>,
+    staging: Mutex<Vec<f32>>,
+    shard: Arc<ShardPort>,
+    bell: Arc<Bell>,
+}
+
+impl SessionPort {
+    pub(crate) fn give_credit(&self, cost: u32) {
+        self.credits.fetch_add(cost, Ordering::AcqRel);
+    }
+}
+
+impl std::fmt::Debug for SessionPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionPort").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a session is opened with.
+#[derive(Clone, Default)]
+pub struct SessionSpec {
+    /// UTF-8, 1 to 128 bytes, not in use by an open session.
+    pub name: String,
+    /// Format of the audio that will arrive; `None` = the scene's `session.input`.
+    pub input: Option<Format>,
+    /// Whether corrections and confirmations are delivered with [`Out::Control`].
+    pub controls: bool,
+    /// Called from the tick when something was put out; must not block.
+    pub waker: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl SessionSpec {
+    /// A session of that name in the scene's format, without control messages.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+}
+
+/// The edge is full: the session has a second of audio waiting already. The block comes back.
+#[derive(Debug)]
+pub struct Full(pub Block);
+
+/// Why audio was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushError {
+    /// A second of audio waits already; try again after the next tick.
+    Full,
+    /// The session has ended.
+    Ended,
+    /// More than one second at once, or not a whole number of sample frames.
+    BadLength {
+        /// Samples given.
+        samples: usize,
+    },
+}
+
+impl std::fmt::Display for PushError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Full => write!(f, "one second of audio waits already: push again after the next tick"),
+            Self::Ended => write!(f, "the session has ended: open a new one"),
+            Self::BadLength { samples } => {
+                write!(f, "{samples} samples: expected whole sample frames, at most one second")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PushError {}
+
+/// A host's end of a session. Cheap to clone; every call returns at once.
+#[derive(Clone, Debug)]
+pub struct SessionHandle {
+    port: Arc<SessionPort>,
+}
+
+impl SessionHandle {
+    pub(crate) fn new(
+        id: SessionId,
+        opening: u32,
+        spec: &SessionSpec,
+        input: Format,
+        shard: Arc<ShardPort>,
+        bell: Arc<Bell>,
+    ) -> Self {
+        let port = SessionPort {
+            id,
+            opening,
+            name: spec.name.as_str().into(),
+            input,
+            outputs: ArrayQueue::new(OUTPUTS_MAX),
+            credits: AtomicU32::new(input.rate_hz * CREDIT_MS / 1_000),
+            ended: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            controls: spec.controls,
+            waker: spec.waker.clone(),
+            staging: Mutex::new(Vec::new()),
+            shard,
+            bell,
+        };
+        Self { port: Arc::new(port) }
+    }
+
+    pub(crate) fn port(&self) -> Arc<SessionPort> {
+        Arc::clone(&self.port)
+    }
+
+    /// The interned id.
+    pub fn id(&self) -> SessionId {
+        self.port.id
+    }
+
+    /// The session's name.
+    pub fn name(&self) -> &str {
+        &self.port.name
+    }
+
+    /// Format of the audio to push.
+    pub fn input(&self) -> Format {
+        self.port.input
+    }
+
+    /// Whether the engine has let go of the session: nothing more will come.
+    pub fn is_closed(&self) -> bool {
+        self.port.closed.load(Ordering::Acquire)
+    }
+
+    /// An empty block of `len` samples (at most 20 ms) to fill and [`push`](Self::push).
+    pub fn lease(&self, len: usize) -> Block {
+        match self.port.shard.free.pop() {
+            Some(mut block) if block.capacity() >= len => {
+                block.set_len(len);
+                block
+            }
+            _ => Block::zeroed(len),
+        }
+    }
+
+    /// Moves one block (whole sample frames, at most 20 ms) into the engine. It counts as arrived at the next tick.
+    ///
+    /// # Errors
+    /// [`Full`] gives the block back: a second of audio waits already, the session has ended, or the block is
+    /// longer than 20 ms.
+    pub fn push(&self, block: Block) -> Result<(), Full> {
+        self.push_at(block, None)
+    }
+
+    /// Like [`push`](Self::push), for hosts that know when the audio arrived (engine time); later than the tick
+    /// that takes it counts as that tick.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_at(&self, block: Block, arrived_us: Option<u64>) -> Result<(), Full> {
+        let port = &*self.port;
+        let channels = usize::from(port.input.channels);
+        let frames = (block.len() / channels) as u32;
+        let longest = port.input.rate_hz * BLOCK_MS_MAX / 1_000;
+        if port.ended.load(Ordering::Acquire) || frames > longest || block.len() % channels != 0 {
+            return Err(Full(block));
+        }
+        let Some(cost) = self.take_credit(frames) else { return Err(Full(block)) };
+        self.arrive(Arrival {
+            session: port.id,
+            opening: port.opening,
+            arrived_us,
+            cost,
+            what: Arriving::Audio(block),
+        })
+        .map_err(|arrival| {
+            port.give_credit(cost);
+            match arrival.what {
+                Arriving::Audio(block) => Full(block),
+                Arriving::Finish | Arriving::Close => Full(Block::zeroed(0)),
+            }
+        })
+    }
+
+    /// Copies samples in: from one sample frame to one second, cut into blocks of at most 20 ms. Pieces under
+    /// 2.5 ms are put together first, so that a flood of tiny chunks costs what it is worth.
+    ///
+    /// # Errors
+    /// All or nothing: [`PushError::Full`] when a second waits already.
+    pub fn try_push(&self, samples: &[f32]) -> Result<(), PushError> {
+        self.try_push_with(samples.len(), None, |at, out| out.copy_from_slice(&samples[at..at + out.len()]))
+    }
+
+    /// [`try_push`](Self::try_push) for 16-bit samples.
+    ///
+    /// # Errors
+    /// As [`try_push`](Self::try_push).
+    pub fn try_push_i16(&self, samples: &[i16]) -> Result<(), PushError> {
+        self.try_push_with(samples.len(), None, |at, out| {
+            for (o, s) in out.iter_mut().zip(&samples[at..]) {
+                *o = f32::from(*s) / 32_768.0;
+            }
+        })
+    }
+
+    /// [`try_push`](Self::try_push) with the arrival time, and the samples written in place by `fill(offset, out)`.
+    ///
+    /// # Errors
+    /// As [`try_push`](Self::try_push).
+    pub fn try_push_with(
+        &self,
+        samples: usize,
+        arrived_us: Option<u64>,
+        mut fill: impl FnMut(usize, &mut [f32]),
+    ) -> Result<(), PushError> {
+        let port = &*self.port;
+        let channels = usize::from(port.input.channels);
+        if samples % channels != 0 || samples / channels > port.input.rate_hz as usize {
+            return Err(PushError::BadLength { samples });
+        }
+        if port.ended.load(Ordering::Acquire) {
+            return Err(PushError::Ended);
+        }
+        let staging_max =
+            (u64::from(port.input.rate_hz) * u64::from(STAGING_US) / 1_000_000) as usize * channels;
+        let mut staging = port.staging.lock().map_err(|_| PushError::Ended)?;
+        if staging.len() + samples < staging_max {
+            let at = staging.len();
+            staging.resize(at + samples, 0.0);
+            fill(0, &mut staging[at..]);
+            return Ok(());
+        }
+        let staged = std::mem::take(&mut *staging);
+        let longest = (port.input.rate_hz * BLOCK_MS_MAX / 1_000) as usize * channels;
+        let total = staged.len() + samples;
+        let need: u32 = (0..total.div_ceil(longest))
+            .map(|i| self.cost((total - i * longest).min(longest) / channels))
+            .sum();
+        if port.credits.load(Ordering::Acquire) < need {
+            *staging = staged;
+            return Err(PushError::Full);
+        }
+        let mut at = 0;
+        while at < total {
+            let mut block = self.lease(longest.min(total - at));
+            let out = block.try_mut().expect("a leased block has one owner");
+            let from_staged = staged.len().saturating_sub(at).min(out.len());
+            out[..from_staged].copy_from_slice(&staged[at.min(staged.len())..][..from_staged]);
+            if from_staged < out.len() {
+                fill((at + from_staged) - staged.len(), &mut out[from_staged..]);
+            }
+            at += block.len();
+            self.push_at(block, arrived_us).map_err(|_| PushError::Full)?;
+        }
+        *staging = staged;
+        staging.clear();
+        Ok(())
+    }
+
+    fn cost(&self, frames: usize) -> u32 {
+        (frames as u32).max(self.port.input.rate_hz * ARRIVAL_COST_MS_MIN / 1_000)
+    }
+
+    fn take_credit(&self, frames: u32) -> Option<u32> {
+        let cost = self.cost(frames as usize);
+        let taken =
+            self.port.credits.fetch_update(Ordering::AcqRel, Ordering::Acquire, |c| c.checked_sub(cost));
+        taken.ok().map(|_| cost)
+    }
+
+    fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {
+        self.port.shard.arrivals.push(arrival)?;
+        self.port.bell.ring();
+        Ok(())
+    }
+
+    /// Ends the input: what was pushed is worked off, answers are still given, then the session closes itself.
+    pub fn finish(&self) {
+        self.flush_staging();
+        self.end(Arriving::Finish);
+    }
+
+    /// Hangs up: everything under way is taken back and the session closes at the next tick.
+    pub fn close(&self) {
+        self.end(Arriving::Close);
+    }
+
+    fn flush_staging(&self) {
+        let Ok(mut staging) = self.port.staging.lock() else { return };
+        if !staging.is_empty() {
+            let block = Block::from_samples(&staging);
+            staging.clear();
+            // Refused only when a second waits already; then these last 2.5 ms are refused like the rest.
+            drop(self.push_at(block, None));
+        }
+    }
+
+    fn end(&self, what: Arriving) {
+        let finish = matches!(what, Arriving::Finish);
+        if self.port.ended.swap(true, Ordering::AcqRel) && finish {
+            return;
+        }
+        let arrival =
+            Arrival { session: self.port.id, opening: self.port.opening, arrived_us: None, cost: 0, what };
+        // Two places per session are kept free of credits for exactly this.
+        drop(self.arrive(arrival));
+    }
+
+    /// The next thing that left the engine, if any.
+    pub fn poll(&self) -> Option<Out> {
+        self.port.outputs.pop()
+    }
+
+    /// Gives a block back after use, so that the engine need not make new ones.
+    pub fn give_back(&self, block: Block) {
+        // A full return queue means that there are blocks enough.
+        drop(self.port.shard.back.push(block));
+    }
+}

@@ -1,0 +1,38 @@
+//! Names of things that frames, events and services carry around.
+
+/// A session, interned when it opens. The shard is `id % shards`, so a session never moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u32);
+
+/// Position of a node in the compiled scene (ranks ascending).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u8);
+
+impl NodeId {
+    /// The node's place in per-node tables.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A segment as frames refer to it: where its state stands, and which one it is.
+///
+/// `slot` is a place in the shard's pool and is used again; `serial` counts within the session from 1 and never
+/// is. Serial 0 means "belongs to no segment".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SegmentKey {
+    /// Place in the shard's segment pool.
+    pub slot: u32,
+    /// Counts the segments of a session from 1; 0 = none.
+    pub serial: u32,
+}
+
+impl SegmentKey {
+    /// What frames carry that belong to no segment.
+    pub const NONE: Self = Self { slot: 0, serial: 0 };
+
+    /// Whether there is a segment at all.
+    pub fn is_some(self) -> bool {
+        self.serial != 0
+    }
+}

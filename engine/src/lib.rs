@@ -1,0 +1,56 @@
+//! The world of mynah: thousands of live audio sessions as entities, moved tick by tick through compiled scenes.
+//!
+//! One invariant carries everything else: **a tick is a function of (world, arrivals, now, seed)**. No code here
+//! reads a clock, sleeps, opens a socket or a file, or lets the number of threads or shards change a result.
+//!
+//! The engine knows no node kind; `mynah-systems` registers them. A host compiles a scene, makes an [`Engine`],
+//! opens sessions through its [`EngineHandle`], pushes audio and polls what comes back, and calls
+//! [`Engine::tick`] with the time.
+
+mod block;
+mod control;
+mod correction;
+mod desk;
+mod driver;
+mod egress;
+pub mod embed;
+mod engine;
+mod event;
+mod frame;
+mod handle;
+mod ids;
+mod ingress;
+mod ledger;
+mod node;
+mod queue;
+pub mod rng;
+pub mod scene;
+mod segment;
+mod service;
+mod session;
+mod shard;
+
+pub use block::{Block, BlockPool};
+pub use control::Control;
+pub use correction::{Correction, Corrections, Void};
+pub use desk::{Cx, Desk, Lanes, Laps, Now, Stopwatch, purge};
+pub use driver::{Clock, Deadlines, Driver, Pacing, run};
+pub use engine::{Census, Engine, EngineConfig, EngineHandle, NAME_BYTES_MAX, OpenError, ScenePlan};
+pub use event::{DropReason, Event, EventLog, Record};
+pub use frame::{Frame, Mark, Payload, frames_to_us, us_to_frames};
+pub use handle::{
+    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, Out, OutAudio, PushError, SessionHandle,
+    SessionSpec,
+};
+pub use ids::{NodeId, SegmentKey, SessionId};
+pub use ingress::EdgeFigures;
+pub use ledger::{LATENCY_MAX_US, Ledger, NodeLedger, latency_histogram};
+pub use node::{Node, NodeKind, Opening, Registry, Site, StepNode, SystemNode, correct_lanes, lane_params};
+pub use queue::{Lane, Pushed, Queue, TARGETS_MAX, Target};
+pub use segment::{CancelReason, Extent, Segment, SegmentPool, Segments, Standing, Turn, Verdict};
+pub use service::{
+    Call, CallKey, Hub, Inbox, Outbox, Reply, ReplyPart, Request, Service, ServiceFigures, ServiceKind,
+    ServiceSite, TimeMode,
+};
+pub use session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
+pub use shard::Stage;

@@ -1,0 +1,321 @@
+//! Node kinds: what a scene's nodes are made of, and the system that runs a trait-style one over its lanes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bevy_ecs::component::{ComponentId, Mutable};
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::{BoxedSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use bevy_ecs::world::EntityWorldMut;
+use ron::error::SpannedError;
+use serde::de::DeserializeOwned;
+
+use crate::correction::Correction;
+use crate::desk::{Cx, Desk, Lanes, purge};
+use crate::frame::{Frame, Mark, Payload};
+use crate::ids::{NodeId, SessionId};
+use crate::scene::{self, Catalogue, Format, Issue, NodeCapabilities, NodeSpec, OverflowPolicy, Port, Tick};
+use crate::service::{Reply, ServiceKind};
+
+/// What a node's per-session state is opened with.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The session.
+    pub session: SessionId,
+    /// Its entity.
+    pub owner: Entity,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Format of the audio that will arrive at this node.
+    pub input: Option<Format>,
+    /// Format of the audio that leaves it.
+    pub output: Option<Format>,
+    /// The engine's seed.
+    pub seed: u64,
+}
+
+/// Where a node stands in the compiled scene.
+#[derive(Clone, Copy, Debug)]
+pub struct Site {
+    /// The node.
+    pub node: NodeId,
+    /// Number of its service in the scene.
+    pub service: Option<u8>,
+    /// Whether that service wants audio pushed.
+    pub wants_audio: bool,
+    /// Most frames a step emits per frame taken.
+    pub max_out: u32,
+    /// Whether a consumer blocks instead of dropping.
+    pub blocked_by_consumers: bool,
+}
+
+/// A type of node. The value is its configuration as the scene gives it; it is shared by all sessions.
+pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
+    /// Its name in scenes.
+    const NAME: &'static str;
+    /// What it keeps per session.
+    type State: Component<Mutability = Mutable>;
+
+    /// Its input ports; most kinds have one.
+    fn inputs(&self) -> &[Port];
+    /// Its output ports.
+    fn outputs(&self) -> &[Port];
+    /// Judges the configuration for the format that arrives and says which leaves.
+    fn check(&self, input: Option<Format>, tick: &Tick, issues: &mut Vec<Issue>) -> Option<Format>;
+    /// Defaults, overridable in the scene.
+    fn capabilities(&self) -> NodeCapabilities;
+    /// Most frames emitted per frame taken.
+    fn max_out(&self, input: Option<Format>) -> u32;
+    /// The service in the scene's `services` that it calls.
+    fn service(&self) -> Option<&str> {
+        None
+    }
+    /// Makes the state of one session.
+    ///
+    /// # Errors
+    /// Says why this session's format cannot be handled.
+    fn open(&self, opening: &Opening) -> Result<Self::State, String>;
+}
+
+/// A node kind that handles one frame of one session at a time.
+pub trait StepNode: NodeKind {
+    /// Handles one frame. Marks must be passed on (`cx.send`) after whatever they bound.
+    fn step(&self, state: &mut Self::State, frame: Frame, cx: &mut Cx<'_>, site: Site);
+    /// Something was taken back: drop what the state holds of it. The queue has been cleared already.
+    fn control(&self, state: &mut Self::State, correction: &Correction, cx: &mut Cx<'_>, site: Site) {
+        let _unused = (state, correction, cx, site);
+    }
+    /// A service answered.
+    fn reply(&self, state: &mut Self::State, reply: Reply, cx: &mut Cx<'_>, site: Site) {
+        let _unused = (state, reply, cx, site);
+    }
+}
+
+/// A node kind that is a plain system over all its lanes, for kernels that batch over sessions.
+pub trait SystemNode: NodeKind {
+    /// Builds the system; see [`lane_params`].
+    fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem;
+}
+
+/// A configured node as the engine holds it.
+pub trait Node: NodeSpec {
+    /// Builds the system that runs this node.
+    fn install(&self, site: Site, world: &mut World) -> BoxedSystem;
+    /// Adds one session's state to its queue entity.
+    ///
+    /// # Errors
+    /// Says why this session's format cannot be handled.
+    fn open(&self, opening: &Opening, entity: &mut EntityWorldMut<'_>) -> Result<(), String>;
+}
+
+struct Configured<K: NodeKind> {
+    config: Arc<K>,
+    install: fn(Arc<K>, Site, &mut World) -> BoxedSystem,
+}
+
+impl<K: NodeKind> NodeSpec for Configured<K> {
+    fn kind(&self) -> &'static str {
+        K::NAME
+    }
+    fn inputs(&self) -> &[Port] {
+        self.config.inputs()
+    }
+    fn outputs(&self) -> &[Port] {
+        self.config.outputs()
+    }
+    fn check(&self, input: Option<Format>, tick: &Tick, issues: &mut Vec<Issue>) -> Option<Format> {
+        self.config.check(input, tick, issues)
+    }
+    fn capabilities(&self) -> NodeCapabilities {
+        self.config.capabilities()
+    }
+    fn max_out(&self, input: Option<Format>) -> u32 {
+        self.config.max_out(input)
+    }
+    fn service(&self) -> Option<&str> {
+        self.config.service()
+    }
+}
+
+impl<K: NodeKind> Node for Configured<K> {
+    fn install(&self, site: Site, world: &mut World) -> BoxedSystem {
+        (self.install)(Arc::clone(&self.config), site, world)
+    }
+    fn open(&self, opening: &Opening, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
+        entity.insert(self.config.open(opening)?);
+        Ok(())
+    }
+}
+
+type ParseNode = fn(&str) -> Result<Arc<dyn Node>, SpannedError>;
+type ParseService = Box<dyn Fn(&str) -> Result<Arc<dyn ServiceKind>, SpannedError> + Send + Sync>;
+
+/// The kinds that scenes may name.
+#[derive(Default)]
+pub struct Registry {
+    kinds: BTreeMap<&'static str, ParseNode>,
+    services: BTreeMap<&'static str, ParseService>,
+}
+
+impl Registry {
+    /// A registry without any kind.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a kind that handles one frame at a time.
+    pub fn add<K: StepNode>(&mut self) -> &mut Self {
+        self.kinds.insert(K::NAME, |config| {
+            let config = Arc::new(scene::parse_config::<K>(config)?);
+            Ok(Arc::new(Configured { config, install: step_system::<K> }))
+        });
+        self
+    }
+
+    /// Adds a kind that is a plain system over its lanes.
+    pub fn add_system<K: SystemNode>(&mut self) -> &mut Self {
+        self.kinds.insert(K::NAME, |config| {
+            let config = Arc::new(scene::parse_config::<K>(config)?);
+            Ok(Arc::new(Configured { config, install: K::system }))
+        });
+        self
+    }
+
+    /// Adds a kind of service output; `parse` gets its configuration text.
+    pub fn add_service(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<Arc<dyn ServiceKind>, SpannedError> + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.services.insert(name, Box::new(parse));
+        self
+    }
+}
+
+impl Catalogue for Registry {
+    type Node = dyn Node;
+    type Service = dyn ServiceKind;
+
+    fn kinds(&self) -> Vec<&'static str> {
+        self.kinds.keys().copied().collect()
+    }
+    fn parse_kind(&self, name: &str, config: &str) -> Result<Arc<dyn Node>, SpannedError> {
+        (self.kinds[name])(config)
+    }
+    fn service_outputs(&self) -> Vec<&'static str> {
+        self.services.keys().copied().collect()
+    }
+    fn parse_service(&self, name: &str, config: &str) -> Result<Arc<dyn ServiceKind>, SpannedError> {
+        (self.services[name])(config)
+    }
+}
+
+/// Marks the queue entities of node `N`, so that its system sees only its own.
+#[derive(Component)]
+struct NodeMark<const N: usize>;
+
+type Marking = (fn(&mut World) -> ComponentId, fn(&mut EntityWorldMut<'_>));
+
+macro_rules! marks {
+    ($($n:literal)*) => {
+        [$((|world| world.register_component::<NodeMark<$n>>(), |entity| { entity.insert(NodeMark::<$n>); })),*]
+    };
+}
+
+/// 64 nodes and the session's output.
+const MARKS: [Marking; 65] = marks!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29
+    30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64);
+
+/// Marks `entity` as a queue of `node`.
+pub(crate) fn mark(node: NodeId, entity: &mut EntityWorldMut<'_>) {
+    (MARKS[node.index()].1)(entity);
+}
+
+/// The parameters of a node's system, restricted to that node's lanes. Use it to build a system of your own:
+/// `(lane_params::<S>(site, world), ParamBuilder).build_state(world).build_system(...)`.
+pub fn lane_params<S: Component<Mutability = Mutable>>(
+    site: Site,
+    world: &mut World,
+) -> impl SystemParamBuilder<Lanes<'static, 'static, S>> + use<S> {
+    Lanes::of((MARKS[site.node.index()].0)(world))
+}
+
+fn step_system<K: StepNode>(config: Arc<K>, site: Site, world: &mut World) -> BoxedSystem {
+    type Params<S> = (Lanes<'static, 'static, S>, Desk<'static>);
+    let params = (lane_params::<K::State>(site, world), ParamBuilder);
+    let state: SystemState<Params<K::State>> = params.build_state(world);
+    let system = state.build_system(move |mut lanes: Lanes<'_, '_, K::State>, mut desk: Desk<'_>| {
+        step_lanes(&*config, site, &mut lanes, &mut desk);
+        desk.laps.lap(site.node.index());
+    });
+    Box::new(IntoSystem::into_system(system))
+}
+
+fn step_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::State>, desk: &mut Desk<'_>) {
+    correct_lanes(site, lanes, desk, |state, correction, cx| kind.control(state, correction, cx, site));
+    answer_lanes(kind, site, lanes, desk);
+    for (mut lane, mut queue, mut state) in &mut lanes.ins {
+        if queue.is_empty() {
+            continue;
+        }
+        let queue = queue.bypass_change_detection();
+        let lane = lane.bypass_change_detection();
+        let state = state.bypass_change_detection();
+        loop {
+            if site.blocked_by_consumers && !has_room(lane, &lanes.outs, site.max_out) {
+                break;
+            }
+            let Some(frame) = queue.pop() else { break };
+            if matches!(frame.payload, Payload::Mark(Mark::StreamEnd)) && !lane.stream_ended() {
+                continue;
+            }
+            let mut cx = Cx::new(site.node, lane, desk, &mut lanes.outs);
+            cx.taken(&frame);
+            kind.step(state, frame, &mut cx, site);
+        }
+    }
+}
+
+/// Applies this tick's corrections to the lanes of one node: first the queue, then `control` for the state.
+pub fn correct_lanes<S: Component<Mutability = Mutable>>(
+    site: Site,
+    lanes: &mut Lanes<'_, '_, S>,
+    desk: &mut Desk<'_>,
+    mut control: impl FnMut(&mut S, &Correction, &mut Cx<'_>),
+) {
+    for at in 0..desk.corrections.all().len() {
+        let correction = desk.corrections.all()[at];
+        let Some(entity) = desk.sessions.lane(correction.session, site.node) else { continue };
+        let Ok((lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
+        let mut cx = Cx::new(site.node, &lane, desk, &mut lanes.outs);
+        purge(&mut queue, &correction, &mut cx);
+        control(&mut state, &correction, &mut cx);
+    }
+}
+
+fn answer_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::State>, desk: &mut Desk<'_>) {
+    if site.service.is_none() || desk.inbox.is_empty() {
+        return;
+    }
+    for at in 0..desk.inbox.replies.len() {
+        let Some(reply) = desk.inbox.replies[at].take_if(|r| r.key.node == site.node) else { continue };
+        let key = reply.key;
+        let current = desk.sessions.get(key.session).is_some_and(|row| row.opening == key.opening);
+        let entity = desk.sessions.lane(key.session, site.node).filter(|_| current);
+        let Some(entity) = entity else { continue };
+        let Ok((lane, _, mut state)) = lanes.ins.get_mut(entity) else { continue };
+        let mut cx = Cx::new(site.node, &lane, desk, &mut lanes.outs);
+        kind.reply(&mut state, reply, &mut cx, site);
+    }
+}
+
+fn has_room(
+    lane: &crate::queue::Lane,
+    outs: &Query<'_, '_, &'static mut crate::queue::Queue>,
+    need: u32,
+) -> bool {
+    lane.targets.iter().flatten().all(|target| {
+        outs.get(target.queue)
+            .map_or(true, |q| q.overflow() != OverflowPolicy::Block || q.room() >= need as usize)
+    })
+}

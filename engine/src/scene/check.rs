@@ -1,0 +1,319 @@
+//! Values that parse and still cannot be: out of range, contradicting each other, or with a name nobody knows.
+use super::catalogue::{Catalogue, Severity};
+use super::diagnostic::Diagnostic;
+use super::formats::QUEUE_CAPACITY;
+use super::limits::Limits;
+use super::locate::{Document, Step};
+use super::model::{Buffering, Deadline, Entry, Latency, MergeStrategy, Pace, Scene, Timing};
+use super::overrides::{FIXED, SECTIONS};
+use super::parse::{explain, path_name, short_span};
+use super::source::Edited;
+use super::suggest;
+use ron::error::SpannedError;
+use std::fmt::Display;
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+
+/// A path from names and positions.
+macro_rules! at {
+    ($($step:expr),* $(,)?) => { [$($crate::scene::locate::Step::from($step)),*] };
+}
+pub(crate) use at;
+
+/// The most nodes of a scene.
+pub(crate) const NODES_MAX: usize = 64;
+/// Sample rates a session may have.
+const RATE_HZ: RangeInclusive<u32> = 8_000..=192_000;
+
+/// Collects what is wrong with one scene.
+pub(crate) struct Checker<'a> {
+    pub(crate) edited: &'a Edited,
+    pub(crate) document: &'a Document<'a>,
+    pub(crate) scene: &'a Scene,
+    pub(crate) found: Vec<Diagnostic>,
+}
+
+impl Checker<'_> {
+    pub(crate) fn failed(&self) -> bool {
+        self.found.iter().any(|one| one.severity == Severity::Error)
+    }
+
+    /// The text of the value at a path, or of the nearest owner that is in the text.
+    pub(crate) fn span(&self, path: &[Step]) -> Range<usize> {
+        if let Some(value) = self.document.find(path) {
+            return value.span.clone();
+        }
+        let owner = (0..path.len()).rev().find_map(|length| self.document.find(&path[..length]));
+        owner.map_or(0..0, short_span)
+    }
+
+    pub(crate) fn error(
+        &self,
+        path: &[Step],
+        title: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::error(self.edited.place(self.span(path)), title, label)
+    }
+
+    pub(crate) fn warning(
+        &self,
+        path: &[Step],
+        title: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::warning(self.edited.place(self.span(path)), title, label)
+    }
+
+    /// Refuses a value outside of what is expected.
+    fn range(&mut self, path: &[Step], value: impl Display, fits: bool, expected: &str) {
+        if !fits {
+            let name = path_name(self.document, path);
+            let title = format!("`{name}` is {value}, expected {expected}");
+            self.found.push(self.error(path, title, format!("expected {expected}")));
+        }
+    }
+
+    /// Refuses a pair in which the second is below the first.
+    fn order(&mut self, low: &[Step], low_value: impl Display, high: &[Step], high_value: impl Display) {
+        let (high_name, low_name) = (path_name(self.document, high), path_name(self.document, low));
+        let title = format!("`{high_name}` is {high_value}, below `{low_name}`, {low_value}");
+        let wrong = self.error(high, title, format!("expected {low_value} or more"));
+        let other = self.edited.place(self.span(low));
+        self.found.push(wrong.related(other, format!("{low_value}")));
+    }
+
+    fn positive(&mut self, path: &[Step], value: f64) {
+        self.range(path, value, value.is_finite() && value > 0.0, "a number above 0");
+    }
+
+    fn not_negative(&mut self, path: &[Step], value: f64) {
+        self.range(path, value, value.is_finite() && value >= 0.0, "a number from 0 up");
+    }
+
+    /// All that can be judged without knowing the node kinds.
+    pub(crate) fn values(&mut self) {
+        let scene = self.scene;
+        let (tick, input) = (scene.tick, scene.session.input);
+        self.range(&at!["name"], "empty", !scene.name.is_empty(), "a name");
+        self.range(
+            &at!["tick", "period_ms"],
+            tick.period_ms,
+            (1..=100).contains(&tick.period_ms),
+            "1..=100 ms",
+        );
+        if let Some(shards) = tick.shards {
+            self.range(&at!["tick", "shards"], shards, (1..=4096).contains(&shards), "1..=4096");
+        }
+        let rate = &at!["session", "input", "rate_hz"];
+        self.range(rate, input.rate_hz, RATE_HZ.contains(&input.rate_hz), "8000..=192000 Hz");
+        let channels = &at!["session", "input", "channels"];
+        self.range(channels, input.channels, (1..=2).contains(&input.channels), "1..=2");
+        let chunk = &at!["session", "input", "chunk_ms"];
+        self.range(chunk, input.chunk_ms, (1..=1000).contains(&input.chunk_ms), "1..=1000 ms");
+        if let Pace::RealTime { lead_ms } = scene.session.output.pace {
+            let lead = &at!["session", "output", "pace", "lead_ms"];
+            self.range(lead, lead_ms, lead_ms <= 10_000, "0..=10000 ms");
+        }
+        let port = scene.metrics.address.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
+        let address_fits = matches!(port, Some((host, Ok(_))) if !host.is_empty());
+        let shown = format!("`{}`", scene.metrics.address);
+        self.range(&at!["metrics", "address"], shown, address_fits, "HOST:PORT, like 127.0.0.1:9464");
+        self.limits(&scene.limits);
+        self.nodes();
+        self.services();
+    }
+
+    fn limits(&mut self, limits: &Limits) {
+        for (name, value) in limits.iter() {
+            if name.contains("ratio") {
+                self.range(&at!["limits", name], value, (0.0..=1.0).contains(&value), "0..=1");
+            } else {
+                self.not_negative(&at!["limits", name], value);
+            }
+        }
+    }
+
+    fn nodes(&mut self) {
+        let scene = self.scene;
+        for (index, node) in scene.nodes.iter().enumerate() {
+            self.id(index, &node.id);
+            if let Some(capacity) = node.capabilities.and_then(|of| of.queue_capacity) {
+                let path = at!["nodes", index, "capabilities", "queue_capacity"];
+                self.range(&path, capacity, QUEUE_CAPACITY.contains(&capacity), "1..=1000 frames");
+            }
+            if let Some(buffering) = &node.buffering {
+                self.buffering(index, buffering);
+            }
+            if let Some(Deadline { budget_ms, .. }) = node.deadline {
+                self.positive(&at!["nodes", index, "deadline", "budget_ms"], budget_ms);
+            }
+        }
+        if scene.nodes.len() > NODES_MAX {
+            let title =
+                format!("the scene has {} nodes, at most {NODES_MAX} are possible", scene.nodes.len());
+            self.found.push(self.error(&at!["nodes", NODES_MAX, "id"], title, "one too many"));
+        }
+    }
+
+    fn id(&mut self, index: usize, id: &str) {
+        let path = at!["nodes", index, "id"];
+        let odd = id.chars().any(|c| !matches!(c, 'a'..='z' | '0'..='9' | '_'));
+        let refused = match id {
+            "" => Some(("a node's id is empty".to_owned(), "expected letters a-z, digits and `_`")),
+            "input" | "output" => {
+                Some((format!("a node cannot be called `{id}`"), "this is an end of the session"))
+            }
+            _ if odd => {
+                Some((format!("`{id}` is no id for a node"), "expected letters a-z, digits and `_` only"))
+            }
+            _ if SECTIONS.contains(&id) || FIXED.contains(&id) => {
+                Some((format!("a node cannot be called `{id}`"), "`--set` means the scene's section by this"))
+            }
+            _ => None,
+        };
+        if let Some((title, label)) = refused {
+            self.found.push(self.error(&path, title, label));
+        }
+        if let Some(first) = self.scene.nodes[..index].iter().position(|node| node.id == id) {
+            let before = self.edited.place(self.span(&at!["nodes", first, "id"]));
+            let twice = self.error(&path, format!("two nodes are called `{id}`"), "second");
+            self.found.push(twice.related(before, "first"));
+        }
+    }
+
+    fn buffering(&mut self, index: usize, buffering: &Buffering) {
+        let at = |name: &str| at!["nodes", index, "buffering", name];
+        let (min, max) = (buffering.min_batch_size, buffering.max_batch_size);
+        self.range(&at("min_batch_size"), min, (1..=1000).contains(&min), "1..=1000 items");
+        self.range(&at("max_batch_size"), max, (1..=1000).contains(&max), "1..=1000 items");
+        if min > max {
+            self.order(&at("min_batch_size"), min, &at("max_batch_size"), max);
+        }
+        self.not_negative(&at("max_wait_ms"), buffering.max_wait_ms);
+        let size = buffering.max_buffer_size;
+        self.range(&at("max_buffer_size"), size, size >= max.max(1), "at least max_batch_size");
+        if let MergeStrategy::ConcatenateAudio { max_gap_ms, .. } = buffering.merge {
+            self.not_negative(&at!["nodes", index, "buffering", "merge", "max_gap_ms"], max_gap_ms);
+        }
+    }
+
+    fn services(&mut self) {
+        let scene = self.scene;
+        for (name, service) in &scene.services {
+            self.timing(name, &service.timing);
+        }
+        let items = self.document.find(&at!["services"]).and_then(|value| value.group.as_ref());
+        let keys: Vec<_> = items
+            .map_or(&[][..], |group| &group.items)
+            .iter()
+            .map(|item| (self.document.key(item), item.key.clone().unwrap_or_default()))
+            .collect();
+        for (index, (key, span)) in keys.iter().enumerate() {
+            if let Some((_, first)) = keys[..index].iter().find(|(before, _)| before == key) {
+                let title = format!("two services are called {}", &self.document.text[span.clone()]);
+                let twice = Diagnostic::error(self.edited.place(span.clone()), title, "second");
+                self.found.push(twice.related(self.edited.place(first.clone()), "first"));
+            }
+        }
+    }
+
+    fn timing(&mut self, service: &str, timing: &Timing) {
+        let at = |name: &str| at!["services", service, "timing", name];
+        let latency = |name: &str| at!["services", service, "timing", "latency", name];
+        match timing.latency {
+            Latency::LogNormal { p50_ms, p99_ms } => {
+                self.positive(&latency("p50_ms"), p50_ms);
+                self.positive(&latency("p99_ms"), p99_ms);
+                if p99_ms < p50_ms {
+                    self.order(&latency("p50_ms"), p50_ms, &latency("p99_ms"), p99_ms);
+                }
+            }
+            Latency::Fixed { ms } => self.positive(&latency("ms"), ms),
+        }
+        let at_least_one = "1 or more";
+        self.range(&at("parallelism"), timing.parallelism, timing.parallelism >= 1, at_least_one);
+        self.range(&at("batch_size_max"), timing.batch_size_max, timing.batch_size_max >= 1, at_least_one);
+        self.not_negative(&at("batch_item_cost"), timing.batch_item_cost);
+        self.positive(&at("speed"), timing.speed);
+        self.positive(&at("scale"), timing.scale);
+    }
+
+    /// The configured nodes; None where one is refused.
+    pub(crate) fn kinds<C: Catalogue>(&mut self, catalogue: &C) -> Vec<Option<Arc<C::Node>>> {
+        let (scene, known) = (self.scene, catalogue.kinds());
+        let read = |(index, node): (usize, &super::model::SceneNode)| {
+            let path = at!["nodes", index, "kind"];
+            self.entry(&path, &node.kind, "node kind", &known, |name, config| {
+                catalogue.parse_kind(name, config)
+            })
+        };
+        scene.nodes.iter().enumerate().map(read).collect()
+    }
+
+    /// The configured service outputs; None where one is refused.
+    pub(crate) fn service_outputs<C: Catalogue>(&mut self, catalogue: &C) -> Vec<Option<Arc<C::Service>>> {
+        let (scene, known) = (self.scene, catalogue.service_outputs());
+        let read = |(name, service): (&String, &super::model::SceneService)| {
+            let path = at!["services", name.as_str(), "output"];
+            let parse = |name: &str, config: &str| catalogue.parse_service(name, config);
+            self.entry(&path, &service.output, "service output", &known, parse)
+        };
+        scene.services.iter().map(read).collect()
+    }
+
+    pub(crate) fn transports<C: Catalogue>(&mut self, catalogue: &C) {
+        let Some(known) = catalogue.transports() else { return };
+        for (index, transport) in self.scene.transports.iter().enumerate() {
+            let parse = |name: &str, config: &str| catalogue.check_transport(name, config);
+            self.entry(&at!["transports", index], transport, "transport", &known, parse);
+        }
+    }
+
+    /// Reads `Name(fields)` by a catalogue that knows the names.
+    fn entry<T>(
+        &mut self,
+        path: &[Step],
+        entry: &Entry,
+        what: &str,
+        known: &[&'static str],
+        parse: impl Fn(&str, &str) -> Result<T, SpannedError>,
+    ) -> Option<T> {
+        let value = self.document.find(path).map(|value| self.document.within(value));
+        let head = value.map_or(0..0, short_span);
+        if !known.contains(&entry.name.as_str()) {
+            let (title, help) = if entry.name.is_empty() {
+                let example = known.first().unwrap_or(&"Name");
+                (format!("a {what} is a name with its fields"), format!("like `{example}(...)`"))
+            } else {
+                let help = suggest::help(&entry.name, &format!("{what}s are"), known);
+                (format!("unknown {what} `{}`", entry.name), help)
+            };
+            let place = self.edited.place(head);
+            self.found.push(Diagnostic::error(place, title, "unknown name").help(help));
+            return None;
+        }
+        let error = match parse(&entry.name, &entry.config) {
+            Ok(read) => return Some(read),
+            Err(error) => error,
+        };
+        let group = value.and_then(|value| value.group.as_ref());
+        self.found.push(match group {
+            Some(group) => explain(self.edited, self.document, group.span.clone(), &error),
+            None => self.bare_entry(head, entry, &error),
+        });
+        None
+    }
+
+    /// What is wrong with `Name` without parentheses: a field is missing.
+    fn bare_entry(&self, head: Range<usize>, entry: &Entry, error: &SpannedError) -> Diagnostic {
+        let (title, label) = match &error.code {
+            ron::Error::MissingStructField { field, .. } => (
+                format!("`{}` lacks the field `{field}`", entry.name),
+                format!("expected `{}({field}: ...)`", entry.name),
+            ),
+            other => (format!("`{}`: {other}", entry.name), String::new()),
+        };
+        Diagnostic::error(self.edited.place(head), title, label)
+    }
+}

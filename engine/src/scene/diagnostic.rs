@@ -1,0 +1,181 @@
+//! What is wrong with a scene, where, and what would be right; drawn the way rustc draws it.
+use super::catalogue::Severity;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A stretch of a scene file or of a `--set` argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    origin: Arc<str>,
+    text: Arc<str>,
+    span: Range<usize>,
+}
+
+/// What the origin of a `--set` argument is called.
+const COMMAND_LINE: &str = "command line";
+
+impl Place {
+    /// A stretch of a file; cut to its first line, and to whole characters.
+    pub(crate) fn new(name: &Arc<str>, text: &Arc<str>, span: Range<usize>) -> Self {
+        let boundary =
+            |at: usize| (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let start = boundary(span.start);
+        let rest = &text[start..boundary(span.end).max(start)];
+        let line = rest.split(['\n', '\r']).next().unwrap_or("").trim_end();
+        Self { origin: name.clone(), text: text.clone(), span: start..start + line.len() }
+    }
+
+    /// A stretch of `PATH=VALUE`.
+    pub(crate) fn argument(argument: &str, span: Range<usize>) -> Self {
+        const FLAG: &str = "--set ";
+        let text: Arc<str> = format!("{FLAG}{argument}").into();
+        Self::new(&COMMAND_LINE.into(), &text, span.start + FLAG.len()..span.end + FLAG.len())
+    }
+
+    /// The bytes meant, in the file or argument.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// Line and column, both from 1, in characters.
+    pub fn line_column(&self) -> (usize, usize) {
+        let before = &self.text[..self.span.start];
+        let line = before.matches('\n').count() + 1;
+        (line, before.chars().rev().take_while(|&c| c != '\n').count() + 1)
+    }
+
+    /// The text meant.
+    pub fn excerpt(&self) -> &str {
+        &self.text[self.span.clone()]
+    }
+}
+
+impl fmt::Display for Place {
+    /// `file:line:column`, or the whole `--set PATH=VALUE`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if &*self.origin == COMMAND_LINE {
+            return f.write_str(&self.text);
+        }
+        let (line, column) = self.line_column();
+        write!(f, "{}:{line}:{column}", self.origin)
+    }
+}
+
+/// How a diagnostic is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// For files, pipes and `NO_COLOR`.
+    Plain,
+    /// With ANSI colours.
+    Styled,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// What is wrong, in a sentence that stands alone.
+    pub title: String,
+    /// Where.
+    pub place: Place,
+    /// What stands under the caret.
+    pub label: String,
+    /// A second place that has to do with it, and why.
+    pub related: Option<(Place, String)>,
+    /// What to do about it.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    pub(crate) fn error(place: Place, title: impl Into<String>, label: impl Into<String>) -> Self {
+        let (severity, help) = (Severity::Error, Vec::new());
+        Self { severity, title: title.into(), place, label: label.into(), related: None, help }
+    }
+
+    pub(crate) fn warning(place: Place, title: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(place, title, label) }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    pub(crate) fn related(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.related = Some((place, label.into()));
+        self
+    }
+
+    /// Title, file:line:column, the line with a caret, and help.
+    pub fn render(&self, look: Look) -> String {
+        let level = if self.severity == Severity::Error { Level::ERROR } else { Level::WARNING };
+        let (title, label) = (printable(&self.title), printable(&self.label));
+        let mark = |kind: AnnotationKind, place: &Place, label: String| {
+            kind.span(place.span.clone()).label((!label.is_empty()).then_some(label))
+        };
+        let mut snippet = Snippet::source(&*self.place.text).path(&*self.place.origin).annotation(mark(
+            AnnotationKind::Primary,
+            &self.place,
+            label,
+        ));
+        let mut second = None;
+        if let Some((place, label)) = &self.related {
+            let note = mark(AnnotationKind::Context, place, printable(label));
+            if place.text == self.place.text {
+                snippet = snippet.annotation(note);
+            } else {
+                second = Some(Snippet::source(&*place.text).path(&*place.origin).annotation(note));
+            }
+        }
+        let mut group = level.primary_title(title).element(snippet);
+        if let Some(second) = second {
+            group = group.element(second);
+        }
+        for help in &self.help {
+            group = group.element(Level::HELP.message(printable(help)));
+        }
+        let renderer = match look {
+            Look::Plain => Renderer::plain(),
+            Look::Styled => Renderer::styled(),
+        };
+        renderer.render(&[group])
+    }
+}
+
+/// Control characters of quoted input stay visible and do nothing to a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}
+
+/// Findings in the order of the checks; at least one error among them where they stand for a refused scene.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(one: Diagnostic) -> Self {
+        Self(vec![one])
+    }
+}
+
+impl Diagnostics {
+    /// All findings, a blank line between them.
+    pub fn render(&self, look: Look) -> String {
+        self.0.iter().map(|one| one.render(look)).collect::<Vec<_>>().join("\n\n")
+    }
+
+    /// How many are errors.
+    pub fn errors(&self) -> usize {
+        self.0.iter().filter(|one| one.severity == Severity::Error).count()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(Look::Plain))
+    }
+}
+
+impl std::error::Error for Diagnostics {}

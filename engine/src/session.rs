@@ -1,0 +1,105 @@
+//! Sessions inside a shard: the table by slot, and how a session is opened and goes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+
+use crate::control::Control;
+use crate::handle::SessionPort;
+use crate::ids::{NodeId, SessionId};
+use crate::queue::Target;
+use crate::scene::Format;
+
+/// How far a session's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Takes audio.
+    Open,
+    /// Its input has ended; what is under way is still finished.
+    Finishing,
+    /// Nothing is left of it but its entities.
+    Gone,
+}
+
+/// Most control messages that wait for one session's host.
+pub const CONTROLS_MAX: usize = 256;
+
+/// One session as its shard knows it.
+#[derive(Debug)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: SessionId,
+    /// Which opening of that id.
+    pub opening: u32,
+    /// The session's entity.
+    pub entity: Entity,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Format of the arriving audio.
+    pub input: Format,
+    /// Sample frames that have arrived.
+    pub frames_in: u64,
+    /// Life phase.
+    pub phase: Phase,
+    pub(crate) port: Arc<SessionPort>,
+    /// Queue entity of each node; the last one is the output.
+    pub(crate) lanes: Box<[Entity]>,
+    pub(crate) input_targets: Box<[Target]>,
+    pub(crate) seq: u32,
+    pub(crate) controls: VecDeque<Control>,
+}
+
+/// The sessions of one shard by slot (`id / shards`).
+#[derive(Resource, Debug)]
+pub struct SessionTable {
+    pub(crate) rows: Vec<Option<SessionRow>>,
+    pub(crate) shards: u32,
+    pub(crate) open: u32,
+}
+
+impl SessionTable {
+    pub(crate) fn new(shards: u32) -> Self {
+        Self { rows: Vec::new(), shards, open: 0 }
+    }
+
+    fn slot(&self, id: SessionId) -> usize {
+        (id.0 / self.shards) as usize
+    }
+
+    /// The session with this id, if it is open.
+    pub fn get(&self, id: SessionId) -> Option<&SessionRow> {
+        self.rows.get(self.slot(id))?.as_ref().filter(|row| row.id == id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut SessionRow> {
+        let slot = self.slot(id);
+        self.rows.get_mut(slot)?.as_mut().filter(|row| row.id == id)
+    }
+
+    /// The queue entity of `node` for this session.
+    pub fn lane(&self, id: SessionId, node: NodeId) -> Option<Entity> {
+        self.get(id)?.lanes.get(node.index()).copied()
+    }
+
+    /// Sessions open in this shard.
+    pub fn open(&self) -> u32 {
+        self.open
+    }
+
+    pub(crate) fn insert(&mut self, row: SessionRow) {
+        let slot = self.slot(row.id);
+        if self.rows.len() <= slot {
+            self.rows.resize_with(slot + 1, || None);
+        }
+        self.rows[slot] = Some(row);
+        self.open += 1;
+    }
+
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionRow> {
+        let slot = self.slot(id);
+        let row = self.rows.get_mut(slot)?.take()?;
+        self.open -= 1;
+        Some(row)
+    }
+}

@@ -1,0 +1,343 @@
+//! One small world with its sessions, and the two schedules that make its half ticks.
+//!
+//! ```text
+//! A  Admit      open sessions and let go of those that are gone, in id order
+//!    Ingress    scatter arrivals to the input queues
+//!    Rank       the scene's nodes, one system each; corrections and service replies come before frames
+//! -- hub        join requests in (due, session) order, hand them to the services
+//! B  Egress     release what may leave; drop what was taken back
+//!    Account    control messages, segments and sessions that are over, blocks on their way back
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::SingleThreadedExecutor;
+
+use crate::block::BlockPool;
+use crate::control::Control;
+use crate::correction::Corrections;
+use crate::desk::{Laps, Now};
+use crate::egress::{Egress, Policy, egress_system};
+use crate::engine::ScenePlan;
+use crate::event::{Event, EventLog};
+use crate::handle::{SessionPort, ShardPort};
+use crate::ids::NodeId;
+use crate::ingress::{Edge, EdgeFigures, Leaving, ingress};
+use crate::ledger::Ledger;
+use crate::node::{Opening, Site, mark};
+use crate::queue::{Lane, Queue, Target};
+use crate::scene::{Format, NodeRef, OverflowPolicy};
+use crate::segment::{SegmentPool, Segments, Turn};
+use crate::service::{Inbox, Outbox};
+use crate::session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
+
+/// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
+const OUTPUT_QUEUE_MAX: u32 = 1_500;
+/// Segments kept ready per session, so that no rank ever has to spawn one.
+const SEGMENTS_SPARE: usize = 4;
+
+/// The stages of a tick, in order.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Sessions come and go.
+    Admit,
+    /// Audio arrives.
+    Ingress,
+    /// One node of the scene.
+    Node(NodeId),
+    /// The serial step between the halves; only in a foreign world is it a system.
+    Hub,
+    /// Audio and text leave.
+    Egress,
+    /// The books are closed.
+    Account,
+}
+
+/// What a shard needs to open sessions.
+#[derive(Resource)]
+struct Blueprint {
+    plan: Arc<ScenePlan>,
+    seed: u64,
+}
+
+/// Sessions to open in this tick.
+#[derive(Resource, Default)]
+pub(crate) struct Admissions(pub(crate) Vec<Arc<SessionPort>>);
+
+/// How a shard is made.
+pub(crate) struct ShardSpec<'a> {
+    pub(crate) plan: &'a Arc<ScenePlan>,
+    pub(crate) port: Arc<ShardPort>,
+    pub(crate) seed: u64,
+    pub(crate) shards: u32,
+    pub(crate) wants_audio: &'a [bool],
+}
+
+/// Puts the resources of a shard into `world` and its systems into the two schedules.
+pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule, b: &mut Schedule) {
+    let plan = spec.plan;
+    world.insert_resource(Now::default());
+    world.insert_resource(BlockPool::default());
+    world.insert_resource(EventLog::default());
+    world.insert_resource(Ledger::new(plan.nodes.len()));
+    world.insert_resource(Corrections::default());
+    world.insert_resource(Outbox::default());
+    world.insert_resource(Inbox::default());
+    world.insert_resource(SessionTable::new(spec.shards));
+    world.insert_resource(SegmentPool::default());
+    world.insert_resource(Laps::default());
+    world.insert_resource(Edge(Arc::clone(&spec.port)));
+    world.insert_resource(EdgeFigures::default());
+    world.insert_resource(Leaving::default());
+    world.insert_resource(Admissions::default());
+    world.insert_resource(Blueprint { plan: Arc::clone(plan), seed: spec.seed });
+
+    a.add_systems(admit.in_set(Stage::Admit));
+    a.add_systems(ingress.in_set(Stage::Ingress));
+    a.configure_sets((Stage::Admit, Stage::Ingress).chain());
+    let mut before = Stage::Ingress;
+    for (at, node) in plan.nodes.iter().enumerate() {
+        let site = site(plan, at, spec.wants_audio);
+        a.add_systems(node.spec.install(site, world).in_set(Stage::Node(site.node)));
+        a.configure_sets(Stage::Node(site.node).after(before));
+        before = Stage::Node(site.node);
+    }
+    let session = &plan.scene.session.output;
+    let policy = Policy { release: session.release, pace: session.pace };
+    let output = NodeId(plan.nodes.len() as u8);
+    b.add_systems(egress_system(policy, output, world).in_set(Stage::Egress));
+    b.add_systems(account.in_set(Stage::Account));
+    b.configure_sets((Stage::Egress, Stage::Account).chain());
+}
+
+fn site(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> Site {
+    let node = &plan.nodes[at];
+    let blocked_by_consumers = node.targets.iter().any(|target| match target.node {
+        NodeRef::Node(n) => plan.nodes[usize::from(n)].capabilities.overflow_policy == OverflowPolicy::Block,
+        NodeRef::Output => false,
+    });
+    Site {
+        node: NodeId(at as u8),
+        service: node.service.map(|s| s as u8),
+        wants_audio: node.service.is_some_and(|s| wants_audio[s]),
+        max_out: node.spec.max_out(node.input),
+        blocked_by_consumers,
+    }
+}
+
+/// Starts the stopwatch, lets go of sessions that are gone and opens the admitted ones. Exclusive.
+fn admit(world: &mut World) {
+    world.resource_mut::<Laps>().start();
+    let mut leaving = std::mem::take(&mut world.resource_mut::<Leaving>().0);
+    for id in leaving.drain(..) {
+        if let Some(row) = world.resource_mut::<SessionTable>().remove(id) {
+            for lane in &row.lanes {
+                world.despawn(*lane);
+            }
+            world.despawn(row.entity);
+        }
+    }
+    world.resource_mut::<Leaving>().0 = leaving;
+    if world.resource::<Admissions>().0.is_empty() {
+        return;
+    }
+    let admissions = std::mem::take(&mut world.resource_mut::<Admissions>().0);
+    for port in admissions {
+        open(world, port);
+    }
+    let spare = world.resource::<SessionTable>().open() as usize * SEGMENTS_SPARE + 32;
+    let active = world.resource::<SegmentPool>().active();
+    SegmentPool::reserve(world, spare.saturating_sub(active).max(32));
+}
+
+fn open(world: &mut World, port: Arc<SessionPort>) {
+    let now_us = world.resource::<Now>().us;
+    let blueprint = world.resource::<Blueprint>();
+    let (plan, seed) = (Arc::clone(&blueprint.plan), blueprint.seed);
+    let entity = world.spawn(Turn::default()).id();
+    let lanes: Box<[Entity]> = (0..=plan.nodes.len()).map(|_| world.spawn_empty().id()).collect();
+    let formats = plan.formats(port.input);
+    let mut opening = Opening {
+        session: port.id,
+        owner: entity,
+        name: Arc::clone(&port.name),
+        input: None,
+        output: None,
+        seed,
+    };
+    let mut sources = vec![0u8; lanes.len()];
+    let resolve = |targets: &[crate::scene::Target], sources: &mut [u8]| -> Vec<Target> {
+        let wire = |target: &crate::scene::Target| {
+            let node = plan.position(target.node);
+            sources[node.index()] += 1;
+            Target { port: target.port, node, queue: lanes[node.index()] }
+        };
+        targets.iter().map(wire).collect()
+    };
+    let input_targets = resolve(&plan.input_targets, &mut sources);
+    let mut wiring: Vec<Vec<Target>> =
+        plan.nodes.iter().map(|node| resolve(&node.targets, &mut sources)).collect();
+    wiring.push(Vec::new());
+    let mut failure = None;
+    for (at, lane) in lanes.iter().enumerate() {
+        let mut targets = [None; crate::queue::TARGETS_MAX];
+        for (slot, target) in targets.iter_mut().zip(&wiring[at]) {
+            *slot = Some(*target);
+        }
+        let (input, output) = formats[at];
+        (opening.input, opening.output) = (input, output);
+        let wiring =
+            Lane { session: port.id, owner: entity, input, output, sources: sources[at], ends: 0, targets };
+        let mut queue = world.entity_mut(*lane);
+        mark(NodeId(at as u8), &mut queue);
+        if let Some(node) = plan.nodes.get(at) {
+            let capabilities = &node.capabilities;
+            queue.insert((wiring, Queue::new(capabilities.queue_capacity, capabilities.overflow_policy)));
+            failure = failure.or(node.spec.open(&opening, &mut queue).err());
+        } else {
+            let output = Queue::new(OUTPUT_QUEUE_MAX, OverflowPolicy::DropNewest);
+            queue.insert((wiring, output, Egress::default()));
+        }
+    }
+    let row = SessionRow {
+        id: port.id,
+        opening: port.opening,
+        entity,
+        name: Arc::clone(&port.name),
+        input: port.input,
+        frames_in: 0,
+        phase: if failure.is_some() { Phase::Gone } else { Phase::Open },
+        port,
+        lanes,
+        input_targets: input_targets.into(),
+        seq: 0,
+        controls: VecDeque::new(),
+    };
+    let id = row.id;
+    world.resource_mut::<SessionTable>().insert(row);
+    world.resource_mut::<EventLog>().push(now_us, id, 0, Event::SessionOpened);
+}
+
+/// Closes the tick's books: what the hosts are told, what may be used again, who is gone.
+#[expect(clippy::too_many_arguments, reason = "a system's parameters are its declaration of what it touches")]
+fn account(
+    now: Res<'_, Now>,
+    edge: Res<'_, Edge>,
+    mut sessions: ResMut<'_, SessionTable>,
+    mut log: ResMut<'_, EventLog>,
+    mut corrections: ResMut<'_, Corrections>,
+    mut inbox: ResMut<'_, Inbox>,
+    mut leaving: ResMut<'_, Leaving>,
+    mut pool: ResMut<'_, BlockPool>,
+    mut segments: Segments<'_, '_>,
+    mut laps: ResMut<'_, Laps>,
+) {
+    corrections.list.clear();
+    inbox.replies.clear();
+    let sessions = &mut *sessions;
+    for row in sessions.rows.iter_mut().flatten().filter(|row| row.phase == Phase::Gone) {
+        if !leaving.0.contains(&row.id) {
+            leaving.0.push(row.id);
+        }
+    }
+    leaving.0.sort_unstable();
+    for id in &leaving.0 {
+        if let Some(row) = sessions.get_mut(*id) {
+            row.phase = Phase::Gone;
+            log.push(now.us, *id, 0, Event::SessionClosed);
+        }
+    }
+    tell_hosts(sessions, &log);
+    for id in &leaving.0 {
+        if let Some(row) = sessions.get(*id) {
+            row.port.closed.store(true, std::sync::atomic::Ordering::Release);
+        }
+    }
+    segments.recycle(|session, owner| {
+        sessions.get(session).is_none_or(|row| row.entity != owner || row.phase == Phase::Gone)
+    });
+    while let Some(block) = edge.0.back.pop() {
+        pool.put(block);
+    }
+    restock(sessions, &edge, &mut pool);
+    laps.lap(sessions_stage(&log));
+}
+
+/// The stage after the last one with a node: everything that is not a node's work is counted there.
+fn sessions_stage(_log: &EventLog) -> usize {
+    usize::MAX
+}
+
+/// Puts control messages into the hosts' rings, oldest first; what does not fit waits, up to a bound.
+fn tell_hosts(sessions: &mut SessionTable, log: &EventLog) {
+    for record in &log.records {
+        let Some(row) = sessions.get_mut(record.session).filter(|row| row.port.controls) else { continue };
+        let late = log.records.iter().any(|r| {
+            r.session == record.session
+                && matches!((&r.event, &record.event),
+                    (Event::LateCancelled { segment: a, .. }, Event::SegmentCancelled { segment: b, .. }) if a == b)
+        });
+        let Some(control) = Control::from_event(&record.event, record.turn, late) else { continue };
+        row.controls.push_back(control);
+        if row.controls.len() > CONTROLS_MAX {
+            // A host that reads nothing for this long is gone; corrections must never be dropped silently.
+            row.phase = Phase::Gone;
+            row.controls.clear();
+        }
+    }
+    for row in sessions.rows.iter_mut().flatten() {
+        let mut told = false;
+        while !row.controls.is_empty() && !row.port.outputs.is_full() {
+            if let Some(control) = row.controls.pop_front() {
+                drop(row.port.outputs.push(crate::handle::Out::Control(control)));
+                told = true;
+            }
+        }
+        if told && let Some(waker) = &row.port.waker {
+            waker();
+        }
+    }
+}
+
+/// Sends free blocks of the arriving size to the hosts, so that they need not allocate.
+fn restock(sessions: &SessionTable, edge: &Edge, pool: &mut BlockPool) {
+    let Some(row) = sessions.rows.iter().flatten().next() else { return };
+    let Format { rate_hz, channels } = row.input;
+    let samples = (rate_hz * crate::handle::BLOCK_MS_MAX / 1_000) as usize * usize::from(channels);
+    while !edge.0.free.is_full() {
+        let Some(block) = pool.surplus(samples, 4) else { break };
+        drop(edge.0.free.push(block));
+    }
+}
+
+/// One shard: its world and its two half ticks.
+pub(crate) struct Shard {
+    pub(crate) world: World,
+    a: Schedule,
+    b: Schedule,
+}
+
+impl Shard {
+    pub(crate) fn new(spec: &ShardSpec<'_>) -> Self {
+        let mut world = World::new();
+        let mut a = Schedule::default();
+        let mut b = Schedule::default();
+        // Explicit: inside a Bevy app feature unification would hand us the multi-threaded one.
+        a.set_executor(SingleThreadedExecutor::new());
+        b.set_executor(SingleThreadedExecutor::new());
+        install(spec, &mut world, &mut a, &mut b);
+        Self { world, a, b }
+    }
+
+    pub(crate) fn first_half(&mut self, now: Now) {
+        *self.world.resource_mut::<Now>() = now;
+        self.a.run(&mut self.world);
+    }
+
+    pub(crate) fn second_half(&mut self) {
+        self.b.run(&mut self.world);
+        self.world.clear_trackers();
+    }
+}

@@ -1,0 +1,32 @@
+//! What happens in a tick: the node kinds of mynah, one file or folder each, and the signal processing behind them.
+//!
+//! [`registry`] knows them all; a scene names them. A new kind is one new file here and one line there
+//! (docs/adding-a-node.md), or lives in a crate of its own.
+
+pub mod dsp;
+mod pass;
+mod resample;
+pub mod service;
+pub mod speech;
+pub mod vad;
+pub mod vad_gate;
+
+use std::sync::Arc;
+
+use mynah_engine::Registry;
+
+pub use pass::{Pass, PassState};
+pub use resample::{Channels, Resample, ResampleState};
+
+use service::{Script, ServiceNode};
+
+/// Every node kind and service of this crate. `script`: what simulated callers say, for the simulated recogniser.
+pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
+    let mut registry = Registry::new();
+    registry.add::<Pass>();
+    registry.add::<Resample>();
+    registry.add_system::<vad_gate::VadGate>();
+    registry.add::<ServiceNode>();
+    service::register(&mut registry, script);
+    registry
+}

@@ -1,0 +1,73 @@
+//! `Pass`: multiplies every sample by a gain, in place. The floor of what a node costs.
+
+use bevy_ecs::prelude::Component;
+use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
+use mynah_engine::{Cx, Frame, NodeKind, Opening, Payload, Site, StepNode};
+use serde::Deserialize;
+
+const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
+
+/// Configuration of the kind `Pass`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pass {
+    /// Factor on every sample, -16 to 16; 1 leaves the signal as it is (every sample is touched all the same).
+    pub gain: f32,
+}
+
+impl Default for Pass {
+    fn default() -> Self {
+        Self { gain: 1.0 }
+    }
+}
+
+/// `Pass` remembers nothing.
+#[derive(Component, Clone, Copy, Debug, Default)]
+pub struct PassState;
+
+impl NodeKind for Pass {
+    const NAME: &'static str = "Pass";
+    type State = PassState;
+
+    fn inputs(&self) -> &[Port] {
+        AUDIO
+    }
+    fn outputs(&self) -> &[Port] {
+        AUDIO
+    }
+    fn check(&self, input: Option<Format>, _: &Tick, issues: &mut Vec<Issue>) -> Option<Format> {
+        if !(-16.0..=16.0).contains(&self.gain) {
+            issues.push(
+                Issue::error("gain", format!("{} is no usable gain", self.gain)).expected("-16.0 to 16.0"),
+            );
+        }
+        input
+    }
+    fn capabilities(&self) -> NodeCapabilities {
+        NodeCapabilities {
+            parallelizable: true,
+            batch_aware: false,
+            avg_processing_us: 1,
+            queue_capacity: 50,
+            overflow_policy: OverflowPolicy::DropOldest,
+            supports_control_messages: true,
+        }
+    }
+    fn max_out(&self, _: Option<Format>) -> u32 {
+        1
+    }
+    fn open(&self, _: &Opening) -> Result<PassState, String> {
+        Ok(PassState)
+    }
+}
+
+impl StepNode for Pass {
+    fn step(&self, _: &mut PassState, mut frame: Frame, cx: &mut Cx<'_>, _: Site) {
+        if let Payload::Audio(block) = &mut frame.payload {
+            for sample in block.make_mut(cx.pool) {
+                *sample *= self.gain;
+            }
+        }
+        cx.send(0, frame);
+    }
+}

@@ -1,0 +1,257 @@
+//! `Resample`: another sample rate, without delay beyond the filter's, padding or artifacts.
+//!
+//! What belongs together is one stream: the session's input up to its end, one segment behind a gate, one answer.
+//! A stream is flushed once, at its end, and comes out at exactly `round(n * to / from)` frames; its start delay is
+//! trimmed, so that times stay true. What a correction takes back is forgotten without a flush.
+
+use bevy_ecs::prelude::Component;
+use bevy_platform::cell::SyncCell;
+use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
+use mynah_engine::{
+    Correction, Cx, Frame, Mark, NodeKind, Opening, Payload, Site, StepNode, Void, frames_to_us,
+};
+use serde::Deserialize;
+
+use crate::dsp::downmix::downmix;
+use crate::dsp::resampler::{self, Mode, Quality, ResampleSpec};
+
+const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
+
+/// What becomes of stereo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum Channels {
+    /// One channel comes out: the mean of both, taken before the filter.
+    #[default]
+    Mono,
+    /// As many come out as went in.
+    Keep,
+}
+
+/// Configuration of the kind `Resample`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resample {
+    /// Rate that leaves, 8000 to 192000 Hz. Audio that has it already passes untouched.
+    pub rate_hz: u32,
+    /// How many channels leave.
+    #[serde(default)]
+    pub channels: Channels,
+    /// Length of the filter.
+    #[serde(default)]
+    pub quality: Quality,
+    /// `true`: output follows input at once. `false`: a fixed-chunk FFT of 1,024 frames, kept as the baseline.
+    #[serde(default = "streaming")]
+    pub streaming: bool,
+}
+
+fn streaming() -> bool {
+    true
+}
+
+/// A filter, if the rates differ, and where its stream stands.
+#[derive(Component)]
+pub struct ResampleState {
+    converter: Option<SyncCell<Box<dyn resampler::Resample>>>,
+    /// Longest block that leaves, in samples.
+    block_max: usize,
+    converted: Vec<f32>,
+    mixed: Vec<f32>,
+    stream: Option<Stream>,
+    seq: u32,
+}
+
+/// The stream in the filter.
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    segment: u32,
+    revision: u32,
+    from_us: u64,
+    frames_out: u64,
+}
+
+impl Resample {
+    fn output(&self, input: Format) -> Format {
+        let channels = match self.channels {
+            Channels::Mono => 1,
+            Channels::Keep => input.channels,
+        };
+        Format { rate_hz: self.rate_hz, channels }
+    }
+}
+
+impl NodeKind for Resample {
+    const NAME: &'static str = "Resample";
+    type State = ResampleState;
+
+    fn inputs(&self) -> &[Port] {
+        AUDIO
+    }
+    fn outputs(&self) -> &[Port] {
+        AUDIO
+    }
+    fn check(&self, input: Option<Format>, _: &Tick, issues: &mut Vec<Issue>) -> Option<Format> {
+        if !(8_000..=192_000).contains(&self.rate_hz) {
+            issues.push(
+                Issue::error("rate_hz", format!("{} Hz is out of range", self.rate_hz))
+                    .expected("8000 to 192000"),
+            );
+        }
+        input.map(|input| self.output(input))
+    }
+    fn capabilities(&self) -> NodeCapabilities {
+        NodeCapabilities {
+            parallelizable: true,
+            batch_aware: false,
+            avg_processing_us: 11,
+            queue_capacity: 60,
+            overflow_policy: OverflowPolicy::DropOldest,
+            supports_control_messages: true,
+        }
+    }
+    fn max_out(&self, _: Option<Format>) -> u32 {
+        // A block of 20 ms and its share of the filter's delay; a fixed chunk gives out two blocks at once.
+        if self.streaming { 2 } else { 8 }
+    }
+    fn open(&self, opening: &Opening) -> Result<ResampleState, String> {
+        let input = opening.input.ok_or("no audio arrives at this node")?;
+        let output = self.output(input);
+        let mode = if self.streaming { Mode::Streaming } else { Mode::FixedChunk { frames: 1024 } };
+        let converter = if input.rate_hz == output.rate_hz {
+            None
+        } else {
+            let spec = ResampleSpec {
+                from_hz: input.rate_hz,
+                to_hz: output.rate_hz,
+                channels: output.channels,
+                quality: self.quality,
+                mode,
+            };
+            Some(SyncCell::new(resampler::build(spec).map_err(|e| e.to_string())?))
+        };
+        Ok(ResampleState {
+            converter,
+            block_max: (output.rate_hz * 21 / 1_000) as usize * usize::from(output.channels),
+            converted: Vec::new(),
+            mixed: Vec::new(),
+            stream: None,
+            seq: 0,
+        })
+    }
+}
+
+impl StepNode for Resample {
+    fn step(&self, state: &mut ResampleState, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+        match &frame.payload {
+            Payload::Audio(_) => self.convert(state, frame, cx),
+            Payload::Text(_) => cx.send(0, frame),
+            Payload::Mark(mark) => {
+                if matches!(mark, Mark::AnswerEnd | Mark::SegmentEnd | Mark::StreamEnd) {
+                    end_stream(state, &frame, cx);
+                }
+                cx.send(0, frame);
+            }
+        }
+    }
+
+    fn control(&self, state: &mut ResampleState, correction: &Correction, _: &mut Cx<'_>, _: Site) {
+        let voided = state.stream.is_some_and(|s| match correction.void {
+            Void::Segment { segment } => s.segment == segment,
+            Void::Revision { segment, revision } => s.segment == segment && s.revision == revision,
+            Void::Session => true,
+        });
+        if voided {
+            forget_stream(state);
+        }
+    }
+}
+
+impl Resample {
+    fn convert(&self, state: &mut ResampleState, mut frame: Frame, cx: &mut Cx<'_>) {
+        let input = cx.lane.input.expect("a lane that got audio has a format");
+        let stereo_to_mono = input.channels == 2 && self.channels == Channels::Mono;
+        let Payload::Audio(block) = &mut frame.payload else { return };
+        if state.converter.is_none() && !stereo_to_mono {
+            cx.send(0, frame);
+            return;
+        }
+        let identity = (frame.segment.serial, frame.revision);
+        if state.stream.is_some_and(|s| (s.segment, s.revision) != identity) {
+            // The stream before was left without an end: what it held belongs to nobody any more.
+            forget_stream(state);
+        }
+        let from_us = frame.pts_us;
+        state.stream.get_or_insert(Stream {
+            segment: identity.0,
+            revision: identity.1,
+            from_us,
+            frames_out: 0,
+        });
+        state.mixed.clear();
+        state.mixed.extend_from_slice(block.samples());
+        if stereo_to_mono {
+            downmix(&mut state.mixed, 2);
+        }
+        state.converted.clear();
+        match &mut state.converter {
+            Some(converter) => converter.get().push(&state.mixed, &mut state.converted),
+            None => state.converted.extend_from_slice(&state.mixed),
+        }
+        emit(state, &frame, cx);
+        cx.discard(frame);
+    }
+}
+
+/// Sends what was converted, in blocks, with the times of the stream.
+fn emit(state: &mut ResampleState, like: &Frame, cx: &mut Cx<'_>) {
+    let output = cx.lane.output.expect("a lane that got audio has a format");
+    let Some(stream) = &mut state.stream else { return };
+    for piece in state.converted.chunks(state.block_max) {
+        let mut block = cx.pool.lease(piece.len());
+        block.fill_from(piece);
+        let mut frame = like.with(Payload::Audio(block));
+        frame.pts_us = stream.from_us + frames_to_us(stream.frames_out, output.rate_hz);
+        state.seq = state.seq.wrapping_add(1);
+        frame.seq = state.seq;
+        stream.frames_out += (piece.len() / usize::from(output.channels)) as u64;
+        cx.send(0, frame);
+    }
+}
+
+fn end_stream(state: &mut ResampleState, mark: &Frame, cx: &mut Cx<'_>) {
+    let Some(stream) = state.stream else { return };
+    state.converted.clear();
+    if let Some(converter) = &mut state.converter {
+        converter.get().flush(&mut state.converted);
+    }
+    let mut like = mark.with(Payload::Mark(Mark::StreamEnd));
+    like.segment.serial = stream.segment;
+    like.revision = stream.revision;
+    emit(state, &like, cx);
+    state.stream = None;
+}
+
+fn forget_stream(state: &mut ResampleState) {
+    if let Some(converter) = &mut state.converter {
+        converter.get().reset();
+    }
+    state.stream = None;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_and_rate_of_the_output_follow_the_configuration() {
+        let stereo = Format { rate_hz: 48_000, channels: 2 };
+        let mut node = Resample {
+            rate_hz: 16_000,
+            channels: Channels::Mono,
+            quality: Quality::Standard,
+            streaming: true,
+        };
+        assert_eq!(node.output(stereo), Format { rate_hz: 16_000, channels: 1 });
+        node.channels = Channels::Keep;
+        assert_eq!(node.output(stereo), Format { rate_hz: 16_000, channels: 2 });
+    }
+}

@@ -1,0 +1,24 @@
+//! Slow models: the node that talks to one, and the ones there are.
+
+mod modelled;
+mod node;
+mod reply;
+mod synthesis;
+mod timing;
+mod transcript;
+
+pub use modelled::{Modelled, Production, Work};
+pub use node::{ServiceNode, ServiceState, Task};
+pub use reply::ScriptedReply;
+pub use synthesis::FliteVoice;
+pub use transcript::{Script, SimulatedTranscript};
+
+use std::sync::Arc;
+
+use mynah_engine::Registry;
+
+pub(crate) fn register(registry: &mut Registry, script: Option<Arc<dyn Script>>) {
+    transcript::register(registry, script);
+    reply::register(registry);
+    synthesis::register(registry);
+}

@@ -1,0 +1,186 @@
+//! `FliteVoice`: real speech synthesis in the process, on a thread beside the tick.
+//!
+//! The audio is real. Its timing is the scene's model in virtual time, and the time it takes on the wall clock.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+
+use mynah_engine::scene::parse_config;
+use mynah_engine::{Call, Registry, Service, ServiceKind, ServiceSite};
+use serde::Deserialize;
+
+use crate::service::modelled::{Modelled, Production, Work};
+use crate::speech::flite::{Flite, VoiceStyle};
+
+/// Configuration of the service output `FliteVoice`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FliteVoice {
+    /// Factor on the voice's pitch.
+    pub pitch: f32,
+    /// Factor on its speed.
+    pub rate: f32,
+    /// Factor on its level.
+    pub level: f32,
+}
+
+impl Default for FliteVoice {
+    fn default() -> Self {
+        let VoiceStyle { pitch, rate, level } = VoiceStyle::default();
+        Self { pitch, rate, level }
+    }
+}
+
+impl FliteVoice {
+    /// The style as the voice takes it.
+    pub fn style(&self) -> VoiceStyle {
+        VoiceStyle { pitch: self.pitch, rate: self.rate, level: self.level }
+    }
+}
+
+/// Speech as it is being made; shared by the thread that makes it and the service that hands it out.
+#[derive(Debug, Default)]
+pub struct Speech {
+    made: Mutex<Made>,
+    more: Condvar,
+    stop: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Made {
+    samples: Vec<f32>,
+    complete: bool,
+    failed: Option<Arc<str>>,
+}
+
+/// What there is of a speech, from some sample on.
+#[derive(Debug, PartialEq)]
+pub enum Heard {
+    /// A whole block, or the rest of a complete speech; the number of samples copied.
+    Block(usize),
+    /// Not made yet.
+    NotYet,
+    /// Nothing more will come.
+    End,
+    /// It could not be made.
+    Failed(Arc<str>),
+}
+
+impl Speech {
+    /// Copies samples from `at` on into `out`. `wait`: until the block is whole.
+    pub fn read(&self, at: usize, out: &mut [f32], wait: bool) -> Heard {
+        let mut made = self.made.lock().expect("synthesis does not panic while it holds its samples");
+        loop {
+            let there = made.samples.len().saturating_sub(at);
+            if there >= out.len() || (made.complete && there > 0) {
+                let n = there.min(out.len());
+                out[..n].copy_from_slice(&made.samples[at..at + n]);
+                return Heard::Block(n);
+            }
+            if let Some(reason) = &made.failed {
+                return Heard::Failed(Arc::clone(reason));
+            }
+            if made.complete {
+                return Heard::End;
+            }
+            if !wait {
+                return Heard::NotYet;
+            }
+            made = self.more.wait(made).expect("synthesis does not panic while it holds its samples");
+        }
+    }
+
+    /// Whether everything up to `at` samples was made and nothing follows.
+    pub fn ends_at(&self, at: usize) -> bool {
+        let made = self.made.lock().expect("synthesis does not panic while it holds its samples");
+        made.complete && made.samples.len() <= at
+    }
+
+    /// Stops the synthesis within one block.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    fn make(&self, voice: &Flite, text: &str, style: VoiceStyle) {
+        let result = voice.synthesize(text, style, &mut |samples| {
+            if self.stop.load(Ordering::Acquire) {
+                return ControlFlow::Break(());
+            }
+            if let Ok(mut made) = self.made.lock() {
+                made.samples.extend_from_slice(samples);
+            }
+            self.more.notify_all();
+            ControlFlow::Continue(())
+        });
+        if let Ok(mut made) = self.made.lock() {
+            made.complete = true;
+            made.failed = result.err().map(|e| e.to_string().into());
+        }
+        self.more.notify_all();
+    }
+}
+
+/// The voice and the thread it speaks on: one for the process, made at first use.
+fn studio() -> &'static (Flite, rayon::ThreadPool) {
+    static STUDIO: OnceLock<(Flite, rayon::ThreadPool)> = OnceLock::new();
+    STUDIO.get_or_init(|| {
+        let voice = Flite::new().expect("the voice is part of the program");
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "synthesis".into()).build();
+        (voice, pool.expect("a thread can be started"))
+    })
+}
+
+impl Production for FliteVoice {
+    fn work(&self, call: &Call) -> Work {
+        let speech = Arc::new(Speech::default());
+        let (making, text, style) = (Arc::clone(&speech), Arc::clone(&call.text), self.style());
+        let (voice, pool) = studio();
+        pool.spawn(move || making.make(voice, &text, style));
+        Work::Speech(speech)
+    }
+}
+
+impl ServiceKind for FliteVoice {
+    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
+        // Loaded now, not at the first answer.
+        studio();
+        Box::new(Modelled::new(site, Box::new(*self)))
+    }
+    fn modelled(&self) -> bool {
+        false
+    }
+    fn kind(&self) -> &'static str {
+        "FliteVoice"
+    }
+}
+
+pub(crate) fn register(registry: &mut Registry) {
+    registry.add_service("FliteVoice", |config| Ok(Arc::new(parse_config::<FliteVoice>(config)?)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_speech_ends_within_a_block() {
+        let speech = Speech::default();
+        speech.stop();
+        speech.make(&studio().0, "this is never spoken", FliteVoice::default().style());
+        assert!(speech.ends_at(0));
+    }
+
+    #[test]
+    fn what_is_read_in_blocks_is_what_was_made() {
+        let speech = Speech::default();
+        speech.make(&studio().0, "hello there", VoiceStyle::default());
+        let whole = studio().0.speak("hello there", VoiceStyle::default()).expect("the style is the default");
+        let (mut got, mut block) = (Vec::new(), [0.0; 320]);
+        while let Heard::Block(n) = speech.read(got.len(), &mut block, true) {
+            got.extend_from_slice(&block[..n]);
+        }
+        assert_eq!(got, whole);
+        assert!(!got.is_empty());
+    }
+}

@@ -1,0 +1,55 @@
+//! When a modelled service answers: latencies drawn from the scene's distribution.
+
+use mynah_engine::CallKey;
+use mynah_engine::rng::Rng;
+use mynah_engine::scene::{Latency, Timing};
+
+/// The 99th percentile of the standard normal distribution.
+const Z99: f64 = 2.326_347_874;
+
+/// Draws the latency of one call in microseconds: the same for the same seed, service and call, in whatever order
+/// calls are made.
+pub(super) fn draw_us(timing: &Timing, seed: u64, service: u64, key: &CallKey) -> u64 {
+    let ms = match timing.latency {
+        Latency::Fixed { ms } => ms,
+        Latency::LogNormal { p50_ms, p99_ms } => {
+            let stream = u64::from(key.session.0) << 32 | u64::from(key.segment.serial);
+            let mut rng = Rng::new(seed, stream, service ^ (u64::from(key.revision) << 48));
+            rng.log_normal(p50_ms, (p99_ms / p50_ms).ln() / Z99)
+        }
+    };
+    (ms * timing.scale * 1_000.0).max(0.0) as u64
+}
+
+/// FNV-1a of a name, to give each service a stream of its own.
+pub(super) fn name_hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mynah_engine::{NodeId, SegmentKey, SessionId};
+
+    #[test]
+    fn drawn_latencies_have_the_percentiles_of_the_scene() {
+        let timing =
+            Timing { latency: Latency::LogNormal { p50_ms: 20.0, p99_ms: 40.0 }, ..Timing::default() };
+        let mut drawn: Vec<u64> = (0..20_000)
+            .map(|i| {
+                let key = CallKey {
+                    session: SessionId(i),
+                    opening: 1,
+                    node: NodeId(0),
+                    segment: SegmentKey { slot: 0, serial: 1 },
+                    revision: 1,
+                    turn: 1,
+                };
+                draw_us(&timing, 7, name_hash("asr"), &key)
+            })
+            .collect();
+        drawn.sort_unstable();
+        assert!((19_500..20_500).contains(&drawn[10_000]), "p50 {}", drawn[10_000]);
+        assert!((38_500..41_500).contains(&drawn[19_800]), "p99 {}", drawn[19_800]);
+    }
+}

@@ -1,0 +1,59 @@
+//! `SimulatedTranscript`: a recogniser that is no recogniser. It looks up what the script says was spoken in the
+//! stretch it heard; without a script it tells how long it listened. Scenes and reports call it simulated.
+
+use std::sync::Arc;
+
+use mynah_engine::scene::parse_config;
+use mynah_engine::{Call, Registry, Service, ServiceKind, ServiceSite};
+use serde::Deserialize;
+
+use crate::service::modelled::{Modelled, Production, Work};
+
+/// Knows what simulated callers say.
+pub trait Script: Send + Sync {
+    /// The words session `name` speaks between the two media times; `None` when there is no script for it.
+    fn heard(&self, name: &str, from_us: u64, to_us: u64) -> Option<String>;
+}
+
+/// Configuration of the service output `SimulatedTranscript`.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SimulatedTranscript {}
+
+struct Recogniser {
+    script: Option<Arc<dyn Script>>,
+}
+
+impl Production for Recogniser {
+    fn work(&self, call: &Call) -> Work {
+        let heard = self.script.as_ref().and_then(|s| s.heard(&call.name, call.from_us, call.to_us));
+        let text = heard.unwrap_or_else(|| {
+            let seconds = call.to_us.saturating_sub(call.from_us) as f64 / 1e6;
+            format!("speech of {seconds:.1} seconds")
+        });
+        Work::Text(vec![text.into()])
+    }
+}
+
+struct Kind {
+    script: Option<Arc<dyn Script>>,
+}
+
+impl ServiceKind for Kind {
+    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
+        Box::new(Modelled::new(site, Box::new(Recogniser { script: self.script.clone() })))
+    }
+    fn modelled(&self) -> bool {
+        true
+    }
+    fn kind(&self) -> &'static str {
+        "SimulatedTranscript"
+    }
+}
+
+pub(crate) fn register(registry: &mut Registry, script: Option<Arc<dyn Script>>) {
+    registry.add_service("SimulatedTranscript", move |config| {
+        parse_config::<SimulatedTranscript>(config)?;
+        Ok(Arc::new(Kind { script: script.clone() }))
+    });
+}

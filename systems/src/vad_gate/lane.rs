@@ -1,0 +1,361 @@
+//! One session's gate: its frames, its detector's memory, its segment.
+
+use bevy_ecs::prelude::{Component, Entity};
+use bevy_platform::cell::SyncCell;
+use mynah_engine::scene::Format;
+use mynah_engine::{
+    CancelReason, Correction, Cx, Event, Extent, Frame, Mark, Opening, Payload, SegmentKey, Segments,
+    SessionId, Void, frames_to_us,
+};
+
+use crate::dsp::downmix::downmix;
+use crate::dsp::resampler::{self, Mode, Quality, ResampleSpec};
+use crate::vad::{SAMPLE_RATE_HZ, VadLane};
+use crate::vad_gate::lookback::{Lookback, Stretch};
+use crate::vad_gate::machine::{Decision, Machine, Settings};
+use crate::vad_gate::{Forward, VadGate};
+
+/// A frame in the lookback ring.
+struct Held {
+    frame: Frame,
+    end_us: u64,
+    /// It was forwarded with a segment that is still undecided; kept in case the next onset needs it too.
+    forwarded: bool,
+}
+
+impl Stretch for Held {
+    fn end_us(&self) -> u64 {
+        self.end_us
+    }
+}
+
+/// State of one session's gate.
+#[derive(Component)]
+pub struct GateLane {
+    pub(super) detector: VadLane,
+    converter: Option<SyncCell<Box<dyn resampler::Resample>>>,
+    /// 16 kHz mono that the detector has not seen yet.
+    heard: Vec<f32>,
+    mixed: Vec<f32>,
+    hops: u64,
+    hop_us: u64,
+    pad_us: u64,
+    machine: Machine,
+    lookback: Lookback<Held>,
+    input: Format,
+    session: SessionId,
+    owner: Entity,
+    segment: SegmentKey,
+    serial: u32,
+    turn: u32,
+    /// Media time of the open segment's first sample, and after the last one forwarded.
+    from_us: u64,
+    to_us: u64,
+    seq: u32,
+}
+
+impl GateLane {
+    pub(super) fn new(gate: &VadGate, opening: &Opening) -> Result<Self, String> {
+        let input = opening.input.ok_or("no audio arrives at this node")?;
+        let converter = if input.rate_hz == SAMPLE_RATE_HZ {
+            None
+        } else {
+            let spec = ResampleSpec {
+                from_hz: input.rate_hz,
+                to_hz: SAMPLE_RATE_HZ,
+                channels: 1,
+                quality: Quality::Standard,
+                mode: Mode::Streaming,
+            };
+            Some(SyncCell::new(resampler::build(spec).map_err(|e| e.to_string())?))
+        };
+        let us = |ms: f32| (f64::from(ms) * 1_000.0) as u64;
+        Ok(Self {
+            detector: VadLane::new(gate.vad),
+            converter,
+            heard: Vec::with_capacity(gate.vad.hop() * 2),
+            mixed: Vec::new(),
+            hops: 0,
+            hop_us: gate.hop_us(),
+            pad_us: us(gate.pad_ms),
+            machine: Machine::default(),
+            lookback: Lookback::new(us(gate.kept_ms())),
+            input,
+            session: opening.session,
+            owner: opening.owner,
+            segment: SegmentKey::NONE,
+            serial: 0,
+            turn: 0,
+            from_us: 0,
+            to_us: 0,
+            seq: 0,
+        })
+    }
+
+    /// The next hop of 16 kHz mono, if it is complete.
+    pub(super) fn ready_hop(&self, hop: usize) -> Option<&[f32]> {
+        self.heard.get(..hop)
+    }
+
+    /// Takes one frame: the detector hears it, and it is forwarded or kept.
+    pub(super) fn take(&mut self, frame: Frame, settings: &Settings, gate: &mut Gate<'_, '_, '_, '_>) {
+        let Payload::Audio(block) = &frame.payload else {
+            gate.cx.send(0, frame);
+            return;
+        };
+        self.listen(block.samples());
+        let frames = (block.len() / usize::from(self.input.channels)) as u64;
+        let end_us = frame.pts_us + frames_to_us(frames, self.input.rate_hz);
+        if settings.forward == Forward::Always && !self.segment.is_some() {
+            self.machine.probe(frame.pts_us);
+            self.open(frame.pts_us, gate);
+        }
+        if self.segment.is_some() && self.machine.is_open(settings) {
+            self.forward(frame, end_us, gate);
+        } else {
+            let held = Held { frame, end_us, forwarded: false };
+            self.lookback.push(held, |old| gate.let_go(old));
+        }
+    }
+
+    fn listen(&mut self, samples: &[f32]) {
+        if self.converter.is_none() && self.input.channels == 1 {
+            self.heard.extend_from_slice(samples);
+            return;
+        }
+        self.mixed.clear();
+        self.mixed.extend_from_slice(samples);
+        downmix(&mut self.mixed, self.input.channels);
+        match &mut self.converter {
+            Some(converter) => converter.get().push(&self.mixed, &mut self.heard),
+            None => self.heard.extend_from_slice(&self.mixed),
+        }
+    }
+
+    /// The detector's verdict on the oldest hop.
+    pub(super) fn decide(
+        &mut self,
+        p: f32,
+        hop: usize,
+        settings: &Settings,
+        decisions: &mut Vec<Decision>,
+        gate: &mut Gate<'_, '_, '_, '_>,
+    ) {
+        self.heard.drain(..hop);
+        let from_us = self.hops * self.hop_us;
+        self.hops += 1;
+        let to_us = self.hops * self.hop_us;
+        if gate.trace {
+            gate.cx.event(self.turn, Event::Probability { at_us: to_us, p });
+        }
+        self.machine.hop(p, from_us, to_us, settings, decisions);
+        self.apply(decisions, gate);
+    }
+
+    fn apply(&mut self, decisions: &mut Vec<Decision>, gate: &mut Gate<'_, '_, '_, '_>) {
+        for decision in decisions.drain(..) {
+            match decision {
+                Decision::Open { from_us } => {
+                    if !self.open(from_us.saturating_sub(self.pad_us), gate) {
+                        break;
+                    }
+                    self.forward_lookback(gate);
+                }
+                Decision::Confirm => self.confirm(gate),
+                Decision::CancelNotSustained => self.cancel(CancelReason::NotSustained, gate),
+                Decision::CancelSilence => self.cancel(CancelReason::Silence, gate),
+                Decision::Endpoint { revision, at_us } => self.endpoint(revision, at_us, gate),
+                Decision::Retract { revision } => self.retract(revision, gate),
+                Decision::End { revision } => self.end(revision, gate),
+                Decision::Split => self.split(gate),
+            }
+        }
+    }
+
+    /// Opens a segment at `from_us`, or at what the ring still has; false when no segment could be had.
+    fn open(&mut self, from_us: u64, gate: &mut Gate<'_, '_, '_, '_>) -> bool {
+        let Some(key) = gate.segments.open(self.session, self.owner, self.serial + 1, from_us) else {
+            self.machine.abandon();
+            return false;
+        };
+        self.serial += 1;
+        self.segment = key;
+        self.turn = gate.segments.get(key, self.session).map_or(0, |s| s.turn);
+        let first_us = self.lookback.first_from(from_us).map_or(from_us, |held| held.frame.pts_us);
+        self.from_us = first_us;
+        self.to_us = first_us;
+        gate.cx.event(self.turn, Event::SegmentOpened { segment: key.serial, from_us: first_us });
+        true
+    }
+
+    /// The pre-roll and everything since.
+    fn forward_lookback(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
+        let mut ring = std::mem::replace(&mut self.lookback, Lookback::new(0));
+        let now_us = gate.cx.now.us;
+        let confirmed = self.machine.is_confirmed();
+        ring.sift(|held| {
+            if held.end_us <= self.from_us {
+                gate.let_go(held);
+                return None;
+            }
+            let (end_us, kept) = (held.end_us, held.frame.share());
+            let mut frame = held.frame;
+            // Held back until now by decision, not by arrival.
+            frame.arrived_us = now_us;
+            self.send(frame, end_us, gate);
+            if confirmed {
+                gate.cx.discard(kept);
+                return None;
+            }
+            Some(Held { frame: kept, end_us, forwarded: true })
+        });
+        self.lookback = ring;
+    }
+
+    fn forward(&mut self, frame: Frame, end_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
+        if self.machine.is_confirmed() {
+            self.send(frame, end_us, gate);
+            return;
+        }
+        let kept = frame.share();
+        self.send(frame, end_us, gate);
+        self.lookback.push(Held { frame: kept, end_us, forwarded: true }, |old| gate.let_go(old));
+    }
+
+    fn send(&mut self, mut frame: Frame, end_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
+        frame.segment = self.segment;
+        frame.turn = self.turn;
+        self.seq = self.seq.wrapping_add(1);
+        frame.seq = self.seq;
+        self.to_us = end_us;
+        gate.cx.send(0, frame);
+    }
+
+    fn mark(&mut self, mark: Mark, revision: u32, gate: &mut Gate<'_, '_, '_, '_>) {
+        self.seq = self.seq.wrapping_add(1);
+        let now_us = gate.cx.now.us;
+        gate.cx.send(
+            0,
+            Frame {
+                payload: Payload::Mark(mark),
+                pts_us: self.to_us,
+                arrived_us: now_us,
+                queued_us: now_us,
+                deadline_us: 0,
+                session: self.session,
+                segment: self.segment,
+                revision,
+                turn: self.turn,
+                seq: self.seq,
+            },
+        );
+    }
+
+    fn confirm(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
+        self.turn = gate.segments.confirm(self.segment, self.session);
+        self.lookback.sift(|held| {
+            gate.let_go(held);
+            None
+        });
+        gate.cx.event(self.turn, Event::SegmentConfirmed { segment: self.segment.serial });
+    }
+
+    fn cancel(&mut self, reason: CancelReason, gate: &mut Gate<'_, '_, '_, '_>) {
+        let segment = self.segment.serial;
+        gate.segments.cancel(self.segment, self.session, reason);
+        gate.cx.corrections.push(Correction { session: self.session, void: Void::Segment { segment } });
+        let (from_us, to_us) = (self.from_us, self.to_us);
+        gate.cx.event(self.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
+        self.segment = SegmentKey::NONE;
+    }
+
+    fn endpoint(&mut self, revision: u32, at_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
+        gate.segments.set_extent(self.segment, self.session, Extent::Ending(revision));
+        let segment = self.segment.serial;
+        gate.cx.event(self.turn, Event::Endpoint { segment, revision, at_us });
+        self.mark(Mark::Endpoint, revision, gate);
+    }
+
+    fn retract(&mut self, revision: u32, gate: &mut Gate<'_, '_, '_, '_>) {
+        gate.segments.set_extent(self.segment, self.session, Extent::Open);
+        let segment = self.segment.serial;
+        gate.cx
+            .corrections
+            .push(Correction { session: self.session, void: Void::Revision { segment, revision } });
+        gate.cx.event(self.turn, Event::EndpointRetracted { segment, revision });
+    }
+
+    fn end(&mut self, revision: u32, gate: &mut Gate<'_, '_, '_, '_>) {
+        gate.segments.set_extent(self.segment, self.session, Extent::Ended(revision));
+        self.ended(revision, false, gate);
+        self.mark(Mark::SegmentEnd, 0, gate);
+        self.segment = SegmentKey::NONE;
+    }
+
+    fn ended(&mut self, revision: u32, split: bool, gate: &mut Gate<'_, '_, '_, '_>) {
+        let segment = self.segment.serial;
+        let (from_us, to_us) = (self.from_us, self.to_us);
+        gate.cx.event(self.turn, Event::SegmentEnded { segment, revision, from_us, to_us, split });
+    }
+
+    /// Ends the segment and goes on with the next of the same turn, from the next sample.
+    fn split(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
+        let before = self.segment;
+        gate.segments.set_extent(before, self.session, Extent::Ended(0));
+        self.ended(0, true, gate);
+        self.mark(Mark::Split, 0, gate);
+        if self.open(self.to_us, gate) {
+            self.confirm(gate);
+        } else {
+            self.segment = SegmentKey::NONE;
+        }
+        // The continuation carries the answer; confirmed before, so that the turn stays the same.
+        gate.segments.answered(before, self.session);
+    }
+
+    /// The input is over (`hang_up`: and so is everything else).
+    pub(super) fn finish(
+        &mut self,
+        hang_up: bool,
+        decisions: &mut Vec<Decision>,
+        gate: &mut Gate<'_, '_, '_, '_>,
+    ) {
+        let at_us = self.hops * self.hop_us;
+        let undecided = self.machine.finish(at_us, decisions).is_none();
+        if undecided && self.segment.is_some() {
+            self.cancel(CancelReason::Closed, gate);
+        }
+        self.apply(decisions, gate);
+        self.lookback.sift(|held| {
+            if hang_up {
+                gate.hung_up(held);
+            } else {
+                gate.let_go(held);
+            }
+            None
+        });
+        self.heard.clear();
+    }
+}
+
+/// What a lane needs beside itself while it decides.
+pub(super) struct Gate<'a, 'b, 'w, 's> {
+    pub(super) cx: &'a mut Cx<'b>,
+    pub(super) segments: &'a mut Segments<'w, 's>,
+    pub(super) trace: bool,
+}
+
+impl Gate<'_, '_, '_, '_> {
+    /// A frame that nobody needs any more: not speech, unless a copy of it was forwarded.
+    fn let_go(&mut self, held: Held) {
+        if held.forwarded { self.cx.discard(held.frame) } else { self.cx.gate(held.frame) }
+    }
+
+    fn hung_up(&mut self, held: Held) {
+        if held.forwarded {
+            self.cx.discard(held.frame);
+        } else {
+            self.cx.drop_frame(held.frame, mynah_engine::DropReason::Closed);
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The gate's decisions, one session, on media time: a pure function of the probabilities it is shown.
+//!
+//! ```text
+//! Idle --p >= threshold--> Onset --min_speech window--> Speech --p < release for lookahead--> Ending(r)
+//!                            |                            ^                                   |     |
+//!                            +-- not sustained: Cancel    +--- speech again: Retract r -------+     +-- min_silence: End
+//! ```
+
+use crate::vad_gate::{Forward, VadGate};
+
+/// Share of the window's hops at or above release that makes it speech.
+/// Measured on labelled recordings: with 60 % over 96 ms, 98-100 % of the openings at 0.9 were speech.
+const SUSTAINED_PERCENT: u32 = 60;
+
+/// What the gate does after a hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Open a segment at `from_us` (before the pre-roll is added).
+    Open { from_us: u64 },
+    /// It is speech.
+    Confirm,
+    /// It was not sustained.
+    CancelNotSustained,
+    /// No speech began in it (`forward: Always`).
+    CancelSilence,
+    /// The speaker seems to have finished at `at_us`.
+    Endpoint { revision: u32, at_us: u64 },
+    /// The speaker goes on.
+    Retract { revision: u32 },
+    /// The end holds.
+    End { revision: u32 },
+    /// The segment is too long: end it here and go on with the next.
+    Split,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Idle,
+    /// `forward: Always`: a segment is open, speech has not begun in it.
+    Probe {
+        from_us: u64,
+    },
+    Onset {
+        from_us: u64,
+        hops: u32,
+        hits: u32,
+        silent_from_us: Option<u64>,
+    },
+    Speech {
+        silent_from_us: Option<u64>,
+    },
+    Ending {
+        revision: u32,
+        silent_from_us: u64,
+    },
+}
+
+/// Durations and levels of one gate, in its VAD's hops.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) threshold: f32,
+    pub(crate) release: f32,
+    /// Hops in the window that decides.
+    pub(crate) window_hops: u32,
+    pub(crate) lookahead_us: u64,
+    pub(crate) min_silence_us: u64,
+    pub(crate) max_segment_us: u64,
+    pub(crate) forward: Forward,
+    pub(crate) speculate: bool,
+}
+
+impl Settings {
+    /// Durations are rounded up to whole hops.
+    pub(crate) fn new(gate: &VadGate, hop_us: u64) -> Self {
+        let hops = |ms: f32| ((f64::from(ms) * 1_000.0 / hop_us as f64).ceil() as u64).max(1);
+        Self {
+            threshold: gate.threshold,
+            release: gate.release_threshold,
+            window_hops: hops(gate.min_speech_ms) as u32,
+            lookahead_us: hops(gate.lookahead_ms) * hop_us,
+            min_silence_us: hops(gate.min_silence_ms) * hop_us,
+            max_segment_us: hops(gate.max_segment_ms) * hop_us,
+            forward: gate.forward,
+            speculate: gate.speculate,
+        }
+    }
+}
+
+/// Where one session's gate stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    state: State,
+    /// Media time at which the open segment began.
+    opened_us: u64,
+    /// Endpoint revisions announced in the open segment.
+    revision: u32,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self { state: State::Idle, opened_us: 0, revision: 0 }
+    }
+}
+
+impl Machine {
+    /// Whether frames are forwarded as they come.
+    pub(crate) fn is_open(&self, settings: &Settings) -> bool {
+        match self.state {
+            State::Idle => false,
+            State::Onset { .. } => settings.speculate,
+            State::Probe { .. } | State::Speech { .. } | State::Ending { .. } => true,
+        }
+    }
+
+    /// Whether the open segment is confirmed.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        matches!(self.state, State::Speech { .. } | State::Ending { .. })
+    }
+
+    /// `forward: Always`: a segment opens with the next frame.
+    pub(crate) fn probe(&mut self, from_us: u64) {
+        if self.state == State::Idle {
+            self.state = State::Probe { from_us };
+            self.open(from_us);
+        }
+    }
+
+    /// The segment could not be opened: as if nothing had been heard.
+    pub(crate) fn abandon(&mut self) {
+        self.state = State::Idle;
+    }
+
+    fn open(&mut self, from_us: u64) {
+        self.opened_us = from_us;
+        self.revision = 0;
+    }
+
+    /// Shows one hop: probability `p` for the media time from `from_us` to `to_us`.
+    pub(crate) fn hop(&mut self, p: f32, from_us: u64, to_us: u64, s: &Settings, out: &mut Vec<Decision>) {
+        match self.state {
+            State::Idle => {
+                if p >= s.threshold {
+                    self.open(from_us);
+                    if s.speculate {
+                        out.push(Decision::Open { from_us });
+                    }
+                    self.onset(
+                        Onset { from_us, hops: 0, hits: 0, silent_from_us: None },
+                        p,
+                        from_us,
+                        to_us,
+                        s,
+                        out,
+                    );
+                }
+            }
+            State::Probe { from_us: opened } => {
+                if p >= s.threshold {
+                    let onset = Onset { from_us, hops: 0, hits: 0, silent_from_us: None };
+                    self.onset(onset, p, from_us, to_us, s, out);
+                } else if to_us.saturating_sub(opened) >= u64::from(s.window_hops) * (to_us - from_us) {
+                    out.push(Decision::CancelSilence);
+                    self.state = State::Idle;
+                }
+            }
+            State::Onset { from_us: at, hops, hits, silent_from_us } => {
+                self.onset(Onset { from_us: at, hops, hits, silent_from_us }, p, from_us, to_us, s, out);
+            }
+            State::Speech { silent_from_us } => self.speech(silent_from_us, p, from_us, to_us, s, out),
+            State::Ending { revision, silent_from_us } => {
+                if p >= s.release {
+                    out.push(Decision::Retract { revision });
+                    self.state = State::Speech { silent_from_us: None };
+                } else if to_us - silent_from_us >= s.min_silence_us {
+                    out.push(Decision::End { revision });
+                    self.state = State::Idle;
+                }
+            }
+        }
+    }
+
+    fn onset(&mut self, o: Onset, p: f32, from_us: u64, to_us: u64, s: &Settings, out: &mut Vec<Decision>) {
+        let hops = o.hops + 1;
+        let hit = p >= s.release;
+        let hits = o.hits + u32::from(hit);
+        let silent_from_us = if hit { None } else { o.silent_from_us.or(Some(from_us)) };
+        if hops < s.window_hops && to_us.saturating_sub(self.opened_us) < s.max_segment_us {
+            self.state = State::Onset { from_us: o.from_us, hops, hits, silent_from_us };
+            return;
+        }
+        // A segment that has reached its greatest length is confirmed as it stands.
+        let as_it_stands = hops < s.window_hops;
+        if as_it_stands || hits * 100 >= SUSTAINED_PERCENT * s.window_hops {
+            if !s.speculate {
+                out.push(Decision::Open { from_us: o.from_us });
+            }
+            out.push(Decision::Confirm);
+            // The trailing silence of the window counts: carry on as if it had been heard in Speech.
+            self.state = State::Speech { silent_from_us };
+            self.silence(silent_from_us, to_us, s, out);
+        } else {
+            if s.speculate {
+                out.push(Decision::CancelNotSustained);
+            }
+            self.state = State::Idle;
+        }
+    }
+
+    fn speech(
+        &mut self,
+        since: Option<u64>,
+        p: f32,
+        from_us: u64,
+        to_us: u64,
+        s: &Settings,
+        out: &mut Vec<Decision>,
+    ) {
+        let since = if p >= s.release { None } else { since.or(Some(from_us)) };
+        self.state = State::Speech { silent_from_us: since };
+        self.silence(since, to_us, s, out);
+        if matches!(self.state, State::Speech { .. })
+            && to_us.saturating_sub(self.opened_us) >= s.max_segment_us
+        {
+            out.push(Decision::Split);
+            self.open(to_us);
+        }
+    }
+
+    fn silence(&mut self, since: Option<u64>, to_us: u64, s: &Settings, out: &mut Vec<Decision>) {
+        let Some(since) = since else { return };
+        let silent_us = to_us - since;
+        // Without speculation work starts when the end holds, not before.
+        let needed = if s.speculate { s.lookahead_us.min(s.min_silence_us) } else { s.min_silence_us };
+        if silent_us < needed {
+            return;
+        }
+        self.revision += 1;
+        let revision = self.revision;
+        out.push(Decision::Endpoint { revision, at_us: since });
+        if silent_us >= s.min_silence_us {
+            out.push(Decision::End { revision });
+            self.state = State::Idle;
+        } else {
+            self.state = State::Ending { revision, silent_from_us: since };
+        }
+    }
+
+    /// The input is over: what stands open ends as well as it can. `None` for an open segment that was never
+    /// confirmed.
+    pub(crate) fn finish(&mut self, at_us: u64, out: &mut Vec<Decision>) -> Option<()> {
+        let state = std::mem::replace(&mut self.state, State::Idle);
+        match state {
+            State::Idle => {}
+            State::Probe { .. } | State::Onset { .. } => return None,
+            State::Speech { silent_from_us } => {
+                self.revision += 1;
+                let revision = self.revision;
+                out.push(Decision::Endpoint { revision, at_us: silent_from_us.unwrap_or(at_us) });
+                out.push(Decision::End { revision });
+            }
+            State::Ending { revision, .. } => out.push(Decision::End { revision }),
+        }
+        Some(())
+    }
+}
+
+struct Onset {
+    from_us: u64,
+    hops: u32,
+    hits: u32,
+    silent_from_us: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Decision::*;
+    use super::*;
+
+    const HOP: u64 = 32_000;
+
+    fn run(gate: &VadGate, probabilities: &[f32]) -> Vec<(usize, Decision)> {
+        let settings = Settings::new(gate, HOP);
+        let mut machine = Machine::default();
+        let mut seen = Vec::new();
+        for (i, p) in probabilities.iter().enumerate() {
+            let mut out = Vec::new();
+            machine.hop(*p, i as u64 * HOP, (i as u64 + 1) * HOP, &settings, &mut out);
+            seen.extend(out.into_iter().map(|d| (i, d)));
+        }
+        seen
+    }
+
+    fn gate() -> VadGate {
+        VadGate { min_silence_ms: 96.0, ..VadGate::default() }
+    }
+
+    #[test]
+    fn a_word_opens_confirms_ends_and_its_pause_is_retracted() {
+        let p = [0.0, 0.95, 0.9, 0.9, 0.9, 0.1, 0.9, 0.1, 0.1, 0.1, 0.0];
+        let want = vec![
+            (1, Open { from_us: HOP }),
+            (3, Confirm),
+            (5, Endpoint { revision: 1, at_us: 5 * HOP }),
+            (6, Retract { revision: 1 }),
+            (7, Endpoint { revision: 2, at_us: 7 * HOP }),
+            (9, End { revision: 2 }),
+        ];
+        assert_eq!(run(&gate(), &p), want);
+    }
+
+    #[test]
+    fn a_click_is_cancelled_when_its_window_is_full() {
+        assert_eq!(
+            run(&gate(), &[0.95, 0.1, 0.1, 0.1]),
+            vec![(0, Open { from_us: 0 }), (2, CancelNotSustained)]
+        );
+    }
+
+    #[test]
+    fn without_speculation_nothing_is_opened_that_is_not_confirmed() {
+        let gate = VadGate { speculate: false, ..gate() };
+        assert_eq!(run(&gate, &[0.95, 0.1, 0.1, 0.1]), vec![]);
+        let p = [0.95, 0.9, 0.9, 0.1, 0.1, 0.1];
+        let want = vec![
+            (2, Open { from_us: 0 }),
+            (2, Confirm),
+            (5, Endpoint { revision: 1, at_us: 3 * HOP }),
+            (5, End { revision: 1 }),
+        ];
+        assert_eq!(run(&gate, &p), want);
+    }
+
+    #[test]
+    fn between_release_and_threshold_speech_stays_but_does_not_begin() {
+        assert_eq!(run(&gate(), &[0.7; 20]), vec![]);
+        let mut p = vec![0.95];
+        p.extend([0.7; 20]);
+        assert_eq!(run(&gate(), &p), vec![(0, Open { from_us: 0 }), (2, Confirm)]);
+    }
+
+    #[test]
+    fn a_long_utterance_is_split_without_a_gap() {
+        let gate = VadGate { max_segment_ms: 320.0, ..gate() };
+        let splits: Vec<usize> =
+            run(&gate, &[0.95; 40]).into_iter().filter(|(_, d)| *d == Split).map(|(i, _)| i).collect();
+        assert_eq!(splits, vec![9, 19, 29, 39]);
+    }
+}

@@ -1,0 +1,192 @@
+//! Runs the gates of a shard: one call of the detector's kernel sees every lane that has a hop ready.
+//! Reads queues; writes segments, corrections, downstream queues. Runs in its node's rank.
+
+use std::sync::Arc;
+
+use bevy_ecs::change_detection::DetectChangesMut as _;
+use bevy_ecs::prelude::World;
+use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use mynah_engine::{
+    Cx, Desk, Frame, Lanes, Mark, Now, Payload, Segments, SessionId, Site, Void, correct_lanes, lane_params,
+};
+
+use crate::vad::VadKernel;
+use crate::vad_gate::VadGate;
+use crate::vad_gate::lane::{Gate, GateLane};
+use crate::vad_gate::machine::{Decision, Settings};
+
+/// With fewer sessions than this in the engine a hop is not worth waiting for company.
+const GATHER_SESSIONS_MIN: u32 = 16;
+
+/// The gate of one node in one shard.
+struct Gates {
+    gate: Arc<VadGate>,
+    site: Site,
+    settings: Settings,
+    kernel: VadKernel,
+    ready: Vec<SessionId>,
+    staged: Vec<usize>,
+    decisions: Vec<Decision>,
+}
+
+type Params = (Lanes<'static, 'static, GateLane>, Desk<'static>, Segments<'static, 'static>);
+
+pub(super) fn build(gate: Arc<VadGate>, site: Site, world: &mut World) -> BoxedSystem {
+    let mut gates = Gates {
+        settings: Settings::new(&gate, gate.hop_us()),
+        kernel: VadKernel::new(gate.vad),
+        ready: Vec::new(),
+        staged: Vec::with_capacity(VadKernel::TILE),
+        decisions: Vec::with_capacity(8),
+        gate,
+        site,
+    };
+    let params = (lane_params::<GateLane>(site, world), ParamBuilder, ParamBuilder);
+    let state: SystemState<Params> = params.build_state(world);
+    let system = state.build_system(
+        move |mut lanes: Lanes<'_, '_, GateLane>, mut desk: Desk<'_>, mut segments: Segments<'_, '_>| {
+            gates.run(&mut lanes, &mut desk, &mut segments);
+            desk.lap(site.node);
+        },
+    );
+    Box::new(IntoSystem::into_system(system))
+}
+
+impl Gates {
+    fn run(
+        &mut self,
+        lanes: &mut Lanes<'_, '_, GateLane>,
+        desk: &mut Desk<'_>,
+        segments: &mut Segments<'_, '_>,
+    ) {
+        let (trace, decisions) = (self.gate.trace, &mut self.decisions);
+        correct_lanes(self.site, lanes, desk, |lane, correction, cx| {
+            if correction.void == Void::Session {
+                lane.finish(true, decisions, &mut Gate { cx, segments, trace });
+            }
+        });
+        let run_now = self.runs_now(&desk.now);
+        self.ready.clear();
+        for (mut wiring, mut queue, mut lane) in &mut lanes.ins {
+            let wiring = wiring.bypass_change_detection();
+            let lane = lane.bypass_change_detection();
+            let next = || queue.bypass_change_detection().pop();
+            if fill(
+                &self.settings,
+                self.hop(),
+                self.site,
+                trace,
+                next,
+                wiring,
+                lane,
+                desk,
+                &mut lanes.outs,
+                segments,
+                &mut self.decisions,
+            ) {
+                self.ready.push(wiring.session);
+            }
+        }
+        while run_now && !self.ready.is_empty() {
+            self.hear(lanes, desk, segments);
+        }
+    }
+
+    fn hop(&self) -> usize {
+        self.gate.vad.hop()
+    }
+
+    /// The detector runs at boundaries of the gather time on the engine's clock: the same in every shard.
+    fn runs_now(&self, now: &Now) -> bool {
+        let gather_us = (f64::from(self.gate.vad_gather_ms) * 1_000.0) as u64;
+        gather_us == 0
+            || now.sessions_open < GATHER_SESSIONS_MIN
+            || now.us / gather_us != now.last_us / gather_us
+    }
+
+    /// One hop of every ready lane; keeps those that have another one.
+    fn hear(
+        &mut self,
+        lanes: &mut Lanes<'_, '_, GateLane>,
+        desk: &mut Desk<'_>,
+        segments: &mut Segments<'_, '_>,
+    ) {
+        let (hop, node, trace) = (self.hop(), self.site.node, self.gate.trace);
+        let mut kept = 0;
+        let mut from = 0;
+        while from < self.ready.len() {
+            let to = (from + VadKernel::TILE).min(self.ready.len());
+            self.kernel.clear();
+            self.staged.clear();
+            for session in &self.ready[from..to] {
+                let Some(entity) = desk.sessions.lane(*session, node) else { continue };
+                let Ok((_, _, lane)) = lanes.ins.get(entity) else { continue };
+                let samples = lane.ready_hop(hop).expect("only ready lanes are listed");
+                self.staged.push(self.kernel.stage(&lane.detector, samples));
+            }
+            self.kernel.run();
+            for at in from..to {
+                let session = self.ready[at];
+                let Some(entity) = desk.sessions.lane(session, node) else { continue };
+                let Ok((mut wiring, mut queue, mut lane)) = lanes.ins.get_mut(entity) else { continue };
+                let p = self.kernel.take(self.staged[at - from], &mut lane.detector);
+                let mut cx = Cx::new(node, &wiring, desk, &mut lanes.outs);
+                let mut gate = Gate { cx: &mut cx, segments, trace };
+                lane.decide(p, hop, &self.settings, &mut self.decisions, &mut gate);
+                let next = || queue.pop();
+                let wiring = wiring.bypass_change_detection();
+                if fill(
+                    &self.settings,
+                    hop,
+                    self.site,
+                    trace,
+                    next,
+                    wiring,
+                    &mut lane,
+                    desk,
+                    &mut lanes.outs,
+                    segments,
+                    &mut self.decisions,
+                ) {
+                    self.ready[kept] = session;
+                    kept += 1;
+                }
+            }
+            from = to;
+        }
+        self.ready.truncate(kept);
+    }
+}
+
+/// Feeds a lane until it has a hop ready; true if it has. Frames behind that hop wait, so that each is forwarded
+/// or kept by what was decided before it began, however large the chunks are in which audio arrives.
+#[expect(clippy::too_many_arguments, reason = "everything a lane touches, borrowed apart")]
+fn fill(
+    settings: &Settings,
+    hop: usize,
+    site: Site,
+    trace: bool,
+    mut next: impl FnMut() -> Option<Frame>,
+    wiring: &mut mynah_engine::Lane,
+    lane: &mut GateLane,
+    desk: &mut Desk<'_>,
+    outs: &mut bevy_ecs::prelude::Query<'_, '_, &'static mut mynah_engine::Queue>,
+    segments: &mut Segments<'_, '_>,
+    decisions: &mut Vec<Decision>,
+) -> bool {
+    while lane.ready_hop(hop).is_none() {
+        let Some(frame) = next() else { return false };
+        let ends = matches!(frame.payload, Payload::Mark(Mark::StreamEnd));
+        if ends && !wiring.stream_ended() {
+            continue;
+        }
+        let mut cx = Cx::new(site.node, wiring, desk, outs);
+        cx.taken(&frame);
+        let mut gate = Gate { cx: &mut cx, segments, trace };
+        if ends {
+            lane.finish(false, decisions, &mut gate);
+        }
+        lane.take(frame, settings, &mut gate);
+    }
+    true
+}
