@@ -29,7 +29,7 @@ impl Control {
             Event::SegmentCancelled { segment, from_us, to_us, .. } => {
                 Self::CancelSpeculation { segment, from_us, to_us, late }
             }
-            Event::Endpoint { segment, revision, at_us } => {
+            Event::Endpoint { segment, revision, at_us, .. } => {
                 Self::EndOfSpeech { segment, revision, at_us, last: false }
             }
             Event::SegmentEnded { segment, revision, to_us, split: false, .. } => {

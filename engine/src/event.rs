@@ -53,8 +53,8 @@ pub enum Event {
     SegmentConfirmed { segment: u32 },
     /// It was not; everything from here to there is void.
     SegmentCancelled { segment: u32, reason: CancelReason, from_us: u64, to_us: u64 },
-    /// The speaker seems to have finished at `at_us`.
-    Endpoint { segment: u32, revision: u32, at_us: u64 },
+    /// The speaker seems to have finished at `at_us`; the silence could first be seen at `seen_us`.
+    Endpoint { segment: u32, revision: u32, at_us: u64, seen_us: u64 },
     /// The speaker went on.
     EndpointRetracted { segment: u32, revision: u32 },
     /// The end holds.

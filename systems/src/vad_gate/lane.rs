@@ -272,7 +272,7 @@ impl GateLane {
     fn endpoint(&mut self, revision: u32, at_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
         gate.segments.set_extent(self.segment, self.session, Extent::Ending(revision));
         let segment = self.segment.serial;
-        gate.cx.event(self.turn, Event::Endpoint { segment, revision, at_us });
+        gate.cx.event(self.turn, Event::Endpoint { segment, revision, at_us, seen_us: at_us + self.hop_us });
         self.mark(Mark::Endpoint, revision, gate);
     }
 

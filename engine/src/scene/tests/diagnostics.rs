@@ -445,6 +445,8 @@ fn places_count_characters_and_survive_odd_text() {
     let found = findings(&text.replace('\n', "\r\n"), &[]);
     assert_eq!(found[0].place.to_string(), "scene.ron:4:26", "{found:?}");
     assert_eq!(found[0].place.excerpt(), "tic");
-    let found = findings("(name: \"x\", nodes: [], edges: [(\"a\u{1b}[31m\", \"output\")])", &[]);
-    assert!(!found[0].render(Look::Plain).contains('\u{1b}'), "no control characters reach the terminal");
+    let odd =
+        "(name: \"x\", nodes: [(id: \"a\u{1b}[31m\", kind: Speak)], edges: [(\"b\u{1b}[31m\", \"output\")])";
+    let found = findings(odd, &[]);
+    assert!(!Diagnostics(found).to_string().contains('\u{1b}'), "no control characters reach the terminal");
 }

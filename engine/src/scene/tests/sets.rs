@@ -64,6 +64,7 @@ fn values_are_replaced_and_inserted_wherever_the_path_leads() {
         }),
         (&["name=two words"], |s| s.name == "two words"),
         (&["gate.threshold=0.4 // not a comment of the scene"], |s| s.nodes.len() == 5),
+        (&["gate.threshold=0.5.x", "gate.threshold=0.3"], |s| s.nodes[1].kind.config.contains("0.3")),
         (&["gate.threshold=7", "tick.shards=2", "gate.threshold=0.3"], |s| {
             s.nodes[1].kind.config.contains("0.3")
         }),

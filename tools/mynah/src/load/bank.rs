@@ -19,16 +19,14 @@ use super::{rate, texts};
 /// Most clips a bank holds; at 48 kHz they take about 70 MB.
 pub const CLIPS_MAX: usize = 256;
 
-/// Median and logarithmic deviation of the pause put inside a turn, and its limits, microseconds. Silent pauses are
-/// close to log-normal, and those of 0.2 to 1 s are the ones within phrases and turns (Campione and Veronis, "A
-/// large-scale multilingual study of silent pause duration", Speech Prosody 2002); median and deviation are our choice
-/// in that range: half of them outlast a hang-over of 380 ms, one in eleven 700 ms.
-const PAUSE_MEDIAN_US: f64 = 380_000.0;
-const PAUSE_SIGMA: f64 = 0.45;
+/// Median and logarithmic deviation of the pause put inside a turn, and its limits, microseconds: log-normal, as
+/// silent pauses in speech are. The median is our choice: one pause in eight outlasts a hang-over of 570 ms.
+const PAUSE_MEDIAN_US: f64 = 350_000.0;
+const PAUSE_SIGMA: f64 = 0.42;
 const PAUSE_US: Range<f64> = 200_000.0..1_000_000.0;
 
 /// How callers differ; about what one speaker's voice can be bent to without sounding broken.
-const PITCH: Range<f32> = 0.85..1.35;
+const PITCH: Range<f32> = 0.85..1.2;
 const RATE: Range<f32> = 0.9..1.15;
 /// Amplitude against the voice's own, so that clips peak between about -15 and -5 dBFS.
 const LEVEL: Range<f32> = 0.5..1.3;
@@ -43,6 +41,11 @@ const FADE: usize = 80;
 const PURPOSE_ORDER: u64 = 0x0b01;
 const PURPOSE_STYLE: u64 = 0x0b02;
 const PURPOSE_PAUSE: u64 = 0x0b03;
+const PURPOSE_BREATH: u64 = 0x0b04;
+
+/// What is left of the silence that the voice makes at a comma (200 to 300 ms, more than most callers take),
+/// microseconds: below the shortest pause above, so that a third of the clips pauses and the others do not.
+const BREATH_US: Range<u64> = 30_000..90_000;
 
 /// What a bank is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +60,7 @@ pub struct BankConfig {
 
 impl Default for BankConfig {
     fn default() -> Self {
-        Self { seed: 1, clips: 96, rate_hz: 16_000 }
+        Self { seed: 1, clips: 256, rate_hz: 16_000 }
     }
 }
 
@@ -160,6 +163,7 @@ struct Recipe {
     text: &'static str,
     style: VoiceStyle,
     pause: Option<Pause>,
+    breath_us: u64,
 }
 
 /// A silence put between two words.
@@ -187,6 +191,7 @@ fn recipes(seed: u64, count: usize) -> Vec<Recipe> {
                 rate: style.range_f32(RATE),
                 level: style.range_f32(LEVEL),
             },
+            breath_us: Rng::new(seed, index as u64, PURPOSE_BREATH).range_u64(BREATH_US),
             pause: pauses.then(|| Pause::draw(text, &mut Rng::new(seed, index as u64, PURPOSE_PAUSE))),
         }
     };
@@ -214,7 +219,7 @@ impl Recipe {
                 dry.resize(dry.len() + samples_in(silence_us), 0.0);
             }
             let begins_us = us_of(dry.len());
-            let (trimmed, speech) = speak(voice, text.clone(), self.style)?;
+            let (trimmed, speech) = speak(voice, text.clone(), self.style, self.breath_us)?;
             dry.extend_from_slice(&trimmed);
             parts.push(Part { text, at: speech.later(begins_us) });
         }
@@ -239,8 +244,16 @@ impl Recipe {
 }
 
 /// Speech at 16 kHz, cut to [`LEAD_US`] before and [`TAIL_US`] after it, and where the speech is in the cut.
-fn speak(voice: &Flite, text: Arc<str>, style: VoiceStyle) -> Result<(Vec<f32>, Stretch), BankError> {
+fn speak(
+    voice: &Flite,
+    text: Arc<str>,
+    style: VoiceStyle,
+    breath_us: u64,
+) -> Result<(Vec<f32>, Stretch), BankError> {
     let mut samples = voice.speak(&text, style).map_err(BankError::Voice)?;
+    if let Some(truth) = truth::find(&samples, RATE_HZ) {
+        shorten_pauses(&mut samples, &truth, breath_us);
+    }
     let truth = truth::find(&samples, RATE_HZ).ok_or(BankError::Silent(text))?;
     let (from, to) = (samples_in(truth.start_us()), samples_in(truth.end_us()));
     let (lead, tail) = (samples_in(LEAD_US), samples_in(TAIL_US));
@@ -259,6 +272,16 @@ fn speak(voice: &Flite, text: Arc<str>, style: VoiceStyle) -> Result<(Vec<f32>, 
     }
     let end_us = LEAD_US + truth.end_us() - truth.start_us();
     Ok((cut, Stretch { start_us: LEAD_US, end_us }))
+}
+
+/// Cuts the middle out of every pause that is longer than `breath_us`.
+fn shorten_pauses(samples: &mut Vec<f32>, truth: &Truth, breath_us: u64) {
+    let pauses: Vec<Stretch> = truth.pauses().filter(|pause| pause.len_us() > breath_us).collect();
+    for pause in pauses.into_iter().rev() {
+        let from = samples_in(pause.start_us + breath_us / 2);
+        let to = samples_in(pause.end_us - breath_us / 2);
+        samples.drain(from..to);
+    }
 }
 
 fn samples_in(us: u64) -> usize {

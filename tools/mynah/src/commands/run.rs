@@ -1,0 +1,419 @@
+//! `mynah run`: real recordings through a scene, and what came of them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mynah_engine::scene::{Format, Override, parse_config};
+use mynah_engine::{
+    Engine, EngineConfig, Event, NAME_BYTES_MAX, NodeKind, Out, Record, ScenePlan, SessionId, SessionSpec,
+    TimeMode,
+};
+use mynah_systems::vad_gate::VadGate;
+use serde::Serialize;
+
+use crate::args::Run;
+use crate::chunk::Chunks;
+use crate::clock::Epoch;
+use crate::events::{EventWriter, TraceWriter};
+use crate::failure::{Exit, Failure};
+use crate::run::drive::{Listener, Pace, drive};
+use crate::run::feed::Feed;
+use crate::run::page::{Lane, page};
+use crate::run::picture::Picture;
+use crate::run::track::{Placement, Released, Track};
+use crate::scenes;
+use crate::terminal::{self, Stdout};
+use crate::wav::{self, Recording};
+
+/// Feeds the recordings, writes the files asked for, prints the table.
+///
+/// # Errors
+/// An invalid scene; recordings, formats or files that cannot be used.
+pub fn run(args: &Run) -> Result<Exit, Failure> {
+    let recordings = read_all(&args.input)?;
+    let first = format_of(&recordings[0]);
+    let (plan, traced) = compile(args, first)?;
+    let names = names(&args.input);
+    let mut html = args.html.as_deref().map(create).transpose()?;
+    if let Some(folder) = &args.output {
+        std::fs::create_dir_all(folder).map_err(|error| Failure::write(folder.display(), &error))?;
+    }
+    let mut engine = Engine::new(Arc::clone(&plan), config(args, recordings.len()));
+    let mut feeds = open(args, &engine, &names, recordings)?;
+    let mut recorder = Recorder {
+        names: &names,
+        by_id: feeds.iter().enumerate().map(|(index, feed)| (feed.handle.id(), index)).collect(),
+        tracks: feeds.iter().map(|feed| track(args, &plan, feed.handle.input())).collect(),
+        pictures: feeds.iter().map(|_| Picture::default()).collect(),
+        events: args.events.as_deref().map(|path| EventWriter::create(path, &plan)).transpose()?,
+        trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
+        probabilities: if traced { Probabilities::Asked } else { Probabilities::ForTraceOnly },
+    };
+    let pace = if args.wall { Pace::Wall(Epoch::start()) } else { Pace::Virtual };
+    drive(&mut engine, &mut feeds, pace, &mut recorder)?;
+    let Recorder { tracks, pictures, events, trace, .. } = recorder;
+    events.map_or(Ok(()), EventWriter::finish)?;
+    trace.map_or(Ok(()), TraceWriter::finish)?;
+    let sessions: Vec<Row> = (0..names.len())
+        .map(|index| Row::new(&names[index], &feeds[index], &pictures[index], tracks[index].as_ref()))
+        .collect();
+    if let (Some(file), Some(path)) = (&mut html, &args.html) {
+        let lanes = lanes(&names, &feeds, &pictures, &tracks);
+        let text = page(&plan, &lanes);
+        file.write_all(text.as_bytes()).map_err(|error| Failure::write(path.display(), &error))?;
+    }
+    if let Some(folder) = &args.output {
+        write_outputs(folder, &args.input, tracks)?;
+    }
+    warn_of_losses(&sessions);
+    print(args, &plan, &sessions)?;
+    Ok(Exit::Done)
+}
+
+/// Reads all recordings; what is wrong with any of them is said of all of them at once.
+fn read_all(paths: &[PathBuf]) -> Result<Vec<Recording>, Failure> {
+    let (mut recordings, mut faults) = (Vec::new(), Vec::new());
+    for path in paths {
+        match wav::read(path) {
+            Ok(recording) => recordings.push(recording),
+            Err(error) => faults.push(Failure::unable(error).message),
+        }
+    }
+    if faults.is_empty() { Ok(recordings) } else { Err(Failure { exit: Exit::Unable, message: faults.join("\n") }) }
+}
+
+fn format_of(recording: &Recording) -> Format {
+    // Recordings have one or two channels.
+    Format { rate_hz: recording.rate, channels: recording.channels as u8 }
+}
+
+/// Compiles the scene for the first recording; the gates trace if a trace or a page is asked for. True: the scene
+/// itself says that one of them does.
+fn compile(args: &Run, input: Format) -> Result<(Arc<ScenePlan>, bool), Failure> {
+    let sets = &args.sets.sets;
+    let (plan, warnings) = scenes::compile(&args.scene, sets, Some(input), None)?;
+    scenes::warn(&warnings);
+    if args.output.is_some() && plan.output.audio.is_none() {
+        let text = format!("--output: no audio arrives at the output of `{}`; use --events", plan.scene.name);
+        return Err(Failure::unable(text));
+    }
+    let gates = plan.scene.nodes.iter().filter(|node| node.kind.name == VadGate::NAME);
+    let gates: Vec<(&str, Option<VadGate>)> =
+        gates.map(|node| (node.id.as_str(), parse_config(&node.kind.config).ok())).collect();
+    let traced = gates.iter().any(|(_, gate)| gate.is_some_and(|gate| gate.trace));
+    if gates.is_empty() && args.vad_trace.is_some() {
+        let text = format!("--vad-trace: `{}` has no VadGate node, so there is nothing to trace", plan.scene.name);
+        return Err(Failure::unable(text));
+    }
+    if gates.is_empty() || (args.vad_trace.is_none() && args.html.is_none()) {
+        return Ok((plan, traced));
+    }
+    let mut with_trace = sets.clone();
+    for (id, _) in &gates {
+        with_trace.push(Override::parse(&format!("{id}.trace=true")).map_err(Failure::unable)?);
+    }
+    let (plan, _) = scenes::compile(&args.scene, &with_trace, Some(input), None)?;
+    Ok((plan, traced))
+}
+
+fn config(args: &Run, sessions: usize) -> EngineConfig {
+    let count = sessions as u32;
+    EngineConfig {
+        shards: Some(count.clamp(1, 8)),
+        sessions_max: count,
+        seed: args.seed,
+        time: if args.wall { TimeMode::Wall } else { TimeMode::Virtual },
+        ..EngineConfig::default()
+    }
+}
+
+/// File names, made distinct, as the engine takes them.
+fn names(paths: &[PathBuf]) -> Vec<String> {
+    distinct(paths.iter().map(|path| {
+        let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+        // Room for what makes it distinct.
+        name[..name.floor_char_boundary(NAME_BYTES_MAX - 8)].to_owned()
+    }))
+}
+
+/// The second `a` becomes `a#2`.
+fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for name in names {
+        let mut free = name.clone();
+        let mut count = 2;
+        while found.contains(&free) {
+            free = format!("{name}#{count}");
+            count += 1;
+        }
+        found.push(free);
+    }
+    found
+}
+
+fn open(
+    args: &Run,
+    engine: &Engine,
+    names: &[String],
+    recordings: Vec<Recording>,
+) -> Result<Vec<Feed>, Failure> {
+    let door = engine.handle();
+    let feeds = recordings.into_iter().zip(names).enumerate().map(|(index, (recording, name))| {
+        let refused = |why: &dyn std::fmt::Display| {
+            Failure::unable(format_args!("{}: {why}", args.input[index].display()))
+        };
+        let chunks = Chunks::new(args.chunk, recording.rate, args.seed, index as u64).map_err(|e| refused(&e))?;
+        let spec = SessionSpec { input: Some(format_of(&recording)), ..SessionSpec::named(name) };
+        let handle = door.open(spec).map_err(|e| refused(&e))?;
+        Ok(Feed::new(handle, recording, chunks))
+    });
+    feeds.collect()
+}
+
+/// Where the output of a session with this input goes; `None`: the scene puts out no audio.
+fn track(args: &Run, plan: &ScenePlan, input: Format) -> Option<Track> {
+    let format = plan.formats(input).last().and_then(|(arriving, _)| *arriving)?;
+    let placement = if args.output_packed { Placement::Packed } else { Placement::Placed };
+    Some(Track::new(format, placement))
+}
+
+/// Whether the event log has the gates' probabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probabilities {
+    /// The scene asks for them.
+    Asked,
+    /// They are there for a trace or a page: the log is the same without those.
+    ForTraceOnly,
+}
+
+/// Keeps everything that comes out.
+struct Recorder<'a> {
+    names: &'a [String],
+    by_id: BTreeMap<SessionId, usize>,
+    tracks: Vec<Option<Track>>,
+    pictures: Vec<Picture>,
+    events: Option<EventWriter>,
+    trace: Option<TraceWriter>,
+    probabilities: Probabilities,
+}
+
+impl Listener for Recorder<'_> {
+    fn records(&mut self, records: &[Record]) -> Result<(), Failure> {
+        for record in records {
+            let Some(&index) = self.by_id.get(&record.session) else { continue };
+            let name = &self.names[index];
+            self.pictures[index].take(record);
+            if let (Event::LateCancelled { segment, revision }, Some(track)) =
+                (&record.event, &mut self.tracks[index])
+            {
+                track.flush(*segment, *revision, record.t_us);
+            }
+            if let Some(trace) = &mut self.trace {
+                trace.write(record, name)?;
+            }
+            let hidden = self.probabilities == Probabilities::ForTraceOnly
+                && matches!(record.event, Event::Probability { .. });
+            if let (Some(events), false) = (&mut self.events, hidden) {
+                events.write(record, name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn out(&mut self, index: usize, out: &Out) {
+        if let (Out::Audio(audio), Some(track)) = (out, &mut self.tracks[index]) {
+            track.add(Released {
+                samples: audio.block.samples(),
+                pts_us: audio.pts_us,
+                released_us: audio.released_us,
+                segment: audio.segment,
+                revision: audio.revision,
+            });
+        }
+    }
+}
+
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|error| Failure::write(path.display(), &error))
+}
+
+fn lanes<'a>(
+    names: &'a [String],
+    feeds: &'a [Feed],
+    pictures: &'a [Picture],
+    tracks: &'a [Option<Track>],
+) -> Vec<Lane<'a>> {
+    let all = names.iter().zip(feeds).zip(pictures).zip(tracks);
+    all.map(|(((name, feed), picture), track)| Lane {
+        name,
+        recording: feed.recording(),
+        picture,
+        answers: track.as_ref().map_or(&[], Track::answers),
+    })
+    .collect()
+}
+
+fn write_outputs(folder: &Path, inputs: &[PathBuf], tracks: Vec<Option<Track>>) -> Result<(), Failure> {
+    let stems = inputs.iter().map(|path| {
+        path.file_stem().map_or_else(|| "session".into(), |stem| stem.to_string_lossy().into_owned())
+    });
+    for (stem, track) in distinct(stems).into_iter().zip(tracks) {
+        let Some(track) = track else { continue };
+        let Format { rate_hz, channels } = track.format();
+        let path = folder.join(format!("{stem}.out.wav"));
+        wav::write(&path, rate_hz, u16::from(channels), &track.into_samples()).map_err(Failure::unable)?;
+    }
+    Ok(())
+}
+
+/// One session in the table and in the JSON object.
+#[derive(Debug, Serialize)]
+struct Row {
+    session: String,
+    seconds: f64,
+    segments_opened: u64,
+    segments_confirmed: u64,
+    segments_cancelled: u64,
+    endpoints: u64,
+    endpoints_retracted: u64,
+    answers: u64,
+    released_s: f64,
+    frames_overflowed: u64,
+}
+
+impl Row {
+    fn new(name: &str, feed: &Feed, picture: &Picture, track: Option<&Track>) -> Self {
+        let counts = picture.counts;
+        let released = track.map_or(0.0, |t| t.frames() as f64 / f64::from(t.format().rate_hz));
+        let thousandths = |seconds: f64| (seconds * 1_000.0).round() / 1_000.0;
+        Self {
+            session: name.into(),
+            seconds: thousandths(feed.end_us() as f64 / 1e6),
+            segments_opened: counts.opened,
+            segments_confirmed: counts.confirmed,
+            segments_cancelled: counts.cancelled,
+            endpoints: counts.endpoints,
+            endpoints_retracted: counts.retracted,
+            answers: counts.answers,
+            released_s: thousandths(released),
+            frames_overflowed: counts.overflowed,
+        }
+    }
+}
+
+fn warn_of_losses(rows: &[Row]) {
+    for row in rows.iter().filter(|row| row.frames_overflowed > 0) {
+        terminal::notice(&format!(
+            "warning: {}: {} frames were dropped at full queues; raise the capacities that the events name, or send \
+             smaller chunks",
+            row.session, row.frames_overflowed
+        ));
+    }
+}
+
+/// The run as one JSON object.
+#[derive(Serialize)]
+struct Summary<'a> {
+    schema: u32,
+    version: &'static str,
+    scene: &'a str,
+    set: Vec<&'a str>,
+    seed: u64,
+    clock: &'static str,
+    chunk: String,
+    sessions: &'a [Row],
+}
+
+fn print(args: &Run, plan: &ScenePlan, rows: &[Row]) -> Result<(), Failure> {
+    let mut out = Stdout::lock();
+    if args.json {
+        let summary = Summary {
+            schema: 1,
+            version: env!("CARGO_PKG_VERSION"),
+            scene: &plan.scene.name,
+            set: args.sets.sets.iter().map(Override::text).collect(),
+            seed: args.seed,
+            clock: if args.wall { "wall" } else { "virtual" },
+            chunk: args.chunk.to_string(),
+            sessions: rows,
+        };
+        serde_json::to_writer(&mut out, &summary).map_err(std::io::Error::from)?;
+        out.line("")?;
+    } else {
+        out.write_all(table(rows).as_bytes())?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn table(rows: &[Row]) -> String {
+    const HEAD: [&str; 8] =
+        ["seconds", "opened", "confirmed", "cancelled", "endpoints", "retracted", "answers", "released s"];
+    let width = rows.iter().map(|row| row.session.chars().count()).max().unwrap_or(0).max("session".len());
+    let mut text = format!("{:width$}", "session");
+    for head in HEAD {
+        push(&mut text, format_args!("  {head}"));
+    }
+    text.push('\n');
+    for row in rows {
+        let cells = [
+            format!("{:.3}", row.seconds),
+            row.segments_opened.to_string(),
+            row.segments_confirmed.to_string(),
+            row.segments_cancelled.to_string(),
+            row.endpoints.to_string(),
+            row.endpoints_retracted.to_string(),
+            row.answers.to_string(),
+            format!("{:.3}", row.released_s),
+        ];
+        push(&mut text, format_args!("{:width$}", row.session));
+        for (head, cell) in HEAD.iter().zip(cells) {
+            push(&mut text, format_args!("  {cell:>w$}", w = head.len()));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
+    text.write_fmt(what).expect("a string takes everything");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_are_called_like_their_files_and_stay_distinct() {
+        let paths = ["x/a.wav", "y/a.wav", "a.wav#2", "a.wav", "b"].map(PathBuf::from);
+        assert_eq!(names(&paths), ["a.wav", "a.wav#2", "a.wav#2#2", "a.wav#3", "b"]);
+        let long = [PathBuf::from("ä".repeat(100)), PathBuf::from("ä".repeat(101))];
+        for name in names(&long) {
+            assert!(name.len() <= NAME_BYTES_MAX, "{}", name.len());
+        }
+        assert_ne!(names(&long)[0], names(&long)[1]);
+    }
+
+    #[test]
+    fn columns_stand_below_their_heads() {
+        let row = |session: &str, answers| Row {
+            session: session.into(),
+            seconds: 12.5,
+            segments_opened: 3,
+            segments_confirmed: 2,
+            segments_cancelled: 1,
+            endpoints: 4,
+            endpoints_retracted: 2,
+            answers,
+            released_s: 7.25,
+            frames_overflowed: 0,
+        };
+        let text = table(&[row("a.wav", 2), row("a longer name.wav", 12)]);
+        let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
+        assert!(widths.iter().all(|w| *w == widths[0]), "{text}");
+    }
+}

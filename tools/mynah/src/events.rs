@@ -1,0 +1,328 @@
+//! Events as JSON Lines: one line a record, fields in a fixed order, names as the event log has them.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use mynah_engine::{Event, NodeId, Record, ScenePlan};
+
+use crate::failure::Failure;
+
+/// Writes records to a file. One line buffer is used for all of them.
+#[derive(Debug)]
+pub struct EventWriter {
+    file: BufWriter<File>,
+    path: PathBuf,
+    nodes: Vec<String>,
+    line: String,
+}
+
+impl EventWriter {
+    /// Creates the file.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub fn create(path: &Path, plan: &ScenePlan) -> Result<Self, Failure> {
+        let file = File::create(path).map_err(|error| Failure::write(path.display(), &error))?;
+        let (file, path) = (BufWriter::new(file), path.to_path_buf());
+        Ok(Self { file, path, nodes: node_names(plan), line: String::new() })
+    }
+
+    /// Appends one record of the session called `session`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&mut self, record: &Record, session: &str) -> Result<(), Failure> {
+        self.line.clear();
+        let entry = Entry { t_us: record.t_us, session, turn: record.turn, event: &record.event };
+        json_line(&mut self.line, &entry, &self.nodes);
+        self.line.push('\n');
+        self.file.write_all(self.line.as_bytes()).map_err(|error| Failure::write(self.path.display(), &error))
+    }
+
+    /// Writes what is still in memory.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.file.flush().map_err(|error| Failure::write(self.path.display(), &error))
+    }
+}
+
+/// Writes `{session, t_us, p}` for every probability that a gate tells.
+#[derive(Debug)]
+pub struct TraceWriter {
+    file: BufWriter<File>,
+    path: PathBuf,
+    line: String,
+}
+
+impl TraceWriter {
+    /// Creates the file.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub fn create(path: &Path) -> Result<Self, Failure> {
+        let file = File::create(path).map_err(|error| Failure::write(path.display(), &error))?;
+        Ok(Self { file: BufWriter::new(file), path: path.to_path_buf(), line: String::new() })
+    }
+
+    /// Appends one line if the record is a probability; `t_us` is the media time of the hop's end.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&mut self, record: &Record, session: &str) -> Result<(), Failure> {
+        let Event::Probability { at_us, p } = record.event else { return Ok(()) };
+        self.line.clear();
+        self.line.push_str("{\"session\":");
+        push_string(&mut self.line, session);
+        push(&mut self.line, format_args!(",\"t_us\":{at_us},\"p\":"));
+        push_probability(&mut self.line, p);
+        self.line.push_str("}\n");
+        self.file.write_all(self.line.as_bytes()).map_err(|error| Failure::write(self.path.display(), &error))
+    }
+
+    /// Writes what is still in memory.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.file.flush().map_err(|error| Failure::write(self.path.display(), &error))
+    }
+}
+
+/// Ids of the nodes by [`NodeId`]; the session's output comes last.
+pub fn node_names(plan: &ScenePlan) -> Vec<String> {
+    plan.nodes.iter().map(|node| node.id.clone()).chain(["output".into()]).collect()
+}
+
+/// A record with its session's name.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Engine time of the tick.
+    pub t_us: u64,
+    /// The session's name.
+    pub session: &'a str,
+    /// In which turn; 0 = none.
+    pub turn: u32,
+    /// What happened.
+    pub event: &'a Event,
+}
+
+/// Appends the entry as one JSON object, without a newline: `t_us, session, turn, event`, then what belongs to the
+/// event. `nodes`: see [`node_names`].
+pub fn json_line(line: &mut String, entry: &Entry<'_>, nodes: &[String]) {
+    push(line, format_args!("{{\"t_us\":{},\"session\":", entry.t_us));
+    push_string(line, entry.session);
+    push(line, format_args!(",\"turn\":{},\"event\":\"{}\"", entry.turn, event_name(entry.event)));
+    Fields { line, nodes }.push_all(entry.event);
+    line.push('}');
+}
+
+/// The event's name in the log.
+pub fn event_name(event: &Event) -> &'static str {
+    match event {
+        Event::SessionOpened => "session_opened",
+        Event::SegmentOpened { .. } => "segment_opened",
+        Event::SegmentConfirmed { .. } => "segment_confirmed",
+        Event::SegmentCancelled { .. } => "segment_cancelled",
+        Event::Endpoint { .. } => "endpoint",
+        Event::EndpointRetracted { .. } => "endpoint_retracted",
+        Event::SegmentEnded { .. } => "segment_ended",
+        Event::ServiceSubmitted { .. } => "service_submitted",
+        Event::ServiceDone { .. } => "service_done",
+        Event::ServiceCancelled { .. } => "service_cancelled",
+        Event::ServiceFailed { .. } => "service_failed",
+        Event::OutputStarted { .. } => "output_started",
+        Event::OutputEnded { .. } => "output_ended",
+        Event::OutputDropped { .. } => "output_dropped",
+        Event::FrameDropped { .. } => "frame_dropped",
+        Event::Probability { .. } => "probability",
+        Event::NonFinite { .. } => "non_finite",
+        Event::Text { .. } => "text",
+        Event::LateCancelled { .. } => "late_cancelled",
+        Event::SessionClosed => "session_closed",
+    }
+}
+
+struct Fields<'a> {
+    line: &'a mut String,
+    nodes: &'a [String],
+}
+
+impl Fields<'_> {
+    fn push_all(&mut self, event: &Event) {
+        match event {
+            Event::SessionOpened | Event::SessionClosed => {}
+            Event::SegmentOpened { segment, from_us } => {
+                self.number("segment", *segment).number("from_us", *from_us);
+            }
+            Event::SegmentConfirmed { segment } => {
+                self.number("segment", *segment);
+            }
+            Event::SegmentCancelled { segment, reason, from_us, to_us } => {
+                self.number("segment", *segment).word("reason", reason.name());
+                self.number("from_us", *from_us).number("to_us", *to_us);
+            }
+            Event::Endpoint { segment, revision, at_us, seen_us } => {
+                self.revision(*segment, *revision).number("at_us", *at_us).number("seen_us", *seen_us);
+            }
+            Event::EndpointRetracted { segment, revision }
+            | Event::OutputStarted { segment, revision }
+            | Event::LateCancelled { segment, revision } => {
+                self.revision(*segment, *revision);
+            }
+            Event::SegmentEnded { segment, revision, from_us, to_us, split } => {
+                self.revision(*segment, *revision).number("from_us", *from_us).number("to_us", *to_us);
+                push(self.line, format_args!(",\"split\":{split}"));
+            }
+            Event::OutputEnded { segment, revision, samples } => {
+                self.revision(*segment, *revision).number("samples", *samples);
+            }
+            Event::OutputDropped { segment, revision, reason, samples } => {
+                self.revision(*segment, *revision).word("reason", reason.name()).number("samples", *samples);
+            }
+            Event::FrameDropped { node, reason, samples } => {
+                self.node(*node).word("reason", reason.name()).number("samples", *samples);
+            }
+            Event::Probability { at_us, p } => {
+                self.number("at_us", *at_us);
+                self.line.push_str(",\"p\":");
+                push_probability(self.line, *p);
+            }
+            Event::NonFinite { samples } => {
+                self.number("samples", *samples);
+            }
+            Event::ServiceSubmitted { .. }
+            | Event::ServiceDone { .. }
+            | Event::ServiceCancelled { .. }
+            | Event::ServiceFailed { .. }
+            | Event::Text { .. } => self.push_service(event),
+        }
+    }
+
+    fn push_service(&mut self, event: &Event) {
+        match event {
+            Event::ServiceSubmitted { node, segment, revision } => {
+                self.node(*node).revision(*segment, *revision);
+            }
+            Event::ServiceDone { node, segment, revision, samples, busy_us } => {
+                self.node(*node).revision(*segment, *revision);
+                self.number("samples", *samples).number("busy_us", *busy_us);
+            }
+            Event::ServiceCancelled { node, segment, revision, wasted_us } => {
+                self.node(*node).revision(*segment, *revision).number("wasted_us", *wasted_us);
+            }
+            Event::ServiceFailed { node, segment, revision, reason } => {
+                self.node(*node).revision(*segment, *revision).word("reason", reason);
+            }
+            Event::Text { node, segment, revision, text } => {
+                self.node(*node).revision(*segment, *revision).word("text", text);
+            }
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, key: &str, value: impl Into<u64>) -> &mut Self {
+        push(self.line, format_args!(",\"{key}\":{}", value.into()));
+        self
+    }
+
+    fn word(&mut self, key: &str, value: &str) -> &mut Self {
+        push(self.line, format_args!(",\"{key}\":"));
+        push_string(self.line, value);
+        self
+    }
+
+    fn node(&mut self, node: NodeId) -> &mut Self {
+        let nodes = self.nodes;
+        self.word("node", nodes.get(node.index()).map_or("?", String::as_str))
+    }
+
+    fn revision(&mut self, segment: u32, revision: u32) -> &mut Self {
+        self.number("segment", segment).number("revision", revision)
+    }
+}
+
+fn push(line: &mut String, what: std::fmt::Arguments<'_>) {
+    line.write_fmt(what).expect("a string takes everything");
+}
+
+fn push_probability(line: &mut String, p: f32) {
+    if p.is_finite() { push(line, format_args!("{p}")) } else { line.push_str("null") }
+}
+
+/// A JSON string with its quotes (RFC 8259, section 7).
+fn push_string(line: &mut String, text: &str) {
+    line.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => line.push_str("\\\""),
+            '\\' => line.push_str("\\\\"),
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' => line.push_str("\\t"),
+            c if u32::from(c) < 0x20 => push(line, format_args!("\\u{:04x}", u32::from(c))),
+            c => line.push(c),
+        }
+    }
+    line.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use mynah_engine::{CancelReason, DropReason};
+
+    use super::*;
+
+    fn line(event: &Event) -> String {
+        let (mut line, nodes) = (String::new(), ["gate".to_string(), "output".to_string()]);
+        json_line(&mut line, &Entry { t_us: 5_000, session: "a.wav", turn: 1, event }, &nodes);
+        line
+    }
+
+    #[test]
+    fn lines_are_json_with_the_fields_of_the_contract_in_order() {
+        let node = NodeId(0);
+        let cases = [
+            (Event::SessionOpened, r#""session_opened"}"#),
+            (Event::SegmentOpened { segment: 2, from_us: 7 }, r#""segment_opened","segment":2,"from_us":7}"#),
+            (
+                Event::SegmentCancelled { segment: 2, reason: CancelReason::NotSustained, from_us: 1, to_us: 9 },
+                r#""segment_cancelled","segment":2,"reason":"not_sustained","from_us":1,"to_us":9}"#,
+            ),
+            (
+                Event::Endpoint { segment: 2, revision: 1, at_us: 3, seen_us: 4 },
+                r#""endpoint","segment":2,"revision":1,"at_us":3,"seen_us":4}"#,
+            ),
+            (
+                Event::SegmentEnded { segment: 2, revision: 1, from_us: 3, to_us: 4, split: false },
+                r#""segment_ended","segment":2,"revision":1,"from_us":3,"to_us":4,"split":false}"#,
+            ),
+            (
+                Event::FrameDropped { node: NodeId(1), reason: DropReason::Overflow, samples: 320 },
+                r#""frame_dropped","node":"output","reason":"overflow","samples":320}"#,
+            ),
+            (
+                Event::Text { node, segment: 2, revision: 1, text: "say \"hi\"\n\\ \u{1}é".into() },
+                r#""text","node":"gate","segment":2,"revision":1,"text":"say \"hi\"\n\\ \u0001é"}"#,
+            ),
+            (Event::Probability { at_us: 32_000, p: 1e-7 }, r#""probability","at_us":32000,"p":0.0000001}"#),
+            (Event::Probability { at_us: 32_000, p: f32::NAN }, r#""probability","at_us":32000,"p":null}"#),
+        ];
+        for (event, want) in cases {
+            let line = line(&event);
+            assert_eq!(line, format!(r#"{{"t_us":5000,"session":"a.wav","turn":1,"event":{want}"#));
+            serde_json::from_str::<serde_json::Value>(&line).unwrap();
+        }
+    }
+
+    #[test]
+    fn any_text_survives_the_way_through_json() {
+        let all: String = (0..0x300).filter_map(char::from_u32).collect();
+        let mut quoted = String::new();
+        push_string(&mut quoted, &all);
+        assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), all);
+    }
+}

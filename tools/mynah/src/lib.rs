@@ -1,0 +1,43 @@
+//! Everything of mynah that touches the outside: the command line, recordings, simulated callers, clocks.
+//!
+//! `mynah-engine` and `mynah-systems` are functions of their arguments; the arguments come from here.
+
+pub mod args;
+pub mod chunk;
+pub mod clock;
+pub mod commands;
+pub mod events;
+pub mod failure;
+pub mod load;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod scenes;
+pub mod simulate;
+pub mod table;
+pub mod terminal;
+pub mod wav;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Cli;
+use crate::failure::Exit;
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to stdout, refusals to stderr; whoever has stopped reading wants neither.
+            drop(error.print());
+            return if error.use_stderr() { Exit::Unable.into() } else { Exit::Done.into() };
+        }
+    };
+    let exit = commands::run(&cli.command()).unwrap_or_else(|failure| {
+        terminal::notice(&failure.message);
+        failure.exit
+    });
+    exit.into()
+}

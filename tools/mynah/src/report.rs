@@ -1,0 +1,278 @@
+//! The report of a simulation: one object for programs (`--json`), the same figures for the table.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// Quantiles of one latency in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Quantiles {
+    /// Values recorded.
+    pub count: u64,
+    /// Median.
+    pub p50: f64,
+    /// 95 %.
+    pub p95: f64,
+    /// 99 %.
+    pub p99: f64,
+    /// 99.9 %.
+    pub p999: f64,
+    /// Greatest.
+    pub max: f64,
+}
+
+impl Quantiles {
+    /// From a histogram of microseconds; `None` when it is empty.
+    pub fn of(histogram: &Histogram<u32>) -> Option<Self> {
+        let ms = |q| histogram.value_at_quantile(q) as f64 / 1_000.0;
+        (!histogram.is_empty()).then(|| Self {
+            count: histogram.len(),
+            p50: ms(0.5),
+            p95: ms(0.95),
+            p99: ms(0.99),
+            p999: ms(0.999),
+            max: histogram.max() as f64 / 1_000.0,
+        })
+    }
+}
+
+/// Speech end to response, with what it is counted against.
+#[derive(Clone, Debug, Serialize)]
+pub struct Response {
+    /// Quantiles of the utterances that were answered after their end.
+    #[serde(flatten)]
+    pub quantiles: Quantiles,
+    /// `truth`: the true end of the utterance.
+    pub reference: &'static str,
+    /// Premature utterances, which are not in it.
+    pub excluded: u64,
+}
+
+/// Latencies; one that does not apply to the scene is absent.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct LatencyMs {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speech_end_to_response: Option<Response>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speech_start_to_forward: Option<Quantiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence_to_processing: Option<Quantiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_in_to_out: Option<Quantiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onset_hold: Option<Quantiles>,
+}
+
+/// One limit of the scene against what was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct LimitResult {
+    /// Name as in the scene.
+    pub name: &'static str,
+    /// The limit.
+    pub limit: f64,
+    /// What was measured; `None`: nothing to measure it on, which does not hold.
+    pub value: Option<f64>,
+    /// Unit of both.
+    pub unit: &'static str,
+    /// Whether it holds.
+    pub ok: bool,
+}
+
+/// Segments.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct Segments {
+    pub opened: u64,
+    pub confirmed: u64,
+    pub cancelled: BTreeMap<&'static str, u64>,
+    pub open_at_end: u64,
+    pub retracted: u64,
+    pub acceptance_ratio: f64,
+    pub late_cancelled: u64,
+    pub wasted_service_ms: f64,
+}
+
+/// Turns.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct TurnFigures {
+    pub utterances: u64,
+    pub answered: u64,
+    pub missed: u64,
+    pub premature: u64,
+    pub premature_ratio: f64,
+    pub interrupted: u64,
+    pub resumed: u64,
+}
+
+/// Frames.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct Frames {
+    #[serde(rename = "in")]
+    pub taken_in: u64,
+    pub out: u64,
+    pub cancelled: u64,
+    pub gated: u64,
+    pub merged: u64,
+    pub created: u64,
+    pub refused: u64,
+    pub non_finite_samples: u64,
+    pub dropped: BTreeMap<&'static str, u64>,
+    pub queued_at_end: u64,
+    pub balanced: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub imbalances: Vec<String>,
+}
+
+/// One node's queue.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct QueueFigures {
+    pub bound: u32,
+    pub depth_max: u32,
+    pub overflow: String,
+    pub dropped: u64,
+}
+
+/// One node.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct NodeFigures {
+    pub id: String,
+    pub kind: &'static str,
+    #[serde(rename = "in")]
+    pub taken_in: u64,
+    pub out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<Quantiles>,
+    pub work_us: u64,
+    pub queue: QueueFigures,
+}
+
+/// One service.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct ServiceFiguresReport {
+    pub id: String,
+    pub kind: String,
+    pub modelled: bool,
+    pub timing: String,
+    pub calls: u64,
+    pub items: u64,
+    pub failed: u64,
+    pub cancelled: u64,
+    pub busy_ratio: f64,
+}
+
+/// Ticks.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct TickStats {
+    pub count: u64,
+    pub work_us: Option<QuantilesUs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_us: Option<QuantilesUs>,
+    pub overruns: u64,
+}
+
+/// Quantiles in microseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "as in `Quantiles`")]
+pub struct QuantilesUs {
+    pub count: u64,
+    pub p50: u64,
+    pub p95: u64,
+    pub p99: u64,
+    pub p999: u64,
+    pub max: u64,
+}
+
+impl QuantilesUs {
+    /// From a histogram of microseconds; `None` when it is empty.
+    pub fn of(h: &Histogram<u32>) -> Option<Self> {
+        (!h.is_empty()).then(|| Self {
+            count: h.len(),
+            p50: h.value_at_quantile(0.5),
+            p95: h.value_at_quantile(0.95),
+            p99: h.value_at_quantile(0.99),
+            p999: h.value_at_quantile(0.999),
+            max: h.max(),
+        })
+    }
+}
+
+/// What it cost.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct Cost {
+    pub cpu_s: f64,
+    pub session_s_per_cpu_s: f64,
+    pub allocations_per_tick: f64,
+    pub live_bytes_start: i64,
+    pub live_bytes_end: i64,
+    pub bytes_per_session: f64,
+}
+
+/// The load generator's own part.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct GeneratorFigures {
+    pub cpu_s: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_ms: Option<Quantiles>,
+}
+
+/// The whole report.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct Report {
+    pub schema: u32,
+    pub version: &'static str,
+    pub scene: String,
+    pub scene_hash: String,
+    pub set: Vec<String>,
+    pub load: String,
+    pub seed: u64,
+    pub clock: &'static str,
+    pub tick: String,
+    pub sessions: u32,
+    pub threads: usize,
+    pub shards: u32,
+    pub cpu_features: Vec<&'static str>,
+    pub duration_s: f64,
+    pub wall_s: f64,
+    pub verdict: &'static str,
+    pub noisy: bool,
+    pub limits: Vec<LimitResult>,
+    pub latency_ms: LatencyMs,
+    pub segments: Segments,
+    pub turns: TurnFigures,
+    pub frames: Frames,
+    pub nodes: Vec<NodeFigures>,
+    pub services: Vec<ServiceFiguresReport>,
+    pub tick_stats: TickStats,
+    pub cost: Cost,
+    pub generator: GeneratorFigures,
+    pub event_hash: String,
+}
+
+/// The CPU features that decide which code path the kernels take.
+pub fn cpu_features() -> Vec<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let all = [
+            ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+            ("fma", std::arch::is_x86_feature_detected!("fma")),
+            ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+        ];
+        all.into_iter().filter_map(|(name, has)| has.then_some(name)).collect()
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        vec![std::env::consts::ARCH]
+    }
+}

@@ -1,0 +1,107 @@
+//! Ticks an engine until every recording has been heard and every session has closed itself.
+
+use mynah_engine::{Deadlines, Engine, Out, Record, SessionHandle};
+
+use crate::clock::Epoch;
+use crate::failure::Failure;
+use crate::run::feed::Feed;
+
+/// Whose clock the engine follows.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// A tick ends, the next one begins.
+    Virtual,
+    /// Each tick waits for its time.
+    Wall(Epoch),
+}
+
+/// Who looks at what comes out.
+pub trait Listener {
+    /// What happened in a tick.
+    ///
+    /// # Errors
+    /// It cannot be kept: the run ends.
+    fn records(&mut self, records: &[Record]) -> Result<(), Failure>;
+    /// Something left session `index`. Blocks are given back behind this call.
+    fn out(&mut self, index: usize, out: &Out);
+}
+
+/// Engine time behind the end of the longest recording after which nobody waits any more: 10 minutes.
+const PATIENCE_US: u64 = 600_000_000;
+
+/// Runs until all sessions are closed; returns the engine time of the last tick. `feeds` are the sessions, in order.
+///
+/// # Errors
+/// The listener's, or that sessions are still open 10 minutes after the end of the longest recording.
+pub fn drive(
+    engine: &mut Engine,
+    feeds: &mut [Feed],
+    pace: Pace,
+    listener: &mut dyn Listener,
+) -> Result<u64, Failure> {
+    let tick = engine.plan().scene.tick;
+    let mut deadlines = Deadlines::new(0, u64::from(tick.period_ms) * 1_000, tick.catch_up_max);
+    let patience_us = feeds.iter().map(Feed::end_us).max().unwrap_or(0) + PATIENCE_US;
+    // The sessions exist from time 0 on.
+    step(engine, feeds, 0, listener)?;
+    loop {
+        let due_us = deadlines.next_us();
+        let now_us = match pace {
+            Pace::Virtual => due_us,
+            Pace::Wall(epoch) => {
+                epoch.sleep_until(due_us);
+                epoch.now_us().max(due_us)
+            }
+        };
+        deadlines.ticked(now_us);
+        step(engine, feeds, now_us, listener)?;
+        if feeds.iter().all(|feed| feed.handle.is_closed()) {
+            return Ok(now_us);
+        }
+        if now_us > patience_us {
+            return Err(too_long(feeds));
+        }
+    }
+}
+
+fn step(
+    engine: &mut Engine,
+    feeds: &mut [Feed],
+    now_us: u64,
+    listener: &mut dyn Listener,
+) -> Result<(), Failure> {
+    for feed in &mut *feeds {
+        feed.push_until(now_us);
+    }
+    engine.tick(now_us);
+    listener.records(engine.records())?;
+    for (index, feed) in feeds.iter().enumerate() {
+        drain(&feed.handle, |out| listener.out(index, out));
+        if feed.handle.is_closed() && !feed.is_finished() {
+            let name = feed.handle.name();
+            let text = "the engine closed the session in the middle of the recording: a node refuses its format";
+            return Err(Failure::unable(format_args!("`{name}`: {text}")));
+        }
+    }
+    Ok(())
+}
+
+fn drain(handle: &SessionHandle, mut take: impl FnMut(&Out)) {
+    while let Some(out) = handle.poll() {
+        take(&out);
+        if let Out::Audio(audio) = out {
+            handle.give_back(audio.block);
+        }
+    }
+}
+
+fn too_long(feeds: &[Feed]) -> Failure {
+    let open = feeds.iter().filter(|feed| !feed.handle.is_closed());
+    let names: Vec<String> = open.map(|feed| format!("`{}`", feed.handle.name())).collect();
+    Failure::unable(format_args!(
+        "{}: still open {} minutes of engine time after the end of the recordings; expected every session to close \
+         once its answers are given: does a service of the scene never finish?",
+        names.join(", "),
+        PATIENCE_US / 60_000_000
+    ))
+}

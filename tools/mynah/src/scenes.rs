@@ -1,0 +1,157 @@
+//! Where scenes come from: a file, or the ones that are part of the program.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mynah_engine::ScenePlan;
+use mynah_engine::scene::{Diagnostic, Diagnostics, Format, Override, Source, nearest};
+use mynah_systems::service::Script;
+
+use crate::failure::Failure;
+use crate::terminal;
+
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        /// The scenes that are part of the program: name and text.
+        pub const SHIPPED: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../../scenes/", $name, ".ron")))),*];
+    };
+}
+
+shipped!(
+    "passthrough",
+    "gate_only",
+    "streaming_resample",
+    "speculative_vad",
+    "voice_assistant",
+    "voice_assistant_cloud",
+);
+
+/// Largest scene file; the largest that makes sense has 64 nodes.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// A compiled scene, and the warnings about it.
+pub type Compiled = (Arc<ScenePlan>, Vec<Diagnostic>);
+
+/// Finds a scene: an existing file, or `NAME` or `scenes/NAME.ron` of one that is part of the program.
+///
+/// # Errors
+/// There is none of that name, or the file cannot be read: exit code 2. It is no text: exit code 1.
+pub fn find(name: &str) -> Result<Source, Failure> {
+    let path = Path::new(name);
+    if path.is_file() {
+        return read(path, name);
+    }
+    let bare = name.strip_prefix("./").unwrap_or(name);
+    let bare = bare.strip_prefix("scenes/").unwrap_or(bare);
+    let bare = bare.strip_suffix(".ron").unwrap_or(bare);
+    if let Some((shipped, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == bare) {
+        return Ok(Source::new(format!("scenes/{shipped}.ron"), *text));
+    }
+    let all: Vec<String> = SHIPPED.iter().map(|(shipped, _)| format!("`{shipped}`")).collect();
+    let all = all.join(", ");
+    let stem = path.file_stem().map_or(bare.into(), |stem| stem.to_string_lossy());
+    let what = if path.is_dir() { "is a folder, no scene" } else { "no such scene" };
+    Err(Failure::unable(match nearest(&stem, SHIPPED.iter().map(|(shipped, _)| *shipped)) {
+        Some(near) => format!("`{name}`: {what}; did you mean `{near}`? Expected a file, or one of {all}"),
+        None => format!("`{name}`: {what}; expected a file, or one of {all}"),
+    }))
+}
+
+fn read(path: &Path, name: &str) -> Result<Source, Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::unable(format_args!("{name}: {error}; expected a scene file: check its permissions"))
+    };
+    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+    if bytes > BYTES_MAX {
+        let text = format!("{name}: {bytes} bytes; expected a scene of at most {BYTES_MAX}: is it another file?");
+        return Err(Failure::unable(text));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source::new(name, text)),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            Err(Failure::refused(format!("error: {name}: byte {at} is not UTF-8; expected RON, which is text")))
+        }
+    }
+}
+
+/// Finds and compiles a scene with overrides. `input`: the format of a recording, in place of `session.input`;
+/// `script`: what simulated callers say.
+///
+/// # Errors
+/// All that is wrong with the scene, drawn for stderr (exit code 1), or that there is no such scene (2).
+pub fn compile(
+    name: &str,
+    sets: &[Override],
+    input: Option<Format>,
+    script: Option<Arc<dyn Script>>,
+) -> Result<Compiled, Failure> {
+    let source = find(name)?;
+    let compiled = mynah_engine::scene::compile(&source, sets, input, &mynah_systems::registry(script));
+    compiled.map(|(plan, warnings)| (Arc::new(plan), warnings)).map_err(|found| refusal(&source, &found))
+}
+
+fn refusal(source: &Source, found: &Diagnostics) -> Failure {
+    let errors = found.errors();
+    let warnings = found.0.len() - errors;
+    let mut count = format!("{}: {}", source.name, counted(errors, "error"));
+    if warnings > 0 {
+        count += &format!(", {}", counted(warnings, "warning"));
+    }
+    Failure::refused(format!("{}\n\n{count}", found.render(terminal::stderr_look())))
+}
+
+/// `1 error`, `2 errors`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Prints warnings to stderr.
+pub fn warn(warnings: &[Diagnostic]) {
+    for warning in warnings {
+        terminal::notice(&format!("{}\n", warning.render(terminal::stderr_look())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Exit;
+
+    #[test]
+    fn shipped_scenes_are_found_by_name_and_by_path() {
+        for name in ["gate_only", "scenes/gate_only.ron", "./scenes/gate_only.ron", "gate_only.ron"] {
+            assert_eq!(&*find(name).unwrap().name, "scenes/gate_only.ron", "{name}");
+        }
+    }
+
+    #[test]
+    fn every_shipped_scene_compiles_under_its_name() {
+        for (name, _) in SHIPPED {
+            let (plan, _) = compile(name, &[], None, None).unwrap_or_else(|failure| panic!("{failure}"));
+            assert_eq!(plan.scene.name, *name);
+        }
+    }
+
+    #[test]
+    fn a_slip_in_the_name_gets_a_suggestion() {
+        let failure = find("scenes/voice_asistant.ron").unwrap_err();
+        assert_eq!(failure.exit, Exit::Unable);
+        assert!(failure.message.contains("did you mean `voice_assistant`?"), "{failure}");
+        let stranger = find("zebra").unwrap_err();
+        assert!(!stranger.message.contains("did you mean"), "{stranger}");
+        assert!(stranger.message.contains("`passthrough`"), "{stranger}");
+    }
+
+    #[test]
+    fn all_errors_are_reported_at_once_with_exit_code_one() {
+        let sets = ["gate.threshold=7", "gate.pad_ms=9000"].map(|text| Override::parse(text).unwrap());
+        let failure = compile("gate_only", &sets, None, None).unwrap_err();
+        assert_eq!(failure.exit, Exit::Refused);
+        for part in ["--set gate.threshold=7", "--set gate.pad_ms=9000", "errors"] {
+            assert!(failure.message.contains(part), "{part}: {failure}");
+        }
+    }
+}

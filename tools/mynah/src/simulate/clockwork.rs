@@ -1,0 +1,222 @@
+//! The loops of a simulation: virtual time, and the wall clock with a generator thread of its own.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cpu_time::{ProcessTime, ThreadTime};
+use hdrhistogram::Histogram;
+use mynah_engine::{Driver, Out, latency_histogram, run};
+
+use super::callers::Line;
+use super::measure::Measurement;
+use super::{Simulation, Watcher};
+use crate::clock::WallClock;
+
+/// After the input has ended, answers have this long to finish.
+const DRAIN_US: u64 = 30_000_000;
+/// Allocations are counted after this share of the run; before it, pools and queues grow to their size.
+const WARM_UP: f64 = 0.3;
+
+/// What is measured around the ticks.
+pub struct Meter {
+    pub(crate) process: ProcessTime,
+    pub(crate) generator_ns: u64,
+    pub(crate) tick_work: Histogram<u32>,
+    pub(crate) tick_late: Histogram<u32>,
+    pub(crate) generator_late: Histogram<u32>,
+    pub(crate) ticks: u64,
+    pub(crate) warm_ticks: u64,
+    pub(crate) warm_allocations: u64,
+    pub(crate) live_bytes_before: i64,
+    pub(crate) live_bytes_start: i64,
+    pub(crate) live_bytes_end: i64,
+    pub(crate) cpu_s: f64,
+    pub(crate) wall_s: f64,
+    pub(crate) overruns: u64,
+}
+
+impl Meter {
+    /// Begins before the engine exists.
+    pub fn new() -> Self {
+        Self {
+            process: ProcessTime::now(),
+            generator_ns: 0,
+            tick_work: latency_histogram(),
+            tick_late: latency_histogram(),
+            generator_late: latency_histogram(),
+            ticks: 0,
+            warm_ticks: 0,
+            warm_allocations: 0,
+            live_bytes_before: mynah_alloc::live_bytes(),
+            live_bytes_start: 0,
+            live_bytes_end: 0,
+            cpu_s: 0.0,
+            wall_s: 0.0,
+            overruns: 0,
+        }
+    }
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Simulation {
+    pub(super) fn run_virtual(&mut self, watcher: &mut dyn Watcher) {
+        let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
+        let end_us = self.options.duration_us;
+        let started_ns = self.epoch.now_ns();
+        let Self { engine, lines, run, cost, epoch, .. } = self;
+        cost.process = ProcessTime::now();
+        engine.within(|engine| {
+            let mut now_us = 0;
+            let mut finished = false;
+            loop {
+                now_us += period_us;
+                let feeding = ThreadTime::now();
+                if !finished {
+                    for line in lines.iter_mut() {
+                        while line.next_arrival_us() <= now_us.min(end_us + line.offset_us) {
+                            line.push();
+                        }
+                    }
+                    if now_us >= end_us + period_us * 8 {
+                        lines.iter().for_each(|line| line.handle.finish());
+                        finished = true;
+                    }
+                }
+                cost.generator_ns += feeding.elapsed().as_nanos() as u64;
+                let warm = now_us as f64 >= WARM_UP * end_us as f64 && !finished;
+                let allocations = mynah_alloc::allocations();
+                let work_ns = epoch.now_ns();
+                engine.tick(now_us);
+                let work_us = (epoch.now_ns() - work_ns) / 1_000;
+                if warm {
+                    cost.warm_ticks += 1;
+                    cost.warm_allocations += mynah_alloc::allocations() - allocations;
+                    if cost.live_bytes_start == 0 {
+                        cost.live_bytes_start = mynah_alloc::live_bytes();
+                    }
+                    cost.live_bytes_end = mynah_alloc::live_bytes();
+                }
+                cost.tick_work.saturating_record(work_us);
+                cost.ticks += 1;
+                let observing = ThreadTime::now();
+                observe(engine, run, lines);
+                watcher.records(engine.records());
+                if cost.ticks.is_multiple_of(20) {
+                    watcher.progress("simulated", now_us.min(end_us), end_us);
+                }
+                cost.generator_ns += observing.elapsed().as_nanos() as u64;
+                let all_closed = finished && lines.iter().all(|line| line.handle.is_closed());
+                if all_closed || now_us > end_us + DRAIN_US {
+                    break;
+                }
+            }
+        });
+        let generated_s = cost.generator_ns as f64 / 1e9;
+        cost.cpu_s = cost.process.elapsed().as_secs_f64() - generated_s;
+        cost.wall_s = (epoch.now_ns() - started_ns) as f64 / 1e9;
+    }
+
+    pub(super) fn run_wall(&mut self, watcher: &mut dyn Watcher) {
+        let end_us = self.options.duration_us;
+        let driver = wall_driver(&self.plan.scene.tick);
+        let Self { engine, lines, run: measured, cost, epoch, .. } = self;
+        let epoch = *epoch;
+        let handles: Vec<_> = lines.iter().map(|l| l.handle.clone()).collect();
+        let started_us = epoch.now_us();
+        for (observer, line) in measured.observers.iter_mut().zip(lines.iter_mut()) {
+            line.offset_us += started_us;
+            observer.starts_at(line.offset_us);
+        }
+        let done = AtomicBool::new(false);
+        cost.process = ProcessTime::now();
+        let fed = std::thread::scope(|scope| {
+            let generator = scope.spawn(|| generate(lines, started_us + end_us, epoch, &done));
+            let mut clock = WallClock::new(epoch, engine.handle().bell());
+            engine.within(|engine| {
+                let mut ticked_ns = epoch.now_ns();
+                run(engine, driver, &mut clock, &mut |engine, late_us| {
+                    cost.tick_late.saturating_record(late_us);
+                    let now_ns = epoch.now_ns();
+                    cost.tick_work.saturating_record((now_ns - ticked_ns.max(engine.now_us() * 1_000)) / 1_000);
+                    cost.ticks += 1;
+                    let observing = ThreadTime::now();
+                    for record in engine.records() {
+                        measured.event(record);
+                    }
+                    for (at, handle) in handles.iter().enumerate() {
+                        poll(measured, at, handle);
+                    }
+                    watcher.records(engine.records());
+                    let so_far = engine.now_us().saturating_sub(started_us);
+                    watcher.progress("in real time", so_far.min(end_us), end_us);
+                    cost.generator_ns += observing.elapsed().as_nanos() as u64;
+                    ticked_ns = epoch.now_ns();
+                    let over = engine.now_us() > started_us + end_us + DRAIN_US;
+                    let closed = done.load(Ordering::Acquire) && handles.iter().all(|h| h.is_closed());
+                    if closed || over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                });
+            });
+            generator.join()
+        });
+        if let Ok((late, generator_ns)) = fed {
+            cost.generator_late = late;
+            cost.generator_ns += generator_ns;
+        }
+        cost.cpu_s = cost.process.elapsed().as_secs_f64() - cost.generator_ns as f64 / 1e9;
+        cost.wall_s = (epoch.now_us() - started_us) as f64 / 1e6;
+    }
+}
+
+fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
+    let period_us = u64::from(tick.period_ms) * 1_000;
+    match tick.driver {
+        mynah_engine::scene::Driver::Fixed => Driver::Fixed { period_us, catch_up_max: tick.catch_up_max },
+        mynah_engine::scene::Driver::WakeOnIngress => {
+            Driver::WakeOnIngress { heartbeat_us: period_us, min_gap_us: u64::from(tick.min_gap_us) }
+        }
+    }
+}
+
+/// Pushes every chunk at its intended time, whatever the engine does; returns its own lateness and CPU time.
+fn generate(lines: &mut [Line], end_us: u64, epoch: crate::clock::Epoch, done: &AtomicBool) -> (Histogram<u32>, u64) {
+    let busy = ThreadTime::now();
+    let mut late = latency_histogram();
+    let mut order: std::collections::BTreeSet<(u64, usize)> =
+        lines.iter().enumerate().map(|(at, line)| (line.next_arrival_us(), at)).collect();
+    while let Some((due_us, at)) = order.pop_first() {
+        if due_us > end_us {
+            break;
+        }
+        epoch.sleep_until(due_us);
+        late.saturating_record(epoch.now_us().saturating_sub(due_us));
+        lines[at].push();
+        order.insert((lines[at].next_arrival_us(), at));
+    }
+    epoch.sleep_until(end_us + 50_000);
+    lines.iter().for_each(|line| line.handle.finish());
+    done.store(true, Ordering::Release);
+    (late, busy.elapsed().as_nanos() as u64)
+}
+
+fn observe(engine: &mynah_engine::Engine, run: &mut Measurement, lines: &[Line]) {
+    for record in engine.records() {
+        run.event(record);
+    }
+    for (at, line) in lines.iter().enumerate() {
+        poll(run, at, &line.handle);
+    }
+}
+
+fn poll(run: &mut Measurement, at: usize, handle: &mynah_engine::SessionHandle) {
+    while let Some(out) = handle.poll() {
+        if let Out::Audio(audio) = out {
+            run.audio(at, &audio);
+            handle.give_back(audio.block);
+        }
+    }
+}

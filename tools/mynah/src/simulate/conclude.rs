@@ -1,0 +1,281 @@
+//! From what was measured to the report and its verdict.
+
+use std::collections::BTreeMap;
+
+use mynah_engine::scene::{Latency, Release, Timing};
+use mynah_engine::{Census, DropReason, NodeLedger};
+
+use super::balance::{HostSide, imbalances};
+use super::measure::{Counts, Turns};
+use super::{RunClock, Simulation};
+use crate::report::{
+    Cost, Frames, GeneratorFigures, LatencyMs, LimitResult, NodeFigures, Quantiles, QuantilesUs, QueueFigures, Report,
+    Response, Segments, ServiceFiguresReport, TickStats, TurnFigures, cpu_features,
+};
+
+/// A generator later than this makes a wall-clock run noisy.
+const NOISY_LATE_MS: f64 = 1.0;
+
+impl Simulation {
+    pub(super) fn conclude(mut self) -> Report {
+        for (observer, line) in self.run.observers.iter_mut().zip(&mut self.lines) {
+            observer.truth = line.stream.utterances();
+        }
+        let answers = self.plan.nodes.iter().any(|n| n.service.is_some());
+        let turns = self.run.turns();
+        let census = self.engine.census();
+        let host: Vec<HostSide> =
+            self.lines.iter().map(|l| HostSide { frames_pushed: l.frames_pushed() }).collect();
+        let wrong = imbalances(&self.plan, &census, &self.run, &host);
+        let segments = segments(&self.run.counts);
+        let has_gate = self.plan.nodes.iter().any(|n| n.spec.kind() == "VadGate");
+        let latency_ms = self.latencies(&turns, answers, has_gate);
+        let turn_figures = turn_figures(&turns, answers);
+        let frames = self.frames(&census, wrong);
+        let limits = self.limits(&latency_ms, &segments, &turn_figures, &frames);
+        let generator = GeneratorFigures {
+            cpu_s: self.cost.generator_ns as f64 / 1e9,
+            late_ms: Quantiles::of(&self.cost.generator_late),
+        };
+        let late_ms = generator.late_ms.map_or(0.0, |q| q.p99);
+        let tightest = limits.iter().filter(|l| l.unit == "ms").map(|l| l.limit).fold(f64::INFINITY, f64::min);
+        let holds = limits.iter().all(|l| l.ok) && frames.balanced && segments.open_at_end == 0;
+        let verdict = if late_ms > tightest / 2.0 {
+            "invalid"
+        } else if holds {
+            "ok"
+        } else {
+            "over"
+        };
+        let duration_s = self.options.duration_us as f64 / 1e6;
+        let session_s = duration_s * f64::from(self.options.sessions);
+        Report {
+            schema: 1,
+            version: env!("CARGO_PKG_VERSION"),
+            scene: self.plan.scene.name.clone(),
+            scene_hash: format!("{:016x}", self.plan.hash),
+            set: self.options.set.clone(),
+            load: self.load_name.clone(),
+            seed: self.options.seed,
+            clock: match self.options.clock {
+                RunClock::Virtual => "virtual",
+                RunClock::Wall => "wall",
+            },
+            tick: self.tick_name(),
+            sessions: self.options.sessions,
+            threads: self.options.threads,
+            shards: self.shard_count(),
+            cpu_features: cpu_features(),
+            duration_s,
+            wall_s: self.cost.wall_s,
+            verdict,
+            noisy: late_ms > NOISY_LATE_MS,
+            limits,
+            latency_ms,
+            segments,
+            turns: turn_figures,
+            frames,
+            nodes: self.nodes(&census),
+            services: self.services(),
+            tick_stats: TickStats {
+                count: self.cost.ticks,
+                work_us: QuantilesUs::of(&self.cost.tick_work),
+                late_us: QuantilesUs::of(&self.cost.tick_late),
+                overruns: self.cost.overruns,
+            },
+            cost: self.costs(session_s),
+            generator,
+            event_hash: self.event_hash(),
+        }
+    }
+
+    fn tick_name(&self) -> String {
+        match self.options.clock {
+            RunClock::Virtual => format!("{} ms", self.plan.scene.tick.period_ms),
+            RunClock::Wall => format!("{:?}, {} ms", self.plan.scene.tick.driver, self.plan.scene.tick.period_ms),
+        }
+    }
+
+    fn shard_count(&self) -> u32 {
+        mynah_engine::EngineConfig {
+            shards: self.options.shards.or(self.plan.scene.tick.shards),
+            sessions_max: self.options.sessions,
+            ..Default::default()
+        }
+        .shard_count()
+    }
+
+    fn latencies(&self, turns: &Turns, answers: bool, has_gate: bool) -> LatencyMs {
+        let l = &self.run.latencies;
+        LatencyMs {
+            speech_end_to_response: Quantiles::of(&l.end_to_response).filter(|_| answers).map(|quantiles| {
+                Response { quantiles, reference: "truth", excluded: turns.premature }
+            }),
+            speech_start_to_forward: Quantiles::of(&l.start_to_forward).filter(|_| has_gate),
+            silence_to_processing: Quantiles::of(&l.silence_to_processing),
+            frame_in_to_out: Quantiles::of(&l.frame_in_to_out),
+            onset_hold: Quantiles::of(&l.onset_hold),
+        }
+    }
+
+    fn limits(&self, l: &LatencyMs, s: &Segments, t: &TurnFigures, f: &Frames) -> Vec<LimitResult> {
+        let cancelled: u64 = s.cancelled.values().sum();
+        let lost = f.dropped.values().sum::<u64>() + f.refused;
+        let result = |(name, limit): (&'static str, f64)| {
+            let (value, unit, least) = match name {
+                "speech_end_to_response_p99_ms" => {
+                    (l.speech_end_to_response.as_ref().map(|r| r.quantiles.p99), "ms", false)
+                }
+                "speech_start_to_forward_p95_ms" => (l.speech_start_to_forward.map(|q| q.p95), "ms", false),
+                "silence_to_processing_p95_ms" => (l.silence_to_processing.map(|q| q.p95), "ms", false),
+                "frame_in_to_out_p99_ms" => (l.frame_in_to_out.map(|q| q.p99), "ms", false),
+                "cancelled_ratio" => (ratio(cancelled, s.opened), "ratio", false),
+                "premature_ratio" => (Some(t.premature_ratio), "ratio", false),
+                "acceptance_ratio_min" => (Some(s.acceptance_ratio), "ratio", true),
+                "wasted_service_ratio" => (self.wasted_ratio(), "ratio", false),
+                "dropped_frames" => (Some(lost as f64), "frames", false),
+                _ => (None, "", false),
+            };
+            let ok = value.is_some_and(|v| if least { v >= limit } else { v <= limit });
+            LimitResult { name, limit, value, unit, ok }
+        };
+        self.plan.scene.limits.iter().map(result).collect()
+    }
+
+    fn wasted_ratio(&self) -> Option<f64> {
+        let (busy, wasted) =
+            self.engine.hub().figures().fold((0, 0), |(b, w), (_, f)| (b + f.busy_us, w + f.wasted_us));
+        ratio(wasted, busy + wasted)
+    }
+
+    fn frames(&self, census: &Census, imbalances: Vec<String>) -> Frames {
+        let sum = |of: fn(&NodeLedger) -> u64| census.nodes.iter().map(of).sum::<u64>();
+        let mut dropped = BTreeMap::new();
+        for (at, reason) in DropReason::ALL.into_iter().enumerate() {
+            let lost: u64 = census.nodes.iter().map(|n| n.dropped[at]).sum();
+            if lost > 0 {
+                dropped.insert(reason.name(), lost);
+            }
+        }
+        Frames {
+            taken_in: census.edge.blocks,
+            out: census.nodes.last().map_or(0, NodeLedger::created_all),
+            cancelled: sum(|n| n.cancelled),
+            gated: sum(|n| n.gated),
+            merged: 0,
+            created: sum(NodeLedger::created_all),
+            refused: self.lines.iter().map(|l| l.refused).sum(),
+            non_finite_samples: census.edge.non_finite,
+            dropped,
+            queued_at_end: census.queued.iter().sum(),
+            balanced: imbalances.is_empty(),
+            imbalances,
+        }
+    }
+
+    fn nodes(&self, census: &Census) -> Vec<NodeFigures> {
+        let work = self.engine.work_ns();
+        let node = |(at, node): (usize, &mynah_engine::scene::PlanNode<dyn mynah_engine::Node>)| {
+            let ledger = &census.nodes[at];
+            NodeFigures {
+                id: node.id.clone(),
+                kind: node.spec.kind(),
+                taken_in: ledger.arrived,
+                out: ledger.created_all(),
+                latency_ms: Quantiles::of(&ledger.latency),
+                work_us: work[at] / 1_000,
+                queue: QueueFigures {
+                    bound: node.capabilities.queue_capacity,
+                    depth_max: ledger.depth_max,
+                    overflow: format!("{:?}", node.capabilities.overflow_policy),
+                    dropped: ledger.dropped_all(),
+                },
+            }
+        };
+        self.plan.nodes.iter().enumerate().map(node).collect()
+    }
+
+    fn services(&self) -> Vec<ServiceFiguresReport> {
+        let figures: BTreeMap<&str, _> = self.engine.hub().figures().collect();
+        let service = |s: &mynah_engine::scene::PlanService<dyn mynah_engine::ServiceKind>| {
+            let f = figures.get(s.name.as_str()).copied().unwrap_or_default();
+            let capacity_us = self.options.duration_us as f64 * f64::from(s.timing.parallelism);
+            ServiceFiguresReport {
+                id: s.name.clone(),
+                kind: s.output_name.clone(),
+                modelled: s.output.modelled() || self.options.clock == RunClock::Virtual,
+                timing: timing_name(&s.timing),
+                calls: f.calls,
+                items: f.calls,
+                failed: f.failed,
+                cancelled: f.cancelled,
+                busy_ratio: (f.busy_us + f.wasted_us) as f64 / capacity_us.max(1.0),
+            }
+        };
+        self.plan.services.iter().map(service).collect()
+    }
+
+    fn costs(&self, session_s: f64) -> Cost {
+        let c = &self.cost;
+        Cost {
+            cpu_s: c.cpu_s,
+            session_s_per_cpu_s: session_s / c.cpu_s.max(1e-9),
+            allocations_per_tick: c.warm_allocations as f64 / c.warm_ticks.max(1) as f64,
+            live_bytes_start: c.live_bytes_start,
+            live_bytes_end: c.live_bytes_end,
+            bytes_per_session: (c.live_bytes_end - c.live_bytes_before) as f64 / f64::from(self.options.sessions),
+        }
+    }
+
+    fn event_hash(&self) -> String {
+        let mut all = xxhash_rust::xxh3::Xxh3::new();
+        for observer in &self.run.observers {
+            all.update(&observer.digest().to_le_bytes());
+        }
+        format!("{:016x}", all.digest())
+    }
+
+    /// The release policy, for the table.
+    pub fn release(&self) -> Release {
+        self.plan.scene.session.output.release
+    }
+}
+
+fn timing_name(timing: &Timing) -> String {
+    let scaled = |ms: f64| ms * timing.scale;
+    match timing.latency {
+        Latency::Fixed { ms } => format!("{} ms", scaled(ms)),
+        Latency::LogNormal { p50_ms, p99_ms } => format!("P50 {} / P99 {} ms", scaled(p50_ms), scaled(p99_ms)),
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+fn segments(counts: &Counts) -> Segments {
+    let cancelled: u64 = counts.cancelled.values().sum();
+    Segments {
+        opened: counts.opened,
+        confirmed: counts.confirmed,
+        cancelled: counts.cancelled.clone(),
+        open_at_end: counts.opened.saturating_sub(cancelled + counts.ended),
+        retracted: counts.retracted,
+        acceptance_ratio: ratio(counts.confirmed, counts.opened).unwrap_or(1.0),
+        late_cancelled: counts.late_cancelled,
+        wasted_service_ms: counts.wasted_us as f64 / 1_000.0,
+    }
+}
+
+fn turn_figures(turns: &Turns, answers: bool) -> TurnFigures {
+    let (answered, premature) = if answers { (turns.answered, turns.premature) } else { (0, 0) };
+    TurnFigures {
+        utterances: turns.utterances,
+        answered,
+        missed: turns.missed,
+        premature,
+        premature_ratio: ratio(premature, turns.utterances).unwrap_or(0.0),
+        interrupted: 0,
+        resumed: 0,
+    }
+}

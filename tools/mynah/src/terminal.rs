@@ -1,0 +1,147 @@
+//! Stdout for results, stderr for notices. Colours only where somebody looks at them.
+
+use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
+
+use mynah_engine::scene::Look;
+
+/// Results. A reader that has gone (`mynah ... | head -1`) has had enough: that is no error, the rest is not written.
+#[derive(Debug)]
+pub struct Stdout {
+    out: Quiet<BufWriter<StdoutLock<'static>>>,
+}
+
+impl Stdout {
+    /// Takes stdout for the rest of the command.
+    pub fn lock() -> Self {
+        Self { out: Quiet::new(BufWriter::new(io::stdout().lock())) }
+    }
+
+    /// Writes one result with a newline behind it.
+    ///
+    /// # Errors
+    /// Anything but a broken pipe.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        self.write_all(text.as_bytes())?;
+        self.write_all(b"\n")
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Takes everything, and passes it on as long as somebody reads.
+#[derive(Debug)]
+struct Quiet<W> {
+    inner: W,
+    gone: bool,
+}
+
+impl<W: Write> Quiet<W> {
+    fn new(inner: W) -> Self {
+        Self { inner, gone: false }
+    }
+
+    fn unless_gone<T>(&mut self, done: io::Result<T>, instead: T) -> io::Result<T> {
+        match done {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.gone = true;
+                Ok(instead)
+            }
+            other => other,
+        }
+    }
+}
+
+impl<W: Write> Write for Quiet<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.gone {
+            return Ok(bytes.len());
+        }
+        let written = self.inner.write(bytes);
+        self.unless_gone(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.gone {
+            return Ok(());
+        }
+        let flushed = self.inner.flush();
+        self.unless_gone(flushed, ())
+    }
+}
+
+/// Writes a notice to stderr, a newline behind it. If nobody can read it, nothing can be done.
+pub fn notice(text: &str) {
+    let mut stderr = io::stderr().lock();
+    drop(writeln!(stderr, "{text}"));
+}
+
+/// Whether text for stderr may have colours.
+pub fn stderr_look() -> Look {
+    look(io::stderr().is_terminal(), &environment)
+}
+
+/// Whether text for stdout may have colours.
+pub fn stdout_look() -> Look {
+    look(io::stdout().is_terminal(), &environment)
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// <https://no-color.org>: any value but the empty one asks for no colour.
+fn look(terminal: bool, environment: &dyn Fn(&str) -> Option<String>) -> Look {
+    let refused = environment("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = environment("TERM").is_some_and(|value| value == "dumb");
+    if terminal && !refused && !dumb { Look::Styled } else { Look::Plain }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Pipe(io::ErrorKind);
+
+    impl Write for Pipe {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_broken_pipe_is_success_and_a_full_disk_is_not() {
+        let mut gone = Quiet::new(Pipe(io::ErrorKind::BrokenPipe));
+        gone.write_all(b"more than it wants").unwrap();
+        gone.flush().unwrap();
+        let mut full = Quiet::new(Pipe(io::ErrorKind::StorageFull));
+        assert_eq!(full.write_all(b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn colours_need_a_terminal_and_nobody_who_minds() {
+        let set = |pairs: &'static [(&str, &str)]| {
+            move |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_string())
+        };
+        let cases: [(bool, &'static [(&str, &str)], Look); 5] = [
+            (true, &[], Look::Styled),
+            (false, &[], Look::Plain),
+            (true, &[("NO_COLOR", "1")], Look::Plain),
+            (true, &[("NO_COLOR", "")], Look::Styled),
+            (true, &[("TERM", "dumb")], Look::Plain),
+        ];
+        for (terminal, pairs, want) in cases {
+            assert_eq!(look(terminal, &set(pairs)), want, "{terminal} {pairs:?}");
+        }
+    }
+}
