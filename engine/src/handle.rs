@@ -293,7 +293,7 @@ impl SessionHandle {
         let channels = usize::from(port.input.channels);
         let frames = (block.len() / channels) as u32;
         let longest = port.input.rate_hz * BLOCK_MS_MAX / 1_000;
-        if port.ended.load(Ordering::Acquire) || frames > longest || block.len() % channels != 0 {
+        if port.ended.load(Ordering::Acquire) || frames > longest || !block.len().is_multiple_of(channels) {
             return Err(Full(block));
         }
         let Some(cost) = self.take_credit(frames) else { return Err(Full(block)) };
@@ -346,7 +346,7 @@ impl SessionHandle {
     ) -> Result<(), PushError> {
         let port = &*self.port;
         let channels = usize::from(port.input.channels);
-        if samples % channels != 0 || samples / channels > port.input.rate_hz as usize {
+        if !samples.is_multiple_of(channels) || samples / channels > port.input.rate_hz as usize {
             return Err(PushError::BadLength { samples });
         }
         if port.ended.load(Ordering::Acquire) {

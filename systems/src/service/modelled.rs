@@ -57,7 +57,7 @@ impl Modelled {
     pub fn new(site: ServiceSite<'_>, production: Box<dyn Production>) -> Self {
         Self {
             production,
-            timing: site.timing.clone(),
+            timing: *site.timing,
             seed: site.seed,
             name: name_hash(site.name),
             wall: site.time == TimeMode::Wall,

@@ -21,13 +21,14 @@ pub struct Cli {
     command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run.
+const EXIT_CODES: &str =
+    "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run.
 Scenes: a file, or one that comes with mynah: passthrough, gate_only, streaming_resample, speculative_vad,
 voice_assistant, voice_assistant_cloud.";
 
 impl Cli {
     /// The command, or the one that none stands for.
-    pub fn command(self) -> Command {
+    pub fn into_command(self) -> Command {
         self.command.unwrap_or_else(|| Command::Simulate(Simulate::default()))
     }
 }
@@ -261,7 +262,7 @@ mod tests {
 
     #[test]
     fn no_command_simulates_the_default_scene() {
-        let Command::Simulate(simulate) = Cli::try_parse_from(["mynah"]).unwrap().command() else {
+        let Command::Simulate(simulate) = Cli::try_parse_from(["mynah"]).unwrap().into_command() else {
             panic!("another command")
         };
         assert_eq!((simulate.scene.as_str(), simulate.sessions), (SCENE_DEFAULT, 100));

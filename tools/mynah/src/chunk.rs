@@ -28,17 +28,18 @@ impl FromStr for ChunkSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected =
-            "expected a time up to 1s (20ms), sample frames up to one second (320), or random:LEAST-MOST (random:64-2048)";
+        let expected = "expected a time up to 1s (20ms), sample frames up to one second (320), or random:LEAST-MOST (random:64-2048)";
         let frames = |part: &str| {
-            let count = part.trim().parse::<u32>().map_err(|_| format!("`{part}` is no count: {expected}"))?;
+            let count =
+                part.trim().parse::<u32>().map_err(|_| format!("`{part}` is no count: {expected}"))?;
             if !(1..=FRAMES_MAX).contains(&count) {
                 return Err(format!("{count} sample frames are out of range 1 to {FRAMES_MAX}: {expected}"));
             }
             Ok(count)
         };
         if let Some(range) = text.strip_prefix("random:") {
-            let (least, most) = range.split_once('-').ok_or_else(|| format!("`{range}` is no range: {expected}"))?;
+            let (least, most) =
+                range.split_once('-').ok_or_else(|| format!("`{range}` is no range: {expected}"))?;
             let (least, most) = (frames(least)?, frames(most)?);
             if least > most {
                 return Err(format!("{least} is more than {most}: {expected}"));
@@ -102,7 +103,8 @@ impl Chunks {
                 self.rng.range_u64(u64::from(least)..u64::from(most) + 1) as usize
             }
             ChunkSpec::Time(us) => {
-                let upto = |count: u64| u128::from(count) * u128::from(us) * u128::from(self.rate_hz) / 1_000_000;
+                let upto =
+                    |count: u64| u128::from(count) * u128::from(us) * u128::from(self.rate_hz) / 1_000_000;
                 ((upto(self.count) - upto(self.count - 1)) as usize).max(1)
             }
         }
@@ -158,7 +160,9 @@ mod tests {
             let got = text.parse::<ChunkSpec>();
             match (&got, &want) {
                 (Ok(got), Ok(want)) => assert_eq!(got, want, "{text}"),
-                (Err(got), Err(want)) => assert!(got.contains(want) && got.contains("expected"), "{text}: {got}"),
+                (Err(got), Err(want)) => {
+                    assert!(got.contains(want) && got.contains("expected"), "{text}: {got}")
+                }
                 _ => panic!("{text}: got {got:?}, want {want:?}"),
             }
         }

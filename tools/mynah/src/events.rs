@@ -289,7 +289,12 @@ mod tests {
             (Event::SessionOpened, r#""session_opened"}"#),
             (Event::SegmentOpened { segment: 2, from_us: 7 }, r#""segment_opened","segment":2,"from_us":7}"#),
             (
-                Event::SegmentCancelled { segment: 2, reason: CancelReason::NotSustained, from_us: 1, to_us: 9 },
+                Event::SegmentCancelled {
+                    segment: 2,
+                    reason: CancelReason::NotSustained,
+                    from_us: 1,
+                    to_us: 9,
+                },
                 r#""segment_cancelled","segment":2,"reason":"not_sustained","from_us":1,"to_us":9}"#,
             ),
             (

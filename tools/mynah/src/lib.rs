@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Unable.into() } else { Exit::Done.into() };
         }
     };
-    let exit = commands::run(&cli.command()).unwrap_or_else(|failure| {
+    let exit = commands::run(&cli.into_command()).unwrap_or_else(|failure| {
         terminal::notice(&failure.message);
         failure.exit
     });

@@ -3,6 +3,10 @@
 
 use std::process::ExitCode;
 
+/// Counts, so that the report can say what a tick allocates.
+#[global_allocator]
+static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
+
 fn main() -> ExitCode {
     mynah::main()
 }

@@ -64,7 +64,8 @@ fn read(path: &Path, name: &str) -> Result<Source, Failure> {
     };
     let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
     if bytes > BYTES_MAX {
-        let text = format!("{name}: {bytes} bytes; expected a scene of at most {BYTES_MAX}: is it another file?");
+        let text =
+            format!("{name}: {bytes} bytes; expected a scene of at most {BYTES_MAX}: is it another file?");
         return Err(Failure::unable(text));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
@@ -72,7 +73,9 @@ fn read(path: &Path, name: &str) -> Result<Source, Failure> {
         Ok(text) => Ok(Source::new(name, text)),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            Err(Failure::refused(format!("error: {name}: byte {at} is not UTF-8; expected RON, which is text")))
+            Err(Failure::refused(format!(
+                "error: {name}: byte {at} is not UTF-8; expected RON, which is text"
+            )))
         }
     }
 }

@@ -130,18 +130,16 @@ mod tests {
 
     #[test]
     fn colours_need_a_terminal_and_nobody_who_minds() {
-        let set = |pairs: &'static [(&str, &str)]| {
-            move |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_string())
-        };
-        let cases: [(bool, &'static [(&str, &str)], Look); 5] = [
-            (true, &[], Look::Styled),
-            (false, &[], Look::Plain),
-            (true, &[("NO_COLOR", "1")], Look::Plain),
-            (true, &[("NO_COLOR", "")], Look::Styled),
-            (true, &[("TERM", "dumb")], Look::Plain),
+        let cases = [
+            (true, "", "", Look::Styled),
+            (false, "", "", Look::Plain),
+            (true, "NO_COLOR", "1", Look::Plain),
+            (true, "NO_COLOR", "", Look::Styled),
+            (true, "TERM", "dumb", Look::Plain),
         ];
-        for (terminal, pairs, want) in cases {
-            assert_eq!(look(terminal, &set(pairs)), want, "{terminal} {pairs:?}");
+        for (terminal, set, value, want) in cases {
+            let environment = |name: &str| (name == set).then(|| value.to_string());
+            assert_eq!(look(terminal, &environment), want, "{terminal} {set}={value}");
         }
     }
 }

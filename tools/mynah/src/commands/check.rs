@@ -80,7 +80,8 @@ fn gate_lines(id: &str, gate: &VadGate) -> String {
         let note = if rounded_ms == f64::from(ms) { String::new() } else { format!(" (asked for {ms})") };
         text += &format!("       {field:<15} {rounded_ms} ms = {}{note}\n", counted(hops as usize, "hop"));
     }
-    text += &format!("       {:<15} {} ms, of a lookback of {} ms\n", "pad_ms", gate.pad_ms, gate.lookback_ms);
+    text +=
+        &format!("       {:<15} {} ms, of a lookback of {} ms\n", "pad_ms", gate.pad_ms, gate.lookback_ms);
     text
 }
 

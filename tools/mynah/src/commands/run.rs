@@ -1,7 +1,6 @@
 //! `mynah run`: real recordings through a scene, and what came of them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,7 +12,6 @@ use mynah_engine::{
     TimeMode,
 };
 use mynah_systems::vad_gate::VadGate;
-use serde::Serialize;
 
 use crate::args::Run;
 use crate::chunk::Chunks;
@@ -24,9 +22,10 @@ use crate::run::drive::{Listener, Pace, drive};
 use crate::run::feed::Feed;
 use crate::run::page::{Lane, page};
 use crate::run::picture::Picture;
+use crate::run::summary::{self, Row};
 use crate::run::track::{Placement, Released, Track};
 use crate::scenes;
-use crate::terminal::{self, Stdout};
+use crate::terminal;
 use crate::wav::{self, Recording};
 
 /// Feeds the recordings, writes the files asked for, prints the table.
@@ -70,7 +69,7 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         write_outputs(folder, &args.input, tracks)?;
     }
     warn_of_losses(&sessions);
-    print(args, &plan, &sessions)?;
+    summary::print(args, &plan, &sessions)?;
     Ok(Exit::Done)
 }
 
@@ -83,7 +82,11 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Recording>, Failure> {
             Err(error) => faults.push(Failure::unable(error).message),
         }
     }
-    if faults.is_empty() { Ok(recordings) } else { Err(Failure { exit: Exit::Unable, message: faults.join("\n") }) }
+    if faults.is_empty() {
+        Ok(recordings)
+    } else {
+        Err(Failure { exit: Exit::Unable, message: faults.join("\n") })
+    }
 }
 
 fn format_of(recording: &Recording) -> Format {
@@ -106,7 +109,8 @@ fn compile(args: &Run, input: Format) -> Result<(Arc<ScenePlan>, bool), Failure>
         gates.map(|node| (node.id.as_str(), parse_config(&node.kind.config).ok())).collect();
     let traced = gates.iter().any(|(_, gate)| gate.is_some_and(|gate| gate.trace));
     if gates.is_empty() && args.vad_trace.is_some() {
-        let text = format!("--vad-trace: `{}` has no VadGate node, so there is nothing to trace", plan.scene.name);
+        let text =
+            format!("--vad-trace: `{}` has no VadGate node, so there is nothing to trace", plan.scene.name);
         return Err(Failure::unable(text));
     }
     if gates.is_empty() || (args.vad_trace.is_none() && args.html.is_none()) {
@@ -166,7 +170,8 @@ fn open(
         let refused = |why: &dyn std::fmt::Display| {
             Failure::unable(format_args!("{}: {why}", args.input[index].display()))
         };
-        let chunks = Chunks::new(args.chunk, recording.rate, args.seed, index as u64).map_err(|e| refused(&e))?;
+        let chunks =
+            Chunks::new(args.chunk, recording.rate, args.seed, index as u64).map_err(|e| refused(&e))?;
         let spec = SessionSpec { input: Some(format_of(&recording)), ..SessionSpec::named(name) };
         let handle = door.open(spec).map_err(|e| refused(&e))?;
         Ok(Feed::new(handle, recording, chunks))
@@ -270,41 +275,6 @@ fn write_outputs(folder: &Path, inputs: &[PathBuf], tracks: Vec<Option<Track>>) 
     Ok(())
 }
 
-/// One session in the table and in the JSON object.
-#[derive(Debug, Serialize)]
-struct Row {
-    session: String,
-    seconds: f64,
-    segments_opened: u64,
-    segments_confirmed: u64,
-    segments_cancelled: u64,
-    endpoints: u64,
-    endpoints_retracted: u64,
-    answers: u64,
-    released_s: f64,
-    frames_overflowed: u64,
-}
-
-impl Row {
-    fn new(name: &str, feed: &Feed, picture: &Picture, track: Option<&Track>) -> Self {
-        let counts = picture.counts;
-        let released = track.map_or(0.0, |t| t.frames() as f64 / f64::from(t.format().rate_hz));
-        let thousandths = |seconds: f64| (seconds * 1_000.0).round() / 1_000.0;
-        Self {
-            session: name.into(),
-            seconds: thousandths(feed.end_us() as f64 / 1e6),
-            segments_opened: counts.opened,
-            segments_confirmed: counts.confirmed,
-            segments_cancelled: counts.cancelled,
-            endpoints: counts.endpoints,
-            endpoints_retracted: counts.retracted,
-            answers: counts.answers,
-            released_s: thousandths(released),
-            frames_overflowed: counts.overflowed,
-        }
-    }
-}
-
 fn warn_of_losses(rows: &[Row]) {
     for row in rows.iter().filter(|row| row.frames_overflowed > 0) {
         terminal::notice(&format!(
@@ -313,74 +283,6 @@ fn warn_of_losses(rows: &[Row]) {
             row.session, row.frames_overflowed
         ));
     }
-}
-
-/// The run as one JSON object.
-#[derive(Serialize)]
-struct Summary<'a> {
-    schema: u32,
-    version: &'static str,
-    scene: &'a str,
-    set: Vec<&'a str>,
-    seed: u64,
-    clock: &'static str,
-    chunk: String,
-    sessions: &'a [Row],
-}
-
-fn print(args: &Run, plan: &ScenePlan, rows: &[Row]) -> Result<(), Failure> {
-    let mut out = Stdout::lock();
-    if args.json {
-        let summary = Summary {
-            schema: 1,
-            version: env!("CARGO_PKG_VERSION"),
-            scene: &plan.scene.name,
-            set: args.sets.sets.iter().map(Override::text).collect(),
-            seed: args.seed,
-            clock: if args.wall { "wall" } else { "virtual" },
-            chunk: args.chunk.to_string(),
-            sessions: rows,
-        };
-        serde_json::to_writer(&mut out, &summary).map_err(std::io::Error::from)?;
-        out.line("")?;
-    } else {
-        out.write_all(table(rows).as_bytes())?;
-    }
-    out.flush()?;
-    Ok(())
-}
-
-fn table(rows: &[Row]) -> String {
-    const HEAD: [&str; 8] =
-        ["seconds", "opened", "confirmed", "cancelled", "endpoints", "retracted", "answers", "released s"];
-    let width = rows.iter().map(|row| row.session.chars().count()).max().unwrap_or(0).max("session".len());
-    let mut text = format!("{:width$}", "session");
-    for head in HEAD {
-        push(&mut text, format_args!("  {head}"));
-    }
-    text.push('\n');
-    for row in rows {
-        let cells = [
-            format!("{:.3}", row.seconds),
-            row.segments_opened.to_string(),
-            row.segments_confirmed.to_string(),
-            row.segments_cancelled.to_string(),
-            row.endpoints.to_string(),
-            row.endpoints_retracted.to_string(),
-            row.answers.to_string(),
-            format!("{:.3}", row.released_s),
-        ];
-        push(&mut text, format_args!("{:width$}", row.session));
-        for (head, cell) in HEAD.iter().zip(cells) {
-            push(&mut text, format_args!("  {cell:>w$}", w = head.len()));
-        }
-        text.push('\n');
-    }
-    text
-}
-
-fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
-    text.write_fmt(what).expect("a string takes everything");
 }
 
 #[cfg(test)]
@@ -396,24 +298,5 @@ mod tests {
             assert!(name.len() <= NAME_BYTES_MAX, "{}", name.len());
         }
         assert_ne!(names(&long)[0], names(&long)[1]);
-    }
-
-    #[test]
-    fn columns_stand_below_their_heads() {
-        let row = |session: &str, answers| Row {
-            session: session.into(),
-            seconds: 12.5,
-            segments_opened: 3,
-            segments_confirmed: 2,
-            segments_cancelled: 1,
-            endpoints: 4,
-            endpoints_retracted: 2,
-            answers,
-            released_s: 7.25,
-            frames_overflowed: 0,
-        };
-        let text = table(&[row("a.wav", 2), row("a longer name.wav", 12)]);
-        let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
-        assert!(widths.iter().all(|w| *w == widths[0]), "{text}");
     }
 }

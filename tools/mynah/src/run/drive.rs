@@ -79,7 +79,8 @@ fn step(
         drain(&feed.handle, |out| listener.out(index, out));
         if feed.handle.is_closed() && !feed.is_finished() {
             let name = feed.handle.name();
-            let text = "the engine closed the session in the middle of the recording: a node refuses its format";
+            let text =
+                "the engine closed the session in the middle of the recording: a node refuses its format";
             return Err(Failure::unable(format_args!("`{name}`: {text}")));
         }
     }

@@ -58,9 +58,12 @@ impl Feed {
         self.due_us = self.exists_us(self.pushed + self.due);
     }
 
-    /// Pushes every chunk whose last sample exists at `now_us`, as arrived at that moment; ends the input behind the
-    /// last one. What the engine's edge refuses is pushed in smaller pieces, now or next time: nothing is lost.
+    /// Pushes every chunk whose last sample exists at `now_us`, as arrived at that moment; ends the input in the tick
+    /// behind the last one. What the engine's edge refuses is pushed in smaller pieces, now or next time: nothing is
+    /// lost.
     pub fn push_until(&mut self, now_us: u64) {
+        // Only once the edge is empty: then what it still puts together, the last 2.5 ms, finds room.
+        let ended = self.due == 0;
         while self.due > 0 && self.due_us <= now_us {
             let done = self.push(self.due) || self.push_pieces();
             if !done {
@@ -68,7 +71,7 @@ impl Feed {
             }
             self.plan_next();
         }
-        if self.due == 0 && !self.finished {
+        if ended && !self.finished {
             self.finished = true;
             self.handle.finish();
         }

@@ -7,5 +7,6 @@ pub mod drive;
 pub mod feed;
 pub mod page;
 pub mod picture;
+pub mod summary;
 mod svg;
 pub mod track;

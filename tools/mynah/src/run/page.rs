@@ -29,6 +29,8 @@ const MARKS_MAX: usize = 1_000;
 
 /// Pixels: names of the rows, and how wide the time axis may be.
 const LEFT: f64 = 84.0;
+/// The last time's label stands here.
+const RIGHT: f64 = 48.0;
 const WIDTH_MIN: f64 = 1_000.0;
 const WIDTH_MAX: f64 = 8_000.0;
 const PX_PER_S: f64 = 60.0;
@@ -106,10 +108,11 @@ fn draw(page: &mut String, lane: &Lane<'_>, gates: &[VadGate], nodes: &[String])
     push(
         page,
         format_args!(
-            "<p>{} Hz, {} channel(s). Segments: {} opened, {} confirmed, {} cancelled. Ends of speech: {}, of which \
+            "<p>{} Hz, {} channel(s), waveform to {:.2} of full scale. Segments: {} opened, {} confirmed, {} cancelled. Ends of speech: {}, of which \
              {} taken back. Answers: {}.{}</p>\n",
             recording.rate,
             recording.channels,
+            scale(recording),
             counts.opened,
             counts.confirmed,
             counts.cancelled,
@@ -119,7 +122,7 @@ fn draw(page: &mut String, lane: &Lane<'_>, gates: &[VadGate], nodes: &[String])
             cut_note(lane)
         ),
     );
-    let width = LEFT + axis.width + 16.0;
+    let width = LEFT + axis.width + RIGHT;
     push(
         page,
         format_args!(
@@ -165,7 +168,10 @@ fn grid(page: &mut String, axis: &Axis) {
         let at_s = line as f64 * step_s;
         let x = axis.x((at_s * 1e6) as u64);
         let label = if step_s < 1.0 { format!("{at_s:.1} s") } else { format!("{at_s:.0} s") };
-        push(page, format_args!("<line class=\"grid\" x1=\"{x:.1}\" y1=\"20\" x2=\"{x:.1}\" y2=\"{HEIGHT}\"/>"));
+        push(
+            page,
+            format_args!("<line class=\"grid\" x1=\"{x:.1}\" y1=\"20\" x2=\"{x:.1}\" y2=\"{HEIGHT}\"/>"),
+        );
         push(page, format_args!("<text x=\"{:.1}\" y=\"14\">{label}</text>\n", x + 2.0));
     }
 }
@@ -178,7 +184,9 @@ fn bands(page: &mut String, axis: &Axis, picture: &Picture) {
         let (top, height) = (WAVE.0, WAVE.1 - WAVE.0);
         push(
             page,
-            format_args!("<rect class=\"{class}\" x=\"{x:.1}\" y=\"{top}\" width=\"{width:.1}\" height=\"{height}\"/>\n"),
+            format_args!(
+                "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{top}\" width=\"{width:.1}\" height=\"{height}\"/>\n"
+            ),
         );
     }
 }
@@ -188,17 +196,23 @@ fn waveform(page: &mut String, axis: &Axis, recording: &Recording) {
     let frames = (recording.samples.len() / channels) as u64;
     let width = axis.x(frames * 1_000_000 / u64::from(recording.rate)) - LEFT;
     let (middle, half) = ((WAVE.0 + WAVE.1) / 2.0, (WAVE.1 - WAVE.0) / 2.0);
-    let shape = envelope(&recording.samples, channels, LEFT, width, middle, half);
+    let shape =
+        envelope(&recording.samples, channels, LEFT, width, middle, half / f64::from(scale(recording)));
     push(page, format_args!("<path class=\"wave\" d=\"{shape}\"/>\n"));
+}
+
+/// The sample that fills the row: the greatest one, but hiss is not blown up to speech.
+fn scale(recording: &Recording) -> f32 {
+    const LEAST: f32 = 0.05;
+    recording.samples.iter().copied().filter(|s| s.is_finite()).fold(LEAST, |most, s| most.max(s.abs()))
 }
 
 fn probability(page: &mut String, axis: &Axis, picture: &Picture, gates: &[VadGate]) {
     let y = |p: f32| PROBABILITY.1 - (PROBABILITY.1 - PROBABILITY.0) * f64::from(p.clamp(0.0, 1.0));
     for gate in gates {
-        for (class, what, level) in [
-            ("threshold", "opens at", gate.threshold),
-            ("release", "pauses below", gate.release_threshold),
-        ] {
+        for (class, what, level) in
+            [("threshold", "opens at", gate.threshold), ("release", "pauses below", gate.release_threshold)]
+        {
             push(
                 page,
                 format_args!(
@@ -252,7 +266,9 @@ fn segment(page: &mut String, axis: &Axis, span: &Span) {
         let (x, width) = stretch(axis, from_us, to_us);
         push(
             page,
-            format_args!("<rect class=\"{class}\" x=\"{x:.1}\" y=\"{top}\" width=\"{width:.1}\" height=\"{height}\"/>"),
+            format_args!(
+                "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{top}\" width=\"{width:.1}\" height=\"{height}\"/>"
+            ),
         );
     };
     match span.fate {

@@ -174,7 +174,15 @@ mod tests {
         let mut picture = Picture::default();
         let story = [
             (10, Event::SegmentOpened { segment: 1, from_us: 4 }),
-            (20, Event::SegmentCancelled { segment: 1, reason: CancelReason::NotSustained, from_us: 4, to_us: 18 }),
+            (
+                20,
+                Event::SegmentCancelled {
+                    segment: 1,
+                    reason: CancelReason::NotSustained,
+                    from_us: 4,
+                    to_us: 18,
+                },
+            ),
             (30, Event::SegmentOpened { segment: 2, from_us: 15 }),
             (40, Event::SegmentConfirmed { segment: 2 }),
             (50, Event::Endpoint { segment: 2, revision: 1, at_us: 45, seen_us: 48 }),
@@ -198,10 +206,7 @@ mod tests {
         };
         assert_eq!(picture.counts, want);
         let spans: Vec<_> = picture.spans.iter().map(|s| (s.from_us, s.to_us, s.fate.clone())).collect();
-        assert_eq!(
-            spans,
-            [(4, Some(18), Fate::Cancelled("not_sustained")), (15, Some(66), Fate::Confirmed)]
-        );
+        assert_eq!(spans, [(4, Some(18), Fate::Cancelled("not_sustained")), (15, Some(66), Fate::Confirmed)]);
         let ends: Vec<_> = picture.ends.iter().map(|e| (e.at_us, e.retracted_us)).collect();
         assert_eq!(ends, [(45, Some(60)), (66, None)]);
     }

@@ -31,12 +31,19 @@ impl fmt::Display for Escaped<'_> {
 }
 
 /// The path around the least and greatest sample of each of at most 2,000 columns: a closed shape, drawn between
-/// `left` and `left + width`, full scale `half` above and below `middle`.
-pub(super) fn envelope(samples: &[f32], channels: usize, left: f64, width: f64, middle: f64, half: f64) -> String {
+/// `left` and `left + width`; a sample of 1.0 is `half` above `middle`.
+pub(super) fn envelope(
+    samples: &[f32],
+    channels: usize,
+    left: f64,
+    width: f64,
+    middle: f64,
+    half: f64,
+) -> String {
     let frames = samples.len() / channels.max(1);
     let columns = frames.min(POINTS_MAX / 2);
     let x = |column: usize| left + width * column as f64 / columns.max(1) as f64;
-    let y = |sample: f32| middle - half * f64::from(sample.clamp(-1.0, 1.0));
+    let y = |sample: f32| middle - half * f64::from(sample);
     let bound = |column: usize| column * frames / columns.max(1) * channels;
     let (mut upper, mut lower) = (String::new(), Vec::with_capacity(columns));
     for column in 0..columns {

@@ -52,7 +52,11 @@ fn edges(plan: &ScenePlan, census: &Census, wrong: &mut Vec<String>) {
     }
     for (at, (node, expected)) in census.nodes.iter().zip(expected).enumerate() {
         if node.arrived != expected {
-            wrong.push(format!("node {}: {expected} frames sent to it, {} arrived", name(plan, at), node.arrived));
+            wrong.push(format!(
+                "node {}: {expected} frames sent to it, {} arrived",
+                name(plan, at),
+                node.arrived
+            ));
         }
     }
 }
@@ -78,7 +82,10 @@ fn samples(plan: &ScenePlan, census: &Census, run: &Measurement, host: &[HostSid
         let (from, to) = (u64::from(plan.input.rate_hz), u64::from(out.rate_hz));
         let want = (host.frames_pushed * to * 2 + from) / (from * 2) * u64::from(out.channels);
         if observer.released != want {
-            wrong.push(format!("session {session}: {want} samples due at the output, {} came", observer.released));
+            wrong.push(format!(
+                "session {session}: {want} samples due at the output, {} came",
+                observer.released
+            ));
         }
     }
 }
@@ -139,7 +146,10 @@ fn held_answer(
         }
     }
     let held = story.ended && story.revision > 0;
-    if held && story.synthesized.contains_key(&story.revision) && !story.released.contains_key(&story.revision) {
+    if held
+        && story.synthesized.contains_key(&story.revision)
+        && !story.released.contains_key(&story.revision)
+    {
         wrong.push(format!("{place}: the answer to revision {} never left whole", story.revision));
     }
 }

@@ -142,7 +142,8 @@ impl Simulation {
                 run(engine, driver, &mut clock, &mut |engine, late_us| {
                     cost.tick_late.saturating_record(late_us);
                     let now_ns = epoch.now_ns();
-                    cost.tick_work.saturating_record((now_ns - ticked_ns.max(engine.now_us() * 1_000)) / 1_000);
+                    cost.tick_work
+                        .saturating_record((now_ns - ticked_ns.max(engine.now_us() * 1_000)) / 1_000);
                     cost.ticks += 1;
                     let observing = ThreadTime::now();
                     for record in engine.records() {
@@ -183,7 +184,12 @@ fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
 }
 
 /// Pushes every chunk at its intended time, whatever the engine does; returns its own lateness and CPU time.
-fn generate(lines: &mut [Line], end_us: u64, epoch: crate::clock::Epoch, done: &AtomicBool) -> (Histogram<u32>, u64) {
+fn generate(
+    lines: &mut [Line],
+    end_us: u64,
+    epoch: crate::clock::Epoch,
+    done: &AtomicBool,
+) -> (Histogram<u32>, u64) {
     let busy = ThreadTime::now();
     let mut late = latency_histogram();
     let mut order: std::collections::BTreeSet<(u64, usize)> =

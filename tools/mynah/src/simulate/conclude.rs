@@ -9,8 +9,8 @@ use super::balance::{HostSide, imbalances};
 use super::measure::{Counts, Turns};
 use super::{RunClock, Simulation};
 use crate::report::{
-    Cost, Frames, GeneratorFigures, LatencyMs, LimitResult, NodeFigures, Quantiles, QuantilesUs, QueueFigures, Report,
-    Response, Segments, ServiceFiguresReport, TickStats, TurnFigures, cpu_features,
+    Cost, Frames, GeneratorFigures, LatencyMs, LimitResult, NodeFigures, Quantiles, QuantilesUs,
+    QueueFigures, Report, Response, Segments, ServiceFiguresReport, TickStats, TurnFigures, cpu_features,
 };
 
 /// A generator later than this makes a wall-clock run noisy.
@@ -38,7 +38,8 @@ impl Simulation {
             late_ms: Quantiles::of(&self.cost.generator_late),
         };
         let late_ms = generator.late_ms.map_or(0.0, |q| q.p99);
-        let tightest = limits.iter().filter(|l| l.unit == "ms").map(|l| l.limit).fold(f64::INFINITY, f64::min);
+        let tightest =
+            limits.iter().filter(|l| l.unit == "ms").map(|l| l.limit).fold(f64::INFINITY, f64::min);
         let holds = limits.iter().all(|l| l.ok) && frames.balanced && segments.open_at_end == 0;
         let verdict = if late_ms > tightest / 2.0 {
             "invalid"
@@ -92,7 +93,9 @@ impl Simulation {
     fn tick_name(&self) -> String {
         match self.options.clock {
             RunClock::Virtual => format!("{} ms", self.plan.scene.tick.period_ms),
-            RunClock::Wall => format!("{:?}, {} ms", self.plan.scene.tick.driver, self.plan.scene.tick.period_ms),
+            RunClock::Wall => {
+                format!("{:?}, {} ms", self.plan.scene.tick.driver, self.plan.scene.tick.period_ms)
+            }
         }
     }
 
@@ -108,9 +111,9 @@ impl Simulation {
     fn latencies(&self, turns: &Turns, answers: bool, has_gate: bool) -> LatencyMs {
         let l = &self.run.latencies;
         LatencyMs {
-            speech_end_to_response: Quantiles::of(&l.end_to_response).filter(|_| answers).map(|quantiles| {
-                Response { quantiles, reference: "truth", excluded: turns.premature }
-            }),
+            speech_end_to_response: Quantiles::of(&l.end_to_response)
+                .filter(|_| answers)
+                .map(|quantiles| Response { quantiles, reference: "truth", excluded: turns.premature }),
             speech_start_to_forward: Quantiles::of(&l.start_to_forward).filter(|_| has_gate),
             silence_to_processing: Quantiles::of(&l.silence_to_processing),
             frame_in_to_out: Quantiles::of(&l.frame_in_to_out),
@@ -223,7 +226,8 @@ impl Simulation {
             allocations_per_tick: c.warm_allocations as f64 / c.warm_ticks.max(1) as f64,
             live_bytes_start: c.live_bytes_start,
             live_bytes_end: c.live_bytes_end,
-            bytes_per_session: (c.live_bytes_end - c.live_bytes_before) as f64 / f64::from(self.options.sessions),
+            bytes_per_session: (c.live_bytes_end - c.live_bytes_before) as f64
+                / f64::from(self.options.sessions),
         }
     }
 
@@ -245,7 +249,9 @@ fn timing_name(timing: &Timing) -> String {
     let scaled = |ms: f64| ms * timing.scale;
     match timing.latency {
         Latency::Fixed { ms } => format!("{} ms", scaled(ms)),
-        Latency::LogNormal { p50_ms, p99_ms } => format!("P50 {} / P99 {} ms", scaled(p50_ms), scaled(p99_ms)),
+        Latency::LogNormal { p50_ms, p99_ms } => {
+            format!("P50 {} / P99 {} ms", scaled(p50_ms), scaled(p99_ms))
+        }
     }
 }
 

@@ -159,9 +159,9 @@ impl Measurement {
         let Some(observer) = self.observers.get_mut(record.session.0 as usize) else { return };
         let mut line = std::mem::take(&mut observer.line);
         line.clear();
-        // Writing to a string cannot fail.
-        drop(write!(line, "{} {} {:?}", record.t_us, record.turn, record.event));
-        observer.hash.update(line.as_bytes());
+        if write!(line, "{} {} {:?}", record.t_us, record.turn, record.event).is_ok() {
+            observer.hash.update(line.as_bytes());
+        }
         observer.line = line;
         self.count(record);
         self.tell(record);
@@ -172,7 +172,9 @@ impl Measurement {
         match &record.event {
             Event::SegmentOpened { .. } => counts.opened += 1,
             Event::SegmentConfirmed { .. } => counts.confirmed += 1,
-            Event::SegmentCancelled { reason, .. } => *counts.cancelled.entry(reason.name()).or_default() += 1,
+            Event::SegmentCancelled { reason, .. } => {
+                *counts.cancelled.entry(reason.name()).or_default() += 1
+            }
             Event::SegmentEnded { .. } => counts.ended += 1,
             Event::Endpoint { .. } => counts.endpoints += 1,
             Event::EndpointRetracted { .. } => counts.retracted += 1,
@@ -191,7 +193,8 @@ impl Measurement {
         let t_us = record.t_us;
         match record.event {
             Event::SegmentOpened { segment, from_us } => {
-                *observer.segment(segment) = SegmentStory { opened_us: t_us, from_us, ..SegmentStory::default() };
+                *observer.segment(segment) =
+                    SegmentStory { opened_us: t_us, from_us, ..SegmentStory::default() };
             }
             Event::SegmentConfirmed { segment } => observer.segment(segment).confirmed = true,
             Event::SegmentCancelled { segment, to_us, .. } => {

@@ -84,7 +84,8 @@ impl Simulation {
         watcher: &mut dyn Watcher,
     ) -> Result<Self, String> {
         watcher.progress("callers", 0, 1);
-        let load = Load::prepare(options.recordings.as_deref(), options.seed, plan.input.rate_hz, &|_, _| {})?;
+        let load =
+            Load::prepare(options.recordings.as_deref(), options.seed, plan.input.rate_hz, &|_, _| {})?;
         watcher.progress("callers", 1, 1);
         let streams = load.streams(options.sessions, options.seed, options.duration_us, options.phase);
         script.fill(streams.clone());

@@ -1,0 +1,133 @@
+//! `simulate`: callers at a scene, and the verdict.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use mynah_engine::Record;
+use mynah_engine::scene::Override;
+
+use crate::args::{Clock, Simulate};
+use crate::events::{EventWriter, TraceWriter};
+use crate::failure::{Exit, Failure};
+use crate::load::schedule::Phase;
+use crate::progress::Progress;
+use crate::report::Report;
+use crate::simulate::callers::{CallerScript, session_name};
+use crate::simulate::{Options, RunClock, Simulation, Watcher};
+use crate::{scenes, table, terminal};
+
+/// In virtual time more threads rarely pay: the callers are made on one.
+const VIRTUAL_THREADS_MAX: usize = 2;
+
+/// Runs the command.
+///
+/// # Errors
+/// Scene, load or files that cannot be used.
+pub fn run(args: &Simulate) -> Result<Exit, Failure> {
+    let script = Arc::new(CallerScript::default());
+    let (plan, warnings) = compile(args, &script)?;
+    scenes::warn(&warnings);
+    let mut watcher = Files {
+        events: args.events.as_deref().map(|path| EventWriter::create(path, &plan)).transpose()?,
+        trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
+        names: (0..args.sessions).map(session_name).collect(),
+        progress: Progress::new(),
+        failure: None,
+    };
+    let simulation = Simulation::new(plan, &script, options(args), &mut watcher).map_err(Failure::unable)?;
+    let report = simulation.run(&mut watcher);
+    watcher.finish()?;
+    print(args, &report)?;
+    Ok(match report.verdict {
+        "ok" => Exit::Done,
+        "over" => Exit::Refused,
+        _ => Exit::Unable,
+    })
+}
+
+fn print(args: &Simulate, report: &Report) -> Result<(), Failure> {
+    let mut out = terminal::Stdout::lock();
+    if args.json {
+        let json = serde_json::to_string(report).map_err(Failure::unable)?;
+        out.line(&json)?;
+    } else {
+        out.write_all(table::draw(report, terminal::stdout_look()).as_bytes())?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// The scene; `--vad-trace` makes its gates trace.
+fn compile(args: &Simulate, script: &Arc<CallerScript>) -> Result<scenes::Compiled, Failure> {
+    let mut sets = args.sets.sets.clone();
+    let compiled = scenes::compile(&args.scene, &sets, None, Some(script.clone()))?;
+    if args.vad_trace.is_none() {
+        return Ok(compiled);
+    }
+    for node in compiled.0.nodes.iter().filter(|node| node.spec.kind() == "VadGate") {
+        sets.push(Override::parse(&format!("{}.trace=true", node.id)).map_err(Failure::unable)?);
+    }
+    scenes::compile(&args.scene, &sets, None, Some(script.clone()))
+}
+
+fn options(args: &Simulate) -> Options {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (clock, threads) = match args.clock {
+        Clock::Virtual => (RunClock::Virtual, cores.min(VIRTUAL_THREADS_MAX)),
+        Clock::Wall => (RunClock::Wall, cores),
+    };
+    Options {
+        sessions: args.sessions,
+        duration_us: args.duration.us,
+        seed: args.seed,
+        clock,
+        threads: args.threads.unwrap_or(threads),
+        shards: args.shards,
+        recordings: args.load.clone(),
+        phase: if args.aligned { Phase::Aligned } else { Phase::Staggered },
+        set: args.sets.sets.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Writes the files that were asked for, and shows how far the run is.
+struct Files {
+    events: Option<EventWriter>,
+    trace: Option<TraceWriter>,
+    names: Vec<String>,
+    progress: Progress,
+    failure: Option<Failure>,
+}
+
+impl Files {
+    fn write(&mut self, record: &Record) -> Result<(), Failure> {
+        let Some(name) = self.names.get(record.session.0 as usize) else { return Ok(()) };
+        if let Some(events) = &mut self.events {
+            events.write(record, name)?;
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.write(record, name)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        self.progress.clear();
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        self.events.map_or(Ok(()), EventWriter::finish)?;
+        self.trace.map_or(Ok(()), TraceWriter::finish)
+    }
+}
+
+impl Watcher for Files {
+    fn records(&mut self, records: &[Record]) {
+        if self.failure.is_none() {
+            self.failure = records.iter().try_for_each(|record| self.write(record)).err();
+        }
+    }
+
+    fn progress(&mut self, what: &'static str, done: u64, total: u64) {
+        self.progress.at(what, done, total);
+    }
+}

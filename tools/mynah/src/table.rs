@@ -1,0 +1,189 @@
+//! The report for people: the verdict first, then what it rests on.
+
+use std::fmt::Write as _;
+
+use mynah_engine::scene::Look;
+
+use crate::report::{LimitResult, Quantiles, Report};
+
+/// Draws the report as text of at most 100 columns.
+pub fn draw(report: &Report, look: Look) -> String {
+    let parts: [fn(&mut String, &Report, Look) -> std::fmt::Result; 7] =
+        [head, verdict, latencies, speech, services, nodes, cost];
+    let mut text = String::new();
+    let drawn = parts.iter().try_for_each(|part| part(&mut text, report, look));
+    debug_assert!(drawn.is_ok(), "writing to a string does not fail");
+    text
+}
+
+fn head(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+    writeln!(
+        t,
+        "{}: {} sessions x {} s, {} time, tick {}, {} shards, {} thread{}, seed {}",
+        r.scene,
+        r.sessions,
+        r.duration_s,
+        r.clock,
+        r.tick,
+        r.shards,
+        r.threads,
+        if r.threads == 1 { "" } else { "s" },
+        r.seed
+    )?;
+    if !r.set.is_empty() {
+        writeln!(t, "with {}", r.set.join(", "))?;
+    }
+    writeln!(t, "load: {}\n", r.load)
+}
+
+fn paint(word: &str, good: bool, look: Look) -> String {
+    match (look, good) {
+        (Look::Plain, _) => word.to_string(),
+        (Look::Styled, true) => format!("\u{1b}[32m{word}\u{1b}[0m"),
+        (Look::Styled, false) => format!("\u{1b}[31;1m{word}\u{1b}[0m"),
+    }
+}
+
+fn verdict(t: &mut String, r: &Report, look: Look) -> std::fmt::Result {
+    writeln!(t, "  {:<40} {:>12} {:>12}", "limit", "at most", "measured")?;
+    for limit in &r.limits {
+        writeln!(t, "  {}  {}", row(limit), paint(if limit.ok { "ok" } else { "OVER" }, limit.ok, look))?;
+    }
+    let balanced = r.frames.balanced;
+    let word = paint(if balanced { "ok" } else { "NO" }, balanced, look);
+    writeln!(t, "  {:<40} {:>12} {:>12}  {word}", "every frame accounted for", "", "")?;
+    for wrong in r.frames.imbalances.iter().take(8) {
+        writeln!(t, "    {wrong}")?;
+    }
+    let closed = r.segments.open_at_end == 0;
+    let word = paint(if closed { "ok" } else { "NO" }, closed, look);
+    writeln!(t, "  {:<40} {:>12} {:>12}  {word}", "segments left open", 0, r.segments.open_at_end)?;
+    let good = r.verdict == "ok";
+    let noisy = if r.noisy { " (noisy: the load generator was late itself)" } else { "" };
+    writeln!(t, "  verdict: {}{noisy}\n", paint(r.verdict, good, look))
+}
+
+fn row(limit: &LimitResult) -> String {
+    let name = limit.name.trim_end_matches("_ms").trim_end_matches("_min").replace('_', " ");
+    let least = if limit.name.ends_with("_min") { ">= " } else { "" };
+    let unit = if limit.unit == "ms" { " ms" } else { "" };
+    let measured = limit.value.map_or("nothing".to_string(), |v| format!("{}{unit}", short(v)));
+    format!("{name:<40} {:>12} {measured:>12}", format!("{least}{}{unit}", short(limit.limit)))
+}
+
+/// Three significant digits are all a person reads.
+fn short(value: f64) -> String {
+    match value.abs() {
+        v if v == 0.0 || v >= 100.0 && v.fract() == 0.0 => format!("{value:.0}"),
+        v if v >= 100.0 => format!("{value:.0}"),
+        v if v >= 1.0 => format!("{value:.1}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+fn latencies(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+    let l = &r.latency_ms;
+    let rows: [(&str, Option<Quantiles>); 5] = [
+        ("speech end to response", l.speech_end_to_response.as_ref().map(|r| r.quantiles)),
+        ("speech start to forward", l.speech_start_to_forward),
+        ("silence seen to processing", l.silence_to_processing),
+        ("frame in to out", l.frame_in_to_out),
+        ("onset hold (pre-roll)", l.onset_hold),
+    ];
+    if rows.iter().all(|(_, q)| q.is_none()) {
+        return Ok(());
+    }
+    writeln!(
+        t,
+        "  {:<28} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "latency, ms", "count", "P50", "P95", "P99", "max"
+    )?;
+    for (name, q) in rows {
+        if let Some(q) = q {
+            let [p50, p95, p99, max] = [q.p50, q.p95, q.p99, q.max].map(short);
+            writeln!(t, "  {name:<28} {:>8} {p50:>8} {p95:>8} {p99:>8} {max:>8}", q.count)?;
+        }
+    }
+    if let Some(response) = &l.speech_end_to_response {
+        let utterances = r.turns.utterances;
+        writeln!(
+            t,
+            "  the response counts from the true end of speech; {} of {utterances} utterances were answered while \
+             they went on (premature, {:.0} %) and are not in it",
+            response.excluded,
+            r.turns.premature_ratio * 100.0
+        )?;
+    }
+    writeln!(t)
+}
+
+fn speech(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+    let s = &r.segments;
+    if s.opened == 0 {
+        return Ok(());
+    }
+    let cancelled: u64 = s.cancelled.values().sum();
+    writeln!(
+        t,
+        "  segments: {} opened, {} confirmed, {cancelled} cancelled; {} endpoints retracted, {} late cancels, \
+         {:.1} s of service time wasted",
+        s.opened,
+        s.confirmed,
+        s.retracted,
+        s.late_cancelled,
+        s.wasted_service_ms / 1_000.0
+    )?;
+    writeln!(
+        t,
+        "  utterances: {}, answered {}, premature {}, missed {}\n",
+        r.turns.utterances, r.turns.answered, r.turns.premature, r.turns.missed
+    )
+}
+
+fn services(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+    if r.services.is_empty() {
+        return Ok(());
+    }
+    let headings = ("service", "output", "first answer after", "calls", "stopped");
+    writeln!(
+        t,
+        "  {:<10} {:<22} {:<28} {:>8} {:>8}",
+        headings.0, headings.1, headings.2, headings.3, headings.4
+    )?;
+    for s in &r.services {
+        let timing = if s.modelled { format!("{} (modelled)", s.timing) } else { "as it takes".to_string() };
+        let kind =
+            if s.kind.starts_with("Flite") { format!("{} (real audio)", s.kind) } else { s.kind.clone() };
+        writeln!(t, "  {:<10} {kind:<22} {timing:<28} {:>8} {:>8}", s.id, s.calls, s.cancelled)?;
+    }
+    writeln!(t)
+}
+
+fn nodes(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+    let h = ["node", "kind", "frames in", "out", "work, ms", "queue max", "dropped"];
+    writeln!(
+        t,
+        "  {:<14} {:<12} {:>10} {:>10} {:>10} {:>12} {:>8}",
+        h[0], h[1], h[2], h[3], h[4], h[5], h[6]
+    )?;
+    for n in &r.nodes {
+        let depth = format!("{} of {}", n.queue.depth_max, n.queue.bound);
+        let (id, kind, work) = (&n.id, n.kind, n.work_us / 1_000);
+        writeln!(
+            t,
+            "  {id:<14} {kind:<12} {:>10} {:>10} {work:>10} {depth:>12} {:>8}",
+            n.taken_in, n.out, n.queue.dropped
+        )?;
+    }
+    writeln!(t)
+}
+
+fn cost(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+    let c = &r.cost;
+    writeln!(
+        t,
+        "  cost: {:.2} CPU s (callers apart: {:.2}), {:.0} session-seconds per CPU-second, {:.2} allocations per tick",
+        c.cpu_s, r.generator.cpu_s, c.session_s_per_cpu_s, c.allocations_per_tick
+    )?;
+    writeln!(t, "  event hash {} ({})", r.event_hash, r.cpu_features.join(", "))
+}
