@@ -121,6 +121,12 @@ impl BlockPool {
         }
     }
 
+    /// Makes room for `blocks` free ones of `len` samples in all; the blocks themselves are made when first leased.
+    pub fn reserve(&mut self, len: usize, blocks: usize) {
+        let class = &mut self.classes[Self::class(len)];
+        class.reserve_exact(blocks.saturating_sub(class.len()));
+    }
+
     /// Blocks made because the pool had none: flat once a scene has warmed up.
     pub fn created(&self) -> u64 {
         self.created

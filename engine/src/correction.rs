@@ -56,6 +56,11 @@ pub struct Corrections {
 }
 
 impl Corrections {
+    /// Makes room for `corrections` in one tick.
+    pub(crate) fn reserve(&mut self, corrections: usize) {
+        self.list.reserve(corrections.saturating_sub(self.list.len()));
+    }
+
     /// Adds one; nodes of higher rank see it in this tick.
     pub fn push(&mut self, correction: Correction) {
         self.list.push(correction);

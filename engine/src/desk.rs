@@ -238,15 +238,19 @@ impl<'a> Cx<'a> {
     fn dropped_at(&mut self, node: NodeId, frame: Frame, reason: DropReason) {
         if Ledger::counts(&frame) {
             self.ledger.node(node).dropped[reason as usize] += 1;
-            let samples = frame.samples() as u64;
-            self.log.push(
-                self.now.us,
-                frame.session,
-                frame.turn,
-                Event::FrameDropped { node, reason, samples },
-            );
+            let event = self.lost(node, reason, frame.samples() as u64, frame.segment.serial, frame.revision);
+            self.log.push(self.now.us, frame.session, frame.turn, event);
         }
         self.discard(frame);
+    }
+
+    /// What the log says of frames that ended before their time: at the session's output it is output that is lost.
+    fn lost(&self, node: NodeId, reason: DropReason, samples: u64, segment: u32, revision: u32) -> Event {
+        if self.ledger.is_output(node) {
+            Event::OutputDropped { segment, revision, reason, samples }
+        } else {
+            Event::FrameDropped { node, reason, samples }
+        }
     }
 
     /// Logs an event of this lane's session.
@@ -309,6 +313,12 @@ pub fn purge(queue: &mut Queue, correction: &crate::correction::Correction, cx: 
             DropReason::Closed => ledger.dropped[reason as usize] += frames,
             _ => ledger.cancelled += frames,
         }
-        cx.event(0, Event::FrameDropped { node, reason, samples });
+        let (segment, revision) = match correction.void {
+            Void::Segment { segment } => (segment, 0),
+            Void::Revision { segment, revision } => (segment, revision),
+            Void::Session => (0, 0),
+        };
+        let event = cx.lost(node, reason, samples, segment, revision);
+        cx.event(0, event);
     }
 }

@@ -400,6 +400,9 @@ impl Engine {
     fn collect_records(&mut self) {
         self.records.clear();
         for shard in &mut self.shards {
+            // Room for a tick in which all shards fill theirs, made when sessions come and not when they speak.
+            let room = shard.world.resource::<EventLog>().room();
+            self.records.reserve(room);
             self.records.append(&mut shard.world.resource_mut::<EventLog>().records);
         }
         self.records.sort_unstable_by_key(|record| (record.session, record.order));

@@ -83,6 +83,8 @@ pub enum Event {
     Text { node: NodeId, segment: u32, revision: u32, text: Arc<str> },
     /// Something had already left when it was taken back.
     LateCancelled { segment: u32, revision: u32 },
+    /// The session could not be opened at `node`; it closes at once.
+    SessionRefused { node: NodeId, reason: Arc<str> },
     /// The session is gone.
     SessionClosed,
 }
@@ -109,6 +111,16 @@ pub struct EventLog {
 }
 
 impl EventLog {
+    /// Makes room for `records` in one tick.
+    pub(crate) fn reserve(&mut self, records: usize) {
+        self.records.reserve(records.saturating_sub(self.records.len()));
+    }
+
+    /// How many records fit without more memory.
+    pub(crate) fn room(&self) -> usize {
+        self.records.capacity()
+    }
+
     /// Appends one event.
     pub fn push(&mut self, t_us: u64, session: SessionId, turn: u32, event: Event) {
         let order = self.records.len() as u32;

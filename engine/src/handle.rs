@@ -1,5 +1,6 @@
 //! The edge between a host's threads and the tick: bounded rings with credits. Nothing here ever blocks the tick.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -83,7 +84,8 @@ pub(crate) struct ShardPort {
 
 impl ShardPort {
     pub(crate) fn new(sessions: usize) -> Self {
-        let per_session = (CREDIT_MS / ARRIVAL_COST_MS_MIN) as usize + 2;
+        // Beside the credits: what `finish` has left over, the end of the input, and the hang-up.
+        let per_session = (CREDIT_MS / ARRIVAL_COST_MS_MIN) as usize + 3;
         Self {
             arrivals: ArrayQueue::new(sessions.max(1) * per_session),
             free: ArrayQueue::new(sessions.max(1) * 4),
@@ -133,8 +135,11 @@ pub(crate) struct SessionPort {
     pub(crate) input: Format,
     pub(crate) outputs: ArrayQueue<Out>,
     pub(crate) credits: AtomicU32,
-    pub(crate) ended: AtomicBool,
-    pub(crate) closed: AtomicBool,
+    ended: AtomicBool,
+    hung_up: AtomicBool,
+    closed: AtomicBool,
+    /// Control messages that found no room in the ring before the session was closed.
+    last_words: Mutex<VecDeque<Control>>,
     pub(crate) controls: bool,
     pub(crate) waker: Option<Arc<dyn Fn() + Send + Sync>>,
     staging: Mutex<Vec<f32>>,
@@ -145,6 +150,20 @@ pub(crate) struct SessionPort {
 impl SessionPort {
     pub(crate) fn give_credit(&self, cost: u32) {
         self.credits.fetch_add(cost, Ordering::AcqRel);
+    }
+
+    /// The engine lets go of the session; `unsaid` is what the host has not been told yet.
+    pub(crate) fn close(&self, unsaid: &mut VecDeque<Control>) {
+        if !unsaid.is_empty()
+            && let Ok(mut words) = self.last_words.lock()
+        {
+            words.append(unsaid);
+        }
+        self.ended.store(true, Ordering::Release);
+        self.closed.store(true, Ordering::Release);
+        if let Some(waker) = &self.waker {
+            waker();
+        }
     }
 }
 
@@ -229,7 +248,9 @@ impl SessionHandle {
             outputs: ArrayQueue::new(OUTPUTS_MAX),
             credits: AtomicU32::new(input.rate_hz * CREDIT_MS / 1_000),
             ended: AtomicBool::new(false),
+            hung_up: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            last_words: Mutex::default(),
             controls: spec.controls,
             waker: spec.waker.clone(),
             staging: Mutex::new(Vec::new()),
@@ -291,26 +312,24 @@ impl SessionHandle {
     pub fn push_at(&self, block: Block, arrived_us: Option<u64>) -> Result<(), Full> {
         let port = &*self.port;
         let channels = usize::from(port.input.channels);
-        let frames = (block.len() / channels) as u32;
-        let longest = port.input.rate_hz * BLOCK_MS_MAX / 1_000;
-        if port.ended.load(Ordering::Acquire) || frames > longest || !block.len().is_multiple_of(channels) {
+        let frames = block.len() / channels;
+        let longest = (port.input.rate_hz * BLOCK_MS_MAX / 1_000) as usize;
+        if frames > longest || !block.len().is_multiple_of(channels) {
             return Err(Full(block));
         }
-        let Some(cost) = self.take_credit(frames) else { return Err(Full(block)) };
-        self.arrive(Arrival {
-            session: port.id,
-            opening: port.opening,
-            arrived_us,
-            cost,
-            what: Arriving::Audio(block),
-        })
-        .map_err(|arrival| {
-            port.give_credit(cost);
-            match arrival.what {
-                Arriving::Audio(block) => Full(block),
-                Arriving::Finish | Arriving::Close => Full(Block::zeroed(0)),
-            }
-        })
+        let Ok(mut staging) = port.staging.lock() else { return Err(Full(block)) };
+        if port.ended.load(Ordering::Acquire) {
+            return Err(Full(block));
+        }
+        if !staging.is_empty() {
+            // What was put together so far came first.
+            let Some(cost) = self.take_credit(self.cost(staging.len() / channels)) else {
+                return Err(Full(block));
+            };
+            self.send_staged(&mut staging, cost, arrived_us);
+        }
+        let Some(cost) = self.take_credit(self.cost(frames)) else { return Err(Full(block)) };
+        self.send(block, cost, arrived_us)
     }
 
     /// Copies samples in: from one sample frame to one second, cut into blocks of at most 20 ms. Pieces under
@@ -349,54 +368,74 @@ impl SessionHandle {
         if !samples.is_multiple_of(channels) || samples / channels > port.input.rate_hz as usize {
             return Err(PushError::BadLength { samples });
         }
-        if port.ended.load(Ordering::Acquire) {
-            return Err(PushError::Ended);
-        }
         let staging_max =
             (u64::from(port.input.rate_hz) * u64::from(STAGING_US) / 1_000_000) as usize * channels;
         let mut staging = port.staging.lock().map_err(|_| PushError::Ended)?;
-        if staging.len() + samples < staging_max {
-            let at = staging.len();
-            staging.resize(at + samples, 0.0);
-            fill(0, &mut staging[at..]);
+        if port.ended.load(Ordering::Acquire) {
+            return Err(PushError::Ended);
+        }
+        let staged = staging.len();
+        if staged + samples < staging_max {
+            staging.resize(staged + samples, 0.0);
+            fill(0, &mut staging[staged..]);
             return Ok(());
         }
-        let staged = std::mem::take(&mut *staging);
         let longest = (port.input.rate_hz * BLOCK_MS_MAX / 1_000) as usize * channels;
-        let total = staged.len() + samples;
-        let need: u32 = (0..total.div_ceil(longest))
-            .map(|i| self.cost((total - i * longest).min(longest) / channels))
-            .sum();
-        if port.credits.load(Ordering::Acquire) < need {
-            *staging = staged;
-            return Err(PushError::Full);
-        }
+        let total = staged + samples;
+        let blocks = (0..total).step_by(longest).map(|at| longest.min(total - at));
+        let need: u32 = blocks.clone().map(|len| self.cost(len / channels)).sum();
+        // Rounding up to whole arrivals must not make a second dearer than all there is.
+        let mut credit = self.take_credit(need.min(self.credits_max())).ok_or(PushError::Full)?;
         let mut at = 0;
-        while at < total {
-            let mut block = self.lease(longest.min(total - at));
+        for len in blocks {
+            let mut block = self.lease(len);
             let out = block.try_mut().expect("a leased block has one owner");
-            let from_staged = staged.len().saturating_sub(at).min(out.len());
-            out[..from_staged].copy_from_slice(&staged[at.min(staged.len())..][..from_staged]);
-            if from_staged < out.len() {
-                fill((at + from_staged) - staged.len(), &mut out[from_staged..]);
+            let from_staged = staged.saturating_sub(at).min(len);
+            out[..from_staged].copy_from_slice(&staging[at.min(staged)..][..from_staged]);
+            if from_staged < len {
+                fill(at + from_staged - staged, &mut out[from_staged..]);
             }
-            at += block.len();
-            self.push_at(block, arrived_us).map_err(|_| PushError::Full)?;
+            at += len;
+            let cost = self.cost(len / channels).min(credit);
+            credit -= cost;
+            self.send(block, cost, arrived_us).map_err(|_| PushError::Full)?;
         }
-        *staging = staged;
         staging.clear();
         Ok(())
     }
 
-    fn cost(&self, frames: usize) -> u32 {
-        (frames as u32).max(self.port.input.rate_hz * ARRIVAL_COST_MS_MIN / 1_000)
+    fn credits_max(&self) -> u32 {
+        self.port.input.rate_hz * CREDIT_MS / 1_000
     }
 
-    fn take_credit(&self, frames: u32) -> Option<u32> {
-        let cost = self.cost(frames as usize);
+    fn cost(&self, frames: usize) -> u32 {
+        (frames as u32).max((self.port.input.rate_hz * ARRIVAL_COST_MS_MIN).div_ceil(1_000))
+    }
+
+    fn take_credit(&self, cost: u32) -> Option<u32> {
         let taken =
             self.port.credits.fetch_update(Ordering::AcqRel, Ordering::Acquire, |c| c.checked_sub(cost));
         taken.ok().map(|_| cost)
+    }
+
+    /// Sends a block whose credit was taken. There is a place for it in the ring: it holds all credits.
+    fn send(&self, block: Block, cost: u32, arrived_us: Option<u64>) -> Result<(), Full> {
+        let (session, opening) = (self.port.id, self.port.opening);
+        let arrival = Arrival { session, opening, arrived_us, cost, what: Arriving::Audio(block) };
+        self.arrive(arrival).map_err(|arrival| {
+            self.port.give_credit(cost);
+            match arrival.what {
+                Arriving::Audio(block) => Full(block),
+                Arriving::Finish | Arriving::Close => Full(Block::zeroed(0)),
+            }
+        })
+    }
+
+    fn send_staged(&self, staging: &mut Vec<f32>, cost: u32, arrived_us: Option<u64>) {
+        let mut block = self.lease(staging.len());
+        block.fill_from(staging);
+        staging.clear();
+        drop(self.send(block, cost, arrived_us));
     }
 
     fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {
@@ -407,39 +446,43 @@ impl SessionHandle {
 
     /// Ends the input: what was pushed is worked off, answers are still given, then the session closes itself.
     pub fn finish(&self) {
-        self.flush_staging();
+        let Ok(mut staging) = self.port.staging.lock() else { return };
+        if self.port.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if !staging.is_empty() {
+            let cost = self.cost(staging.len() / usize::from(self.port.input.channels));
+            // The last 2.5 ms have a place of their own.
+            let cost = self.take_credit(cost).unwrap_or(0);
+            self.send_staged(&mut staging, cost, None);
+        }
         self.end(Arriving::Finish);
     }
 
     /// Hangs up: everything under way is taken back and the session closes at the next tick.
     pub fn close(&self) {
-        self.end(Arriving::Close);
-    }
-
-    fn flush_staging(&self) {
-        let Ok(mut staging) = self.port.staging.lock() else { return };
-        if !staging.is_empty() {
-            let block = Block::from_samples(&staging);
-            staging.clear();
-            // Refused only when a second waits already; then these last 2.5 ms are refused like the rest.
-            drop(self.push_at(block, None));
+        self.port.ended.store(true, Ordering::Release);
+        if !self.port.hung_up.swap(true, Ordering::AcqRel) {
+            self.end(Arriving::Close);
         }
     }
 
     fn end(&self, what: Arriving) {
-        let finish = matches!(what, Arriving::Finish);
-        if self.port.ended.swap(true, Ordering::AcqRel) && finish {
-            return;
-        }
-        let arrival =
-            Arrival { session: self.port.id, opening: self.port.opening, arrived_us: None, cost: 0, what };
-        // Two places per session are kept free of credits for exactly this.
-        drop(self.arrive(arrival));
+        let (session, opening) = (self.port.id, self.port.opening);
+        // Each end has a place in the ring beside the credits, and is sent once.
+        drop(self.arrive(Arrival { session, opening, arrived_us: None, cost: 0, what }));
     }
 
     /// The next thing that left the engine, if any.
     pub fn poll(&self) -> Option<Out> {
-        self.port.outputs.pop()
+        let port = &*self.port;
+        port.outputs.pop().or_else(|| {
+            if !port.closed.load(Ordering::Acquire) {
+                return None;
+            }
+            // Nothing is added any more: what stands in the ring came before what did not fit.
+            port.outputs.pop().or_else(|| port.last_words.lock().ok()?.pop_front().map(Out::Control))
+        })
     }
 
     /// Gives a block back after use, so that the engine need not make new ones.

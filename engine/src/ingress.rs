@@ -58,7 +58,7 @@ pub(crate) fn ingress(
         row.port.give_credit(arrival.cost);
         match arrival.what {
             Arriving::Audio(mut block) => {
-                let bad = zero_non_finite(&mut block);
+                let bad = zero_non_finite(&mut block, scatter.pool);
                 if bad > 0 {
                     figures.non_finite += bad;
                     scatter.log.push(now.us, row.id, 0, Event::NonFinite { samples: bad });
@@ -142,7 +142,7 @@ impl Scatter<'_> {
 }
 
 /// Makes samples that are no numbers silent and counts them: one of them would poison every filter behind.
-fn zero_non_finite(block: &mut Block) -> u64 {
+fn zero_non_finite(block: &mut Block, pool: &mut BlockPool) -> u64 {
     const INFINITE: u32 = 0x7f80_0000;
     // The greatest magnitude as bits: one pass that the compiler turns into vector instructions.
     let greatest = block.samples().iter().fold(0, |m, s| u32::max(m, s.to_bits() & 0x7fff_ffff));
@@ -150,11 +150,9 @@ fn zero_non_finite(block: &mut Block) -> u64 {
         return 0;
     }
     let mut bad = 0;
-    if let Some(samples) = block.try_mut() {
-        for sample in samples.iter_mut().filter(|s| !s.is_finite()) {
-            *sample = 0.0;
-            bad += 1;
-        }
+    for sample in block.make_mut(pool).iter_mut().filter(|s| !s.is_finite()) {
+        *sample = 0.0;
+        bad += 1;
     }
     bad
 }
@@ -170,7 +168,7 @@ mod tests {
     #[test]
     fn only_what_is_no_number_becomes_zero() {
         let mut block = Block::from_samples(&[0.5, f32::NAN, -1.0, f32::INFINITY, f32::MIN_POSITIVE / 2.0]);
-        assert_eq!(zero_non_finite(&mut block), 2);
+        assert_eq!(zero_non_finite(&mut block, &mut BlockPool::default()), 2);
         assert_eq!(block.samples(), &[0.5, 0.0, -1.0, 0.0, f32::MIN_POSITIVE / 2.0]);
     }
 }

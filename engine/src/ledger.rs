@@ -122,6 +122,10 @@ impl Ledger {
         &self.nodes
     }
 
+    pub(crate) fn is_output(&self, node: NodeId) -> bool {
+        node.index() + 1 == self.nodes.len()
+    }
+
     pub(crate) fn arrived(&mut self, node: NodeId, samples: usize) {
         let ledger = self.node(node);
         ledger.arrived += 1;

@@ -11,7 +11,7 @@ use crate::scene::{Format, OverflowPolicy};
 /// Most targets of one lane: 4 outputs a node.
 pub const TARGETS_MAX: usize = 4;
 
-/// A bounded first-in first-out queue of frames. Storage grows on demand and is kept.
+/// A bounded first-in first-out queue of frames. Storage beyond what was reserved grows on demand and is kept.
 #[derive(Component, Debug)]
 pub struct Queue {
     frames: VecDeque<Frame>,
@@ -34,6 +34,11 @@ impl Queue {
     /// An empty queue of at most `bound` frames.
     pub fn new(bound: u32, overflow: OverflowPolicy) -> Self {
         Self { frames: VecDeque::new(), bound: bound.max(1), overflow, depth_max: 0 }
+    }
+
+    /// Makes room for `frames` (at most the bound) at once, so that a tick need not when they come.
+    pub fn reserve(&mut self, frames: u32) {
+        self.frames.reserve_exact(frames.min(self.bound) as usize);
     }
 
     /// Frames waiting.

@@ -139,6 +139,12 @@ impl SegmentPool {
 
     /// Spawns places until `spare` are free; called where sessions are admitted, never in a rank.
     pub(crate) fn reserve(world: &mut World, spare: usize) {
+        let mut pool = world.resource_mut::<Self>();
+        let places = spare + pool.active.len();
+        // Both lists may come to hold every place, in a tick that must not allocate.
+        let (free, active) = (places.saturating_sub(pool.free.len()), places - pool.active.len());
+        pool.free.reserve(free);
+        pool.active.reserve(active);
         while world.resource::<Self>().free.len() < spare {
             let slot = world.resource::<Self>().entities.len() as u32;
             let entity = world

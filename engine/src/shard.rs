@@ -9,7 +9,7 @@
 //!    Account    control messages, segments and sessions that are over, blocks on their way back
 //! ```
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
@@ -17,7 +17,7 @@ use bevy_ecs::schedule::SingleThreadedExecutor;
 
 use crate::block::BlockPool;
 use crate::control::Control;
-use crate::correction::Corrections;
+use crate::correction::{Correction, Corrections, Void};
 use crate::desk::{Laps, Now};
 use crate::egress::{Egress, Policy, egress_system};
 use crate::engine::ScenePlan;
@@ -37,6 +37,14 @@ use crate::session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
 const OUTPUT_QUEUE_MAX: u32 = 1_500;
 /// Segments kept ready per session, so that no rank ever has to spawn one.
 const SEGMENTS_SPARE: usize = 4;
+
+/// Most free blocks of one size per session that are expected to come home: what a gate holds back, what stands in
+/// queues, and what the host has in hand.
+const BLOCKS_HOME: usize = 24;
+/// Events of one session in one tick, at most, on average over a shard.
+const RECORDS_PER_TICK: usize = 4;
+/// Frames that a queue has room for from the start, beside what its senders may send at once.
+const QUEUE_ROOM: u32 = 4;
 
 /// The stages of a tick, in order.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -150,6 +158,51 @@ fn admit(world: &mut World) {
     let spare = world.resource::<SessionTable>().open() as usize * SEGMENTS_SPARE + 32;
     let active = world.resource::<SegmentPool>().active();
     SegmentPool::reserve(world, spare.saturating_sub(active).max(32));
+    make_room(world);
+}
+
+/// Storage for what all open sessions may have under way, so that no tick has to make any.
+fn make_room(world: &mut World) {
+    let plan = Arc::clone(&world.resource::<Blueprint>().plan);
+    let table = world.resource::<SessionTable>();
+    let open = table.open() as usize;
+    let mut inputs: Vec<Format> = Vec::new();
+    for row in table.rows.iter().flatten() {
+        if !inputs.contains(&row.input) {
+            inputs.push(row.input);
+        }
+    }
+    let formats = inputs.into_iter().flat_map(|input| {
+        let nodes = plan.formats(input).into_iter().flat_map(|(arriving, leaving)| [arriving, leaving]);
+        nodes.flatten().chain([input])
+    });
+    let lengths: BTreeSet<usize> = formats.map(block_samples).collect();
+    let mut pool = world.resource_mut::<BlockPool>();
+    for samples in lengths {
+        pool.reserve(samples, open * BLOCKS_HOME);
+    }
+    world.resource_mut::<EventLog>().reserve(open * RECORDS_PER_TICK + 16);
+    world.resource_mut::<Corrections>().reserve(open + 16);
+    world.resource_mut::<Leaving>().0.reserve(open);
+}
+
+/// Samples of the longest block in this format.
+fn block_samples(format: Format) -> usize {
+    (format.rate_hz * crate::handle::BLOCK_MS_MAX / 1_000) as usize * usize::from(format.channels)
+}
+
+/// Most frames that arrive at a node (by position; the last is the output) for one step of all that send to it.
+fn senders(plan: &ScenePlan, formats: &[(Option<Format>, Option<Format>)]) -> Vec<u32> {
+    let mut frames = vec![0; plan.nodes.len() + 1];
+    for target in &plan.input_targets {
+        frames[plan.position(target.node).index()] += 1;
+    }
+    for (node, (input, _)) in plan.nodes.iter().zip(formats) {
+        for target in &node.targets {
+            frames[plan.position(target.node).index()] += node.spec.max_out(*input);
+        }
+    }
+    frames
 }
 
 fn open(world: &mut World, port: Arc<SessionPort>) {
@@ -159,6 +212,7 @@ fn open(world: &mut World, port: Arc<SessionPort>) {
     let entity = world.spawn(Turn::default()).id();
     let lanes: Box<[Entity]> = (0..=plan.nodes.len()).map(|_| world.spawn_empty().id()).collect();
     let formats = plan.formats(port.input);
+    let senders = senders(&plan, &formats);
     let mut opening = Opening {
         session: port.id,
         owner: entity,
@@ -194,10 +248,14 @@ fn open(world: &mut World, port: Arc<SessionPort>) {
         mark(NodeId(at as u8), &mut queue);
         if let Some(node) = plan.nodes.get(at) {
             let capabilities = &node.capabilities;
-            queue.insert((wiring, Queue::new(capabilities.queue_capacity, capabilities.overflow_policy)));
-            failure = failure.or(node.spec.open(&opening, &mut queue).err());
+            let mut frames = Queue::new(capabilities.queue_capacity, capabilities.overflow_policy);
+            frames.reserve(senders[at] + QUEUE_ROOM);
+            queue.insert((wiring, frames));
+            let refused = node.spec.open(&opening, &mut queue).err();
+            failure = failure.or(refused.map(|reason| (NodeId(at as u8), reason)));
         } else {
-            let output = Queue::new(OUTPUT_QUEUE_MAX, OverflowPolicy::DropNewest);
+            let mut output = Queue::new(OUTPUT_QUEUE_MAX, OverflowPolicy::DropNewest);
+            output.reserve(senders[at] + QUEUE_ROOM);
             queue.insert((wiring, output, Egress::default()));
         }
     }
@@ -217,7 +275,11 @@ fn open(world: &mut World, port: Arc<SessionPort>) {
     };
     let id = row.id;
     world.resource_mut::<SessionTable>().insert(row);
-    world.resource_mut::<EventLog>().push(now_us, id, 0, Event::SessionOpened);
+    let mut log = world.resource_mut::<EventLog>();
+    log.push(now_us, id, 0, Event::SessionOpened);
+    if let Some((node, reason)) = failure {
+        log.push(now_us, id, 0, Event::SessionRefused { node, reason: reason.into() });
+    }
 }
 
 /// Closes the tick's books: what the hosts are told, what may be used again, who is gone.
@@ -249,10 +311,10 @@ fn account(
             log.push(now.us, *id, 0, Event::SessionClosed);
         }
     }
-    tell_hosts(sessions, &log);
+    tell_hosts(sessions, &log, &mut corrections);
     for id in &leaving.0 {
-        if let Some(row) = sessions.get(*id) {
-            row.port.closed.store(true, std::sync::atomic::Ordering::Release);
+        if let Some(row) = sessions.get_mut(*id) {
+            row.port.close(&mut row.controls);
         }
     }
     segments.recycle(|session, owner| {
@@ -271,7 +333,7 @@ fn sessions_stage(_log: &EventLog) -> usize {
 }
 
 /// Puts control messages into the hosts' rings, oldest first; what does not fit waits, up to a bound.
-fn tell_hosts(sessions: &mut SessionTable, log: &EventLog) {
+fn tell_hosts(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Corrections) {
     for record in &log.records {
         let Some(row) = sessions.get_mut(record.session).filter(|row| row.port.controls) else { continue };
         let late = log.records.iter().any(|r| {
@@ -281,10 +343,11 @@ fn tell_hosts(sessions: &mut SessionTable, log: &EventLog) {
         });
         let Some(control) = Control::from_event(&record.event, record.turn, late) else { continue };
         row.controls.push_back(control);
-        if row.controls.len() > CONTROLS_MAX {
-            // A host that reads nothing for this long is gone; corrections must never be dropped silently.
+        if row.controls.len() >= CONTROLS_MAX && row.phase != Phase::Gone {
+            // A host that reads nothing for this long is gone; corrections must never be dropped silently. The
+            // nodes see this in the next tick and let go of what they hold, as after a hang-up.
             row.phase = Phase::Gone;
-            row.controls.clear();
+            corrections.push(Correction { session: row.id, void: Void::Session });
         }
     }
     for row in sessions.rows.iter_mut().flatten() {

@@ -33,6 +33,15 @@ impl Default for FliteVoice {
 }
 
 impl FliteVoice {
+    /// All that an answer of `text` is made of, mono at the voice's rate.
+    pub fn speech(&self, text: &str) -> Vec<f32> {
+        let speech = Speech::default();
+        speech.make(&studio().0, text, self.style());
+        let mut samples = vec![0.0; speech.made.lock().map_or(0, |made| made.samples.len())];
+        speech.read(0, &mut samples, true);
+        samples
+    }
+
     /// The style as the voice takes it.
     pub fn style(&self) -> VoiceStyle {
         VoiceStyle { pitch: self.pitch, rate: self.rate, level: self.level }
@@ -53,6 +62,11 @@ struct Made {
     complete: bool,
     failed: Option<Arc<str>>,
 }
+
+/// Samples below this level are silence: -46 dBFS.
+const AUDIBLE: f32 = 0.005;
+/// What is kept before the first audible sample: 5 ms.
+const LEAD: usize = crate::speech::flite::RATE_HZ as usize / 200;
 
 /// What there is of a speech, from some sample on.
 #[derive(Debug, PartialEq)]
@@ -103,14 +117,17 @@ impl Speech {
     }
 
     fn make(&self, voice: &Flite, text: &str, style: VoiceStyle) {
+        let mut onset = Onset::default();
         let result = voice.synthesize(text, style, &mut |samples| {
             if self.stop.load(Ordering::Acquire) {
                 return ControlFlow::Break(());
             }
-            if let Ok(mut made) = self.made.lock() {
-                made.samples.extend_from_slice(samples);
+            if let Some(audible) = onset.trim(samples) {
+                if let Ok(mut made) = self.made.lock() {
+                    made.samples.extend_from_slice(audible);
+                }
+                self.more.notify_all();
             }
-            self.more.notify_all();
             ControlFlow::Continue(())
         });
         if let Ok(mut made) = self.made.lock() {
@@ -118,6 +135,27 @@ impl Speech {
             made.failed = result.err().map(|e| e.to_string().into());
         }
         self.more.notify_all();
+    }
+}
+
+/// Takes the silence off the start of a speech. The voice begins every utterance with 200 to 300 ms of it: a first
+/// sample that nobody can hear is no answer.
+#[derive(Debug, Default)]
+struct Onset {
+    held: Vec<f32>,
+    open: bool,
+}
+
+impl Onset {
+    /// A block of the speech, from the onset on; `None` while it is silent.
+    fn trim<'a>(&'a mut self, samples: &'a [f32]) -> Option<&'a [f32]> {
+        if self.open {
+            return Some(samples);
+        }
+        self.held.extend_from_slice(samples);
+        let first = self.held.iter().position(|s| s.abs() >= AUDIBLE)?;
+        self.open = true;
+        Some(&self.held[first.saturating_sub(LEAD)..])
     }
 }
 
@@ -176,11 +214,13 @@ mod tests {
         let speech = Speech::default();
         speech.make(&studio().0, "hello there", VoiceStyle::default());
         let whole = studio().0.speak("hello there", VoiceStyle::default()).expect("the style is the default");
+        let audible = whole.iter().position(|s| s.abs() >= AUDIBLE).expect("it is audible") - LEAD;
         let (mut got, mut block) = (Vec::new(), [0.0; 320]);
         while let Heard::Block(n) = speech.read(got.len(), &mut block, true) {
             got.extend_from_slice(&block[..n]);
         }
-        assert_eq!(got, whole);
-        assert!(!got.is_empty());
+        assert_eq!(got, whole[audible..]);
+        assert_eq!(got, FliteVoice::default().speech("hello there"));
+        assert!(audible > 1_600, "the voice begins with silence: {audible} samples");
     }
 }

@@ -79,7 +79,7 @@ impl GateLane {
             hop_us: gate.hop_us(),
             pad_us: us(gate.pad_ms),
             machine: Machine::default(),
-            lookback: Lookback::new(us(gate.kept_ms())),
+            lookback: Lookback::with_room(us(gate.kept_ms()), gate.max_out(Some(input)) as usize),
             input,
             session: opening.session,
             owner: opening.owner,

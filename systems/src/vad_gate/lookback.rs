@@ -23,6 +23,11 @@ impl<T: Stretch> Lookback<T> {
         Self { items: VecDeque::new(), span_us }
     }
 
+    /// With storage for `items` from the start.
+    pub(crate) fn with_room(span_us: u64, items: usize) -> Self {
+        Self { items: VecDeque::with_capacity(items), span_us }
+    }
+
     #[cfg(test)]
     fn len(&self) -> usize {
         self.items.len()

@@ -67,6 +67,7 @@ impl Gates {
         });
         let run_now = self.runs_now(&desk.now);
         self.ready.clear();
+        self.ready.reserve(desk.sessions.open() as usize);
         for (mut wiring, mut queue, mut lane) in &mut lanes.ins {
             let wiring = wiring.bypass_change_detection();
             let lane = lane.bypass_change_detection();

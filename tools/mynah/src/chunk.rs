@@ -28,7 +28,8 @@ impl FromStr for ChunkSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = "expected a time up to 1s (20ms), sample frames up to one second (320), or random:LEAST-MOST (random:64-2048)";
+        let expected = "expected a time up to 1s (20ms), sample frames up to one second (320), \
+                        or random:LEAST-MOST (random:64-2048)";
         let frames = |part: &str| {
             let count =
                 part.trim().parse::<u32>().map_err(|_| format!("`{part}` is no count: {expected}"))?;
@@ -88,7 +89,8 @@ impl Chunks {
         };
         if most > rate_hz {
             return Err(format!(
-                "--chunk {spec}: {most} sample frames are more than one second at {rate_hz} Hz; expected at most {rate_hz}"
+                "--chunk {spec}: {most} sample frames are more than one second at {rate_hz} Hz; \
+                 expected at most {rate_hz}"
             ));
         }
         Ok(Self { spec, rate_hz, count: 0, rng: Rng::new(seed, index, PURPOSE) })

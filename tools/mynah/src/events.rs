@@ -142,6 +142,7 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::NonFinite { .. } => "non_finite",
         Event::Text { .. } => "text",
         Event::LateCancelled { .. } => "late_cancelled",
+        Event::SessionRefused { .. } => "session_refused",
         Event::SessionClosed => "session_closed",
     }
 }
@@ -193,6 +194,9 @@ impl Fields<'_> {
             }
             Event::NonFinite { samples } => {
                 self.number("samples", *samples);
+            }
+            Event::SessionRefused { node, reason } => {
+                self.node(*node).word("reason", reason);
             }
             Event::ServiceSubmitted { .. }
             | Event::ServiceDone { .. }

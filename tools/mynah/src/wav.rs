@@ -158,7 +158,7 @@ pub fn read(path: &Path) -> Result<Recording, WavError> {
     found.and_then(|bytes| decode(&bytes)).map_err(|fault| WavError { path: path.to_path_buf(), fault })
 }
 
-/// Writes interleaved samples as 16-bit PCM: -1.0 and 1.0 become -32767 and 32767, what lies beyond is clipped to
+/// Writes interleaved samples as 16-bit PCM: the inverse of [`read`] bit for bit; what lies beyond -1.0 or 32767/32768 is clipped to
 /// them, NaN becomes 0.
 ///
 /// # Errors
@@ -178,7 +178,7 @@ pub fn write(path: &Path, rate: u32, channels: u16, samples: &[f32]) -> Result<(
     let spec = WavSpec { channels, sample_rate: rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
     let mut file = WavWriter::create(path, spec).map_err(encoder)?;
     for sample in samples {
-        file.write_sample((sample.clamp(-1.0, 1.0) * 32_767.0).round() as i16).map_err(encoder)?;
+        file.write_sample((sample * 32_768.0).round() as i16).map_err(encoder)?;
     }
     file.finalize().map_err(encoder)
 }
@@ -467,12 +467,12 @@ mod tests {
     fn writes_sixteen_bits_rounded_and_clipped() {
         let folder = Folder::new("write");
         let path = folder.0.join("out.wav");
-        let samples = [0.0, 1.0, -1.0, 2.0, f32::NEG_INFINITY, f32::NAN, 0.6 / 32_767.0, -0.6 / 32_767.0];
+        let samples = [0.0, 1.0, -1.0, 2.0, f32::NEG_INFINITY, f32::NAN, 0.6 / 32_768.0, -0.6 / 32_768.0];
         write(&path, 22_050, 2, &samples).unwrap();
         let back = read(&path).unwrap();
         let written: Vec<f32> = back.samples.iter().map(|sample| sample * 32_768.0).collect();
         assert_eq!((back.rate, back.channels), (22_050, 2));
-        assert_eq!(written, [0.0, 32_767.0, -32_767.0, 32_767.0, -32_767.0, 0.0, 1.0, -1.0]);
+        assert_eq!(written, [0.0, 32_767.0, -32_768.0, 32_767.0, -32_768.0, 0.0, 1.0, -1.0]);
         assert!(matches!(write(&path, 16_000, 2, &samples[..3]).unwrap_err().fault, WavFault::Ragged(6, 4)));
         assert!(matches!(write(&path, 16_000, 0, &[]).unwrap_err().fault, WavFault::Channels(0)));
         assert!(matches!(

@@ -108,7 +108,8 @@ fn draw(page: &mut String, lane: &Lane<'_>, gates: &[VadGate], nodes: &[String])
     push(
         page,
         format_args!(
-            "<p>{} Hz, {} channel(s), waveform to {:.2} of full scale. Segments: {} opened, {} confirmed, {} cancelled. Ends of speech: {}, of which \
+            "<p>{} Hz, {} channel(s), waveform to {:.2} of full scale. Segments: \
+             {} opened, {} confirmed, {} cancelled. Ends of speech: {}, of which \
              {} taken back. Answers: {}.{}</p>\n",
             recording.rate,
             recording.channels,

@@ -180,7 +180,7 @@ impl Measurement {
             Event::EndpointRetracted { .. } => counts.retracted += 1,
             Event::LateCancelled { .. } => counts.late_cancelled += 1,
             Event::ServiceCancelled { wasted_us, .. } => counts.wasted_us += wasted_us,
-            Event::FrameDropped { reason, samples, .. } => {
+            Event::FrameDropped { reason, samples, .. } | Event::OutputDropped { reason, samples, .. } => {
                 *counts.dropped_samples.entry(reason.name()).or_default() += samples;
             }
             Event::SessionClosed => counts.closed += 1,

@@ -1,0 +1,290 @@
+//! What mynah says about scenes, recordings and flags that are wrong, and what it does with odd ones.
+//!
+//! Every case is a line typed into a shell; what came back (exit code, stdout, stderr) stands in `snapshots/`, one
+//! transcript a test. A refusal names the place, the value and what helps. After a change that is meant, write them
+//! anew with `SNAPSHOTS=overwrite cargo test --test bad_input` and read the difference.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What happens, and the words behind `mynah`.
+type Case = (&'static str, &'static str);
+
+/// A scene without a fault; the cases change one spot of it each.
+const SCENE: &str = r#"(
+    name: "small",
+    nodes: [
+        (id: "resample", kind: Resample(rate_hz: 16000)),
+        (id: "gate", kind: VadGate(threshold: 0.9)),
+        (id: "asr", kind: Service(service: "asr", task: Transcribe)),
+        (id: "tts", kind: Service(service: "tts", task: Synthesize)),
+    ],
+    edges: [("input", "resample"), ("resample", "gate"), ("gate", "asr"), ("asr", "tts"), ("tts", "output")],
+    services: {
+        "asr": (output: SimulatedTranscript, timing: (latency: LogNormal(p50_ms: 20, p99_ms: 27))),
+        "tts": (output: FliteVoice, timing: (latency: Fixed(ms: 20))),
+    },
+)
+"#;
+
+/// File, text in [`SCENE`], what stands there instead.
+const SCENES: &[(&str, &str, &str)] = &[
+    ("good.ron", "", ""),
+    ("unknown_kind.ron", "Resample(", "Resmaple("),
+    ("unknown_field.ron", "threshold: 0.9", "treshold: 0.9"),
+    ("unknown_node.ron", r#"("gate", "asr")"#, r#"("gat", "asr")"#),
+    ("unknown_port.ron", r#"("gate", "asr")"#, r#"("gate.adio", "asr")"#),
+    ("unknown_service.ron", r#"service: "asr""#, r#"service: "ars""#),
+    ("port_type.ron", r#"("asr", "tts")"#, r#"("gate", "tts")"#),
+    ("cycle.ron", r#"("asr", "tts"), "#, r#"("asr", "tts"), ("tts", "gate"), "#),
+    ("formats.ron", r#"("input", "resample"), "#, r#"("input", "resample"), ("input", "gate"), "#),
+    ("duplicate_id.ron", r#"id: "tts""#, r#"id: "asr""#),
+    ("unreachable.ron", "    ],\n    edges", "        (id: \"spare\", kind: Pass),\n    ],\n    edges"),
+    ("no_path.ron", r#"("asr", "tts"), "#, ""),
+    ("lookback_long.ron", "threshold: 0.9", "lookback_ms: 300"),
+    ("lookahead_late.ron", "threshold: 0.9", "lookahead_ms: 400, min_silence_ms: 300"),
+    ("release_above.ron", "threshold: 0.9", "threshold: 0.5, release_threshold: 0.7"),
+    ("negative_time.ron", "threshold: 0.9", "min_silence_ms: -300"),
+    ("no_number.ron", "threshold: 0.9", "threshold: NaN"),
+    ("rate.ron", "rate_hz: 16000", "rate_hz: 4000"),
+    ("percentiles.ron", "p99_ms: 27", "p99_ms: 7"),
+    ("capacity.ron", "threshold: 0.9)", "threshold: 0.9), capabilities: (queue_capacity: 1)"),
+    ("empty.ron", SCENE, ""),
+    ("cut.ron", "    services: {", ""),
+];
+
+/// A case per finding of `mynah check`.
+const SCENE_CASES: &[Case] = &[
+    ("a scene without a fault", "check good.ron"),
+    ("a node kind that does not exist", "check unknown_kind.ron"),
+    ("a field that does not exist", "check unknown_field.ron"),
+    ("an edge from a node that does not exist", "check unknown_node.ron"),
+    ("an edge from a port that does not exist", "check unknown_port.ron"),
+    ("a service that does not exist", "check unknown_service.ron"),
+    ("audio into a node that takes text", "check port_type.ron"),
+    ("a loop", "check cycle.ron"),
+    ("two formats at one node", "check formats.ron"),
+    ("two nodes of one name", "check duplicate_id.ron"),
+    ("a node that nothing reaches", "check unreachable.ron"),
+    ("no path from input to output", "check no_path.ron"),
+    ("a lookback past its usual range is a warning", "check lookback_long.ron"),
+    ("which fails where warnings are denied", "check lookback_long.ron --deny-warnings"),
+    ("a suspicion that comes after the certainty", "check lookahead_late.ron"),
+    ("a gate that closes above where it opens", "check release_above.ron"),
+    ("a negative time", "check negative_time.ron"),
+    ("no number", "check no_number.ron"),
+    ("a rate that nothing sends", "check rate.ron"),
+    ("a 99th percentile below the median", "check percentiles.ron"),
+    ("a queue that cannot hold what one step sends", "check capacity.ron"),
+    ("several errors, all said at once", "check several.ron"),
+    ("an empty file", "check empty.ron"),
+    ("a file that was cut off", "check cut.ron"),
+    ("a file that is no text", "check binary.ron"),
+    ("a folder", "check folder"),
+    ("no such scene, but one nearly so called", "check scenes/voice_asistant.ron"),
+    ("a good and a bad scene", "check good.ron negative_time.ron"),
+];
+
+const FLAG_CASES: &[Case] = &[
+    ("no such command", "simulat"),
+    ("no such flag", "simulate --session 8"),
+    ("no sessions", "simulate --sessions 0"),
+    ("fewer sessions than none", "simulate --sessions=-1"),
+    ("sessions in words", "simulate --sessions many"),
+    ("a duration without unit", "simulate --duration 60"),
+    ("a duration of nothing", "simulate --duration 0s"),
+    ("no threads", "simulate --threads 0"),
+    ("no shards", "simulate --shards 0"),
+    ("a seed below 0", "simulate --seed=-1"),
+    ("no such clock", "simulate --clock real"),
+    ("no such format", "graph passthrough --format svg"),
+    ("--set without a value", "check passthrough --set pass_1.gain"),
+    ("--set of a node that does not exist", "check gate_only --set gat.threshold=0.5"),
+    ("--set of a field that does not exist", "check gate_only --set gate.treshold=0.5"),
+    ("--set of a service that does not exist", "check voice_assistant --set services.ars.timing.scale=2"),
+    ("--set to a word where a number belongs", "check gate_only --set gate.threshold=high"),
+    ("--set out of range", "check gate_only --set gate.threshold=7"),
+    ("--set of what only the file says", "check gate_only --set edges=[]"),
+    ("labels that do not exist", "simulate passthrough --sessions 1 --duration 1s --load labels.jsonl"),
+    ("labels that are none", "simulate passthrough --sessions 1 --duration 1s --load text.wav"),
+    (
+        "events into a folder that does not exist",
+        "simulate passthrough --sessions 1 --duration 1s --events no/e.jsonl",
+    ),
+    ("a trace without a gate", "run passthrough --input stereo.wav --vad-trace trace.jsonl"),
+    ("output into a file", "run passthrough --input stereo.wav --output text.wav"),
+    ("chunks of nothing", "run passthrough --input stereo.wav --chunk 0"),
+    ("chunks of a fruit", "run passthrough --input stereo.wav --chunk banana"),
+    ("no recording", "run passthrough"),
+];
+
+const RECORDING_CASES: &[Case] = &[
+    ("a recording that does not exist", "run speculative_vad --input missing.wav"),
+    ("a folder", "run speculative_vad --input folder"),
+    ("no bytes", "run speculative_vad --input nothing.wav"),
+    ("text", "run speculative_vad --input text.wav"),
+    ("a header that was cut off", "run speculative_vad --input header.wav"),
+    ("samples that were cut off", "run speculative_vad --input cut.wav"),
+    ("no samples", "run speculative_vad --input no_samples.wav"),
+    ("compressed samples", "run speculative_vad --input adpcm.wav"),
+    ("six channels", "run speculative_vad --input six.wav"),
+    ("no channels", "run speculative_vad --input channels_0.wav"),
+    ("a rate below the telephone's", "run speculative_vad --input slow.wav"),
+    ("a rate above the studio's", "run speculative_vad --input fast.wav"),
+    ("several bad recordings, all said at once", "run speculative_vad --input six.wav slow.wav text.wav"),
+    ("stereo where the scene wants one channel", "run gate_only --input stereo.wav"),
+    ("8 bit", "run streaming_resample --input bits_8.wav"),
+    ("24 bit", "run streaming_resample --input bits_24.wav"),
+    ("float", "run streaming_resample --input float.wav"),
+    ("stereo", "run streaming_resample --input stereo.wav"),
+    ("a rate that divides into nothing", "run streaming_resample --input odd_rate.wav"),
+    ("the same recording twice", "run streaming_resample --input float.wav float.wav"),
+    ("one sample", "run voice_assistant --input one_sample.wav"),
+    ("chunks of one sample", "run voice_assistant --input float.wav --chunk 1"),
+    ("samples that are no numbers", "run voice_assistant --input nan.wav"),
+    ("samples far beyond full scale", "run voice_assistant --input huge.wav"),
+    ("clipped noise", "run voice_assistant --input clipped.wav"),
+    ("ten minutes of silence", "run voice_assistant --input silence.wav"),
+];
+
+/// Format tags of a WAV file.
+const PCM: u16 = 1;
+const ADPCM: u16 = 2;
+const FLOAT: u16 = 3;
+
+/// A WAV file with these figures in its header.
+fn wav(tag: u16, channels: u16, rate_hz: u32, bits: u16, samples: &[u8]) -> Vec<u8> {
+    let frame = channels * bits / 8;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + samples.len() as u32).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0");
+    for half in [tag, channels] {
+        file.extend(half.to_le_bytes());
+    }
+    file.extend(rate_hz.to_le_bytes());
+    file.extend((rate_hz * u32::from(frame)).to_le_bytes());
+    for half in [frame, bits] {
+        file.extend(half.to_le_bytes());
+    }
+    file.extend(b"data");
+    file.extend((samples.len() as u32).to_le_bytes());
+    file.extend(samples);
+    file
+}
+
+fn floats(samples: impl Iterator<Item = f32>) -> Vec<u8> {
+    samples.flat_map(f32::to_le_bytes).collect()
+}
+
+/// A tone of 300 Hz with `rate_hz` samples a second.
+fn tone(rate_hz: u32, samples: u32) -> impl Iterator<Item = f32> {
+    (0..samples).map(move |at| 0.3 * (at as f32 * 300.0 / rate_hz as f32 * std::f32::consts::TAU).sin())
+}
+
+/// White noise, the same every time.
+fn noise(samples: u32) -> impl Iterator<Item = f32> {
+    let mut state = 1u32;
+    (0..samples).map(move |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f32::from((state >> 16) as i16) / 32_768.0
+    })
+}
+
+fn recordings() -> Vec<(&'static str, Vec<u8>)> {
+    let silence = vec![0; 2 * 16_000];
+    let mono = wav(PCM, 1, 16_000, 16, &silence);
+    let clipped = noise(48_000).map(|x| (x * 40.0).clamp(-1.0, 1.0));
+    vec![
+        ("nothing.wav", vec![]),
+        ("text.wav", b"this is no recording\n".to_vec()),
+        ("header.wav", mono[..20].to_vec()),
+        ("cut.wav", mono[..1_000].to_vec()),
+        ("no_samples.wav", wav(PCM, 1, 16_000, 16, &[])),
+        ("adpcm.wav", wav(ADPCM, 1, 16_000, 4, &silence)),
+        ("six.wav", wav(PCM, 6, 48_000, 16, &silence[..12_000])),
+        ("channels_0.wav", wav(PCM, 0, 16_000, 16, &silence)),
+        ("slow.wav", wav(PCM, 1, 7_999, 16, &silence)),
+        ("fast.wav", wav(PCM, 1, 192_001, 16, &silence)),
+        ("bits_8.wav", wav(PCM, 1, 8_000, 8, &[128; 8_000])),
+        ("bits_24.wav", wav(PCM, 1, 44_100, 24, &[0; 3 * 44_100])),
+        ("float.wav", wav(FLOAT, 1, 16_000, 32, &floats(tone(16_000, 16_000)))),
+        ("stereo.wav", wav(FLOAT, 2, 48_000, 32, &floats(tone(48_000, 96_000)))),
+        ("odd_rate.wav", wav(FLOAT, 1, 44_057, 32, &floats(tone(44_057, 44_057)))),
+        ("one_sample.wav", wav(PCM, 1, 16_000, 16, &[1, 0])),
+        (
+            "nan.wav",
+            wav(FLOAT, 1, 16_000, 32, &floats((0..32_000).map(|at| [f32::NAN, f32::INFINITY, 0.1][at % 3]))),
+        ),
+        ("huge.wav", wav(FLOAT, 1, 16_000, 32, &floats(tone(16_000, 32_000).map(|x| x * 1e30)))),
+        ("clipped.wav", wav(FLOAT, 1, 16_000, 32, &floats(clipped))),
+        ("silence.wav", wav(PCM, 1, 16_000, 16, &vec![0; 2 * 600 * 16_000])),
+    ]
+}
+
+/// A folder of its own for a test, with all the files that cases name.
+fn prepared(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    drop(fs::remove_dir_all(&folder));
+    fs::create_dir_all(folder.join("folder")).expect("the target folder can be written");
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).expect("the folder is new");
+    for (name, from, to) in SCENES {
+        assert!(SCENE.contains(from), "{name}: {from:?} is not in the scene");
+        write(name, SCENE.replacen(from, to, 1).as_bytes());
+    }
+    let several = SCENE.replace("VadGate(", "VadGat(").replace("rate_hz: 16000", "rate_hz: 1");
+    write("several.ron", several.replace("(\"tts\", \"output\")", "(\"tss\", \"output\")").as_bytes());
+    write("binary.ron", &[0x28, 0xff, 0xfe, 0x00, 0x80]);
+    for (name, bytes) in recordings() {
+        write(name, &bytes);
+    }
+    folder
+}
+
+/// Runs the cases one after the other and holds the transcript against `snapshots/NAME.txt`.
+fn check(name: &str, cases: &[Case]) {
+    let folder = prepared(name);
+    let mut transcript = String::new();
+    let mut wrong = Vec::new();
+    for (what, line) in cases {
+        let command = Command::new(env!("CARGO_BIN_EXE_mynah"))
+            .args(line.split(' '))
+            .current_dir(&folder)
+            .env("NO_COLOR", "1")
+            .output()
+            .expect("the program was built");
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&command.stdout), String::from_utf8_lossy(&command.stderr));
+        let code = command.status.code();
+        if !matches!(code, Some(0..=2)) || stderr.contains("panicked") {
+            wrong.push(format!("`mynah {line}` ended with {code:?}: {stderr}"));
+        }
+        if code != Some(0) && stderr.trim().is_empty() {
+            wrong.push(format!("`mynah {line}` ended with {code:?} and said nothing"));
+        }
+        let code = code.map_or("a signal".into(), |code| code.to_string());
+        write!(transcript, "# {what}\n$ mynah {line}\n{stdout}{stderr}exit code {code}\n\n")
+            .expect("a string");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/snapshots/{name}.txt"));
+    snapbox::Assert::new()
+        .action_env("SNAPSHOTS")
+        .eq(transcript, snapbox::Data::read_from(&path, Some(snapbox::data::DataFormat::Text)));
+}
+
+#[test]
+fn bad_scenes() {
+    check("bad_scenes", SCENE_CASES);
+}
+
+#[test]
+fn bad_flags() {
+    check("bad_flags", FLAG_CASES);
+}
+
+#[test]
+fn odd_recordings() {
+    check("odd_recordings", RECORDING_CASES);
+}
