@@ -92,7 +92,12 @@ impl Block {
 pub struct BlockPool {
     classes: [Vec<Block>; 8],
     created: u64,
+    sessions: usize,
 }
+
+/// Free blocks of one capacity that are kept, and as many more per session (64 of 20 ms: a second in one push). The
+/// rest is freed, or a host that makes more than it takes back would fill the memory.
+const KEPT: usize = 64;
 
 impl BlockPool {
     fn class(capacity: usize) -> usize {
@@ -117,8 +122,16 @@ impl BlockPool {
     /// Takes a block back. One that is still shared is left to its other owners.
     pub fn put(&mut self, mut block: Block) {
         if Arc::get_mut(&mut block.data).is_some() && block.capacity() <= Block::CAPACITY_MAX {
-            self.classes[Self::class(block.capacity())].push(block);
+            let class = &mut self.classes[Self::class(block.capacity())];
+            if class.len() < KEPT * (1 + self.sessions) {
+                class.push(block);
+            }
         }
+    }
+
+    /// How many sessions the free blocks are for.
+    pub(crate) fn serve(&mut self, sessions: usize) {
+        self.sessions = sessions;
     }
 
     /// Makes room for `blocks` free ones of `len` samples in all; the blocks themselves are made when first leased.
@@ -155,6 +168,16 @@ mod tests {
         pool.put(block);
         let block = pool.lease(400);
         assert_eq!((pool.created(), block.len(), block.capacity()), (1, 400, 512));
+    }
+
+    #[test]
+    fn what_nobody_will_use_is_not_kept() {
+        let mut pool = BlockPool::default();
+        (0..1_000).for_each(|_| pool.put(Block::zeroed(100)));
+        assert_eq!(pool.free_samples(), KEPT * 128);
+        pool.serve(2);
+        (0..1_000).for_each(|_| pool.put(Block::zeroed(100)));
+        assert_eq!(pool.free_samples(), 3 * KEPT * 128);
     }
 
     #[test]

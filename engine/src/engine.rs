@@ -450,6 +450,9 @@ impl Engine {
             census.edge.non_finite += edge.non_finite;
             census.edge.blocks += edge.blocks;
             census.edge.frames += edge.frames;
+            census.edge.concealed_blocks += edge.concealed_blocks;
+            census.edge.concealed_frames += edge.concealed_frames;
+            census.edge.discontinuities += edge.discontinuities;
             let lanes: Vec<Entity> = world
                 .resource::<SessionTable>()
                 .rows

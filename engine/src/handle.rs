@@ -24,12 +24,23 @@ const STAGING_US: u32 = 2_500;
 /// Outputs that may wait for one session's host; the rest waits in the engine.
 const OUTPUTS_MAX: usize = 32;
 
+/// What a host knows about a block beside its samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Engine time at which it arrived; `None`, and later than the tick that takes it, counts as that tick.
+    pub arrived_us: Option<u64>,
+    /// Media time of its first sample as the sender counts, microseconds. A gap to the block before, up to one
+    /// second, is filled with silence of exactly that length and counted; a longer one, or a step back, only moves
+    /// the origin of the sender's count. `None`: it follows without a gap.
+    pub pts_us: Option<u64>,
+}
+
 /// What arrives at a shard.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) session: SessionId,
     pub(crate) opening: u32,
-    pub(crate) arrived_us: Option<u64>,
+    pub(crate) stamp: Stamp,
     pub(crate) cost: u32,
     pub(crate) what: Arriving,
 }
@@ -286,13 +297,23 @@ impl SessionHandle {
 
     /// An empty block of `len` samples (at most 20 ms) to fill and [`push`](Self::push).
     pub fn lease(&self, len: usize) -> Block {
-        match self.port.shard.free.pop() {
-            Some(mut block) if block.capacity() >= len => {
-                block.set_len(len);
-                block
+        let mut block = match self.port.shard.free.pop() {
+            Some(block) if block.capacity() >= len => block,
+            Some(small) => {
+                self.give_back(small);
+                self.fresh(len)
             }
-            _ => Block::zeroed(len),
-        }
+            None => self.fresh(len),
+        };
+        block.set_len(len);
+        block
+    }
+
+    /// A new block that has room for 20 ms whatever is asked for: blocks of one size are all used again.
+    fn fresh(&self, len: usize) -> Block {
+        let Format { rate_hz, channels } = self.port.input;
+        let longest = (rate_hz * BLOCK_MS_MAX / 1_000) as usize * usize::from(channels);
+        Block::zeroed(len.max(longest))
     }
 
     /// Moves one block (whole sample frames, at most 20 ms) into the engine. It counts as arrived at the next tick.
@@ -310,6 +331,14 @@ impl SessionHandle {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn push_at(&self, block: Block, arrived_us: Option<u64>) -> Result<(), Full> {
+        self.push_stamped(block, Stamp { arrived_us, pts_us: None })
+    }
+
+    /// Like [`push`](Self::push), with what the host knows about the block; lost audio shows as a gap in `pts_us`.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_stamped(&self, block: Block, stamp: Stamp) -> Result<(), Full> {
         let port = &*self.port;
         let channels = usize::from(port.input.channels);
         let frames = block.len() / channels;
@@ -326,10 +355,10 @@ impl SessionHandle {
             let Some(cost) = self.take_credit(self.cost(staging.len() / channels)) else {
                 return Err(Full(block));
             };
-            self.send_staged(&mut staging, cost, arrived_us);
+            self.send_staged(&mut staging, cost, stamp.arrived_us);
         }
         let Some(cost) = self.take_credit(self.cost(frames)) else { return Err(Full(block)) };
-        self.send(block, cost, arrived_us)
+        self.send(block, cost, stamp)
     }
 
     /// Copies samples in: from one sample frame to one second, cut into blocks of at most 20 ms. Pieces under
@@ -398,7 +427,8 @@ impl SessionHandle {
             at += len;
             let cost = self.cost(len / channels).min(credit);
             credit -= cost;
-            self.send(block, cost, arrived_us).map_err(|_| PushError::Full)?;
+            let stamp = Stamp { arrived_us, pts_us: None };
+            self.send(block, cost, stamp).map_err(|_| PushError::Full)?;
         }
         staging.clear();
         Ok(())
@@ -419,9 +449,9 @@ impl SessionHandle {
     }
 
     /// Sends a block whose credit was taken. There is a place for it in the ring: it holds all credits.
-    fn send(&self, block: Block, cost: u32, arrived_us: Option<u64>) -> Result<(), Full> {
+    fn send(&self, block: Block, cost: u32, stamp: Stamp) -> Result<(), Full> {
         let (session, opening) = (self.port.id, self.port.opening);
-        let arrival = Arrival { session, opening, arrived_us, cost, what: Arriving::Audio(block) };
+        let arrival = Arrival { session, opening, stamp, cost, what: Arriving::Audio(block) };
         self.arrive(arrival).map_err(|arrival| {
             self.port.give_credit(cost);
             match arrival.what {
@@ -435,7 +465,7 @@ impl SessionHandle {
         let mut block = self.lease(staging.len());
         block.fill_from(staging);
         staging.clear();
-        drop(self.send(block, cost, arrived_us));
+        drop(self.send(block, cost, Stamp { arrived_us, pts_us: None }));
     }
 
     fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {
@@ -470,7 +500,7 @@ impl SessionHandle {
     fn end(&self, what: Arriving) {
         let (session, opening) = (self.port.id, self.port.opening);
         // Each end has a place in the ring beside the credits, and is sent once.
-        drop(self.arrive(Arrival { session, opening, arrived_us: None, cost: 0, what }));
+        drop(self.arrive(Arrival { session, opening, stamp: Stamp::default(), cost: 0, what }));
     }
 
     /// The next thing that left the engine, if any.

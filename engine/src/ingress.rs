@@ -9,7 +9,7 @@ use crate::correction::{Correction, Corrections, Void};
 use crate::desk::Now;
 use crate::event::{DropReason, Event, EventLog};
 use crate::frame::{Frame, Mark, Payload, frames_to_us};
-use crate::handle::{Arriving, ShardPort};
+use crate::handle::{Arriving, BLOCK_MS_MAX, ShardPort};
 use crate::ids::{SegmentKey, SessionId};
 use crate::ledger::Ledger;
 use crate::queue::{Pushed, Queue};
@@ -18,6 +18,9 @@ use crate::session::{Phase, SessionRow, SessionTable};
 /// The shard's end of its rings.
 #[derive(Resource)]
 pub(crate) struct Edge(pub(crate) Arc<ShardPort>);
+
+/// Longest gap that is filled with silence: one second.
+const GAP_US_MAX: i64 = 1_000_000;
 
 /// Arrivals that had no session any more, and samples that were no numbers.
 #[derive(Resource, Debug, Default, Clone, Copy)]
@@ -30,6 +33,12 @@ pub struct EdgeFigures {
     pub blocks: u64,
     /// Sample frames taken from the ring.
     pub frames: u64,
+    /// Blocks of silence put in place of audio that the sender's times say is missing.
+    pub concealed_blocks: u64,
+    /// Sample frames of that silence.
+    pub concealed_frames: u64,
+    /// Steps in the sender's times that were too long to fill, or went back.
+    pub discontinuities: u64,
 }
 
 #[expect(clippy::too_many_arguments, reason = "a system's parameters are its declaration of what it touches")]
@@ -66,7 +75,11 @@ pub(crate) fn ingress(
                 figures.blocks += 1;
                 let frames = (block.len() / usize::from(row.input.channels)) as u64;
                 figures.frames += frames;
-                let arrived_us = arrival.arrived_us.unwrap_or(now.us).min(now.us);
+                let arrived_us = arrival.stamp.arrived_us.unwrap_or(now.us).min(now.us);
+                if let Some(pts_us) = arrival.stamp.pts_us {
+                    let missing = missing_frames(row, pts_us, &mut figures);
+                    scatter.conceal(row, missing, arrived_us, &mut figures, &mut queues);
+                }
                 let frame = scatter.frame(row, Payload::Audio(block), arrived_us);
                 row.frames_in += frames;
                 scatter.send(row, frame, &mut queues);
@@ -91,7 +104,48 @@ struct Scatter<'a> {
     log: &'a mut EventLog,
 }
 
+/// Frames missing before a block that the sender places at `pts_us`; at most one second.
+fn missing_frames(row: &mut SessionRow, pts_us: u64, figures: &mut EdgeFigures) -> u64 {
+    let rate_hz = row.input.rate_hz;
+    let expected_us = frames_to_us(row.frames_in, rate_hz) as i64 + row.pts_origin_us;
+    let ahead_us = pts_us as i64 - expected_us;
+    // Sender and engine round to a microsecond each, and to a sample.
+    let tolerance_us = 2 + 1_000_000 / i64::from(rate_hz);
+    if ahead_us.abs() <= tolerance_us {
+        return 0;
+    }
+    if (0..=GAP_US_MAX).contains(&ahead_us) {
+        return (ahead_us as u64 * u64::from(rate_hz) + 500_000) / 1_000_000;
+    }
+    figures.discontinuities += 1;
+    row.pts_origin_us += ahead_us;
+    0
+}
+
 impl Scatter<'_> {
+    /// Puts silence of exactly the missing length in place of lost audio.
+    fn conceal(
+        &mut self,
+        row: &mut SessionRow,
+        mut missing: u64,
+        arrived_us: u64,
+        figures: &mut EdgeFigures,
+        queues: &mut Query<'_, '_, &'static mut Queue>,
+    ) {
+        let longest = u64::from(row.input.rate_hz * BLOCK_MS_MAX / 1_000);
+        while missing > 0 {
+            let frames = missing.min(longest);
+            let mut block = self.pool.lease(frames as usize * usize::from(row.input.channels));
+            block.try_mut().expect("a leased block has one owner").fill(0.0);
+            let frame = self.frame(row, Payload::Audio(block), arrived_us);
+            row.frames_in += frames;
+            self.send(row, frame, queues);
+            figures.concealed_blocks += 1;
+            figures.concealed_frames += frames;
+            missing -= frames;
+        }
+    }
+
     fn frame(&self, row: &mut SessionRow, payload: Payload, arrived_us: u64) -> Frame {
         row.seq = row.seq.wrapping_add(1);
         Frame {

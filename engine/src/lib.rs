@@ -40,7 +40,7 @@ pub use event::{DropReason, Event, EventLog, Record};
 pub use frame::{Frame, Mark, Payload, frames_to_us, us_to_frames};
 pub use handle::{
     ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, Out, OutAudio, PushError, SessionHandle,
-    SessionSpec,
+    SessionSpec, Stamp,
 };
 pub use ids::{NodeId, SegmentKey, SessionId};
 pub use ingress::EdgeFigures;

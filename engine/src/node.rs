@@ -14,7 +14,7 @@ use crate::correction::Correction;
 use crate::desk::{Cx, Desk, Lanes, purge};
 use crate::frame::{Frame, Mark, Payload};
 use crate::ids::{NodeId, SessionId};
-use crate::scene::{self, Catalogue, Format, Issue, NodeCapabilities, NodeSpec, OverflowPolicy, Port, Tick};
+use crate::scene::{self, Catalogue, Format, Issue, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::{Reply, ServiceKind};
 
 /// What a node's per-session state is opened with.
@@ -45,8 +45,6 @@ pub struct Site {
     pub wants_audio: bool,
     /// Most frames a step emits per frame taken.
     pub max_out: u32,
-    /// Whether a consumer blocks instead of dropping.
-    pub blocked_by_consumers: bool,
 }
 
 /// A type of node. The value is its configuration as the scene gives it; it is shared by all sessions.
@@ -205,6 +203,9 @@ impl Catalogue for Registry {
     fn service_outputs(&self) -> Vec<&'static str> {
         self.services.keys().copied().collect()
     }
+    fn transports(&self) -> Option<Vec<&'static str>> {
+        Some(Vec::new())
+    }
     fn parse_service(&self, name: &str, config: &str) -> Result<Arc<dyn ServiceKind>, SpannedError> {
         (self.services[name])(config)
     }
@@ -262,9 +263,6 @@ fn step_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::St
         let lane = lane.bypass_change_detection();
         let state = state.bypass_change_detection();
         loop {
-            if site.blocked_by_consumers && !has_room(lane, &lanes.outs, site.max_out) {
-                break;
-            }
             let Some(frame) = queue.pop() else { break };
             if matches!(frame.payload, Payload::Mark(Mark::StreamEnd)) && !lane.stream_ended() {
                 continue;
@@ -307,15 +305,4 @@ fn answer_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::
         let mut cx = Cx::new(site.node, &lane, desk, &mut lanes.outs);
         kind.reply(&mut state, reply, &mut cx, site);
     }
-}
-
-fn has_room(
-    lane: &crate::queue::Lane,
-    outs: &Query<'_, '_, &'static mut crate::queue::Queue>,
-    need: u32,
-) -> bool {
-    lane.targets.iter().flatten().all(|target| {
-        outs.get(target.queue)
-            .map_or(true, |q| q.overflow() != OverflowPolicy::Block || q.room() >= need as usize)
-    })
 }

@@ -47,6 +47,8 @@ pub struct SessionRow {
     pub(crate) lanes: Box<[Entity]>,
     pub(crate) input_targets: Box<[Target]>,
     pub(crate) seq: u32,
+    /// The sender's media time minus the engine's.
+    pub(crate) pts_origin_us: i64,
     pub(crate) controls: VecDeque<Control>,
 }
 

@@ -28,7 +28,7 @@ use crate::ingress::{Edge, EdgeFigures, Leaving, ingress};
 use crate::ledger::Ledger;
 use crate::node::{Opening, Site, mark};
 use crate::queue::{Lane, Queue, Target};
-use crate::scene::{Format, NodeRef, OverflowPolicy};
+use crate::scene::{Format, OverflowPolicy};
 use crate::segment::{SegmentPool, Segments, Turn};
 use crate::service::{Inbox, Outbox};
 use crate::session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
@@ -37,6 +37,8 @@ use crate::session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
 const OUTPUT_QUEUE_MAX: u32 = 1_500;
 /// Segments kept ready per session, so that no rank ever has to spawn one.
 const SEGMENTS_SPARE: usize = 4;
+/// With fewer than one free segment per session and this many more, new ones are made.
+const SEGMENTS_LOW: usize = 16;
 
 /// Most free blocks of one size per session that are expected to come home: what a gate holds back, what stands in
 /// queues, and what the host has in hand.
@@ -122,16 +124,11 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
 
 fn site(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> Site {
     let node = &plan.nodes[at];
-    let blocked_by_consumers = node.targets.iter().any(|target| match target.node {
-        NodeRef::Node(n) => plan.nodes[usize::from(n)].capabilities.overflow_policy == OverflowPolicy::Block,
-        NodeRef::Output => false,
-    });
     Site {
         node: NodeId(at as u8),
         service: node.service.map(|s| s as u8),
         wants_audio: node.service.is_some_and(|s| wants_audio[s]),
         max_out: node.spec.max_out(node.input),
-        blocked_by_consumers,
     }
 }
 
@@ -148,6 +145,11 @@ fn admit(world: &mut World) {
         }
     }
     world.resource_mut::<Leaving>().0 = leaving;
+    let open_now = world.resource::<SessionTable>().open() as usize;
+    if world.resource::<SegmentPool>().free() < open_now + SEGMENTS_LOW {
+        // Answers that no host takes hold their segments: that must not keep other sessions from being heard.
+        SegmentPool::reserve(world, open_now * SEGMENTS_SPARE + 32);
+    }
     if world.resource::<Admissions>().0.is_empty() {
         return;
     }
@@ -155,7 +157,9 @@ fn admit(world: &mut World) {
     for port in admissions {
         open(world, port);
     }
-    let spare = world.resource::<SessionTable>().open() as usize * SEGMENTS_SPARE + 32;
+    let open_now = world.resource::<SessionTable>().open() as usize;
+    world.resource_mut::<BlockPool>().serve(open_now);
+    let spare = open_now * SEGMENTS_SPARE + 32;
     let active = world.resource::<SegmentPool>().active();
     SegmentPool::reserve(world, spare.saturating_sub(active).max(32));
     make_room(world);
@@ -271,6 +275,7 @@ fn open(world: &mut World, port: Arc<SessionPort>) {
         lanes,
         input_targets: input_targets.into(),
         seq: 0,
+        pts_origin_us: 0,
         controls: VecDeque::new(),
     };
     let id = row.id;
@@ -324,12 +329,8 @@ fn account(
         pool.put(block);
     }
     restock(sessions, &edge, &mut pool);
-    laps.lap(sessions_stage(&log));
-}
-
-/// The stage after the last one with a node: everything that is not a node's work is counted there.
-fn sessions_stage(_log: &EventLog) -> usize {
-    usize::MAX
+    // No node's work: the stopwatch has no place for it.
+    laps.lap(usize::MAX);
 }
 
 /// Puts control messages into the hosts' rings, oldest first; what does not fit waits, up to a bound.
@@ -366,9 +367,11 @@ fn tell_hosts(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Cor
 
 /// Sends free blocks of the arriving size to the hosts, so that they need not allocate.
 fn restock(sessions: &SessionTable, edge: &Edge, pool: &mut BlockPool) {
-    let Some(row) = sessions.rows.iter().flatten().next() else { return };
-    let Format { rate_hz, channels } = row.input;
-    let samples = (rate_hz * crate::handle::BLOCK_MS_MAX / 1_000) as usize * usize::from(channels);
+    let block = |Format { rate_hz, channels }: Format| {
+        (rate_hz * crate::handle::BLOCK_MS_MAX / 1_000) as usize * usize::from(channels)
+    };
+    // The largest of the arriving sizes fits every session.
+    let Some(samples) = sessions.rows.iter().flatten().map(|row| block(row.input)).max() else { return };
     while !edge.0.free.is_full() {
         let Some(block) = pool.surplus(samples, 4) else { break };
         drop(edge.0.free.push(block));

@@ -48,7 +48,8 @@ impl NodeKind for Pass {
             parallelizable: true,
             batch_aware: false,
             avg_processing_us: 1,
-            queue_capacity: 50,
+            // One second of audio that arrives at once, and one second of silence for a gap before it.
+            queue_capacity: 120,
             overflow_policy: OverflowPolicy::DropOldest,
             supports_control_messages: true,
         }

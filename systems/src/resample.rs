@@ -103,7 +103,7 @@ impl NodeKind for Resample {
             parallelizable: true,
             batch_aware: false,
             avg_processing_us: 11,
-            queue_capacity: 60,
+            queue_capacity: 120,
             overflow_policy: OverflowPolicy::DropOldest,
             supports_control_messages: true,
         }

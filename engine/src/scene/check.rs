@@ -1,7 +1,7 @@
 //! Values that parse and still cannot be: out of range, contradicting each other, or with a name nobody knows.
 use super::catalogue::{Catalogue, Severity};
 use super::diagnostic::Diagnostic;
-use super::formats::QUEUE_CAPACITY;
+use super::formats::{OverflowPolicy, QUEUE_CAPACITY};
 use super::limits::Limits;
 use super::locate::{Document, Step};
 use super::model::{Buffering, Deadline, Entry, Latency, MergeStrategy, Pace, Scene, Timing};
@@ -122,6 +122,34 @@ impl Checker<'_> {
         self.limits(&scene.limits);
         self.nodes();
         self.services();
+        if self.found.is_empty() {
+            self.without_effect();
+        }
+    }
+
+    /// Warns of settings that this version reads and does not act on, so that nobody relies on them.
+    fn without_effect(&mut self) {
+        let scene = self.scene;
+        let mut idle = |path: &[Step], title: String| {
+            let warning = self.warning(path, title, "this version does not act on it");
+            self.found.push(warning);
+        };
+        for (index, node) in scene.nodes.iter().enumerate() {
+            if node.buffering.is_some() {
+                idle(&at!["nodes", index, "buffering"], format!("`{}.buffering` has no effect", node.id));
+            }
+            if node.deadline.is_some() {
+                idle(&at!["nodes", index, "deadline"], format!("`{}.deadline` has no effect", node.id));
+            }
+            let policy = node.capabilities.and_then(|of| of.overflow_policy);
+            if let Some(policy @ (OverflowPolicy::Block | OverflowPolicy::MergeOnOverflow)) = policy {
+                let path = at!["nodes", index, "capabilities", "overflow_policy"];
+                idle(&path, format!("`{}` drops the newest when full: no `{policy}` yet", node.id));
+            }
+        }
+        if scene.metrics.enabled {
+            idle(&at!["metrics", "enabled"], "`metrics.enabled` has no effect".to_owned());
+        }
     }
 
     fn limits(&mut self, limits: &Limits) {

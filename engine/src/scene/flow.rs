@@ -2,7 +2,7 @@
 use super::catalogue::{Issue, NodeSpec, Severity};
 use super::check::{Checker, at};
 use super::diagnostic::Diagnostic;
-use super::formats::{Format, OverflowPolicy, PortType};
+use super::formats::{Format, PortType};
 use super::locate::Step;
 use super::parse::short_span;
 use super::suggest;
@@ -147,7 +147,7 @@ impl Checker<'_> {
         self.found.push(diagnostic);
     }
 
-    /// Queues that drop must at least hold what one step sends them, or every burst would lose frames.
+    /// Queues must at least hold what one step sends them, or every burst would lose frames.
     fn room<N: NodeSpec + ?Sized>(
         &mut self,
         node: usize,
@@ -160,11 +160,7 @@ impl Checker<'_> {
             let Some(spec) = specs[to].as_deref() else { continue };
             let capabilities =
                 self.scene.nodes[to].capabilities.unwrap_or_default().over(spec.capabilities());
-            let drops = matches!(
-                capabilities.overflow_policy,
-                OverflowPolicy::DropOldest | OverflowPolicy::DropNewest
-            );
-            if drops && (1..max_out).contains(&capabilities.queue_capacity) {
+            if (1..max_out).contains(&capabilities.queue_capacity) {
                 let (sender, receiver) = (&self.scene.nodes[node].id, &self.scene.nodes[to].id);
                 let title = format!(
                     "the queue of `{receiver}` holds {} frames, `{sender}` sends up to {max_out} at once",
@@ -172,7 +168,7 @@ impl Checker<'_> {
                 );
                 let at = at!["nodes", to, "capabilities", "queue_capacity"];
                 let wrong = self.error(&at, title, format!("expected {max_out}..=1000"));
-                self.found.push(wrong.help("a queue that blocks (`overflow_policy: Block`) may be shorter"));
+                self.found.push(wrong);
             }
         }
     }

@@ -107,7 +107,7 @@ impl NodeKind for ServiceNode {
             parallelizable: self.task != Task::Synthesize,
             batch_aware: true,
             avg_processing_us: 20_000,
-            queue_capacity: 100,
+            queue_capacity: 120,
             overflow_policy: OverflowPolicy::DropOldest,
             supports_control_messages: true,
         }

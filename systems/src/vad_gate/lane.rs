@@ -4,8 +4,8 @@ use bevy_ecs::prelude::{Component, Entity};
 use bevy_platform::cell::SyncCell;
 use mynah_engine::scene::Format;
 use mynah_engine::{
-    CancelReason, Correction, Cx, Event, Extent, Frame, Mark, Opening, Payload, SegmentKey, Segments,
-    SessionId, Void, frames_to_us,
+    CancelReason, Correction, Cx, Event, Extent, Frame, Mark, NodeKind as _, Opening, Payload, SegmentKey,
+    Segments, SessionId, Void, frames_to_us,
 };
 
 use crate::dsp::downmix::downmix;

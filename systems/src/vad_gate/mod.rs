@@ -180,7 +180,7 @@ impl NodeKind for VadGate {
             parallelizable: true,
             batch_aware: true,
             avg_processing_us: 20,
-            queue_capacity: 100,
+            queue_capacity: 120,
             overflow_policy: OverflowPolicy::DropOldest,
             supports_control_messages: true,
         }

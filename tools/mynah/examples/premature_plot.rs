@@ -106,7 +106,11 @@ fn axes(svg: &mut String) -> std::fmt::Result {
     for tenth in 0..=5 {
         let (at, percent) = (x(f64::from(tenth) / 10.0), tenth * 10);
         writeln!(svg, "<line class=\"grid\" x1=\"{at:.0}\" x2=\"{at:.0}\" y1=\"{TOP}\" y2=\"{BOTTOM}\"/>")?;
-        writeln!(svg, "<text x=\"{at:.0}\" y=\"{}\" text-anchor=\"middle\">{percent} %</text>", BOTTOM + 18.0)?;
+        writeln!(
+            svg,
+            "<text x=\"{at:.0}\" y=\"{}\" text-anchor=\"middle\">{percent} %</text>",
+            BOTTOM + 18.0
+        )?;
     }
     for step in 0..=5 {
         let ms = f64::from(step) * 200.0;
@@ -176,7 +180,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let point = measure(release, min_silence_ms)?;
             let Point { p50_ms, p99_ms, premature, answers, .. } = point;
             let share = premature * 100.0;
-            println!("| {release} | {min_silence_ms} | {p50_ms:.0} | {p99_ms:.0} | {share:.1} % | {answers} |");
+            println!(
+                "| {release} | {min_silence_ms} | {p50_ms:.0} | {p99_ms:.0} | {share:.1} % | {answers} |"
+            );
             points.push(point);
         }
         curves.push((release, points));

@@ -129,7 +129,7 @@ pub struct Run {
     #[arg(long, value_name = "SPEC", default_value = "20ms")]
     pub chunk: ChunkSpec,
     /// Seed of everything drawn: random chunks, modelled service times
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = seed)]
     pub seed: u64,
     /// In real time, not as fast as it goes
     #[arg(long)]
@@ -168,7 +168,7 @@ pub struct Simulate {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub duration: Duration,
     /// Seed of callers and modelled service times
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = seed)]
     pub seed: u64,
     /// Whose clock
     #[arg(long, value_enum, default_value_t = Clock::Virtual)]
@@ -226,6 +226,10 @@ fn duration(text: &str) -> Result<Duration, String> {
         return Ok(Duration { us });
     }
     Err("out of range: expected 100ms to 24h".into())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("no seed: expected a whole number from 0 to {}", u64::MAX))
 }
 
 fn sessions(text: &str) -> Result<u32, String> {

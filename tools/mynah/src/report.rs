@@ -211,7 +211,8 @@ impl QuantilesUs {
 pub struct Cost {
     pub cpu_s: f64,
     pub session_s_per_cpu_s: f64,
-    pub allocations_per_tick: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocations_per_tick: Option<f64>,
     pub live_bytes_start: i64,
     pub live_bytes_end: i64,
     pub bytes_per_session: f64,

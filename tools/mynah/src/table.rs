@@ -180,10 +180,11 @@ fn nodes(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
 
 fn cost(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     let c = &r.cost;
+    let allocations = c.allocations_per_tick.map_or(String::new(), |n| format!(", {} allocations per tick", short(n)));
     writeln!(
         t,
-        "  cost: {:.2} CPU s (callers apart: {:.2}), {:.0} session-seconds per CPU-second, {:.2} allocations per tick",
-        c.cpu_s, r.generator.cpu_s, c.session_s_per_cpu_s, c.allocations_per_tick
+        "  cost: {:.2} CPU s (callers apart: {:.2}), {:.0} session-seconds per CPU-second{allocations}",
+        c.cpu_s, r.generator.cpu_s, c.session_s_per_cpu_s
     )?;
     writeln!(t, "  event hash {} ({})", r.event_hash, r.cpu_features.join(", "))
 }

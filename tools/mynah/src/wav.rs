@@ -43,6 +43,8 @@ pub enum WavFault {
     Missing,
     /// It is there, but the system does not let us read or write it.
     Io(std::io::Error),
+    /// It is a folder.
+    Folder,
     /// It has no bytes at all.
     NoBytes,
     /// It does not begin as a WAV file; the first bytes.
@@ -78,6 +80,7 @@ impl fmt::Display for WavFault {
         match self {
             Self::Missing => write!(f, "no such file; expected a WAV file: check the path"),
             Self::Io(error) => write!(f, "{error}; check the file's permissions and its disk"),
+            Self::Folder => write!(f, "this is a folder; expected a WAV file: name the files in it, FOLDER/*.wav"),
             Self::NoBytes => write!(f, "the file has 0 bytes; expected a WAV file: record or copy it again"),
             Self::NotWav(first) => {
                 let first = first.escape_ascii();
@@ -153,6 +156,7 @@ struct Layout<'a> {
 pub fn read(path: &Path) -> Result<Recording, WavError> {
     let found = std::fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => WavFault::Missing,
+        _ if path.is_dir() => WavFault::Folder,
         _ => WavFault::Io(error),
     });
     found.and_then(|bytes| decode(&bytes)).map_err(|fault| WavError { path: path.to_path_buf(), fault })
@@ -444,7 +448,7 @@ mod tests {
         assert!(failed.is_empty(), "{}", failed.join("\n"));
         let missing = read(&folder.0.join("gone.wav")).unwrap_err();
         assert!(matches!(missing.fault, WavFault::Missing) && missing.to_string().contains("gone.wav"));
-        assert!(matches!(read(&folder.0).unwrap_err().fault, WavFault::Io(_)));
+        assert!(matches!(read(&folder.0).unwrap_err().fault, WavFault::Folder));
     }
 
     #[test]

@@ -399,8 +399,20 @@ fn queues_that_drop_hold_a_burst() {
         "{shown}"
     );
     assert_eq!((found.len(), found[0].place.excerpt()), (1, "100"));
-    for fitting in ["gate.capabilities.queue_capacity=101", "gate.capabilities.overflow_policy=Block"] {
-        assert_eq!(findings(&text, &["session.input.rate_hz=16000", fitting]), [], "{fitting}");
+    let fitting = ["session.input.rate_hz=16000", "gate.capabilities.queue_capacity=101"];
+    assert_eq!(findings(&text, &fitting), []);
+}
+
+#[test]
+fn settings_without_effect_are_said_to_be() {
+    for (set, title) in [
+        ("gate.capabilities.overflow_policy=Block", "`gate` drops the newest when full: no `block` yet"),
+        ("tts.buffering=(max_batch_size: 4)", "`tts.buffering` has no effect"),
+        ("tts.deadline=(budget_ms: 50, policy: GrowBatch)", "`tts.deadline` has no effect"),
+        ("metrics.enabled=true", "`metrics.enabled` has no effect"),
+    ] {
+        let found = findings(SCENE, &[set]);
+        assert_eq!(found.iter().map(|f| f.title.as_str()).collect::<Vec<_>>(), [title], "{set}");
     }
 }
 

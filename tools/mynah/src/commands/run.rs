@@ -39,6 +39,10 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     let names = names(&args.input);
     let mut html = args.html.as_deref().map(create).transpose()?;
     if let Some(folder) = &args.output {
+        if folder.is_file() {
+            let folder = folder.display();
+            return Err(Failure::unable(format_args!("--output {folder}: this is a file; expected a folder")));
+        }
         std::fs::create_dir_all(folder).map_err(|error| Failure::write(folder.display(), &error))?;
     }
     let mut engine = Engine::new(Arc::clone(&plan), config(args, recordings.len()));
@@ -281,6 +285,13 @@ fn warn_of_losses(rows: &[Row]) {
             "warning: {}: {} frames were dropped at full queues; raise the capacities that the events name, or send \
              smaller chunks",
             row.session, row.frames_overflowed
+        ));
+    }
+    for row in rows.iter().filter(|row| row.non_finite_samples > 0) {
+        terminal::notice(&format!(
+            "warning: {}: {} samples are no finite numbers; silence took their place: was it written by a broken \
+             filter?",
+            row.session, row.non_finite_samples
         ));
     }
 }

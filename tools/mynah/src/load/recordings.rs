@@ -109,7 +109,10 @@ impl Recordings {
         let mut takes = Vec::new();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let wrong = |what: String| RecordingsError::Line(labels.to_path_buf(), index + 1, what);
-            let line: LabelLine = serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
+            let line: LabelLine = serde_json::from_str(line).map_err(|error| {
+                let form = r#"{"file": "a.wav", "segments": [{"start_ms", "end_ms", "kind", "text"}]}"#;
+                wrong(format!("no line of labels ({error}); expected {form}"))
+            })?;
             if line.segments.is_empty() {
                 continue;
             }

@@ -33,6 +33,11 @@ impl Feed {
         self.finished
     }
 
+    /// Sample frames that the engine's edge has taken.
+    pub fn frames_pushed(&self) -> usize {
+        self.pushed
+    }
+
     /// Media time at which the recording ends.
     pub fn end_us(&self) -> u64 {
         self.exists_us(self.frames())

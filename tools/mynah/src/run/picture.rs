@@ -75,6 +75,8 @@ pub struct Counts {
     pub answers: u64,
     /// Frames that ended before their time because a queue was full.
     pub overflowed: u64,
+    /// Samples that were no numbers.
+    pub non_finite: u64,
 }
 
 /// What happened in one session.
@@ -139,6 +141,7 @@ impl Picture {
             }
             Event::OutputStarted { revision, .. } if *revision > 0 => counts.answers += 1,
             Event::FrameDropped { reason: mynah_engine::DropReason::Overflow, .. } => counts.overflowed += 1,
+            Event::NonFinite { samples } => counts.non_finite += samples,
             Event::Probability { at_us, p } => self.probabilities.push((*at_us, *p)),
             Event::Text { node, segment, revision, text } => self.words.push(Words {
                 node: node.index(),
@@ -203,6 +206,7 @@ mod tests {
             retracted: 1,
             answers: 1,
             overflowed: 0,
+            non_finite: 0,
         };
         assert_eq!(picture.counts, want);
         let spans: Vec<_> = picture.spans.iter().map(|s| (s.from_us, s.to_us, s.fate.clone())).collect();

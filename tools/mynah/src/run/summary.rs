@@ -37,6 +37,8 @@ pub struct Row {
     pub released_s: f64,
     /// Frames dropped at full queues.
     pub frames_overflowed: u64,
+    /// Samples of the recording that were no numbers; silence took their place.
+    pub non_finite_samples: u64,
 }
 
 impl Row {
@@ -56,6 +58,7 @@ impl Row {
             answers: counts.answers,
             released_s: thousandths(released),
             frames_overflowed: counts.overflowed,
+            non_finite_samples: counts.non_finite,
         }
     }
 }
@@ -149,6 +152,7 @@ mod tests {
             answers,
             released_s: 7.25,
             frames_overflowed: 0,
+            non_finite_samples: 0,
         };
         let text = table(&[row("a.wav", 2), row("a longer name.wav", 12)]);
         let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();

@@ -43,7 +43,7 @@ fn ledgers(plan: &ScenePlan, census: &Census, wrong: &mut Vec<String>) {
 fn edges(plan: &ScenePlan, census: &Census, wrong: &mut Vec<String>) {
     let mut expected = vec![0; census.nodes.len()];
     for target in &plan.input_targets {
-        expected[plan.position(target.node).index()] += census.edge.blocks;
+        expected[plan.position(target.node).index()] += census.edge.blocks + census.edge.concealed_blocks;
     }
     for (node, ledger) in plan.nodes.iter().zip(&census.nodes) {
         for target in &node.targets {

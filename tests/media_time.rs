@@ -1,0 +1,57 @@
+//! What a sender's times do: lost audio becomes silence of its exact length, everything else leaves media time alone.
+
+use std::sync::Arc;
+
+use mynah_engine::{Block, Engine, EngineConfig, Out, SessionHandle, SessionSpec, Stamp};
+
+const BLOCK: usize = 320;
+
+fn passthrough() -> (Engine, SessionHandle) {
+    let (plan, _) = mynah::scenes::compile("passthrough", &[], None, None).unwrap();
+    let engine = Engine::new(Arc::clone(&plan), EngineConfig::default());
+    let handle = engine.handle().open(SessionSpec::named("caller")).unwrap();
+    (engine, handle)
+}
+
+/// Pushes one block of ones per entry of `pts_ms` and returns what came out, as runs of (sample, length).
+fn heard(pts_ms: &[Option<u64>]) -> (Vec<(f32, usize)>, Engine) {
+    let (mut engine, handle) = passthrough();
+    let mut out = Vec::new();
+    for (at, pts_ms) in pts_ms.iter().enumerate() {
+        let stamp = Stamp { arrived_us: None, pts_us: pts_ms.map(|ms| ms * 1_000) };
+        handle.push_stamped(Block::from_samples(&[1.0; BLOCK]), stamp).unwrap();
+        for tick in 0..8 {
+            engine.tick((at as u64 * 8 + tick + 1) * 5_000);
+            while let Some(Out::Audio(audio)) = handle.poll() {
+                out.extend_from_slice(audio.block.samples());
+                handle.give_back(audio.block);
+            }
+        }
+    }
+    let runs = out.chunk_by(|a, b| a == b).map(|run| (run[0], run.len())).collect();
+    (runs, engine)
+}
+
+#[test]
+fn gaps_in_the_senders_times_become_silence_of_their_length() {
+    let ms = |v: &[u64]| v.iter().map(|m| Some(*m)).collect::<Vec<_>>();
+    let second = 16_000;
+    let cases: [(&str, Vec<Option<u64>>, Vec<(f32, usize)>, u64); 6] = [
+        ("no times", vec![None; 3], vec![(1.0, 960)], 0),
+        ("no gap", ms(&[0, 20, 40]), vec![(1.0, 960)], 0),
+        ("three blocks lost", ms(&[0, 80]), vec![(1.0, 320), (0.0, 960), (1.0, 320)], 0),
+        ("one second lost", ms(&[0, 1_020]), vec![(1.0, 320), (0.0, second), (1.0, 320)], 0),
+        ("a jump moves the origin", ms(&[0, 5_000, 5_040]), vec![(1.0, 640), (0.0, 320), (1.0, 320)], 1),
+        ("a step back, too", ms(&[1_000, 20, 40]), vec![(0.0, second), (1.0, 960)], 1),
+    ];
+    let mut failed = Vec::new();
+    for (name, pts, want, discontinuities) in cases {
+        let (got, mut engine) = heard(&pts);
+        let edge = engine.census().edge;
+        let silent: usize = want.iter().filter(|(s, _)| *s == 0.0).map(|(_, n)| n).sum();
+        if got != want || edge.discontinuities != discontinuities || edge.concealed_frames != silent as u64 {
+            failed.push(format!("{name}: {got:?}, {edge:?}; expected {want:?}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
