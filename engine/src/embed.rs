@@ -39,8 +39,12 @@ impl Embedded {
 }
 
 /// Installs a scene into `world`: resources, and two schedules that [`tick`] runs. Sessions, queues and segments
-/// become entities of that world. One scene per world.
+/// become entities of that world.
+///
+/// # Panics
+/// When the world holds a scene already.
 pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> EngineHandle {
+    assert!(!world.contains_resource::<Embedded>(), "one world holds one scene: it has one already");
     let config = EngineConfig { shards: Some(1), threads: 1, ..config };
     let shared = Shared::new(Arc::clone(plan), &config);
     let hub = start_services(plan, &config);

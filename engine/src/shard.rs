@@ -317,6 +317,7 @@ fn account(
         }
     }
     tell_hosts(sessions, &log, &mut corrections);
+    hang_up_abandoned(sessions, &mut corrections);
     for id in &leaving.0 {
         if let Some(row) = sessions.get_mut(*id) {
             row.port.close(&mut row.controls);
@@ -331,6 +332,16 @@ fn account(
     restock(sessions, &edge, &mut pool);
     // No node's work: the stopwatch has no place for it.
     laps.lap(usize::MAX);
+}
+
+/// A session whose last handle is gone can neither get audio nor be heard: as if its host had hung up.
+fn hang_up_abandoned(sessions: &mut SessionTable, corrections: &mut Corrections) {
+    for row in sessions.rows.iter_mut().flatten() {
+        if row.phase == Phase::Open && Arc::strong_count(&row.port) == 1 {
+            row.phase = Phase::Gone;
+            corrections.push(Correction { session: row.id, void: Void::Session });
+        }
+    }
 }
 
 /// Puts control messages into the hosts' rings, oldest first; what does not fit waits, up to a bound.

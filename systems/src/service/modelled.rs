@@ -53,7 +53,12 @@ struct Job {
     first_us: u64,
     /// Samples handed out.
     at: usize,
+    /// There was nothing to hand out yet: asked again then.
+    again_us: u64,
 }
+
+/// How long to wait for speech that is still being made.
+const AGAIN_US: u64 = 1_000;
 
 impl Modelled {
     /// A service that produces with `production` and keeps the timing of `site`.
@@ -85,7 +90,7 @@ impl Modelled {
                 // Real speech on the wall clock takes the time it takes.
                 let modelled = !(self.wall && matches!(work, Work::Speech(_)));
                 let first_us = if modelled { started_us + latency_us } else { started_us };
-                self.running.push(Job { key: call.key, work, started_us, first_us, at: 0 });
+                self.running.push(Job { key: call.key, work, started_us, first_us, at: 0, again_us: 0 });
             }
         }
     }
@@ -93,7 +98,7 @@ impl Modelled {
     /// When block `at / BLOCK` of a speech is due.
     fn due_us(&self, job: &Job) -> u64 {
         if self.wall && matches!(job.work, Work::Speech(_)) {
-            return job.started_us;
+            return job.started_us.max(job.again_us);
         }
         let made_us = job.at as f64 * 1e6 / f64::from(RATE_HZ) / self.timing.speed;
         job.first_us + made_us as u64
@@ -123,7 +128,10 @@ impl Modelled {
                             job.at += n;
                             ReplyPart::Audio(block)
                         }
-                        Heard::NotYet => return None,
+                        Heard::NotYet => {
+                            job.again_us = now_us + AGAIN_US;
+                            return None;
+                        }
                         Heard::End => {
                             ReplyPart::Done { busy_us: now_us.min(due_us).saturating_sub(job.started_us) }
                         }

@@ -14,7 +14,11 @@ pub(super) fn draw_us(timing: &Timing, seed: u64, service: u64, key: &CallKey) -
         Latency::Fixed { ms } => ms,
         Latency::LogNormal { p50_ms, p99_ms } => {
             let stream = u64::from(key.session.0) << 32 | u64::from(key.segment.serial);
-            let mut rng = Rng::new(seed, stream, service ^ (u64::from(key.revision) << 48));
+            let mut rng = Rng::new(
+                seed,
+                stream,
+                service ^ (u64::from(key.revision) << 48) ^ (u64::from(key.opening) << 32),
+            );
             rng.log_normal(p50_ms, (p99_ms / p50_ms).ln() / Z99)
         }
     };

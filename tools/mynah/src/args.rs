@@ -58,7 +58,7 @@ pub struct Sets {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   mynah check scenes/*.ron
-  mynah check voice_assistant --set gate.threshold=0.5 --deny-warnings")]
+  mynah check voice_assistant --set gate.min_silence_ms=512 --deny-warnings")]
 pub struct Check {
     /// Scene files, or names of scenes that come with mynah
     #[arg(required = true, value_name = "SCENE")]

@@ -180,7 +180,8 @@ fn nodes(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
 
 fn cost(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     let c = &r.cost;
-    let allocations = c.allocations_per_tick.map_or(String::new(), |n| format!(", {} allocations per tick", short(n)));
+    let allocations =
+        c.allocations_per_tick.map_or(String::new(), |n| format!(", {} allocations per tick", short(n)));
     writeln!(
         t,
         "  cost: {:.2} CPU s (callers apart: {:.2}), {:.0} session-seconds per CPU-second{allocations}",

@@ -80,7 +80,9 @@ impl fmt::Display for WavFault {
         match self {
             Self::Missing => write!(f, "no such file; expected a WAV file: check the path"),
             Self::Io(error) => write!(f, "{error}; check the file's permissions and its disk"),
-            Self::Folder => write!(f, "this is a folder; expected a WAV file: name the files in it, FOLDER/*.wav"),
+            Self::Folder => {
+                write!(f, "this is a folder; expected a WAV file: name the files in it, FOLDER/*.wav")
+            }
             Self::NoBytes => write!(f, "the file has 0 bytes; expected a WAV file: record or copy it again"),
             Self::NotWav(first) => {
                 let first = first.escape_ascii();

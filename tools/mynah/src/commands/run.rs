@@ -41,7 +41,9 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     if let Some(folder) = &args.output {
         if folder.is_file() {
             let folder = folder.display();
-            return Err(Failure::unable(format_args!("--output {folder}: this is a file; expected a folder")));
+            return Err(Failure::unable(format_args!(
+                "--output {folder}: this is a file; expected a folder"
+            )));
         }
         std::fs::create_dir_all(folder).map_err(|error| Failure::write(folder.display(), &error))?;
     }

@@ -1,4 +1,4 @@
-//! What a sender's times do: lost audio becomes silence of its exact length, everything else leaves media time alone.
+//! The edge of a session: gaps in the sender's times become silence of their length, a lost handle hangs up.
 
 use std::sync::Arc;
 
@@ -54,4 +54,18 @@ fn gaps_in_the_senders_times_become_silence_of_their_length() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn a_session_without_a_handle_is_hung_up() {
+    let (mut engine, handle) = passthrough();
+    handle.push(Block::from_samples(&[1.0; BLOCK])).unwrap();
+    engine.tick(5_000);
+    assert_eq!(engine.census().sessions_open, 1);
+    drop(handle);
+    for tick in 2..6 {
+        engine.tick(tick * 5_000);
+    }
+    assert_eq!(engine.census().sessions_open, 0);
+    assert!(engine.handle().open(SessionSpec::named("caller")).is_ok(), "the name is free again");
 }

@@ -1,0 +1,55 @@
+//! docs/adding-a-node.md shows this crate; whoever changes one must change the other.
+
+use std::path::Path;
+
+const MARK: &str = "<!-- code of ";
+
+/// The blocks of the page: the file that each names in the comment above it, and its text.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let mut blocks = Vec::new();
+    let mut named: Option<String> = None;
+    let mut open: Option<(String, String)> = None;
+    for line in page.lines() {
+        match &mut open {
+            Some(_) if line.starts_with("```") => blocks.extend(open.take()),
+            Some((_, text)) => *text += &format!("{line}\n"),
+            None => {
+                if let Some(rest) = line.strip_prefix(MARK) {
+                    named = rest.strip_suffix(" -->").map(str::to_owned);
+                } else if line.starts_with("```rust") || line.starts_with("```ron") {
+                    let file =
+                        named.take().unwrap_or_else(|| panic!("`{line}` without `{MARK}FILE -->` above"));
+                    open = Some((file, String::new()));
+                }
+            }
+        }
+    }
+    blocks
+}
+
+#[test]
+fn the_page_shows_the_code_that_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("docs/adding-a-node.md")).expect("the page is there");
+    let blocks = blocks(&page);
+    let mut wrong = Vec::new();
+    for (file, text) in &blocks {
+        let code = std::fs::read_to_string(root.join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        // Each piece between two lines of dots stands in the file as it is.
+        for piece in text.split("// ...\n").filter(|piece| !piece.trim().is_empty()) {
+            if !code.contains(piece) {
+                wrong.push(format!("not in {file}:\n{piece}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "docs/adding-a-node.md shows code that is not there\n{}", wrong.join("\n"));
+    let shown: Vec<&str> = blocks.iter().map(|(file, _)| file.as_str()).collect();
+    for file in ["src/limiter.rs", "src/lib.rs", "scenes/limiter.ron", "tests/kinds.rs"] {
+        let file = format!("tests/custom_node/{file}");
+        assert!(shown.contains(&file.as_str()), "the page does not show {file}: {shown:?}");
+    }
+    for step in 1..=4 {
+        assert!(page.contains(&format!("\n{step}. ")), "step {step} of four is missing");
+    }
+    assert!(!page.contains("\n5. "), "four steps are enough");
+}

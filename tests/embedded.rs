@@ -1,0 +1,148 @@
+//! The engine inside a world that somebody else owns: same events and samples as by itself, the host's own things
+//! untouched. The example is run as it is.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+use mynah_engine::scene::{Source, compile};
+use mynah_engine::{
+    Engine, EngineConfig, EngineHandle, Event, Out, Record, ScenePlan, SessionHandle, SessionSpec, embed,
+};
+use mynah_systems::speech::flite::{Flite, VoiceStyle};
+
+#[allow(dead_code, reason = "the example's own main is not called here")]
+#[path = "../tools/mynah/examples/foreign_world.rs"]
+mod foreign_world;
+
+fn plan(name: &str, text: &str) -> Arc<ScenePlan> {
+    let compiled = compile(&Source::new(name, text), &[], None, &mynah_systems::registry(None));
+    let (plan, _) = compiled.unwrap_or_else(|found| panic!("{name}: {found:?}"));
+    Arc::new(plan)
+}
+
+/// Two sentences with a pause between them, at the rate of the session by repeating samples.
+fn speech(rate_hz: u32, text: &str) -> Vec<f32> {
+    let mut sound = vec![0.0; 6_000];
+    let flite = Flite::new().expect("the voice is part of the program");
+    for sentence in text.split('.') {
+        let spoken = flite.synthesize(sentence, VoiceStyle::default(), &mut |piece: &[f32]| {
+            sound.extend_from_slice(piece);
+            ControlFlow::Continue(())
+        });
+        assert!(spoken.is_ok(), "the natural style is in range");
+        sound.resize(sound.len() + 3_200, 0.0);
+    }
+    sound.resize(sound.len() + 9_600, 0.0);
+    let times = rate_hz as usize / 16_000;
+    sound.iter().flat_map(|s| std::iter::repeat_n(*s, times)).collect()
+}
+
+/// Engine time of the release, segment, revision, samples.
+type Heard = (u64, u32, u32, Vec<f32>);
+
+/// Everything a host can see of a run: events with time, session and turn; samples of every session.
+#[derive(PartialEq, Default)]
+struct Seen {
+    events: Vec<(u64, u32, u32, Event)>,
+    outputs: Vec<Vec<Heard>>,
+}
+
+/// Three callers, one of which hangs up in the middle, one finishes and is followed by another of the same name.
+fn drive(handle: &EngineHandle, rate_hz: u32, mut tick: impl FnMut(u64) -> Vec<Record>) -> Seen {
+    let lines = ["how far is it. to the river", "stop the music", "is anybody there. please say so"];
+    let sounds: Vec<Vec<f32>> = lines.iter().map(|line| speech(rate_hz, line)).collect();
+    let open = |name: &str| handle.open(SessionSpec::named(name)).expect("there is room");
+    // Session, what it says, and since which step.
+    let mut sessions: Vec<(SessionHandle, usize, usize)> =
+        (0..3).map(|n| (open(&format!("s{n}")), n, 0)).collect();
+    let mut seen = Seen { outputs: vec![Vec::new(); 4], ..Seen::default() };
+    let piece = rate_hz as usize / 100;
+    for step in 0..700usize {
+        for (session, sound, since) in &sessions {
+            match sounds[*sound].chunks(piece).nth(step - since) {
+                // Refused after the hang-up.
+                Some(piece) => assert!(session.try_push(piece).is_ok() || session.name() == "s2"),
+                None => session.finish(),
+            }
+        }
+        if step == 110 {
+            sessions[2].0.close();
+        }
+        if sessions.len() == 3 && sessions[1].0.is_closed() {
+            sessions.push((open("s1"), 0, step + 1));
+        }
+        let records = tick(step as u64 * 10_000);
+        seen.events.extend(records.into_iter().map(|r| (r.t_us, r.session.0, r.turn, r.event)));
+        for ((session, ..), outputs) in sessions.iter().zip(&mut seen.outputs) {
+            while let Some(out) = session.poll() {
+                let Out::Audio(audio) = out else { panic!("{out:?}") };
+                let samples = audio.block.samples().to_vec();
+                outputs.push((audio.released_us, audio.segment, audio.revision, samples));
+                session.give_back(audio.block);
+            }
+        }
+    }
+    seen
+}
+
+/// Things of a host that an engine has no business with.
+#[derive(Component, PartialEq, Debug, Clone)]
+struct Own(u32);
+#[derive(Resource, PartialEq, Debug)]
+struct OwnResource(Vec<u32>);
+
+#[test]
+fn a_foreign_world_gives_the_same_events_and_samples() {
+    let scenes = [
+        ("gate_only", include_str!("../scenes/gate_only.ron")),
+        ("streaming_resample", include_str!("../scenes/streaming_resample.ron")),
+        ("voice_assistant", include_str!("../scenes/voice_assistant.ron")),
+    ];
+    for (name, text) in scenes {
+        let plan = plan(name, text);
+        let rate_hz = plan.input.rate_hz;
+        let config = EngineConfig { sessions_max: 16, ..EngineConfig::default() };
+        let mut engine = Engine::new(Arc::clone(&plan), EngineConfig { shards: Some(3), ..config });
+        let alone = drive(&engine.handle(), rate_hz, |now_us| {
+            engine.tick(now_us);
+            engine.records().to_vec()
+        });
+        let mut world = World::new();
+        world.insert_resource(OwnResource(vec![1, 2, 3]));
+        let own: Vec<Entity> = (0..50).map(|n| world.spawn(Own(n)).id()).collect();
+        let handle = embed::embed(&mut world, &plan, config);
+        let embedded = drive(&handle, rate_hz, |now_us| {
+            // The host's own systems, between the engine's ticks.
+            world.query::<&mut Own>().iter_mut(&mut world).for_each(|mut own| own.0 += 1);
+            embed::tick(&mut world, now_us);
+            world.resource::<embed::Embedded>().records().to_vec()
+        });
+        let difference = alone.events.iter().zip(&embedded.events).find(|(a, b)| a != b);
+        assert!(alone.events == embedded.events, "{name}: events differ, first {difference:?}");
+        assert!(alone.outputs == embedded.outputs, "{name}: samples differ");
+        // The comparison is worth something: there was speech, and audio came out of every session that did not hang up.
+        let speech = alone.events.iter().filter(|e| matches!(e.3, Event::SegmentConfirmed { .. })).count();
+        assert_eq!(speech > 0, name != "streaming_resample", "{name}: {speech} segments");
+        let outs: Vec<usize> = alone.outputs.iter().map(Vec::len).collect();
+        assert!(outs[0] > 10 && outs[1] > 10 && outs[3] > 10, "{name}: {outs:?} blocks");
+        for (n, entity) in own.iter().enumerate() {
+            assert_eq!(world.get::<Own>(*entity), Some(&Own(n as u32 + 700)), "{name}");
+        }
+        assert_eq!(world.query::<&Own>().iter(&world).count(), 50, "{name}");
+        assert_eq!(world.resource::<OwnResource>(), &OwnResource(vec![1, 2, 3]), "{name}");
+    }
+}
+
+#[test]
+fn the_example_of_a_foreign_world_tells_who_talks_when() {
+    let world = foreign_world::play(250);
+    let lines = &world.resource::<foreign_world::Story>().lines;
+    let story: Vec<String> = lines
+        .iter()
+        .filter(|line| line.contains("talks") || line.contains("finished"))
+        .map(|line| line.split_whitespace().skip(2).take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(story, ["Ada stops", "Ada has", "Bo stops", "Bo has"], "{lines:#?}");
+    assert!(lines.contains(&"100 trees listened".to_owned()), "{lines:#?}");
+}
