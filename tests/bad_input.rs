@@ -134,7 +134,10 @@ const RECORDING_CASES: &[Case] = &[
     ("a rate below the telephone's", "run speculative_vad --input slow.wav"),
     ("a rate above the studio's", "run speculative_vad --input fast.wav"),
     ("several bad recordings, all said at once", "run speculative_vad --input six.wav slow.wav text.wav"),
-    ("stereo where the scene wants one channel", "run gate_only --input stereo.wav"),
+    (
+        "stereo at 48 kHz into a gate without a resampler: it hears any format",
+        "run gate_only --input stereo.wav",
+    ),
     ("8 bit", "run streaming_resample --input bits_8.wav"),
     ("24 bit", "run streaming_resample --input bits_24.wav"),
     ("float", "run streaming_resample --input float.wav"),

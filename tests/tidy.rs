@@ -1,1 +1,217 @@
-//! Placeholder.
+//! What no lint can hold: sizes, names, places, and that everything that can be used is shown and described.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mynah::scenes::SHIPPED;
+use mynah_engine::scene::{Catalogue as _, Source, compile};
+
+/// Lines a source file has at most, and lines that nine of ten keep to.
+const LINES_MAX: usize = 600;
+const LINES_MOST: usize = 400;
+/// Names that say nothing about what is inside.
+const BANNED: [&str; 8] = ["util", "helper", "misc", "common", "manager", "handler", "wrapper", "factory"];
+/// Words with one of those in them that are not ours.
+const FOREIGN: [&str; 1] = ["CommandFactory"];
+/// Folders that no document of a checkout should name.
+const MACHINE_PATHS: [&str; 4] = ["tmp", "work", "root", "home"];
+/// What the top level consists of. Something new there wants a reason, and a line here.
+const TOP_LEVEL: &str = ".cargo .ci .git .gitignore CHANGELOG.md Cargo.lock Cargo.toml LICENSE-APACHE LICENSE-MIT \
+    README.md benches clippy.toml docs engine rustfmt.toml scenes systems target tests tools";
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Every text file of the project with its path from the top, in order.
+fn files() -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("the checkout can be read") {
+            let path = entry.expect("the checkout can be read").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_dir() && name != "target" && name != ".git" {
+                walk(&path, found);
+            } else if path.is_file() {
+                found.push(path.clone());
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    walk(&top(), &mut paths);
+    paths.sort();
+    let text = |path: PathBuf| {
+        let name = path.strip_prefix(top()).ok()?.to_string_lossy().replace('\\', "/");
+        Some((name, fs::read_to_string(&path).ok()?))
+    };
+    paths.into_iter().filter_map(text).collect()
+}
+
+fn sources() -> Vec<(String, String)> {
+    files().into_iter().filter(|(name, _)| name.ends_with(".rs")).collect()
+}
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
+/// Prints all findings at once.
+fn none(findings: Vec<String>) {
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn files_are_short() {
+    let lines: Vec<(String, usize)> =
+        sources().into_iter().map(|(name, text)| (name, text.lines().count())).collect();
+    none(
+        lines
+            .iter()
+            .filter(|(_, count)| *count > LINES_MAX)
+            .map(|(n, c)| format!("{n}: {c} lines"))
+            .collect(),
+    );
+    let long: Vec<_> = lines.iter().filter(|(_, count)| *count > LINES_MOST).collect();
+    assert!(
+        long.len() * 10 <= lines.len(),
+        "more than one file in ten has over {LINES_MOST} lines: {long:?}"
+    );
+}
+
+#[test]
+fn names_say_what_is_inside() {
+    let mut findings = Vec::new();
+    let vague = |word: &str| {
+        let parts = word.to_lowercase();
+        BANNED.iter().any(|banned| parts.contains(banned)) && !FOREIGN.contains(&word)
+    };
+    for (name, _) in files() {
+        findings.extend(words(&name).filter(|word| vague(word)).map(|word| format!("{name}: `{word}`")));
+    }
+    for (name, text) in sources().iter().filter(|(name, _)| name != "tests/tidy.rs") {
+        let code = text.lines().enumerate().map(|(at, line)| (at, line.split("//").next().unwrap_or("")));
+        // Names are what is declared; a path of somebody else's crate is not.
+        for (at, line) in code.filter(|(_, line)| !line.trim_start().starts_with("use ")) {
+            findings.extend(words(line).filter(|w| vague(w)).map(|w| format!("{name}:{}: `{w}`", at + 1)));
+        }
+    }
+    none(findings);
+}
+
+#[test]
+fn nothing_is_left_for_later_and_no_machine_is_named() {
+    let mut findings = Vec::new();
+    for (name, text) in files().iter().filter(|(name, _)| name != "tests/tidy.rs") {
+        for (at, line) in text.lines().enumerate() {
+            let path = MACHINE_PATHS.iter().any(|folder| {
+                let folder = format!("/{folder}");
+                line.match_indices(&folder).any(|(start, _)| {
+                    // A path of a machine begins here and goes on behind the folder's name.
+                    let before = line[..start].chars().next_back();
+                    let after = line[start + folder.len()..].chars().next();
+                    !before.is_some_and(|c| c.is_alphanumeric() || ".-_/}".contains(c))
+                        && after.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '-')
+                })
+            });
+            let later = words(line).any(|word| ["TODO", "FIXME", "XXX"].contains(&word));
+            if path || later {
+                findings.push(format!("{name}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    none(findings);
+}
+
+#[test]
+fn the_top_level_has_what_was_agreed() {
+    let agreed: BTreeSet<&str> = TOP_LEVEL.split_whitespace().collect();
+    let entries = fs::read_dir(top()).expect("the checkout can be read");
+    let names: Vec<String> =
+        entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    none(names.into_iter().filter(|name| !agreed.contains(name.as_str())).collect());
+}
+
+#[test]
+fn clocks_stay_in_tools() {
+    let clippy = fs::read_to_string(top().join("clippy.toml")).expect("clippy.toml is there");
+    let clocks = ["std::time::Instant::now", "std::time::SystemTime::now", "std::thread::sleep"];
+    none(
+        clocks
+            .iter()
+            .filter(|clock| !clippy.contains(*clock))
+            .map(|c| format!("clippy.toml allows {c}"))
+            .collect(),
+    );
+    let inner =
+        sources().into_iter().filter(|(name, _)| name.starts_with("engine/") || name.starts_with("systems/"));
+    let mut findings = Vec::new();
+    for (name, text) in inner {
+        for (at, line) in text.lines().enumerate() {
+            let read = ["Instant::now", "SystemTime::now", "thread::sleep", "disallowed_methods"];
+            if read.iter().any(|clock| line.contains(clock)) {
+                findings.push(format!("{name}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    none(findings);
+}
+
+#[test]
+fn every_scene_is_embedded_sound_and_described() {
+    let described = fs::read_to_string(top().join("docs/scenes.md")).expect("docs/scenes.md is there");
+    let mut findings = Vec::new();
+    let files = files().into_iter().filter(|(name, _)| name.starts_with("scenes/"));
+    let found: BTreeSet<String> = files
+        .map(|(name, text)| {
+            let bare = name.trim_start_matches("scenes/").trim_end_matches(".ron").to_owned();
+            match compile(
+                &Source::new(name.as_str(), text.as_str()),
+                &[],
+                None,
+                &mynah_systems::registry(None),
+            ) {
+                Ok((_, warnings)) => {
+                    findings.extend(warnings.iter().map(|warning| format!("{name}: {}", warning.title)))
+                }
+                Err(errors) => findings.push(errors.to_string()),
+            }
+            let head: Vec<&str> = text.lines().take(3).filter(|line| line.starts_with("// ")).collect();
+            if head.len() < 2 || !head.iter().any(|line| line.starts_with("// Run: mynah ")) {
+                findings.push(format!(
+                    "{name}: the first three lines do not say what it shows and how to run it"
+                ));
+            }
+            if !described.contains(&format!("`{bare}`")) {
+                findings.push(format!("{name}: docs/scenes.md does not name it"));
+            }
+            bare
+        })
+        .collect();
+    let embedded: BTreeSet<String> = SHIPPED.iter().map(|(name, _)| (*name).to_owned()).collect();
+    findings.extend(
+        found.symmetric_difference(&embedded).map(|name| format!("{name}: a file or embedded, not both")),
+    );
+    none(findings);
+}
+
+#[test]
+fn every_kind_has_a_scene_a_description_and_a_test() {
+    let described = fs::read_to_string(top().join("docs/scenes.md")).expect("docs/scenes.md is there");
+    let tests: Vec<(String, String)> = sources()
+        .into_iter()
+        .filter(|(name, text)| name.starts_with("tests/") || text.contains("#[test]"))
+        .collect();
+    let registry = mynah_systems::registry(None);
+    let mut findings = Vec::new();
+    for kind in registry.kinds().into_iter().chain(registry.service_outputs()) {
+        let in_scene = SHIPPED.iter().any(|(_, text)| words(text).any(|word| word == kind));
+        let in_docs = described.lines().any(|line| line.contains(&format!("`{kind}`")));
+        let in_test = tests.iter().any(|(_, text)| words(text).any(|word| word.starts_with(kind)));
+        for (there, what) in [(in_scene, "scene"), (in_docs, "line of docs/scenes.md"), (in_test, "test")] {
+            if !there {
+                findings.push(format!("{kind}: no {what} has it"));
+            }
+        }
+    }
+    none(findings);
+}

@@ -37,8 +37,14 @@ mod tests {
 
     #[test]
     fn drawn_latencies_have_the_percentiles_of_the_scene() {
-        let timing =
-            Timing { latency: Latency::LogNormal { p50_ms: 20.0, p99_ms: 40.0 }, ..Timing::default() };
+        let timing = Timing {
+            latency: Latency::LogNormal { p50_ms: 20.0, p99_ms: 40.0 },
+            parallelism: 1,
+            batch_size_max: 1,
+            batch_item_cost: 0.25,
+            speed: 20.0,
+            scale: 1.0,
+        };
         let mut drawn: Vec<u64> = (0..20_000)
             .map(|i| {
                 let key = CallKey {

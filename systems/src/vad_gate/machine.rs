@@ -65,6 +65,7 @@ pub(crate) struct Settings {
     pub(crate) lookahead_us: u64,
     pub(crate) min_silence_us: u64,
     pub(crate) max_segment_us: u64,
+    pub(crate) pad_us: u64,
     pub(crate) forward: Forward,
     pub(crate) speculate: bool,
 }
@@ -80,6 +81,7 @@ impl Settings {
             lookahead_us: hops(gate.lookahead_ms) * hop_us,
             min_silence_us: hops(gate.min_silence_ms) * hop_us,
             max_segment_us: hops(gate.max_segment_ms) * hop_us,
+            pad_us: (f64::from(gate.pad_ms) * 1_000.0) as u64,
             forward: gate.forward,
             speculate: gate.speculate,
         }
@@ -156,6 +158,13 @@ impl Machine {
             }
             State::Probe { from_us: opened } => {
                 if p >= s.threshold {
+                    if opened > 0 && from_us.saturating_sub(s.pad_us) < opened {
+                        // The beginning of this speech went out with a probe that was taken back: start over, with
+                        // the pre-roll.
+                        out.push(Decision::CancelSilence);
+                        self.open(from_us);
+                        out.push(Decision::Open { from_us });
+                    }
                     let onset = Onset { from_us, hops: 0, hits: 0, silent_from_us: None };
                     self.onset(onset, p, from_us, to_us, s, out);
                 } else if to_us.saturating_sub(opened) >= u64::from(s.window_hops) * (to_us - from_us) {
@@ -336,6 +345,21 @@ mod tests {
         let mut p = vec![0.95];
         p.extend([0.7; 20]);
         assert_eq!(run(&gate(), &p), vec![(0, Open { from_us: 0 }), (2, Confirm)]);
+    }
+
+    #[test]
+    fn an_onset_across_two_probes_starts_over_with_its_beginning() {
+        let gate = VadGate { forward: Forward::Always, ..gate() };
+        let settings = Settings::new(&gate, HOP);
+        let (mut machine, mut seen) = (Machine::default(), Vec::new());
+        for (i, p) in [0.1, 0.1, 0.1, 0.1, 0.95, 0.95, 0.95].into_iter().enumerate() {
+            machine.probe(i as u64 * HOP);
+            let mut out = Vec::new();
+            machine.hop(p, i as u64 * HOP, (i as u64 + 1) * HOP, &settings, &mut out);
+            seen.extend(out.into_iter().map(|d| (i, d)));
+        }
+        let want = vec![(2, CancelSilence), (4, CancelSilence), (4, Open { from_us: 4 * HOP }), (6, Confirm)];
+        assert_eq!(seen, want);
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! What happens does not depend on threads, shards or the day; only on scene, load and seed.
+
+#![allow(
+    clippy::print_stdout,
+    reason = "figures and skips are printed for whoever runs this with --nocapture"
+)]
+
+mod support;
+
+use mynah::scenes::SHIPPED;
+use support::program::{replay, simulate};
+
+/// Enough for segments that are confirmed, cancelled and answered, and for endpoints that are taken back.
+const SESSIONS: &str = "9";
+const DURATION: &str = "14s";
+
+fn hash(scene: &str, flags: &[&str]) -> String {
+    let load = [scene, "--sessions", SESSIONS, "--duration", DURATION];
+    let all: Vec<&str> = load.iter().chain(flags).copied().collect();
+    let report = simulate(&all);
+    report["event_hash"].as_str().unwrap_or_else(|| panic!("no hash: {}", replay(&all))).to_string()
+}
+
+fn check(scene: &str) {
+    let expected = hash(scene, &["--threads", "1"]);
+    // Without --shards so few sessions get 8.
+    let same: [&[&str]; 3] =
+        [&["--threads", "1"], &["--threads", "2", "--shards", "1"], &["--threads", "4", "--shards", "2"]];
+    let mut failed = Vec::new();
+    for flags in same {
+        let got = hash(scene, flags);
+        if got != expected {
+            failed.push(format!("{scene} {}: {got}, --threads 1: {expected}", flags.join(" ")));
+        }
+    }
+    let other = hash(scene, &["--threads", "1", "--seed", "2"]);
+    if other == expected {
+        failed.push(format!("{scene} --seed 2: {other} as with seed 1"));
+    }
+    assert!(failed.is_empty(), "--sessions {SESSIONS} --duration {DURATION}\n{}", failed.join("\n"));
+}
+
+#[test]
+fn plain_scenes_hash_the_same_on_any_threads_and_shards() {
+    ["passthrough", "streaming_resample"].into_iter().for_each(check);
+}
+
+#[test]
+fn gates_hash_the_same_on_any_threads_and_shards() {
+    ["gate_only", "speculative_vad"].into_iter().for_each(check);
+}
+
+#[test]
+fn answers_hash_the_same_on_any_threads_and_shards() {
+    ["voice_assistant", "voice_assistant_cloud"].into_iter().for_each(check);
+}
+
+#[test]
+fn every_shipped_scene_is_checked_here() {
+    let checked = [
+        "passthrough",
+        "gate_only",
+        "streaming_resample",
+        "speculative_vad",
+        "voice_assistant",
+        "voice_assistant_cloud",
+    ];
+    let shipped: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
+    assert_eq!(shipped, checked);
+}
+
+/// A hash over runs in which little happens would prove little.
+#[test]
+fn the_load_makes_things_happen() {
+    let report = simulate(&["voice_assistant", "--sessions", SESSIONS, "--duration", DURATION]);
+    let count = |path: [&str; 2]| report[path[0]][path[1]].as_u64().expect("a count");
+    assert!(count(["segments", "confirmed"]) >= 9, "{}", report["segments"]);
+    assert!(count(["segments", "retracted"]) > 0, "{}", report["segments"]);
+    assert!(count(["turns", "answered"]) > 0, "{}", report["turns"]);
+}

@@ -1,0 +1,106 @@
+//! The gate against labelled speech: what it accepts, when, and what it takes back.
+//!
+//! Recordings beside the project are used where they are; the same questions are always asked of synthesized callers.
+
+#![allow(
+    clippy::print_stdout,
+    reason = "figures and skips are printed for whoever runs this with --nocapture"
+)]
+
+mod support;
+
+use support::callers::Callers;
+use support::conditions::{PAD_MS, SCENE, all_conditions, heard, judged, recordings};
+use support::judge::{Figures, HEAD, Targets, sounding_after_cancel};
+use support::labels::Labelled;
+use support::stage::Outcome;
+
+#[test]
+fn recordings_meet_the_targets_clean_and_in_noise_at_10_db() {
+    let Some((sizes, files)) = all_conditions() else { return };
+    let outcomes = heard(&files, &[]);
+    let targets = Targets { p50_ms: 85.0, p95_ms: 300.0, from_the_start: 0.95 };
+    let (mut from, mut failed) = (0, Vec::new());
+    println!("{HEAD}");
+    for (name, size) in sizes {
+        let range = from..from + size;
+        from += size;
+        let figures = Figures::of(&files[range.clone()], &outcomes[range], PAD_MS);
+        println!("{}", figures.row(name));
+        println!(
+            "  speech touched by a cancel {}, open already {}",
+            figures.speech_cancelled, figures.open_already
+        );
+        failed.extend(targets.missed(&figures).into_iter().map(|miss| format!("{name}: {miss}")));
+    }
+    let all = Figures::of(&files, &outcomes, PAD_MS);
+    println!("{}", all.row("together"));
+    failed.extend(targets.missed(&all).into_iter().map(|miss| format!("together: {miss}")));
+    assert!(failed.is_empty(), "mynah run scenes/{SCENE}.ron:\n{}", failed.join("\n"));
+}
+
+/// Noise is in these already, some of it people talking: no count of false accepts is asked of babble.
+#[test]
+fn recordings_that_came_noisy_lose_no_utterance() {
+    let Some(files) = recordings() else { return };
+    let noisy: Vec<Labelled> = files.into_iter().filter(|file| file.noisy).collect();
+    let outcomes = heard(&noisy, &[]);
+    println!("{HEAD}");
+    let mut failed = Vec::new();
+    for (file, outcome) in noisy.iter().zip(&outcomes) {
+        let figures = Figures::of(std::slice::from_ref(file), std::slice::from_ref(outcome), PAD_MS);
+        println!("{}", figures.row(&file.file));
+        let lost = figures.missed.iter().chain(&figures.speech_lost).chain(&figures.unsettled);
+        failed.extend(lost.map(|what| format!("{}: {what}", file.file)));
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn synthesized_callers_meet_the_targets() {
+    let callers = Callers::new(3, 24, 16_000, 60);
+    let files: Vec<Labelled> = (0..6).map(|session| callers.labelled(session, 60)).collect();
+    let (figures, _) = judged(&files, &[]);
+    println!("{HEAD}\n{}", figures.row("synthesized callers"));
+    // Their truth begins at -40 dB of the peak: up to 300 ms before anything that a detector hears, and the pre-roll
+    // is 200 ms at most.
+    let failed = Targets { p50_ms: 120.0, p95_ms: 320.0, from_the_start: 0.85 }.missed(&figures);
+    assert!(figures.utterances >= 30, "{}", figures.utterances);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// Everything that must hold however loosely the gate speculates.
+fn clean_cancels(name: &str, files: &[Labelled], outcomes: &[Outcome], figures: &Figures) -> Vec<String> {
+    let mut failed: Vec<String> =
+        figures.unsettled.iter().map(|s| format!("{name}: {s}: not one verdict")).collect();
+    if figures.cancelled == 0 {
+        failed.push(format!("{name}: nothing was cancelled"));
+    }
+    for (file, outcome) in files.iter().zip(outcomes) {
+        let late = sounding_after_cancel(outcome);
+        failed.extend(late.into_iter().map(|what| format!("{name}: {}: {what}", file.file)));
+    }
+    failed
+}
+
+#[test]
+fn a_loose_gate_cancels_each_segment_once_and_nothing_of_it_leaves_afterwards() {
+    let files = match recordings() {
+        Some(files) => files.into_iter().filter(|file| !file.noisy).collect(),
+        None => {
+            let callers = Callers::new(3, 24, 16_000, 40);
+            (0..6).map(|session| callers.labelled(session, 40)).collect::<Vec<_>>()
+        }
+    };
+    let mut failed = Vec::new();
+    for sets in [
+        &["gate.threshold=0.3", "gate.release_threshold=0.3"][..],
+        &["gate.threshold=0.5", "gate.release_threshold=0.5", "gate.min_speech_ms=200"],
+        &["gate.forward=Always"],
+        &["gate.forward=Always", "gate.threshold=0.3", "gate.release_threshold=0.3"],
+    ] {
+        let (figures, outcomes) = judged(&files, sets);
+        failed.extend(clean_cancels(&sets.join(" "), &files, &outcomes, &figures));
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
