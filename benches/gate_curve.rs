@@ -4,7 +4,6 @@
 #![allow(clippy::print_stdout, reason = "the table is the result")]
 
 #[path = "../tests/support/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the tests use the rest")]
 mod support;
 
 use support::conditions::{all_conditions, judged};

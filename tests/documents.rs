@@ -5,6 +5,8 @@
 //! command says that it does not end with 0. Long simulations are cut short, cargo's own commands are not repeated:
 //! the test prints which.
 
+#![allow(clippy::print_stdout, reason = "says what it does not run, for whoever runs it with --nocapture")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

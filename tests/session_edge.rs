@@ -7,9 +7,9 @@ use mynah_engine::{Block, Engine, EngineConfig, Out, SessionHandle, SessionSpec,
 const BLOCK: usize = 320;
 
 fn passthrough() -> (Engine, SessionHandle) {
-    let (plan, _) = mynah::scenes::compile("passthrough", &[], None, None).unwrap();
+    let (plan, _) = mynah::scenes::compile("passthrough", &[], None, None).expect("it is shipped");
     let engine = Engine::new(Arc::clone(&plan), EngineConfig::default());
-    let handle = engine.handle().open(SessionSpec::named("caller")).unwrap();
+    let handle = engine.handle().open(SessionSpec::named("caller")).expect("the engine is empty");
     (engine, handle)
 }
 
@@ -19,7 +19,7 @@ fn heard(pts_ms: &[Option<u64>]) -> (Vec<(f32, usize)>, Engine) {
     let mut out = Vec::new();
     for (at, pts_ms) in pts_ms.iter().enumerate() {
         let stamp = Stamp { arrived_us: None, pts_us: pts_ms.map(|ms| ms * 1_000) };
-        handle.push_stamped(Block::from_samples(&[1.0; BLOCK]), stamp).unwrap();
+        handle.push_stamped(Block::from_samples(&[1.0; BLOCK]), stamp).expect("there is room");
         for tick in 0..8 {
             engine.tick((at as u64 * 8 + tick + 1) * 5_000);
             while let Some(Out::Audio(audio)) = handle.poll() {
@@ -32,11 +32,14 @@ fn heard(pts_ms: &[Option<u64>]) -> (Vec<(f32, usize)>, Engine) {
     (runs, engine)
 }
 
+/// Name, times in ms, what is heard as (sample, length), and steps that are no gaps.
+type Case = (&'static str, Vec<Option<u64>>, Vec<(f32, usize)>, u64);
+
 #[test]
 fn gaps_in_the_senders_times_become_silence_of_their_length() {
     let ms = |v: &[u64]| v.iter().map(|m| Some(*m)).collect::<Vec<_>>();
     let second = 16_000;
-    let cases: [(&str, Vec<Option<u64>>, Vec<(f32, usize)>, u64); 6] = [
+    let cases: [Case; 6] = [
         ("no times", vec![None; 3], vec![(1.0, 960)], 0),
         ("no gap", ms(&[0, 20, 40]), vec![(1.0, 960)], 0),
         ("three blocks lost", ms(&[0, 80]), vec![(1.0, 320), (0.0, 960), (1.0, 320)], 0),

@@ -262,8 +262,7 @@ fn step_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::St
         let queue = queue.bypass_change_detection();
         let lane = lane.bypass_change_detection();
         let state = state.bypass_change_detection();
-        loop {
-            let Some(frame) = queue.pop() else { break };
+        while let Some(frame) = queue.pop() {
             if matches!(frame.payload, Payload::Mark(Mark::StreamEnd)) && !lane.stream_ended() {
                 continue;
             }

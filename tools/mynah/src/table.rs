@@ -147,14 +147,14 @@ fn services(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     let headings = ("service", "output", "first answer after", "calls", "stopped");
     writeln!(
         t,
-        "  {:<10} {:<22} {:<28} {:>8} {:>8}",
+        "  {:<10} {:<24} {:<28} {:>8} {:>8}",
         headings.0, headings.1, headings.2, headings.3, headings.4
     )?;
     for s in &r.services {
         let timing = if s.modelled { format!("{} (modelled)", s.timing) } else { "as it takes".to_string() };
         let kind =
             if s.kind.starts_with("Flite") { format!("{} (real audio)", s.kind) } else { s.kind.clone() };
-        writeln!(t, "  {:<10} {kind:<22} {timing:<28} {:>8} {:>8}", s.id, s.calls, s.cancelled)?;
+        writeln!(t, "  {:<10} {kind:<24} {timing:<28} {:>8} {:>8}", s.id, s.calls, s.cancelled)?;
     }
     writeln!(t)
 }
