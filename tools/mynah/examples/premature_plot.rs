@@ -126,8 +126,8 @@ fn axes(svg: &mut String) -> std::fmt::Result {
     )?;
     writeln!(
         svg,
-        "<text class=\"title\" x=\"{LEFT}\" y=\"20\">Speech end to response (not of premature answers): \
-         P50, dashed P99; number: min_silence_ms</text>"
+        "<text class=\"title\" x=\"{LEFT}\" y=\"20\">Speech end to response, P50 and (dashed) P99, by \
+         min_silence_ms</text>"
     )
 }
 
