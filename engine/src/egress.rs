@@ -44,7 +44,7 @@ type Params =
     (Lanes<'static, 'static, Egress>, Desk<'static>, Segments<'static, 'static>, ResMut<'static, Leaving>);
 
 pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> BoxedSystem {
-    let site = Site { node, service: None, wants_audio: false, max_out: 0 };
+    let site = Site { node, service: None, wants_audio: false };
     let params = (lane_params::<Egress>(site, world), ParamBuilder, ParamBuilder, ParamBuilder);
     let state: SystemState<Params> = params.build_state(world);
     let system = state.build_system(

@@ -43,8 +43,6 @@ pub struct Site {
     pub service: Option<u8>,
     /// Whether that service wants audio pushed.
     pub wants_audio: bool,
-    /// Most frames a step emits per frame taken.
-    pub max_out: u32,
 }
 
 /// A type of node. The value is its configuration as the scene gives it; it is shared by all sessions.

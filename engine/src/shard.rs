@@ -128,7 +128,6 @@ fn site(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> Site {
         node: NodeId(at as u8),
         service: node.service.map(|s| s as u8),
         wants_audio: node.service.is_some_and(|s| wants_audio[s]),
-        max_out: node.spec.max_out(node.input),
     }
 }
 
