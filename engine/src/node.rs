@@ -11,9 +11,10 @@ use ron::error::SpannedError;
 use serde::de::DeserializeOwned;
 
 use crate::correction::Correction;
-use crate::desk::{Cx, Desk, Lanes, purge};
+use crate::desk::{Cx, Desk, Lanes, Now, purge};
 use crate::frame::{Frame, Mark, Payload};
 use crate::ids::{NodeId, SessionId};
+use crate::queue::Queue;
 use crate::scene::{self, Catalogue, Format, Issue, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::{Reply, ServiceKind};
 
@@ -84,6 +85,22 @@ pub trait StepNode: NodeKind {
     /// A service answered.
     fn reply(&self, state: &mut Self::State, reply: Reply, cx: &mut Cx<'_>, site: Site) {
         let _unused = (state, reply, cx, site);
+    }
+    /// Whether the oldest frame of `queue` may be taken now. While it is `false` that frame and all behind it stay in
+    /// the queue, under its bound and policy; asked again every tick.
+    fn ready(&self, state: &Self::State, queue: &Queue, now: &Now) -> bool {
+        let _unused = (state, queue, now);
+        true
+    }
+    /// Engine time from which [`StepNode::wake`] is wanted; `u64::MAX`: never. Asked every tick, so it must be a look
+    /// at a field.
+    fn due_us(&self, state: &Self::State) -> u64 {
+        let _unused = state;
+        u64::MAX
+    }
+    /// Called once a tick while [`StepNode::due_us`] is not after the tick's time, before frames are taken.
+    fn wake(&self, state: &mut Self::State, cx: &mut Cx<'_>, site: Site) {
+        let _unused = (state, cx, site);
     }
 }
 
@@ -253,14 +270,20 @@ fn step_system<K: StepNode>(config: Arc<K>, site: Site, world: &mut World) -> Bo
 fn step_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::State>, desk: &mut Desk<'_>) {
     correct_lanes(site, lanes, desk, |state, correction, cx| kind.control(state, correction, cx, site));
     answer_lanes(kind, site, lanes, desk);
+    let now = *desk.now;
     for (mut lane, mut queue, mut state) in &mut lanes.ins {
-        if queue.is_empty() {
+        let due = kind.due_us(&state) <= now.us;
+        if queue.is_empty() && !due {
             continue;
         }
         let queue = queue.bypass_change_detection();
         let lane = lane.bypass_change_detection();
         let state = state.bypass_change_detection();
-        while let Some(frame) = queue.pop() {
+        if due {
+            kind.wake(state, &mut Cx::new(site.node, lane, desk, &mut lanes.outs), site);
+        }
+        while !queue.is_empty() && kind.ready(state, queue, &now) {
+            let Some(frame) = queue.pop() else { break };
             if matches!(frame.payload, Payload::Mark(Mark::StreamEnd)) && !lane.stream_ended() {
                 continue;
             }
