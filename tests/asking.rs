@@ -88,6 +88,7 @@ impl StepNode for Ask {
             segment: frame.segment,
             revision: 0,
             turn: 0,
+            part: 0,
         };
         let call = Call {
             key,
@@ -95,6 +96,10 @@ impl StepNode for Ask {
             text: "".into(),
             from_us: frame.pts_us,
             to_us: frame.pts_us,
+            queued_us: cx.now.us,
+            deadline_us: 0,
+            reduced: false,
+            sentences: 1,
         };
         cx.request(site.service.expect("the scene names the service"), Request::End(call));
         cx.discard(frame);
@@ -143,9 +148,10 @@ pub(crate) const LATENCY_US: u64 = 12_000;
 struct Answers(VecDeque<(u64, Call)>);
 
 impl Service for Answers {
-    fn end(&mut self, call: Call, now_us: u64) {
-        self.0.push_back((now_us + LATENCY_US, call));
+    fn submit(&mut self, batch: &mut Vec<Call>, now_us: u64) {
+        self.0.extend(batch.drain(..).map(|call| (now_us + LATENCY_US, call)));
     }
+    fn hold(&mut self, _: CallKey, _: bool) {}
     fn retract(&mut self, _: CallKey, _: u64) {}
     fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>) {
         while self.0.front().is_some_and(|(due_us, _)| *due_us <= now_us) {

@@ -19,6 +19,8 @@ pub enum Void {
     Segment { segment: u32 },
     /// What was derived from one endpoint revision; the audio stays.
     Revision { segment: u32, revision: u32 },
+    /// The user interrupted the answer to a segment: what was derived from it, whatever the revision; the audio stays.
+    Answer { segment: u32 },
     /// The session hangs up: everything.
     Session,
 }
@@ -39,6 +41,7 @@ impl Correction {
             && match self.void {
                 Void::Segment { segment: s } => segment == s,
                 Void::Revision { segment: s, revision: r } => segment == s && revision == r,
+                Void::Answer { segment: s } => segment == s && revision > 0,
                 Void::Session => true,
             }
     }

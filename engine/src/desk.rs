@@ -6,13 +6,15 @@ use bevy_ecs::component::{ComponentId, Mutable};
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::{QueryParamBuilder, SystemParam, SystemParamBuilder};
 
+use crate::batch::DeadlineRule;
 use crate::block::BlockPool;
-use crate::correction::Corrections;
+use crate::correction::{Correction, Corrections, Void};
 use crate::event::{DropReason, Event, EventLog};
 use crate::frame::Frame;
 use crate::ids::NodeId;
 use crate::ledger::Ledger;
-use crate::queue::{Lane, Pushed, Queue};
+use crate::playout::{Playout, Playouts};
+use crate::queue::{Lane, Pushed, Queue, Target};
 use crate::service::{Inbox, Outbox, Request};
 use crate::session::SessionTable;
 
@@ -76,6 +78,8 @@ pub struct Desk<'w> {
     pub inbox: ResMut<'w, Inbox>,
     /// Sessions by id.
     pub sessions: Res<'w, SessionTable>,
+    /// What is heard of the answers.
+    pub playouts: ResMut<'w, Playouts>,
     pub(crate) laps: ResMut<'w, Laps>,
 }
 
@@ -121,6 +125,23 @@ impl Queues for Query<'_, '_, &'static mut Queue> {
     }
 }
 
+/// What a node may look at when it is asked whether it is ready.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// Time of the tick.
+    pub now: Now,
+    /// The lane.
+    pub lane: &'a Lane,
+    pub(crate) playouts: &'a Playouts,
+}
+
+impl Look<'_> {
+    /// What is heard of this session's answers.
+    pub fn playout(&self) -> Playout {
+        self.playouts.get(self.lane.session)
+    }
+}
+
 /// One lane's view while its node handles a frame.
 pub struct Cx<'a> {
     /// Time of the tick.
@@ -128,11 +149,13 @@ pub struct Cx<'a> {
     /// The node.
     pub node: NodeId,
     /// The lane.
-    pub lane: &'a Lane,
+    pub lane: &'a mut Lane,
     /// Sample memory.
     pub pool: &'a mut BlockPool,
     /// What was taken back in this tick, for nodes that decide.
     pub corrections: &'a mut Corrections,
+    /// What is heard of the answers.
+    pub(crate) playouts: &'a mut Playouts,
     pub(crate) sessions: &'a SessionTable,
     log: &'a mut EventLog,
     ledger: &'a mut Ledger,
@@ -144,7 +167,7 @@ impl<'a> Cx<'a> {
     /// A view for `lane`; `outs` are the queues of the other nodes.
     pub fn new<'w, 's>(
         node: NodeId,
-        lane: &'a Lane,
+        lane: &'a mut Lane,
         desk: &'a mut Desk<'_>,
         outs: &'a mut Query<'w, 's, &'static mut Queue>,
     ) -> Cx<'a> {
@@ -154,6 +177,7 @@ impl<'a> Cx<'a> {
             lane,
             pool: &mut desk.pool,
             corrections: &mut desk.corrections,
+            playouts: &mut desk.playouts,
             sessions: &desk.sessions,
             log: &mut desk.log,
             ledger: &mut desk.ledger,
@@ -172,8 +196,35 @@ impl<'a> Cx<'a> {
         self.sessions.get(self.lane.session).map_or(0, |row| row.opening)
     }
 
+    /// What is heard of this session's answers.
+    pub fn playout(&self) -> Playout {
+        self.playouts.get(self.lane.session)
+    }
+
+    /// What a node may look at.
+    pub(crate) fn look(&self) -> Look<'_> {
+        Look { now: self.now, lane: self.lane, playouts: self.playouts }
+    }
+
+    /// The time left of a frame with less than the margin left, and whether it is seen for the first time: then it is
+    /// counted and logged.
+    pub(crate) fn near(&mut self, frame: &Frame, rule: DeadlineRule) -> Option<(u64, bool)> {
+        let left_us = frame.deadline_us.saturating_sub(self.now.us);
+        if frame.deadline_us == 0 || left_us >= rule.margin_us {
+            return None;
+        }
+        let warned = Some((frame.segment.serial, frame.revision, frame.seq));
+        let first = self.lane.warned != warned;
+        if first {
+            self.lane.warned = warned;
+            self.ledger.node(self.node).deadlines_near += 1;
+            self.event(frame.turn, Event::DeadlineNear { node: self.node, left_us });
+        }
+        Some((left_us, first))
+    }
+
     /// Sends `frame` to everything wired to output `port`; the last target gets the frame itself, the others share
-    /// its samples.
+    /// its samples. What finds no room at a queue whose senders wait stands outside until there is some.
     pub fn send(&mut self, port: u8, mut frame: Frame) {
         frame.queued_us = self.now.us;
         if Ledger::counts(&frame) {
@@ -181,35 +232,81 @@ impl<'a> Cx<'a> {
             ledger.created[usize::from(port)] += 1;
             ledger.samples_out += frame.samples() as u64;
         }
-        let lane = self.lane;
-        let mut targets = lane.targets(port).peekable();
+        let targets = self.lane.targets;
+        let mut targets = targets.iter().flatten().filter(|t| t.port == port).peekable();
         while let Some(target) = targets.next() {
             if targets.peek().is_some() {
                 let shared = frame.share();
-                self.put(target.node, target.queue, shared);
+                self.put(*target, shared);
             } else {
-                self.put(target.node, target.queue, frame);
+                self.put(*target, frame);
                 return;
             }
         }
         self.discard(frame);
     }
 
-    fn put(&mut self, node: NodeId, entity: Entity, frame: Frame) {
+    fn put(&mut self, target: Target, frame: Frame) {
+        let node = target.node;
         let counts = Ledger::counts(&frame);
         let samples = frame.samples();
-        if let Some(mut queue) = self.queues.queue(entity) {
-            let pushed = queue.push(frame);
-            let depth = queue.len() as u32;
-            let ledger = self.ledger.node(node);
-            ledger.depth_max = ledger.depth_max.max(depth);
+        let Some(mut queue) = self.queues.queue(target.queue) else { return };
+        let queue = queue.bypass_change_detection();
+        let behind = self.lane.unsent.iter().any(|(other, _)| other.queue == target.queue);
+        if behind || (counts && queue.blocks()) {
             if counts {
                 self.ledger.arrived(node, samples);
             }
-            if let Pushed::Dropped(frame) = pushed {
-                self.dropped_at(node, frame, DropReason::Overflow);
+            self.lane.unsent.push_back((target, frame));
+            return;
+        }
+        let pushed = queue.push(frame, self.pool);
+        let depth = queue.depth();
+        if counts {
+            self.ledger.arrived(node, samples);
+            self.ledger.node(node).record_depth(depth);
+        }
+        match pushed {
+            Pushed::Queued => {}
+            Pushed::Merged => self.ledger.node(node).merged += 1,
+            Pushed::Dropped(frame) => self.dropped_at(node, frame, DropReason::Overflow),
+        }
+    }
+
+    /// Sends what still stands outside full queues, as far as there is room by now. True when the node may be stepped:
+    /// nothing stands outside, and every queue whose senders wait has room for all that one step sends. Nodes that are
+    /// systems of their own ask before each frame they take.
+    pub fn may_step(&mut self) -> bool {
+        if !self.lane.guarded {
+            return true;
+        }
+        for _ in 0..self.lane.unsent.len() {
+            let Some((target, frame)) = self.lane.unsent.pop_front() else { break };
+            let Some(mut queue) = self.queues.queue(target.queue) else { continue };
+            let queue = queue.bypass_change_detection();
+            let counts = Ledger::counts(&frame);
+            if counts && queue.blocks() {
+                // A branch with room waits for this one, too: fan-out goes at the pace of the slowest.
+                self.lane.unsent.push_front((target, frame));
+                break;
+            }
+            drop(queue.push(frame, self.pool));
+            if counts {
+                let depth = queue.depth();
+                self.ledger.node(target.node).record_depth(depth);
             }
         }
+        if !self.lane.unsent.is_empty() {
+            return false;
+        }
+        let max_out = self.lane.max_out as usize;
+        let targets = self.lane.targets;
+        targets.iter().flatten().all(|target| {
+            self.queues.queue(target.queue).is_none_or(|queue| {
+                queue.overflow() != crate::scene::OverflowPolicy::Block
+                    || queue.room() >= max_out.min(queue.bound() as usize)
+            })
+        })
     }
 
     /// Gives the frame's samples back to the pool; the frame has done its work.
@@ -268,8 +365,38 @@ impl<'a> Cx<'a> {
         if Ledger::counts(frame) {
             let ledger = self.ledger.node(self.node);
             ledger.consumed += 1;
-            ledger.record_latency(self.now.us.saturating_sub(frame.queued_us));
+            ledger.record_wait(self.now.us.saturating_sub(frame.queued_us));
         }
+    }
+
+    /// Counts an item that came out at `deadline_us` or later (0: it had no deadline); once per item.
+    pub fn came_out(&mut self, deadline_us: u64, turn: u32) {
+        if deadline_us != 0 && self.now.us > deadline_us {
+            self.ledger.node(self.node).deadlines_missed += 1;
+            let (node, late_us) = (self.node, self.now.us - deadline_us);
+            self.event(turn, Event::DeadlineMissed { node, late_us });
+        }
+    }
+
+    /// Records how long a service took from the entering of a frame to the first of its answer.
+    pub fn answered_after(&mut self, us: u64) {
+        self.ledger.node(self.node).latency.saturating_record(us);
+    }
+
+    /// Counts a frame that was taken as one that became one with another.
+    pub fn merged(&mut self, frames: u64) {
+        let ledger = self.ledger.node(self.node);
+        ledger.consumed -= frames;
+        ledger.merged += frames;
+    }
+
+    /// Counts frames that were taken as dropped: there was no place for what they asked for.
+    pub fn overflowed(&mut self, frames: u64, turn: u32) {
+        let (node, reason) = (self.node, DropReason::Overflow);
+        let ledger = self.ledger.node(node);
+        ledger.consumed -= frames;
+        ledger.dropped[reason as usize] += frames;
+        self.event(turn, Event::FrameDropped { node, reason, samples: 0 });
     }
 
     pub(crate) fn released(&mut self, samples: u64) {
@@ -286,39 +413,70 @@ impl<'a> Cx<'a> {
     }
 }
 
-/// Takes what a correction voids out of a queue: counted as cancelled (dropped when the session hangs up), logged
-/// once with the samples.
-pub fn purge(queue: &mut Queue, correction: &crate::correction::Correction, cx: &mut Cx<'_>) {
-    use crate::correction::Void;
-    let reason = match correction.void {
-        Void::Segment { .. } => DropReason::Cancelled,
-        Void::Revision { .. } => DropReason::Retracted,
-        Void::Session => DropReason::Closed,
-    };
-    let (mut frames, mut samples) = (0, 0);
+/// Takes what a correction voids out of a queue, and out of what its node has sent and stands outside others: counted
+/// as cancelled (dropped when the session hangs up), logged once a node with the samples.
+pub fn purge(queue: &mut Queue, correction: &Correction, cx: &mut Cx<'_>) {
+    let mut lost = Lost::default();
     queue.purge(
         |frame| correction.voids_frame(frame),
         |frame| {
-            if Ledger::counts(&frame) {
-                frames += 1;
-                samples += frame.samples() as u64;
-            }
+            lost.add(&frame);
             cx.discard(frame);
         },
     );
-    if frames > 0 {
-        let node = cx.node;
-        let ledger = cx.ledger.node(node);
-        match reason {
-            DropReason::Closed => ledger.dropped[reason as usize] += frames,
-            _ => ledger.cancelled += frames,
+    cx.voided(cx.node, correction, lost);
+    if !cx.lane.has_unsent() {
+        return;
+    }
+    for target in cx.lane.targets.into_iter().flatten() {
+        let mut lost = Lost::default();
+        for _ in 0..cx.lane.unsent.len() {
+            let (to, frame) = cx.lane.unsent.pop_front().expect("counted");
+            if to.queue == target.queue && correction.voids_frame(&frame) {
+                lost.add(&frame);
+                cx.discard(frame);
+            } else {
+                cx.lane.unsent.push_back((to, frame));
+            }
         }
-        let (segment, revision) = match correction.void {
-            Void::Segment { segment } => (segment, 0),
-            Void::Revision { segment, revision } => (segment, revision),
-            Void::Session => (0, 0),
+        cx.voided(target.node, correction, lost);
+    }
+}
+
+/// What a correction took out of one queue.
+#[derive(Clone, Copy, Default)]
+struct Lost {
+    frames: u64,
+    samples: u64,
+}
+
+impl Lost {
+    fn add(&mut self, frame: &Frame) {
+        if Ledger::counts(frame) {
+            self.frames += 1;
+            self.samples += frame.samples() as u64;
+        }
+    }
+}
+
+impl Cx<'_> {
+    /// Counts and logs what a correction took out of the queue of `node`.
+    fn voided(&mut self, node: NodeId, correction: &Correction, lost: Lost) {
+        if lost.frames == 0 {
+            return;
+        }
+        let (reason, segment, revision) = match correction.void {
+            Void::Segment { segment } => (DropReason::Cancelled, segment, 0),
+            Void::Revision { segment, revision } => (DropReason::Retracted, segment, revision),
+            Void::Answer { segment } => (DropReason::Interrupted, segment, 0),
+            Void::Session => (DropReason::Closed, 0, 0),
         };
-        let event = cx.lost(node, reason, samples, segment, revision);
-        cx.event(0, event);
+        let ledger = self.ledger.node(node);
+        match reason {
+            DropReason::Closed => ledger.dropped[reason as usize] += lost.frames,
+            _ => ledger.cancelled += lost.frames,
+        }
+        let event = self.lost(node, reason, lost.samples, segment, revision);
+        self.event(0, event);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::{BoxedSystem, ParamBuilder, SystemParamBuilder, SystemState};
 
+use crate::block::Block;
 use crate::correction::{Correction, Void};
 use crate::desk::{Cx, Desk, Lanes};
 use crate::event::{DropReason, Event};
@@ -14,21 +15,17 @@ use crate::handle::{Out, OutAudio, SessionPort};
 use crate::ids::NodeId;
 use crate::ingress::Leaving;
 use crate::node::{Site, correct_lanes, lane_params};
-use crate::queue::{Lane, Queue};
+use crate::playout::Playout;
+use crate::queue::Queue;
 use crate::scene::{Pace, Release};
 use crate::segment::{Segments, Standing};
 
 /// How many started outputs are remembered, to tell whether a correction came late.
 const STARTED_MAX: usize = 8;
 
-/// State of one session's output.
+/// State of one session's output; what sounds stands in the session's `Playout`.
 #[derive(Component, Default)]
 pub(crate) struct Egress {
-    /// Engine time until which the released audio lasts.
-    heard_until_us: u64,
-    /// What is being released.
-    current: (u32, u32),
-    samples: u64,
     started: [(u32, u32); STARTED_MAX],
     next: usize,
 }
@@ -44,7 +41,7 @@ type Params =
     (Lanes<'static, 'static, Egress>, Desk<'static>, Segments<'static, 'static>, ResMut<'static, Leaving>);
 
 pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> BoxedSystem {
-    let site = Site { node, service: None, wants_audio: false };
+    let site = Site { node, service: None, wants_audio: false, rule: None, skips: false };
     let params = (lane_params::<Egress>(site, world), ParamBuilder, ParamBuilder, ParamBuilder);
     let state: SystemState<Params> = params.build_state(world);
     let system = state.build_system(
@@ -61,11 +58,11 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
                 let Some(row) = desk.sessions.get(lane.session) else { continue };
                 let port = Arc::clone(&row.port);
                 let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
-                let stream = Stream { policy, port: &port, lane };
-                let ended =
-                    stream.release(queue, &mut state, &mut segments, &mut desk, &mut lanes.outs, node);
-                if ended && lane.stream_ended() {
-                    leaving.0.push(lane.session);
+                let session = lane.session;
+                let mut cx = Cx::new(node, lane, &mut desk, &mut lanes.outs);
+                let stream = Stream { policy, port: &port };
+                if stream.release(queue, &mut state, &mut segments, &mut cx) && cx.lane.stream_ended() {
+                    leaving.0.push(session);
                 }
             }
             desk.laps.lap(node.index());
@@ -79,23 +76,27 @@ fn late(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
     let hit = |&&(segment, revision): &&(u32, u32)| match correction.void {
         Void::Segment { segment: s } => segment == s,
         Void::Revision { segment: s, revision: r } => segment == s && revision == r,
-        Void::Session => false,
+        // An answer that is interrupted had begun: that is no race.
+        Void::Answer { .. } | Void::Session => false,
     };
+    let answer = |segment| correction.voids(correction.session, segment, 1);
     if let Some(&(segment, revision)) = state.started.iter().find(hit) {
         cx.event(0, Event::LateCancelled { segment, revision });
     }
-    if correction.void == Void::Session || hit(&&state.current) {
-        state.current = (0, 0);
-        state.samples = 0;
+    let session = cx.lane.session;
+    let Some(playout) = cx.playouts.get_mut(session) else { return };
+    let current = (playout.segment, playout.revision);
+    let withdrawn = current.1 > 0 && answer(current.0) && !matches!(correction.void, Void::Revision { .. });
+    if correction.void == Void::Session || withdrawn || hit(&&current) {
+        playout.end();
         // The host flushes what it has not played: the next answer may start at once.
-        state.heard_until_us = 0;
+        playout.heard_until_us = 0;
     }
 }
 
 struct Stream<'a> {
     policy: Policy,
     port: &'a SessionPort,
-    lane: &'a Lane,
 }
 
 impl Stream<'_> {
@@ -105,38 +106,26 @@ impl Stream<'_> {
         queue: &mut Queue,
         state: &mut Egress,
         segments: &mut Segments<'_, '_>,
-        desk: &mut Desk<'_>,
-        outs: &mut Query<'_, '_, &'static mut Queue>,
-        node: NodeId,
+        cx: &mut Cx<'_>,
     ) -> bool {
         let mut woken = false;
         let mut ended = false;
         while let Some(frame) = queue.front() {
             let standing = segments.standing(frame.segment, frame.session, frame.revision);
-            let now_us = desk.now.us;
-            let wait = match &frame.payload {
-                Payload::Mark(Mark::AnswerEnd) => standing == Standing::Undecided,
-                Payload::Mark(_) => false,
-                _ if standing == Standing::Void => false,
-                _ if standing == Standing::Undecided && self.policy.release == Release::OnConfirm => true,
-                Payload::Audio(_) => self.too_early(state, now_us) || self.port.outputs.is_full(),
-                Payload::Text(_) => self.port.outputs.is_full(),
-            };
-            if wait {
+            if self.waits(frame, standing, &cx.playout(), cx.now.us) {
                 break;
             }
             let frame = queue.pop().expect("looked at above");
-            let mut cx = Cx::new(node, self.lane, desk, outs);
             cx.taken(&frame);
             match frame.payload {
                 Payload::Mark(Mark::StreamEnd) => {
                     ended = true;
                     break;
                 }
-                Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, &mut cx),
+                Payload::Mark(mark) => bound(mark, &frame, standing, segments, cx),
                 _ if standing == Standing::Void => cx.drop_frame(frame, DropReason::Cancelled),
                 _ => {
-                    self.let_out(frame, state, &mut cx);
+                    self.let_out(frame, state, cx);
                     woken = true;
                 }
             }
@@ -147,45 +136,38 @@ impl Stream<'_> {
         ended
     }
 
-    fn too_early(&self, state: &Egress, now_us: u64) -> bool {
-        match self.policy.pace {
-            Pace::Burst => false,
-            Pace::RealTime { lead_ms } => {
-                state.heard_until_us.saturating_sub(now_us) >= u64::from(lead_ms) * 1_000
-            }
+    /// Whether the oldest frame stays for now.
+    fn waits(&self, frame: &Frame, standing: Standing, playout: &Playout, now_us: u64) -> bool {
+        // While the user speaks, no older answer begins or goes on.
+        let spoken_over = frame.revision > 0 && frame.segment.serial < playout.speaking;
+        let undecided = standing == Standing::Undecided;
+        match &frame.payload {
+            Payload::Mark(Mark::AnswerEnd) => undecided || (spoken_over && standing == Standing::Holds),
+            Payload::Mark(_) => false,
+            _ if standing == Standing::Void => false,
+            _ if spoken_over => true,
+            _ if undecided && self.policy.release == Release::OnConfirm => true,
+            Payload::Audio(_) => self.too_early(playout, now_us) || self.port.outputs.is_full(),
+            Payload::Text(_) => self.port.outputs.is_full(),
         }
     }
 
-    /// A boundary: answers end, turns close.
-    fn bound(
-        &self,
-        mark: Mark,
-        frame: &Frame,
-        standing: Standing,
-        state: &mut Egress,
-        segments: &mut Segments<'_, '_>,
-        cx: &mut Cx<'_>,
-    ) {
-        match mark {
-            Mark::AnswerEnd if standing == Standing::Void => {}
-            Mark::AnswerEnd | Mark::SegmentEnd => {
-                if state.current == (frame.segment.serial, frame.revision) && state.samples > 0 {
-                    let (segment, revision) = state.current;
-                    let samples = std::mem::take(&mut state.samples);
-                    cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
-                }
-                state.current = (0, 0);
-                segments.answered(frame.segment, frame.session);
+    fn too_early(&self, playout: &Playout, now_us: u64) -> bool {
+        match self.policy.pace {
+            Pace::Burst => false,
+            Pace::RealTime { lead_ms } => {
+                playout.heard_until_us.saturating_sub(now_us) >= u64::from(lead_ms) * 1_000
             }
-            Mark::Endpoint | Mark::Split | Mark::StreamEnd => {}
         }
     }
 
     fn let_out(&self, frame: Frame, state: &mut Egress, cx: &mut Cx<'_>) {
         let (segment, revision) = (frame.segment.serial, frame.revision);
-        if segment != 0 && state.current != (segment, revision) {
-            state.current = (segment, revision);
-            state.samples = 0;
+        let session = cx.lane.session;
+        let Some(playout) = cx.playouts.get_mut(session) else { return };
+        if segment != 0 && (playout.segment, playout.revision) != (segment, revision) {
+            playout.end();
+            (playout.segment, playout.revision, playout.turn) = (segment, revision, frame.turn);
             state.started[state.next % STARTED_MAX] = (segment, revision);
             state.next += 1;
             cx.event(frame.turn, Event::OutputStarted { segment, revision });
@@ -193,17 +175,11 @@ impl Stream<'_> {
         let out = match frame.payload {
             Payload::Text(text) => Out::Text { text, segment, revision, turn: frame.turn },
             Payload::Audio(block) => {
-                let format = self.lane.input.expect("audio reaches only lanes with a format");
-                let frames = block.len() as u64 / u64::from(format.channels);
-                let now_us = cx.now.us;
-                state.heard_until_us =
-                    state.heard_until_us.max(now_us) + frames_to_us(frames, format.rate_hz);
-                state.samples += block.len() as u64;
-                cx.released(block.len() as u64);
+                sound(&block, cx);
                 Out::Audio(OutAudio {
                     block,
                     pts_us: frame.pts_us,
-                    released_us: now_us,
+                    released_us: cx.now.us,
                     arrived_us: frame.arrived_us,
                     segment,
                     revision,
@@ -214,5 +190,36 @@ impl Stream<'_> {
         };
         // There was room a moment ago, and only this system pushes.
         drop(self.port.outputs.push(out));
+    }
+}
+
+/// Counts a block as heard from now on.
+fn sound(block: &Block, cx: &mut Cx<'_>) {
+    let format = cx.lane.input.expect("audio reaches only lanes with a format");
+    let us = frames_to_us(block.len() as u64 / u64::from(format.channels), format.rate_hz);
+    let (session, now_us) = (cx.lane.session, cx.now.us);
+    if let Some(playout) = cx.playouts.get_mut(session) {
+        playout.heard_until_us = playout.heard_until_us.max(now_us) + us;
+        playout.samples += block.len() as u64;
+        playout.released_us += us;
+    }
+    cx.released(block.len() as u64);
+}
+
+/// A boundary: answers end, turns close.
+fn bound(mark: Mark, frame: &Frame, standing: Standing, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
+    match mark {
+        Mark::AnswerEnd if standing == Standing::Void => {}
+        Mark::AnswerEnd | Mark::SegmentEnd => {
+            let session = cx.lane.session;
+            let Some(playout) = cx.playouts.get_mut(session) else { return };
+            let (segment, revision, samples) = (playout.segment, playout.revision, playout.samples);
+            playout.end();
+            if (segment, revision) == (frame.segment.serial, frame.revision) && samples > 0 {
+                cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
+            }
+            segments.answered(frame.segment, frame.session);
+        }
+        Mark::Endpoint | Mark::Split | Mark::StreamEnd => {}
     }
 }

@@ -8,7 +8,8 @@ use bevy_ecs::schedule::{InternedScheduleLabel, ScheduleLabel};
 use crate::desk::Now;
 use crate::engine::{EngineConfig, EngineHandle, ScenePlan, Shared, start_services};
 use crate::event::{Event, EventLog, Record};
-use crate::service::{Hub, Inbox, Outbox};
+use crate::hub::Hub;
+use crate::service::{Inbox, Outbox};
 use crate::session::SessionTable;
 use crate::shard::{Admissions, ShardSpec, install};
 
@@ -85,6 +86,10 @@ pub fn tick(world: &mut World, now_us: u64) {
         world.run_schedule(Half::First);
         hub.gather(&mut world.resource_mut::<Outbox>());
         hub.submit(now.us);
+        let mut log = world.resource_mut::<EventLog>();
+        for notice in hub.notices() {
+            log.push(now.us, notice.session, notice.turn, notice.event);
+        }
         world.run_schedule(Half::Second);
     });
     let mut records = std::mem::take(&mut world.resource_mut::<EventLog>().records);

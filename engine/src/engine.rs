@@ -9,20 +9,22 @@ use bevy_ecs::prelude::*;
 use crossbeam::queue::SegQueue;
 use rayon::prelude::*;
 
+use crate::batch::{BatchPolicy, Merge};
 use crate::block::BlockPool;
 use crate::desk::{Laps, Now, Stopwatch};
 use crate::event::{EventLog, Record};
 use crate::handle::{Bell, SessionHandle, SessionPort, SessionSpec, ShardPort};
+use crate::hub::Hub;
 use crate::ids::{NodeId, SessionId};
 use crate::ingress::EdgeFigures;
 use crate::ledger::{Ledger, NodeLedger};
 use crate::node::Node;
-use crate::queue::Queue;
-use crate::scene::{Format, NodeRef, Plan};
+use crate::queue::{Lane, Queue};
+use crate::scene::{Buffering, Format, MergeStrategy, NodeRef, Plan, PlanNode};
 use crate::segment::SegmentPool;
-use crate::service::{Hub, Inbox, Outbox, ServiceKind, ServiceSite, TimeMode};
+use crate::service::{Inbox, Outbox, ServiceKind, ServiceSite, TimeMode};
 use crate::session::SessionTable;
-use crate::shard::{Admissions, Shard, ShardSpec};
+use crate::shard::{Admissions, Shard, ShardSpec, deadline_rule};
 
 /// A compiled scene whose nodes the engine can run.
 pub type ScenePlan = Plan<dyn Node, dyn ServiceKind>;
@@ -365,6 +367,7 @@ impl Engine {
             self.hub.gather(&mut shard.world.resource_mut::<Outbox>());
         }
         self.hub.submit(now.us);
+        self.deliver_notices();
         self.each_shard(Shard::second_half);
         self.collect_records();
     }
@@ -394,6 +397,16 @@ impl Engine {
             let shard = reply.key.session.0 as usize % count;
             shards[shard].world.resource_mut::<Inbox>().replies.push(Some(reply));
         });
+    }
+
+    /// What happened in the hub goes into the logs of the sessions it happened to.
+    fn deliver_notices(&mut self) {
+        let (shards, now_us) = (&mut self.shards, self.now.us);
+        let count = shards.len();
+        for notice in self.hub.notices() {
+            let world = &mut shards[notice.session.0 as usize % count].world;
+            world.resource_mut::<EventLog>().push(now_us, notice.session, notice.turn, notice.event);
+        }
     }
 
     /// Joins the shards' events: by session, within a session as they happened.
@@ -464,6 +477,12 @@ impl Engine {
                 if let Some(queue) = world.get::<Queue>(*lane) {
                     census.queued[at % nodes] += queue.iter().filter(|f| Ledger::counts(f)).count() as u64;
                 }
+                // What stands outside a full queue has arrived there.
+                if let Some(lane) = world.get::<Lane>(*lane) {
+                    for (to, _) in lane.unsent.iter().filter(|(_, frame)| Ledger::counts(frame)) {
+                        census.queued[to.node.index()] += 1;
+                    }
+                }
             }
         }
         census
@@ -471,18 +490,41 @@ impl Engine {
 }
 
 pub(crate) fn start_services(plan: &ScenePlan, config: &EngineConfig) -> Hub {
-    Hub::new(
-        plan.services
-            .iter()
-            .map(|service| {
-                let site = ServiceSite {
-                    name: &service.name,
-                    timing: &service.timing,
-                    seed: config.seed,
-                    time: config.time,
-                };
-                (service.name.as_str().into(), service.output.start(site))
-            })
-            .collect(),
-    )
+    let start = |service: &crate::scene::PlanService<dyn ServiceKind>| {
+        let site = ServiceSite {
+            name: &service.name,
+            timing: &service.timing,
+            seed: config.seed,
+            time: config.time,
+        };
+        (service.name.as_str().into(), service.output.start(site))
+    };
+    let times: Vec<u32> = plan.nodes.iter().map(|node| node.capabilities.avg_processing_us).collect();
+    let mut hub = Hub::new(plan.services.iter().map(start).collect(), &times);
+    for (at, node) in plan.nodes.iter().enumerate() {
+        if let (Some(service), Some(buffering)) = (node.service, &node.buffering) {
+            hub.add_station(NodeId(at as u8), service, batch_policy(node, buffering));
+        }
+    }
+    hub
+}
+
+/// The policy of a node behind the hub, as the batch queue needs it.
+fn batch_policy(node: &PlanNode<dyn Node>, buffering: &Buffering) -> BatchPolicy {
+    let merge = match (&buffering.merge, &node.joins) {
+        (_, Some(joins)) => Merge::Custom(Arc::clone(joins)),
+        (MergeStrategy::ConcatenateText { separator }, _) => {
+            Merge::Texts { separator: separator.as_str().into() }
+        }
+        _ => Merge::Separate,
+    };
+    BatchPolicy {
+        min: buffering.min_batch_size,
+        max: buffering.max_batch_size,
+        max_wait_us: (buffering.max_wait_ms * 1_000.0) as u64,
+        bound: buffering.max_buffer_size,
+        merge,
+        overflow: node.capabilities.overflow_policy,
+        rule: node.deadline.map(|deadline| deadline_rule(&deadline)),
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
+use crate::batch::FlushReason;
 use crate::ids::{NodeId, SessionId};
 use crate::segment::CancelReason;
 
@@ -20,11 +21,14 @@ pub enum DropReason {
     Retracted,
     /// The service that had it failed.
     Failed,
+    /// The user interrupted the answer.
+    Interrupted,
 }
 
 impl DropReason {
     /// All reasons, in the order of per-reason tables.
-    pub const ALL: [Self; 5] = [Self::Overflow, Self::Closed, Self::Cancelled, Self::Retracted, Self::Failed];
+    pub const ALL: [Self; 6] =
+        [Self::Overflow, Self::Closed, Self::Cancelled, Self::Retracted, Self::Failed, Self::Interrupted];
 
     /// The word in events, reports and metrics.
     pub fn name(self) -> &'static str {
@@ -34,6 +38,7 @@ impl DropReason {
             Self::Cancelled => "cancelled",
             Self::Retracted => "retracted",
             Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
         }
     }
 }
@@ -59,14 +64,14 @@ pub enum Event {
     EndpointRetracted { segment: u32, revision: u32 },
     /// The end holds.
     SegmentEnded { segment: u32, revision: u32, from_us: u64, to_us: u64, split: bool },
-    /// A service got a call.
-    ServiceSubmitted { node: NodeId, segment: u32, revision: u32 },
+    /// A service got a call; `part` counts the calls of this revision at this node.
+    ServiceSubmitted { node: NodeId, segment: u32, revision: u32, part: u32 },
     /// A service has finished a call; `samples` of audio came of it.
-    ServiceDone { node: NodeId, segment: u32, revision: u32, samples: u64, busy_us: u64 },
+    ServiceDone { node: NodeId, segment: u32, revision: u32, part: u32, samples: u64, busy_us: u64 },
     /// A call was taken back after `wasted_us` of work.
-    ServiceCancelled { node: NodeId, segment: u32, revision: u32, wasted_us: u64 },
+    ServiceCancelled { node: NodeId, segment: u32, revision: u32, part: u32, wasted_us: u64 },
     /// A service could not do it.
-    ServiceFailed { node: NodeId, segment: u32, revision: u32, reason: Arc<str> },
+    ServiceFailed { node: NodeId, segment: u32, revision: u32, part: u32, reason: Arc<str> },
     /// The first sample of an answer (revision > 0) or of forwarded audio (revision 0) left.
     OutputStarted { segment: u32, revision: u32 },
     /// The last sample of an answer left; `samples` in all.
@@ -81,6 +86,21 @@ pub enum Event {
     NonFinite { samples: u64 },
     /// A node put out text.
     Text { node: NodeId, segment: u32, revision: u32, text: Arc<str> },
+    /// A batch went to the service of `node`; logged for the session of its first item.
+    Batch { node: NodeId, size: u32, reason: FlushReason },
+    /// Less than the margin was left of an item's time at `node`.
+    DeadlineNear { node: NodeId, left_us: u64 },
+    /// An item came out of `node` after its deadline.
+    DeadlineMissed { node: NodeId, late_us: u64 },
+    /// The user speaks in `segment`: the sounding answer of the record's turn waits; what was released of it sounds
+    /// until `quiet_us` of engine time.
+    AnswerPaused { segment: u32, quiet_us: u64 },
+    /// It was too short to interrupt: the answer goes on. `ignored`: it was speech, and will not be answered.
+    AnswerResumed { segment: u32, ignored: bool },
+    /// The speech in `segment` goes on: the answer of `turn` is withdrawn after `heard_us` of it.
+    AnswerInterrupted { turn: u32, segment: u32, heard_us: u64 },
+    /// What was derived from `segment` is void, whatever has become of it.
+    AnswerWithdrawn { segment: u32 },
     /// Something had already left when it was taken back.
     LateCancelled { segment: u32, revision: u32 },
     /// The session could not be opened at `node`; it closes at once.

@@ -12,6 +12,7 @@ use crate::block::Block;
 use crate::control::Control;
 use crate::ids::SessionId;
 use crate::scene::Format;
+use crate::session::SessionRow;
 
 /// Longest block that may arrive or travel: 20 ms.
 pub const BLOCK_MS_MAX: u32 = 20;
@@ -45,9 +46,18 @@ pub(crate) struct Arrival {
     pub(crate) what: Arriving,
 }
 
+impl Arrival {
+    /// One that takes no credit.
+    pub(crate) fn free(row: &SessionRow, what: Arriving, stamp: Stamp) -> Self {
+        Self { session: row.id, opening: row.opening, stamp, cost: 0, what }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum Arriving {
     Audio(Block),
+    /// Silence in place of lost audio that waits for room.
+    Silence(Block),
     Finish,
     Close,
 }
@@ -455,7 +465,7 @@ impl SessionHandle {
         self.arrive(arrival).map_err(|arrival| {
             self.port.give_credit(cost);
             match arrival.what {
-                Arriving::Audio(block) => Full(block),
+                Arriving::Audio(block) | Arriving::Silence(block) => Full(block),
                 Arriving::Finish | Arriving::Close => Full(Block::zeroed(0)),
             }
         })

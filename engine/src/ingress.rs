@@ -9,7 +9,7 @@ use crate::correction::{Correction, Corrections, Void};
 use crate::desk::Now;
 use crate::event::{DropReason, Event, EventLog};
 use crate::frame::{Frame, Mark, Payload, frames_to_us};
-use crate::handle::{Arriving, BLOCK_MS_MAX, ShardPort};
+use crate::handle::{Arrival, Arriving, BLOCK_MS_MAX, ShardPort, Stamp};
 use crate::ids::{SegmentKey, SessionId};
 use crate::ledger::Ledger;
 use crate::queue::{Pushed, Queue};
@@ -53,48 +53,42 @@ pub(crate) fn ingress(
     mut corrections: ResMut<'_, Corrections>,
     mut queues: Query<'_, '_, &'static mut Queue>,
 ) {
-    let mut scatter = Scatter { now: *now, pool: &mut pool, ledger: &mut ledger, log: &mut log };
+    let mut scatter = Scatter {
+        now: *now,
+        pool: &mut pool,
+        ledger: &mut ledger,
+        log: &mut log,
+        corrections: &mut corrections,
+        figures: &mut figures,
+    };
+    for slot in 0..sessions.rows.len() {
+        // What waits outside a queue that blocks came before anything new.
+        let Some(row) = sessions.rows[slot].as_mut().filter(|row| !row.held.is_empty()) else { continue };
+        while !row.held.is_empty() && !blocked(row, &queues) {
+            let arrival = row.held.pop_front().expect("it is not empty");
+            scatter.arrive(row, arrival, &mut queues);
+        }
+    }
     for _ in 0..edge.0.arrivals.len() {
         let Some(arrival) = edge.0.arrivals.pop() else { break };
         let row = sessions.get_mut(arrival.session).filter(|row| row.opening == arrival.opening);
         let Some(row) = row.filter(|row| row.phase != Phase::Gone) else {
-            figures.homeless += 1;
-            if let Arriving::Audio(block) = arrival.what {
-                scatter.pool.put(block);
-            }
+            scatter.homeless(arrival);
             continue;
         };
-        row.port.give_credit(arrival.cost);
-        match arrival.what {
-            Arriving::Audio(mut block) => {
-                let bad = zero_non_finite(&mut block, scatter.pool);
-                if bad > 0 {
-                    figures.non_finite += bad;
-                    scatter.log.push(now.us, row.id, 0, Event::NonFinite { samples: bad });
-                }
-                figures.blocks += 1;
-                let frames = (block.len() / usize::from(row.input.channels)) as u64;
-                figures.frames += frames;
-                let arrived_us = arrival.stamp.arrived_us.unwrap_or(now.us).min(now.us);
-                if let Some(pts_us) = arrival.stamp.pts_us {
-                    let missing = missing_frames(row, pts_us, &mut figures);
-                    scatter.conceal(row, missing, arrived_us, &mut figures, &mut queues);
-                }
-                let frame = scatter.frame(row, Payload::Audio(block), arrived_us);
-                row.frames_in += frames;
-                scatter.send(row, frame, &mut queues);
-            }
-            Arriving::Finish => {
-                row.phase = Phase::Finishing;
-                let frame = scatter.frame(row, Payload::Mark(Mark::StreamEnd), now.us);
-                scatter.send(row, frame, &mut queues);
-            }
-            Arriving::Close => {
-                row.phase = Phase::Gone;
-                corrections.push(Correction { session: row.id, void: Void::Session });
-            }
+        let hangs_up = matches!(arrival.what, Arriving::Close);
+        if !hangs_up && (!row.held.is_empty() || blocked(row, &queues)) {
+            // Its credit stays taken: that is what the sender feels.
+            row.held.push_back(arrival);
+        } else {
+            scatter.arrive(row, arrival, &mut queues);
         }
     }
+}
+
+/// Whether some queue that the input feeds makes its senders wait.
+fn blocked(row: &SessionRow, queues: &Query<'_, '_, &'static mut Queue>) -> bool {
+    row.waits && row.input_targets.iter().any(|target| queues.get(target.queue).is_ok_and(Queue::blocks))
 }
 
 struct Scatter<'a> {
@@ -102,6 +96,8 @@ struct Scatter<'a> {
     pool: &'a mut BlockPool,
     ledger: &'a mut Ledger,
     log: &'a mut EventLog,
+    corrections: &'a mut Corrections,
+    figures: &'a mut EdgeFigures,
 }
 
 /// Frames missing before a block that the sender places at `pts_us`; at most one second.
@@ -123,27 +119,115 @@ fn missing_frames(row: &mut SessionRow, pts_us: u64, figures: &mut EdgeFigures) 
 }
 
 impl Scatter<'_> {
+    fn homeless(&mut self, arrival: Arrival) {
+        self.figures.homeless += 1;
+        if let Arriving::Audio(block) | Arriving::Silence(block) = arrival.what {
+            self.pool.put(block);
+        }
+    }
+
+    fn arrive(
+        &mut self,
+        row: &mut SessionRow,
+        arrival: Arrival,
+        queues: &mut Query<'_, '_, &'static mut Queue>,
+    ) {
+        if row.phase == Phase::Gone {
+            self.homeless(arrival);
+            return;
+        }
+        row.port.give_credit(arrival.cost);
+        match arrival.what {
+            Arriving::Audio(block) => self.audio(row, block, arrival.stamp, queues),
+            Arriving::Silence(block) => {
+                let frames = (block.len() / usize::from(row.input.channels)) as u64;
+                self.figures.concealed_blocks += 1;
+                self.figures.concealed_frames += frames;
+                let frame = self.frame(row, Payload::Audio(block), arrival.stamp.arrived_us.unwrap_or(0));
+                row.frames_in += frames;
+                self.send(row, frame, queues);
+            }
+            Arriving::Finish => {
+                row.phase = Phase::Finishing;
+                let frame = self.frame(row, Payload::Mark(Mark::StreamEnd), self.now.us);
+                self.send(row, frame, queues);
+            }
+            Arriving::Close => {
+                row.phase = Phase::Gone;
+                while let Some(held) = row.held.pop_front() {
+                    self.homeless(held);
+                }
+                self.corrections.push(Correction { session: row.id, void: Void::Session });
+            }
+        }
+    }
+
+    fn audio(
+        &mut self,
+        row: &mut SessionRow,
+        mut block: Block,
+        stamp: Stamp,
+        queues: &mut Query<'_, '_, &'static mut Queue>,
+    ) {
+        let now_us = self.now.us;
+        let bad = zero_non_finite(&mut block, self.pool);
+        if bad > 0 {
+            self.figures.non_finite += bad;
+            self.log.push(now_us, row.id, 0, Event::NonFinite { samples: bad });
+        }
+        let arrived_us = stamp.arrived_us.unwrap_or(now_us).min(now_us);
+        if let Some(pts_us) = stamp.pts_us {
+            let missing = missing_frames(row, pts_us, self.figures);
+            if missing > 0 && row.waits {
+                // The silence waits for room like any other audio, and the block behind it.
+                let stamp = Stamp { arrived_us: Some(arrived_us), pts_us: None };
+                row.held.push_front(Arrival::free(row, Arriving::Audio(block), stamp));
+                self.hold_silence(row, missing, stamp);
+                return;
+            }
+            self.conceal(row, missing, arrived_us, queues);
+        }
+        self.figures.blocks += 1;
+        let frames = (block.len() / usize::from(row.input.channels)) as u64;
+        self.figures.frames += frames;
+        let frame = self.frame(row, Payload::Audio(block), arrived_us);
+        row.frames_in += frames;
+        self.send(row, frame, queues);
+    }
+
     /// Puts silence of exactly the missing length in place of lost audio.
     fn conceal(
         &mut self,
         row: &mut SessionRow,
         mut missing: u64,
         arrived_us: u64,
-        figures: &mut EdgeFigures,
         queues: &mut Query<'_, '_, &'static mut Queue>,
     ) {
-        let longest = u64::from(row.input.rate_hz * BLOCK_MS_MAX / 1_000);
         while missing > 0 {
-            let frames = missing.min(longest);
-            let mut block = self.pool.lease(frames as usize * usize::from(row.input.channels));
-            block.try_mut().expect("a leased block has one owner").fill(0.0);
+            let (block, frames) = self.silence(row, missing);
             let frame = self.frame(row, Payload::Audio(block), arrived_us);
             row.frames_in += frames;
             self.send(row, frame, queues);
-            figures.concealed_blocks += 1;
-            figures.concealed_frames += frames;
+            self.figures.concealed_blocks += 1;
+            self.figures.concealed_frames += frames;
             missing -= frames;
         }
+    }
+
+    /// The same, before what is held.
+    fn hold_silence(&mut self, row: &mut SessionRow, mut missing: u64, stamp: Stamp) {
+        while missing > 0 {
+            let (block, frames) = self.silence(row, missing);
+            row.held.push_front(Arrival::free(row, Arriving::Silence(block), stamp));
+            missing -= frames;
+        }
+    }
+
+    fn silence(&mut self, row: &SessionRow, missing: u64) -> (Block, u64) {
+        let frames = missing.min(u64::from(row.input.rate_hz * BLOCK_MS_MAX / 1_000));
+        let mut block = self.pool.lease(frames as usize * usize::from(row.input.channels));
+        block.try_mut().expect("a leased block has one owner").fill(0.0);
+        (block, frames)
     }
 
     fn frame(&self, row: &mut SessionRow, payload: Payload, arrived_us: u64) -> Frame {
@@ -171,15 +255,16 @@ impl Scatter<'_> {
             };
             let Ok(mut queue) = queues.get_mut(target.queue) else { continue };
             let (counts, samples) = (Ledger::counts(&sent), sent.samples());
-            let pushed = queue.bypass_change_detection().push(sent);
-            let depth = queue.len() as u32;
-            let ledger = self.ledger.node(target.node);
-            ledger.depth_max = ledger.depth_max.max(depth);
+            let pushed = queue.bypass_change_detection().push(sent, self.pool);
+            let depth = queue.depth();
             if counts {
                 self.ledger.arrived(target.node, samples);
+                self.ledger.node(target.node).record_depth(depth);
             }
-            if let Pushed::Dropped(lost) = pushed {
-                self.lost(target.node, lost);
+            match pushed {
+                Pushed::Queued => {}
+                Pushed::Merged => self.ledger.node(target.node).merged += 1,
+                Pushed::Dropped(lost) => self.lost(target.node, lost),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Frame accounting per node: `in = consumed + gated + cancelled + dropped + queued`, `created = sent on`.
+//! Frame accounting per node: `in = consumed + gated + merged + cancelled + dropped + queued`, `created = sent on`.
 //!
 //! Marks are boundaries, not goods: they are not counted.
 
@@ -11,6 +11,9 @@ use crate::ids::NodeId;
 
 /// Longest latency a histogram tells apart, 10 minutes in microseconds; longer ones saturate and are counted.
 pub const LATENCY_MAX_US: u64 = 600_000_000;
+
+/// Depths that are told apart: the greatest queue, and what may wait behind it.
+const DEPTHS: usize = 1_056;
 
 /// A latency histogram: microseconds up to 10 minutes, 2 significant digits.
 pub fn latency_histogram() -> Histogram<u32> {
@@ -28,6 +31,8 @@ pub struct NodeLedger {
     pub gated: u64,
     /// Frames that a correction took out of its queues or its state.
     pub cancelled: u64,
+    /// Frames that became one with the frame before them.
+    pub merged: u64,
     /// Frames lost, by [`DropReason::ALL`].
     pub dropped: [u64; DropReason::ALL.len()],
     /// Frames it sent, by output port.
@@ -38,10 +43,19 @@ pub struct NodeLedger {
     pub samples_out: u64,
     /// Greatest queue depth seen.
     pub depth_max: u32,
-    /// From entering its queue to leaving the node.
+    /// From entering its queue to being taken from it.
+    pub wait: Histogram<u32>,
+    /// From entering its queue to the first of the service's answer, for nodes that call one; others pass on in the
+    /// tick in which they take, so that their latency is their wait.
     pub latency: Histogram<u32>,
     /// Latencies beyond the histogram's range.
     pub saturated: u64,
+    /// How often a frame that entered made the queue this deep (by depth; the last place: and deeper).
+    pub depths: Vec<u64>,
+    /// Items that came out after their deadline, each once.
+    pub deadlines_missed: u64,
+    /// Items whose deadline came near before they were worked on, each once.
+    pub deadlines_near: u64,
 }
 
 impl Default for NodeLedger {
@@ -56,8 +70,13 @@ impl Default for NodeLedger {
             samples_in: 0,
             samples_out: 0,
             depth_max: 0,
+            merged: 0,
+            wait: latency_histogram(),
             latency: latency_histogram(),
             saturated: 0,
+            depths: vec![0; DEPTHS],
+            deadlines_missed: 0,
+            deadlines_near: 0,
         }
     }
 }
@@ -69,6 +88,10 @@ impl NodeLedger {
         self.consumed += other.consumed;
         self.gated += other.gated;
         self.cancelled += other.cancelled;
+        self.merged += other.merged;
+        for (a, b) in self.depths.iter_mut().zip(&other.depths) {
+            *a += b;
+        }
         for (a, b) in self.dropped.iter_mut().zip(other.dropped) {
             *a += b;
         }
@@ -78,8 +101,11 @@ impl NodeLedger {
         self.samples_in += other.samples_in;
         self.samples_out += other.samples_out;
         self.depth_max = self.depth_max.max(other.depth_max);
+        self.wait.add(&other.wait).expect("all histograms have one range");
         self.latency.add(&other.latency).expect("all histograms have one range");
         self.saturated += other.saturated;
+        self.deadlines_missed += other.deadlines_missed;
+        self.deadlines_near += other.deadlines_near;
     }
 
     /// Frames lost for any reason.
@@ -92,12 +118,29 @@ impl NodeLedger {
         self.created.iter().sum()
     }
 
-    /// Records one latency.
-    pub fn record_latency(&mut self, us: u64) {
+    /// Records how long a frame waited in the queue.
+    pub fn record_wait(&mut self, us: u64) {
         if us > LATENCY_MAX_US {
             self.saturated += 1;
         }
-        self.latency.saturating_record(us);
+        self.wait.saturating_record(us);
+    }
+
+    /// Records the depth that a frame found itself at, itself included.
+    pub fn record_depth(&mut self, depth: u32) {
+        self.depth_max = self.depth_max.max(depth);
+        self.depths[(depth as usize).min(DEPTHS - 1)] += 1;
+    }
+
+    /// The depth that `quantile` (0..1) of the frames found at most; 0 when none came.
+    pub fn depth_at(&self, quantile: f64) -> u32 {
+        let wanted = (self.depths.iter().sum::<u64>() as f64 * quantile).ceil() as u64;
+        let mut seen = 0;
+        let reaches = |count: &u64| {
+            seen += count;
+            seen >= wanted
+        };
+        self.depths.iter().position(reaches).unwrap_or(0) as u32
     }
 }
 

@@ -7,6 +7,9 @@
 //! opens sessions through its [`EngineHandle`], pushes audio and polls what comes back, and calls
 //! [`Engine::tick`] with the time.
 
+mod average;
+mod barge_in;
+mod batch;
 mod block;
 mod control;
 mod correction;
@@ -18,10 +21,13 @@ mod engine;
 mod event;
 mod frame;
 mod handle;
+mod hub;
 mod ids;
 mod ingress;
+mod joint;
 mod ledger;
 mod node;
+mod playout;
 mod queue;
 pub mod rng;
 pub mod scene;
@@ -30,10 +36,12 @@ mod service;
 mod session;
 mod shard;
 
+pub use average::Ema;
+pub use batch::{BatchPolicy, BatchQueue, DeadlineRule, FlushReason, Gives, Merge, SENTENCES_MAX, Settled};
 pub use block::{Block, BlockPool};
 pub use control::Control;
 pub use correction::{Correction, Corrections, Void};
-pub use desk::{Cx, Desk, Lanes, Laps, Now, Stopwatch, purge};
+pub use desk::{Cx, Desk, Lanes, Laps, Look, Now, Stopwatch, purge};
 pub use driver::{Clock, Deadlines, Driver, Pacing, run};
 pub use engine::{Census, Engine, EngineConfig, EngineHandle, NAME_BYTES_MAX, OpenError, ScenePlan};
 pub use event::{DropReason, Event, EventLog, Record};
@@ -42,15 +50,19 @@ pub use handle::{
     ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, Out, OutAudio, PushError, SessionHandle,
     SessionSpec, Stamp,
 };
+pub use hub::{BatchFigures, Hub, ServiceFigures};
 pub use ids::{NodeId, SegmentKey, SessionId};
 pub use ingress::EdgeFigures;
+pub use joint::{JoinTexts, Joint};
 pub use ledger::{LATENCY_MAX_US, Ledger, NodeLedger, latency_histogram};
-pub use node::{Node, NodeKind, Opening, Registry, Site, StepNode, SystemNode, correct_lanes, lane_params};
+pub use node::{
+    Advice, Node, NodeKind, Opening, Registry, Site, StepNode, SystemNode, correct_lanes, lane_params,
+};
+pub use playout::{Playout, Playouts};
 pub use queue::{Lane, Pushed, Queue, TARGETS_MAX, Target};
-pub use segment::{CancelReason, Extent, Segment, SegmentPool, Segments, Standing, Turn, Verdict};
+pub use segment::{Answer, CancelReason, Extent, Segment, SegmentPool, Segments, Standing, Turn, Verdict};
 pub use service::{
-    Call, CallKey, Hub, Inbox, Outbox, Reply, ReplyPart, Request, Service, ServiceFigures, ServiceKind,
-    ServiceSite, TimeMode,
+    Call, CallKey, Inbox, Outbox, Reply, ReplyPart, Request, Service, ServiceKind, ServiceSite, TimeMode,
 };
 pub use session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
 pub use shard::Stage;

@@ -10,12 +10,14 @@ use bevy_ecs::world::EntityWorldMut;
 use ron::error::SpannedError;
 use serde::de::DeserializeOwned;
 
+use crate::batch::DeadlineRule;
 use crate::correction::Correction;
-use crate::desk::{Cx, Desk, Lanes, Now, purge};
+use crate::desk::{Cx, Desk, Lanes, Look, purge};
 use crate::frame::{Frame, Mark, Payload};
 use crate::ids::{NodeId, SessionId};
+use crate::joint::JoinTexts;
 use crate::queue::Queue;
-use crate::scene::{self, Catalogue, Format, Issue, NodeCapabilities, NodeSpec, Port, Tick};
+use crate::scene::{self, Buffering, Catalogue, Format, Issue, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::{Reply, ServiceKind};
 
 /// What a node's per-session state is opened with.
@@ -33,6 +35,8 @@ pub struct Opening {
     pub output: Option<Format>,
     /// The engine's seed.
     pub seed: u64,
+    /// The scene lets it lower its quality when a deadline is near.
+    pub lowers_quality: bool,
 }
 
 /// Where a node stands in the compiled scene.
@@ -44,6 +48,20 @@ pub struct Site {
     pub service: Option<u8>,
     /// Whether that service wants audio pushed.
     pub wants_audio: bool,
+    /// What gives way when little is left of an item's time, if the scene says.
+    pub rule: Option<DeadlineRule>,
+    /// The node is optional, and what has little time left passes it untouched.
+    pub skips: bool,
+}
+
+/// Advice for a node; it may act on it or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// Less than the margin is left of the time of the frame that comes next.
+    DeadlineNear {
+        /// Microseconds left; 0 = it is over.
+        left_us: u64,
+    },
 }
 
 /// A type of node. The value is its configuration as the scene gives it; it is shared by all sessions.
@@ -61,6 +79,14 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
     fn check(&self, input: Option<Format>, tick: &Tick, issues: &mut Vec<Issue>) -> Option<Format>;
     /// Defaults, overridable in the scene.
     fn capabilities(&self) -> NodeCapabilities;
+    /// How items gather before its service, for kinds whose service works on one batch at a time.
+    fn buffering(&self) -> Buffering {
+        Buffering::default()
+    }
+    /// Whether it can give cheaper results when a deadline is near.
+    fn lowers_quality(&self) -> bool {
+        false
+    }
     /// Most frames emitted per frame taken.
     fn max_out(&self, input: Option<Format>) -> u32;
     /// The service in the scene's `services` that it calls.
@@ -88,9 +114,23 @@ pub trait StepNode: NodeKind {
     }
     /// Whether the oldest frame of `queue` may be taken now. While it is `false` that frame and all behind it stay in
     /// the queue, under its bound and policy; asked again every tick.
-    fn ready(&self, state: &Self::State, queue: &Queue, now: &Now) -> bool {
-        let _unused = (state, queue, now);
+    fn ready(&self, state: &Self::State, queue: &Queue, look: Look<'_>) -> bool {
+        let _unused = (state, queue, look);
         true
+    }
+    /// Frames taken that still wait for a service: they count into the queue's depth.
+    fn waiting(&self, state: &Self::State) -> u32 {
+        let _unused = state;
+        0
+    }
+    /// Something is advised, in the tick in which it becomes true, before the frame it is about is taken.
+    fn advise(&self, state: &mut Self::State, advice: Advice, cx: &mut Cx<'_>, site: Site) {
+        let _unused = (state, advice, cx, site);
+    }
+    /// Passes on a frame untouched that has no time left for an optional node, in order with what was taken before.
+    fn skip(&self, state: &mut Self::State, frame: Frame, cx: &mut Cx<'_>, site: Site) {
+        let _unused = (state, site);
+        cx.send(0, frame);
     }
     /// Engine time from which [`StepNode::wake`] is wanted; `u64::MAX`: never. Asked every tick, so it must be a look
     /// at a field.
@@ -142,6 +182,12 @@ impl<K: NodeKind> NodeSpec for Configured<K> {
     fn capabilities(&self) -> NodeCapabilities {
         self.config.capabilities()
     }
+    fn buffering(&self) -> Buffering {
+        self.config.buffering()
+    }
+    fn lowers_quality(&self) -> bool {
+        self.config.lowers_quality()
+    }
     fn max_out(&self, input: Option<Format>) -> u32 {
         self.config.max_out(input)
     }
@@ -168,6 +214,7 @@ type ParseService = Box<dyn Fn(&str) -> Result<Arc<dyn ServiceKind>, SpannedErro
 pub struct Registry {
     kinds: BTreeMap<&'static str, ParseNode>,
     services: BTreeMap<&'static str, ParseService>,
+    merges: BTreeMap<&'static str, JoinTexts>,
 }
 
 impl Registry {
@@ -203,6 +250,12 @@ impl Registry {
         self.services.insert(name, Box::new(parse));
         self
     }
+
+    /// Adds a way to make one text of several, for `merge: Custom(name: ...)`.
+    pub fn add_merge(&mut self, name: &'static str, joins: JoinTexts) -> &mut Self {
+        self.merges.insert(name, joins);
+        self
+    }
 }
 
 impl Catalogue for Registry {
@@ -217,6 +270,12 @@ impl Catalogue for Registry {
     }
     fn service_outputs(&self) -> Vec<&'static str> {
         self.services.keys().copied().collect()
+    }
+    fn merges(&self) -> Vec<&'static str> {
+        self.merges.keys().copied().collect()
+    }
+    fn merge(&self, name: &str) -> Option<JoinTexts> {
+        self.merges.get(name).cloned()
     }
     fn transports(&self) -> Option<Vec<&'static str>> {
         Some(Vec::new())
@@ -270,26 +329,53 @@ fn step_system<K: StepNode>(config: Arc<K>, site: Site, world: &mut World) -> Bo
 fn step_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::State>, desk: &mut Desk<'_>) {
     correct_lanes(site, lanes, desk, |state, correction, cx| kind.control(state, correction, cx, site));
     answer_lanes(kind, site, lanes, desk);
-    let now = *desk.now;
+    let now_us = desk.now.us;
     for (mut lane, mut queue, mut state) in &mut lanes.ins {
-        let due = kind.due_us(&state) <= now.us;
-        if queue.is_empty() && !due {
+        let due = kind.due_us(&state) <= now_us;
+        if queue.is_empty() && !due && !lane.has_unsent() {
             continue;
         }
         let queue = queue.bypass_change_detection();
         let lane = lane.bypass_change_detection();
         let state = state.bypass_change_detection();
         if due {
-            kind.wake(state, &mut Cx::new(site.node, lane, desk, &mut lanes.outs), site);
-        }
-        while !queue.is_empty() && kind.ready(state, queue, &now) {
-            let Some(frame) = queue.pop() else { break };
-            if matches!(frame.payload, Payload::Mark(Mark::StreamEnd)) && !lane.stream_ended() {
-                continue;
-            }
             let mut cx = Cx::new(site.node, lane, desk, &mut lanes.outs);
-            cx.taken(&frame);
-            kind.step(state, frame, &mut cx, site);
+            if cx.may_step() {
+                kind.wake(state, &mut cx, site);
+            }
+        }
+        step_lane(kind, site, queue, state, &mut Cx::new(site.node, lane, desk, &mut lanes.outs));
+        queue.behind = kind.waiting(state);
+    }
+}
+
+/// Works off one lane's queue, as far as the node is ready and its consumers have room.
+fn step_lane<K: StepNode>(kind: &K, site: Site, queue: &mut Queue, state: &mut K::State, cx: &mut Cx<'_>) {
+    while cx.may_step() {
+        let Some(front) = queue.front() else { return };
+        let pressed = site.rule.is_some_and(|rule| match cx.near(front, rule) {
+            Some((left_us, true)) => {
+                kind.advise(state, Advice::DeadlineNear { left_us }, cx, site);
+                true
+            }
+            near => near.is_some(),
+        });
+        let skips = pressed && site.skips;
+        if !skips && !kind.ready(state, queue, cx.look()) {
+            return;
+        }
+        let Some(frame) = queue.pop() else { return };
+        if matches!(frame.payload, Payload::Mark(Mark::StreamEnd)) && !cx.lane.stream_ended() {
+            continue;
+        }
+        cx.taken(&frame);
+        if site.service.is_none() {
+            cx.came_out(frame.deadline_us, frame.turn);
+        }
+        if skips {
+            kind.skip(state, frame, cx, site);
+        } else {
+            kind.step(state, frame, cx, site);
         }
     }
 }
@@ -304,8 +390,8 @@ pub fn correct_lanes<S: Component<Mutability = Mutable>>(
     for at in 0..desk.corrections.all().len() {
         let correction = desk.corrections.all()[at];
         let Some(entity) = desk.sessions.lane(correction.session, site.node) else { continue };
-        let Ok((lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
-        let mut cx = Cx::new(site.node, &lane, desk, &mut lanes.outs);
+        let Ok((mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
+        let mut cx = Cx::new(site.node, &mut lane, desk, &mut lanes.outs);
         purge(&mut queue, &correction, &mut cx);
         control(&mut state, &correction, &mut cx);
     }
@@ -321,8 +407,9 @@ fn answer_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::
         let current = desk.sessions.get(key.session).is_some_and(|row| row.opening == key.opening);
         let entity = desk.sessions.lane(key.session, site.node).filter(|_| current);
         let Some(entity) = entity else { continue };
-        let Ok((lane, _, mut state)) = lanes.ins.get_mut(entity) else { continue };
-        let mut cx = Cx::new(site.node, &lane, desk, &mut lanes.outs);
+        let Ok((mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
+        let mut cx = Cx::new(site.node, &mut lane, desk, &mut lanes.outs);
         kind.reply(&mut state, reply, &mut cx, site);
+        queue.behind = kind.waiting(&state);
     }
 }

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use bevy_ecs::prelude::*;
 
-use crate::frame::Frame;
+use crate::block::BlockPool;
+use crate::frame::{Frame, Payload};
 use crate::ids::{NodeId, SessionId};
+use crate::joint::Joint;
 use crate::scene::{Format, OverflowPolicy};
 
 /// Most targets of one lane: 4 outputs a node.
@@ -17,6 +19,11 @@ pub struct Queue {
     frames: VecDeque<Frame>,
     bound: u32,
     overflow: OverflowPolicy,
+    joint: Joint,
+    /// Soft deadline of what enters, counted from then; 0 = none.
+    budget_us: u64,
+    /// Frames that the node has taken and that still wait for its service: they count as depth.
+    pub behind: u32,
     /// Greatest depth seen.
     pub depth_max: u32,
 }
@@ -26,6 +33,8 @@ pub struct Queue {
 pub enum Pushed {
     /// It stands in the queue.
     Queued,
+    /// It stands in the queue, and two frames that waited became one.
+    Merged,
     /// There was no room; this one (the oldest or the newest, by policy) is out.
     Dropped(Frame),
 }
@@ -33,7 +42,29 @@ pub enum Pushed {
 impl Queue {
     /// An empty queue of at most `bound` frames.
     pub fn new(bound: u32, overflow: OverflowPolicy) -> Self {
-        Self { frames: VecDeque::new(), bound: bound.max(1), overflow, depth_max: 0 }
+        Self {
+            frames: VecDeque::new(),
+            bound: bound.max(1),
+            overflow,
+            joint: Joint::default(),
+            budget_us: 0,
+            behind: 0,
+            depth_max: 0,
+        }
+    }
+
+    /// How frames become one under [`OverflowPolicy::MergeOnOverflow`].
+    #[must_use]
+    pub fn joining(mut self, joint: Joint) -> Self {
+        self.joint = joint;
+        self
+    }
+
+    /// Time that the node has for what enters, microseconds; 0 = no deadline.
+    #[must_use]
+    pub fn with_budget(mut self, budget_us: u64) -> Self {
+        self.budget_us = budget_us;
+        self
     }
 
     /// Makes room for `frames` (at most the bound) at once, so that a tick need not when they come.
@@ -51,9 +82,19 @@ impl Queue {
         self.frames.is_empty()
     }
 
+    /// Frames waiting here and for the node's service.
+    pub fn depth(&self) -> u32 {
+        self.frames.len() as u32 + self.behind
+    }
+
     /// What happens when it is full.
     pub fn overflow(&self) -> OverflowPolicy {
         self.overflow
+    }
+
+    /// Most frames it holds.
+    pub fn bound(&self) -> u32 {
+        self.bound
     }
 
     /// Free places.
@@ -61,24 +102,52 @@ impl Queue {
         (self.bound as usize).saturating_sub(self.frames.len())
     }
 
-    /// Appends `frame`; when full, the policy decides which frame goes. Marks always fit: a lost boundary would
-    /// leave a segment or an answer open for ever, and there are at most a few of them per segment.
-    pub fn push(&mut self, frame: Frame) -> Pushed {
-        let is_mark = matches!(frame.payload, crate::frame::Payload::Mark(_));
-        if self.room() == 0 && !is_mark {
-            if self.overflow == OverflowPolicy::DropOldest
-                && let Some(at) =
-                    self.frames.iter().position(|f| !matches!(f.payload, crate::frame::Payload::Mark(_)))
-            {
-                let oldest = self.frames.remove(at).expect("the position was just found");
-                self.frames.push_back(frame);
-                return Pushed::Dropped(oldest);
-            }
-            return Pushed::Dropped(frame);
+    /// Whether a frame of content has to wait outside: it is full and its senders wait.
+    pub fn blocks(&self) -> bool {
+        self.overflow == OverflowPolicy::Block && self.room() == 0
+    }
+
+    /// Appends `frame`; when full, the policy decides. Marks always fit: a lost boundary would leave a segment or an
+    /// answer open for ever, and there are at most a few of them per segment. Under `Block` the sender asks
+    /// [`Queue::blocks`] first; whoever does not loses the frame.
+    pub fn push(&mut self, mut frame: Frame, pool: &mut BlockPool) -> Pushed {
+        let is_mark = matches!(frame.payload, Payload::Mark(_));
+        if self.budget_us > 0 && !is_mark {
+            frame.deadline_us = frame.queued_us + self.budget_us;
         }
+        if self.room() > 0 || is_mark {
+            self.append(frame);
+            return Pushed::Queued;
+        }
+        if self.overflow == OverflowPolicy::MergeOnOverflow && self.merge_oldest(pool) {
+            self.append(frame);
+            return Pushed::Merged;
+        }
+        let makes_room =
+            matches!(self.overflow, OverflowPolicy::DropOldest | OverflowPolicy::MergeOnOverflow);
+        let oldest = self.frames.iter().position(|f| !matches!(f.payload, Payload::Mark(_)));
+        match oldest.filter(|_| makes_room) {
+            Some(at) => {
+                let oldest = self.frames.remove(at).expect("the position was just found");
+                self.append(frame);
+                Pushed::Dropped(oldest)
+            }
+            None => Pushed::Dropped(frame),
+        }
+    }
+
+    fn append(&mut self, frame: Frame) {
         self.frames.push_back(frame);
-        self.depth_max = self.depth_max.max(self.frames.len() as u32);
-        Pushed::Queued
+        self.depth_max = self.depth_max.max(self.depth());
+    }
+
+    /// Makes one frame of the oldest two neighbours that may be one; false when there are none.
+    fn merge_oldest(&mut self, pool: &mut BlockPool) -> bool {
+        let pair = (1..self.frames.len()).find(|&at| self.joint.fits(&self.frames[at - 1], &self.frames[at]));
+        let Some(at) = pair else { return false };
+        let second = self.frames.remove(at).expect("the position was just found");
+        self.joint.join(&mut self.frames[at - 1], second, pool);
+        true
     }
 
     /// Takes the oldest frame.
@@ -143,10 +212,24 @@ pub struct Lane {
     pub sources: u8,
     /// `StreamEnd` marks seen so far.
     pub ends: u8,
+    /// Most frames that one step sends.
+    pub max_out: u32,
+    /// Some target's senders wait when it is full.
+    pub(crate) guarded: bool,
+    /// What was sent in one step and found no room at a queue that blocks: it goes first, and nothing is stepped
+    /// before it has gone. At most what one step sends.
+    pub(crate) unsent: VecDeque<(Target, Frame)>,
+    /// The frame that was last warned of, so that each is warned of once.
+    pub(crate) warned: Option<(u32, u32, u32)>,
     pub(crate) targets: [Option<Target>; TARGETS_MAX],
 }
 
 impl Lane {
+    /// Whether something sent still stands outside a full queue.
+    pub fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
     /// Where output `port` goes.
     pub fn targets(&self, port: u8) -> impl Iterator<Item = Target> {
         self.targets.iter().flatten().filter(move |t| t.port == port).copied()

@@ -54,6 +54,17 @@ pub enum Extent {
     Ended(u32),
 }
 
+/// What has become of the answer to a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It may still come.
+    Pending,
+    /// It was released to its end, or there was nothing to answer.
+    Complete,
+    /// The user interrupted it, or its speech was too short to be a turn of its own.
+    Withdrawn,
+}
+
 /// State of one segment.
 #[derive(Component, Clone, Debug)]
 pub struct Segment {
@@ -71,8 +82,10 @@ pub struct Segment {
     pub extent: Extent,
     /// Media time of its first forwarded sample.
     pub from_us: u64,
-    /// Whether its answer is complete (released, empty or taken back): then the entity may be recycled.
-    pub answered: bool,
+    /// Media time at which the detector first heard speech in it, and up to which it last did.
+    pub voiced: (u64, u64),
+    /// Its answer; once it is not pending any more the entity may be recycled.
+    pub answer: Answer,
 }
 
 /// How a frame's segment stands, for whoever is about to release the frame.
@@ -87,8 +100,22 @@ pub enum Standing {
 }
 
 impl Segment {
+    /// Speech heard in it so far, microseconds of media time from the first to the last.
+    pub fn voiced_us(&self) -> u64 {
+        self.voiced.1.saturating_sub(self.voiced.0)
+    }
+
+    /// Whether the speaker is believed to be speaking in it.
+    pub fn is_spoken(&self) -> bool {
+        matches!(self.verdict, Verdict::Speculative | Verdict::Confirmed)
+            && !matches!(self.extent, Extent::Ended(_))
+    }
+
     /// How a frame derived from `revision` stands (0 = the caller's own audio).
     pub fn standing(&self, revision: u32) -> Standing {
+        if revision > 0 && self.answer == Answer::Withdrawn {
+            return Standing::Void;
+        }
         match (self.verdict, self.extent) {
             (Verdict::Free | Verdict::Cancelled(_), _) => Standing::Void,
             (Verdict::Speculative, _) => Standing::Undecided,
@@ -156,7 +183,8 @@ impl SegmentPool {
                     verdict: Verdict::Free,
                     extent: Extent::Open,
                     from_us: 0,
-                    answered: false,
+                    voiced: (0, 0),
+                    answer: Answer::Pending,
                 })
                 .id();
             let mut pool = world.resource_mut::<Self>();
@@ -196,7 +224,8 @@ impl Segments<'_, '_> {
             verdict: Verdict::Speculative,
             extent: Extent::Open,
             from_us,
-            answered: false,
+            voiced: (0, 0),
+            answer: Answer::Pending,
         };
         self.pool.active.push(slot);
         Some(key)
@@ -261,14 +290,67 @@ impl Segments<'_, '_> {
     /// Notes that nothing more will come in answer to this segment; closes the turn after its last one.
     pub fn answered(&mut self, key: SegmentKey, session: SessionId) {
         let Some(mut state) = self.state(key, session) else { return };
-        if state.answered || state.verdict != Verdict::Confirmed {
+        if state.answer != Answer::Pending || state.verdict != Verdict::Confirmed {
             return;
         }
-        state.answered = true;
+        state.answer = Answer::Complete;
         let owner = state.owner;
+        self.close_one(owner);
+    }
+
+    /// One answer less is expected of the turn.
+    fn close_one(&mut self, owner: Entity) {
         if let Ok(mut turn) = self.turns.get_mut(owner) {
             turn.unanswered = turn.unanswered.saturating_sub(1);
         }
+    }
+
+    /// Notes speech heard in a segment, as media time; returns the turn it belongs to by now.
+    pub fn voiced(&mut self, key: SegmentKey, session: SessionId, from_us: u64, to_us: u64) -> u32 {
+        let Some(mut state) = self.state(key, session) else { return 0 };
+        let state = state.bypass_change_detection();
+        if state.voiced == (0, 0) {
+            state.voiced.0 = from_us;
+        }
+        state.voiced.1 = to_us;
+        state.turn
+    }
+
+    /// The turn a segment belongs to by now; 0 when it was recycled.
+    pub fn turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
+        self.state(key, session).map_or(0, |state| state.turn)
+    }
+
+    /// Withdraws the answer to a confirmed segment, whatever has become of it so far; false when it is over already.
+    pub fn withdraw(&mut self, key: SegmentKey, session: SessionId) -> bool {
+        let Some(mut state) = self.state(key, session) else { return false };
+        if state.answer != Answer::Pending || state.verdict != Verdict::Confirmed {
+            return false;
+        }
+        state.answer = Answer::Withdrawn;
+        let owner = state.owner;
+        self.close_one(owner);
+        true
+    }
+
+    /// A new turn begins with this confirmed segment, because the user interrupted the one before.
+    pub fn begin_turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
+        let Some(owner) = self.state(key, session).map(|state| state.owner) else { return 0 };
+        let mut serial = 0;
+        if let Ok(mut turn) = self.turns.get_mut(owner) {
+            turn.serial += 1;
+            serial = turn.serial;
+        }
+        if let Some(mut state) = self.state(key, session) {
+            state.turn = serial;
+        }
+        serial
+    }
+
+    /// Copies of the segments that exist, in the order of their opening within a session.
+    pub fn active(&self) -> impl Iterator<Item = Segment> + '_ {
+        let entity = |slot: &u32| self.pool.entities[*slot as usize];
+        self.pool.active.iter().filter_map(move |slot| self.states.get(entity(slot)).ok().cloned())
     }
 
     /// Gives settled segments back to the pool, and every segment of a session that is gone.
@@ -280,7 +362,7 @@ impl Segments<'_, '_> {
             let mut state = self.states.get_mut(entity).expect("pooled segments live for ever");
             let settled = match (state.verdict, state.extent) {
                 (Verdict::Cancelled(_) | Verdict::Free, _) => true,
-                (Verdict::Confirmed, Extent::Ended(_)) => state.answered,
+                (Verdict::Confirmed, Extent::Ended(_)) => state.answer != Answer::Pending,
                 _ => false,
             };
             if settled || gone(state.session, state.owner) {
@@ -308,7 +390,8 @@ mod tests {
             verdict,
             extent,
             from_us: 0,
-            answered: false,
+            voiced: (0, 0),
+            answer: Answer::Pending,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Slow models behind the tick: what they are asked, what they answer, and the hub where all sessions meet.
+//! Slow models behind the tick: what they are asked and what they answer.
 
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub struct CallKey {
     pub revision: u32,
     /// The turn.
     pub turn: u32,
+    /// Counts the calls of one revision at one node from 0.
+    pub part: u32,
 }
 
 /// The work of one call.
@@ -38,6 +40,14 @@ pub struct Call {
     pub from_us: u64,
     /// Media time after the last sample heard.
     pub to_us: u64,
+    /// Engine time at which its input entered the node's queue.
+    pub queued_us: u64,
+    /// Soft deadline in engine time; 0 = none.
+    pub deadline_us: u64,
+    /// Lower quality will do, if that is faster.
+    pub reduced: bool,
+    /// Sentences in the text, as far as they were counted; 1 for anything else.
+    pub sentences: u32,
 }
 
 /// What a node asks of its service. The order within a session is kept.
@@ -51,13 +61,15 @@ pub enum Request {
     Retract(CallKey),
     /// Stop the call and forget its segment.
     Cancel(CallKey),
+    /// Hand out nothing of this call (`true`), or go on: what comes before it is not done, or its consumers are full.
+    Hold(CallKey, bool),
 }
 
 impl Request {
     /// Which call it concerns.
     pub fn key(&self) -> CallKey {
         match self {
-            Self::Push(key, _) | Self::Retract(key) | Self::Cancel(key) => *key,
+            Self::Push(key, _) | Self::Retract(key) | Self::Cancel(key) | Self::Hold(key, _) => *key,
             Self::End(call) => call.key,
         }
     }
@@ -80,6 +92,10 @@ pub enum ReplyPart {
     Failed(Arc<str>),
     /// It was stopped after this much of the service's time.
     Stopped { wasted_us: u64 },
+    /// It became one with the call before it of the same origin, before it was submitted: that one answers both.
+    Merged,
+    /// There was no place for it where calls wait.
+    Dropped,
 }
 
 /// What a service gives back.
@@ -104,8 +120,14 @@ pub trait Service: Send + Sync {
     fn push(&mut self, key: CallKey, block: Block) {
         drop((key, block));
     }
-    /// Starts a call.
-    fn end(&mut self, call: Call, now_us: u64);
+    /// Starts a batch of calls; empties `batch`. More than one only for nodes behind the hub.
+    fn submit(&mut self, batch: &mut Vec<Call>, now_us: u64);
+    /// Batches it can start at once; the hub submits no more than that.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+    /// Hands out nothing of a call until told otherwise; the work itself goes on. May come before the call.
+    fn hold(&mut self, key: CallKey, held: bool);
     /// Stops a call whose revision was taken back; the segment's audio stays.
     fn retract(&mut self, key: CallKey, now_us: u64);
     /// Stops a call and forgets its segment.
@@ -179,94 +201,5 @@ impl Inbox {
     /// Whether anything arrived at all.
     pub fn is_empty(&self) -> bool {
         self.replies.is_empty()
-    }
-}
-
-/// Figures of one service.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ServiceFigures {
-    /// Calls started.
-    pub calls: u64,
-    /// Calls that failed.
-    pub failed: u64,
-    /// Calls stopped by a correction.
-    pub cancelled: u64,
-    /// Time of the service spent on calls that were used, in microseconds.
-    pub busy_us: u64,
-    /// Time of the service spent on what was taken back, in microseconds.
-    pub wasted_us: u64,
-}
-
-/// All services of a scene, and the serial step between the two halves of a tick.
-#[derive(Resource)]
-pub struct Hub {
-    services: Vec<(Arc<str>, Box<dyn Service>, ServiceFigures)>,
-    requests: Vec<(u32, u8, Request)>,
-    replies: Vec<Reply>,
-}
-
-impl Hub {
-    pub(crate) fn new(services: Vec<(Arc<str>, Box<dyn Service>)>) -> Self {
-        let services = services.into_iter().map(|(name, s)| (name, s, ServiceFigures::default())).collect();
-        Self { services, requests: Vec::new(), replies: Vec::new() }
-    }
-
-    /// Name and figures of every service, in scene order.
-    pub fn figures(&self) -> impl Iterator<Item = (&str, ServiceFigures)> {
-        self.services.iter().map(|(name, _, figures)| (&**name, *figures))
-    }
-
-    /// Whether service number `service` wants audio pushed.
-    pub fn wants_audio(&self) -> Vec<bool> {
-        self.services.iter().map(|(_, s, _)| s.wants_audio()).collect()
-    }
-
-    /// The earliest time at which a service will have something.
-    pub fn next_due_us(&self) -> Option<u64> {
-        self.services.iter().filter_map(|(_, s, _)| s.next_due_us()).min()
-    }
-
-    /// Collects what is ready; `deliver` gets the replies in service order.
-    pub(crate) fn poll(&mut self, now_us: u64, mut deliver: impl FnMut(Reply)) {
-        for (_, service, figures) in &mut self.services {
-            service.poll(now_us, &mut self.replies);
-            for reply in self.replies.drain(..) {
-                match reply.part {
-                    ReplyPart::Done { busy_us } => figures.busy_us += busy_us,
-                    ReplyPart::Failed(_) => figures.failed += 1,
-                    ReplyPart::Stopped { wasted_us } => {
-                        figures.cancelled += 1;
-                        figures.wasted_us += wasted_us;
-                    }
-                    ReplyPart::Text(_) | ReplyPart::Audio(_) => {}
-                }
-                deliver(reply);
-            }
-        }
-    }
-
-    /// Takes one shard's requests.
-    pub(crate) fn gather(&mut self, outbox: &mut Outbox) {
-        for (service, request) in outbox.requests.drain(..) {
-            self.requests.push((self.requests.len() as u32, service, request));
-        }
-    }
-
-    /// Hands everything gathered to the services, by session; within a session the order is kept.
-    pub(crate) fn submit(&mut self, now_us: u64) {
-        // With the position in the key an unstable sort keeps the order, and it needs no memory.
-        self.requests.sort_unstable_by_key(|(order, _, request)| (request.key().session, *order));
-        for (_, service, request) in self.requests.drain(..) {
-            let (_, service, figures) = &mut self.services[usize::from(service)];
-            match request {
-                Request::Push(key, block) => service.push(key, block),
-                Request::End(call) => {
-                    figures.calls += 1;
-                    service.end(call, now_us);
-                }
-                Request::Retract(key) => service.retract(key, now_us),
-                Request::Cancel(key) => service.cancel(key, now_us),
-            }
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 
 use crate::control::Control;
-use crate::handle::SessionPort;
+use crate::handle::{Arrival, SessionPort};
 use crate::ids::{NodeId, SessionId};
 use crate::queue::Target;
 use crate::scene::Format;
@@ -50,6 +50,10 @@ pub struct SessionRow {
     /// The sender's media time minus the engine's.
     pub(crate) pts_origin_us: i64,
     pub(crate) controls: VecDeque<Control>,
+    /// A queue that the input feeds makes its senders wait.
+    pub(crate) waits: bool,
+    /// Arrivals that wait outside such a queue; bounded by the session's credits, which they keep.
+    pub(crate) held: VecDeque<Arrival>,
 }
 
 /// The sessions of one shard by slot (`id / shards`).

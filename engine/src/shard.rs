@@ -3,8 +3,9 @@
 //! ```text
 //! A  Admit      open sessions and let go of those that are gone, in id order
 //!    Ingress    scatter arrivals to the input queues
+//!    BargeIn    answers wait or are withdrawn because the user speaks
 //!    Rank       the scene's nodes, one system each; corrections and service replies come before frames
-//! -- hub        join requests in (due, session) order, hand them to the services
+//! -- hub        join requests in session order, form batches, hand them to the services
 //! B  Egress     release what may leave; drop what was taken back
 //!    Account    control messages, segments and sessions that are over, blocks on their way back
 //! ```
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::SingleThreadedExecutor;
 
+use crate::barge_in::barge_in;
+use crate::batch::{DeadlineRule, Gives};
 use crate::block::BlockPool;
 use crate::control::Control;
 use crate::correction::{Correction, Corrections, Void};
@@ -25,10 +28,12 @@ use crate::event::{Event, EventLog};
 use crate::handle::{SessionPort, ShardPort};
 use crate::ids::NodeId;
 use crate::ingress::{Edge, EdgeFigures, Leaving, ingress};
+use crate::joint::Joint;
 use crate::ledger::Ledger;
 use crate::node::{Opening, Site, mark};
+use crate::playout::Playouts;
 use crate::queue::{Lane, Queue, Target};
-use crate::scene::{Format, OverflowPolicy};
+use crate::scene::{Deadline, DeadlinePolicy, Format, OverflowPolicy};
 use crate::segment::{SegmentPool, Segments, Turn};
 use crate::service::{Inbox, Outbox};
 use crate::session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
@@ -55,6 +60,8 @@ pub enum Stage {
     Admit,
     /// Audio arrives.
     Ingress,
+    /// Answers wait or are withdrawn because the user speaks.
+    BargeIn,
     /// One node of the scene.
     Node(NodeId),
     /// The serial step between the halves; only in a foreign world is it a system.
@@ -96,6 +103,7 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     world.insert_resource(Outbox::default());
     world.insert_resource(Inbox::default());
     world.insert_resource(SessionTable::new(spec.shards));
+    world.insert_resource(Playouts::new(spec.shards));
     world.insert_resource(SegmentPool::default());
     world.insert_resource(Laps::default());
     world.insert_resource(Edge(Arc::clone(&spec.port)));
@@ -106,8 +114,11 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
 
     a.add_systems(admit.in_set(Stage::Admit));
     a.add_systems(ingress.in_set(Stage::Ingress));
-    a.configure_sets((Stage::Admit, Stage::Ingress).chain());
-    let mut before = Stage::Ingress;
+    a.configure_sets((Stage::Admit, Stage::Ingress, Stage::BargeIn).chain());
+    if let Some(min_ms) = plan.scene.session.output.interrupt_min_ms {
+        a.add_systems(barge_in(u64::from(min_ms) * 1_000).in_set(Stage::BargeIn));
+    }
+    let mut before = Stage::BargeIn;
     for (at, node) in plan.nodes.iter().enumerate() {
         let site = site(plan, at, spec.wants_audio);
         a.add_systems(node.spec.install(site, world).in_set(Stage::Node(site.node)));
@@ -128,7 +139,20 @@ fn site(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> Site {
         node: NodeId(at as u8),
         service: node.service.map(|s| s as u8),
         wants_audio: node.service.is_some_and(|s| wants_audio[s]),
+        rule: node.deadline.map(|deadline| deadline_rule(&deadline)),
+        skips: node.deadline.is_some_and(|d| d.policy == DeadlinePolicy::SkipOptional),
     }
+}
+
+/// A node's deadline as the systems need it.
+pub(crate) fn deadline_rule(deadline: &Deadline) -> DeadlineRule {
+    let gives = match deadline.policy {
+        DeadlinePolicy::FlushEarly => Gives::FlushEarly,
+        DeadlinePolicy::GrowBatch { max } => Gives::GrowBatch { max },
+        DeadlinePolicy::LowerQuality => Gives::LowerQuality,
+        DeadlinePolicy::SkipOptional => Gives::Nothing,
+    };
+    DeadlineRule { margin_us: (deadline.margin_ms * 1_000.0) as u64, gives }
 }
 
 /// Starts the stopwatch, lets go of sessions that are gone and opens the admitted ones. Exclusive.
@@ -223,6 +247,7 @@ fn open(world: &mut World, port: Arc<SessionPort>) {
         input: None,
         output: None,
         seed,
+        lowers_quality: false,
     };
     let mut sources = vec![0u8; lanes.len()];
     let resolve = |targets: &[crate::scene::Target], sources: &mut [u8]| -> Vec<Target> {
@@ -237,6 +262,8 @@ fn open(world: &mut World, port: Arc<SessionPort>) {
     let mut wiring: Vec<Vec<Target>> =
         plan.nodes.iter().map(|node| resolve(&node.targets, &mut sources)).collect();
     wiring.push(Vec::new());
+    let blocks = |target: &Target| plan.nodes.get(target.node.index()).is_some_and(|node| node.blocks());
+    let waits = input_targets.iter().any(blocks);
     let mut failure = None;
     for (at, lane) in lanes.iter().enumerate() {
         let mut targets = [None; crate::queue::TARGETS_MAX];
@@ -245,13 +272,35 @@ fn open(world: &mut World, port: Arc<SessionPort>) {
         }
         let (input, output) = formats[at];
         (opening.input, opening.output) = (input, output);
-        let wiring =
-            Lane { session: port.id, owner: entity, input, output, sources: sources[at], ends: 0, targets };
+        let deadline = plan.nodes.get(at).and_then(|node| node.deadline);
+        opening.lowers_quality = deadline.is_some_and(|d| d.policy == DeadlinePolicy::LowerQuality);
+        let wiring = Lane {
+            session: port.id,
+            owner: entity,
+            input,
+            output,
+            sources: sources[at],
+            ends: 0,
+            max_out: plan.nodes.get(at).map_or(0, |node| node.spec.max_out(input)),
+            guarded: targets.iter().flatten().any(blocks),
+            unsent: VecDeque::new(),
+            warned: None,
+            targets,
+        };
         let mut queue = world.entity_mut(*lane);
         mark(NodeId(at as u8), &mut queue);
         if let Some(node) = plan.nodes.get(at) {
             let capabilities = &node.capabilities;
-            let mut frames = Queue::new(capabilities.queue_capacity, capabilities.overflow_policy);
+            let joint = Joint {
+                strategy: node.merge.clone(),
+                custom: node.joins.clone(),
+                format: input,
+                samples_max: input.map_or(0, block_samples),
+            };
+            let budget_us = node.deadline.map_or(0, |d| (d.budget_ms * 1_000.0) as u64);
+            let mut frames = Queue::new(capabilities.queue_capacity, capabilities.overflow_policy)
+                .joining(joint)
+                .with_budget(budget_us);
             frames.reserve(senders[at] + QUEUE_ROOM);
             queue.insert((wiring, frames));
             let refused = node.spec.open(&opening, &mut queue).err();
@@ -276,8 +325,11 @@ fn open(world: &mut World, port: Arc<SessionPort>) {
         seq: 0,
         pts_origin_us: 0,
         controls: VecDeque::new(),
+        waits,
+        held: VecDeque::new(),
     };
     let id = row.id;
+    world.resource_mut::<Playouts>().open(id);
     world.resource_mut::<SessionTable>().insert(row);
     let mut log = world.resource_mut::<EventLog>();
     log.push(now_us, id, 0, Event::SessionOpened);

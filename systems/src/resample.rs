@@ -8,7 +8,7 @@ use bevy_ecs::prelude::Component;
 use bevy_platform::cell::SyncCell;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use mynah_engine::{
-    Correction, Cx, Frame, Mark, NodeKind, Opening, Payload, Site, StepNode, Void, frames_to_us,
+    Advice, Correction, Cx, Frame, Mark, NodeKind, Opening, Payload, Site, StepNode, Void, frames_to_us,
 };
 use serde::Deserialize;
 
@@ -52,6 +52,11 @@ fn streaming() -> bool {
 #[derive(Component)]
 pub struct ResampleState {
     converter: Option<SyncCell<Box<dyn resampler::Resample>>>,
+    /// The short filter for streams that begin while little time is left, and whether the next one does.
+    spare: Option<SyncCell<Box<dyn resampler::Resample>>>,
+    hurried: bool,
+    /// The two filters have changed places.
+    is_spare: bool,
     /// Longest block that leaves, in samples.
     block_max: usize,
     converted: Vec<f32>,
@@ -108,6 +113,9 @@ impl NodeKind for Resample {
             supports_control_messages: true,
         }
     }
+    fn lowers_quality(&self) -> bool {
+        self.streaming && self.quality != Quality::Fast
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         // A block of 20 ms and its share of the filter's delay; a fixed chunk gives out two blocks at once.
         if self.streaming { 2 } else { 8 }
@@ -128,8 +136,24 @@ impl NodeKind for Resample {
             };
             Some(SyncCell::new(resampler::build(spec).map_err(|e| e.to_string())?))
         };
+        let spare = match (&converter, opening.lowers_quality) {
+            (Some(_), true) => {
+                let spec = ResampleSpec {
+                    from_hz: input.rate_hz,
+                    to_hz: output.rate_hz,
+                    channels: output.channels,
+                    quality: Quality::Fast,
+                    mode,
+                };
+                Some(SyncCell::new(resampler::build(spec).map_err(|e| e.to_string())?))
+            }
+            _ => None,
+        };
         Ok(ResampleState {
             converter,
+            spare,
+            hurried: false,
+            is_spare: false,
             block_max: (output.rate_hz * 21 / 1_000) as usize * usize::from(output.channels),
             converted: Vec::new(),
             mixed: Vec::new(),
@@ -153,10 +177,17 @@ impl StepNode for Resample {
         }
     }
 
+    fn advise(&self, state: &mut ResampleState, advice: Advice, _: &mut Cx<'_>, _: Site) {
+        match advice {
+            Advice::DeadlineNear { .. } => state.hurried = true,
+        }
+    }
+
     fn control(&self, state: &mut ResampleState, correction: &Correction, _: &mut Cx<'_>, _: Site) {
         let voided = state.stream.is_some_and(|s| match correction.void {
             Void::Segment { segment } => s.segment == segment,
             Void::Revision { segment, revision } => s.segment == segment && s.revision == revision,
+            Void::Answer { segment } => s.segment == segment && s.revision > 0,
             Void::Session => true,
         });
         if voided {
@@ -179,6 +210,9 @@ impl Resample {
             // The stream before was left without an end: what it held belongs to nobody any more.
             forget_stream(state);
         }
+        if state.stream.is_none() {
+            state.choose_filter();
+        }
         let from_us = frame.pts_us;
         state.stream.get_or_insert(Stream {
             segment: identity.0,
@@ -198,6 +232,17 @@ impl Resample {
         }
         emit(state, &frame, cx);
         cx.discard(frame);
+    }
+}
+
+impl ResampleState {
+    /// A stream begins: with the short filter when time was near before it, with the configured one otherwise.
+    fn choose_filter(&mut self) {
+        let hurried = std::mem::take(&mut self.hurried) && (self.spare.is_some() || self.is_spare);
+        if hurried != self.is_spare && self.spare.is_some() {
+            std::mem::swap(&mut self.converter, &mut self.spare);
+            self.is_spare = hurried;
+        }
     }
 }
 

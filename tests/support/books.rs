@@ -35,6 +35,8 @@ struct Entry {
     made: BTreeMap<u32, u64>,
     /// Samples that the events say were released whole for a revision.
     told: BTreeMap<u32, u64>,
+    /// The user interrupted the answer, or it was not wanted.
+    withdrawn: bool,
 }
 
 /// Everything that does not add up, in words; empty = the session is settled and nothing is lost.
@@ -89,20 +91,21 @@ fn entries(outcome: &Outcome, wrong: &mut Vec<String>) -> BTreeMap<u32, Entry> {
                 entry.ended += 1;
                 (entry.held, entry.to_us) = (*revision, *to_us);
             }
-            Event::ServiceSubmitted { node, segment, revision } => {
+            Event::ServiceSubmitted { node, segment, revision, .. } => {
                 *entries.entry(*segment).or_default().calls.entry((node.0, *revision)).or_default() += 1;
             }
             Event::ServiceDone { node, segment, revision, samples, .. } => {
                 let entry = entries.entry(*segment).or_default();
                 *entry.calls.entry((node.0, *revision)).or_default() -= 1;
                 if *samples > 0 {
-                    entry.made.insert(*revision, *samples);
+                    *entry.made.entry(*revision).or_default() += *samples;
                 }
             }
             Event::ServiceCancelled { node, segment, revision, .. }
             | Event::ServiceFailed { node, segment, revision, .. } => {
                 *entries.entry(*segment).or_default().calls.entry((node.0, *revision)).or_default() -= 1;
             }
+            Event::AnswerWithdrawn { segment } => entries.entry(*segment).or_default().withdrawn = true,
             Event::OutputEnded { segment, revision, samples } => {
                 entries.entry(*segment).or_default().told.insert(*revision, *samples);
             }
@@ -194,7 +197,7 @@ fn answered(
             let due = (made * to * 2 + from) / (from * 2);
             let got = outcome.released(*serial, *revision).len() as u64;
             let holds = entry.ended == 1 && *revision == entry.held;
-            if got > due || (holds && !hung_up && got != due) {
+            if got > due || (holds && !hung_up && !entry.withdrawn && got != due) {
                 wrong
                     .push(format!("segment {serial} revision {revision}: {due} samples due, {got} released"));
             }

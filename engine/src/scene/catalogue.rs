@@ -1,6 +1,7 @@
 //! What the scene layer asks of the node kinds and services, which it does not know.
 use super::formats::{Format, NodeCapabilities, Port};
-use super::model::Tick;
+use super::model::{Buffering, Tick};
+use crate::joint::JoinTexts;
 use ron::error::SpannedError;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -69,6 +70,14 @@ pub trait NodeSpec: Send + Sync {
     fn check(&self, input: Option<Format>, tick: &Tick, issues: &mut Vec<Issue>) -> Option<Format>;
     /// The kind's capabilities, before the scene's own `capabilities`.
     fn capabilities(&self) -> NodeCapabilities;
+    /// How items gather before a service that works on one batch at a time, before the scene's own `buffering`.
+    fn buffering(&self) -> Buffering {
+        Buffering::default()
+    }
+    /// Whether it can give cheaper results when a deadline is near.
+    fn lowers_quality(&self) -> bool {
+        false
+    }
     /// Most frames emitted per frame taken.
     fn max_out(&self, input: Option<Format>) -> u32;
     /// Name of the entry of `services` that the node calls.
@@ -101,6 +110,16 @@ pub trait Catalogue {
     /// # Errors
     /// ron's own error; positions count from the start of `config`.
     fn parse_service(&self, name: &str, config: &str) -> Result<Arc<Self::Service>, SpannedError>;
+
+    /// The names of merge strategies that a host has registered, for suggestions.
+    fn merges(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// The merge strategy registered under a name listed in [`Catalogue::merges`].
+    fn merge(&self, _name: &str) -> Option<JoinTexts> {
+        None
+    }
 
     /// The transports that scenes can name; None: entries of `transports` are left to the host unseen.
     fn transports(&self) -> Option<Vec<&'static str>> {

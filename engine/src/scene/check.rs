@@ -1,10 +1,10 @@
 //! Values that parse and still cannot be: out of range, contradicting each other, or with a name nobody knows.
 use super::catalogue::{Catalogue, Severity};
 use super::diagnostic::Diagnostic;
-use super::formats::{OverflowPolicy, QUEUE_CAPACITY};
+use super::formats::QUEUE_CAPACITY;
 use super::limits::Limits;
 use super::locate::{Document, Step};
-use super::model::{Buffering, Deadline, Entry, Latency, MergeStrategy, Pace, Scene, Timing};
+use super::model::{Deadline, Entry, Latency, Pace, Scene, Timing};
 use super::overrides::{FIXED, SECTIONS};
 use super::parse::{explain, path_name, short_span};
 use super::source::Edited;
@@ -66,7 +66,7 @@ impl Checker<'_> {
     }
 
     /// Refuses a value outside of what is expected.
-    fn range(&mut self, path: &[Step], value: impl Display, fits: bool, expected: &str) {
+    pub(crate) fn range(&mut self, path: &[Step], value: impl Display, fits: bool, expected: &str) {
         if !fits {
             let name = path_name(self.document, path);
             let title = format!("`{name}` is {value}, expected {expected}");
@@ -75,7 +75,13 @@ impl Checker<'_> {
     }
 
     /// Refuses a pair in which the second is below the first.
-    fn order(&mut self, low: &[Step], low_value: impl Display, high: &[Step], high_value: impl Display) {
+    pub(crate) fn order(
+        &mut self,
+        low: &[Step],
+        low_value: impl Display,
+        high: &[Step],
+        high_value: impl Display,
+    ) {
         let (high_name, low_name) = (path_name(self.document, high), path_name(self.document, low));
         let title = format!("`{high_name}` is {high_value}, below `{low_name}`, {low_value}");
         let wrong = self.error(high, title, format!("expected {low_value} or more"));
@@ -83,11 +89,11 @@ impl Checker<'_> {
         self.found.push(wrong.related(other, format!("{low_value}")));
     }
 
-    fn positive(&mut self, path: &[Step], value: f64) {
+    pub(crate) fn positive(&mut self, path: &[Step], value: f64) {
         self.range(path, value, value.is_finite() && value > 0.0, "a number above 0");
     }
 
-    fn not_negative(&mut self, path: &[Step], value: f64) {
+    pub(crate) fn not_negative(&mut self, path: &[Step], value: f64) {
         self.range(path, value, value.is_finite() && value >= 0.0, "a number from 0 up");
     }
 
@@ -115,6 +121,10 @@ impl Checker<'_> {
             let lead = &at!["session", "output", "pace", "lead_ms"];
             self.range(lead, lead_ms, lead_ms <= 10_000, "0..=10000 ms");
         }
+        if let Some(min_ms) = scene.session.output.interrupt_min_ms {
+            let interrupt = &at!["session", "output", "interrupt_min_ms"];
+            self.range(interrupt, min_ms, (100..=5_000).contains(&min_ms), "100..=5000 ms");
+        }
         let port = scene.metrics.address.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
         let address_fits = matches!(port, Some((host, Ok(_))) if !host.is_empty());
         let shown = format!("`{}`", scene.metrics.address);
@@ -134,19 +144,6 @@ impl Checker<'_> {
             let warning = self.warning(path, title, "this version does not act on it");
             self.found.push(warning);
         };
-        for (index, node) in scene.nodes.iter().enumerate() {
-            if node.buffering.is_some() {
-                idle(&at!["nodes", index, "buffering"], format!("`{}.buffering` has no effect", node.id));
-            }
-            if node.deadline.is_some() {
-                idle(&at!["nodes", index, "deadline"], format!("`{}.deadline` has no effect", node.id));
-            }
-            let policy = node.capabilities.and_then(|of| of.overflow_policy);
-            if let Some(policy @ (OverflowPolicy::Block | OverflowPolicy::MergeOnOverflow)) = policy {
-                let path = at!["nodes", index, "capabilities", "overflow_policy"];
-                idle(&path, format!("`{}` drops the newest when full: no `{policy}` yet", node.id));
-            }
-        }
         if scene.metrics.enabled {
             idle(&at!["metrics", "enabled"], "`metrics.enabled` has no effect".to_owned());
         }
@@ -170,11 +167,9 @@ impl Checker<'_> {
                 let path = at!["nodes", index, "capabilities", "queue_capacity"];
                 self.range(&path, capacity, QUEUE_CAPACITY.contains(&capacity), "1..=1000 frames");
             }
-            if let Some(buffering) = &node.buffering {
-                self.buffering(index, buffering);
-            }
-            if let Some(Deadline { budget_ms, .. }) = node.deadline {
+            if let Some(Deadline { budget_ms, margin_ms, .. }) = node.deadline {
                 self.positive(&at!["nodes", index, "deadline", "budget_ms"], budget_ms);
+                self.positive(&at!["nodes", index, "deadline", "margin_ms"], margin_ms);
             }
         }
         if scene.nodes.len() > NODES_MAX {
@@ -207,22 +202,6 @@ impl Checker<'_> {
             let before = self.edited.place(self.span(&at!["nodes", first, "id"]));
             let twice = self.error(&path, format!("two nodes are called `{id}`"), "second");
             self.found.push(twice.related(before, "first"));
-        }
-    }
-
-    fn buffering(&mut self, index: usize, buffering: &Buffering) {
-        let at = |name: &str| at!["nodes", index, "buffering", name];
-        let (min, max) = (buffering.min_batch_size, buffering.max_batch_size);
-        self.range(&at("min_batch_size"), min, (1..=1000).contains(&min), "1..=1000 items");
-        self.range(&at("max_batch_size"), max, (1..=1000).contains(&max), "1..=1000 items");
-        if min > max {
-            self.order(&at("min_batch_size"), min, &at("max_batch_size"), max);
-        }
-        self.not_negative(&at("max_wait_ms"), buffering.max_wait_ms);
-        let size = buffering.max_buffer_size;
-        self.range(&at("max_buffer_size"), size, size >= max.max(1), "at least max_batch_size");
-        if let MergeStrategy::ConcatenateAudio { max_gap_ms, .. } = buffering.merge {
-            self.not_negative(&at!["nodes", index, "buffering", "merge", "max_gap_ms"], max_gap_ms);
         }
     }
 
@@ -259,10 +238,12 @@ impl Checker<'_> {
             }
             Latency::Fixed { ms } => self.positive(&latency("ms"), ms),
         }
-        let at_least_one = "1 or more";
-        self.range(&at("parallelism"), timing.parallelism, timing.parallelism >= 1, at_least_one);
-        self.range(&at("batch_size_max"), timing.batch_size_max, timing.batch_size_max >= 1, at_least_one);
+        let workers = timing.workers();
+        self.range(&at("parallelism"), workers, (1..=1000).contains(&workers), "1..=1000");
         self.not_negative(&at("batch_item_cost"), timing.batch_item_cost);
+        let reduced = timing.reduced_cost;
+        self.range(&at("reduced_cost"), reduced, reduced > 0.0 && reduced <= 1.0, "above 0 to 1");
+        self.not_negative(&at("words_per_s"), timing.words_per_s);
         self.positive(&at("speed"), timing.speed);
         self.positive(&at("scale"), timing.scale);
     }

@@ -63,7 +63,11 @@ fn queue<N: ?Sized>(node: &PlanNode<N>) -> String {
 
 fn service<N: ?Sized, S: ?Sized>(plan: &Plan<N, S>, node: &PlanNode<N>) -> Option<String> {
     let service = plan.services.get(node.service?)?;
-    Some(format!("service {} ({})", service.name, service.output_name))
+    let hub = node.buffering.as_ref().map_or_else(String::new, |buffering| {
+        let (min, max) = (buffering.min_batch_size, buffering.max_batch_size);
+        format!("hub: batches of {min} to {max}, at most {} ms, ", buffering.max_wait_ms)
+    });
+    Some(format!("{hub}service {} ({})", service.name, service.output_name))
 }
 
 fn text<N: NodeSpec + ?Sized, S: ?Sized>(plan: &Plan<N, S>) -> String {

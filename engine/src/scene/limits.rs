@@ -13,6 +13,12 @@ pub struct Limits {
     pub silence_to_processing_p95_ms: Option<f64>,
     /// A frame from input to output.
     pub frame_in_to_out_p99_ms: Option<f64>,
+    /// True onset of speech during an answer to the silence of the answer.
+    pub speech_to_silence_p95_ms: Option<f64>,
+    /// A text from entering the queue of a node behind the hub to the first of its speech.
+    pub request_p95_ms: Option<f64>,
+    /// Depth that 99 % of the frames found in a session's queue at a node behind the hub.
+    pub queue_depth_p99: Option<f64>,
     /// Cancelled of opened segments, 0..1.
     pub cancelled_ratio: Option<f64>,
     /// Answers that began while the speaker went on, 0..1 of the answered turns.
@@ -33,6 +39,9 @@ impl Limits {
             ("speech_start_to_forward_p95_ms", self.speech_start_to_forward_p95_ms),
             ("silence_to_processing_p95_ms", self.silence_to_processing_p95_ms),
             ("frame_in_to_out_p99_ms", self.frame_in_to_out_p99_ms),
+            ("speech_to_silence_p95_ms", self.speech_to_silence_p95_ms),
+            ("request_p95_ms", self.request_p95_ms),
+            ("queue_depth_p99", self.queue_depth_p99),
             ("cancelled_ratio", self.cancelled_ratio),
             ("premature_ratio", self.premature_ratio),
             ("acceptance_ratio_min", self.acceptance_ratio_min),

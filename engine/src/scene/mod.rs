@@ -2,6 +2,7 @@
 //!
 //! Knows neither node kinds nor the ECS: kinds come through a [`Catalogue`]. Every finding carries its place in the
 //! file or in the `--set` that caused it, and all findings are reported at once.
+mod batching;
 mod catalogue;
 mod check;
 mod diagnostic;
@@ -27,8 +28,8 @@ pub use formats::{
 };
 pub use limits::Limits;
 pub use model::{
-    Buffering, Deadline, DeadlinePolicy, Driver, Entry, Latency, MergeStrategy, Metrics, Pace, Release,
-    Scene, SceneNode, SceneService, Session, SessionInput, SessionOutput, Tick, Timing,
+    Buffering, BufferingOverride, Deadline, DeadlinePolicy, Driver, Entry, Latency, MergeStrategy, Metrics,
+    Pace, Release, Scene, SceneNode, SceneService, Session, SessionInput, SessionOutput, Tick, Timing,
 };
 pub use overrides::{Override, OverrideError};
 pub use plan::{Compiled, NodeRef, Plan, PlanNode, PlanOutput, PlanService, Target, compile};

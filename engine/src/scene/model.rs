@@ -113,6 +113,9 @@ pub struct SessionOutput {
     pub release: Release,
     /// How far ahead of the ear it is handed over.
     pub pace: Pace,
+    /// Speech of this length during an answer withdraws it, shorter speech only pauses it; 100..=5000 ms. None: answers
+    /// are not interrupted.
+    pub interrupt_min_ms: Option<u32>,
 }
 
 /// When an answer may begin to sound.
@@ -162,12 +165,15 @@ pub struct SceneNode {
     /// What differs from the kind's own capabilities.
     #[serde(default)]
     pub capabilities: Option<CapabilitiesOverride>,
-    /// How items gather before the node works on them.
+    /// What differs from how the kind gathers items before it works on them.
     #[serde(default)]
-    pub buffering: Option<Buffering>,
+    pub buffering: Option<BufferingOverride>,
     /// When its work should be done, and what gives way.
     #[serde(default)]
     pub deadline: Option<Deadline>,
+    /// The pipeline makes sense without it: `SkipOptional` may pass it by.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// `Name` or `Name(fields)`, left to whoever knows the name.
@@ -191,14 +197,13 @@ impl<'de> Deserialize<'de> for Entry {
 }
 
 /// How items gather before a node works on them.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Buffering {
     /// Items that are worth a call, 1..=1000.
     pub min_batch_size: u32,
     /// Items a call takes at most, 1..=1000.
     pub max_batch_size: u32,
-    /// A lone item never waits longer than this.
+    /// A lone item never waits longer than this for company.
     pub max_wait_ms: f64,
     /// Items that may wait, over all sessions.
     pub max_buffer_size: u32,
@@ -207,13 +212,43 @@ pub struct Buffering {
 }
 
 impl Default for Buffering {
+    /// A free service is never kept waiting: batches form while it is busy.
     fn default() -> Self {
         Self {
             min_batch_size: 1,
             max_batch_size: 8,
-            max_wait_ms: 20.0,
-            max_buffer_size: 1000,
+            max_wait_ms: 50.0,
+            max_buffer_size: 50,
             merge: MergeStrategy::KeepSeparate,
+        }
+    }
+}
+
+/// What a scene changes of a kind's [`Buffering`]; None keeps the kind's own.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BufferingOverride {
+    /// Items.
+    pub min_batch_size: Option<u32>,
+    /// Items.
+    pub max_batch_size: Option<u32>,
+    /// Milliseconds, above 0.
+    pub max_wait_ms: Option<f64>,
+    /// Items, over all sessions.
+    pub max_buffer_size: Option<u32>,
+    /// See [`Buffering::merge`].
+    pub merge: Option<MergeStrategy>,
+}
+
+impl BufferingOverride {
+    /// The kind's buffering with what is set here.
+    pub fn over(&self, kind: Buffering) -> Buffering {
+        Buffering {
+            min_batch_size: self.min_batch_size.unwrap_or(kind.min_batch_size),
+            max_batch_size: self.max_batch_size.unwrap_or(kind.max_batch_size),
+            max_wait_ms: self.max_wait_ms.unwrap_or(kind.max_wait_ms),
+            max_buffer_size: self.max_buffer_size.unwrap_or(kind.max_buffer_size),
+            merge: self.merge.clone().unwrap_or(kind.merge),
         }
     }
 }
@@ -254,23 +289,33 @@ fn separator() -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deadline {
-    /// Time from an item's arrival in the engine.
+    /// Time from an item's entering the node's queue to its coming out.
     pub budget_ms: f64,
+    /// With less than this left the policy acts.
+    #[serde(default = "margin_ms")]
+    pub margin_ms: f64,
     /// What gives way.
     pub policy: DeadlinePolicy,
+}
+
+fn margin_ms() -> f64 {
+    50.0
 }
 
 /// What gives way when a deadline comes near.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum DeadlinePolicy {
-    /// Waiting items go at once.
+    /// A batch that waits for company goes at once.
     FlushEarly,
-    /// Calls take more items.
-    GrowBatch,
-    /// Cheaper results.
+    /// Batches take more items, up to this many.
+    GrowBatch {
+        /// Above `max_batch_size`, at most 1000.
+        max: u32,
+    },
+    /// Cheaper results: of a service, or of a resampler from the next stream on.
     LowerQuality,
-    /// The node's work is left out.
+    /// What has no time left passes an optional node untouched.
     SkipOptional,
 }
 
@@ -291,15 +336,19 @@ pub struct SceneService {
 pub struct Timing {
     /// From submit to the first result.
     pub latency: Latency,
-    /// Calls that run at once.
-    #[serde(default = "parallelism")]
-    pub parallelism: u32,
-    /// Items that one call takes.
-    #[serde(default = "batch_size_max")]
-    pub batch_size_max: u32,
+    /// Calls or batches that run at once. None: 1 behind the hub, where the model cannot run in parallel (more: that many
+    /// instances of it); else 64.
+    #[serde(default)]
+    pub parallelism: Option<u32>,
     /// Cost of each further item of a batch, as a share of one item's latency.
     #[serde(default = "batch_item_cost")]
     pub batch_item_cost: f64,
+    /// Cost of an item asked for in lower quality, as a share of its full latency.
+    #[serde(default = "reduced_cost")]
+    pub reduced_cost: f64,
+    /// Words of text given out a second, as a language model does; 0: all at once.
+    #[serde(default)]
+    pub words_per_s: f64,
     /// Seconds of audio made per second, after the first block.
     #[serde(default = "speed")]
     pub speed: f64,
@@ -308,11 +357,15 @@ pub struct Timing {
     pub scale: f64,
 }
 
-fn parallelism() -> u32 {
-    64
+impl Timing {
+    /// Calls or batches that run at once.
+    pub fn workers(&self) -> u32 {
+        self.parallelism.unwrap_or(64)
+    }
 }
-fn batch_size_max() -> u32 {
-    1
+
+fn reduced_cost() -> f64 {
+    0.6
 }
 fn batch_item_cost() -> f64 {
     0.25

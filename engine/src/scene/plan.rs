@@ -1,15 +1,17 @@
 //! A scene that holds: its nodes configured, ordered and joined, ready to be installed in an engine.
+use super::batching::Gathers;
 use super::catalogue::{Catalogue, NodeSpec};
 use super::check::{Checker, NODES_MAX};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::flow::Flow;
-use super::formats::{Format, NodeCapabilities, PortType};
+use super::formats::{Format, NodeCapabilities, OverflowPolicy, PortType};
 use super::locate::Document;
-use super::model::{Buffering, Deadline, Scene, Timing};
+use super::model::{Buffering, Deadline, MergeStrategy, Scene, Timing};
 use super::overrides::{self, Override};
 use super::parse::parse;
 use super::source::Source;
 use super::wiring::{End, Wiring};
+use crate::joint::JoinTexts;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,14 +49,27 @@ pub struct PlanNode<N: ?Sized> {
     pub output: Option<Format>,
     /// The kind's own with the scene's changes.
     pub capabilities: NodeCapabilities,
-    /// How items gather, if the scene says so.
+    /// How items gather, for nodes behind the hub: those that call a service and are not parallelizable.
     pub buffering: Option<Buffering>,
+    /// How two frames that wait become one.
+    pub merge: Option<MergeStrategy>,
+    /// The registered function of [`MergeStrategy::Custom`].
+    pub joins: Option<JoinTexts>,
     /// When its work should be done, if the scene says so.
     pub deadline: Option<Deadline>,
+    /// It may be passed by.
+    pub optional: bool,
     /// Where its outputs go, in the order of the file's edges.
     pub targets: Vec<Target>,
     /// The service it calls: an index of [`Plan::services`].
     pub service: Option<usize>,
+}
+
+impl<N: ?Sized> PlanNode<N> {
+    /// Whether whoever sends to it waits when its queue is full.
+    pub fn blocks(&self) -> bool {
+        self.capabilities.overflow_policy == OverflowPolicy::Block
+    }
 }
 
 /// One edge, seen from where it begins.
@@ -142,6 +157,7 @@ pub fn compile<C: Catalogue>(
     let session = input.unwrap_or_else(|| scene.session.input.format());
     let wiring = checker.wiring(&specs);
     let flow = checker.flow(session, &wiring, &specs);
+    let gathers = checker.batching(&specs, &flow, catalogue);
     if checker.failed() {
         return Err(Diagnostics(checker.found));
     }
@@ -149,7 +165,7 @@ pub fn compile<C: Catalogue>(
     let hash = fnv1a(document.canonical().as_bytes());
     let specs: Vec<Arc<C::Node>> = specs.into_iter().flatten().collect();
     let outputs: Vec<Arc<C::Service>> = outputs.into_iter().flatten().collect();
-    Ok((assemble(scene, session, specs, outputs, &wiring, &flow, hash), warnings))
+    Ok((assemble(scene, session, specs, outputs, (&wiring, &flow), &gathers, hash), warnings))
 }
 
 fn assemble<N: NodeSpec + ?Sized, S: ?Sized>(
@@ -157,8 +173,8 @@ fn assemble<N: NodeSpec + ?Sized, S: ?Sized>(
     input: Format,
     specs: Vec<Arc<N>>,
     outputs: Vec<Arc<S>>,
-    wiring: &Wiring,
-    flow: &Flow,
+    (wiring, flow): (&Wiring, &Flow),
+    gathers: &[Gathers],
     hash: u64,
 ) -> Plan<N, S> {
     let mut order: Vec<usize> = (0..specs.len()).collect();
@@ -172,8 +188,11 @@ fn assemble<N: NodeSpec + ?Sized, S: ?Sized>(
             input: flow.inputs[index],
             output: flow.outputs[index],
             capabilities: node.capabilities.unwrap_or_default().over(spec.capabilities()),
-            buffering: node.buffering.clone(),
+            buffering: gathers[index].buffering.clone(),
+            merge: gathers[index].merge.clone(),
+            joins: gathers[index].joins.clone(),
             deadline: node.deadline,
+            optional: node.optional,
             targets: targets(End::Node(index)),
             service: spec.service().and_then(|name| scene.services.keys().position(|key| key == name)),
             spec,
@@ -184,11 +203,11 @@ fn assemble<N: NodeSpec + ?Sized, S: ?Sized>(
     let mut kinds: Vec<PortType> = arriving.filter_map(|link| link.ports.map(|(_, _, kind)| kind)).collect();
     kinds.sort();
     kinds.dedup();
-    let services = scene.services.iter().zip(outputs).map(|((name, service), output)| PlanService {
-        name: name.clone(),
-        timing: service.timing,
-        output_name: service.output.name.clone(),
-        output,
+    let services = scene.services.iter().zip(outputs).enumerate().map(|(at, ((name, service), output))| {
+        let behind_hub = nodes.iter().any(|node| node.service == Some(at) && node.buffering.is_some());
+        let workers = if behind_hub { 1 } else { service.timing.workers() };
+        let timing = Timing { parallelism: service.timing.parallelism.or(Some(workers)), ..service.timing };
+        PlanService { name: name.clone(), timing, output_name: service.output.name.clone(), output }
     });
     Plan {
         input,

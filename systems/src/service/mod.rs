@@ -1,5 +1,7 @@
 //! Slow models: the node that talks to one, and the ones there are.
 
+mod asked;
+mod job;
 mod modelled;
 mod node;
 mod reply;

@@ -1,7 +1,7 @@
 //! A service whose work is real or scripted and whose timing follows the scene's model.
 //!
-//! `parallelism` workers take calls in the order they came; a free worker takes up to `batch_size_max` waiting calls
-//! at once, which cost `1 + (n - 1) * batch_item_cost` of the slowest one's latency. In virtual time the model says
+//! `parallelism` workers take one batch each. A batch of `n` costs `1 + (n - 1) * batch_item_cost` of the latency of its
+//! slowest item until the first results, and its worker is busy until all of it is made. In virtual time the model says
 //! when each part is due, and real work is waited for; on the wall clock real speech is handed out as it is made.
 
 use std::collections::VecDeque;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use mynah_engine::scene::Timing;
 use mynah_engine::{Block, Call, CallKey, Reply, ReplyPart, Service, ServiceSite, TimeMode};
 
+use crate::service::job::{Job, Made};
 use crate::service::synthesis::{Heard, Speech};
 use crate::service::timing::{draw_us, name_hash};
 use crate::speech::flite::RATE_HZ;
@@ -22,8 +23,8 @@ const BLOCKS_AT_ONCE: usize = 16;
 
 /// What comes of a call.
 pub enum Work {
-    /// Pieces of text, all at once.
-    Text(Vec<Arc<str>>),
+    /// Pieces of text, in order.
+    Text(VecDeque<Arc<str>>),
     /// Speech that another thread is making.
     Speech(Arc<Speech>),
 }
@@ -41,24 +42,19 @@ pub struct Modelled {
     seed: u64,
     name: u64,
     wall: bool,
-    waiting: VecDeque<(Call, u64)>,
-    running: Vec<Job>,
+    /// Calls that came when no worker was free.
+    waiting: VecDeque<Call>,
+    jobs: Vec<Job>,
+    /// Workers by the number of the batch they have.
+    busy: Vec<u64>,
+    /// Since when each of the others has had nothing to do.
+    idle_since_us: Vec<u64>,
+    batches: u64,
+    /// Calls of which nothing is handed out for now.
+    held: Vec<CallKey>,
     stopped: Vec<(CallKey, u64)>,
+    lone: Vec<Call>,
 }
-
-struct Job {
-    key: CallKey,
-    work: Work,
-    started_us: u64,
-    first_us: u64,
-    /// Samples handed out.
-    at: usize,
-    /// There was nothing to hand out yet: asked again then.
-    again_us: u64,
-}
-
-/// How long to wait for speech that is still being made.
-const AGAIN_US: u64 = 1_000;
 
 impl Modelled {
     /// A service that produces with `production` and keeps the timing of `site`.
@@ -70,126 +66,186 @@ impl Modelled {
             name: name_hash(site.name),
             wall: site.time == TimeMode::Wall,
             waiting: VecDeque::new(),
-            running: Vec::new(),
+            jobs: Vec::new(),
+            busy: Vec::new(),
+            idle_since_us: vec![0; site.timing.workers() as usize],
+            batches: 0,
+            held: Vec::new(),
             stopped: Vec::new(),
+            lone: Vec::new(),
         }
     }
 
-    /// Free workers take what waits, as of `now_us`.
-    fn start(&mut self, now_us: u64) {
-        while !self.waiting.is_empty() && self.running.len() < self.timing.parallelism as usize {
-            let n = self.waiting.len().min(self.timing.batch_size_max.max(1) as usize);
-            let batch: Vec<(Call, u64)> = self.waiting.drain(..n).collect();
-            let slowest =
-                batch.iter().map(|(c, _)| draw_us(&self.timing, self.seed, self.name, &c.key)).max();
-            let cost = 1.0 + (n - 1) as f64 * self.timing.batch_item_cost;
-            let latency_us = (slowest.unwrap_or(0) as f64 * cost) as u64;
-            for (call, submitted_us) in batch {
-                let started_us = submitted_us.max(now_us);
-                let work = self.production.work(&call);
-                // Real speech on the wall clock takes the time it takes.
-                let modelled = !(self.wall && matches!(work, Work::Speech(_)));
-                let first_us = if modelled { started_us + latency_us } else { started_us };
-                self.running.push(Job { key: call.key, work, started_us, first_us, at: 0, again_us: 0 });
+    /// The worker that has been free for longest takes a batch. It begins when the worker was free and the last item
+    /// there, not with the tick that saw it.
+    fn start(&mut self, batch: &mut Vec<Call>) {
+        let longest = (0..self.idle_since_us.len()).min_by_key(|at| self.idle_since_us[*at]);
+        let Some(free_us) = longest.map(|at| self.idle_since_us.swap_remove(at)) else { return };
+        let started_us = batch.iter().map(|call| call.queued_us).fold(free_us, u64::max);
+        let n = batch.len();
+        let latency = |call: &Call| {
+            let share = if call.reduced { self.timing.reduced_cost } else { 1.0 };
+            draw_us(&self.timing, self.seed, self.name, &call.key) as f64 * share
+        };
+        let slowest = batch.iter().map(latency).fold(0.0, f64::max);
+        let cost = 1.0 + n.saturating_sub(1) as f64 * self.timing.batch_item_cost;
+        let latency_us = (slowest * cost) as u64;
+        self.batches += 1;
+        self.busy.push(self.batches);
+        for call in batch.drain(..) {
+            let work = self.in_pieces(self.production.work(&call));
+            // Real speech on the wall clock takes the time it takes.
+            let real = self.wall && matches!(work, Work::Speech(_));
+            let first_us = if real { started_us } else { started_us + latency_us };
+            self.jobs.push(Job::new(call.key, work, self.batches, n as u64, (started_us, first_us)));
+        }
+    }
+
+    /// Text comes in its pieces only from a service that gives it out piece by piece.
+    fn in_pieces(&self, work: Work) -> Work {
+        match work {
+            Work::Text(parts) if self.timing.words_per_s <= 0.0 && parts.len() > 1 => {
+                Work::Text([Arc::from(parts.iter().map(|part| &**part).collect::<String>())].into())
             }
+            work => work,
         }
     }
 
-    /// When block `at / BLOCK` of a speech is due.
-    fn due_us(&self, job: &Job) -> u64 {
-        if self.wall && matches!(job.work, Work::Speech(_)) {
-            return job.started_us.max(job.again_us);
+    /// Calls that waited start as far as workers are free.
+    fn start_waiting(&mut self) {
+        while self.room() > 0
+            && let Some(call) = self.waiting.pop_front()
+        {
+            let mut lone = std::mem::take(&mut self.lone);
+            lone.push(call);
+            self.start(&mut lone);
+            self.lone = lone;
         }
-        let made_us = job.at as f64 * 1e6 / f64::from(RATE_HZ) / self.timing.speed;
-        job.first_us + made_us as u64
     }
 
-    /// Hands out what is due; the time at which the job was complete, if it is.
-    fn advance(&self, job: &mut Job, now_us: u64, replies: &mut Vec<Reply>) -> Option<u64> {
+    /// Follows the making of every job up to `now_us`; workers whose batch is made become free.
+    fn make(&mut self, now_us: u64) {
+        for job in self.jobs.iter_mut().filter(|job| job.made_us.is_none()) {
+            job.make(&self.timing, self.wall, now_us);
+        }
+        let (jobs, idle) = (&self.jobs, &mut self.idle_since_us);
+        self.busy.retain(|batch| {
+            let mine = || jobs.iter().filter(|job| job.batch == *batch);
+            if mine().any(|job| job.made_us.is_none()) {
+                return true;
+            }
+            // Nothing left of a batch: its last item was taken back just now.
+            idle.push(mine().filter_map(|job| job.made_us).max().unwrap_or(now_us));
+            false
+        });
+        self.start_waiting();
+    }
+
+    /// Hands out what is due of a job; true when that was all of it.
+    fn hand_out(&self, job: &mut Job, now_us: u64, replies: &mut Vec<Reply>) -> bool {
         let key = job.key;
         let until = job.at + BLOCKS_AT_ONCE * BLOCK;
-        loop {
-            let due_us = self.due_us(job);
-            if due_us > now_us || job.at >= until {
-                return None;
-            }
-            match &mut job.work {
-                Work::Text(parts) => {
-                    replies.extend(parts.drain(..).map(|text| Reply { key, part: ReplyPart::Text(text) }));
-                    replies.push(Reply { key, part: ReplyPart::Done { busy_us: due_us - job.started_us } });
-                    return Some(due_us);
-                }
+        while job.due_us(&self.timing, self.wall) <= now_us && job.at < until {
+            let part = match &mut job.work {
+                Work::Text(parts) => match parts.pop_front() {
+                    Some(text) => {
+                        job.at += 1;
+                        ReplyPart::Text(text)
+                    }
+                    None => ReplyPart::Done { busy_us: job.busy_us() },
+                },
                 Work::Speech(speech) => {
                     let mut block = Block::zeroed(BLOCK);
                     let out = block.try_mut().expect("a fresh block has one owner");
-                    let part = match speech.read(job.at, out, !self.wall) {
+                    match speech.read(job.at, out, !self.wall) {
                         Heard::Block(n) => {
                             block.set_len(n);
                             job.at += n;
                             ReplyPart::Audio(block)
                         }
                         Heard::NotYet => {
-                            job.again_us = now_us + AGAIN_US;
-                            return None;
+                            job.asks_again(now_us);
+                            return false;
                         }
-                        Heard::End => {
-                            ReplyPart::Done { busy_us: now_us.min(due_us).saturating_sub(job.started_us) }
-                        }
+                        Heard::End if job.made_us.is_none() => return false,
+                        Heard::End => ReplyPart::Done { busy_us: job.busy_us() },
                         Heard::Failed(reason) => ReplyPart::Failed(reason),
-                    };
-                    let goes_on = matches!(part, ReplyPart::Audio(_));
-                    replies.push(Reply { key, part });
-                    if !goes_on {
-                        return Some(due_us.max(job.started_us));
                     }
                 }
+            };
+            let goes_on = matches!(part, ReplyPart::Audio(_) | ReplyPart::Text(_));
+            replies.push(Reply { key, part });
+            if !goes_on {
+                return true;
             }
         }
+        false
     }
 }
 
 impl Service for Modelled {
-    fn end(&mut self, call: Call, now_us: u64) {
-        self.waiting.push_back((call, now_us));
-        self.start(now_us);
+    fn submit(&mut self, batch: &mut Vec<Call>, _: u64) {
+        if self.room() == 0 {
+            self.waiting.extend(batch.drain(..));
+            return;
+        }
+        self.start(batch);
+    }
+
+    fn room(&self) -> usize {
+        self.idle_since_us.len()
+    }
+
+    fn hold(&mut self, key: CallKey, held: bool) {
+        self.held.retain(|other| *other != key);
+        if held {
+            self.held.push(key);
+        }
     }
 
     fn retract(&mut self, key: CallKey, now_us: u64) {
-        self.waiting.retain(|(call, _)| call.key != key);
-        if let Some(at) = self.running.iter().position(|job| job.key == key) {
-            let job = self.running.remove(at);
+        self.hold(key, false);
+        self.waiting.retain(|call| call.key != key);
+        let mut wasted_us = 0;
+        if let Some(at) = self.jobs.iter().position(|job| job.key == key) {
+            let job = self.jobs.remove(at);
             if let Work::Speech(speech) = &job.work {
                 speech.stop();
             }
-            self.stopped.push((key, now_us.saturating_sub(job.started_us)));
-            self.start(now_us);
-        } else {
-            self.stopped.push((key, 0));
+            wasted_us = job.wasted_us(now_us);
         }
+        self.stopped.push((key, wasted_us));
+        self.make(now_us);
     }
 
     fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>) {
         for (key, wasted_us) in self.stopped.drain(..) {
             replies.push(Reply { key, part: ReplyPart::Stopped { wasted_us } });
         }
-        let mut at = 0;
-        while at < self.running.len() {
-            let mut job = self.running.remove(at);
-            match self.advance(&mut job, now_us, replies) {
-                None => {
-                    self.running.insert(at, job);
-                    at += 1;
-                }
-                // The worker is free from the moment the job was complete, not from the tick that saw it.
-                Some(free_us) => self.start(free_us),
-            }
-        }
+        self.make(now_us);
+        let mut jobs = std::mem::take(&mut self.jobs);
+        jobs.retain_mut(|job| self.held.contains(&job.key) || !self.hand_out(job, now_us, replies));
+        self.jobs = jobs;
     }
 
     fn next_due_us(&self) -> Option<u64> {
         if !self.stopped.is_empty() {
             return Some(0);
         }
-        self.running.iter().map(|job| self.due_us(job)).min()
+        let due = |job: &Job| {
+            let held = self.held.contains(&job.key);
+            let made = job.next_made_us(&self.timing, self.wall);
+            let out = (!held).then(|| job.due_us(&self.timing, self.wall));
+            made.into_iter().chain(out).min()
+        };
+        self.jobs.iter().filter_map(due).min()
+    }
+}
+
+/// How far a speech is made, for [`Job::make`].
+pub(super) fn made_by(speech: &Speech, samples: usize, wall: bool) -> Made {
+    match speech.length_within(samples, !wall) {
+        Some(length) => Made::Whole(length),
+        None => Made::InPart,
     }
 }

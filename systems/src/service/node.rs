@@ -1,18 +1,22 @@
 //! `Service`: hands what belongs to one endpoint revision to a service and sends on what comes back.
 //!
-//! Calls of one session run one after the other, so that answers stay in order; sessions meet in the hub. A call
-//! whose segment or revision was taken back is stopped and leaves nothing.
+//! A recogniser and a reply get one call a revision, a synthesis one for every text. Answers leave in the order of the
+//! questions: of a session's calls only the first hands anything out. A call whose segment or revision was taken back
+//! is stopped and leaves nothing.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
-use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
+use mynah_engine::scene::{
+    Buffering, Format, Issue, MergeStrategy, NodeCapabilities, OverflowPolicy, Port, PortType, Tick,
+};
 use mynah_engine::{
-    Call, CallKey, Correction, Cx, Event, Frame, Mark, NodeKind, Opening, Payload, Reply, ReplyPart, Request,
-    Site, StepNode, Void, frames_to_us,
+    Block, Call, CallKey, Correction, Cx, Event, Frame, Look, Mark, NodeKind, Opening, Payload, Queue, Reply,
+    ReplyPart, Request, Site, StepNode, Void, frames_to_us,
 };
 use serde::Deserialize;
+
+use crate::service::asked::{Asked, CALLS_MAX, Order};
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
@@ -40,6 +44,10 @@ pub struct ServiceNode {
     /// Rate of the audio a synthesis gives, in Hz, mono.
     #[serde(default = "synthesis_rate")]
     pub rate_hz: u32,
+    /// Text of a reply waits while more than this much of its audio is still unplayed; its end lets the rest go. 0: no
+    /// text waits. Synthesis only.
+    #[serde(default)]
+    pub runway_ms: u32,
 }
 
 fn synthesis_rate() -> u32 {
@@ -52,11 +60,12 @@ pub struct ServiceState {
     /// The audio of the segment heard at present.
     heard: Option<Heard>,
     /// Text gathered for one revision.
-    gathered: Vec<Arc<str>>,
-    gathered_for: (u32, u32),
-    waiting: VecDeque<Call>,
-    running: Option<Running>,
-    stream_end: Option<Frame>,
+    gathered: Gathered,
+    order: Order,
+    asking: Asking,
+    speaking: Speaking,
+    /// The first call was told to hold: what it gave found no room.
+    full: bool,
     seq: u32,
 }
 
@@ -69,9 +78,29 @@ struct Heard {
     goes_on: bool,
 }
 
-struct Running {
-    key: CallKey,
-    /// Media time of the answer's first sample, and sample frames sent.
+#[derive(Default)]
+struct Gathered {
+    origin: (u32, u32),
+    texts: Vec<Arc<str>>,
+    /// Of the first of them: when it entered the queue, and its deadline.
+    entered_us: u64,
+    deadline_us: u64,
+}
+
+/// What is being asked for, part by part.
+#[derive(Clone, Copy, Default)]
+struct Asking {
+    origin: (u32, u32),
+    parts: u32,
+    /// Tick in which its runway was last open.
+    open_tick: u64,
+}
+
+/// The answer that is being given.
+#[derive(Clone, Copy, Default)]
+struct Speaking {
+    origin: (u32, u32),
+    /// Media time of its first sample, and sample frames sent.
     from_us: u64,
     frames_out: u64,
 }
@@ -100,17 +129,41 @@ impl NodeKind for ServiceNode {
                     .expected("8000 to 192000"),
             );
         }
+        if self.runway_ms > RUNWAY_MS_MAX {
+            let text = format!("{} ms is out of range", self.runway_ms);
+            issues.push(Issue::error("runway_ms", text).expected("0 to 30000 ms"));
+        }
+        if self.runway_ms > 0 && self.task != Task::Synthesize {
+            let text = "only a synthesis makes audio that can be ahead of the ear";
+            issues.push(Issue::error("runway_ms", text).expected("0").help("set it on the node that speaks"));
+        }
         (self.task == Task::Synthesize).then_some(Format { rate_hz: self.rate_hz, channels: 1 })
     }
     fn capabilities(&self) -> NodeCapabilities {
+        let speaks = self.task == Task::Synthesize;
         NodeCapabilities {
-            parallelizable: self.task != Task::Synthesize,
+            parallelizable: !speaks,
             batch_aware: true,
             avg_processing_us: 20_000,
-            queue_capacity: 120,
-            overflow_policy: OverflowPolicy::DropOldest,
+            // Texts of one session, or the second of audio that may come at once.
+            queue_capacity: if speaks { 20 } else { 120 },
+            overflow_policy: if speaks {
+                OverflowPolicy::MergeOnOverflow
+            } else {
+                OverflowPolicy::DropOldest
+            },
             supports_control_messages: true,
         }
+    }
+    fn buffering(&self) -> Buffering {
+        let merge = match self.task {
+            Task::Synthesize => MergeStrategy::ConcatenateText { separator: " ".into() },
+            Task::Transcribe | Task::Reply => MergeStrategy::KeepSeparate,
+        };
+        Buffering { merge, ..Buffering::default() }
+    }
+    fn lowers_quality(&self) -> bool {
+        true
     }
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
@@ -123,145 +176,267 @@ impl NodeKind for ServiceNode {
     }
 }
 
+/// Longest runway: half a minute of speech.
+const RUNWAY_MS_MAX: u32 = 30_000;
+
 impl StepNode for ServiceNode {
     fn step(&self, state: &mut ServiceState, frame: Frame, cx: &mut Cx<'_>, site: Site) {
         match &frame.payload {
             Payload::Audio(_) => hear(state, frame, cx, site),
-            Payload::Text(text) => {
-                let origin = (frame.segment.serial, frame.revision);
-                if state.gathered_for != origin {
-                    state.gathered.clear();
-                    state.gathered_for = origin;
+            Payload::Text(text) if self.task == Task::Synthesize => {
+                let (text, now_tick) = (Arc::clone(text), cx.now.tick);
+                if !text.trim().is_empty() {
+                    let times = (frame.queued_us, frame.deadline_us);
+                    ask(state, &frame, text, (frame.pts_us, frame.pts_us), times, 1, cx, site);
+                    state.asking.open_tick = now_tick;
                 }
-                state.gathered.push(Arc::clone(text));
             }
+            Payload::Text(text) => state.gathered.add(&frame, text),
             Payload::Mark(mark) => self.bound(*mark, state, frame, cx, site),
         }
     }
 
+    fn ready(&self, state: &ServiceState, queue: &Queue, look: Look<'_>) -> bool {
+        let Some(front) = queue.front() else { return false };
+        let asks = match (&front.payload, self.task) {
+            (Payload::Text(_), Task::Synthesize) => {
+                if !self.runway_is_open(state, front, queue, look) {
+                    return false;
+                }
+                true
+            }
+            (Payload::Mark(Mark::Endpoint), Task::Transcribe) => true,
+            (Payload::Mark(Mark::AnswerEnd), Task::Reply) => true,
+            _ => false,
+        };
+        !asks || state.order.calls() < CALLS_MAX
+    }
+
+    fn waiting(&self, state: &ServiceState) -> u32 {
+        state.order.waiting()
+    }
+
+    fn due_us(&self, state: &ServiceState) -> u64 {
+        if state.full { 0 } else { u64::MAX }
+    }
+
+    /// There is room again: the first call goes on.
+    fn wake(&self, state: &mut ServiceState, cx: &mut Cx<'_>, site: Site) {
+        state.full = false;
+        if let (Some(key), Some(service)) = (state.order.front(), site.service) {
+            cx.request(service, Request::Hold(key, false));
+        }
+    }
+
+    fn skip(&self, state: &mut ServiceState, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+        state.order.pass(frame);
+        pass_on(state, cx);
+    }
+
     fn control(&self, state: &mut ServiceState, correction: &Correction, cx: &mut Cx<'_>, site: Site) {
         let session = cx.lane.session;
-        state.waiting.retain(|c| !correction.voids(session, c.key.segment.serial, c.key.revision));
-        let (segment, revision) = state.gathered_for;
+        let (segment, revision) = state.gathered.origin;
         if correction.voids(session, segment, revision) {
-            state.gathered.clear();
+            state.gathered.texts.clear();
         }
-        let voids_segment = !matches!(correction.void, Void::Revision { .. });
-        if voids_segment && state.heard.is_some_and(|h| correction.voids(session, h.segment, 0)) {
+        let forgets = matches!(correction.void, Void::Segment { .. } | Void::Session);
+        if forgets && state.heard.is_some_and(|h| correction.voids(session, h.segment, 0)) {
             state.heard = None;
         }
-        let stopped =
-            state.running.take_if(|r| correction.voids(session, r.key.segment.serial, r.key.revision));
-        if let (Some(running), Some(service)) = (stopped, site.service) {
-            let request =
-                if voids_segment { Request::Cancel(running.key) } else { Request::Retract(running.key) };
-            cx.request(service, request);
+        let before = state.order.front();
+        let ServiceState { order, .. } = state;
+        let mut stopped = Stopped::default();
+        let mut frames = 0;
+        order.void(
+            correction,
+            session,
+            |key| stopped.add(key),
+            |frame| frames += u64::from(!matches!(frame.payload, Payload::Mark(_))),
+        );
+        cx.cancelled(frames);
+        if let Some(service) = site.service {
+            for key in stopped.keys() {
+                let request = if forgets { Request::Cancel(key) } else { Request::Retract(key) };
+                cx.request(service, request);
+            }
         }
-        self.next(state, cx, site);
+        if before != state.order.front() {
+            advance(state, cx, site);
+        }
     }
 
     fn reply(&self, state: &mut ServiceState, reply: Reply, cx: &mut Cx<'_>, site: Site) {
-        let CallKey { segment, revision, turn, .. } = reply.key;
-        let (node, serial) = (cx.node, segment.serial);
+        let key = reply.key;
+        let (node, segment, revision, part) = (cx.node, key.segment.serial, key.revision, key.part);
         if let ReplyPart::Stopped { wasted_us } = reply.part {
-            cx.event(turn, Event::ServiceCancelled { node, segment: serial, revision, wasted_us });
+            cx.event(key.turn, Event::ServiceCancelled { node, segment, revision, part, wasted_us });
             return;
         }
-        let Some(running) = state.running.as_mut().filter(|r| r.key == reply.key) else {
-            return;
-        };
-        match reply.part {
+        let Some(asked) = state.order.get_mut(key) else { return };
+        if !std::mem::replace(&mut asked.begun, true)
+            && !matches!(reply.part, ReplyPart::Merged | ReplyPart::Dropped)
+        {
+            cx.answered_after(cx.now.us.saturating_sub(asked.entered_us));
+            cx.came_out(asked.deadline_us, key.turn);
+        }
+        let ends = match reply.part {
             ReplyPart::Text(text) => {
-                cx.event(turn, Event::Text { node, segment: serial, revision, text: Arc::clone(&text) });
-                let frame = answer(state, reply.key, 0, Payload::Text(text), cx);
+                cx.event(key.turn, Event::Text { node, segment, revision, text: Arc::clone(&text) });
+                let frame = answer(state, key, 0, Payload::Text(text), cx);
                 cx.send(0, frame);
+                false
             }
             ReplyPart::Audio(block) => {
-                let pts_us = running.from_us + frames_to_us(running.frames_out, self.rate_hz);
-                running.frames_out += block.len() as u64;
-                let frame = answer(state, reply.key, pts_us, Payload::Audio(block), cx);
-                cx.send(0, frame);
+                asked.samples += block.len() as u64;
+                let from_us = asked.from_us;
+                self.speak(state, key, from_us, block, cx);
+                false
             }
             ReplyPart::Done { busy_us } => {
-                let samples = running.frames_out;
-                cx.event(turn, Event::ServiceDone { node, segment: serial, revision, samples, busy_us });
-                self.complete(state, reply.key, cx, site);
+                let samples = asked.samples;
+                let event = Event::ServiceDone { node, segment, revision, part, samples, busy_us };
+                cx.event(key.turn, event);
+                true
             }
             ReplyPart::Failed(reason) => {
-                cx.event(turn, Event::ServiceFailed { node, segment: serial, revision, reason });
-                self.complete(state, reply.key, cx, site);
+                cx.event(key.turn, Event::ServiceFailed { node, segment, revision, part, reason });
+                true
             }
-            ReplyPart::Stopped { .. } => {}
+            ReplyPart::Merged => {
+                cx.merged(asked.frames);
+                true
+            }
+            ReplyPart::Dropped => {
+                cx.overflowed(asked.frames, key.turn);
+                true
+            }
+            ReplyPart::Stopped { .. } => true,
+        };
+        if ends {
+            let was_first = state.order.front() == Some(key);
+            state.order.remove(key);
+            if was_first {
+                advance(state, cx, site);
+            }
+        } else if cx.lane.has_unsent()
+            && !std::mem::replace(&mut state.full, true)
+            && let Some(service) = site.service
+        {
+            cx.request(service, Request::Hold(key, true));
         }
     }
 }
 
 impl ServiceNode {
+    /// Whether text may be asked for: little enough of the answer is unplayed, or the reply is complete.
+    fn runway_is_open(&self, state: &ServiceState, front: &Frame, queue: &Queue, look: Look<'_>) -> bool {
+        let origin = (front.segment.serial, front.revision);
+        let Asking { origin: current, open_tick, .. } = state.asking;
+        if self.runway_ms == 0 || origin != current || open_tick == look.now.tick {
+            return true;
+        }
+        let complete = queue.iter().any(|frame| {
+            matches!(frame.payload, Payload::Mark(Mark::AnswerEnd))
+                && (frame.segment.serial, frame.revision) == origin
+        });
+        if complete {
+            return true;
+        }
+        // What is under way will be audio, and nobody knows how much.
+        if state.order.has(origin.0, origin.1) {
+            return false;
+        }
+        let spoken = Some(state.speaking).filter(|speaking| speaking.origin == origin);
+        let made_us = frames_to_us(spoken.map_or(0, |s| s.frames_out), self.rate_hz);
+        let unplayed_us = look.playout().unplayed_us(origin.0, origin.1, made_us, look.now.us);
+        unplayed_us <= u64::from(self.runway_ms) * 1_000
+    }
+
     fn bound(&self, mark: Mark, state: &mut ServiceState, frame: Frame, cx: &mut Cx<'_>, site: Site) {
-        match mark {
-            Mark::Endpoint if self.task == Task::Transcribe => {
+        match (mark, self.task) {
+            (Mark::Endpoint, Task::Transcribe) => {
                 let heard = state.heard.filter(|h| h.segment == frame.segment.serial);
-                let Heard { from_us, to_us, .. } = heard.unwrap_or(Heard {
-                    segment: 0,
-                    from_us: frame.pts_us,
-                    to_us: frame.pts_us,
-                    goes_on: false,
-                });
-                let call = call(&frame, "".into(), from_us, to_us, cx);
-                state.waiting.push_back(call);
+                let range = heard.map_or((frame.pts_us, frame.pts_us), |h| (h.from_us, h.to_us));
+                let times = (frame.queued_us, 0);
+                ask(state, &frame, "".into(), range, times, 0, cx, site);
+                let end = frame.with(Payload::Mark(Mark::AnswerEnd));
+                state.order.pass(Frame { pts_us: range.1, ..end });
             }
-            Mark::AnswerEnd if self.task != Task::Transcribe => {
-                let text: Arc<str> = match state.gathered.as_slice() {
-                    _ if state.gathered_for != (frame.segment.serial, frame.revision) => "".into(),
-                    [] => "".into(),
-                    [one] => Arc::clone(one),
-                    many => many.join(" ").into(),
-                };
-                state.gathered.clear();
-                let call = call(&frame, text, frame.pts_us, frame.pts_us, cx);
-                state.waiting.push_back(call);
+            (Mark::AnswerEnd, Task::Reply) => {
+                let (text, frames, times) = state.gathered.take(&frame);
+                // Nothing was said, so there is nothing to answer: the turn is empty.
+                if !text.is_empty() {
+                    let range = (frame.pts_us, frame.pts_us);
+                    ask(state, &frame, text, range, times, frames, cx, site);
+                }
+                state.order.pass(frame);
             }
-            Mark::Split => {
+            (Mark::AnswerEnd, Task::Synthesize) | (Mark::StreamEnd, _) => state.order.pass(frame),
+            (Mark::Split, _) => {
                 if let Some(heard) = &mut state.heard {
                     heard.goes_on = true;
                 }
             }
-            Mark::StreamEnd => state.stream_end = Some(frame),
-            Mark::Endpoint | Mark::SegmentEnd | Mark::AnswerEnd => {}
+            (Mark::Endpoint | Mark::SegmentEnd | Mark::AnswerEnd, _) => {}
         }
-        self.next(state, cx, site);
+        pass_on(state, cx);
     }
 
-    /// Starts the next call when none runs; at the end of everything lets the stream end.
-    fn next(&self, state: &mut ServiceState, cx: &mut Cx<'_>, site: Site) {
-        while state.running.is_none() {
-            let Some(call) = state.waiting.pop_front() else {
-                if let Some(end) = state.stream_end.take() {
-                    cx.send(0, end);
-                }
-                return;
-            };
-            let key = call.key;
-            if self.task != Task::Transcribe && call.text.is_empty() {
-                // Nothing was said, so there is nothing to answer: the turn is empty.
-                let end = answer(state, key, call.to_us, Payload::Mark(Mark::AnswerEnd), cx);
-                cx.send(0, end);
-                continue;
-            }
-            let Some(service) = site.service else { return };
-            let (node, segment, revision) = (cx.node, key.segment.serial, key.revision);
-            cx.event(key.turn, Event::ServiceSubmitted { node, segment, revision });
-            state.running = Some(Running { key, from_us: call.to_us, frames_out: 0 });
-            cx.request(service, Request::End(call));
+    /// Sends a block of synthesized speech with its place in the answer.
+    fn speak(&self, state: &mut ServiceState, key: CallKey, from_us: u64, block: Block, cx: &mut Cx<'_>) {
+        let origin = (key.segment.serial, key.revision);
+        if state.speaking.origin != origin {
+            state.speaking = Speaking { origin, from_us, frames_out: 0 };
+        }
+        let pts_us = state.speaking.from_us + frames_to_us(state.speaking.frames_out, self.rate_hz);
+        state.speaking.frames_out += block.len() as u64;
+        let frame = answer(state, key, pts_us, Payload::Audio(block), cx);
+        cx.send(0, frame);
+    }
+}
+
+impl Gathered {
+    fn add(&mut self, frame: &Frame, text: &Arc<str>) {
+        let origin = (frame.segment.serial, frame.revision);
+        if self.origin != origin {
+            self.texts.clear();
+            self.origin = origin;
+        }
+        if self.texts.is_empty() {
+            (self.entered_us, self.deadline_us) = (frame.queued_us, frame.deadline_us);
+        }
+        self.texts.push(Arc::clone(text));
+    }
+
+    /// The whole text that `end` bounds, of how many frames it is, and its times.
+    fn take(&mut self, end: &Frame) -> (Arc<str>, u64, (u64, u64)) {
+        let mine = self.origin == (end.segment.serial, end.revision);
+        let frames = if mine { self.texts.len() as u64 } else { 0 };
+        let text: Arc<str> = match self.texts.as_slice() {
+            _ if !mine => "".into(),
+            [one] => Arc::clone(one),
+            many => many.concat().into(),
+        };
+        self.texts.clear();
+        (text, frames, (self.entered_us, self.deadline_us))
+    }
+}
+
+/// The calls that one correction stops.
+#[derive(Default)]
+struct Stopped {
+    keys: [Option<CallKey>; CALLS_MAX],
+}
+
+impl Stopped {
+    fn add(&mut self, key: CallKey) {
+        if let Some(slot) = self.keys.iter_mut().find(|slot| slot.is_none()) {
+            *slot = Some(key);
         }
     }
 
-    fn complete(&self, state: &mut ServiceState, key: CallKey, cx: &mut Cx<'_>, site: Site) {
-        let to_us = state.running.as_ref().map_or(0, |r| r.from_us);
-        let end = answer(state, key, to_us, Payload::Mark(Mark::AnswerEnd), cx);
-        cx.send(0, end);
-        state.running = None;
-        self.next(state, cx, site);
+    fn keys(&self) -> impl Iterator<Item = CallKey> + '_ {
+        self.keys.iter().flatten().copied()
     }
 }
 
@@ -281,7 +456,7 @@ fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut Cx<'_>, site: Site)
     if site.wants_audio
         && let (Some(service), Payload::Audio(_)) = (site.service, &frame.payload)
     {
-        let key = key(&frame, cx);
+        let key = key(&frame, 0, cx);
         let Payload::Audio(block) = std::mem::replace(&mut frame.payload, Payload::Mark(Mark::Endpoint))
         else {
             return;
@@ -292,7 +467,64 @@ fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut Cx<'_>, site: Site)
     cx.discard(frame);
 }
 
-fn key(frame: &Frame, cx: &Cx<'_>) -> CallKey {
+/// Asks the service; what is not the first in order hands out nothing until it is.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a call is what it is about, when it came, and whom it goes to"
+)]
+fn ask(
+    state: &mut ServiceState,
+    frame: &Frame,
+    text: Arc<str>,
+    (from_us, to_us): (u64, u64),
+    (entered_us, deadline_us): (u64, u64),
+    frames: u64,
+    cx: &mut Cx<'_>,
+    site: Site,
+) {
+    let Some(service) = site.service else { return };
+    let origin = (frame.segment.serial, frame.revision);
+    if state.asking.origin != origin {
+        state.asking = Asking { origin, ..Asking::default() };
+    }
+    let key = key(frame, state.asking.parts, cx);
+    state.asking.parts += 1;
+    let deadline_us = if site.rule.is_some() { deadline_us } else { 0 };
+    let sentences = sentences(&text);
+    let (name, queued_us) = (cx.session_name(), cx.now.us);
+    let call = Call { key, name, text, from_us, to_us, queued_us, deadline_us, reduced: false, sentences };
+    cx.request(service, Request::End(call));
+    if state.order.calls() > 0 {
+        cx.request(service, Request::Hold(key, true));
+    }
+    let from_us = to_us;
+    state.order.ask(Asked { key, entered_us, deadline_us, from_us, frames, samples: 0, begun: false });
+}
+
+/// Sentences in a text, at least 1; abbreviations count, so it is never too few.
+fn sentences(text: &str) -> u32 {
+    let ends = text
+        .match_indices(['.', '?', '!'])
+        .filter(|(at, _)| text[at + 1..].chars().next().is_none_or(char::is_whitespace));
+    ends.count().max(1) as u32
+}
+
+/// What passes on leaves as soon as everything before it has.
+fn pass_on(state: &mut ServiceState, cx: &mut Cx<'_>) {
+    while let Some(frame) = state.order.passing() {
+        cx.send(0, frame);
+    }
+}
+
+/// The first in order has changed: what passes leaves, and the next call may hand out.
+fn advance(state: &mut ServiceState, cx: &mut Cx<'_>, site: Site) {
+    pass_on(state, cx);
+    if let (Some(key), Some(service), false) = (state.order.front(), site.service, state.full) {
+        cx.request(service, Request::Hold(key, false));
+    }
+}
+
+fn key(frame: &Frame, part: u32, cx: &Cx<'_>) -> CallKey {
     CallKey {
         session: frame.session,
         opening: cx.opening(),
@@ -300,11 +532,8 @@ fn key(frame: &Frame, cx: &Cx<'_>) -> CallKey {
         segment: frame.segment,
         revision: frame.revision,
         turn: frame.turn,
+        part,
     }
-}
-
-fn call(frame: &Frame, text: Arc<str>, from_us: u64, to_us: u64, cx: &Cx<'_>) -> Call {
-    Call { key: key(frame, cx), name: cx.session_name(), text, from_us, to_us }
 }
 
 /// A frame derived from the call `key`.

@@ -1,5 +1,6 @@
 //! `ScriptedReply`: in place of a language model, a fixed form of words around what was recognised.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mynah_engine::scene::parse_config;
@@ -33,9 +34,14 @@ impl ScriptedReply {
     }
 }
 
+/// The words of a text, each with the white space behind it: what a language model gives out one by one.
+fn pieces(text: &str) -> VecDeque<Arc<str>> {
+    text.split_inclusive(char::is_whitespace).map(Arc::from).collect()
+}
+
 impl Production for ScriptedReply {
     fn work(&self, call: &Call) -> Work {
-        Work::Text(vec![self.reply(&call.text).into()])
+        Work::Text(pieces(&self.reply(&call.text)))
     }
 }
 

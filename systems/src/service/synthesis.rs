@@ -63,6 +63,8 @@ struct Made {
     failed: Option<Arc<str>>,
 }
 
+/// Speech in lower quality is hurried by this much: there is less of it to make.
+const HURRIED: f32 = 1.15;
 /// Samples below this level are silence: -46 dBFS.
 const AUDIBLE: f32 = 0.005;
 /// What is kept before the first audible sample: 5 ms.
@@ -100,6 +102,18 @@ impl Speech {
             }
             if !wait {
                 return Heard::NotYet;
+            }
+            made = self.more.wait(made).expect("synthesis does not panic while it holds its samples");
+        }
+    }
+
+    /// The length in samples, if the whole speech has at most `samples`. `wait`: until that is known.
+    pub fn length_within(&self, samples: usize, wait: bool) -> Option<usize> {
+        let mut made = self.made.lock().expect("synthesis does not panic while it holds its samples");
+        loop {
+            let length = made.samples.len();
+            if made.complete || length > samples || !wait {
+                return (made.complete && length <= samples).then_some(length);
             }
             made = self.more.wait(made).expect("synthesis does not panic while it holds its samples");
         }
@@ -172,7 +186,10 @@ fn studio() -> &'static (Flite, rayon::ThreadPool) {
 impl Production for FliteVoice {
     fn work(&self, call: &Call) -> Work {
         let speech = Arc::new(Speech::default());
-        let (making, text, style) = (Arc::clone(&speech), Arc::clone(&call.text), self.style());
+        let (making, text, mut style) = (Arc::clone(&speech), Arc::clone(&call.text), self.style());
+        if call.reduced {
+            style.rate = (style.rate * HURRIED).min(2.0);
+        }
         let (voice, pool) = studio();
         pool.spawn(move || making.make(voice, &text, style));
         Work::Speech(speech)

@@ -17,7 +17,10 @@ pub(super) fn draw_us(timing: &Timing, seed: u64, service: u64, key: &CallKey) -
             let mut rng = Rng::new(
                 seed,
                 stream,
-                service ^ (u64::from(key.revision) << 48) ^ (u64::from(key.opening) << 32),
+                service
+                    ^ (u64::from(key.revision) << 48)
+                    ^ (u64::from(key.opening) << 32)
+                    ^ (u64::from(key.part) << 16),
             );
             rng.log_normal(p50_ms, (p99_ms / p50_ms).ln() / Z99)
         }
@@ -39,9 +42,10 @@ mod tests {
     fn drawn_latencies_have_the_percentiles_of_the_scene() {
         let timing = Timing {
             latency: Latency::LogNormal { p50_ms: 20.0, p99_ms: 40.0 },
-            parallelism: 1,
-            batch_size_max: 1,
+            parallelism: Some(1),
             batch_item_cost: 0.25,
+            reduced_cost: 0.6,
+            words_per_s: 0.0,
             speed: 20.0,
             scale: 1.0,
         };
@@ -54,6 +58,7 @@ mod tests {
                     segment: SegmentKey { slot: 0, serial: 1 },
                     revision: 1,
                     turn: 1,
+                    part: 0,
                 };
                 draw_us(&timing, 7, name_hash("asr"), &key)
             })

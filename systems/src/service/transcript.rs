@@ -31,7 +31,7 @@ impl Production for Recogniser {
             let seconds = call.to_us.saturating_sub(call.from_us) as f64 / 1e6;
             format!("speech of {seconds:.1} seconds")
         });
-        Work::Text(vec![text.into()])
+        Work::Text([Arc::from(text)].into())
     }
 }
 

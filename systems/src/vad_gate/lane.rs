@@ -150,6 +150,14 @@ impl GateLane {
         }
         self.machine.hop(p, from_us, to_us, settings, decisions);
         self.apply(decisions, gate);
+        if self.segment.is_some() {
+            // An interruption may have begun a new turn with this segment.
+            self.turn = if p >= settings.release && self.machine.is_heard() {
+                gate.segments.voiced(self.segment, self.session, from_us, to_us)
+            } else {
+                gate.segments.turn(self.segment, self.session)
+            };
+        }
     }
 
     fn apply(&mut self, decisions: &mut Vec<Decision>, gate: &mut Gate<'_, '_, '_, '_>) {

@@ -119,6 +119,11 @@ impl Machine {
         matches!(self.state, State::Speech { .. } | State::Ending { .. })
     }
 
+    /// Whether speech was heard in the open segment, be it only an onset.
+    pub(crate) fn is_heard(&self) -> bool {
+        matches!(self.state, State::Onset { .. } | State::Speech { .. } | State::Ending { .. })
+    }
+
     /// `forward: Always`: a segment opens with the next frame.
     pub(crate) fn probe(&mut self, from_us: u64) {
         if self.state == State::Idle {

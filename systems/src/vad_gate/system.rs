@@ -131,11 +131,11 @@ impl Gates {
                 let Some(entity) = desk.sessions.lane(session, node) else { continue };
                 let Ok((mut wiring, mut queue, mut lane)) = lanes.ins.get_mut(entity) else { continue };
                 let p = self.kernel.take(self.staged[at - from], &mut lane.detector);
-                let mut cx = Cx::new(node, &wiring, desk, &mut lanes.outs);
+                let wiring = wiring.bypass_change_detection();
+                let mut cx = Cx::new(node, wiring, desk, &mut lanes.outs);
                 let mut gate = Gate { cx: &mut cx, segments, trace };
                 lane.decide(p, hop, &self.settings, &mut self.decisions, &mut gate);
                 let next = || queue.pop();
-                let wiring = wiring.bypass_change_detection();
                 if fill(
                     &self.settings,
                     hop,
@@ -175,19 +175,24 @@ fn fill(
     segments: &mut Segments<'_, '_>,
     decisions: &mut Vec<Decision>,
 ) -> bool {
+    let mut cx = Cx::new(site.node, wiring, desk, outs);
     while lane.ready_hop(hop).is_none() {
+        if !cx.may_step() {
+            return false;
+        }
         let Some(frame) = next() else { return false };
         let ends = matches!(frame.payload, Payload::Mark(Mark::StreamEnd));
-        if ends && !wiring.stream_ended() {
+        if ends && !cx.lane.stream_ended() {
             continue;
         }
-        let mut cx = Cx::new(site.node, wiring, desk, outs);
         cx.taken(&frame);
+        cx.came_out(frame.deadline_us, frame.turn);
         let mut gate = Gate { cx: &mut cx, segments, trace };
         if ends {
             lane.finish(false, decisions, &mut gate);
         }
         lane.take(frame, settings, &mut gate);
     }
-    true
+    // A hop may open, and so forward all that was kept.
+    cx.may_step()
 }

@@ -141,6 +141,13 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::Probability { .. } => "probability",
         Event::NonFinite { .. } => "non_finite",
         Event::Text { .. } => "text",
+        Event::Batch { .. } => "batch",
+        Event::DeadlineNear { .. } => "deadline_warning",
+        Event::DeadlineMissed { .. } => "deadline_missed",
+        Event::AnswerPaused { .. } => "answer_paused",
+        Event::AnswerResumed { .. } => "answer_resumed",
+        Event::AnswerInterrupted { .. } => "answer_interrupted",
+        Event::AnswerWithdrawn { .. } => "answer_withdrawn",
         Event::LateCancelled { .. } => "late_cancelled",
         Event::SessionRefused { .. } => "session_refused",
         Event::SessionClosed => "session_closed",
@@ -198,7 +205,14 @@ impl Fields<'_> {
             Event::SessionRefused { node, reason } => {
                 self.node(*node).word("reason", reason);
             }
-            Event::ServiceSubmitted { .. }
+            Event::AnswerPaused { .. }
+            | Event::AnswerResumed { .. }
+            | Event::AnswerInterrupted { .. }
+            | Event::AnswerWithdrawn { .. } => self.push_answer(event),
+            Event::Batch { .. }
+            | Event::DeadlineNear { .. }
+            | Event::DeadlineMissed { .. }
+            | Event::ServiceSubmitted { .. }
             | Event::ServiceDone { .. }
             | Event::ServiceCancelled { .. }
             | Event::ServiceFailed { .. }
@@ -206,20 +220,49 @@ impl Fields<'_> {
         }
     }
 
+    fn push_answer(&mut self, event: &Event) {
+        match event {
+            Event::AnswerPaused { segment, quiet_us } => {
+                self.number("segment", *segment).number("quiet_us", *quiet_us);
+            }
+            Event::AnswerResumed { segment, ignored } => {
+                self.number("segment", *segment);
+                push(self.line, format_args!(",\"ignored\":{ignored}"));
+            }
+            Event::AnswerInterrupted { turn, segment, heard_us } => {
+                self.number("answer_turn", *turn).number("segment", *segment).number("heard_us", *heard_us);
+            }
+            Event::AnswerWithdrawn { segment } => {
+                self.number("segment", *segment);
+            }
+            _ => {}
+        }
+    }
+
     fn push_service(&mut self, event: &Event) {
         match event {
-            Event::ServiceSubmitted { node, segment, revision } => {
-                self.node(*node).revision(*segment, *revision);
+            Event::Batch { node, size, reason } => {
+                self.node(*node).number("size", *size).word("reason", reason.name());
             }
-            Event::ServiceDone { node, segment, revision, samples, busy_us } => {
-                self.node(*node).revision(*segment, *revision);
+            Event::DeadlineNear { node, left_us } => {
+                self.node(*node).number("left_us", *left_us);
+            }
+            Event::DeadlineMissed { node, late_us } => {
+                self.node(*node).number("late_us", *late_us);
+            }
+            Event::ServiceSubmitted { node, segment, revision, part } => {
+                self.node(*node).revision(*segment, *revision).number("part", *part);
+            }
+            Event::ServiceDone { node, segment, revision, part, samples, busy_us } => {
+                self.node(*node).revision(*segment, *revision).number("part", *part);
                 self.number("samples", *samples).number("busy_us", *busy_us);
             }
-            Event::ServiceCancelled { node, segment, revision, wasted_us } => {
-                self.node(*node).revision(*segment, *revision).number("wasted_us", *wasted_us);
+            Event::ServiceCancelled { node, segment, revision, part, wasted_us } => {
+                self.node(*node).revision(*segment, *revision).number("part", *part);
+                self.number("wasted_us", *wasted_us);
             }
-            Event::ServiceFailed { node, segment, revision, reason } => {
-                self.node(*node).revision(*segment, *revision).word("reason", reason);
+            Event::ServiceFailed { node, segment, revision, part, reason } => {
+                self.node(*node).revision(*segment, *revision).number("part", *part).word("reason", reason);
             }
             Event::Text { node, segment, revision, text } => {
                 self.node(*node).revision(*segment, *revision).word("text", text);

@@ -64,6 +64,8 @@ pub struct LatencyMs {
     pub frame_in_to_out: Option<Quantiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onset_hold: Option<Quantiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speech_to_silence: Option<Quantiles>,
 }
 
 /// One limit of the scene against what was measured.
@@ -105,6 +107,8 @@ pub struct TurnFigures {
     pub premature: u64,
     pub premature_ratio: f64,
     pub interrupted: u64,
+    pub interrupted_by_noise: u64,
+    pub paused: u64,
     pub resumed: u64,
 }
 
@@ -120,6 +124,7 @@ pub struct Frames {
     pub merged: u64,
     pub created: u64,
     pub refused: u64,
+    pub waited: u64,
     pub non_finite_samples: u64,
     pub dropped: BTreeMap<&'static str, u64>,
     pub queued_at_end: u64,
@@ -134,8 +139,42 @@ pub struct Frames {
 pub struct QueueFigures {
     pub bound: u32,
     pub depth_max: u32,
+    pub depth_p99: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<Quantiles>,
     pub overflow: String,
     pub dropped: u64,
+    pub dropped_by: BTreeMap<&'static str, u64>,
+    pub merged: u64,
+}
+
+/// The batches of a node behind the hub.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct BatchReport {
+    pub count: u64,
+    pub size_mean: f64,
+    pub size_max: u32,
+    pub wait_ms: Option<Quantiles>,
+    pub reasons: BTreeMap<&'static str, u64>,
+    pub merged: u64,
+    pub waiting_max: u32,
+    /// Items a second that came out, over the run.
+    pub items_per_s: f64,
+    /// Items a second at which they came in.
+    pub offered_per_s: f64,
+    /// What the service's model carries one item at a time, and in batches of the mean size.
+    pub capacity_per_s: Option<Capacity>,
+}
+
+/// What the model of a service carries, by its cost curve and the speech it was asked for: modelled, not measured.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "items a second")]
+pub struct Capacity {
+    pub one_by_one: f64,
+    pub batched: f64,
+    pub gain: f64,
+    pub curve: &'static str,
 }
 
 /// One node.
@@ -150,7 +189,12 @@ pub struct NodeFigures {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<Quantiles>,
     pub work_us: u64,
+    pub avg_processing_us: u64,
+    pub deadlines_near: u64,
+    pub deadlines_missed: u64,
     pub queue: QueueFigures,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchReport>,
 }
 
 /// One service.

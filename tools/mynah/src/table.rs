@@ -8,8 +8,8 @@ use crate::report::{LimitResult, Quantiles, Report};
 
 /// Draws the report as text of at most 100 columns.
 pub fn draw(report: &Report, look: Look) -> String {
-    let parts: [fn(&mut String, &Report, Look) -> std::fmt::Result; 7] =
-        [head, verdict, latencies, speech, services, nodes, cost];
+    let parts: [fn(&mut String, &Report, Look) -> std::fmt::Result; 9] =
+        [head, verdict, latencies, speech, services, nodes, batches, deadlines, cost];
     let mut text = String::new();
     let drawn = parts.iter().try_for_each(|part| part(&mut text, report, look));
     debug_assert!(drawn.is_ok(), "writing to a string does not fail");
@@ -83,12 +83,13 @@ fn short(value: f64) -> String {
 
 fn latencies(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     let l = &r.latency_ms;
-    let rows: [(&str, Option<Quantiles>); 5] = [
+    let rows: [(&str, Option<Quantiles>); 6] = [
         ("speech end to response", l.speech_end_to_response.as_ref().map(|r| r.quantiles)),
         ("speech start to forward", l.speech_start_to_forward),
         ("silence seen to processing", l.silence_to_processing),
         ("frame in to out", l.frame_in_to_out),
         ("onset hold (pre-roll)", l.onset_hold),
+        ("speech to silence (barge-in)", l.speech_to_silence),
     ];
     if rows.iter().all(|(_, q)| q.is_none()) {
         return Ok(());
@@ -135,9 +136,17 @@ fn speech(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     )?;
     writeln!(
         t,
-        "  utterances: {}, answered {}, premature {}, missed {}\n",
+        "  utterances: {}, answered {}, premature {}, missed {}",
         r.turns.utterances, r.turns.answered, r.turns.premature, r.turns.missed
-    )
+    )?;
+    if r.turns.paused + r.turns.interrupted > 0 {
+        writeln!(
+            t,
+            "  answers: {} paused because somebody spoke, {} went on, {} interrupted ({} by what was no utterance)",
+            r.turns.paused, r.turns.resumed, r.turns.interrupted, r.turns.interrupted_by_noise
+        )?;
+    }
+    writeln!(t)
 }
 
 fn services(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
@@ -176,6 +185,59 @@ fn nodes(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
         )?;
     }
     writeln!(t)
+}
+
+fn batches(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+    let batched: Vec<_> = r.nodes.iter().filter_map(|n| Some((n, n.batch.as_ref()?))).collect();
+    for (n, b) in &batched {
+        let reasons: Vec<String> =
+            b.reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        writeln!(
+            t,
+            "  {}: {} batches of {:.1} (at most {}; {}), {} merged; {:.1} items/s in, {:.1}/s done",
+            n.id,
+            b.count,
+            b.size_mean,
+            b.size_max,
+            reasons.join(", "),
+            b.merged,
+            b.offered_per_s,
+            b.items_per_s
+        )?;
+        if let Some(c) = b.capacity_per_s {
+            writeln!(
+                t,
+                "    capacity {:.1}/s one by one, {:.1}/s in batches of {:.1}: x{:.2} ({})",
+                c.one_by_one, c.batched, b.size_mean, c.gain, c.curve
+            )?;
+        }
+        if let (Some(first), Some(wait)) = (n.latency_ms, b.wait_ms) {
+            writeln!(
+                t,
+                "    first sound after {} ms P50, {} P95, {} P99; {} of it waiting for the service (P95); queue P99 {}",
+                short(first.p50),
+                short(first.p95),
+                short(first.p99),
+                short(wait.p95),
+                n.queue.depth_p99
+            )?;
+        }
+    }
+    if batched.is_empty() { Ok(()) } else { writeln!(t) }
+}
+
+fn deadlines(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+    let timed = r.nodes.iter().filter(|n| n.deadlines_near + n.deadlines_missed > 0);
+    let mut any = false;
+    for n in timed {
+        any = true;
+        writeln!(
+            t,
+            "  deadlines at {}: {} came near, {} missed",
+            n.id, n.deadlines_near, n.deadlines_missed
+        )?;
+    }
+    if any { writeln!(t) } else { Ok(()) }
 }
 
 fn cost(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {

@@ -236,7 +236,7 @@ fn values_out_of_range() {
         ("p50_ms: 20", "p50_ms: -2", &[("-2", &[MS])]),
         ("p99_ms: 27", "p99_ms: NaN", &[("NaN", &["is NaN", MS])]),
         ("p99_ms: 27", "p99_ms: 7", &[("7", &["is 7, below `services.asr.timing.latency.p50_ms`, 20"])]),
-        ("parallelism: 64", "parallelism: 0", &[("0", &["1 or more"])]),
+        ("parallelism: 64", "parallelism: 0", &[("0", &["1..=1000"])]),
         ("parallelism: 64", "speed: inf", &[("inf", &[MS])]),
         ("parallelism: 64", "batch_item_cost: -1", &[("-1", &["from 0 up"])]),
         ("LogNormal(p50_ms: 20, p99_ms: 27)", "Fixed(ms: 0)", &[("0", &["latency.ms", MS])]),
@@ -249,13 +249,46 @@ fn values_out_of_range() {
         (
             "kind: Speak",
             "kind: Speak, buffering: (min_batch_size: 9)",
-            &[("(min_batch_size: 9)", &["below `tts.buffering.min"])],
+            &[
+                ("(min_batch_size: 9)", &["below `tts.buffering.min"]),
+                ("(min_batch_size: 9)", &["has no effect"]),
+            ],
         ),
         (
             "kind: Speak",
-            "kind: Speak, deadline: (budget_ms: 0, policy: GrowBatch)",
-            &[("0", &["`tts.deadline.budget_ms`", MS])],
+            "kind: Speak, deadline: (budget_ms: 0, policy: GrowBatch(max: 9))",
+            &[("0", &["`tts.deadline.budget_ms`", MS]), ("GrowBatch(max: 9)", &["no batches are formed here"])],
         ),
+        (
+            "kind: Speak",
+            "kind: Speak, buffering: (max_wait_ms: 0)",
+            &[("0", &["`tts.buffering.max_wait_ms` is 0", MS]), ("(max_wait_ms: 0)", &["has no effect"])],
+        ),
+        (
+            "kind: Speak",
+            "kind: Speak, buffering: (min_batch_size: 4, max_buffer_size: 3)",
+            &[
+                ("3", &["at least min_batch_size"]),
+                ("(min_batch_size: 4, max_buffer_size: 3)", &["no effect"]),
+            ],
+        ),
+        (
+            "kind: Speak",
+            "kind: Speak, buffering: (merge: ConcatenateAudio(max_gap_ms: 101))",
+            &[("101", &["0..=100 ms"]), ("(merge: ConcatenateAudio(max_gap_ms: 101))", &["no effect"])],
+        ),
+        (
+            "kind: Speak",
+            "kind: Speak, capabilities: (parallelizable: false)",
+            &[("false", &["`tts` calls no service"])],
+        ),
+        (
+            "kind: Speak",
+            "kind: Speak, deadline: (budget_ms: 9, policy: SkipOptional)",
+            &[("SkipOptional", &["the node is not optional"])],
+        ),
+        ("kind: Speak", "kind: Speak, optional: true", &[("true", &["nothing passes it by"])]),
+        ("lead_ms: 40)", "lead_ms: 40), interrupt_min_ms: 50", &[("50", &["100..=5000 ms"])]),
         // What the node itself says, at the field it says it of.
         (
             "threshold: 0.9",
@@ -406,9 +439,7 @@ fn queues_that_drop_hold_a_burst() {
 #[test]
 fn settings_without_effect_are_said_to_be() {
     for (set, title) in [
-        ("gate.capabilities.overflow_policy=Block", "`gate` drops the newest when full: no `block` yet"),
         ("tts.buffering=(max_batch_size: 4)", "`tts.buffering` has no effect"),
-        ("tts.deadline=(budget_ms: 50, policy: GrowBatch)", "`tts.deadline` has no effect"),
         ("metrics.enabled=true", "`metrics.enabled` has no effect"),
     ] {
         let found = findings(SCENE, &[set]);

@@ -56,7 +56,7 @@ fn the_hash_sees_values_and_not_looks() {
 fn every_section_can_be_written_out() {
     let full = changed("tick: (period_ms: 5)", "tick: (period_ms: 5, driver: WakeOnIngress, min_gap_us: 0, catch_up_max: 4, shards: None)")
         .replace("limits: (", "transports: [Http, Http()],\n    metrics: (enabled: false, address: \"127.0.0.1:9464\"),\n    limits: (")
-        .replace("parallelism: 64", "parallelism: 64, batch_size_max: 1, batch_item_cost: 0.25, speed: 20, scale: 1");
+        .replace("parallelism: 64", "parallelism: 64, batch_item_cost: 0.25, reduced_cost: 0.6, words_per_s: 0, speed: 20, scale: 1");
     let (full, plain) = (plan(&full, &[]).scene, plan(SCENE, &[]).scene);
     assert_eq!(full.transports.iter().map(|entry| entry.config.as_str()).collect::<Vec<_>>(), ["()", "()"]);
     assert_eq!(Scene { transports: Vec::new(), ..full }, plain, "what is written out are the defaults");

@@ -33,14 +33,17 @@ fn values_are_replaced_and_inserted_wherever_the_path_leads() {
         (&["tts.capabilities=None", "tts.capabilities.batch_aware=true"], |s| {
             s.nodes[3].capabilities.unwrap().batch_aware == Some(true)
         }),
-        (&["tts.buffering.min_batch_size=3"], |s| s.nodes[3].buffering.as_ref().unwrap().min_batch_size == 3),
+        (&["tts.buffering.min_batch_size=3"], |s| {
+            s.nodes[3].buffering.as_ref().unwrap().min_batch_size == Some(3)
+        }),
         (&["tts.buffering.merge=ConcatenateText()"], |s| {
             s.nodes[3].buffering.as_ref().unwrap().merge
-                == MergeStrategy::ConcatenateText { separator: " ".into() }
+                == Some(MergeStrategy::ConcatenateText { separator: " ".into() })
         }),
-        (&["tts.deadline=(budget_ms: 5, policy: FlushEarly)"], |s| {
-            s.nodes[3].deadline.unwrap().budget_ms == 5.0
-        }),
+        (
+            &["asr.capabilities=(parallelizable: false)", "asr.deadline=(budget_ms: 5, policy: FlushEarly)"],
+            |s| s.nodes[2].deadline.unwrap().budget_ms == 5.0,
+        ),
         (&["tick.period_ms=10"], |s| s.tick.period_ms == 10),
         (&["tick.driver=Fixed", "tick.shards=3"], |s| {
             (s.tick.driver, s.tick.shards) == (Driver::Fixed, Some(3))

@@ -29,10 +29,10 @@ fn name(plan: &ScenePlan, at: usize) -> &str {
     plan.nodes.get(at).map_or("output", |node| &node.id)
 }
 
-/// Per node: in = consumed + gated + cancelled + dropped + queued.
+/// Per node: in = consumed + gated + merged + cancelled + dropped + queued.
 fn ledgers(plan: &ScenePlan, census: &Census, wrong: &mut Vec<String>) {
     for (at, (node, queued)) in census.nodes.iter().zip(&census.queued).enumerate() {
-        let ends = node.consumed + node.gated + node.cancelled + node.dropped_all() + queued;
+        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all() + queued;
         if node.arrived != ends {
             wrong.push(format!("node {}: {} frames in, {ends} accounted for", name(plan, at), node.arrived));
         }
@@ -147,6 +147,7 @@ fn held_answer(
     }
     let held = story.ended && story.revision > 0;
     if held
+        && !story.withdrawn
         && story.synthesized.contains_key(&story.revision)
         && !story.released.contains_key(&story.revision)
     {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use mynah_engine::scene::Format;
-use mynah_engine::{EngineHandle, SessionHandle, SessionSpec};
+use mynah_engine::{EngineHandle, PushError, SessionHandle, SessionSpec};
 use mynah_systems::service::Script;
 
 use crate::load::Stream;
@@ -104,12 +104,16 @@ pub struct Line {
     chunk_us: u64,
     format: Format,
     pushed_chunks: u64,
-    /// Chunks the edge refused.
+    /// Chunks the edge refused: they are lost.
     pub refused: u64,
+    /// The source is like a file: when the edge refuses a chunk it waits and tries again.
+    waits: bool,
+    /// How often it had to.
+    pub waited: u64,
     mono: Vec<f32>,
 }
 
-/// Opens the sessions. Their chunks arrive staggered over one chunk, or all at once (`Phase::Aligned`).
+/// Opens the sessions. `waits`: their sources are like files. Their chunks arrive staggered over one chunk, or all at once (`Phase::Aligned`).
 ///
 /// # Errors
 /// Why the first session that could not be opened was not.
@@ -119,6 +123,7 @@ pub fn open_lines(
     format: Format,
     chunk_us: u64,
     phase: Phase,
+    waits: bool,
 ) -> Result<Vec<Line>, String> {
     let count = streams.len() as u64;
     let chunk_frames = (u64::from(format.rate_hz) * chunk_us / 1_000_000) as usize;
@@ -137,6 +142,8 @@ pub fn open_lines(
             format,
             pushed_chunks: 0,
             refused: 0,
+            waits,
+            waited: 0,
             mono: vec![0.0; chunk_frames],
         })
     });
@@ -149,8 +156,8 @@ impl Line {
         self.offset_us + (self.pushed_chunks + 1) * self.chunk_us
     }
 
-    /// Pushes the next chunk, as arrived at its intended time.
-    pub fn push(&mut self) {
+    /// Pushes the next chunk, as arrived at its intended time; false when it has to wait with it.
+    pub fn push(&mut self) -> bool {
         let arrived_us = self.next_arrival_us();
         self.pushed_chunks += 1;
         let channels = usize::from(self.format.channels);
@@ -166,8 +173,17 @@ impl Line {
                 }
             })
         };
-        if pushed.is_err() {
-            self.refused += 1;
+        match pushed {
+            Ok(()) => true,
+            Err(PushError::Full) if self.waits => {
+                self.pushed_chunks -= 1;
+                self.waited += 1;
+                false
+            }
+            Err(_) => {
+                self.refused += 1;
+                true
+            }
         }
     }
 

@@ -14,6 +14,8 @@ use crate::clock::WallClock;
 
 /// After the input has ended, answers have this long to finish.
 const DRAIN_US: u64 = 30_000_000;
+/// A source that has to wait tries again after this long.
+const WAIT_US: u64 = 5_000;
 /// Allocations are counted after this share of the run; before it, pools and queues grow to their size.
 const WARM_UP: f64 = 0.3;
 
@@ -78,9 +80,7 @@ impl Simulation {
                 let feeding = ThreadTime::now();
                 if !finished {
                     for line in lines.iter_mut() {
-                        while line.next_arrival_us() <= now_us.min(end_us + line.offset_us) {
-                            line.push();
-                        }
+                        while line.next_arrival_us() <= now_us.min(end_us + line.offset_us) && line.push() {}
                     }
                     if now_us >= end_us + period_us * 8 {
                         lines.iter().for_each(|line| line.handle.finish());
@@ -200,8 +200,10 @@ fn generate(
         }
         epoch.sleep_until(due_us);
         late.saturating_record(epoch.now_us().saturating_sub(due_us));
-        lines[at].push();
-        order.insert((lines[at].next_arrival_us(), at));
+        let pushed = lines[at].push();
+        // What had to wait is tried again after the engine has had a tick.
+        let next_us = if pushed { lines[at].next_arrival_us() } else { due_us + WAIT_US };
+        order.insert((next_us, at));
     }
     epoch.sleep_until(end_us + 50_000);
     lines.iter().for_each(|line| line.handle.finish());

@@ -9,8 +9,8 @@ use super::balance::{HostSide, imbalances};
 use super::measure::{Counts, Turns};
 use super::{RunClock, Simulation};
 use crate::report::{
-    Cost, Frames, GeneratorFigures, LatencyMs, LimitResult, NodeFigures, Quantiles, QuantilesUs,
-    QueueFigures, Report, Response, Segments, ServiceFiguresReport, TickStats, TurnFigures, cpu_features,
+    Cost, Frames, GeneratorFigures, LatencyMs, LimitResult, NodeFigures, Quantiles, QuantilesUs, Report,
+    Response, Segments, ServiceFiguresReport, TickStats, TurnFigures, cpu_features,
 };
 
 /// A generator later than this makes a wall-clock run noisy.
@@ -30,9 +30,10 @@ impl Simulation {
         let segments = segments(&self.run.counts);
         let has_gate = self.plan.nodes.iter().any(|n| n.spec.kind() == "VadGate");
         let latency_ms = self.latencies(&turns, answers, has_gate);
-        let turn_figures = turn_figures(&turns, answers);
+        let turn_figures = turn_figures(&turns, &self.run.counts, answers);
         let frames = self.frames(&census, wrong);
-        let limits = self.limits(&latency_ms, &segments, &turn_figures, &frames);
+        let nodes = self.nodes(&census);
+        let limits = self.limits(&latency_ms, &segments, &turn_figures, &frames, &nodes);
         let generator = GeneratorFigures {
             cpu_s: self.cost.generator_ns as f64 / 1e9,
             late_ms: Quantiles::of(&self.cost.generator_late),
@@ -76,7 +77,7 @@ impl Simulation {
             segments,
             turns: turn_figures,
             frames,
-            nodes: self.nodes(&census),
+            nodes,
             services: self.services(),
             tick_stats: TickStats {
                 count: self.cost.ticks,
@@ -118,10 +119,21 @@ impl Simulation {
             silence_to_processing: Quantiles::of(&l.silence_to_processing),
             frame_in_to_out: Quantiles::of(&l.frame_in_to_out),
             onset_hold: Quantiles::of(&l.onset_hold),
+            speech_to_silence: Quantiles::of(&l.speech_to_silence),
         }
     }
 
-    fn limits(&self, l: &LatencyMs, s: &Segments, t: &TurnFigures, f: &Frames) -> Vec<LimitResult> {
+    fn limits(
+        &self,
+        l: &LatencyMs,
+        s: &Segments,
+        t: &TurnFigures,
+        f: &Frames,
+        nodes: &[NodeFigures],
+    ) -> Vec<LimitResult> {
+        let batched = || nodes.iter().filter(|node| node.batch.is_some());
+        let request_ms = batched().filter_map(|node| node.latency_ms).map(|q| q.p95).reduce(f64::max);
+        let depth = batched().map(|node| f64::from(node.queue.depth_p99)).reduce(f64::max);
         let cancelled: u64 = s.cancelled.values().sum();
         let lost = f.dropped.values().sum::<u64>() + f.refused;
         let result = |(name, limit): (&'static str, f64)| {
@@ -132,6 +144,9 @@ impl Simulation {
                 "speech_start_to_forward_p95_ms" => (l.speech_start_to_forward.map(|q| q.p95), "ms", false),
                 "silence_to_processing_p95_ms" => (l.silence_to_processing.map(|q| q.p95), "ms", false),
                 "frame_in_to_out_p99_ms" => (l.frame_in_to_out.map(|q| q.p99), "ms", false),
+                "speech_to_silence_p95_ms" => (l.speech_to_silence.map(|q| q.p95), "ms", false),
+                "request_p95_ms" => (request_ms, "ms", false),
+                "queue_depth_p99" => (depth, "frames", false),
                 "cancelled_ratio" => (ratio(cancelled, s.opened), "ratio", false),
                 "premature_ratio" => (Some(t.premature_ratio), "ratio", false),
                 "acceptance_ratio_min" => (Some(s.acceptance_ratio), "ratio", true),
@@ -165,9 +180,10 @@ impl Simulation {
             out: census.nodes.last().map_or(0, NodeLedger::created_all),
             cancelled: sum(|n| n.cancelled),
             gated: sum(|n| n.gated),
-            merged: 0,
+            merged: sum(|n| n.merged),
             created: sum(NodeLedger::created_all),
             refused: self.lines.iter().map(|l| l.refused).sum(),
+            waited: self.lines.iter().map(|l| l.waited).sum(),
             non_finite_samples: census.edge.non_finite,
             dropped,
             queued_at_end: census.queued.iter().sum(),
@@ -176,40 +192,18 @@ impl Simulation {
         }
     }
 
-    fn nodes(&self, census: &Census) -> Vec<NodeFigures> {
-        let work = self.engine.work_ns();
-        let node = |(at, node): (usize, &mynah_engine::scene::PlanNode<dyn mynah_engine::Node>)| {
-            let ledger = &census.nodes[at];
-            NodeFigures {
-                id: node.id.clone(),
-                kind: node.spec.kind(),
-                taken_in: ledger.arrived,
-                out: ledger.created_all(),
-                latency_ms: Quantiles::of(&ledger.latency),
-                work_us: work[at] / 1_000,
-                queue: QueueFigures {
-                    bound: node.capabilities.queue_capacity,
-                    depth_max: ledger.depth_max,
-                    overflow: format!("{:?}", node.capabilities.overflow_policy),
-                    dropped: ledger.dropped_all(),
-                },
-            }
-        };
-        self.plan.nodes.iter().enumerate().map(node).collect()
-    }
-
     fn services(&self) -> Vec<ServiceFiguresReport> {
         let figures: BTreeMap<&str, _> = self.engine.hub().figures().collect();
         let service = |s: &mynah_engine::scene::PlanService<dyn mynah_engine::ServiceKind>| {
             let f = figures.get(s.name.as_str()).copied().unwrap_or_default();
-            let capacity_us = self.options.duration_us as f64 * f64::from(s.timing.parallelism);
+            let capacity_us = self.options.duration_us as f64 * f64::from(s.timing.workers());
             ServiceFiguresReport {
                 id: s.name.clone(),
                 kind: s.output_name.clone(),
                 modelled: s.output.modelled() || self.options.clock == RunClock::Virtual,
                 timing: timing_name(&s.timing),
                 calls: f.calls,
-                items: f.calls,
+                items: f.items,
                 failed: f.failed,
                 cancelled: f.cancelled,
                 busy_ratio: (f.busy_us + f.wasted_us) as f64 / capacity_us.max(1.0),
@@ -274,7 +268,7 @@ fn segments(counts: &Counts) -> Segments {
     }
 }
 
-fn turn_figures(turns: &Turns, answers: bool) -> TurnFigures {
+fn turn_figures(turns: &Turns, counts: &Counts, answers: bool) -> TurnFigures {
     let (answered, premature) = if answers { (turns.answered, turns.premature) } else { (0, 0) };
     TurnFigures {
         utterances: turns.utterances,
@@ -282,7 +276,9 @@ fn turn_figures(turns: &Turns, answers: bool) -> TurnFigures {
         missed: turns.missed,
         premature,
         premature_ratio: ratio(premature, turns.utterances).unwrap_or(0.0),
-        interrupted: 0,
-        resumed: 0,
+        interrupted: counts.interrupted,
+        interrupted_by_noise: turns.interrupted_by_noise,
+        paused: counts.paused,
+        resumed: counts.resumed,
     }
 }

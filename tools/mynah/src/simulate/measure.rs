@@ -39,6 +39,8 @@ pub struct SegmentStory {
     pub released: BTreeMap<u32, u64>,
     /// Samples of its own audio that were released.
     pub released_own: u64,
+    /// Its answer was withdrawn.
+    pub withdrawn: bool,
 }
 
 /// Counts over all sessions.
@@ -64,6 +66,12 @@ pub struct Counts {
     pub dropped_samples: BTreeMap<&'static str, u64>,
     /// Sessions closed.
     pub closed: u64,
+    /// Answers that waited because the user spoke, went on after it, and were withdrawn because it lasted.
+    pub paused: u64,
+    /// See `paused`.
+    pub resumed: u64,
+    /// See `paused`.
+    pub interrupted: u64,
 }
 
 /// Everything known about one session.
@@ -75,6 +83,10 @@ pub struct Observer {
     pub truth: Vec<Utterance>,
     /// Samples released, all channels.
     pub released: u64,
+    /// Answers that waited: for which segment, and when what had been released of them was over (engine time).
+    pub pauses: Vec<(u32, u64)>,
+    /// Segments that interrupted an answer.
+    pub interrupted_by: Vec<u32>,
     hash: Xxh3,
     line: String,
 }
@@ -91,6 +103,8 @@ pub struct Latencies {
     pub frame_in_to_out: Histogram<u32>,
     /// How long audio was held before the decision that let it through.
     pub onset_hold: Histogram<u32>,
+    /// From the true onset of speech during an answer to the silence of the answer.
+    pub speech_to_silence: Histogram<u32>,
 }
 
 impl Default for Latencies {
@@ -101,6 +115,7 @@ impl Default for Latencies {
             silence_to_processing: latency_histogram(),
             frame_in_to_out: latency_histogram(),
             onset_hold: latency_histogram(),
+            speech_to_silence: latency_histogram(),
         }
     }
 }
@@ -120,8 +135,23 @@ pub struct Measurement {
     pub output_rate_hz: u32,
     /// Channels of the output.
     pub output_channels: u8,
+    /// Engine time at which the callers stop: what comes out later is not counted as throughput.
+    pub until_us: u64,
+    /// What came out of each node's service by then.
+    pub done: BTreeMap<u8, Done>,
+    /// Items whose deadline came near, by node: in its queue or in the hub.
+    pub deadlines_near: BTreeMap<u8, u64>,
     /// Audio that the hold began with may be this much later than its media time without having been held.
     pub chunk_us: u64,
+}
+
+/// What came out of a service.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Done {
+    /// Items.
+    pub items: u64,
+    /// Samples of speech.
+    pub samples: u64,
 }
 
 impl Observer {
@@ -132,6 +162,8 @@ impl Observer {
             segments: BTreeMap::new(),
             truth: Vec::new(),
             released: 0,
+            pauses: Vec::new(),
+            interrupted_by: Vec::new(),
             hash: Xxh3::new(),
             line: String::new(),
         }
@@ -183,6 +215,15 @@ impl Measurement {
             Event::FrameDropped { reason, samples, .. } | Event::OutputDropped { reason, samples, .. } => {
                 *counts.dropped_samples.entry(reason.name()).or_default() += samples;
             }
+            Event::AnswerPaused { .. } => counts.paused += 1,
+            Event::AnswerResumed { .. } => counts.resumed += 1,
+            Event::AnswerInterrupted { .. } => counts.interrupted += 1,
+            Event::DeadlineNear { node, .. } => *self.deadlines_near.entry(node.0).or_default() += 1,
+            Event::ServiceDone { node, samples, .. } if record.t_us <= self.until_us => {
+                let done = self.done.entry(node.0).or_default();
+                done.items += 1;
+                done.samples += samples;
+            }
             Event::SessionClosed => counts.closed += 1,
             _ => {}
         }
@@ -212,18 +253,21 @@ impl Measurement {
                 let seen_us = observer.offset_us + seen_us;
                 observer.segment(segment).silence_seen = Some((revision, seen_us));
             }
-            Event::ServiceSubmitted { node, segment, revision } if Some(node) == self.first_service => {
+            Event::ServiceSubmitted { node, segment, revision, .. } if Some(node) == self.first_service => {
                 let seen = observer.segment(segment).silence_seen.take_if(|(r, _)| *r == revision);
                 if let Some((_, seen_us)) = seen {
                     self.latencies.silence_to_processing.saturating_record(t_us.saturating_sub(seen_us));
                 }
             }
             Event::ServiceDone { segment, revision, samples, .. } if samples > 0 => {
-                observer.segment(segment).synthesized.insert(revision, samples);
+                *observer.segment(segment).synthesized.entry(revision).or_default() += samples;
             }
             Event::OutputStarted { segment, revision } if revision > 0 => {
                 observer.segment(segment).answers.push((revision, t_us));
             }
+            Event::AnswerPaused { segment, quiet_us } => observer.pauses.push((segment, quiet_us)),
+            Event::AnswerInterrupted { segment, .. } => observer.interrupted_by.push(segment),
+            Event::AnswerWithdrawn { segment } => observer.segment(segment).withdrawn = true,
             Event::OutputEnded { segment, revision, samples } if revision > 0 => {
                 observer.segment(segment).released.insert(revision, samples);
             }
@@ -270,6 +314,8 @@ pub struct Turns {
     pub premature: u64,
     /// Those that no confirmed segment has.
     pub missed: u64,
+    /// Answers interrupted by something that was no utterance.
+    pub interrupted_by_noise: u64,
 }
 
 /// A segment may begin this long before the labelled onset and still be of that utterance: pre-roll and label error.
@@ -277,20 +323,57 @@ const BEFORE_US: u64 = 400_000;
 /// And this long after its labelled end.
 const AFTER_US: u64 = 300_000;
 
+/// When the speech that a segment heard truly began: the utterance, or its going on after a pause.
+fn resumes_us(utterance: &Utterance, story: &SegmentStory) -> u64 {
+    let after = utterance
+        .pauses
+        .iter()
+        .map(|pause| pause.end_us)
+        .filter(|end_us| *end_us <= story.from_us + BEFORE_US);
+    after.max().unwrap_or(utterance.start_us)
+}
+
+/// Whether a segment is of a true utterance.
+fn is_of(story: &SegmentStory, utterance: &Utterance) -> bool {
+    let (start_us, end_us) = (utterance.start_us, utterance.end_us);
+    let begins_in = story.from_us + BEFORE_US >= start_us && story.from_us <= end_us + AFTER_US;
+    begins_in || story.from_us < start_us && story.to_us > start_us
+}
+
 impl Measurement {
+    /// How fast answers fell silent when the user began to speak, and how many were interrupted by noise.
+    fn interruptions(&mut self) -> u64 {
+        let mut by_noise = 0;
+        for observer in &self.observers {
+            let utterance_of = |serial: &u32| {
+                let story = observer.segments.get(serial)?;
+                // A pause inside an utterance may open a segment of its own: the first one counts.
+                observer.truth.iter().rev().find(|utterance| is_of(story, utterance))
+            };
+            for (serial, quiet_us) in &observer.pauses {
+                if let Some(utterance) = utterance_of(serial) {
+                    let onset_us = observer
+                        .segments
+                        .get(serial)
+                        .map_or(utterance.start_us, |story| resumes_us(utterance, story));
+                    let from_us = onset_us + observer.offset_us;
+                    self.latencies.speech_to_silence.saturating_record(quiet_us.saturating_sub(from_us));
+                }
+            }
+            by_noise +=
+                observer.interrupted_by.iter().filter(|serial| utterance_of(serial).is_none()).count() as u64;
+        }
+        by_noise
+    }
+
     /// Matches answers to true utterances, once the run is over.
     pub fn turns(&mut self) -> Turns {
-        let mut turns = Turns::default();
+        let mut turns = Turns { interrupted_by_noise: self.interruptions(), ..Turns::default() };
         for observer in &self.observers {
             for utterance in &observer.truth {
                 turns.utterances += 1;
                 let (start_us, end_us) = (utterance.start_us, utterance.end_us);
-                let mine = || {
-                    observer.segments.values().filter(move |s| {
-                        s.confirmed && s.from_us + BEFORE_US >= start_us && s.from_us <= end_us + AFTER_US
-                            || s.confirmed && s.from_us < start_us && s.to_us > start_us
-                    })
-                };
+                let mine = || observer.segments.values().filter(|s| s.confirmed && is_of(s, utterance));
                 let Some(first) = mine().map(|s| s.opened_us).min() else {
                     turns.missed += 1;
                     continue;

@@ -8,6 +8,7 @@ pub mod callers;
 pub mod clockwork;
 pub mod conclude;
 pub mod measure;
+mod nodes;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -104,7 +105,10 @@ impl Simulation {
         let nodes = plan.nodes.len();
         engine.lend_stopwatches(|| Box::new(NodeStopwatch::new(epoch, nodes)));
         let chunk_us = u64::from(plan.scene.session.input.chunk_ms) * 1_000;
-        let lines = open_lines(&engine.handle(), streams, plan.input, chunk_us, options.phase)?;
+        let waits = plan.input_targets.iter().any(|target| {
+            plan.nodes.get(plan.position(target.node).index()).is_some_and(|node| node.blocks())
+        });
+        let lines = open_lines(&engine.handle(), streams, plan.input, chunk_us, options.phase, waits)?;
         let run = Measurement {
             observers: lines.iter().map(|l| Observer::new(l.offset_us)).collect(),
             first_service: plan
@@ -115,6 +119,7 @@ impl Simulation {
             output_rate_hz: plan.output.audio.map_or(0, |f| f.rate_hz),
             output_channels: plan.output.audio.map_or(1, |f| f.channels),
             chunk_us,
+            until_us: options.duration_us,
             ..Measurement::default()
         };
         let load_name = options.recordings.as_ref().map_or_else(

@@ -1,0 +1,173 @@
+//! What happens to an answer when the user speaks: it waits at once, and is withdrawn when the speech goes on.
+//! Reads segments; writes playouts, segments, corrections, event log. Runs in `Stage::BargeIn`, before the nodes, on
+//! what the gates found in the tick before: so that a withdrawal reaches every queue and service in one tick.
+//!
+//! A segment that is only suspected pauses the answer; `interrupt_min_ms` of speech in a confirmed one withdraws it and
+//! begins a new turn. What ends shorter lets the answer go on: a cough must not kill a good reply.
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::ScheduleConfigs;
+use bevy_ecs::system::ScheduleSystem;
+
+use crate::correction::{Correction, Corrections, Void};
+use crate::desk::Now;
+use crate::event::{Event, EventLog};
+use crate::ids::{SegmentKey, SessionId};
+use crate::playout::Playouts;
+use crate::segment::{Answer, Segments, Verdict};
+use crate::session::SessionTable;
+
+/// A segment as this system needs it.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    session: SessionId,
+    key: SegmentKey,
+    turn: u32,
+    confirmed: bool,
+    voiced_us: u64,
+}
+
+/// What is looked through every tick; the storage stays.
+#[derive(Default)]
+struct Scratch {
+    /// Segments in which somebody speaks.
+    spoken: Vec<Seen>,
+    /// Segments that are over and whose answer is not.
+    owed: Vec<Seen>,
+}
+
+/// The system for scenes that say how long speech must last to interrupt.
+pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem> {
+    let mut scratch = Scratch::default();
+    let system = move |now: Res<'_, Now>,
+                       sessions: Res<'_, SessionTable>,
+                       mut segments: Segments<'_, '_>,
+                       mut playouts: ResMut<'_, Playouts>,
+                       mut corrections: ResMut<'_, Corrections>,
+                       mut log: ResMut<'_, EventLog>| {
+        scratch.look(&segments);
+        let mut floor = Floor {
+            now_us: now.us,
+            segments: &mut segments,
+            playouts: &mut playouts,
+            corrections: &mut corrections,
+            log: &mut log,
+        };
+        floor.playouts.hush();
+        for seen in &scratch.spoken {
+            floor.speaks(seen);
+        }
+        for seen in scratch.spoken.iter().filter(|s| s.confirmed && s.voiced_us >= interrupt_min_us) {
+            floor.interrupt(seen, scratch.owed_by(seen.session));
+        }
+        for row in sessions.rows.iter().flatten() {
+            floor.resume(row.id, scratch.owed_by(row.id));
+        }
+    };
+    system.into_configs()
+}
+
+impl Scratch {
+    fn look(&mut self, segments: &Segments<'_, '_>) {
+        self.spoken.clear();
+        self.owed.clear();
+        for segment in segments.active() {
+            let seen = Seen {
+                session: segment.session,
+                key: segment.key,
+                turn: segment.turn,
+                confirmed: segment.verdict == Verdict::Confirmed,
+                voiced_us: segment.voiced_us(),
+            };
+            if segment.is_spoken() {
+                // A stretch that is forwarded before anything was heard in it is not speech.
+                if segment.voiced.1 > 0 {
+                    self.spoken.push(seen);
+                }
+            } else if seen.confirmed && segment.answer == Answer::Pending {
+                self.owed.push(seen);
+            }
+        }
+        let order = |seen: &Seen| (seen.session, seen.key.serial);
+        self.spoken.sort_unstable_by_key(order);
+        self.owed.sort_unstable_by_key(order);
+    }
+
+    fn owed_by(&self, session: SessionId) -> &[Seen] {
+        let from = self.owed.partition_point(|seen| seen.session < session);
+        let to = self.owed.partition_point(|seen| seen.session <= session);
+        &self.owed[from..to]
+    }
+}
+
+/// Who has the floor: the user or the answer.
+struct Floor<'a, 'w, 's> {
+    now_us: u64,
+    segments: &'a mut Segments<'w, 's>,
+    playouts: &'a mut Playouts,
+    corrections: &'a mut Corrections,
+    log: &'a mut EventLog,
+}
+
+impl Floor<'_, '_, '_> {
+    /// The user speaks: older answers wait.
+    fn speaks(&mut self, seen: &Seen) {
+        let now_us = self.now_us;
+        let Some(playout) = self.playouts.get_mut(seen.session) else { return };
+        playout.speaking = playout.speaking.max(seen.key.serial);
+        if playout.sounds() && playout.segment < seen.key.serial && playout.paused_by == 0 {
+            playout.paused_by = seen.key.serial;
+            let quiet_us = playout.heard_until_us.max(now_us);
+            let event = Event::AnswerPaused { segment: seen.key.serial, quiet_us };
+            self.log.push(now_us, seen.session, playout.turn, event);
+        }
+    }
+
+    /// The speech goes on: what is owed for older segments is withdrawn, and a new turn begins.
+    fn interrupt(&mut self, seen: &Seen, owed: &[Seen]) {
+        let mut turn = None;
+        for old in owed.iter().filter(|old| old.key.serial < seen.key.serial) {
+            if self.withdraw(old) {
+                turn = turn.or(Some(old.turn));
+            }
+        }
+        let Some(turn) = turn else { return };
+        let Some(playout) = self.playouts.get_mut(seen.session) else { return };
+        let heard_us = playout.released_us;
+        playout.end();
+        // The host flushes what it has not played: the next answer may start at once.
+        playout.heard_until_us = 0;
+        let event = Event::AnswerInterrupted { turn, segment: seen.key.serial, heard_us };
+        self.log.push(self.now_us, seen.session, turn, event);
+        self.segments.begin_turn(seen.key, seen.session);
+    }
+
+    /// Nobody speaks any more: a paused answer goes on, and what paused it is not answered.
+    fn resume(&mut self, session: SessionId, owed: &[Seen]) {
+        let Some(playout) = self.playouts.get_mut(session) else { return };
+        if playout.paused_by == 0 {
+            return;
+        }
+        if playout.speaking > 0 {
+            playout.paused_by = playout.speaking;
+            return;
+        }
+        let (segment, turn, answering) = (playout.paused_by, playout.turn, playout.segment);
+        playout.paused_by = 0;
+        let mut ignored = false;
+        for short in owed.iter().filter(|short| short.key.serial > answering) {
+            ignored |= self.withdraw(short);
+        }
+        self.log.push(self.now_us, session, turn, Event::AnswerResumed { segment, ignored });
+    }
+
+    fn withdraw(&mut self, seen: &Seen) -> bool {
+        let withdrawn = self.segments.withdraw(seen.key, seen.session);
+        if withdrawn {
+            let segment = seen.key.serial;
+            self.corrections.push(Correction { session: seen.session, void: Void::Answer { segment } });
+            self.log.push(self.now_us, seen.session, seen.turn, Event::AnswerWithdrawn { segment });
+        }
+        withdrawn
+    }
+}

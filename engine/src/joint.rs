@@ -1,0 +1,93 @@
+//! How two frames that wait become one: the rule behind `MergeOnOverflow`.
+
+use std::sync::Arc;
+
+use crate::block::BlockPool;
+use crate::frame::{Frame, Payload, frames_to_us};
+use crate::scene::{Format, MergeStrategy};
+
+/// Joins texts of a reply registered by a host under a name: gets the texts in order, gives the one.
+pub type JoinTexts = Arc<dyn Fn(&[Arc<str>]) -> Arc<str> + Send + Sync>;
+
+/// The rule by which neighbours in a queue become one. Frames of two segments, revisions or turns never do.
+#[derive(Clone, Default)]
+pub struct Joint {
+    /// How texts are joined; `None`: with a space.
+    pub strategy: Option<MergeStrategy>,
+    /// The joining function of [`MergeStrategy::Custom`].
+    pub custom: Option<JoinTexts>,
+    /// Format of the audio in the queue.
+    pub format: Option<Format>,
+    /// Samples (all channels) that a joined block has at most: 20 ms.
+    pub samples_max: usize,
+}
+
+impl std::fmt::Debug for Joint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Joint").field("strategy", &self.strategy).finish_non_exhaustive()
+    }
+}
+
+impl Joint {
+    /// Whether `second`, which stands directly behind `first`, may become one with it.
+    pub fn fits(&self, first: &Frame, second: &Frame) -> bool {
+        let origin = |f: &Frame| (f.segment, f.revision, f.turn);
+        if origin(first) != origin(second) || self.strategy == Some(MergeStrategy::KeepSeparate) {
+            return false;
+        }
+        match (&first.payload, &second.payload) {
+            (Payload::Text(_), Payload::Text(_)) => true,
+            (Payload::Audio(a), Payload::Audio(b)) => {
+                a.len() + b.len() <= self.samples_max && self.follows(first, second)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the media time of `second` begins where `first` ends, or near enough.
+    fn follows(&self, first: &Frame, second: &Frame) -> bool {
+        let Some(format) = self.format else { return false };
+        let frames = first.samples() as u64 / u64::from(format.channels);
+        let gap_us = second.pts_us.abs_diff(first.pts_us + frames_to_us(frames, format.rate_hz));
+        match self.strategy {
+            Some(MergeStrategy::ConcatenateAudio { ensure_continuity: false, .. }) => true,
+            Some(MergeStrategy::ConcatenateAudio { max_gap_ms, .. }) => {
+                gap_us <= ROUNDING_US + (max_gap_ms * 1_000.0) as u64
+            }
+            _ => gap_us <= ROUNDING_US,
+        }
+    }
+
+    /// Puts `second` behind `first`, which keeps its identity, times and deadline.
+    pub fn join(&self, first: &mut Frame, second: Frame, pool: &mut BlockPool) {
+        match (&mut first.payload, second.payload) {
+            (Payload::Text(a), Payload::Text(b)) => *a = self.texts(&[Arc::clone(a), b]),
+            (Payload::Audio(a), Payload::Audio(b)) => {
+                let mut whole = pool.lease(a.len() + b.len());
+                let out = whole.try_mut().expect("a leased block has one owner");
+                out[..a.len()].copy_from_slice(a.samples());
+                out[a.len()..].copy_from_slice(b.samples());
+                pool.put(std::mem::replace(a, whole));
+                pool.put(b);
+            }
+            _ => {}
+        }
+    }
+
+    fn texts(&self, texts: &[Arc<str>]) -> Arc<str> {
+        if let Some(custom) = &self.custom {
+            return custom(texts);
+        }
+        let separator = match &self.strategy {
+            Some(MergeStrategy::ConcatenateText { separator }) => separator,
+            _ => " ",
+        };
+        let spaced = texts
+            .windows(2)
+            .all(|pair| pair[0].ends_with(char::is_whitespace) || pair[1].starts_with(char::is_whitespace));
+        texts.join(if spaced { "" } else { separator }).into()
+    }
+}
+
+/// Sender and engine round media times to a microsecond each.
+const ROUNDING_US: u64 = 2;

@@ -1,0 +1,128 @@
+//! What one session has asked of a service and not yet got, in order: answers leave in the order of the questions.
+
+use std::collections::VecDeque;
+
+use mynah_engine::{CallKey, Correction, Frame, SessionId};
+
+/// Most calls of one session that may be under way or wait for the service; what comes then stays in the queue.
+pub(super) const CALLS_MAX: usize = 8;
+
+/// A call that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) key: CallKey,
+    /// Engine time at which its input entered the node's queue.
+    pub(super) entered_us: u64,
+    /// See `Call`.
+    pub(super) deadline_us: u64,
+    /// Media time of the first sample of an answer to it.
+    pub(super) from_us: u64,
+    /// Frames of text that it is made of.
+    pub(super) frames: u64,
+    /// Samples that came of it.
+    pub(super) samples: u64,
+    /// Something came of it.
+    pub(super) begun: bool,
+}
+
+/// An entry in the order of a session.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Call(Asked),
+    /// A frame that passes on once everything before it has: a boundary, or what skipped the service.
+    Pass(Frame),
+}
+
+/// The order of one session.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    entries: VecDeque<Entry>,
+    calls: usize,
+}
+
+impl Order {
+    pub(super) fn calls(&self) -> usize {
+        self.calls
+    }
+
+    /// Calls of which nothing has come yet.
+    pub(super) fn waiting(&self) -> u32 {
+        let waits = |entry: &&Entry| matches!(entry, Entry::Call(asked) if !asked.begun);
+        self.entries.iter().filter(waits).count() as u32
+    }
+
+    /// Whether something of the answer to (segment, revision) is under way.
+    pub(super) fn has(&self, segment: u32, revision: u32) -> bool {
+        self.entries.iter().any(|entry| match entry {
+            Entry::Call(asked) => (asked.key.segment.serial, asked.key.revision) == (segment, revision),
+            Entry::Pass(_) => false,
+        })
+    }
+
+    /// The call whose answer may leave now.
+    pub(super) fn front(&self) -> Option<CallKey> {
+        match self.entries.front() {
+            Some(Entry::Call(asked)) => Some(asked.key),
+            _ => None,
+        }
+    }
+
+    pub(super) fn ask(&mut self, asked: Asked) {
+        self.entries.push_back(Entry::Call(asked));
+        self.calls += 1;
+    }
+
+    pub(super) fn pass(&mut self, frame: Frame) {
+        self.entries.push_back(Entry::Pass(frame));
+    }
+
+    /// The next frame that passes, if everything before it has gone.
+    pub(super) fn passing(&mut self) -> Option<Frame> {
+        match self.entries.pop_front()? {
+            Entry::Pass(frame) => Some(frame),
+            call @ Entry::Call(_) => {
+                self.entries.push_front(call);
+                None
+            }
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, key: CallKey) -> Option<&mut Asked> {
+        self.entries.iter_mut().find_map(|entry| match entry {
+            Entry::Call(asked) if asked.key == key => Some(asked),
+            _ => None,
+        })
+    }
+
+    /// The call is over.
+    pub(super) fn remove(&mut self, key: CallKey) -> Option<Asked> {
+        let at = self.entries.iter().position(|entry| matches!(entry, Entry::Call(a) if a.key == key))?;
+        self.calls -= 1;
+        match self.entries.remove(at)? {
+            Entry::Call(asked) => Some(asked),
+            Entry::Pass(_) => None,
+        }
+    }
+
+    /// Takes out what a correction voids: `stop` gets the calls, `lost` the frames.
+    pub(super) fn void(
+        &mut self,
+        correction: &Correction,
+        session: SessionId,
+        mut stop: impl FnMut(CallKey),
+        mut lost: impl FnMut(Frame),
+    ) {
+        for _ in 0..self.entries.len() {
+            match self.entries.pop_front().expect("counted") {
+                Entry::Call(asked)
+                    if correction.voids(session, asked.key.segment.serial, asked.key.revision) =>
+                {
+                    self.calls -= 1;
+                    stop(asked.key);
+                }
+                Entry::Pass(frame) if correction.voids_frame(&frame) => lost(frame),
+                other => self.entries.push_back(other),
+            }
+        }
+    }
+}

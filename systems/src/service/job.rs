@@ -1,0 +1,114 @@
+//! One call as a modelled service works on it: when its parts are made, and when they are due.
+
+use mynah_engine::CallKey;
+use mynah_engine::scene::Timing;
+
+use crate::service::modelled::{Work, made_by};
+use crate::speech::flite::RATE_HZ;
+
+/// How far a work is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// There is more to come.
+    InPart,
+    /// All of it: that many samples.
+    Whole(usize),
+}
+
+/// A call in the hands of a worker, or made and not yet handed out.
+pub(super) struct Job {
+    pub(super) key: CallKey,
+    pub(super) work: Work,
+    /// The batch it is of.
+    pub(super) batch: u64,
+    /// Items of that batch: each bears its share of the time.
+    items: u64,
+    started_us: u64,
+    first_us: u64,
+    /// Pieces of text the work had.
+    pieces: usize,
+    /// Samples or pieces handed out.
+    pub(super) at: usize,
+    /// There was nothing to hand out yet: asked again then.
+    again_us: u64,
+    /// When all of it was made.
+    pub(super) made_us: Option<u64>,
+}
+
+/// How long to wait for speech that is still being made.
+const AGAIN_US: u64 = 1_000;
+
+impl Job {
+    pub(super) fn new(
+        key: CallKey,
+        work: Work,
+        batch: u64,
+        items: u64,
+        (started_us, first_us): (u64, u64),
+    ) -> Self {
+        let pieces = match &work {
+            Work::Text(parts) => parts.len(),
+            Work::Speech(_) => 0,
+        };
+        Self { key, work, batch, items, started_us, first_us, pieces, at: 0, again_us: 0, made_us: None }
+    }
+
+    /// Follows the making up to `now_us`.
+    pub(super) fn make(&mut self, timing: &Timing, wall: bool, now_us: u64) {
+        let whole_us = match &self.work {
+            Work::Text(_) => Some(self.piece_us(self.pieces.saturating_sub(1), timing)),
+            Work::Speech(speech) if wall => match made_by(speech, usize::MAX, true) {
+                Made::Whole(_) => Some(now_us),
+                Made::InPart => None,
+            },
+            Work::Speech(speech) if now_us >= self.first_us => {
+                let seconds = (now_us - self.first_us) as f64 / 1e6;
+                let made = (seconds * timing.speed * f64::from(RATE_HZ)) as usize;
+                match made_by(speech, made, false) {
+                    Made::Whole(length) => Some(self.sample_us(length, timing)),
+                    Made::InPart => None,
+                }
+            }
+            Work::Speech(_) => None,
+        };
+        self.made_us = whole_us.filter(|us| *us <= now_us);
+    }
+
+    /// When a piece of text is there: the first after the latency, the rest at the service's pace.
+    fn piece_us(&self, piece: usize, timing: &Timing) -> u64 {
+        let after = if timing.words_per_s > 0.0 { piece as f64 * 1e6 / timing.words_per_s } else { 0.0 };
+        self.first_us + after as u64
+    }
+
+    fn sample_us(&self, sample: usize, timing: &Timing) -> u64 {
+        self.first_us + (sample as f64 * 1e6 / f64::from(RATE_HZ) / timing.speed) as u64
+    }
+
+    /// When the next part is due.
+    pub(super) fn due_us(&self, timing: &Timing, wall: bool) -> u64 {
+        match &self.work {
+            Work::Text(_) => self.piece_us(self.at.min(self.pieces.saturating_sub(1)), timing),
+            Work::Speech(_) if wall => self.started_us.max(self.again_us),
+            Work::Speech(_) => self.sample_us(self.at, timing),
+        }
+    }
+
+    /// When more of it may have been made; `None`: all of it is.
+    pub(super) fn next_made_us(&self, timing: &Timing, wall: bool) -> Option<u64> {
+        self.made_us.is_none().then(|| self.due_us(timing, wall))
+    }
+
+    pub(super) fn asks_again(&mut self, now_us: u64) {
+        self.again_us = now_us + AGAIN_US;
+    }
+
+    /// Its share of the time its worker was busy.
+    pub(super) fn busy_us(&self) -> u64 {
+        self.made_us.unwrap_or(self.first_us).saturating_sub(self.started_us) / self.items
+    }
+
+    /// Its share of the time its worker was busy until it was stopped.
+    pub(super) fn wasted_us(&self, now_us: u64) -> u64 {
+        self.made_us.unwrap_or(now_us).saturating_sub(self.started_us) / self.items
+    }
+}
