@@ -178,8 +178,8 @@ impl BatchQueue {
         Some(reason)
     }
 
-    /// Reports every item once, when less is left than its deadline's margin and the work's `avg_us`: `warned` gets
-    /// its key and the microseconds to its deadline, 0 when that has passed.
+    /// Reports every item once, when no more is left to its deadline than the margin and the work's `avg_us`: `warned`
+    /// gets its key and the microseconds to its deadline, 0 when that has passed.
     pub fn warnings(&mut self, now_us: u64, avg_us: u64, warned: &mut Vec<(CallKey, u64)>) {
         if self.policy.rule.is_none() {
             return;

@@ -114,7 +114,7 @@ impl Call {
 /// When a deadline counts as near, and what gives way then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadlineRule {
-    /// An item is pressed once less than this is left beside the time that its work takes, in microseconds.
+    /// An item is pressed once no more than this is left beside the time that its work takes, in microseconds.
     pub margin_us: u64,
     /// What gives way.
     pub gives: Gives,
