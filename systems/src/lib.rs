@@ -8,6 +8,7 @@ mod pass;
 mod resample;
 pub mod service;
 pub mod speech;
+pub mod text_collector;
 pub mod vad;
 pub mod vad_gate;
 
@@ -27,6 +28,7 @@ pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
     registry.add::<Resample>();
     registry.add_system::<vad_gate::VadGate>();
     registry.add::<ServiceNode>();
+    registry.add::<text_collector::TextCollector>();
     service::register(&mut registry, script);
     registry
 }
