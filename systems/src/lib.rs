@@ -8,6 +8,8 @@ mod pass;
 mod resample;
 pub mod service;
 pub mod speech;
+pub mod text_collector;
+mod throttle;
 pub mod vad;
 pub mod vad_gate;
 
@@ -17,6 +19,7 @@ use mynah_engine::Registry;
 
 pub use pass::{Pass, PassState};
 pub use resample::{Channels, Resample, ResampleState};
+pub use throttle::{Carries, Throttle, ThrottleState};
 
 use service::{Script, ServiceNode};
 
@@ -27,6 +30,8 @@ pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
     registry.add::<Resample>();
     registry.add_system::<vad_gate::VadGate>();
     registry.add::<ServiceNode>();
+    registry.add::<text_collector::TextCollector>();
+    registry.add::<Throttle>();
     service::register(&mut registry, script);
     registry
 }

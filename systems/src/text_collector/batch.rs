@@ -1,0 +1,59 @@
+//! Complete sentences of one reply that wait for company.
+
+use super::outgoing::Origin;
+
+/// Most sentences that leave in one text.
+pub(super) const SENTENCES_MAX: u32 = 5;
+
+/// What leaves as one text.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    text: String,
+    sentences: u32,
+    origin: Option<Origin>,
+    due_us: u64,
+    taken: u32,
+}
+
+impl Batch {
+    /// Engine time at which it leaves at the latest; `u64::MAX` while nothing waits.
+    pub(super) fn due_us(&self) -> u64 {
+        self.origin.map_or(u64::MAX, |_| self.due_us)
+    }
+
+    /// Whose the text is, which is where its first sentence began; `None` while nothing waits.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    /// Whether no further sentence may join.
+    pub(super) fn is_full(&self) -> bool {
+        self.sentences >= SENTENCES_MAX
+    }
+
+    /// What waits, joined by spaces.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Adds a sentence that began at `origin` and used up `taken` frames. The first one may wait until `due_us`.
+    pub(super) fn add(&mut self, sentence: &str, origin: Origin, taken: u32, due_us: u64) {
+        if self.origin.is_none() {
+            self.origin = Some(origin);
+            self.due_us = due_us;
+        } else {
+            self.text.push(' ');
+        }
+        self.text.push_str(sentence);
+        self.sentences += 1;
+        self.taken += taken;
+    }
+
+    /// Empties it, keeping its memory, and says how many frames it had used up.
+    pub(super) fn clear(&mut self) -> u32 {
+        self.text.clear();
+        self.sentences = 0;
+        self.origin = None;
+        std::mem::take(&mut self.taken)
+    }
+}

@@ -1,0 +1,201 @@
+//! `TextCollector`: whole sentences out of text that streams in, so that a synthesis has something to say early and
+//! yet knows how each sentence goes on.
+//!
+//! A reply is the text of one (segment, revision) up to its `Mark::AnswerEnd`. Its pieces are put together as they
+//! come, without a space of our own: tokens bring theirs, and between whole sentences none is needed to tell them
+//! apart. What is held is bounded: a sentence of [`CHARS_MAX`](sentences::CHARS_MAX) characters, five sentences that
+//! wait, and the texts of one frame that did not fit a step; before these have left no further frame is taken.
+//!
+//! **Nothing that arrived later leaves earlier.** Every mark, and text of another (segment, revision), first lets all
+//! go that is held: whoever sent it has gone on. Corrections are the exception: what they void is gone before anything
+//! else of its tick is looked at, so text that is flushed has not been taken back.
+
+mod batch;
+mod outgoing;
+pub mod sentences;
+
+use bevy_ecs::prelude::Component;
+use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
+use mynah_engine::{Correction, Cx, Frame, NodeKind, Now, Opening, Payload, Queue, Site, StepNode};
+use serde::Deserialize;
+
+use batch::Batch;
+use outgoing::{Origin, Outgoing};
+use sentences::Sentences;
+
+const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
+
+/// Most frames, marks among them, that leave in one step.
+const OUT_MAX: u32 = 8;
+
+/// Configuration of the kind `TextCollector`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TextCollector {
+    /// Language of the text, an ISO 639-1 code in lower case.
+    pub language: String,
+    /// Longest time that a complete sentence waits for others to leave with it, from the first of them on; 1 to
+    /// 2000 ms, usually 100 to 150. Without it every sentence leaves at once and alone.
+    pub batch_window_ms: Option<f32>,
+    /// The first text of a reply waits for no company, and may leave before its sentence is complete: at a comma, a
+    /// colon or a dash once it has so many characters, after any word once it has twice as many; 1 to 500.
+    pub first_chunk_min_chars: Option<u32>,
+}
+
+impl Default for TextCollector {
+    fn default() -> Self {
+        Self { language: "en".into(), batch_window_ms: None, first_chunk_min_chars: None }
+    }
+}
+
+/// What one session's reply has gathered.
+#[derive(Component, Debug)]
+pub struct TextCollectorState {
+    sentences: Sentences,
+    /// Where what is held began: in the first frame, or in the one that completed the sentence before.
+    origin: Origin,
+    /// That of the text taken last.
+    latest: Origin,
+    /// Frames taken of which nothing has left, beside those in the batch.
+    taken: u32,
+    batch: Batch,
+    outgoing: Outgoing,
+}
+
+impl NodeKind for TextCollector {
+    const NAME: &'static str = "TextCollector";
+    type State = TextCollectorState;
+
+    fn inputs(&self) -> &[Port] {
+        TEXT
+    }
+    fn outputs(&self) -> &[Port] {
+        TEXT
+    }
+    fn check(&self, _: Option<Format>, _: &Tick, issues: &mut Vec<Issue>) -> Option<Format> {
+        // Here, because no tick has begun.
+        sentences::prepare(&self.language);
+        if !sentences::has_rules(&self.language) {
+            let text = format!("no rules for `{}`, those of English apply", self.language);
+            let help = "languages are named by ISO 639-1 code, like \"en\", \"de\", \"ja\"";
+            issues.push(Issue::warning("language", text).help(help));
+        }
+        if let Some(ms) = self.batch_window_ms {
+            if !(1.0..=2_000.0).contains(&ms) {
+                issues.push(
+                    Issue::error("batch_window_ms", format!("{ms} ms is out of range")).expected("1 to 2000"),
+                );
+            } else if !(100.0..=150.0).contains(&ms) {
+                let text = format!("{ms} ms is unusual: shorter gathers little, longer is heard");
+                issues.push(Issue::warning("batch_window_ms", text).expected("100 to 150"));
+            }
+        }
+        if let Some(chars) = self.first_chunk_min_chars
+            && !(1..=500).contains(&chars)
+        {
+            let text = format!("{chars} characters are out of range");
+            issues.push(Issue::error("first_chunk_min_chars", text).expected("1 to 500"));
+        }
+        None
+    }
+    fn capabilities(&self) -> NodeCapabilities {
+        NodeCapabilities {
+            parallelizable: true,
+            batch_aware: true,
+            avg_processing_us: 5,
+            queue_capacity: 50,
+            overflow_policy: OverflowPolicy::Block,
+            supports_control_messages: true,
+        }
+    }
+    fn max_out(&self, _: Option<Format>) -> u32 {
+        OUT_MAX
+    }
+    fn open(&self, opening: &Opening) -> Result<TextCollectorState, String> {
+        let first_chars = self.first_chunk_min_chars.map(|chars| chars as usize);
+        Ok(TextCollectorState {
+            sentences: Sentences::new(self.language.as_str().into(), first_chars),
+            origin: Origin::none(opening.session),
+            latest: Origin::none(opening.session),
+            taken: 0,
+            batch: Batch::default(),
+            outgoing: Outgoing::default(),
+        })
+    }
+}
+
+impl StepNode for TextCollector {
+    fn step(&self, state: &mut TextCollectorState, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+        let now_us = cx.now.us;
+        if let Payload::Text(text) = &frame.payload {
+            let origin = Origin::of(&frame);
+            if !state.origin.is_with(&origin) {
+                self.finish(state, now_us);
+            }
+            if state.sentences.is_empty() {
+                state.origin = origin;
+            }
+            state.latest = origin;
+            state.taken += 1;
+            self.gather(state, now_us, |sentences, leaves| sentences.push(text, leaves));
+        } else {
+            self.finish(state, now_us);
+            state.outgoing.pass(frame);
+        }
+        state.outgoing.send(OUT_MAX, cx);
+    }
+
+    fn control(&self, state: &mut TextCollectorState, correction: &Correction, cx: &mut Cx<'_>, _: Site) {
+        let mut taken = state.outgoing.void(correction);
+        if state.origin.is_void(correction) {
+            state.sentences.clear();
+            taken += std::mem::take(&mut state.taken) + state.batch.clear();
+        }
+        cx.cancelled(u64::from(taken));
+    }
+
+    fn ready(&self, state: &TextCollectorState, _: &Queue, _: &Now) -> bool {
+        state.outgoing.is_empty()
+    }
+
+    fn due_us(&self, state: &TextCollectorState) -> u64 {
+        if state.outgoing.is_empty() { state.batch.due_us() } else { 0 }
+    }
+
+    fn wake(&self, state: &mut TextCollectorState, cx: &mut Cx<'_>, _: Site) {
+        if state.batch.due_us() <= cx.now.us {
+            state.outgoing.release(&mut state.batch, cx.now.us);
+        }
+        state.outgoing.send(OUT_MAX, cx);
+    }
+}
+
+impl TextCollector {
+    /// The reply is complete, or something else begins: everything goes on.
+    fn finish(&self, state: &mut TextCollectorState, now_us: u64) {
+        self.gather(state, now_us, Sentences::flush);
+        state.outgoing.release(&mut state.batch, now_us);
+    }
+
+    /// Runs `work` on the sentences; those that leave wait in the batch, or go on at once.
+    fn gather(
+        &self,
+        state: &mut TextCollectorState,
+        now_us: u64,
+        work: impl FnOnce(&mut Sentences, &mut dyn FnMut(&str)),
+    ) {
+        let window_us = self.batch_window_ms.map(|ms| (f64::from(ms) * 1_000.0).round() as u64);
+        let mut is_first = self.first_chunk_min_chars.is_some() && !state.sentences.begun();
+        work(&mut state.sentences, &mut |sentence| {
+            let (began, taken) =
+                (std::mem::replace(&mut state.origin, state.latest), std::mem::take(&mut state.taken));
+            state.batch.add(sentence, began, taken, now_us + window_us.unwrap_or(0));
+            if window_us.is_none() || std::mem::take(&mut is_first) || state.batch.is_full() {
+                state.outgoing.release(&mut state.batch, now_us);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! What has been decided to leave, in order, and leaves a few frames at a time.
+
+use std::collections::VecDeque;
+
+use mynah_engine::{Correction, Cx, Event, Frame, Payload, SegmentKey, SessionId};
+
+use super::batch::Batch;
+
+/// Whose a text is: what its frames have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    session: SessionId,
+    segment: SegmentKey,
+    revision: u32,
+    turn: u32,
+    pts_us: u64,
+    deadline_us: u64,
+}
+
+impl Origin {
+    /// That of `frame`.
+    pub(super) fn of(frame: &Frame) -> Self {
+        let &Frame { session, segment, revision, turn, pts_us, deadline_us, .. } = frame;
+        Self { session, segment, revision, turn, pts_us, deadline_us }
+    }
+
+    /// Of no reply.
+    pub(super) fn none(session: SessionId) -> Self {
+        Self { session, segment: SegmentKey::NONE, revision: 0, turn: 0, pts_us: 0, deadline_us: 0 }
+    }
+
+    /// Whether both are of one reply.
+    pub(super) fn is_with(&self, other: &Self) -> bool {
+        (self.segment.serial, self.revision) == (other.segment.serial, other.revision)
+    }
+
+    /// Whether `correction` takes it back.
+    pub(super) fn is_void(&self, correction: &Correction) -> bool {
+        correction.voids(self.session, self.segment.serial, self.revision)
+    }
+
+    fn frame(&self, payload: Payload, now_us: u64, seq: u32) -> Frame {
+        let Self { session, segment, revision, turn, pts_us, deadline_us } = *self;
+        Frame {
+            payload,
+            pts_us,
+            arrived_us: now_us,
+            queued_us: now_us,
+            deadline_us,
+            session,
+            segment,
+            revision,
+            turn,
+            seq,
+        }
+    }
+}
+
+/// A frame, and how many frames that were taken it is made of.
+#[derive(Debug)]
+struct Leaving {
+    frame: Frame,
+    taken: u32,
+}
+
+/// Frames on their way out.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    frames: VecDeque<Leaving>,
+    seq: u32,
+}
+
+impl Outgoing {
+    /// Whether everything has left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Puts what waits in `batch` behind the rest, as one text, and empties it.
+    pub(super) fn release(&mut self, batch: &mut Batch, now_us: u64) {
+        if let Some(origin) = batch.origin() {
+            self.seq = self.seq.wrapping_add(1);
+            let frame = origin.frame(Payload::Text(batch.text().into()), now_us, self.seq);
+            self.frames.push_back(Leaving { frame, taken: batch.clear() });
+        }
+    }
+
+    /// Puts a mark behind the rest, as it came.
+    pub(super) fn pass(&mut self, mark: Frame) {
+        self.frames.push_back(Leaving { frame: mark, taken: 0 });
+    }
+
+    /// Sends up to `frames_max` frames.
+    pub(super) fn send(&mut self, frames_max: u32, cx: &mut Cx<'_>) {
+        for _ in 0..frames_max {
+            let Some(Leaving { frame, .. }) = self.frames.pop_front() else { return };
+            if let Payload::Text(text) = &frame.payload {
+                let (segment, revision) = (frame.segment.serial, frame.revision);
+                let event = Event::Text { node: cx.node, segment, revision, text: text.clone() };
+                cx.event(frame.turn, event);
+            }
+            cx.send(0, frame);
+        }
+    }
+
+    /// Takes out what `correction` voids and says of how many taken frames it was made.
+    pub(super) fn void(&mut self, correction: &Correction) -> u32 {
+        let mut taken = 0;
+        self.frames.retain(|leaving| {
+            let void = correction.voids_frame(&leaving.frame);
+            taken += if void { leaving.taken } else { 0 };
+            !void
+        });
+        taken
+    }
+}

@@ -1,0 +1,312 @@
+//! Sentences out of text that arrives in pieces.
+//!
+//! **Nothing depends on how the text is cut into pieces.** It is looked at again and again at the end of each word, and
+//! what leaves is a function of the text up to there. A sentence leaves when the word behind its end is complete:
+//! that word decides ("5 p.m. on Monday" goes on, "5 p.m. Then" does not), and so the last sentence always waits for
+//! the end of the reply.
+//!
+//! `sentencex` judges whole texts. Where it would change its mind about a prefix, it is held back or asked differently:
+//! - **Quotes and brackets** that stand open are taken as closed behind the last word, so that neither `Go. "Now` ends
+//!   inside the quote nor `"Go. Now` ends at all. After [`OPEN_CHARS_MAX`] characters such a mark is no quote.
+//! - **Lists.** One item makes no list; the first items of a list are judged like other text until the second comes.
+//!   A number ("2.") stays with what it numbers.
+//! - **What was said before.** A sentence that left is not looked at again; in a whole text an odd quotation mark or a
+//!   clause far in front could still join what was two sentences here.
+
+use std::sync::Arc;
+
+/// Longest text that leaves, in characters: a longer one is cut at the last space.
+pub const CHARS_MAX: usize = 1_000;
+
+/// Longest stretch in quotes or brackets that is kept whole, in characters.
+pub const OPEN_CHARS_MAX: usize = 300;
+
+/// Quotation marks in use. Marks that look the same on both sides are told apart by what stands beside them.
+const QUOTES: [(char, char); 10] = [
+    ('"', '"'),
+    ('“', '”'),
+    ('„', '“'),
+    ('«', '»'),
+    ('‹', '›'),
+    ('‘', '’'),
+    ('`', '`'),
+    ('「', '」'),
+    ('《', '》'),
+    ('\'', '\''),
+];
+
+/// Languages with rules of their own; others have those of a language near to them, or of English.
+const LANGUAGES: [&str; 31] = [
+    "am", "ar", "bg", "bn", "ca", "da", "de", "el", "en", "es", "fi", "fr", "gu", "hi", "hy", "it", "ja",
+    "kk", "kn", "ml", "mr", "my", "nl", "pa", "pl", "pt", "ru", "sk", "ta", "te", "uk",
+];
+
+/// Whether there are rules for `language` or one near to it; for any other those of English apply.
+pub fn has_rules(language: &str) -> bool {
+    LANGUAGES.contains(&language) || sentencex::languages::get_fallbacks(language).is_some()
+}
+
+/// Reads the rules of `language` now, which takes milliseconds once, and not when the first sentence comes.
+pub(super) fn prepare(language: &str) {
+    sentencex::segment(language, "“So.” 'So.' \"So.\" [1] (a@b.cd) So");
+}
+
+/// Words that an apostrophe begins: no quote.
+const ELISIONS: [&str; 9] = ["em", "tis", "twas", "til", "till", "cause", "n", "bout", "round"];
+
+/// Gathers one reply and lets its sentences go as they become complete.
+#[derive(Debug)]
+pub struct Sentences {
+    language: Arc<str>,
+    first_chars: Option<usize>,
+    /// What has not left; begins with no white space.
+    held: String,
+    chars: usize,
+    /// Something in `held` may be the end of a sentence and has not been judged for good.
+    pending: bool,
+    /// Length of `held`, in characters, from which on a mark that stands open is no quote and all is judged again.
+    again: usize,
+    begun: bool,
+}
+
+impl Sentences {
+    /// Nothing yet. `language` is an ISO 639 code; `first_chars`: the first text of a reply may leave before its
+    /// sentence is complete, once it has that many characters.
+    pub fn new(language: Arc<str>, first_chars: Option<usize>) -> Self {
+        let held = String::new();
+        Self { language, first_chars, held, chars: 0, pending: false, again: usize::MAX, begun: false }
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Whether some of this reply has left.
+    pub fn begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Adds a piece as it is, without any white space of its own. `leaves` gets what is complete now.
+    pub fn push(&mut self, piece: &str, leaves: &mut dyn FnMut(&str)) {
+        for c in piece.chars() {
+            if c.is_whitespace() && !self.held.ends_with(char::is_whitespace) {
+                self.word_ended(leaves);
+            }
+            if c.is_whitespace() && self.held.is_empty() {
+                continue;
+            }
+            self.held.push(c);
+            self.chars += 1;
+            self.pending |= may_end(c) || self.chars >= self.again;
+            if stands_alone(c) {
+                self.word_ended(leaves);
+            }
+            if self.chars > CHARS_MAX {
+                let last = self.held.len() - c.len_utf8();
+                let at = self.held[..last].rfind(char::is_whitespace).unwrap_or(last);
+                self.leave(at, leaves);
+            }
+        }
+    }
+
+    /// The reply is complete: what is held leaves, sentence by sentence.
+    pub fn flush(&mut self, leaves: &mut dyn FnMut(&str)) {
+        self.word_ended(leaves);
+        while !self.held.is_empty() {
+            let at = self.first_end("").unwrap_or(self.held.len());
+            self.leave(at, leaves);
+        }
+        self.clear();
+    }
+
+    /// Forgets everything; the next piece begins another reply.
+    pub fn clear(&mut self) {
+        self.held.clear();
+        (self.chars, self.pending, self.again, self.begun) = (0, false, usize::MAX, false);
+    }
+
+    /// A word is complete: whatever it decides is done.
+    fn word_ended(&mut self, leaves: &mut dyn FnMut(&str)) {
+        self.judge(leaves);
+        let Some(chars) = self.first_chars.filter(|_| !self.begun && !self.held.is_empty()) else { return };
+        // A full stop there could be that of an abbreviation, which the next word tells. And where no space is written
+        // nobody knows what is a word.
+        let long = self.chars >= 2 * chars && !self.held.ends_with(|c| c == '.' || stands_alone(c));
+        if long || self.chars >= chars && ends_softly(&self.held) {
+            self.leave(self.held.len(), leaves);
+        }
+    }
+
+    /// Lets go of every sentence that has a word behind it.
+    fn judge(&mut self, leaves: &mut dyn FnMut(&str)) {
+        while self.pending && has_word(last_word(&self.held)) {
+            let open = open_marks(&self.held);
+            let mut buffer = [0; 8];
+            match self.first_end(spell(open, &mut buffer)) {
+                Some(end) if has_word(&self.held[end..]) => self.leave(end, leaves),
+                _ => {
+                    // What stands before a plain word is decided, as long as the marks that stand open are marks.
+                    self.pending = last_word(&self.held).chars().any(may_end);
+                    let oldest = open.iter().flatten().map(|mark| mark.at).min();
+                    self.again = oldest.map_or(usize::MAX, |at| at + OPEN_CHARS_MAX + 2);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Where the first sentence ends, if something follows it. `closing` is added for the judgement only.
+    fn first_end(&mut self, closing: &str) -> Option<usize> {
+        let len = self.held.len();
+        self.held.push_str(closing);
+        let mut end = 0;
+        let mut found = None;
+        for sentence in sentencex::segment(&self.language, &self.held) {
+            end += sentence.len();
+            let past = end + emphasis(self.held.get(end..len).unwrap_or(""));
+            if past >= len {
+                break;
+            }
+            if !ends_with_item_number(self.held[..end].trim()) {
+                found = Some(past);
+                break;
+            }
+        }
+        self.held.truncate(len);
+        found
+    }
+
+    /// Lets the first `end` bytes go.
+    fn leave(&mut self, end: usize, leaves: &mut dyn FnMut(&str)) {
+        let text = self.held[..end].trim_end();
+        if !text.is_empty() {
+            leaves(text);
+            self.begun = true;
+        }
+        let rest = self.held.len() - self.held[end..].trim_start().len();
+        self.held.drain(..rest);
+        self.chars = self.held.chars().count();
+        self.pending = self.held.chars().any(may_end);
+        self.again = usize::MAX;
+    }
+}
+
+/// Whether a sentence may end here. Every mark but those that cannot in any language: an extra look costs
+/// microseconds, a missing one the sentence.
+fn may_end(c: char) -> bool {
+    !c.is_alphanumeric() && !matches!(c, ' ' | '\t' | ',' | '\'' | '’' | '"' | '-')
+}
+
+/// Scripts that put no space between words: each of their characters counts as a word, and so do their commas.
+fn stands_alone(c: char) -> bool {
+    let spaceless = matches!(c, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}'
+        | '\u{2E80}'..='\u{A4CF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}');
+    spaceless && c.is_alphanumeric() || is_wide_pause(c)
+}
+
+fn is_wide_pause(c: char) -> bool {
+    matches!(c, '、' | '，' | '；' | '：')
+}
+
+fn has_word(text: &str) -> bool {
+    text.chars().any(char::is_alphanumeric)
+}
+
+/// The word that `text` ends with.
+fn last_word(text: &str) -> &str {
+    match text.char_indices().rev().find(|(_, c)| c.is_whitespace() || stands_alone(*c)) {
+        Some((at, c)) if at + c.len_utf8() == text.len() => &text[at..],
+        Some((at, c)) => &text[at + c.len_utf8()..],
+        None => text,
+    }
+}
+
+/// A place where a speaker would breathe.
+fn ends_softly(text: &str) -> bool {
+    let last = text.chars().next_back().unwrap_or(' ');
+    matches!(last, ',' | ';' | ':' | '—' | '–')
+        || is_wide_pause(last)
+        || matches!(last_word(text), "-" | "--")
+}
+
+/// Length of the marks at the front of `text` that end an emphasis: that of the sentence before ("**No.** Then").
+fn emphasis(text: &str) -> usize {
+    let behind = text.trim_start_matches(['*', '_', '~']);
+    if behind.starts_with(|c: char| !c.is_whitespace()) { 0 } else { text.len() - behind.len() }
+}
+
+/// Whether `text` ends with the number of a list item: alone, or behind a colon.
+fn ends_with_item_number(text: &str) -> bool {
+    let (before, number) = text.rsplit_once(char::is_whitespace).unwrap_or(("", text));
+    let digits = number.trim_end_matches(['.', ')']);
+    let is_number = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    let before = before.trim_end();
+    is_number && digits.len() < number.len() && (before.is_empty() || before.ends_with(':'))
+}
+
+/// A quote or bracket that stands open.
+#[derive(Clone, Copy)]
+struct Open {
+    /// Where it was opened, in characters.
+    at: usize,
+    close: char,
+}
+
+/// The quote and the bracket that stand open at the end of `text`, the inner one first.
+fn open_marks(text: &str) -> [Option<Open>; 2] {
+    let (mut quote, mut bracket): (Option<Open>, Option<Open>) = (None, None);
+    let mut before = ' ';
+    for (at, (byte, c)) in text.char_indices().enumerate() {
+        let rest = &text[byte + c.len_utf8()..];
+        let after = rest.chars().next().unwrap_or(' ');
+        quote = quote.filter(|open| at - open.at <= OPEN_CHARS_MAX);
+        bracket = bracket.filter(|open| at - open.at <= OPEN_CHARS_MAX);
+        match quote {
+            None => quote = opened(c, before, rest).map(|close| Open { at, close }),
+            Some(Open { close, .. }) if c == close => {
+                let apostrophe = c == '\'' && (before.is_whitespace() || after.is_alphanumeric());
+                quote = quote.filter(|_| apostrophe);
+            }
+            Some(_) => {}
+        }
+        match c {
+            ')' | ']' | '}' | '）' => bracket = None,
+            '(' | '[' | '{' if bracket.is_none() && !after.is_whitespace() => {
+                bracket = Some(Open { at, close: ')' });
+            }
+            '（' if bracket.is_none() => bracket = Some(Open { at, close: '）' }),
+            _ => {}
+        }
+        before = c;
+    }
+    let quote_within = quote.map(|open| open.at) > bracket.map(|open| open.at);
+    let (inner, outer) = if quote_within { (quote, bracket) } else { (bracket, quote) };
+    [inner.or(outer), inner.and(outer)]
+}
+
+/// The mark that closes the quote which `c` opens between `before` and `rest`, if it opens one.
+fn opened(c: char, before: char, rest: &str) -> Option<char> {
+    let (_, close) = *QUOTES.iter().find(|(open, _)| *open == c)?;
+    let after = rest.chars().next().unwrap_or(' ');
+    if after.is_whitespace() || c == close && before.is_alphanumeric() {
+        return None;
+    }
+    if c == '\'' {
+        let word = rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or("");
+        let elided = ELISIONS.iter().any(|known| known.eq_ignore_ascii_case(word));
+        if elided || !after.is_alphabetic() {
+            return None;
+        }
+    }
+    Some(close)
+}
+
+/// What closes the marks.
+fn spell(open: [Option<Open>; 2], buffer: &mut [u8; 8]) -> &str {
+    let mut len = 0;
+    for mark in open.into_iter().flatten() {
+        len += mark.close.encode_utf8(&mut buffer[len..]).len();
+    }
+    std::str::from_utf8(&buffer[..len]).expect("whole characters were encoded")
+}

@@ -1,0 +1,174 @@
+//! `Throttle` takes frames at its rate and no faster; what comes on top waits, and is lost by the queue's policy.
+
+mod prompting;
+
+use std::sync::Arc;
+
+use mynah_engine::scene::{Format, PortType, Source, compile};
+use mynah_engine::{DropReason, Engine, EngineConfig, Out, SessionHandle, SessionSpec};
+use prompting::Line;
+
+fn engine(nodes: &str, edges: &str) -> (Engine, SessionHandle) {
+    let scene = format!(
+        r#"(
+            name: "slow",
+            session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
+            nodes: [{nodes}],
+            edges: [{edges}],
+        )"#
+    );
+    let compiled = compile(&Source::new("test.ron", &*scene), &[], None, &prompting::registry());
+    let (plan, warnings) = compiled.unwrap_or_else(|found| panic!("{found}"));
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
+    let session = engine.handle().open(SessionSpec::named("ada")).expect("there is room");
+    (engine, session)
+}
+
+/// A throttle for audio with room for `capacity` frames.
+fn audio(per_s: f32, capacity: u32) -> (Engine, SessionHandle) {
+    let node = format!(
+        r#"(id: "slow", kind: Throttle(carries: Audio, per_s: {per_s:?}), capabilities: (queue_capacity: {capacity}))"#
+    );
+    engine(&node, r#"("input", "slow"), ("slow", "output")"#)
+}
+
+/// Times at which audio left, in microseconds, with what its first sample says.
+fn heard(session: &SessionHandle) -> Vec<(u64, f32)> {
+    let audio = std::iter::from_fn(|| session.poll()).filter_map(|out| match out {
+        Out::Audio(audio) => Some((audio.released_us, audio.block.samples()[0])),
+        _ => None,
+    });
+    audio.collect()
+}
+
+/// Pushes 20 ms, the `number`th.
+fn push(session: &SessionHandle, number: usize) {
+    session.try_push(&[number as f32 / 1_024.0; 320]).expect("fits");
+}
+
+#[test]
+fn frames_leave_at_the_rate_without_drift_and_without_a_burst_after_idling() {
+    // Frames a second, ticks of so many microseconds: slower and faster than the ticks, whole periods and not.
+    for (per_s, tick_us) in [(10.0, 5_000), (3.0, 5_000), (7.0, 20_000), (300.0, 5_000), (999.0, 20_000)] {
+        let (mut engine, session) = audio(per_s, 1_000);
+        let mut times = Vec::new();
+        let mut began_us = 0;
+        // The second flock comes after two seconds without any.
+        for (flock, from_us) in [(0, 0), (1, 12_000_000)] {
+            let mut now_us = from_us;
+            while now_us < from_us + 10_000_000 {
+                if now_us == from_us {
+                    (0..40).for_each(|n| push(&session, n));
+                    began_us = now_us;
+                }
+                engine.tick(now_us);
+                times.extend(heard(&session));
+                now_us += tick_us;
+            }
+            let period_us = 1e6 / f64::from(per_s);
+            let want = (0..40).map(|n| {
+                // Engine and model round to a picosecond in their own ways.
+                let due_us = (f64::from(n) * period_us - 1e-3).ceil() as u64;
+                began_us + due_us.div_ceil(tick_us) * tick_us
+            });
+            let want: Vec<u64> = want.filter(|us| *us < from_us + 10_000_000).collect();
+            let got: Vec<u64> = times.drain(..).map(|(us, _)| us).collect();
+            assert_eq!(got, want, "{per_s} frames a second, flock {flock}");
+            if got.len() < 40 {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_lost_oldest_first_and_counted() {
+    let (mut engine, session) = audio(10.0, 25);
+    // 50 frames a second arrive, 10 are taken: one is taken at once, and 25 wait.
+    let mut left = Vec::new();
+    for n in 0..200 {
+        push(&session, n);
+        engine.tick(n as u64 * 20_000);
+        left.extend(heard(&session));
+    }
+    assert_eq!(left.len(), 40);
+    let numbers: Vec<usize> = left.iter().map(|(_, sample)| (sample * 1_024.0) as usize).collect();
+    assert!(numbers.is_sorted() && numbers.windows(2).all(|w| w[1] > w[0]), "{numbers:?}");
+    // Whoever is taken in the end has waited its 25 places, at 20 ms each.
+    assert!((168..=176).contains(&numbers[39]), "{numbers:?}");
+    let census = engine.census();
+    let node = &census.nodes[0];
+    let lost = node.dropped[DropReason::Overflow as usize];
+    assert_eq!((node.arrived, node.consumed, census.queued[0]), (200, 40, 25));
+    assert_eq!(lost, 200 - 40 - 25);
+    assert_eq!(node.depth_max, 25);
+}
+
+#[test]
+fn marks_pass_free_when_they_come_to_the_front() {
+    let say = |text: &str| Line::Say(1, 1, text.into());
+    let lines = [
+        (0, say("a")),
+        (0, Line::End(1, 1)),
+        (0, Line::Endpoint(2, 1)),
+        (0, say("b")),
+        (0, Line::End(1, 1)),
+        (100, say("c")),
+    ];
+    let nodes = format!(
+        r#"(id: "prompter", kind: Prompter(lines: {lines:?})),
+        (id: "slow", kind: Throttle(carries: Text, per_s: 20)), (id: "ear", kind: Ear())"#
+    );
+    let edges = r#"("input", "prompter"), ("prompter", "slow"), ("slow", "ear"), ("ear", "output")"#;
+    let (mut engine, session) = engine(&nodes, edges);
+    (0..40).for_each(|n| engine.tick(n * 5_000));
+    let texts = std::iter::from_fn(|| session.poll()).filter_map(|out| match out {
+        Out::Text { text, .. } => text.split(" #").next().map(str::to_owned),
+        _ => None,
+    });
+    let want = ["0 1/1 a", "0 1/1 AnswerEnd", "0 2/1 Endpoint", "50 1/1 b", "50 1/1 AnswerEnd", "100 1/1 c"];
+    assert_eq!(texts.collect::<Vec<_>>(), want);
+}
+
+#[test]
+fn a_hang_up_takes_back_what_waits() {
+    let (mut engine, session) = audio(1.0, 25);
+    (0..10).for_each(|n| push(&session, n));
+    engine.tick(0);
+    session.close();
+    engine.tick(5_000);
+    let census = engine.census();
+    let node = &census.nodes[0];
+    let closed = node.dropped[DropReason::Closed as usize];
+    assert_eq!((node.arrived, node.consumed, closed, census.queued[0]), (10, 1, 9, 0));
+    assert!(session.is_closed());
+}
+
+#[test]
+fn it_carries_one_format_through_and_refuses_rates_out_of_range() {
+    let check = |kind: &str| {
+        let scene = format!(
+            r#"(name: "x", session: (input: (rate_hz: 44100, channels: 2)), nodes: [(id: "slow", kind: {kind})],
+            edges: [("input", "slow"), ("slow", "output")])"#
+        );
+        compile(&Source::new("test.ron", &*scene), &[], None, &prompting::registry())
+    };
+    let (plan, _) = check("Throttle(carries: Audio, per_s: 50)").expect("the scene is right");
+    let format = Format { rate_hz: 44_100, channels: 2 };
+    assert_eq!(plan.formats(format)[1].0, Some(format));
+    assert_eq!(plan.nodes[0].spec.outputs()[0].kind, PortType::Audio);
+    for (kind, error) in [
+        ("Throttle(carries: Audio, per_s: 0.09)", "`slow.per_s`: 0.09 frames a second are out of range"),
+        ("Throttle(carries: Audio, per_s: 10001)", "10001 frames a second are out of range"),
+        ("Throttle(carries: Audio, per_s: NaN)", "NaN frames a second are out of range"),
+        ("Throttle(carries: Audio, per_s: -1)", "-1 frames a second are out of range"),
+        ("Throttle(carries: Audio)", "per_s"),
+        ("Throttle(per_s: 5)", "carries"),
+        ("Throttle(carries: Video, per_s: 5)", "Video"),
+        ("Throttle(carries: Text, per_s: 5)", "`slow` takes text"),
+    ] {
+        let found = check(kind).map(|_| ()).expect_err(kind).to_string();
+        assert!(found.contains(error), "{kind}: {found}");
+    }
+}
