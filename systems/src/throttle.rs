@@ -6,7 +6,7 @@
 
 use bevy_ecs::prelude::Component;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{Cx, Frame, Ledger, NodeKind, Now, Opening, Queue, Site, StepNode};
+use mynah_engine::{Cx, Frame, Ledger, Look, NodeKind, Opening, Queue, Site, StepNode};
 use serde::Deserialize;
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
@@ -93,9 +93,9 @@ impl NodeKind for Throttle {
 }
 
 impl StepNode for Throttle {
-    fn ready(&self, state: &ThrottleState, queue: &Queue, now: &Now) -> bool {
+    fn ready(&self, state: &ThrottleState, queue: &Queue, look: Look<'_>) -> bool {
         let Some(frame) = queue.front() else { return false };
-        !Ledger::counts(frame) || state.begins_ps(frame) <= u128::from(now.us) * PS_PER_US
+        !Ledger::counts(frame) || state.begins_ps(frame) <= u128::from(look.now.us) * PS_PER_US
     }
 
     fn step(&self, state: &mut ThrottleState, frame: Frame, cx: &mut Cx<'_>, _: Site) {

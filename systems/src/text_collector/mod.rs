@@ -16,7 +16,7 @@ pub mod sentences;
 
 use bevy_ecs::prelude::Component;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{Correction, Cx, Frame, NodeKind, Now, Opening, Payload, Queue, Site, StepNode};
+use mynah_engine::{Correction, Cx, Frame, Look, NodeKind, Opening, Payload, Queue, Site, StepNode};
 use serde::Deserialize;
 
 use batch::Batch;
@@ -154,7 +154,7 @@ impl StepNode for TextCollector {
         cx.cancelled(u64::from(taken));
     }
 
-    fn ready(&self, state: &TextCollectorState, _: &Queue, _: &Now) -> bool {
+    fn ready(&self, state: &TextCollectorState, _: &Queue, _: Look<'_>) -> bool {
         state.outgoing.is_empty()
     }
 

@@ -23,6 +23,10 @@ shipped!(
     "gate_only",
     "streaming_resample",
     "speculative_vad",
+    "batched_tts",
+    "overflow",
+    "barge_in",
+    "deadlines",
     "voice_assistant",
     "voice_assistant_cloud",
 );
