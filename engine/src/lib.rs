@@ -10,6 +10,7 @@
 mod block;
 mod control;
 mod correction;
+pub mod delivery;
 mod desk;
 mod driver;
 mod egress;
@@ -21,6 +22,7 @@ mod handle;
 mod ids;
 mod ingress;
 mod ledger;
+pub mod message;
 mod node;
 mod queue;
 pub mod rng;
@@ -54,3 +56,4 @@ pub use service::{
 };
 pub use session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
 pub use shard::Stage;
+pub use uuid::Uuid;
