@@ -220,9 +220,12 @@ fn errors_name_field_value_and_remedy() {
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     // Somebody else's text in an error is cut, and stays on its line.
-    let long = base.replace("bdcc9b9e", &format!("\\u0000\\n{}", "a".repeat(10_000)));
-    let error = json::decode(long.as_bytes()).unwrap_err().to_string();
-    assert!(error.len() < 500 && !error.contains(char::is_control), "{error}");
+    let receipt = json_of(&known()["ack_applied"]);
+    for (text, from) in [(&base, "bdcc9b9e"), (&receipt, "Applied")] {
+        let long = text.replace(from, &format!("\\u0000\\n{}", "a".repeat(10_000)));
+        let error = json::decode(long.as_bytes()).expect_err(from).to_string();
+        assert!(error.len() < 500 && !error.contains(char::is_control), "{error}");
+    }
 }
 
 #[test]
@@ -248,7 +251,8 @@ fn a_message_is_at_most_64_kib_of_json() {
 
 #[test]
 fn what_is_out_of_range_is_not_sent_either() {
-    let cases: [(&str, fn(&mut ControlMessage)); 7] = [
+    type Spoil = fn(&mut ControlMessage);
+    let cases: [(&str, Spoil); 7] = [
         ("message_id", |m| m.message_id = MESSAGE_ID_MAX + 1),
         ("session_id", |m| m.session_id = "".into()),
         ("session_id", |m| m.session_id = "x".repeat(129).into()),

@@ -5,10 +5,6 @@ use serde_json::{Map, Value};
 
 /// A JSON object that rides along with a control message; `{}` costs one word and no allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::box_collection,
-    reason = "one word in every message instead of a map that is nearly always empty"
-)]
 pub struct Metadata(Option<Box<Map<String, Value>>>);
 
 impl Metadata {

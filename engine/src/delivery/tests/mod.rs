@@ -250,3 +250,26 @@ fn workers_that_never_apply_are_watched_within_a_bound() {
     assert_eq!(events(&mut end), [DeliveryEvent::Applied { message_id: 1_000 }]);
     assert_eq!(end.outgoing().figures().unwatched, 1_000 - UNACKNOWLEDGED_MAX as u64);
 }
+
+#[test]
+fn a_message_that_hundreds_of_later_ones_overtook_fails_and_has_no_effect() {
+    let (mut from, mut to) = (end(), end());
+    let id = from.send(0, cancel()).unwrap();
+    let overtaken = transmits(&mut from, 0).remove(0);
+    for _ in 0..WINDOW_MAX + 1 {
+        from.send(0, cancel()).unwrap();
+        for message in transmits(&mut from, 0) {
+            assert_eq!(to.received(0, &message), Receipt::Process);
+        }
+        for ack in transmits(&mut to, 0) {
+            from.received(0, &ack);
+        }
+        events(&mut from);
+    }
+    assert_eq!(to.received(1, &overtaken), Receipt::TooOld);
+    assert_eq!(transmits(&mut to, 1), [], "nobody knows whether it took effect, so nobody says so");
+    for ms in [50, 100, 150, 200] {
+        transmits(&mut from, ms * MS);
+    }
+    assert_eq!(events(&mut from), [DeliveryEvent::Failed { message_id: id }]);
+}
