@@ -150,7 +150,7 @@ pub(crate) fn deadline_rule(deadline: &Deadline) -> DeadlineRule {
         DeadlinePolicy::FlushEarly => Gives::FlushEarly,
         DeadlinePolicy::GrowBatch { max } => Gives::GrowBatch { max },
         DeadlinePolicy::LowerQuality => Gives::LowerQuality,
-        DeadlinePolicy::SkipOptional => Gives::Nothing,
+        DeadlinePolicy::Warn | DeadlinePolicy::SkipOptional => Gives::Nothing,
     };
     DeadlineRule { margin_us: (deadline.margin_ms * 1_000.0) as u64, gives }
 }

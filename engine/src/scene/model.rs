@@ -306,6 +306,8 @@ fn margin_ms() -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum DeadlinePolicy {
+    /// Nothing: warnings and misses are counted. What the others are compared with.
+    Warn,
     /// A batch that waits for company goes at once.
     FlushEarly,
     /// Batches take more items, up to this many.

@@ -17,7 +17,7 @@ pub(crate) const SECTIONS: [&str; 8] =
 /// Parts that only the file can change.
 pub(crate) const FIXED: [&str; 2] = ["nodes", "edges"];
 /// Fields of a node itself; any other belongs to its kind.
-const OF_NODE: [&str; 3] = ["capabilities", "buffering", "deadline"];
+const OF_NODE: [&str; 4] = ["capabilities", "buffering", "deadline", "optional"];
 /// The variant that an absent enum stands for, where a path goes into it.
 const DEFAULT_VARIANTS: [(&[&str], &str); 1] = [(&["session", "output", "pace"], "RealTime")];
 

@@ -158,16 +158,17 @@ impl Line {
 
     /// Pushes the next chunk, as arrived at its intended time; false when it has to wait with it.
     pub fn push(&mut self) -> bool {
-        let arrived_us = self.next_arrival_us();
+        // What comes from a file arrives when it is taken; callers have their own time.
+        let arrived_us = (!self.waits).then(|| self.next_arrival_us());
         self.pushed_chunks += 1;
         let channels = usize::from(self.format.channels);
         let stream = &mut self.stream;
         let mono = &mut self.mono;
         let pushed = if channels == 1 {
-            self.handle.try_push_with(self.chunk_frames, Some(arrived_us), |_, out| stream.fill(out))
+            self.handle.try_push_with(self.chunk_frames, arrived_us, |_, out| stream.fill(out))
         } else {
             stream.fill(mono);
-            self.handle.try_push_with(self.chunk_frames * channels, Some(arrived_us), |at, out| {
+            self.handle.try_push_with(self.chunk_frames * channels, arrived_us, |at, out| {
                 for (i, sample) in out.iter_mut().enumerate() {
                     *sample = mono[(at + i) / channels];
                 }

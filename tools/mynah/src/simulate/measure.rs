@@ -83,8 +83,10 @@ pub struct Observer {
     pub truth: Vec<Utterance>,
     /// Samples released, all channels.
     pub released: u64,
-    /// Answers that waited: for which segment, and when what had been released of them was over (engine time).
-    pub pauses: Vec<(u32, u64)>,
+    /// Answers that waited.
+    pub pauses: Vec<Waited>,
+    /// When the answer that sounds began to, engine time.
+    sounds_since_us: u64,
     /// Segments that interrupted an answer.
     pub interrupted_by: Vec<u32>,
     hash: Xxh3,
@@ -145,6 +147,17 @@ pub struct Measurement {
     pub chunk_us: u64,
 }
 
+/// An answer that waited because the user spoke, on engine time.
+#[derive(Clone, Copy, Debug)]
+pub struct Waited {
+    /// The segment it waited for.
+    pub segment: u32,
+    /// When it had begun to sound.
+    pub since_us: u64,
+    /// When what had been released of it was over.
+    pub quiet_us: u64,
+}
+
 /// What came out of a service.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Done {
@@ -163,6 +176,7 @@ impl Observer {
             truth: Vec::new(),
             released: 0,
             pauses: Vec::new(),
+            sounds_since_us: 0,
             interrupted_by: Vec::new(),
             hash: Xxh3::new(),
             line: String::new(),
@@ -264,8 +278,12 @@ impl Measurement {
             }
             Event::OutputStarted { segment, revision } if revision > 0 => {
                 observer.segment(segment).answers.push((revision, t_us));
+                observer.sounds_since_us = t_us;
             }
-            Event::AnswerPaused { segment, quiet_us } => observer.pauses.push((segment, quiet_us)),
+            Event::AnswerPaused { segment, quiet_us } => {
+                let since_us = observer.sounds_since_us;
+                observer.pauses.push(Waited { segment, since_us, quiet_us });
+            }
             Event::AnswerInterrupted { segment, .. } => observer.interrupted_by.push(segment),
             Event::AnswerWithdrawn { segment } => observer.segment(segment).withdrawn = true,
             Event::OutputEnded { segment, revision, samples } if revision > 0 => {
@@ -350,15 +368,13 @@ impl Measurement {
                 // A pause inside an utterance may open a segment of its own: the first one counts.
                 observer.truth.iter().rev().find(|utterance| is_of(story, utterance))
             };
-            for (serial, quiet_us) in &observer.pauses {
-                if let Some(utterance) = utterance_of(serial) {
-                    let onset_us = observer
-                        .segments
-                        .get(serial)
-                        .map_or(utterance.start_us, |story| resumes_us(utterance, story));
-                    let from_us = onset_us + observer.offset_us;
-                    self.latencies.speech_to_silence.saturating_record(quiet_us.saturating_sub(from_us));
-                }
+            for waited in &observer.pauses {
+                let Some(utterance) = utterance_of(&waited.segment) else { continue };
+                let story = observer.segments.get(&waited.segment);
+                let onset_us = story.map_or(utterance.start_us, |story| resumes_us(utterance, story));
+                // An answer that began too early is spoken over from its own beginning.
+                let both_us = (onset_us + observer.offset_us).max(waited.since_us);
+                self.latencies.speech_to_silence.saturating_record(waited.quiet_us.saturating_sub(both_us));
             }
             by_noise +=
                 observer.interrupted_by.iter().filter(|serial| utterance_of(serial).is_none()).count() as u64;
