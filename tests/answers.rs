@@ -36,28 +36,57 @@ fn conversation(sets: &[&str]) -> Vec<Outcome> {
     run(SCENE, sets, &parts, script()).outcomes
 }
 
-/// What the reply node said to each (segment, revision).
-fn replies(outcome: &Outcome) -> BTreeMap<Origin, String> {
+/// Position of a node in the scene.
+fn node(id: &str) -> u8 {
     let plan = compile(SCENE, &[], mynah_engine::scene::Format { rate_hz: 48_000, channels: 1 }, None);
-    let at = plan.nodes.iter().position(|node| node.id == "reply").expect("the scene has a reply node");
-    let mut said: BTreeMap<Origin, String> = BTreeMap::new();
+    plan.nodes.iter().position(|node| node.id == id).expect("the scene has this node") as u8
+}
+
+/// The texts that a node put out for each (segment, revision).
+fn texts(outcome: &Outcome, id: &str) -> BTreeMap<Origin, Vec<String>> {
+    let at = node(id);
+    let mut said: BTreeMap<Origin, Vec<String>> = BTreeMap::new();
     for (_, event) in outcome.events() {
         if let Event::Text { node: NodeId(node), segment, revision, text } = event
-            && usize::from(*node) == at
+            && *node == at
         {
-            let so_far = said.entry((*segment, *revision)).or_default();
-            if !so_far.is_empty() {
-                so_far.push(' ');
-            }
-            so_far.push_str(text);
+            said.entry((*segment, *revision)).or_default().push(text.to_string());
         }
     }
     said
 }
 
+/// What the reply node said to each (segment, revision).
+fn replies(outcome: &Outcome) -> BTreeMap<Origin, String> {
+    let whole = |(origin, pieces): (Origin, Vec<String>)| (origin, pieces.concat());
+    texts(outcome, "reply").into_iter().map(whole).collect()
+}
+
+/// What the voice may have been asked to say, call by call: texts that became one before they were submitted are one
+/// call. Of the last call it is not known how many it took in; all ways are returned, the longest first.
+fn calls(outcome: &Outcome, origin: Origin, texts: &[String]) -> Vec<Vec<String>> {
+    let at = node("tts");
+    let submitted: BTreeSet<usize> = outcome
+        .events()
+        .filter_map(|(_, event)| match event {
+            Event::ServiceSubmitted { node: NodeId(node), segment, revision, part }
+                if *node == at && (*segment, *revision) == origin =>
+            {
+                Some(*part as usize)
+            }
+            _ => None,
+        })
+        .collect();
+    let starts: Vec<usize> = submitted.into_iter().collect();
+    let ends = |last: usize| starts.iter().skip(1).copied().chain([last]);
+    let ways = (starts.last().map_or(0, |last| last + 1)..=texts.len()).rev();
+    ways.map(|last| starts.iter().zip(ends(last)).map(|(&from, to)| texts[from..to].join(" ")).collect())
+        .collect()
+}
+
 /// The reply spoken and brought to 48 kHz without any engine.
-fn offline(text: &str) -> Vec<f32> {
-    let speech = FliteVoice::default().speech(text);
+fn offline(calls: &[String]) -> Vec<f32> {
+    let speech: Vec<f32> = calls.iter().flat_map(|text| FliteVoice::default().speech(text)).collect();
     let spec = ResampleSpec {
         from_hz: 16_000,
         to_hz: 48_000,
@@ -86,7 +115,7 @@ fn held(outcome: &Outcome) -> BTreeSet<Origin> {
 
 /// Differences between the answers and what they should be, in words; how many were compared whole and in part.
 fn compare(name: &str, outcome: &Outcome, whole: &mut u32, part: &mut u32) -> Vec<String> {
-    let replies = replies(outcome);
+    let texts = texts(outcome, "text_collector");
     let finished: BTreeSet<Origin> = outcome
         .events()
         .filter_map(|(_, event)| match event {
@@ -96,28 +125,30 @@ fn compare(name: &str, outcome: &Outcome, whole: &mut u32, part: &mut u32) -> Ve
         .collect();
     let mut wrong = Vec::new();
     for origin in origins(outcome) {
-        let Some(text) = replies.get(&origin) else {
+        let Some(text) = texts.get(&origin) else {
             wrong.push(format!("{name} {origin:?}: sound without a reply"));
             continue;
         };
-        let (got, due) = (outcome.released(origin.0, origin.1), offline(text));
-        if finished.contains(&origin) {
-            *whole += 1;
-            if got.len() != due.len() {
-                wrong.push(format!("{name} {origin:?} `{text}`: {} samples, {} due", got.len(), due.len()));
-            }
-        } else {
-            *part += 1;
-            if got.len() > due.len() {
-                wrong.push(format!("{name} {origin:?} `{text}`: {} samples of {}", got.len(), due.len()));
-            }
-        }
-        let worst = got.iter().zip(&due).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        if worst > 1e-4 {
-            wrong.push(format!("{name} {origin:?} `{text}`: differs by {worst}"));
+        let got = outcome.released(origin.0, origin.1);
+        let complete = finished.contains(&origin);
+        *(if complete { &mut *whole } else { &mut *part }) += 1;
+        let ways = calls(outcome, origin, text);
+        let differences: Vec<Option<String>> =
+            ways.iter().map(|calls| difference(&got, &offline(calls), complete)).collect();
+        if differences.iter().all(Option::is_some) {
+            wrong.push(format!("{name} {origin:?} {text:?}: {differences:?}"));
         }
     }
     wrong
+}
+
+/// What is wrong with an answer, if anything is.
+fn difference(got: &[f32], due: &[f32], complete: bool) -> Option<String> {
+    if got.len() > due.len() || (complete && got.len() != due.len()) {
+        return Some(format!("{} samples, {} due", got.len(), due.len()));
+    }
+    let worst = got.iter().zip(due).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    (worst > 1e-4).then(|| format!("differs by {worst}"))
 }
 
 #[test]

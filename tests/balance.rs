@@ -18,13 +18,16 @@ use support::stage::{Outcome, Part, Run, run};
 
 const SECONDS: u64 = 12;
 /// Scene, rate of the caller, what becomes of the samples.
-const SCENES: [(&str, u32, Flow); 6] = [
+const SCENES: [(&str, u32, Flow); 9] = [
     ("passthrough", 16_000, Flow::Plain { rate_hz: 16_000 }),
     ("streaming_resample", 48_000, Flow::Plain { rate_hz: 16_000 }),
     ("gate_only", 16_000, Flow::Gated { rate_hz: 16_000 }),
     ("speculative_vad", 48_000, Flow::Gated { rate_hz: 16_000 }),
     ("voice_assistant", 48_000, Flow::Answered { made_hz: 16_000, released_hz: 48_000 }),
     ("voice_assistant_cloud", 48_000, Flow::Answered { made_hz: 16_000, released_hz: 48_000 }),
+    ("batched_tts", 16_000, Flow::Answered { made_hz: 16_000, released_hz: 16_000 }),
+    ("barge_in", 16_000, Flow::Answered { made_hz: 16_000, released_hz: 16_000 }),
+    ("deadlines", 16_000, Flow::Answered { made_hz: 16_000, released_hz: 16_000 }),
 ];
 
 /// What the two books say against each other and against themselves.
@@ -36,7 +39,7 @@ fn wrong(scene: &str, parts: &[Part], played: &Run, flow: Flow) -> Vec<String> {
     }
     let census = &played.census;
     for (at, (node, queued)) in census.nodes.iter().zip(&census.queued).enumerate() {
-        let ends = node.consumed + node.gated + node.cancelled + node.dropped_all() + queued;
+        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all() + queued;
         if node.arrived != ends || *queued > 0 {
             wrong.push(format!("{scene} node {at}: {} frames in, {ends} out, {queued} queued", node.arrived));
         }
@@ -258,7 +261,8 @@ fn only_a_hang_up_drops_frames() {
     for outcome in &played.outcomes {
         for (t_us, event) in outcome.events() {
             if let Event::FrameDropped { reason, .. } | Event::OutputDropped { reason, .. } = event {
-                let corrected = matches!(reason, DropReason::Cancelled | DropReason::Retracted);
+                let corrected =
+                    matches!(reason, DropReason::Cancelled | DropReason::Retracted | DropReason::Interrupted);
                 assert!(corrected, "at {t_us}: {event:?}");
             }
         }

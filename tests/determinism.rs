@@ -56,12 +56,21 @@ fn answers_hash_the_same_on_any_threads_and_shards() {
 }
 
 #[test]
+fn batches_queues_and_interruptions_hash_the_same_on_any_threads_and_shards() {
+    ["batched_tts", "overflow", "barge_in", "deadlines"].into_iter().for_each(check);
+}
+
+#[test]
 fn every_shipped_scene_is_checked_here() {
     let checked = [
         "passthrough",
         "gate_only",
         "streaming_resample",
         "speculative_vad",
+        "batched_tts",
+        "overflow",
+        "barge_in",
+        "deadlines",
         "voice_assistant",
         "voice_assistant_cloud",
     ];
