@@ -246,3 +246,6 @@ impl Lane {
         self.ends >= self.sources
     }
 }
+
+#[cfg(test)]
+mod tests;
