@@ -257,7 +257,10 @@ fn values_out_of_range() {
         (
             "kind: Speak",
             "kind: Speak, deadline: (budget_ms: 0, policy: GrowBatch(max: 9))",
-            &[("0", &["`tts.deadline.budget_ms`", MS]), ("GrowBatch(max: 9)", &["no batches are formed here"])],
+            &[
+                ("0", &["`tts.deadline.budget_ms`", MS]),
+                ("GrowBatch(max: 9)", &["no batches are formed here"]),
+            ],
         ),
         (
             "kind: Speak",
