@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::World;
+use mynah::chunk::ChunkSpec;
 use mynah::scenes::{self, SHIPPED};
 use mynah_engine::scene::{Catalogue as _, Override};
 use mynah_engine::{
@@ -16,8 +17,10 @@ use mynah_engine::{
 use support::callers::Callers;
 use support::stage::run;
 
-const SECONDS: u64 = 9;
+const SECONDS: u64 = 20;
 const TICK_US: u64 = 5_000;
+/// Small enough that a pre-roll is more frames than a step is known for; where frames end decides where segments begin.
+const CRUMB_MS: usize = 3;
 /// Ticks within which all must be over.
 const TICKS_MAX: u64 = 60_000;
 
@@ -33,9 +36,10 @@ struct Habit {
     polls_every: u64,
 }
 
-const HABITS: [Habit; 4] = [
+const HABITS: [Habit; 5] = [
     Habit { name: "in time", chunk_ms: 20, in_real_time: true, polls_every: 1 },
     Habit { name: "in time, polled late", chunk_ms: 20, in_real_time: true, polls_every: 200 },
+    Habit { name: "in crumbs", chunk_ms: CRUMB_MS, in_real_time: true, polls_every: 1 },
     Habit { name: "as fast as it may", chunk_ms: 20, in_real_time: false, polls_every: 1 },
     Habit { name: "a second at once, polled late", chunk_ms: 1_000, in_real_time: false, polls_every: 200 },
 ];
@@ -209,19 +213,25 @@ fn scenes_whose_senders_wait_lose_nothing_and_say_the_same() {
         let plan = compiled(scene, &sets).unwrap_or_else(|failure| panic!("{scene} {sets:?}: {failure}"));
         let callers = Callers::new(4, 12, plan.input.rate_hz, SECONDS);
         let parts = callers.parts(1, SECONDS);
-        let own = run(scene, own, &parts, None).outcomes.remove(0);
-        let mut want: BTreeMap<(u32, u32), Vec<f32>> = BTreeMap::new();
-        for block in &own.audio {
-            want.entry((block.segment, block.revision)).or_default().extend_from_slice(&block.samples);
-        }
-        assert!(!want.is_empty(), "{scene}: something is heard");
+        let own_queues = |chunk_ms: usize| {
+            let parts = [parts[0].clone().in_chunks(ChunkSpec::Time(chunk_ms as u64 * 1_000))];
+            let outcome = run(scene, own, &parts, None).outcomes.remove(0);
+            let mut want: BTreeMap<(u32, u32), Vec<f32>> = BTreeMap::new();
+            for block in &outcome.audio {
+                want.entry((block.segment, block.revision)).or_default().extend_from_slice(&block.samples);
+            }
+            assert!(!want.is_empty(), "{scene}: something is heard");
+            want
+        };
+        let (blocks, crumbs) = (own_queues(20), own_queues(CRUMB_MS));
         for source in play(&plan, &parts[0].audio.samples, &mut wrong) {
             let Habit { name, in_real_time, .. } = source.habit;
             let lengths = |heard: &BTreeMap<(u32, u32), Vec<f32>>| -> Vec<_> {
                 heard.iter().map(|(origin, samples)| (*origin, samples.len())).collect()
             };
-            if source.heard != want {
-                let (got, want) = (lengths(&source.heard), lengths(&want));
+            let want = if source.habit.chunk_ms == CRUMB_MS { &crumbs } else { &blocks };
+            if source.heard != *want {
+                let (got, want) = (lengths(&source.heard), lengths(want));
                 wrong
                     .push(format!("{scene}, {name}: {got:?} is heard, {want:?} with the scene's own queues"));
             }
