@@ -99,6 +99,8 @@ pub struct Hub {
     requests: Vec<(u32, u8, Request)>,
     replies: Vec<Reply>,
     settled: Vec<Settled>,
+    /// Calls whose nodes are told in this tick that they were merged or dropped.
+    gone: Vec<CallKey>,
     near: Vec<(CallKey, u64)>,
     batch: Vec<Call>,
     notices: Vec<Notice>,
@@ -116,6 +118,7 @@ impl Hub {
             requests: Vec::new(),
             replies: Vec::new(),
             settled: Vec::new(),
+            gone: Vec::new(),
             near: Vec::new(),
             batch: Vec::new(),
             notices: Vec::new(),
@@ -166,7 +169,9 @@ impl Hub {
 
     /// Collects what is ready; `deliver` gets the replies in service order.
     pub(crate) fn poll(&mut self, now_us: u64, mut deliver: impl FnMut(Reply)) {
+        self.gone.clear();
         for settled in self.settled.drain(..) {
+            self.gone.push(settled.key());
             let (key, part) = match settled {
                 Settled::Merged(key) => (key, ReplyPart::Merged),
                 Settled::Dropped(key) => (key, ReplyPart::Dropped),
@@ -225,9 +230,10 @@ impl Hub {
         let mut station = self.stations.iter_mut().find(|station| station.node == key.node);
         let desk = &mut self.services[service];
         if matches!(request, Request::Retract(_) | Request::Cancel(_))
-            && station.as_mut().is_some_and(|station| station.queue.withdraw(key))
+            && (self.gone.contains(&key)
+                || station.as_mut().is_some_and(|station| station.queue.withdraw(key)))
         {
-            // It leaves the batch before there is one.
+            // It leaves the batch before there is one, or was settled before its node knew.
             desk.service.hold(key, false);
             return;
         }

@@ -119,9 +119,14 @@ impl Queue {
             self.append(frame);
             return Pushed::Queued;
         }
-        if self.overflow == OverflowPolicy::MergeOnOverflow && self.merge_oldest(pool) {
-            self.append(frame);
-            return Pushed::Merged;
+        if self.overflow == OverflowPolicy::MergeOnOverflow {
+            // The newcomer may be half of the only pair.
+            self.frames.push_back(frame);
+            if self.merge_oldest(pool) {
+                self.depth_max = self.depth_max.max(self.depth());
+                return Pushed::Merged;
+            }
+            frame = self.frames.pop_back().expect("it was just put there");
         }
         let makes_room =
             matches!(self.overflow, OverflowPolicy::DropOldest | OverflowPolicy::MergeOnOverflow);
@@ -241,3 +246,6 @@ impl Lane {
         self.ends >= self.sources
     }
 }
+
+#[cfg(test)]
+mod tests;
