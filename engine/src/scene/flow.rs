@@ -2,7 +2,7 @@
 use super::catalogue::{Issue, NodeSpec, Severity};
 use super::check::{Checker, at};
 use super::diagnostic::Diagnostic;
-use super::formats::{Format, PortType};
+use super::formats::{Format, OverflowPolicy, PortType};
 use super::locate::Step;
 use super::parse::short_span;
 use super::suggest;
@@ -147,7 +147,8 @@ impl Checker<'_> {
         self.found.push(diagnostic);
     }
 
-    /// Queues must at least hold what one step sends them, or every burst would lose frames.
+    /// Queues that drop must at least hold what one step sends them, or every burst would lose frames. Where the sender
+    /// waits, a burst stands outside until there is room.
     fn room<N: NodeSpec + ?Sized>(
         &mut self,
         node: usize,
@@ -160,7 +161,8 @@ impl Checker<'_> {
             let Some(spec) = specs[to].as_deref() else { continue };
             let capabilities =
                 self.scene.nodes[to].capabilities.unwrap_or_default().over(spec.capabilities());
-            if (1..max_out).contains(&capabilities.queue_capacity) {
+            let waits = capabilities.overflow_policy == OverflowPolicy::Block;
+            if !waits && (1..max_out).contains(&capabilities.queue_capacity) {
                 let (sender, receiver) = (&self.scene.nodes[node].id, &self.scene.nodes[to].id);
                 let title = format!(
                     "the queue of `{receiver}` holds {} frames, `{sender}` sends up to {max_out} at once",

@@ -437,6 +437,8 @@ fn queues_that_drop_hold_a_burst() {
     assert_eq!((found.len(), found[0].place.excerpt()), (1, "100"));
     let fitting = ["session.input.rate_hz=16000", "gate.capabilities.queue_capacity=101"];
     assert_eq!(findings(&text, &fitting), []);
+    let waiting = ["session.input.rate_hz=16000", "gate.capabilities.overflow_policy=Block"];
+    assert_eq!(findings(&text, &waiting), [], "a burst stands outside a queue whose senders wait");
 }
 
 #[test]

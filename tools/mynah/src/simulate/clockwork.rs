@@ -128,6 +128,7 @@ impl Simulation {
         let epoch = *epoch;
         let handles: Vec<_> = lines.iter().map(|l| l.handle.clone()).collect();
         let started_us = epoch.now_us();
+        measured.until_us += started_us;
         for (observer, line) in measured.observers.iter_mut().zip(lines.iter_mut()) {
             line.offset_us += started_us;
             observer.starts_at(line.offset_us);
