@@ -2,6 +2,7 @@
 
 mod asked;
 mod job;
+mod lane;
 mod modelled;
 mod node;
 mod reply;
@@ -9,8 +10,9 @@ mod synthesis;
 mod timing;
 mod transcript;
 
+pub use lane::ServiceState;
 pub use modelled::{Modelled, Production, Work};
-pub use node::{ServiceNode, ServiceState, Task};
+pub use node::{ServiceNode, Task};
 pub use reply::ScriptedReply;
 pub use synthesis::FliteVoice;
 pub use transcript::{Script, SimulatedTranscript};

@@ -1,0 +1,205 @@
+//! One session's part of a service node: what it has heard and gathered, what it asks, and what passes in order.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::Component;
+use mynah_engine::{Call, CallKey, Cx, Frame, Mark, Payload, Request, Site, frames_to_us};
+
+use crate::service::asked::{Asked, Order};
+
+/// What one session has gathered and asked for.
+#[derive(Component, Default)]
+pub struct ServiceState {
+    /// The audio of the segment heard at present.
+    pub(super) heard: Option<Heard>,
+    /// Text gathered for one revision.
+    pub(super) gathered: Gathered,
+    pub(super) order: Order,
+    pub(super) asking: Asking,
+    pub(super) speaking: Speaking,
+    /// The first call was told to hold: what it gave found no room.
+    pub(super) full: bool,
+    pub(super) seq: u32,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Heard {
+    pub(super) segment: u32,
+    pub(super) from_us: u64,
+    pub(super) to_us: u64,
+    /// The segment was split: the next one goes on with this range.
+    pub(super) goes_on: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) origin: (u32, u32),
+    pub(super) texts: Vec<Arc<str>>,
+    /// Of the first of them: when it entered the queue, and its deadline.
+    entered_us: u64,
+    deadline_us: u64,
+}
+
+/// What is being asked for, part by part.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Asking {
+    pub(super) origin: (u32, u32),
+    parts: u32,
+    /// Tick in which its runway was last open.
+    pub(super) open_tick: u64,
+}
+
+/// The answer that is being given.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Speaking {
+    pub(super) origin: (u32, u32),
+    /// Media time of its first sample, and sample frames sent.
+    pub(super) from_us: u64,
+    pub(super) frames_out: u64,
+}
+
+impl Gathered {
+    pub(super) fn add(&mut self, frame: &Frame, text: &Arc<str>) {
+        let origin = (frame.segment.serial, frame.revision);
+        if self.origin != origin {
+            self.texts.clear();
+            self.origin = origin;
+        }
+        if self.texts.is_empty() {
+            (self.entered_us, self.deadline_us) = (frame.queued_us, frame.deadline_us);
+        }
+        self.texts.push(Arc::clone(text));
+    }
+
+    /// The whole text that `end` bounds, of how many frames it is, and its times.
+    pub(super) fn take(&mut self, end: &Frame) -> (Arc<str>, u64, (u64, u64)) {
+        let mine = self.origin == (end.segment.serial, end.revision);
+        let frames = if mine { self.texts.len() as u64 } else { 0 };
+        let text: Arc<str> = match self.texts.as_slice() {
+            _ if !mine => "".into(),
+            [one] => Arc::clone(one),
+            many => many.concat().into(),
+        };
+        self.texts.clear();
+        (text, frames, (self.entered_us, self.deadline_us))
+    }
+}
+
+/// Takes audio: notes its range, and passes it to services that want it.
+pub(super) fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut Cx<'_>, site: Site) {
+    let format = cx.lane.input.expect("a lane that got audio has a format");
+    let frames = (frame.samples() / usize::from(format.channels)) as u64;
+    let end_us = frame.pts_us + frames_to_us(frames, format.rate_hz);
+    let segment = frame.segment.serial;
+    let heard =
+        state.heard.get_or_insert(Heard { segment, from_us: frame.pts_us, to_us: end_us, goes_on: false });
+    if heard.segment != segment {
+        let from_us = if heard.goes_on { heard.from_us } else { frame.pts_us };
+        *heard = Heard { segment, from_us, to_us: end_us, goes_on: false };
+    }
+    heard.to_us = end_us;
+    if site.wants_audio
+        && let (Some(service), Payload::Audio(_)) = (site.service, &frame.payload)
+    {
+        let key = key(&frame, 0, cx);
+        let Payload::Audio(block) = std::mem::replace(&mut frame.payload, Payload::Mark(Mark::Endpoint))
+        else {
+            return;
+        };
+        cx.request(service, Request::Push(key, block));
+        return;
+    }
+    cx.discard(frame);
+}
+
+/// Asks the service; what is not the first in order hands out nothing until it is.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a call is what it is about, when it came, and whom it goes to"
+)]
+pub(super) fn ask(
+    state: &mut ServiceState,
+    frame: &Frame,
+    text: Arc<str>,
+    (from_us, to_us): (u64, u64),
+    (entered_us, deadline_us): (u64, u64),
+    frames: u64,
+    cx: &mut Cx<'_>,
+    site: Site,
+) {
+    let Some(service) = site.service else { return };
+    let origin = (frame.segment.serial, frame.revision);
+    if state.asking.origin != origin {
+        state.asking = Asking { origin, ..Asking::default() };
+    }
+    let key = key(frame, state.asking.parts, cx);
+    state.asking.parts += 1;
+    let deadline_us = if site.rule.is_some() { deadline_us } else { 0 };
+    let sentences = sentences(&text);
+    let (name, queued_us) = (cx.session_name(), cx.now.us);
+    let call = Call { key, name, text, from_us, to_us, queued_us, deadline_us, reduced: false, sentences };
+    cx.request(service, Request::End(call));
+    if state.order.calls() > 0 {
+        cx.request(service, Request::Hold(key, true));
+    }
+    let from_us = to_us;
+    state.order.ask(Asked { key, entered_us, deadline_us, from_us, frames, samples: 0, begun: false });
+}
+
+/// Sentences in a text, at least 1; abbreviations count, so it is never too few.
+fn sentences(text: &str) -> u32 {
+    let ends = text
+        .match_indices(['.', '?', '!'])
+        .filter(|(at, _)| text[at + 1..].chars().next().is_none_or(char::is_whitespace));
+    ends.count().max(1) as u32
+}
+
+/// What passes on leaves as soon as everything before it has.
+pub(super) fn pass_on(state: &mut ServiceState, cx: &mut Cx<'_>) {
+    while let Some(frame) = state.order.passing() {
+        cx.send(0, frame);
+    }
+}
+
+/// The first in order has changed: what passes leaves, and the next call may hand out.
+pub(super) fn advance(state: &mut ServiceState, cx: &mut Cx<'_>, site: Site) {
+    pass_on(state, cx);
+    if let (Some(key), Some(service), false) = (state.order.front(), site.service, state.full) {
+        cx.request(service, Request::Hold(key, false));
+    }
+}
+
+fn key(frame: &Frame, part: u32, cx: &Cx<'_>) -> CallKey {
+    CallKey {
+        session: frame.session,
+        opening: cx.opening(),
+        node: cx.node,
+        segment: frame.segment,
+        revision: frame.revision,
+        turn: frame.turn,
+        part,
+    }
+}
+
+/// A frame derived from the call `key`.
+pub(super) fn answer(
+    state: &mut ServiceState,
+    key: CallKey,
+    pts_us: u64,
+    payload: Payload,
+    cx: &Cx<'_>,
+) -> Frame {
+    state.seq = state.seq.wrapping_add(1);
+    Frame {
+        payload,
+        pts_us,
+        arrived_us: cx.now.us,
+        queued_us: cx.now.us,
+        deadline_us: 0,
+        session: key.session,
+        segment: key.segment,
+        revision: key.revision,
+        turn: key.turn,
+        seq: state.seq,
+    }
+}
