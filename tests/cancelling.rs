@@ -306,6 +306,49 @@ fn a_node_that_fails_keeps_no_cancel_from_those_behind_it() {
     }
 }
 
+#[test]
+fn however_many_cancel_in_one_tick_each_is_told_its_own_in_order_and_nobody_elses() {
+    const SESSIONS: usize = 40;
+    for cancelling in [1, 3, 20, SESSIONS] {
+        let mut rig = Rig::new(&chain("Pass()"), &[], &registry(&Speeches::default()), SESSIONS as u32);
+        for session in 0..SESSIONS {
+            rig.cue(session, &[Cue::Open, Cue::Sound(160), Cue::Confirm, Cue::End, Cue::Open]);
+        }
+        rig.ticks(2);
+        // Scattered over the shards; two beliefs taken back in one tick, and then a whole segment.
+        let chosen: Vec<usize> = (0..cancelling).map(|n| n * 17 % SESSIONS).collect();
+        for session in 0..SESSIONS {
+            let cues: &[Cue] = if chosen.contains(&session) {
+                &[Cue::Sound(160), Cue::Endpoint, Cue::Retract, Cue::Endpoint, Cue::Retract, Cue::Cancel]
+            } else {
+                &[Cue::Sound(160)]
+            };
+            rig.cue(session, cues);
+        }
+        rig.tick();
+        let mut got: BTreeMap<(u32, NodeId), Vec<Void>> = BTreeMap::new();
+        for (t_us, node, Correction { session, void }) in notes() {
+            assert_eq!(t_us, rig.now_us);
+            got.entry((session.0, node)).or_default().push(void);
+        }
+        let revision = |revision| Void::Revision { segment: 2, revision };
+        let voids = vec![revision(1), revision(2), Void::Segment { segment: 2 }];
+        let nodes = |session: &usize| [2, 3].map(|node| ((*session as u32, NodeId(node)), voids.clone()));
+        let want: BTreeMap<_, _> = chosen.iter().flat_map(nodes).collect();
+        assert_eq!(got, want, "{cancelling} of {SESSIONS}");
+        for session in 0..SESSIONS as u32 {
+            let heard = rig.samples(session, (2, 0)).len();
+            let cancelled = chosen.contains(&(session as usize));
+            assert_eq!(heard, if cancelled { 0 } else { 160 }, "{cancelling}: session {session}");
+        }
+        for session in (0..SESSIONS).filter(|session| !chosen.contains(session)) {
+            rig.cue(session, &[Cue::Confirm, Cue::End]);
+        }
+        rig.finish();
+        findings(&books(&rig.engine.census()));
+    }
+}
+
 /// A service before two consumers.
 const ANSWERING: &str = r#"(
     name: "answering",
