@@ -11,6 +11,7 @@ mod prompted;
 
 use std::time::Instant;
 
+use mynah::clock::{Epoch, NodeStopwatch};
 use mynah_engine::{Engine, EngineConfig, Event, SessionHandle, SessionSpec};
 use prompted::{Cue, Prompter, compiled};
 
@@ -35,6 +36,8 @@ const SESSIONS: u32 = 10_000;
 const ROUNDS: usize = 15;
 const BUDGET_US: f64 = 1_000.0;
 const TICK_US: u64 = 5_000;
+/// The nodes (the first with the edge before it), the output, and what is no node's: segments, hosts, the event log.
+const STAGES: [&str; 6] = ["prompter", "pass_1", "pass_2", "pass_3", "output", "books"];
 
 /// The engine with its sessions.
 struct Crowd {
@@ -54,6 +57,8 @@ impl Crowd {
         let open = |n| door.open(SessionSpec::named(format!("s{n}"))).expect("there is room");
         let sessions = (0..sessions).map(open).collect();
         let mut crowd = Self { engine, sessions, now_us: 0 };
+        let epoch = Epoch::start();
+        crowd.engine.lend_stopwatches(|| Box::new(NodeStopwatch::new(epoch, STAGES.len() - 2)));
         crowd.tick();
         crowd
     }
@@ -66,12 +71,18 @@ impl Crowd {
         }
     }
 
-    /// Microseconds of one tick.
-    fn tick(&mut self) -> f64 {
+    /// Microseconds of one tick, and of its stages.
+    fn tick(&mut self) -> (f64, [f64; STAGES.len()]) {
         self.now_us += TICK_US;
+        let before_ns = self.engine.work_ns();
         let start = Instant::now();
         self.engine.tick(self.now_us);
-        start.elapsed().as_secs_f64() * 1e6
+        let whole_us = start.elapsed().as_secs_f64() * 1e6;
+        let mut stages_us = [0.0; STAGES.len()];
+        let spent = self.engine.work_ns().into_iter().zip(before_ns).map(|(ns, before)| ns - before);
+        stages_us.iter_mut().zip(spent).for_each(|(us, ns)| *us = ns as f64 / 1e3);
+        stages_us[STAGES.len() - 1] = whole_us - stages_us.iter().sum::<f64>();
+        (whole_us, stages_us)
     }
 
     fn cancelled(&self) -> usize {
@@ -85,35 +96,41 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// The tick that takes back a segment of everybody, minus the median tick around it; `frames` wait for each.
-fn all_at_once(crowd: &mut Crowd, frames: usize) -> (f64, f64) {
+/// The tick that takes back a segment of everybody, minus the median tick around it, whole and by stage; and that
+/// median. `frames` wait for each.
+fn all_at_once(crowd: &mut Crowd, frames: usize) -> (f64, [f64; STAGES.len()], f64) {
     let sounds = vec![Cue::Sound(320); frames];
-    let rest = [Cue::Rest];
-    let cancel = [Cue::Cancel];
-    let (mut extra, mut around) = (Vec::new(), Vec::new());
+    let (mut extra, mut by_stage, mut around) = (Vec::new(), vec![Vec::new(); STAGES.len()], Vec::new());
     for _ in 0..ROUNDS {
         let open: Vec<Cue> = [&[Cue::Open], &sounds[..]].concat();
         crowd.cue(&open, &open);
         crowd.tick();
-        let mut plain = Vec::new();
+        let mut ticks = Vec::new();
+        let mut cancels = None;
         for at in 0..9 {
-            let cues: &[Cue] = if at == 4 { &cancel } else { &rest };
-            crowd.cue(cues, cues);
-            let us = crowd.tick();
+            let cues = if at == 4 { [Cue::Cancel] } else { [Cue::Rest] };
+            crowd.cue(&cues, &cues);
+            let tick = crowd.tick();
             if at == 4 {
                 assert_eq!(crowd.cancelled(), crowd.sessions.len(), "everybody's segment is taken back");
-                extra.push(us);
+                cancels = Some(tick);
             } else {
-                plain.push(us);
+                ticks.push(tick);
             }
         }
-        let plain = median(plain);
-        *extra.last_mut().expect("the fifth tick cancels") -= plain;
-        around.push(plain);
+        let (whole_us, stages_us) = cancels.expect("the fifth tick cancels");
+        let plain_us = median(ticks.iter().map(|(us, _)| *us).collect());
+        extra.push(whole_us - plain_us);
+        around.push(plain_us);
+        for (at, (all, us)) in by_stage.iter_mut().zip(stages_us).enumerate() {
+            all.push(us - median(ticks.iter().map(|(_, stages)| stages[at]).collect()));
+        }
     }
     let census = crowd.engine.census();
     assert_eq!(census.queued.iter().sum::<u64>(), 0, "nothing of what was taken back waits");
-    (median(extra), median(around))
+    let mut stages_us = [0.0; STAGES.len()];
+    stages_us.iter_mut().zip(by_stage).for_each(|(us, all)| *us = median(all));
+    (median(extra), stages_us, median(around))
 }
 
 /// Ticks in which all but one session let audio through, with that one cancelling in every tick or at rest.
@@ -128,7 +145,7 @@ fn one_among_others(sessions: u32) -> (f64, f64) {
         let cancels = [Cue::Open, Cue::Sound(320), Cue::Cancel];
         let cancelling = round % 2 == 0;
         crowd.cue(if cancelling { &cancels } else { &quiet }, &others);
-        let us = crowd.tick();
+        let (us, _) = crowd.tick();
         if cancelling {
             with.push(us)
         } else {
@@ -149,12 +166,14 @@ fn main() {
     let mut crowd = Crowd::new(SESSIONS);
     all_at_once(&mut crowd, 1);
     for frames in [0, 1, 5] {
-        let (extra_us, around_us) = all_at_once(&mut crowd, frames);
+        let (extra_us, stages_us, around_us) = all_at_once(&mut crowd, frames);
         println!(
             "{SESSIONS} segments with {frames} frames each cancelled in one tick: {extra_us:.0} us more than the \
              {around_us:.0} us of the ticks around it, {:.2} of the budget of {BUDGET_US} us",
             extra_us / BUDGET_US
         );
+        let stages = STAGES.iter().zip(stages_us).map(|(stage, us)| format!("{stage} {us:.0}"));
+        println!("  of that, us: {}", stages.collect::<Vec<_>>().join(", "));
     }
     for sessions in [100, 1_000] {
         let (with, without) = one_among_others(sessions);

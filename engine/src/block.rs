@@ -107,7 +107,7 @@ impl BlockPool {
     /// An unshared block of `len` samples with undefined content.
     pub fn lease(&mut self, len: usize) -> Block {
         debug_assert!(len <= Block::CAPACITY_MAX, "frames are at most 20 ms");
-        match self.classes[Self::class(len)].pop() {
+        match self.unshared(Self::class(len)) {
             Some(mut block) => {
                 block.set_len(len);
                 block
@@ -119,9 +119,19 @@ impl BlockPool {
         }
     }
 
-    /// Takes a block back. One that is still shared is left to its other owners.
-    pub fn put(&mut self, mut block: Block) {
-        if Arc::get_mut(&mut block.data).is_some() && block.capacity() <= Block::CAPACITY_MAX {
+    /// The next free block that nobody else has; those that somebody has are left to them.
+    fn unshared(&mut self, class: usize) -> Option<Block> {
+        let free = &mut self.classes[class];
+        std::iter::from_fn(|| free.pop()).find_map(|mut block| {
+            let alone = Arc::get_mut(&mut block.data).is_some();
+            alone.then_some(block)
+        })
+    }
+
+    /// Takes a block back. Whether it is still shared is looked at when it is leased: looking means to fetch it from
+    /// memory, and then it is about to be written to.
+    pub fn put(&mut self, block: Block) {
+        if block.capacity() <= Block::CAPACITY_MAX {
             let class = &mut self.classes[Self::class(block.capacity())];
             if class.len() < KEPT * (1 + self.sessions) {
                 class.push(block);
@@ -152,8 +162,8 @@ impl BlockPool {
 
     /// A free block of at least `capacity` samples, if more than `keep` of that size are left.
     pub fn surplus(&mut self, capacity: usize, keep: usize) -> Option<Block> {
-        let class = &mut self.classes[Self::class(capacity)];
-        if class.len() > keep { class.pop() } else { None }
+        let class = Self::class(capacity);
+        if self.classes[class].len() > keep { self.unshared(class) } else { None }
     }
 }
 
@@ -191,13 +201,17 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_block_does_not_enter_the_pool_twice() {
+    fn a_block_that_somebody_still_has_is_leased_to_nobody() {
         let mut pool = BlockPool::default();
         let a = pool.lease(100);
         let b = a.share();
         pool.put(a);
-        assert_eq!(pool.free_samples(), 0);
+        let mut other = pool.lease(100);
+        assert!(other.try_mut().is_some());
+        assert_eq!(pool.created(), 2, "the first one has an owner");
+        pool.put(b.share());
         pool.put(b);
-        assert_eq!(pool.free_samples(), 128);
+        assert!(pool.lease(100).try_mut().is_some());
+        assert_eq!(pool.created(), 2, "it has none any more");
     }
 }

@@ -52,25 +52,75 @@ impl Correction {
     }
 }
 
-/// The corrections of this tick in one shard.
-#[derive(Resource, Debug, Default)]
+/// The corrections of this tick in one shard, in the order in which they were pushed and by session.
+#[derive(Resource, Debug)]
 pub struct Corrections {
-    pub(crate) list: Vec<Correction>,
+    list: Vec<Correction>,
+    /// By the sessions' slots: where the first and the last of its corrections stand in `list`, counted from 1; 0 = it
+    /// has none.
+    ends: Vec<(u32, u32)>,
+    /// By place in `list`: where the next one of that session stands, counted from 1.
+    next: Vec<u32>,
+    shards: u32,
 }
 
 impl Corrections {
-    /// Makes room for `corrections` in one tick.
-    pub(crate) fn reserve(&mut self, corrections: usize) {
+    pub(crate) fn new(shards: u32) -> Self {
+        Self { list: Vec::new(), ends: Vec::new(), next: Vec::new(), shards }
+    }
+
+    fn slot(&self, session: SessionId) -> usize {
+        (session.0 / self.shards) as usize
+    }
+
+    /// Makes room for `corrections` in one tick, and for the sessions of `slots` slots.
+    pub(crate) fn reserve(&mut self, corrections: usize, slots: usize) {
         self.list.reserve(corrections.saturating_sub(self.list.len()));
+        self.next.reserve(corrections.saturating_sub(self.next.len()));
+        if self.ends.len() < slots {
+            self.ends.resize(slots, (0, 0));
+        }
     }
 
     /// Adds one; nodes of higher rank see it in this tick.
     pub fn push(&mut self, correction: Correction) {
+        let slot = self.slot(correction.session);
+        if self.ends.len() <= slot {
+            self.ends.resize(slot + 1, (0, 0));
+        }
         self.list.push(correction);
+        self.next.push(0);
+        let place = self.list.len() as u32;
+        match &mut self.ends[slot] {
+            (0, _) => self.ends[slot] = (place, place),
+            (_, last) => {
+                self.next[*last as usize - 1] = place;
+                *last = place;
+            }
+        }
     }
 
     /// All of this tick.
     pub fn all(&self) -> &[Correction] {
         &self.list
+    }
+
+    /// Where the first one of a session stands.
+    pub(crate) fn first(&self, session: SessionId) -> Option<usize> {
+        let (first, _) = *self.ends.get(self.slot(session))?;
+        (first as usize).checked_sub(1)
+    }
+
+    /// Where the next one of the same session stands.
+    pub(crate) fn after(&self, at: usize) -> Option<usize> {
+        (self.next[at] as usize).checked_sub(1)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        for correction in &self.list {
+            self.ends[(correction.session.0 / self.shards) as usize] = (0, 0);
+        }
+        self.list.clear();
+        self.next.clear();
     }
 }

@@ -73,6 +73,10 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
 
 /// Reports outputs that had already left when they were taken back.
 fn late(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
+    if state.next == 0 {
+        // Nothing has ever left.
+        return;
+    }
     let hit = |&&(segment, revision): &&(u32, u32)| match correction.void {
         Void::Segment { segment: s } => segment == s,
         Void::Revision { segment: s, revision: r } => segment == s && revision == r,

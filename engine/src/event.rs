@@ -124,6 +124,13 @@ pub struct Record {
     pub(crate) order: u32,
 }
 
+impl Record {
+    /// A place for a record.
+    pub(crate) fn blank() -> Self {
+        Self { t_us: 0, session: SessionId(0), turn: 0, event: Event::SessionOpened, order: 0 }
+    }
+}
+
 /// The events of one shard in this tick, in the order they happened.
 #[derive(Resource, Debug, Default)]
 pub struct EventLog {

@@ -380,6 +380,9 @@ fn step_lane<K: StepNode>(kind: &K, site: Site, queue: &mut Queue, state: &mut K
     }
 }
 
+/// Finding the lanes of a few sessions costs as much as going through this many one after the other.
+const LOOKUPS_WORTH: usize = 8;
+
 /// Applies this tick's corrections to the lanes of one node: first the queue, then `control` for the state.
 pub fn correct_lanes<S: Component<Mutability = Mutable>>(
     site: Site,
@@ -387,7 +390,25 @@ pub fn correct_lanes<S: Component<Mutability = Mutable>>(
     desk: &mut Desk<'_>,
     mut control: impl FnMut(&mut S, &Correction, &mut Cx<'_>),
 ) {
-    for at in 0..desk.corrections.all().len() {
+    // What is pushed meanwhile is for the nodes behind this one.
+    let pushed = desk.corrections.all().len();
+    if pushed == 0 {
+        return;
+    }
+    if pushed * LOOKUPS_WORTH >= desk.sessions.open() as usize {
+        for (mut lane, mut queue, mut state) in &mut lanes.ins {
+            let mut next = desk.corrections.first(lane.session);
+            while let Some(at) = next.filter(|at| *at < pushed) {
+                let correction = desk.corrections.all()[at];
+                let mut cx = Cx::new(site.node, lane.bypass_change_detection(), desk, &mut lanes.outs);
+                purge(queue.bypass_change_detection(), &correction, &mut cx);
+                control(state.bypass_change_detection(), &correction, &mut cx);
+                next = desk.corrections.after(at);
+            }
+        }
+        return;
+    }
+    for at in 0..pushed {
         let correction = desk.corrections.all()[at];
         let Some(entity) = desk.sessions.lane(correction.session, site.node) else { continue };
         let Ok((mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };

@@ -42,6 +42,8 @@ pub struct SessionRow {
     pub frames_in: u64,
     /// Life phase.
     pub phase: Phase,
+    /// Its host wants to be told of corrections and confirmations.
+    pub(crate) told: bool,
     pub(crate) port: Arc<SessionPort>,
     /// Queue entity of each node; the last one is the output.
     pub(crate) lanes: Box<[Entity]>,

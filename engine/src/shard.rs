@@ -99,7 +99,7 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     world.insert_resource(BlockPool::default());
     world.insert_resource(EventLog::default());
     world.insert_resource(Ledger::new(plan.nodes.len()));
-    world.insert_resource(Corrections::default());
+    world.insert_resource(Corrections::new(spec.shards));
     world.insert_resource(Outbox::default());
     world.insert_resource(Inbox::default());
     world.insert_resource(SessionTable::new(spec.shards));
@@ -209,7 +209,8 @@ fn make_room(world: &mut World) {
         pool.reserve(samples, open * BLOCKS_HOME);
     }
     world.resource_mut::<EventLog>().reserve(open * RECORDS_PER_TICK + 16);
-    world.resource_mut::<Corrections>().reserve(open + 16);
+    let slots = world.resource::<SessionTable>().rows.len();
+    world.resource_mut::<Corrections>().reserve(open + 16, slots);
     world.resource_mut::<Leaving>().0.reserve(open);
 }
 
@@ -319,6 +320,7 @@ fn open(world: &mut World, port: Arc<SessionPort>) {
         input: port.input,
         frames_in: 0,
         phase: if failure.is_some() { Phase::Gone } else { Phase::Open },
+        told: port.controls,
         port,
         lanes,
         input_targets: input_targets.into(),
@@ -352,7 +354,7 @@ fn account(
     mut segments: Segments<'_, '_>,
     mut laps: ResMut<'_, Laps>,
 ) {
-    corrections.list.clear();
+    corrections.clear();
     inbox.replies.clear();
     let sessions = &mut *sessions;
     for row in sessions.rows.iter_mut().flatten().filter(|row| row.phase == Phase::Gone) {
@@ -397,9 +399,13 @@ fn hang_up_abandoned(sessions: &mut SessionTable, corrections: &mut Corrections)
 
 /// Puts control messages into the hosts' rings, oldest first; what does not fit waits, up to a bound.
 fn tell_hosts(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Corrections) {
+    let any_late = log.records.iter().any(|r| matches!(r.event, Event::LateCancelled { .. }));
     for record in &log.records {
-        let Some(row) = sessions.get_mut(record.session).filter(|row| row.port.controls) else { continue };
-        let late = log.records.iter().any(|r| {
+        if Control::from_event(&record.event, record.turn, false).is_none() {
+            continue;
+        }
+        let Some(row) = sessions.get_mut(record.session).filter(|row| row.told) else { continue };
+        let late = any_late && log.records.iter().any(|r| {
             r.session == record.session
                 && matches!((&r.event, &record.event),
                     (Event::LateCancelled { segment: a, .. }, Event::SegmentCancelled { segment: b, .. }) if a == b)
