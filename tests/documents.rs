@@ -15,7 +15,7 @@ use mynah::scenes::SHIPPED;
 use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
 
 /// What simulations are cut down to: enough for every latency to be measured.
-const SHORT: [(&str, &str); 2] = [("--sessions", "8"), ("--duration", "12s")];
+const SHORT: [(&str, &str); 2] = [("--sessions", "8"), ("--duration", "16s")];
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -219,7 +219,7 @@ fn every_scene_comes_to_its_verdict() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut missed = Vec::new();
     for (name, _) in SHIPPED {
-        let line = format!("simulate {name} --sessions 8 --duration 12s");
+        let line = format!("simulate {name} --sessions 8 --duration 16s");
         let words: Vec<String> = line.split(' ').map(Into::into).collect();
         let (code, text) = run(&words, folder);
         if code != Some(0) || !text.contains("verdict: ok") {

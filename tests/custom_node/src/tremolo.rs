@@ -114,11 +114,12 @@ fn swing_lanes(
 ) {
     for (mut lane, mut queue, mut state) in &mut lanes.ins {
         let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
-        while let Some(frame) = queue.pop() {
-            if matches!(frame.payload, Payload::Mark(Mark::StreamEnd)) && !lane.stream_ended() {
+        let mut cx = Cx::new(site.node, lane, desk, &mut lanes.outs);
+        while cx.may_step() {
+            let Some(frame) = queue.pop() else { break };
+            if matches!(frame.payload, Payload::Mark(Mark::StreamEnd)) && !cx.lane.stream_ended() {
                 continue;
             }
-            let mut cx = Cx::new(site.node, lane, desk, &mut lanes.outs);
             cx.taken(&frame);
             swing(table, &mut state, frame, &mut cx);
         }

@@ -59,7 +59,7 @@ impl Simulation {
             size_max: figures.size_max,
             wait_ms: Quantiles::of(&figures.wait),
             reasons,
-            merged: figures.merged + ledger.merged,
+            merged: figures.merged,
             waiting_max: figures.waiting_max,
             items_per_s: done.items as f64 / seconds,
             offered_per_s: ledger.arrived as f64 / seconds,
