@@ -435,7 +435,7 @@ fn a_host_may_register_how_texts_become_one() {
     room.close();
     let unknown =
         compiled(SCENE, &[r#"tts.buffering.merge=Custom(name: "dashes")"#], &registry(&Asked::default()));
-    let error = unknown.err().expect("nobody registered it");
+    let error = unknown.expect_err("nobody registered it");
     for part in ["no merge strategy is called `dashes`", "dashed", "--set"] {
         assert!(error.contains(part), "no `{part}` in {error}");
     }

@@ -9,3 +9,4 @@ pub(crate) mod labels;
 pub(crate) mod noise;
 pub(crate) mod program;
 pub(crate) mod stage;
+pub(crate) mod taken_back;
