@@ -150,6 +150,9 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::AnswerWithdrawn { .. } => "answer_withdrawn",
         Event::LateCancelled { .. } => "late_cancelled",
         Event::SessionRefused { .. } => "session_refused",
+        Event::ControlSent { .. } => "control_sent",
+        Event::ControlAcked { .. } => "control_acked",
+        Event::ControlFailed { .. } => "control_failed",
         Event::SessionClosed => "session_closed",
     }
 }
@@ -166,8 +169,8 @@ impl Fields<'_> {
             Event::SegmentOpened { segment, from_us } => {
                 self.number("segment", *segment).number("from_us", *from_us);
             }
-            Event::SegmentConfirmed { segment } => {
-                self.number("segment", *segment);
+            Event::SegmentConfirmed { segment, from_us, to_us } => {
+                self.number("segment", *segment).number("from_us", *from_us).number("to_us", *to_us);
             }
             Event::SegmentCancelled { segment, reason, from_us, to_us } => {
                 self.number("segment", *segment).word("reason", reason.name());
@@ -176,9 +179,10 @@ impl Fields<'_> {
             Event::Endpoint { segment, revision, at_us, seen_us } => {
                 self.revision(*segment, *revision).number("at_us", *at_us).number("seen_us", *seen_us);
             }
-            Event::EndpointRetracted { segment, revision }
-            | Event::OutputStarted { segment, revision }
-            | Event::LateCancelled { segment, revision } => {
+            Event::EndpointRetracted { segment, revision, at_us } => {
+                self.revision(*segment, *revision).number("at_us", *at_us);
+            }
+            Event::OutputStarted { segment, revision } | Event::LateCancelled { segment, revision } => {
                 self.revision(*segment, *revision);
             }
             Event::SegmentEnded { segment, revision, from_us, to_us, split } => {
@@ -205,6 +209,9 @@ impl Fields<'_> {
             Event::SessionRefused { node, reason } => {
                 self.node(*node).word("reason", reason);
             }
+            Event::ControlSent { .. } | Event::ControlAcked { .. } | Event::ControlFailed { .. } => {
+                self.push_control(event);
+            }
             Event::AnswerPaused { .. }
             | Event::AnswerResumed { .. }
             | Event::AnswerInterrupted { .. }
@@ -217,6 +224,22 @@ impl Fields<'_> {
             | Event::ServiceCancelled { .. }
             | Event::ServiceFailed { .. }
             | Event::Text { .. } => self.push_service(event),
+        }
+    }
+
+    fn push_control(&mut self, event: &Event) {
+        match event {
+            Event::ControlSent { message_id, kind, segment, revision } => {
+                self.number("message_id", *message_id).word("type", kind).revision(*segment, *revision);
+            }
+            Event::ControlAcked { message_id, applied } => {
+                let stage = if *applied { "Applied" } else { "Delivered" };
+                self.number("message_id", *message_id).word("stage", stage);
+            }
+            Event::ControlFailed { message_id } => {
+                self.number("message_id", *message_id);
+            }
+            _ => {}
         }
     }
 
