@@ -9,6 +9,7 @@ use mynah_engine::{Driver, Out, latency_histogram, run};
 
 use super::callers::Line;
 use super::measure::Measurement;
+use super::remote::Remote;
 use super::{Simulation, Watcher};
 use crate::clock::WallClock;
 
@@ -70,7 +71,7 @@ impl Simulation {
         let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
         let end_us = self.options.duration_us;
         let started_ns = self.epoch.now_ns();
-        let Self { engine, lines, run, cost, epoch, .. } = self;
+        let Self { engine, lines, run, cost, epoch, remote, .. } = self;
         cost.process = ProcessTime::now();
         engine.within(|engine| {
             let mut now_us = 0;
@@ -104,13 +105,18 @@ impl Simulation {
                 cost.tick_work.saturating_record(work_us);
                 cost.ticks += 1;
                 let observing = ThreadTime::now();
-                observe(engine, run, lines);
+                observe(engine, run, lines, remote.as_deref_mut());
                 watcher.records(engine.records());
+                if let Some(remote) = remote {
+                    remote.tick(now_us, engine.records(), run, watcher);
+                }
                 if cost.ticks.is_multiple_of(20) {
                     watcher.progress("simulated", now_us.min(end_us), end_us);
                 }
                 cost.generator_ns += observing.elapsed().as_nanos() as u64;
-                let all_closed = finished && lines.iter().all(|line| line.handle.is_closed());
+                let all_closed = finished
+                    && lines.iter().all(|line| line.handle.is_closed())
+                    && remote.as_ref().is_none_or(|remote| remote.is_closed());
                 if all_closed || now_us > end_us + DRAIN_US {
                     break;
                 }
@@ -150,7 +156,7 @@ impl Simulation {
                         measured.event(record);
                     }
                     for (at, handle) in handles.iter().enumerate() {
-                        poll(measured, at, handle);
+                        poll(measured, at, handle, |_| {});
                     }
                     watcher.records(engine.records());
                     let so_far = engine.now_us().saturating_sub(started_us);
@@ -211,17 +217,29 @@ fn generate(
     (late, busy.elapsed().as_nanos() as u64)
 }
 
-fn observe(engine: &mynah_engine::Engine, run: &mut Measurement, lines: &[Line]) {
+fn observe(
+    engine: &mynah_engine::Engine,
+    run: &mut Measurement,
+    lines: &[Line],
+    mut remote: Option<&mut Remote>,
+) {
+    let now_us = engine.now_us();
     for record in engine.records() {
         run.event(record);
     }
     for (at, line) in lines.iter().enumerate() {
-        poll(run, at, &line.handle);
+        poll(run, at, &line.handle, |out| {
+            if let Some(remote) = &mut remote {
+                remote.take(now_us, at, out);
+            }
+        });
     }
 }
 
-fn poll(run: &mut Measurement, at: usize, handle: &mynah_engine::SessionHandle) {
+/// Takes what a session put out; `pass` looks at it first.
+fn poll(run: &mut Measurement, at: usize, handle: &mynah_engine::SessionHandle, mut pass: impl FnMut(&Out)) {
     while let Some(out) = handle.poll() {
+        pass(&out);
         if let Out::Audio(audio) = out {
             run.audio(at, &audio);
             handle.give_back(audio.block);
