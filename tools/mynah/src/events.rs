@@ -15,6 +15,8 @@ pub struct EventWriter {
     file: BufWriter<File>,
     path: PathBuf,
     nodes: Vec<String>,
+    /// Scene and nodes of the engine behind a link.
+    far: Option<(String, Vec<String>)>,
     line: String,
 }
 
@@ -26,7 +28,26 @@ impl EventWriter {
     pub fn create(path: &Path, plan: &ScenePlan) -> Result<Self, Failure> {
         let file = File::create(path).map_err(|error| Failure::write(path.display(), &error))?;
         let (file, path) = (BufWriter::new(file), path.to_path_buf());
-        Ok(Self { file, path, nodes: node_names(plan), line: String::new() })
+        Ok(Self { file, path, nodes: node_names(plan), far: None, line: String::new() })
+    }
+
+    /// From now on it also takes the events of an engine that runs `plan` behind a link.
+    pub fn with_far(mut self, plan: &ScenePlan) -> Self {
+        self.far = Some((plan.scene.name.clone(), node_names(plan)));
+        self
+    }
+
+    /// Appends one record of that engine's session called `session`; its lines say `SESSION@SCENE`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_far(&mut self, record: &Record, session: &str) -> Result<(), Failure> {
+        let Some((scene, nodes)) = &self.far else { return Ok(()) };
+        let session = format!("{session}@{scene}");
+        self.line.clear();
+        let entry = Entry { t_us: record.t_us, session: &session, turn: record.turn, event: &record.event };
+        json_line(&mut self.line, &entry, nodes);
+        self.append()
     }
 
     /// Appends one record of the session called `session`.
@@ -37,6 +58,10 @@ impl EventWriter {
         self.line.clear();
         let entry = Entry { t_us: record.t_us, session, turn: record.turn, event: &record.event };
         json_line(&mut self.line, &entry, &self.nodes);
+        self.append()
+    }
+
+    fn append(&mut self) -> Result<(), Failure> {
         self.line.push('\n');
         self.file.write_all(self.line.as_bytes()).map_err(|error| Failure::write(self.path.display(), &error))
     }

@@ -161,6 +161,11 @@ impl Simulation {
         Self { engine, lines, run, options, plan, epoch, cost, remote: None, load_name }
     }
 
+    /// The scene behind the link that this one names.
+    pub fn far_plan(&self) -> Option<&ScenePlan> {
+        self.remote.as_ref().map(|remote| &*remote.far.plan)
+    }
+
     /// Runs to the end and reports.
     pub fn run(mut self, watcher: &mut dyn Watcher) -> Report {
         match self.options.clock {
