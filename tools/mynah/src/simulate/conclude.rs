@@ -227,8 +227,9 @@ impl Simulation {
         Cost {
             cpu_s: c.cpu_s,
             session_s_per_cpu_s: session_s / c.cpu_s.max(1e-9),
-            // Not counted on the wall clock: other threads allocate meanwhile.
-            allocations_per_tick: (c.warm_ticks > 0).then(|| c.warm_allocations as f64 / c.warm_ticks as f64),
+            // Not counted on the wall clock or beside a second engine: other threads allocate meanwhile.
+            allocations_per_tick: (c.warm_ticks > 0 && self.remote.is_none())
+                .then(|| c.warm_allocations as f64 / c.warm_ticks as f64),
             live_bytes_start: c.live_bytes_start,
             live_bytes_end: c.live_bytes_end,
             bytes_per_session: (c.live_bytes_end - c.live_bytes_before) as f64
