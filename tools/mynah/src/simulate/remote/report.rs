@@ -1,5 +1,6 @@
 //! The report's part about the engine behind the link.
 
+use mynah_engine::ControlFigures;
 use serde::Serialize;
 
 use super::Remote;
@@ -47,6 +48,8 @@ pub struct Messages {
     pub repeated: u64,
     /// Messages about segments that nobody at the far end can know.
     pub unknown: u64,
+    /// Messages that the engine at the far end has worked off, and those of them that changed nothing.
+    pub worked_off: u64,
     pub without_effect: u64,
 }
 
@@ -84,7 +87,7 @@ impl Remote {
         RemoteReport {
             scene: self.far.plan.scene.name.clone(),
             link: self.link.clone(),
-            messages: self.messages(census.controls.without_effect),
+            messages: self.messages(census.controls),
             cancels: Cancels {
                 sent: findings.cancels,
                 delivered: findings.cancels_delivered,
@@ -109,8 +112,9 @@ impl Remote {
         [Quantiles::of(&self.to_last_consumer), Quantiles::of(&self.to_quiet)]
     }
 
-    fn messages(&self, without_effect: u64) -> Messages {
-        let mut sum = Messages { without_effect, ..Messages::default() };
+    fn messages(&self, far: ControlFigures) -> Messages {
+        let ControlFigures { arrived: worked_off, without_effect } = far;
+        let mut sum = Messages { worked_off, without_effect, ..Messages::default() };
         for wire in &self.wires {
             let (out, incoming) = (wire.near.figures(), wire.far.figures());
             sum.sent += out.sent;
