@@ -146,6 +146,10 @@ fn judge(witness: &Witness) -> (Vec<String>, Seen) {
                 delivered == 0 || effects == 1 || opened.is_none(),
                 format!("{message:?}: acknowledged without effect"),
             );
+            check(
+                delivered == 0 || !far.no_verdict.contains(&key),
+                format!("{message:?}: acknowledged, and time had to take it back"),
+            );
             check(!far.confirmed.contains(&key), format!("{key:?}: cancelled here, confirmed there"));
             check(!far.ended.contains_key(&key), format!("{key:?}: cancelled here, ended there"));
         }
@@ -195,7 +199,6 @@ fn every_cancel_takes_effect_once_and_nothing_void_is_released() {
         sum.retracted += seen.retracted;
         sum.never_opened += seen.never_opened;
     }
-    println!("{sum:?}");
     assert!(sum.cancels >= 1_000 && sum.held_released >= 20 && sum.retracted >= 5, "{sum:?}");
     assert!(sum.never_opened > 0, "some cancels overtake their audio: {sum:?}");
 }

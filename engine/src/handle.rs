@@ -9,10 +9,10 @@ use crossbeam::queue::ArrayQueue;
 use crossbeam::sync::Unparker;
 
 use crate::block::Block;
-use crate::control::{Control, ControlError, ControlIn};
+use crate::control::{Control, ControlIn};
 use crate::ids::SessionId;
 use crate::scene::Format;
-use crate::session::{CONTROLS_MAX, SessionRow};
+use crate::session::SessionRow;
 
 /// Longest block that may arrive or travel: 20 ms.
 pub const BLOCK_MS_MAX: u32 = 20;
@@ -179,26 +179,17 @@ pub(crate) struct SessionPort {
     /// Control messages that found no room in the ring before the session was closed.
     last_words: Mutex<VecDeque<Control>>,
     /// Control messages on their way in.
-    inward: Mutex<VecDeque<ControlIn>>,
+    pub(crate) inward: Mutex<VecDeque<ControlIn>>,
     pub(crate) controls: bool,
     pub(crate) waker: Option<Arc<dyn Fn() + Send + Sync>>,
     staging: Mutex<Vec<f32>>,
-    shard: Arc<ShardPort>,
-    bell: Arc<Bell>,
+    pub(crate) shard: Arc<ShardPort>,
+    pub(crate) bell: Arc<Bell>,
 }
 
 impl SessionPort {
     pub(crate) fn give_credit(&self, cost: u32) {
         self.credits.fetch_add(cost, Ordering::AcqRel);
-    }
-
-    /// Takes up to `most` control messages, oldest first. While the host is putting one in nothing is taken: its bell
-    /// makes the next tick.
-    pub(crate) fn take_controls(&self, most: usize, mut take: impl FnMut(ControlIn)) {
-        let Ok(mut inward) = self.inward.try_lock() else { return };
-        let count = inward.len().min(most);
-        self.shard.controls.fetch_sub(count as u32, Ordering::AcqRel);
-        inward.drain(..count).for_each(&mut take);
     }
 
     /// The engine lets go of the session; `unsaid` is what the host has not been told yet.
@@ -282,7 +273,7 @@ impl std::error::Error for PushError {}
 /// A host's end of a session. Cheap to clone; every call returns at once.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
-    port: Arc<SessionPort>,
+    pub(crate) port: Arc<SessionPort>,
 }
 
 impl SessionHandle {
@@ -520,28 +511,6 @@ impl SessionHandle {
     fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {
         self.port.shard.arrivals.push(arrival)?;
         self.port.bell.ring();
-        Ok(())
-    }
-
-    /// Hands the engine a control message. It is worked off in the next tick, before audio that arrives with it, and
-    /// comes back as [`Control::Applied`] when it has taken effect and what it stops has stopped. An input that has
-    /// ended does not end this.
-    ///
-    /// # Errors
-    /// [`ControlError::Overflow`] when [`CONTROLS_MAX`] wait; [`ControlError::Ended`] when the session is gone.
-    pub fn control(&self, message: ControlIn) -> Result<(), ControlError> {
-        let port = &*self.port;
-        let mut inward = port.inward.lock().map_err(|_| ControlError::Ended)?;
-        if self.is_closed() {
-            return Err(ControlError::Ended);
-        }
-        if inward.len() >= CONTROLS_MAX {
-            return Err(ControlError::Overflow);
-        }
-        inward.push_back(message);
-        port.shard.controls.fetch_add(1, Ordering::AcqRel);
-        drop(inward);
-        port.bell.ring();
         Ok(())
     }
 

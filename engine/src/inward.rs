@@ -12,11 +12,12 @@ use bevy_ecs::schedule::ScheduleConfigs;
 use bevy_ecs::system::ScheduleSystem;
 
 use crate::barge_in::Floor;
-use crate::control::{Control, ControlIn};
+use crate::control::{Control, ControlError, ControlIn};
 use crate::correction::Corrections;
 use crate::desk::Now;
 use crate::engine::ScenePlan;
 use crate::event::EventLog;
+use crate::handle::{SessionHandle, SessionPort};
 use crate::ids::SessionId;
 use crate::ingress::Edge;
 use crate::playout::Playouts;
@@ -115,5 +116,40 @@ fn collect(sessions: &SessionTable, messages: &mut Messages) {
         row.port.take_controls(room, |message| {
             messages.list.push(Received { session, message, effect: false });
         });
+    }
+}
+
+impl SessionPort {
+    /// Takes up to `most` control messages, oldest first. While the host is putting one in nothing is taken: its bell
+    /// makes the next tick.
+    pub(crate) fn take_controls(&self, most: usize, mut take: impl FnMut(ControlIn)) {
+        let Ok(mut inward) = self.inward.try_lock() else { return };
+        let count = inward.len().min(most);
+        self.shard.controls.fetch_sub(count as u32, Ordering::AcqRel);
+        inward.drain(..count).for_each(&mut take);
+    }
+}
+
+impl SessionHandle {
+    /// Hands the engine a control message. It is worked off in the next tick, before audio that arrives with it, and
+    /// comes back as [`Control::Applied`] when it has taken effect and what it stops has stopped. An input that has
+    /// ended does not end this.
+    ///
+    /// # Errors
+    /// [`ControlError::Overflow`] when [`CONTROLS_MAX`] wait; [`ControlError::Ended`] when the session is gone.
+    pub fn control(&self, message: ControlIn) -> Result<(), ControlError> {
+        let port = &*self.port;
+        let mut inward = port.inward.lock().map_err(|_| ControlError::Ended)?;
+        if self.is_closed() {
+            return Err(ControlError::Ended);
+        }
+        if inward.len() >= CONTROLS_MAX {
+            return Err(ControlError::Overflow);
+        }
+        inward.push_back(message);
+        port.shard.controls.fetch_add(1, Ordering::AcqRel);
+        drop(inward);
+        port.bell.ring();
+        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use super::{Simulation, Watcher};
 use crate::clock::WallClock;
 
 /// After the input has ended, answers have this long to finish.
-const DRAIN_US: u64 = 30_000_000;
+pub(super) const DRAIN_US: u64 = 30_000_000;
 /// A source that has to wait tries again after this long.
 const WAIT_US: u64 = 5_000;
 /// Allocations are counted after this share of the run; before it, pools and queues grow to their size.
@@ -128,6 +128,9 @@ impl Simulation {
     }
 
     pub(super) fn run_wall(&mut self, watcher: &mut dyn Watcher) {
+        if self.remote.is_some() {
+            return self.run_linked(watcher);
+        }
         let end_us = self.options.duration_us;
         let driver = wall_driver(&self.plan.scene.tick);
         let Self { engine, lines, run: measured, cost, epoch, .. } = self;
@@ -179,7 +182,7 @@ impl Simulation {
     }
 }
 
-fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
+pub(super) fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
     let period_us = u64::from(tick.period_ms) * 1_000;
     match tick.driver {
         mynah_engine::scene::Driver::Fixed => Driver::Fixed { period_us, catch_up_max: tick.catch_up_max },
@@ -190,7 +193,7 @@ fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
 }
 
 /// Pushes every chunk at its intended time, whatever the engine does; returns its own lateness and CPU time.
-fn generate(
+pub(super) fn generate(
     lines: &mut [Line],
     end_us: u64,
     epoch: crate::clock::Epoch,

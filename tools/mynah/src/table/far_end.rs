@@ -53,6 +53,16 @@ pub(super) fn draw(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
         "  segments there: {} opened, {} confirmed, {cancelled} cancelled ({} without a verdict in time), {} retracted",
         s.opened, s.confirmed, remote.no_verdict, s.retracted
     )?;
+    if let Some(q) = remote.control_in_process_ms {
+        writeln!(
+            t,
+            "  control within the first engine's tick: {} ms P50, {} P95, {} P99 of {}",
+            short(q.p50),
+            short(q.p95),
+            short(q.p99),
+            q.count
+        )?;
+    }
     if let Some(response) = &remote.latency_ms.speech_end_to_response {
         let q = response.quantiles;
         writeln!(

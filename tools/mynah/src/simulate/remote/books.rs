@@ -105,6 +105,16 @@ impl Account {
         (!std::mem::replace(&mut told.applied_far, true)).then_some((told.at_us, stops))
     }
 
+    /// Takes over what another account has seen of the engine that follows.
+    pub(super) fn join(&mut self, far: Self) {
+        self.far_opened = far.far_opened;
+        self.far_cancelled = far.far_cancelled;
+        self.far_retracted = far.far_retracted;
+        self.far_ended = far.far_ended;
+        self.no_verdict = far.no_verdict;
+        self.released = far.released;
+    }
+
     /// Checks one session once everything is over.
     pub(super) fn conclude(&self, session: &str, findings: &mut Findings) {
         findings.no_verdict += self.no_verdict;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mynah_engine::delivery::{Delivery, IncomingFigures, Receipt};
-use mynah_engine::message::{Intake, SegmentNames};
+use mynah_engine::message::{Intake, MessageType, SegmentNames};
 use mynah_engine::{Control, ControlError, ControlIn, OutAudio, SessionHandle, Stamp, Tag};
 
 use super::near::{Datagram, decoded, encoded};
@@ -36,6 +36,17 @@ impl Carried {
             tag: Tag { segment, revision, turn },
         }
     }
+}
+
+/// A message that is new.
+#[derive(Clone, Copy, Debug)]
+pub struct News {
+    /// Its number.
+    pub message_id: u64,
+    /// When it was made, on the sender's clock.
+    pub decided_us: u64,
+    /// It takes something back.
+    pub takes_back: bool,
 }
 
 /// See the module.
@@ -74,12 +85,17 @@ impl FarEnd {
         }
     }
 
-    /// Takes a datagram: the engine gets the message, unless it was seen before.
-    pub fn receive(&mut self, now_us: u64, datagram: &[u8]) {
-        let Some(message) = decoded(&mut self.intake, now_us, self.handle.name(), datagram) else { return };
+    /// Takes a datagram: the engine gets the message, which is told, unless it was seen before.
+    pub fn receive(&mut self, now_us: u64, datagram: &[u8]) -> Option<News> {
+        let message = decoded(&mut self.intake, now_us, self.handle.name(), datagram)?;
         if self.delivery.received(now_us, &message) != Receipt::Process {
-            return;
+            return None;
         }
+        let takes_back = matches!(
+            message.message_type,
+            MessageType::CancelSpeculation { .. } | MessageType::RetractEndOfSpeech { .. }
+        );
+        let news = News { message_id: message.message_id, decided_us: message.timestamp, takes_back };
         let message_id = message.message_id;
         match Control::from_message(&message, &mut self.names) {
             Some(control) => self.waiting.push_back(ControlIn { message_id, control }),
@@ -88,6 +104,7 @@ impl FarEnd {
                 self.applied(now_us, message_id);
             }
         }
+        Some(news)
     }
 
     /// Takes audio, or its end.

@@ -9,6 +9,7 @@ mod books;
 pub mod far;
 pub mod near;
 pub mod report;
+mod wall;
 
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct Remote {
     /// From a decision to the tick at the far end that applied it; of all messages, and of those that take back.
     pub(crate) to_last_consumer: Histogram<u32>,
     pub(crate) to_quiet: Histogram<u32>,
+    /// On the wall clock: from the start of a tick of the first engine that decided to its end.
+    pub(crate) in_process: Histogram<u32>,
     records: Vec<Record>,
     /// Messages that could not even be sent.
     refused: Vec<String>,
@@ -45,31 +48,34 @@ pub struct Remote {
 struct Wire {
     near: NearEnd,
     far: FarEnd,
-    audio: SimulatedLink<Carried>,
-    out: SimulatedLink<Datagram>,
-    back: SimulatedLink<Datagram>,
+    link: Link,
     /// The near session is over, and the far one was told.
     over: bool,
     told: bool,
 }
 
-impl Wire {
-    fn new(near: NearEnd, far: FarEnd, link: &LinkedScene, seed: u64, session: u64) -> Result<Self, String> {
-        let faults = link.faults();
+/// What lies between two ends: the ordered way for audio, and the datagrams out and back.
+struct Link {
+    audio: SimulatedLink<Carried>,
+    out: SimulatedLink<Datagram>,
+    back: SimulatedLink<Datagram>,
+}
+
+impl Link {
+    fn new(scene: &LinkedScene, seed: u64, session: u64) -> Result<Self, String> {
+        let faults = scene.faults();
         Ok(Self {
-            near,
-            far,
             audio: SimulatedLink::new(faults, Carriage::Stream, seed, session * 3)?,
             out: SimulatedLink::new(faults, Carriage::Datagrams, seed, session * 3 + 1)?,
             back: SimulatedLink::new(faults, Carriage::Datagrams, seed, session * 3 + 2)?,
-            over: false,
-            told: false,
         })
     }
+}
 
+impl Wire {
     /// What is due goes out, and what has arrived goes into the far session.
     fn go_out(&mut self, now_us: u64) {
-        let Self { near, far, audio, out, .. } = self;
+        let Self { near, far, link: Link { audio, out, .. }, .. } = self;
         near.transmit(now_us, |datagram| out.send(now_us, datagram));
         // The far end must know what was said before it hears that nothing follows.
         if self.over && !self.told && near.unacknowledged() == 0 {
@@ -87,7 +93,7 @@ impl Wire {
 
     /// Receipts go back.
     fn come_back(&mut self, now_us: u64) {
-        let Self { near, far, back, .. } = self;
+        let Self { near, far, link: Link { back, .. }, .. } = self;
         far.transmit(now_us, |datagram| back.send(now_us, datagram));
         while let Some(datagram) = back.receive(now_us) {
             near.receive(now_us, &datagram);
@@ -116,7 +122,8 @@ impl Remote {
             let (name, opening) = (line.handle.name(), line.handle.opening());
             let handle = engine.open(SessionSpec::named(name)).map_err(|error| error.to_string())?;
             let (near, far) = (NearEnd::new(name.into(), opening), FarEnd::new(handle, opening));
-            wires.push(Wire::new(near, far, &link, options.seed, session)?);
+            let link = Link::new(&link, options.seed, session)?;
+            wires.push(Wire { near, far, link, over: false, told: false });
         }
         let mut remote = Self {
             far,
@@ -125,6 +132,7 @@ impl Remote {
             wires,
             to_last_consumer: latency_histogram(),
             to_quiet: latency_histogram(),
+            in_process: latency_histogram(),
             records: Vec::new(),
             refused: Vec::new(),
         };
@@ -136,7 +144,7 @@ impl Remote {
     pub(super) fn take(&mut self, now_us: u64, at: usize, out: &Out) {
         let wire = &mut self.wires[at];
         match out {
-            Out::Audio(audio) => wire.audio.send(now_us, Carried::of(audio)),
+            Out::Audio(audio) => wire.link.audio.send(now_us, Carried::of(audio)),
             Out::Control(Control::Closed) => wire.over = true,
             Out::Control(control) => match wire.near.tell(now_us, control) {
                 Ok(Some(message_id)) => {
@@ -218,18 +226,7 @@ impl Remote {
     /// What is now known of the messages of session number `at`.
     fn settle(&mut self, now_us: u64, at: usize) {
         while let Some(event) = self.wires[at].near.poll_event() {
-            let account = &mut self.accounts[at];
-            let event = match event {
-                DeliveryEvent::Delivered { message_id } => {
-                    account.delivered(message_id);
-                    Event::ControlAcked { message_id, applied: false }
-                }
-                DeliveryEvent::Applied { message_id } => Event::ControlAcked { message_id, applied: true },
-                DeliveryEvent::Failed { message_id } => {
-                    account.failed(message_id);
-                    Event::ControlFailed { message_id }
-                }
-            };
+            let event = fate(&mut self.accounts[at], event);
             self.records.push(Record::new(now_us, SessionId(at as u32), 0, event));
         }
     }
@@ -237,6 +234,21 @@ impl Remote {
     /// Whether every session at the far end is over.
     pub(super) fn is_closed(&self) -> bool {
         self.wires.iter().all(|wire| wire.far.handle.is_closed())
+    }
+}
+
+/// What has become of a message, for the books and the log.
+fn fate(account: &mut Account, event: DeliveryEvent) -> Event {
+    match event {
+        DeliveryEvent::Delivered { message_id } => {
+            account.delivered(message_id);
+            Event::ControlAcked { message_id, applied: false }
+        }
+        DeliveryEvent::Applied { message_id } => Event::ControlAcked { message_id, applied: true },
+        DeliveryEvent::Failed { message_id } => {
+            account.failed(message_id);
+            Event::ControlFailed { message_id }
+        }
     }
 }
 

@@ -21,6 +21,9 @@ pub struct RemoteReport {
     pub cancels: Cancels,
     /// Segments that got no verdict at the far end in time, and so were none.
     pub no_verdict: u64,
+    /// On the wall clock: from the start of the first engine's tick that decided to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_in_process_ms: Option<Quantiles>,
     /// Blocks of cancelled segments that were released at the far end, and of revisions that did not hold.
     pub cancelled_released: u64,
     pub void_released: u64,
@@ -95,6 +98,7 @@ impl Remote {
                 effects_max: findings.effects_per_cancel_max,
             },
             no_verdict: findings.no_verdict,
+            control_in_process_ms: Quantiles::of(&self.in_process),
             cancelled_released: findings.cancelled_released,
             void_released: findings.void_released,
             latency_ms: self.far.latencies(&turns, true, false),
