@@ -85,3 +85,45 @@ impl Control {
 fn stretch(from_us: u64, to_us: u64) -> (u64, u64) {
     (from_us, to_us.max(from_us + 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{AckStage, Arrival, binary};
+
+    #[test]
+    fn what_is_told_survives_the_wire() {
+        let session: Arc<str> = "caller".into();
+        let mut names = SegmentNames::new(Arc::clone(&session), 3);
+        let told = [
+            Control::ConfirmSpeculation { segment: 5, turn: 2, from_us: 10, to_us: 20 },
+            Control::CancelSpeculation { segment: 6, from_us: 0, to_us: 9, late: true },
+            Control::EndOfSpeech { segment: 7, revision: 2, at_us: 11, last: false },
+            Control::EndOfSpeech { segment: 7, revision: 0, at_us: 11, last: true },
+            Control::RetractEndOfSpeech { segment: 8, revision: 1, at_us: 12 },
+            Control::CancelAnswer { turn: 4 },
+            Control::BatchHint { size: 3 },
+            Control::DeadlineWarning { turn: 2, left_us: 500 },
+        ];
+        for control in told {
+            let message = control.to_message(&session, 3, 77).expect("it is a message");
+            let mut bytes = Vec::new();
+            binary::encode_into(&message, &mut bytes).expect("its values are within their ranges");
+            let (arrival, _) = binary::decode(&bytes).expect("what was encoded can be decoded");
+            let Arrival::Message { message, .. } = arrival else { panic!("{control:?}: {arrival:?}") };
+            assert_eq!(Control::from_message(&message, &mut names), Some(control));
+            let mut others = SegmentNames::new(Arc::clone(&session), 4);
+            let elsewhere = Control::from_message(&message, &mut others);
+            assert_eq!(
+                elsewhere.is_none(),
+                message.target_segment_id.is_some(),
+                "{control:?}: another opening"
+            );
+        }
+        let empty = Control::CancelSpeculation { segment: 1, from_us: 7, to_us: 7, late: false };
+        assert!(empty.to_message(&session, 3, 0).is_some_and(|message| message.check().is_ok()));
+        assert_eq!(Control::Closed.to_message(&session, 3, 0), None);
+        let receipt = MessageType::Ack { message_id: 1, stage: AckStage::Applied };
+        assert_eq!(Control::from_message(&ControlMessage::new(session, 0, receipt), &mut names), None);
+    }
+}
