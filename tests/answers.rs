@@ -189,7 +189,7 @@ fn released_at_once_a_retracted_answer_stops_in_that_tick_and_is_reported_late()
     for (at, outcome) in outcomes.iter().enumerate() {
         wrong.extend(compare(&format!("caller-{at}"), outcome, &mut whole, &mut part));
         for (t_us, event) in outcome.events() {
-            let Event::EndpointRetracted { segment, revision } = *event else { continue };
+            let Event::EndpointRetracted { segment, revision, .. } = *event else { continue };
             let of = |b: &&support::stage::Released| (b.segment, b.revision) == (segment, revision);
             let sounded = outcome.audio.iter().filter(of).any(|b| b.released_us < t_us);
             let after = outcome.audio.iter().filter(of).filter(|b| b.released_us >= t_us).count();

@@ -47,7 +47,7 @@ fn plain_scenes_hash_the_same_on_any_threads_and_shards() {
 
 #[test]
 fn gates_hash_the_same_on_any_threads_and_shards() {
-    ["gate_only", "speculative_vad"].into_iter().for_each(check);
+    ["gate_only", "speculative_vad", "remote_consumer"].into_iter().for_each(check);
 }
 
 #[test]

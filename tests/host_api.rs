@@ -106,8 +106,9 @@ fn said(session: &SessionHandle) -> Vec<String> {
         Control::CancelSpeculation { segment, .. } => format!("cancel {segment}"),
         Control::EndOfSpeech { segment, revision, last: false, .. } => format!("end {segment}/{revision}"),
         Control::EndOfSpeech { segment, revision, last: true, .. } => format!("last {segment}/{revision}"),
-        Control::RetractEndOfSpeech { segment, revision } => format!("retract {segment}/{revision}"),
+        Control::RetractEndOfSpeech { segment, revision, .. } => format!("retract {segment}/{revision}"),
         Control::Closed => "closed".into(),
+        other => format!("{other:?}"),
     };
     let outs = std::iter::from_fn(|| session.poll());
     outs.filter_map(|out| if let Out::Control(control) = out { Some(short(control)) } else { None }).collect()

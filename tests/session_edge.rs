@@ -18,7 +18,7 @@ fn heard(pts_ms: &[Option<u64>]) -> (Vec<(f32, usize)>, Engine) {
     let (mut engine, handle) = passthrough();
     let mut out = Vec::new();
     for (at, pts_ms) in pts_ms.iter().enumerate() {
-        let stamp = Stamp { arrived_us: None, pts_us: pts_ms.map(|ms| ms * 1_000) };
+        let stamp = Stamp { arrived_us: None, pts_us: pts_ms.map(|ms| ms * 1_000), ..Stamp::default() };
         handle.push_stamped(Block::from_samples(&[1.0; BLOCK]), stamp).expect("there is room");
         for tick in 0..8 {
             engine.tick((at as u64 * 8 + tick + 1) * 5_000);

@@ -168,7 +168,7 @@ fn every_scene_is_embedded_sound_and_described() {
                 &Source::new(name.as_str(), text.as_str()),
                 &[],
                 None,
-                &mynah_systems::registry(None),
+                &mynah::scenes::registry(None),
             ) {
                 Ok((_, warnings)) => {
                     findings.extend(warnings.iter().map(|warning| format!("{name}: {}", warning.title)))
@@ -201,7 +201,7 @@ fn every_kind_has_a_scene_a_description_and_a_test() {
         .into_iter()
         .filter(|(name, text)| name.starts_with("tests/") || text.contains("#[test]"))
         .collect();
-    let registry = mynah_systems::registry(None);
+    let registry = mynah::scenes::registry(None);
     let mut findings = Vec::new();
     for kind in registry.kinds().into_iter().chain(registry.service_outputs()) {
         let in_scene = SHIPPED.iter().any(|(_, text)| words(text).any(|word| word == kind));

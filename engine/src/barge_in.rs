@@ -14,7 +14,7 @@ use crate::desk::Now;
 use crate::event::{Event, EventLog};
 use crate::ids::{SegmentKey, SessionId};
 use crate::playout::Playouts;
-use crate::segment::{Answer, Segments, Verdict};
+use crate::segment::{Answer, Extent, Segment, Segments, Verdict};
 use crate::session::SessionTable;
 
 /// A segment as this system needs it.
@@ -101,12 +101,12 @@ impl Scratch {
 }
 
 /// Who has the floor: the user or the answer.
-struct Floor<'a, 'w, 's> {
-    now_us: u64,
-    segments: &'a mut Segments<'w, 's>,
-    playouts: &'a mut Playouts,
-    corrections: &'a mut Corrections,
-    log: &'a mut EventLog,
+pub(crate) struct Floor<'a, 'w, 's> {
+    pub(crate) now_us: u64,
+    pub(crate) segments: &'a mut Segments<'w, 's>,
+    pub(crate) playouts: &'a mut Playouts,
+    pub(crate) corrections: &'a mut Corrections,
+    pub(crate) log: &'a mut EventLog,
 }
 
 impl Floor<'_, '_, '_> {
@@ -140,6 +140,40 @@ impl Floor<'_, '_, '_> {
         let event = Event::AnswerInterrupted { turn, segment: seen.key.serial, heard_us };
         self.log.push(self.now_us, seen.session, turn, event);
         self.segments.begin_turn(seen.key, seen.session);
+    }
+
+    /// The host stops the answer of `turn`: what the speaker has finished, or seems to, gets none any more. False when
+    /// there is nothing to stop.
+    pub(crate) fn cancel_answer(&mut self, session: SessionId, turn: u32) -> bool {
+        let asked = |segment: &Segment| {
+            (segment.session, segment.turn) == (session, turn)
+                && segment.verdict == Verdict::Confirmed
+                && segment.answer == Answer::Pending
+                && segment.extent != Extent::Open
+        };
+        let seen = |segment: Segment| Seen {
+            session,
+            key: segment.key,
+            turn,
+            confirmed: true,
+            voiced_us: segment.voiced_us(),
+        };
+        let mut owed: Vec<Seen> = self.segments.active().filter(asked).map(seen).collect();
+        owed.sort_unstable_by_key(|seen| seen.key.serial);
+        let mut withdrawn = false;
+        for old in &owed {
+            withdrawn |= self.withdraw(old);
+        }
+        let Some(playout) = self.playouts.get_mut(session).filter(|_| withdrawn) else { return withdrawn };
+        let mut heard_us = 0;
+        if playout.turn == turn {
+            heard_us = playout.released_us;
+            playout.end();
+            playout.heard_until_us = 0;
+        }
+        let event = Event::AnswerInterrupted { turn, segment: 0, heard_us };
+        self.log.push(self.now_us, session, turn, event);
+        true
     }
 
     /// Nobody speaks any more: a paused answer goes on, and what paused it is not answered.

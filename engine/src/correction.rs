@@ -48,6 +48,10 @@ impl Correction {
 
     /// Whether it voids `frame`.
     pub fn voids_frame(&self, frame: &Frame) -> bool {
+        // Serials of another engine mean nothing here.
+        if frame.segment.is_elsewhere() {
+            return self.session == frame.session && self.void == Void::Session;
+        }
         self.voids(frame.session, frame.segment.serial, frame.revision)
     }
 }

@@ -17,6 +17,7 @@ use crate::handle::{Bell, SessionHandle, SessionPort, SessionSpec, ShardPort};
 use crate::hub::Hub;
 use crate::ids::{NodeId, SessionId};
 use crate::ingress::EdgeFigures;
+use crate::inward::ControlFigures;
 use crate::ledger::{Ledger, NodeLedger};
 use crate::node::Node;
 use crate::queue::{Lane, Queue};
@@ -270,6 +271,8 @@ pub struct Census {
     pub blocks_created: u64,
     /// What happened at the edge.
     pub edge: EdgeFigures,
+    /// What hosts said.
+    pub controls: ControlFigures,
 }
 
 /// A running scene.
@@ -485,6 +488,7 @@ impl Engine {
             sessions_open: 0,
             blocks_created: 0,
             edge: EdgeFigures::default(),
+            controls: ControlFigures::default(),
         };
         for shard in &mut self.shards {
             let world = &mut shard.world;
@@ -502,6 +506,9 @@ impl Engine {
             census.edge.concealed_blocks += edge.concealed_blocks;
             census.edge.concealed_frames += edge.concealed_frames;
             census.edge.discontinuities += edge.discontinuities;
+            let controls = *world.resource::<ControlFigures>();
+            census.controls.arrived += controls.arrived;
+            census.controls.without_effect += controls.without_effect;
             let lanes: Vec<Entity> = world
                 .resource::<SessionTable>()
                 .rows

@@ -54,14 +54,14 @@ pub enum Event {
     SessionOpened,
     /// The gate forwards from here on, not yet sure.
     SegmentOpened { segment: u32, from_us: u64 },
-    /// It is speech.
-    SegmentConfirmed { segment: u32 },
+    /// It is speech, as far as forwarded until now.
+    SegmentConfirmed { segment: u32, from_us: u64, to_us: u64 },
     /// It was not; everything from here to there is void.
     SegmentCancelled { segment: u32, reason: CancelReason, from_us: u64, to_us: u64 },
     /// The speaker seems to have finished at `at_us`; the silence could first be seen at `seen_us`.
     Endpoint { segment: u32, revision: u32, at_us: u64, seen_us: u64 },
-    /// The speaker went on.
-    EndpointRetracted { segment: u32, revision: u32 },
+    /// The speaker went on after `at_us`.
+    EndpointRetracted { segment: u32, revision: u32, at_us: u64 },
     /// The end holds.
     SegmentEnded { segment: u32, revision: u32, from_us: u64, to_us: u64, split: bool },
     /// A service got a call; `part` counts the calls of this revision at this node.
@@ -97,7 +97,8 @@ pub enum Event {
     AnswerPaused { segment: u32, quiet_us: u64 },
     /// It was too short to interrupt: the answer goes on. `ignored`: it was speech, and will not be answered.
     AnswerResumed { segment: u32, ignored: bool },
-    /// The speech in `segment` goes on: the answer of `turn` is withdrawn after `heard_us` of it.
+    /// The speech in `segment` goes on, or the host wants it (0): the answer of `turn` is withdrawn after `heard_us` of
+    /// it.
     AnswerInterrupted { turn: u32, segment: u32, heard_us: u64 },
     /// What was derived from `segment` is void, whatever has become of it.
     AnswerWithdrawn { segment: u32 },
@@ -105,6 +106,13 @@ pub enum Event {
     LateCancelled { segment: u32, revision: u32 },
     /// The session could not be opened at `node`; it closes at once.
     SessionRefused { node: NodeId, reason: Arc<str> },
+    /// A control message about `segment` and `revision` (0 = none) went out. Like the two below it is logged by what
+    /// carries the messages; an engine never does.
+    ControlSent { message_id: u64, kind: &'static str, segment: u32, revision: u32 },
+    /// The other end has it; `applied`: and the work that it stops has stopped.
+    ControlAcked { message_id: u64, applied: bool },
+    /// It is not known to have arrived, and is not sent again.
+    ControlFailed { message_id: u64 },
     /// The session is gone.
     SessionClosed,
 }
@@ -128,6 +136,11 @@ impl Record {
     /// A place for a record.
     pub(crate) fn blank() -> Self {
         Self { t_us: 0, session: SessionId(0), turn: 0, event: Event::SessionOpened, order: 0 }
+    }
+
+    /// A record for a log that is not an engine's own.
+    pub fn new(t_us: u64, session: SessionId, turn: u32, event: Event) -> Self {
+        Self { t_us, session, turn, event, order: 0 }
     }
 }
 

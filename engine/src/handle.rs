@@ -9,7 +9,7 @@ use crossbeam::queue::ArrayQueue;
 use crossbeam::sync::Unparker;
 
 use crate::block::Block;
-use crate::control::Control;
+use crate::control::{Control, ControlIn};
 use crate::ids::SessionId;
 use crate::scene::Format;
 use crate::session::SessionRow;
@@ -34,6 +34,20 @@ pub struct Stamp {
     /// second, is filled with silence of exactly that length and counted; a longer one, or a step back, only moves
     /// the origin of the sender's count. `None`: it follows without a gap.
     pub pts_us: Option<u64>,
+    /// Where another engine says it comes from; nothing by default.
+    pub tag: Tag,
+}
+
+/// What audio that another engine has gated belongs to there. A block with a tag keeps its `pts_us` as media time, and no
+/// gap before it is filled: between two segments there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tag {
+    /// The segment's serial there; 0 = the audio has no tag.
+    pub segment: u32,
+    /// The revision it was derived from; 0 = the caller's own audio.
+    pub revision: u32,
+    /// The turn there; 0 = none yet.
+    pub turn: u32,
 }
 
 /// What arrives at a shard.
@@ -101,6 +115,8 @@ pub(crate) struct ShardPort {
     pub(crate) free: ArrayQueue<Block>,
     /// Blocks that hosts have done with.
     pub(crate) back: ArrayQueue<Block>,
+    /// Control messages that wait for the sessions of this shard.
+    pub(crate) controls: AtomicU32,
 }
 
 impl ShardPort {
@@ -111,6 +127,7 @@ impl ShardPort {
             arrivals: ArrayQueue::new(sessions.max(1) * per_session),
             free: ArrayQueue::new(sessions.max(1) * 4),
             back: ArrayQueue::new(sessions.max(1) * 8),
+            controls: AtomicU32::new(0),
         }
     }
 }
@@ -161,11 +178,13 @@ pub(crate) struct SessionPort {
     closed: AtomicBool,
     /// Control messages that found no room in the ring before the session was closed.
     last_words: Mutex<VecDeque<Control>>,
+    /// Control messages on their way in.
+    pub(crate) inward: Mutex<VecDeque<ControlIn>>,
     pub(crate) controls: bool,
     pub(crate) waker: Option<Arc<dyn Fn() + Send + Sync>>,
     staging: Mutex<Vec<f32>>,
-    shard: Arc<ShardPort>,
-    bell: Arc<Bell>,
+    pub(crate) shard: Arc<ShardPort>,
+    pub(crate) bell: Arc<Bell>,
 }
 
 impl SessionPort {
@@ -182,6 +201,11 @@ impl SessionPort {
         }
         self.ended.store(true, Ordering::Release);
         self.closed.store(true, Ordering::Release);
+        // Whoever sends looks at `closed` under this lock: nothing comes behind what is thrown away here.
+        if let Ok(mut inward) = self.inward.lock() {
+            self.shard.controls.fetch_sub(inward.len() as u32, Ordering::AcqRel);
+            inward.clear();
+        }
         if let Some(waker) = &self.waker {
             waker();
         }
@@ -249,7 +273,7 @@ impl std::error::Error for PushError {}
 /// A host's end of a session. Cheap to clone; every call returns at once.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
-    port: Arc<SessionPort>,
+    pub(crate) port: Arc<SessionPort>,
 }
 
 impl SessionHandle {
@@ -272,6 +296,7 @@ impl SessionHandle {
             hung_up: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             last_words: Mutex::default(),
+            inward: Mutex::default(),
             controls: spec.controls,
             waker: spec.waker.clone(),
             staging: Mutex::new(Vec::new()),
@@ -288,6 +313,11 @@ impl SessionHandle {
     /// The interned id.
     pub fn id(&self) -> SessionId {
         self.port.id
+    }
+
+    /// Which session of this id it is, from 1: with name and serial it makes the name of a segment on the wire.
+    pub fn opening(&self) -> u32 {
+        self.port.opening
     }
 
     /// The session's name.
@@ -341,7 +371,7 @@ impl SessionHandle {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn push_at(&self, block: Block, arrived_us: Option<u64>) -> Result<(), Full> {
-        self.push_stamped(block, Stamp { arrived_us, pts_us: None })
+        self.push_stamped(block, Stamp { arrived_us, ..Stamp::default() })
     }
 
     /// Like [`push`](Self::push), with what the host knows about the block; lost audio shows as a gap in `pts_us`.
@@ -437,7 +467,7 @@ impl SessionHandle {
             at += len;
             let cost = self.cost(len / channels).min(credit);
             credit -= cost;
-            let stamp = Stamp { arrived_us, pts_us: None };
+            let stamp = Stamp { arrived_us, ..Stamp::default() };
             self.send(block, cost, stamp).map_err(|_| PushError::Full)?;
         }
         staging.clear();
@@ -475,7 +505,7 @@ impl SessionHandle {
         let mut block = self.lease(staging.len());
         block.fill_from(staging);
         staging.clear();
-        drop(self.send(block, cost, Stamp { arrived_us, pts_us: None }));
+        drop(self.send(block, cost, Stamp { arrived_us, ..Stamp::default() }));
     }
 
     fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {

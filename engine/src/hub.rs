@@ -97,6 +97,7 @@ pub struct Hub {
     /// Calls under way, with the time of their submission.
     flights: Vec<(CallKey, u64)>,
     requests: Vec<(u32, u8, Request)>,
+    hints: Vec<(SessionId, u32, u32)>,
     replies: Vec<Reply>,
     settled: Vec<Settled>,
     /// Calls whose nodes are told in this tick that they were merged or dropped.
@@ -116,6 +117,7 @@ impl Hub {
             averages: nodes.iter().map(|us| (u64::from(*us), Ema::default())).collect(),
             flights: Vec::new(),
             requests: Vec::new(),
+            hints: Vec::new(),
             replies: Vec::new(),
             settled: Vec::new(),
             gone: Vec::new(),
@@ -208,6 +210,9 @@ impl Hub {
         for (service, request) in outbox.requests.drain(..) {
             self.requests.push((self.requests.len() as u32, service, request));
         }
+        for (session, size) in outbox.hints.drain(..) {
+            self.hints.push((session, self.hints.len() as u32, size));
+        }
     }
 
     /// Hands everything gathered to the services or their stations, by session (within a session the order is kept),
@@ -220,9 +225,19 @@ impl Hub {
             self.hand_over(usize::from(service), request, now_us);
         }
         self.requests = requests;
+        self.take_hints();
         for at in 0..self.stations.len() {
             self.serve(at, now_us);
         }
+    }
+
+    /// Hosts' advice, by session; the last one holds for every station, within its policy.
+    fn take_hints(&mut self) {
+        self.hints.sort_unstable();
+        if let Some((.., size)) = self.hints.last() {
+            self.stations.iter_mut().for_each(|station| station.queue.hint(*size));
+        }
+        self.hints.clear();
     }
 
     fn hand_over(&mut self, service: usize, request: Request, now_us: u64) {

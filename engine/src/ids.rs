@@ -31,6 +31,16 @@ impl SegmentKey {
     /// What frames carry that belong to no segment.
     pub const NONE: Self = Self { slot: 0, serial: 0 };
 
+    /// A segment of the engine that sent the audio: it has its serial there, and no state here.
+    pub fn elsewhere(serial: u32) -> Self {
+        Self { slot: u32::MAX, serial }
+    }
+
+    /// Whether the segment's state is in another engine.
+    pub fn is_elsewhere(self) -> bool {
+        self.slot == u32::MAX
+    }
+
     /// Whether there is a segment at all.
     pub fn is_some(self) -> bool {
         self.serial != 0

@@ -9,7 +9,7 @@ use crate::correction::{Correction, Corrections, Void};
 use crate::desk::Now;
 use crate::event::{DropReason, Event, EventLog};
 use crate::frame::{Frame, Mark, Payload, frames_to_us};
-use crate::handle::{Arrival, Arriving, BLOCK_MS_MAX, ShardPort, Stamp};
+use crate::handle::{Arrival, Arriving, BLOCK_MS_MAX, ShardPort, Stamp, Tag};
 use crate::ids::{SegmentKey, SessionId};
 use crate::ledger::Ledger;
 use crate::queue::{Pushed, Queue};
@@ -176,11 +176,11 @@ impl Scatter<'_> {
             self.log.push(now_us, row.id, 0, Event::NonFinite { samples: bad });
         }
         let arrived_us = stamp.arrived_us.unwrap_or(now_us).min(now_us);
-        if let Some(pts_us) = stamp.pts_us {
+        if let (Some(pts_us), 0) = (stamp.pts_us, stamp.tag.segment) {
             let missing = missing_frames(row, pts_us, self.figures);
             if missing > 0 && row.waits {
                 // The silence waits for room like any other audio, and the block behind it.
-                let stamp = Stamp { arrived_us: Some(arrived_us), pts_us: None };
+                let stamp = Stamp { arrived_us: Some(arrived_us), ..Stamp::default() };
                 row.held.push_front(Arrival::free(row, Arriving::Audio(block), stamp));
                 self.hold_silence(row, missing, stamp);
                 return;
@@ -190,7 +190,13 @@ impl Scatter<'_> {
         self.figures.blocks += 1;
         let frames = (block.len() / usize::from(row.input.channels)) as u64;
         self.figures.frames += frames;
-        let frame = self.frame(row, Payload::Audio(block), arrived_us);
+        let mut frame = self.frame(row, Payload::Audio(block), arrived_us);
+        let Tag { segment, revision, turn } = stamp.tag;
+        if segment != 0 {
+            frame.segment = SegmentKey::elsewhere(segment);
+            (frame.revision, frame.turn) = (revision, turn);
+            frame.pts_us = stamp.pts_us.unwrap_or(frame.pts_us);
+        }
         row.frames_in += frames;
         self.send(row, frame, queues);
     }

@@ -25,6 +25,7 @@ mod handle;
 mod hub;
 mod ids;
 mod ingress;
+mod inward;
 mod joint;
 mod ledger;
 pub mod message;
@@ -41,7 +42,7 @@ mod shard;
 pub use average::Ema;
 pub use batch::{BatchPolicy, BatchQueue, DeadlineRule, FlushReason, Gives, Merge, SENTENCES_MAX, Settled};
 pub use block::{Block, BlockPool};
-pub use control::Control;
+pub use control::{Control, ControlError, ControlIn};
 pub use correction::{Correction, Corrections, Void};
 pub use desk::{Cx, Desk, Lanes, Laps, Look, Now, Stopwatch, purge};
 pub use driver::{Clock, Deadlines, Driver, Pacing, run};
@@ -50,11 +51,12 @@ pub use event::{DropReason, Event, EventLog, Record};
 pub use frame::{Frame, Mark, Payload, frames_to_us, us_to_frames};
 pub use handle::{
     ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, Out, OutAudio, PushError, SessionHandle,
-    SessionSpec, Stamp,
+    SessionSpec, Stamp, Tag,
 };
 pub use hub::{BatchFigures, Hub, ServiceFigures};
 pub use ids::{NodeId, SegmentKey, SessionId};
 pub use ingress::EdgeFigures;
+pub use inward::{ControlFigures, Messages, Received};
 pub use joint::{JoinTexts, Joint};
 pub use ledger::{LATENCY_MAX_US, Ledger, NodeLedger, latency_histogram};
 pub use node::{

@@ -207,6 +207,7 @@ impl<K: NodeKind> Node for Configured<K> {
 }
 
 type ParseNode = fn(&str) -> Result<Arc<dyn Node>, SpannedError>;
+type CheckTransport = fn(&str) -> Result<(), SpannedError>;
 type ParseService = Box<dyn Fn(&str) -> Result<Arc<dyn ServiceKind>, SpannedError> + Send + Sync>;
 
 /// The kinds that scenes may name.
@@ -215,6 +216,7 @@ pub struct Registry {
     kinds: BTreeMap<&'static str, ParseNode>,
     services: BTreeMap<&'static str, ParseService>,
     merges: BTreeMap<&'static str, JoinTexts>,
+    transports: BTreeMap<&'static str, CheckTransport>,
 }
 
 impl Registry {
@@ -251,6 +253,16 @@ impl Registry {
         self
     }
 
+    /// Adds a transport that the host knows; `check` gets its configuration text and finds its errors.
+    pub fn add_transport(
+        &mut self,
+        name: &'static str,
+        check: fn(&str) -> Result<(), SpannedError>,
+    ) -> &mut Self {
+        self.transports.insert(name, check);
+        self
+    }
+
     /// Adds a way to make one text of several, for `merge: Custom(name: ...)`.
     pub fn add_merge(&mut self, name: &'static str, joins: JoinTexts) -> &mut Self {
         self.merges.insert(name, joins);
@@ -278,7 +290,10 @@ impl Catalogue for Registry {
         self.merges.get(name).cloned()
     }
     fn transports(&self) -> Option<Vec<&'static str>> {
-        Some(Vec::new())
+        Some(self.transports.keys().copied().collect())
+    }
+    fn check_transport(&self, name: &str, config: &str) -> Result<(), SpannedError> {
+        (self.transports[name])(config)
     }
     fn parse_service(&self, name: &str, config: &str) -> Result<Arc<dyn ServiceKind>, SpannedError> {
         (self.services[name])(config)

@@ -17,6 +17,10 @@ pub enum CancelReason {
     Silence,
     /// The session was closed while the gate was still deciding.
     Closed,
+    /// It was taken back where its audio was gated.
+    Elsewhere,
+    /// No word came from where its audio was gated.
+    NoVerdict,
 }
 
 impl CancelReason {
@@ -26,6 +30,8 @@ impl CancelReason {
             Self::NotSustained => "not_sustained",
             Self::Silence => "silence",
             Self::Closed => "closed",
+            Self::Elsewhere => "elsewhere",
+            Self::NoVerdict => "no_verdict",
         }
     }
 }
@@ -277,7 +283,8 @@ impl Segments<'_, '_> {
     /// How a frame of (key, revision) stands. A recycled segment has been settled: its own audio holds, what was
     /// derived from it came too late.
     pub fn standing(&mut self, key: SegmentKey, session: SessionId, revision: u32) -> Standing {
-        if !key.is_some() {
+        // What was decided elsewhere is not judged here.
+        if !key.is_some() || key.is_elsewhere() {
             return Standing::Holds;
         }
         match self.state(key, session) {

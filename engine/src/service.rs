@@ -177,6 +177,8 @@ pub trait ServiceKind: Send + Sync {
 #[derive(Resource, Debug, Default)]
 pub struct Outbox {
     pub(crate) requests: Vec<(u8, Request)>,
+    /// Sizes that hosts suggest for batches.
+    pub(crate) hints: Vec<(SessionId, u32)>,
 }
 
 impl Outbox {

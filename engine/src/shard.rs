@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! A  Admit      open sessions and let go of those that are gone, in id order
+//!    Control    messages of hosts: answers to stop, advice, what is said about segments
 //!    Ingress    scatter arrivals to the input queues
 //!    BargeIn    answers wait or are withdrawn because the user speaks
 //!    Rank       the scene's nodes, one system each; corrections and service replies come before frames
@@ -28,6 +29,7 @@ use crate::event::{Event, EventLog};
 use crate::handle::{SessionPort, ShardPort};
 use crate::ids::NodeId;
 use crate::ingress::{Edge, EdgeFigures, Leaving, ingress};
+use crate::inward::{ControlFigures, Messages, inward};
 use crate::joint::Joint;
 use crate::ledger::Ledger;
 use crate::node::{Opening, Site, mark};
@@ -58,6 +60,8 @@ const QUEUE_ROOM: u32 = 4;
 pub enum Stage {
     /// Sessions come and go.
     Admit,
+    /// Messages of hosts arrive.
+    Control,
     /// Audio arrives.
     Ingress,
     /// Answers wait or are withdrawn because the user speaks.
@@ -108,13 +112,16 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     world.insert_resource(Laps::default());
     world.insert_resource(Edge(Arc::clone(&spec.port)));
     world.insert_resource(EdgeFigures::default());
+    world.insert_resource(Messages::default());
+    world.insert_resource(ControlFigures::default());
     world.insert_resource(Leaving::default());
     world.insert_resource(Admissions::default());
     world.insert_resource(Blueprint { plan: Arc::clone(plan), seed: spec.seed });
 
     a.add_systems(admit.in_set(Stage::Admit));
+    a.add_systems(inward(plan).in_set(Stage::Control));
     a.add_systems(ingress.in_set(Stage::Ingress));
-    a.configure_sets((Stage::Admit, Stage::Ingress, Stage::BargeIn).chain());
+    a.configure_sets((Stage::Admit, Stage::Control, Stage::Ingress, Stage::BargeIn).chain());
     if let Some(min_ms) = plan.scene.session.output.interrupt_min_ms {
         a.add_systems(barge_in(u64::from(min_ms) * 1_000).in_set(Stage::BargeIn));
     }
@@ -352,6 +359,8 @@ fn account(
     mut leaving: ResMut<'_, Leaving>,
     mut pool: ResMut<'_, BlockPool>,
     mut segments: Segments<'_, '_>,
+    mut messages: ResMut<'_, Messages>,
+    mut controls: ResMut<'_, ControlFigures>,
     mut laps: ResMut<'_, Laps>,
 ) {
     corrections.clear();
@@ -369,7 +378,9 @@ fn account(
             log.push(now.us, *id, 0, Event::SessionClosed);
         }
     }
-    tell_hosts(sessions, &log, &mut corrections);
+    messages.applied(sessions, &mut controls);
+    collect_controls(sessions, &log, &mut corrections);
+    tell_hosts(sessions);
     hang_up_abandoned(sessions, &mut corrections);
     for id in &leaving.0 {
         if let Some(row) = sessions.get_mut(*id) {
@@ -397,8 +408,8 @@ fn hang_up_abandoned(sessions: &mut SessionTable, corrections: &mut Corrections)
     }
 }
 
-/// Puts control messages into the hosts' rings, oldest first; what does not fit waits, up to a bound.
-fn tell_hosts(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Corrections) {
+/// What this tick's events mean for the hosts; it waits with what did not fit into their rings, up to a bound.
+fn collect_controls(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Corrections) {
     let any_late = log.records.iter().any(|r| matches!(r.event, Event::LateCancelled { .. }));
     for record in &log.records {
         if Control::from_event(&record.event, record.turn, false).is_none() {
@@ -419,6 +430,10 @@ fn tell_hosts(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Cor
             corrections.push(Correction { session: row.id, void: Void::Session });
         }
     }
+}
+
+/// Puts control messages into the hosts' rings, oldest first.
+fn tell_hosts(sessions: &mut SessionTable) {
     for row in sessions.rows.iter_mut().flatten() {
         let mut told = false;
         while !row.controls.is_empty() && !row.port.outputs.is_full() {

@@ -4,6 +4,7 @@
 //! (docs/adding-a-node.md), or lives in a crate of its own.
 
 pub mod dsp;
+pub mod follow;
 mod pass;
 mod resample;
 pub mod service;
@@ -29,6 +30,7 @@ pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
     registry.add::<Pass>();
     registry.add::<Resample>();
     registry.add_system::<vad_gate::VadGate>();
+    registry.add_system::<follow::Follow>();
     registry.add::<ServiceNode>();
     registry.add::<text_collector::TextCollector>();
     registry.add::<Throttle>();

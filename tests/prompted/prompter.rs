@@ -187,7 +187,7 @@ impl Prompter {
             Cue::Confirm => {
                 state.undecided = false;
                 state.turn = segments.confirm(state.segment, session);
-                cx.event(state.turn, Event::SegmentConfirmed { segment });
+                cx.event(state.turn, Event::SegmentConfirmed { segment, from_us: 0, to_us: at_us });
             }
             Cue::Cancel => cancel(state, CancelReason::NotSustained, segments, cx),
             Cue::Endpoint => {
@@ -202,7 +202,7 @@ impl Prompter {
                 let revision = state.revision;
                 segments.set_extent(state.segment, session, Extent::Open);
                 cx.corrections.push(Correction { session, void: Void::Revision { segment, revision } });
-                cx.event(state.turn, Event::EndpointRetracted { segment, revision });
+                cx.event(state.turn, Event::EndpointRetracted { segment, revision, at_us });
             }
             Cue::End => end(state, segments, cx),
             Cue::Text(text) => {

@@ -67,7 +67,7 @@ fn entries(outcome: &Outcome, wrong: &mut Vec<String>) -> BTreeMap<u32, Entry> {
                 entry.opened += 1;
                 entry.from_us = *from_us;
             }
-            Event::SegmentConfirmed { segment } => entries.entry(*segment).or_default().confirmed += 1,
+            Event::SegmentConfirmed { segment, .. } => entries.entry(*segment).or_default().confirmed += 1,
             Event::SegmentCancelled { segment, to_us, .. } => {
                 let entry = entries.entry(*segment).or_default();
                 entry.cancelled += 1;
@@ -76,7 +76,7 @@ fn entries(outcome: &Outcome, wrong: &mut Vec<String>) -> BTreeMap<u32, Entry> {
             Event::Endpoint { segment, revision, .. } => {
                 entries.entry(*segment).or_default().standing.push(*revision)
             }
-            Event::EndpointRetracted { segment, revision } => {
+            Event::EndpointRetracted { segment, revision, .. } => {
                 let standing = &mut entries.entry(*segment).or_default().standing;
                 let before = standing.len();
                 standing.retain(|r| r != revision);

@@ -55,7 +55,7 @@ fn stories(outcome: &Outcome, pad_us: u64) -> Vec<Story> {
                 cancelled: 0,
                 reason: None,
             }),
-            Event::SegmentConfirmed { segment } => of(&mut stories, segment).confirmed += 1,
+            Event::SegmentConfirmed { segment, .. } => of(&mut stories, segment).confirmed += 1,
             Event::SegmentCancelled { segment, reason, to_us, .. } => {
                 let story = of(&mut stories, segment);
                 story.cancelled += 1;

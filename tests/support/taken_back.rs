@@ -13,7 +13,7 @@ type Origin = (u32, u32);
 pub(crate) fn void(event: &Event) -> Option<Void> {
     match *event {
         Event::SegmentCancelled { segment, .. } => Some(Void::Segment { segment }),
-        Event::EndpointRetracted { segment, revision } => Some(Void::Revision { segment, revision }),
+        Event::EndpointRetracted { segment, revision, .. } => Some(Void::Revision { segment, revision }),
         Event::AnswerWithdrawn { segment } => Some(Void::Answer { segment }),
         _ => None,
     }

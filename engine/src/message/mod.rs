@@ -12,12 +12,15 @@ mod error;
 mod intake;
 mod metadata;
 mod segment_id;
+mod segment_names;
 mod tagged;
+mod translate;
 
 pub use error::MessageError;
 pub use intake::{Intake, IntakeFigures, STALE_US, Taken};
 pub use metadata::Metadata;
 pub use segment_id::{SEGMENT_NAMESPACE, segment_id};
+pub use segment_names::{NAMES_MAX, SegmentNames};
 
 use std::sync::Arc;
 

@@ -51,6 +51,8 @@ pub struct GateLane {
     /// Media time of the open segment's first sample, and after the last one forwarded.
     from_us: u64,
     to_us: u64,
+    /// Media time at which the speaker last seemed to have finished.
+    finished_us: u64,
     seq: u32,
 }
 
@@ -88,6 +90,7 @@ impl GateLane {
             turn: 0,
             from_us: 0,
             to_us: 0,
+            finished_us: 0,
             seq: 0,
         })
     }
@@ -265,7 +268,8 @@ impl GateLane {
             gate.let_go(held);
             None
         });
-        gate.cx.event(self.turn, Event::SegmentConfirmed { segment: self.segment.serial });
+        let (segment, from_us, to_us) = (self.segment.serial, self.from_us, self.to_us);
+        gate.cx.event(self.turn, Event::SegmentConfirmed { segment, from_us, to_us });
     }
 
     fn cancel(&mut self, reason: CancelReason, gate: &mut Gate<'_, '_, '_, '_>) {
@@ -280,6 +284,7 @@ impl GateLane {
     fn endpoint(&mut self, revision: u32, at_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
         gate.segments.set_extent(self.segment, self.session, Extent::Ending(revision));
         let segment = self.segment.serial;
+        self.finished_us = at_us;
         gate.cx.event(self.turn, Event::Endpoint { segment, revision, at_us, seen_us: at_us + self.hop_us });
         self.mark(Mark::Endpoint, revision, gate);
     }
@@ -290,7 +295,7 @@ impl GateLane {
         gate.cx
             .corrections
             .push(Correction { session: self.session, void: Void::Revision { segment, revision } });
-        gate.cx.event(self.turn, Event::EndpointRetracted { segment, revision });
+        gate.cx.event(self.turn, Event::EndpointRetracted { segment, revision, at_us: self.finished_us });
     }
 
     fn end(&mut self, revision: u32, gate: &mut Gate<'_, '_, '_, '_>) {

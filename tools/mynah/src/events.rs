@@ -15,6 +15,8 @@ pub struct EventWriter {
     file: BufWriter<File>,
     path: PathBuf,
     nodes: Vec<String>,
+    /// Scene and nodes of the engine behind a link.
+    far: Option<(String, Vec<String>)>,
     line: String,
 }
 
@@ -26,7 +28,26 @@ impl EventWriter {
     pub fn create(path: &Path, plan: &ScenePlan) -> Result<Self, Failure> {
         let file = File::create(path).map_err(|error| Failure::write(path.display(), &error))?;
         let (file, path) = (BufWriter::new(file), path.to_path_buf());
-        Ok(Self { file, path, nodes: node_names(plan), line: String::new() })
+        Ok(Self { file, path, nodes: node_names(plan), far: None, line: String::new() })
+    }
+
+    /// From now on it also takes the events of an engine that runs `plan` behind a link.
+    pub fn with_far(mut self, plan: &ScenePlan) -> Self {
+        self.far = Some((plan.scene.name.clone(), node_names(plan)));
+        self
+    }
+
+    /// Appends one record of that engine's session called `session`; its lines say `SESSION@SCENE`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_far(&mut self, record: &Record, session: &str) -> Result<(), Failure> {
+        let Some((scene, nodes)) = &self.far else { return Ok(()) };
+        let session = format!("{session}@{scene}");
+        self.line.clear();
+        let entry = Entry { t_us: record.t_us, session: &session, turn: record.turn, event: &record.event };
+        json_line(&mut self.line, &entry, nodes);
+        self.append()
     }
 
     /// Appends one record of the session called `session`.
@@ -37,6 +58,10 @@ impl EventWriter {
         self.line.clear();
         let entry = Entry { t_us: record.t_us, session, turn: record.turn, event: &record.event };
         json_line(&mut self.line, &entry, &self.nodes);
+        self.append()
+    }
+
+    fn append(&mut self) -> Result<(), Failure> {
         self.line.push('\n');
         self.file.write_all(self.line.as_bytes()).map_err(|error| Failure::write(self.path.display(), &error))
     }
@@ -150,6 +175,9 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::AnswerWithdrawn { .. } => "answer_withdrawn",
         Event::LateCancelled { .. } => "late_cancelled",
         Event::SessionRefused { .. } => "session_refused",
+        Event::ControlSent { .. } => "control_sent",
+        Event::ControlAcked { .. } => "control_acked",
+        Event::ControlFailed { .. } => "control_failed",
         Event::SessionClosed => "session_closed",
     }
 }
@@ -166,8 +194,8 @@ impl Fields<'_> {
             Event::SegmentOpened { segment, from_us } => {
                 self.number("segment", *segment).number("from_us", *from_us);
             }
-            Event::SegmentConfirmed { segment } => {
-                self.number("segment", *segment);
+            Event::SegmentConfirmed { segment, from_us, to_us } => {
+                self.number("segment", *segment).number("from_us", *from_us).number("to_us", *to_us);
             }
             Event::SegmentCancelled { segment, reason, from_us, to_us } => {
                 self.number("segment", *segment).word("reason", reason.name());
@@ -176,9 +204,10 @@ impl Fields<'_> {
             Event::Endpoint { segment, revision, at_us, seen_us } => {
                 self.revision(*segment, *revision).number("at_us", *at_us).number("seen_us", *seen_us);
             }
-            Event::EndpointRetracted { segment, revision }
-            | Event::OutputStarted { segment, revision }
-            | Event::LateCancelled { segment, revision } => {
+            Event::EndpointRetracted { segment, revision, at_us } => {
+                self.revision(*segment, *revision).number("at_us", *at_us);
+            }
+            Event::OutputStarted { segment, revision } | Event::LateCancelled { segment, revision } => {
                 self.revision(*segment, *revision);
             }
             Event::SegmentEnded { segment, revision, from_us, to_us, split } => {
@@ -205,6 +234,9 @@ impl Fields<'_> {
             Event::SessionRefused { node, reason } => {
                 self.node(*node).word("reason", reason);
             }
+            Event::ControlSent { .. } | Event::ControlAcked { .. } | Event::ControlFailed { .. } => {
+                self.push_control(event);
+            }
             Event::AnswerPaused { .. }
             | Event::AnswerResumed { .. }
             | Event::AnswerInterrupted { .. }
@@ -217,6 +249,22 @@ impl Fields<'_> {
             | Event::ServiceCancelled { .. }
             | Event::ServiceFailed { .. }
             | Event::Text { .. } => self.push_service(event),
+        }
+    }
+
+    fn push_control(&mut self, event: &Event) {
+        match event {
+            Event::ControlSent { message_id, kind, segment, revision } => {
+                self.number("message_id", *message_id).word("type", kind).revision(*segment, *revision);
+            }
+            Event::ControlAcked { message_id, applied } => {
+                let stage = if *applied { "Applied" } else { "Delivered" };
+                self.number("message_id", *message_id).word("stage", stage);
+            }
+            Event::ControlFailed { message_id } => {
+                self.number("message_id", *message_id);
+            }
+            _ => {}
         }
     }
 

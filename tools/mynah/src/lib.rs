@@ -17,6 +17,7 @@ pub mod scenes;
 pub mod simulate;
 pub mod table;
 pub mod terminal;
+pub mod transport;
 pub mod wav;
 
 use std::process::ExitCode;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::simulate::remote::report::RemoteReport;
+
 /// Quantiles of one latency in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Quantiles {
@@ -66,6 +68,10 @@ pub struct LatencyMs {
     pub onset_hold: Option<Quantiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speech_to_silence: Option<Quantiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_to_last_consumer: Option<Quantiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_to_quiet: Option<Quantiles>,
 }
 
 /// One limit of the scene against what was measured.
@@ -303,6 +309,9 @@ pub struct Report {
     pub cost: Cost,
     pub generator: GeneratorFigures,
     pub event_hash: String,
+    /// The engine behind the link that the scene names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemoteReport>,
 }
 
 /// The CPU features that decide which code path the kernels take.

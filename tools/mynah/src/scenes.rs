@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use mynah_engine::ScenePlan;
 use mynah_engine::scene::{Diagnostic, Diagnostics, Format, Override, Source, nearest};
+use mynah_engine::{Registry, ScenePlan};
 use mynah_systems::service::Script;
 
 use crate::failure::Failure;
 use crate::terminal;
+use crate::transport::LinkedScene;
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {
@@ -26,6 +27,8 @@ shipped!(
     "batched_tts",
     "overflow",
     "barge_in",
+    "remote_consumer",
+    "remote_answers",
     "deadlines",
     "voice_assistant",
     "voice_assistant_cloud",
@@ -84,6 +87,13 @@ fn read(path: &Path, name: &str) -> Result<Source, Failure> {
     }
 }
 
+/// Every node kind, service and transport that scenes may name. `script`: what simulated callers say.
+pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
+    let mut registry = mynah_systems::registry(script);
+    registry.add_transport(LinkedScene::NAME, LinkedScene::check);
+    registry
+}
+
 /// Finds and compiles a scene with overrides. `input`: the format of a recording, in place of `session.input`;
 /// `script`: what simulated callers say.
 ///
@@ -96,7 +106,7 @@ pub fn compile(
     script: Option<Arc<dyn Script>>,
 ) -> Result<Compiled, Failure> {
     let source = find(name)?;
-    let compiled = mynah_engine::scene::compile(&source, sets, input, &mynah_systems::registry(script));
+    let compiled = mynah_engine::scene::compile(&source, sets, input, &registry(script));
     compiled.map(|(plan, warnings)| (Arc::new(plan), warnings)).map_err(|found| refusal(&source, &found))
 }
 

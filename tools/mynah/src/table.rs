@@ -1,5 +1,7 @@
 //! The report for people: the verdict first, then what it rests on.
 
+mod far_end;
+
 use std::fmt::Write as _;
 
 use mynah_engine::scene::Look;
@@ -8,8 +10,8 @@ use crate::report::{LimitResult, Quantiles, Report};
 
 /// Draws the report as text of at most 100 columns.
 pub fn draw(report: &Report, look: Look) -> String {
-    let parts: [fn(&mut String, &Report, Look) -> std::fmt::Result; 9] =
-        [head, verdict, latencies, speech, services, nodes, batches, deadlines, cost];
+    let parts: [fn(&mut String, &Report, Look) -> std::fmt::Result; 10] =
+        [head, verdict, latencies, speech, services, nodes, batches, deadlines, far_end::draw, cost];
     let mut text = String::new();
     let drawn = parts.iter().try_for_each(|part| part(&mut text, report, look));
     debug_assert!(drawn.is_ok(), "writing to a string does not fail");
@@ -58,6 +60,7 @@ fn verdict(t: &mut String, r: &Report, look: Look) -> std::fmt::Result {
     let closed = r.segments.open_at_end == 0;
     let word = paint(if closed { "ok" } else { "NO" }, closed, look);
     writeln!(t, "  {:<40} {:>12} {:>12}  {word}", "segments left open", 0, r.segments.open_at_end)?;
+    far_end::verdict(t, r, look)?;
     let good = r.verdict == "ok";
     let noisy = if r.noisy { " (noisy: the load generator was late itself)" } else { "" };
     writeln!(t, "  verdict: {}{noisy}\n", paint(r.verdict, good, look))
@@ -83,13 +86,15 @@ fn short(value: f64) -> String {
 
 fn latencies(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     let l = &r.latency_ms;
-    let rows: [(&str, Option<Quantiles>); 6] = [
+    let rows: [(&str, Option<Quantiles>); 8] = [
         ("speech end to response", l.speech_end_to_response.as_ref().map(|r| r.quantiles)),
         ("speech start to forward", l.speech_start_to_forward),
         ("silence seen to processing", l.silence_to_processing),
         ("frame in to out", l.frame_in_to_out),
         ("onset hold (pre-roll)", l.onset_hold),
         ("speech to silence (barge-in)", l.speech_to_silence),
+        ("control to last consumer", l.control_to_last_consumer),
+        ("cancel to quiet", l.cancel_to_quiet),
     ];
     if rows.iter().all(|(_, q)| q.is_none()) {
         return Ok(());

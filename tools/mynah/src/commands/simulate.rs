@@ -35,6 +35,9 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
         failure: None,
     };
     let simulation = Simulation::new(plan, &script, options(args), &mut watcher).map_err(Failure::unable)?;
+    if let Some(far) = simulation.far_plan() {
+        watcher.events = watcher.events.map(|events| events.with_far(far));
+    }
     let report = simulation.run(&mut watcher);
     watcher.finish()?;
     print(args, &report)?;
@@ -125,6 +128,16 @@ impl Watcher for Files {
         if self.failure.is_none() {
             self.failure = records.iter().try_for_each(|record| self.write(record)).err();
         }
+    }
+
+    fn far_records(&mut self, records: &[Record]) {
+        let Some(events) = self.events.as_mut().filter(|_| self.failure.is_none()) else { return };
+        let names = &self.names;
+        let write = |record: &Record| match names.get(record.session.0 as usize) {
+            Some(name) => events.write_far(record, name),
+            None => Ok(()),
+        };
+        self.failure = records.iter().try_for_each(write).err();
     }
 
     fn progress(&mut self, what: &'static str, done: u64, total: u64) {

@@ -114,7 +114,7 @@ impl Picture {
                     fate: Fate::Speculative,
                 });
             }
-            Event::SegmentConfirmed { segment } => {
+            Event::SegmentConfirmed { segment, .. } => {
                 counts.confirmed += 1;
                 self.decide(*segment, t_us, Fate::Confirmed, None);
             }
@@ -132,7 +132,7 @@ impl Picture {
                 let (segment, revision, at_us) = (*segment, *revision, *at_us);
                 self.ends.push(EndMark { segment, revision, at_us, told_us: t_us, retracted_us: None });
             }
-            Event::EndpointRetracted { segment, revision } => {
+            Event::EndpointRetracted { segment, revision, .. } => {
                 counts.retracted += 1;
                 let mut ends = self.ends.iter_mut().rev();
                 if let Some(end) = ends.find(|e| (e.segment, e.revision) == (*segment, *revision)) {
@@ -187,9 +187,9 @@ mod tests {
                 },
             ),
             (30, Event::SegmentOpened { segment: 2, from_us: 15 }),
-            (40, Event::SegmentConfirmed { segment: 2 }),
+            (40, Event::SegmentConfirmed { segment: 2, from_us: 0, to_us: 40 }),
             (50, Event::Endpoint { segment: 2, revision: 1, at_us: 45, seen_us: 48 }),
-            (60, Event::EndpointRetracted { segment: 2, revision: 1 }),
+            (60, Event::EndpointRetracted { segment: 2, revision: 1, at_us: 45 }),
             (70, Event::Endpoint { segment: 2, revision: 2, at_us: 66, seen_us: 69 }),
             (80, Event::SegmentEnded { segment: 2, revision: 2, from_us: 15, to_us: 66, split: false }),
             (81, Event::OutputStarted { segment: 2, revision: 0 }),

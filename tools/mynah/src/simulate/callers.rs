@@ -113,22 +113,36 @@ pub struct Line {
     mono: Vec<f32>,
 }
 
-/// Opens the sessions. `waits`: their sources are like files. Their chunks arrive staggered over one chunk, or all at once (`Phase::Aligned`).
+/// How all sessions of a simulation are.
+#[derive(Clone, Copy, Debug)]
+pub struct LineStyle {
+    /// Format of their audio.
+    pub format: Format,
+    /// Length of a chunk.
+    pub chunk_us: u64,
+    /// Their chunks arrive staggered over one chunk, or all at once (`Phase::Aligned`).
+    pub phase: Phase,
+    /// Their sources are like files: what is refused comes again.
+    pub waits: bool,
+    /// Their hosts want to be told what the gate decides.
+    pub told: bool,
+}
+
+/// Opens the sessions.
 ///
 /// # Errors
 /// Why the first session that could not be opened was not.
 pub fn open_lines(
     engine: &EngineHandle,
     streams: Vec<Stream>,
-    format: Format,
-    chunk_us: u64,
-    phase: Phase,
-    waits: bool,
+    style: LineStyle,
 ) -> Result<Vec<Line>, String> {
+    let LineStyle { format, chunk_us, phase, waits, told } = style;
     let count = streams.len() as u64;
     let chunk_frames = (u64::from(format.rate_hz) * chunk_us / 1_000_000) as usize;
     let lines = streams.into_iter().zip(0u32..).map(|(stream, i)| {
-        let handle = engine.open(SessionSpec::named(session_name(i))).map_err(|e| e.to_string())?;
+        let spec = SessionSpec { controls: told, ..SessionSpec::named(session_name(i)) };
+        let handle = engine.open(spec).map_err(|e| e.to_string())?;
         let offset_us = match phase {
             Phase::Staggered => chunk_us * u64::from(i) / count,
             Phase::Aligned => 0,

@@ -9,11 +9,12 @@ use mynah_engine::{Driver, Out, latency_histogram, run};
 
 use super::callers::Line;
 use super::measure::Measurement;
+use super::remote::Remote;
 use super::{Simulation, Watcher};
 use crate::clock::WallClock;
 
 /// After the input has ended, answers have this long to finish.
-const DRAIN_US: u64 = 30_000_000;
+pub(super) const DRAIN_US: u64 = 30_000_000;
 /// A source that has to wait tries again after this long.
 const WAIT_US: u64 = 5_000;
 /// Allocations are counted after this share of the run; before it, pools and queues grow to their size.
@@ -70,7 +71,7 @@ impl Simulation {
         let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
         let end_us = self.options.duration_us;
         let started_ns = self.epoch.now_ns();
-        let Self { engine, lines, run, cost, epoch, .. } = self;
+        let Self { engine, lines, run, cost, epoch, remote, .. } = self;
         cost.process = ProcessTime::now();
         engine.within(|engine| {
             let mut now_us = 0;
@@ -104,13 +105,18 @@ impl Simulation {
                 cost.tick_work.saturating_record(work_us);
                 cost.ticks += 1;
                 let observing = ThreadTime::now();
-                observe(engine, run, lines);
+                observe(engine, run, lines, remote.as_deref_mut());
                 watcher.records(engine.records());
+                if let Some(remote) = remote {
+                    remote.tick(now_us, engine.records(), run, watcher);
+                }
                 if cost.ticks.is_multiple_of(20) {
                     watcher.progress("simulated", now_us.min(end_us), end_us);
                 }
                 cost.generator_ns += observing.elapsed().as_nanos() as u64;
-                let all_closed = finished && lines.iter().all(|line| line.handle.is_closed());
+                let all_closed = finished
+                    && lines.iter().all(|line| line.handle.is_closed())
+                    && remote.as_ref().is_none_or(|remote| remote.is_closed());
                 if all_closed || now_us > end_us + DRAIN_US {
                     break;
                 }
@@ -122,6 +128,9 @@ impl Simulation {
     }
 
     pub(super) fn run_wall(&mut self, watcher: &mut dyn Watcher) {
+        if self.remote.is_some() {
+            return self.run_linked(watcher);
+        }
         let end_us = self.options.duration_us;
         let driver = wall_driver(&self.plan.scene.tick);
         let Self { engine, lines, run: measured, cost, epoch, .. } = self;
@@ -151,7 +160,7 @@ impl Simulation {
                         measured.event(record);
                     }
                     for (at, handle) in handles.iter().enumerate() {
-                        poll(measured, at, handle);
+                        poll(measured, at, handle, |_| {});
                     }
                     watcher.records(engine.records());
                     let so_far = engine.now_us().saturating_sub(started_us);
@@ -174,7 +183,7 @@ impl Simulation {
     }
 }
 
-fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
+pub(super) fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
     let period_us = u64::from(tick.period_ms) * 1_000;
     match tick.driver {
         mynah_engine::scene::Driver::Fixed => Driver::Fixed { period_us, catch_up_max: tick.catch_up_max },
@@ -185,7 +194,7 @@ fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
 }
 
 /// Pushes every chunk at its intended time, whatever the engine does; returns its own lateness and CPU time.
-fn generate(
+pub(super) fn generate(
     lines: &mut [Line],
     end_us: u64,
     epoch: crate::clock::Epoch,
@@ -212,17 +221,29 @@ fn generate(
     (late, busy.elapsed().as_nanos() as u64)
 }
 
-fn observe(engine: &mynah_engine::Engine, run: &mut Measurement, lines: &[Line]) {
+fn observe(
+    engine: &mynah_engine::Engine,
+    run: &mut Measurement,
+    lines: &[Line],
+    mut remote: Option<&mut Remote>,
+) {
+    let now_us = engine.now_us();
     for record in engine.records() {
         run.event(record);
     }
     for (at, line) in lines.iter().enumerate() {
-        poll(run, at, &line.handle);
+        poll(run, at, &line.handle, |out| {
+            if let Some(remote) = &mut remote {
+                remote.take(now_us, at, out);
+            }
+        });
     }
 }
 
-fn poll(run: &mut Measurement, at: usize, handle: &mynah_engine::SessionHandle) {
+/// Takes what a session put out; `pass` looks at it first.
+fn poll(run: &mut Measurement, at: usize, handle: &mynah_engine::SessionHandle, mut pass: impl FnMut(&Out)) {
     while let Some(out) = handle.poll() {
+        pass(&out);
         if let Out::Audio(audio) = out {
             run.audio(at, &audio);
             handle.give_back(audio.block);

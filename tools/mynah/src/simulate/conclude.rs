@@ -29,7 +29,11 @@ impl Simulation {
         let wrong = imbalances(&self.plan, &census, &self.run, &host);
         let segments = segments(&self.run.counts);
         let has_gate = self.plan.nodes.iter().any(|n| n.spec.kind() == "VadGate");
-        let latency_ms = self.latencies(&turns, answers, has_gate);
+        let mut latency_ms = self.latencies(&turns, answers, has_gate);
+        let remote = self.remote.as_deref_mut().map(|remote| {
+            [latency_ms.control_to_last_consumer, latency_ms.cancel_to_quiet] = remote.latencies();
+            remote.conclude(&self.lines)
+        });
         let turn_figures = turn_figures(&turns, &self.run.counts, answers);
         let frames = self.frames(&census, wrong);
         let nodes = self.nodes(&census);
@@ -41,7 +45,10 @@ impl Simulation {
         let late_ms = generator.late_ms.map_or(0.0, |q| q.p99);
         let tightest =
             limits.iter().filter(|l| l.unit == "ms").map(|l| l.limit).fold(f64::INFINITY, f64::min);
-        let holds = limits.iter().all(|l| l.ok) && frames.balanced && segments.open_at_end == 0;
+        let holds = limits.iter().all(|l| l.ok)
+            && frames.balanced
+            && segments.open_at_end == 0
+            && remote.as_ref().is_none_or(|remote| remote.broken.is_empty());
         let verdict = if late_ms > tightest / 2.0 {
             "invalid"
         } else if holds {
@@ -88,6 +95,7 @@ impl Simulation {
             cost: self.costs(session_s),
             generator,
             event_hash: self.event_hash(),
+            remote,
         }
     }
 
@@ -109,7 +117,7 @@ impl Simulation {
         .shard_count()
     }
 
-    fn latencies(&self, turns: &Turns, answers: bool, has_gate: bool) -> LatencyMs {
+    pub(super) fn latencies(&self, turns: &Turns, answers: bool, has_gate: bool) -> LatencyMs {
         let l = &self.run.latencies;
         LatencyMs {
             speech_end_to_response: Quantiles::of(&l.end_to_response)
@@ -120,6 +128,8 @@ impl Simulation {
             frame_in_to_out: Quantiles::of(&l.frame_in_to_out),
             onset_hold: Quantiles::of(&l.onset_hold),
             speech_to_silence: Quantiles::of(&l.speech_to_silence),
+            control_to_last_consumer: None,
+            cancel_to_quiet: None,
         }
     }
 
@@ -166,7 +176,7 @@ impl Simulation {
         ratio(wasted, busy + wasted)
     }
 
-    fn frames(&self, census: &Census, imbalances: Vec<String>) -> Frames {
+    pub(super) fn frames(&self, census: &Census, imbalances: Vec<String>) -> Frames {
         let sum = |of: fn(&NodeLedger) -> u64| census.nodes.iter().map(of).sum::<u64>();
         let mut dropped = BTreeMap::new();
         for (at, reason) in DropReason::ALL.into_iter().enumerate() {
@@ -192,7 +202,7 @@ impl Simulation {
         }
     }
 
-    fn services(&self) -> Vec<ServiceFiguresReport> {
+    pub(super) fn services(&self) -> Vec<ServiceFiguresReport> {
         let figures: BTreeMap<&str, _> = self.engine.hub().figures().collect();
         let service = |s: &mynah_engine::scene::PlanService<dyn mynah_engine::ServiceKind>| {
             let f = figures.get(s.name.as_str()).copied().unwrap_or_default();
@@ -217,8 +227,9 @@ impl Simulation {
         Cost {
             cpu_s: c.cpu_s,
             session_s_per_cpu_s: session_s / c.cpu_s.max(1e-9),
-            // Not counted on the wall clock: other threads allocate meanwhile.
-            allocations_per_tick: (c.warm_ticks > 0).then(|| c.warm_allocations as f64 / c.warm_ticks as f64),
+            // Not counted on the wall clock or beside a second engine: other threads allocate meanwhile.
+            allocations_per_tick: (c.warm_ticks > 0 && self.remote.is_none())
+                .then(|| c.warm_allocations as f64 / c.warm_ticks as f64),
             live_bytes_start: c.live_bytes_start,
             live_bytes_end: c.live_bytes_end,
             bytes_per_session: (c.live_bytes_end - c.live_bytes_before) as f64
@@ -228,7 +239,8 @@ impl Simulation {
 
     fn event_hash(&self) -> String {
         let mut all = xxhash_rust::xxh3::Xxh3::new();
-        for observer in &self.run.observers {
+        let far = self.remote.iter().flat_map(|remote| &remote.far.run.observers);
+        for observer in self.run.observers.iter().chain(far) {
             all.update(&observer.digest().to_le_bytes());
         }
         format!("{:016x}", all.digest())
@@ -254,7 +266,7 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-fn segments(counts: &Counts) -> Segments {
+pub(super) fn segments(counts: &Counts) -> Segments {
     let cancelled: u64 = counts.cancelled.values().sum();
     Segments {
         opened: counts.opened,
@@ -268,7 +280,7 @@ fn segments(counts: &Counts) -> Segments {
     }
 }
 
-fn turn_figures(turns: &Turns, counts: &Counts, answers: bool) -> TurnFigures {
+pub(super) fn turn_figures(turns: &Turns, counts: &Counts, answers: bool) -> TurnFigures {
     let (answered, premature) = if answers { (turns.answered, turns.premature) } else { (0, 0) };
     TurnFigures {
         utterances: turns.utterances,

@@ -251,7 +251,7 @@ impl Measurement {
                 *observer.segment(segment) =
                     SegmentStory { opened_us: t_us, from_us, ..SegmentStory::default() };
             }
-            Event::SegmentConfirmed { segment } => observer.segment(segment).confirmed = true,
+            Event::SegmentConfirmed { segment, .. } => observer.segment(segment).confirmed = true,
             Event::SegmentCancelled { segment, to_us, .. } => {
                 let story = observer.segment(segment);
                 story.cancelled = true;

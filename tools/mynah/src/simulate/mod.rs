@@ -9,6 +9,7 @@ pub mod clockwork;
 pub mod conclude;
 pub mod measure;
 mod nodes;
+pub mod remote;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,8 +19,10 @@ use mynah_engine::{Engine, EngineConfig, ScenePlan, TimeMode};
 use crate::clock::{Epoch, NodeStopwatch};
 use crate::load::schedule::Phase;
 use crate::report::Report;
-use callers::{CallerScript, Line, Load, open_lines};
+use crate::transport::LinkedScene;
+use callers::{CallerScript, Line, LineStyle, Load, open_lines};
 use measure::{Measurement, Observer};
+use remote::Remote;
 
 /// Whose clock a simulation runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +60,21 @@ pub struct Options {
 pub trait Watcher: Send {
     /// Takes the events of one tick.
     fn records(&mut self, records: &[mynah_engine::Record]);
+    /// Takes the events of the engine behind a simulated link in one tick.
+    fn far_records(&mut self, records: &[mynah_engine::Record]) {
+        let _unused = records;
+    }
+    /// Takes a block that the engine behind a simulated link has released for session number `session`.
+    fn far_audio(&mut self, session: usize, audio: &mynah_engine::OutAudio) {
+        let _unused = (session, audio);
+    }
     /// Something of `total` is done.
     fn progress(&mut self, what: &'static str, done: u64, total: u64);
+}
+
+/// Whether what the scene puts out goes to another engine, which has to be told what the gate decides.
+fn links(plan: &ScenePlan) -> bool {
+    LinkedScene::of(plan).is_some()
 }
 
 /// A simulation under way.
@@ -70,6 +86,8 @@ pub struct Simulation {
     pub(crate) plan: Arc<ScenePlan>,
     pub(crate) epoch: Epoch,
     pub(crate) cost: clockwork::Meter,
+    /// The engine behind the link that the scene names.
+    pub(crate) remote: Option<Box<Remote>>,
     load_name: String,
 }
 
@@ -77,10 +95,10 @@ impl Simulation {
     /// Prepares callers and engine. `script` must be the one the plan was compiled with.
     ///
     /// # Errors
-    /// What is wrong with the load.
+    /// What is wrong with the load, or with the scene behind a link.
     pub fn new(
         plan: Arc<ScenePlan>,
-        script: &CallerScript,
+        script: &Arc<CallerScript>,
         options: Options,
         watcher: &mut dyn Watcher,
     ) -> Result<Self, String> {
@@ -90,6 +108,28 @@ impl Simulation {
         watcher.progress("callers", 1, 1);
         let streams = load.streams(options.sessions, options.seed, options.duration_us, options.phase);
         script.fill(streams.clone());
+        let mut simulation = Self::empty(plan, options);
+        let (plan, options) = (&simulation.plan, &simulation.options);
+        let chunk_us = u64::from(plan.scene.session.input.chunk_ms) * 1_000;
+        let waits = plan.input_targets.iter().any(|target| {
+            plan.nodes.get(plan.position(target.node).index()).is_some_and(|node| node.blocks())
+        });
+        let style =
+            LineStyle { format: plan.input, chunk_us, phase: options.phase, waits, told: links(plan) };
+        simulation.lines = open_lines(&simulation.engine.handle(), streams, style)?;
+        simulation.run.observers =
+            simulation.lines.iter().map(|line| Observer::new(line.offset_us)).collect();
+        let Self { plan, options, lines, .. } = &simulation;
+        simulation.remote = Remote::new(plan, script, options, lines)?.map(Box::new);
+        simulation.load_name = simulation.options.recordings.as_ref().map_or_else(
+            || "synthesized callers (flite), noise and bait mixed in".to_string(),
+            |path| format!("recordings {}", path.display()),
+        );
+        Ok(simulation)
+    }
+
+    /// An engine with nobody in it.
+    fn empty(plan: Arc<ScenePlan>, options: Options) -> Self {
         let config = EngineConfig {
             threads: options.threads,
             shards: options.shards.or(plan.scene.tick.shards),
@@ -104,13 +144,7 @@ impl Simulation {
         let mut engine = Engine::new(Arc::clone(&plan), config);
         let nodes = plan.nodes.len();
         engine.lend_stopwatches(|| Box::new(NodeStopwatch::new(epoch, nodes)));
-        let chunk_us = u64::from(plan.scene.session.input.chunk_ms) * 1_000;
-        let waits = plan.input_targets.iter().any(|target| {
-            plan.nodes.get(plan.position(target.node).index()).is_some_and(|node| node.blocks())
-        });
-        let lines = open_lines(&engine.handle(), streams, plan.input, chunk_us, options.phase, waits)?;
         let run = Measurement {
-            observers: lines.iter().map(|l| Observer::new(l.offset_us)).collect(),
             first_service: plan
                 .nodes
                 .iter()
@@ -118,16 +152,18 @@ impl Simulation {
                 .map(|at| mynah_engine::NodeId(at as u8)),
             output_rate_hz: plan.output.audio.map_or(0, |f| f.rate_hz),
             output_channels: plan.output.audio.map_or(1, |f| f.channels),
-            chunk_us,
+            chunk_us: u64::from(plan.scene.session.input.chunk_ms) * 1_000,
             until_us: options.duration_us,
             ..Measurement::default()
         };
-        let load_name = options.recordings.as_ref().map_or_else(
-            || "synthesized callers (flite), noise and bait mixed in".to_string(),
-            |path| format!("recordings {}", path.display()),
-        );
         let cost = clockwork::Meter::new();
-        Ok(Self { engine, lines, run, options, plan, epoch, cost, load_name })
+        let (lines, load_name) = (Vec::new(), String::new());
+        Self { engine, lines, run, options, plan, epoch, cost, remote: None, load_name }
+    }
+
+    /// The scene behind the link that this one names.
+    pub fn far_plan(&self) -> Option<&ScenePlan> {
+        self.remote.as_ref().map(|remote| &*remote.far.plan)
     }
 
     /// Runs to the end and reports.

@@ -1,0 +1,137 @@
+//! `Follow`: the gate of an engine whose audio was gated elsewhere. It decides nothing: it opens, confirms, cancels, ends
+//! and retracts its segments as the sender's control messages say, and sends on audio and marks as the sender's gate
+//! does.
+//!
+//! Audio and messages come on different ways and may overtake each other. What is said before its audio comes is kept
+//! until then, work on an end of speech waits for the audio before it, and audio of a segment that was cancelled is
+//! dropped whenever it comes. Segments never overlap: the next one's audio waits in the queue until the one before is
+//! settled. All waiting ends after `wait_ms`; what has no verdict by then is not speech, and an end that was never said
+//! to hold does not. Segments keep the sender's serials and their audio the sender's media time; a scene has one `Follow`.
+//!
+//! Files: `memory` is what was said, `lane` is one session.
+
+mod lane;
+mod memory;
+
+use std::sync::Arc;
+
+use bevy_ecs::change_detection::DetectChangesMut as _;
+use bevy_ecs::prelude::{ResMut, World};
+use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
+use mynah_engine::{
+    Cx, Desk, Lanes, Messages, NodeKind, Opening, Segments, Site, SystemNode, Void, correct_lanes,
+    lane_params,
+};
+use serde::Deserialize;
+
+pub use lane::FollowLane;
+use lane::Hands;
+
+const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
+
+/// Configuration of the kind `Follow`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Follow {
+    /// Longest time that audio waits for what is said of it, and work for its audio; 50 to 10000 ms. More than a message
+    /// takes that is sent again three times.
+    pub wait_ms: f32,
+}
+
+impl Default for Follow {
+    fn default() -> Self {
+        Self { wait_ms: 1_000.0 }
+    }
+}
+
+impl NodeKind for Follow {
+    const NAME: &'static str = "Follow";
+    type State = FollowLane;
+
+    fn inputs(&self) -> &[Port] {
+        AUDIO
+    }
+    fn outputs(&self) -> &[Port] {
+        AUDIO
+    }
+    fn check(&self, input: Option<Format>, _: &Tick, issues: &mut Vec<Issue>) -> Option<Format> {
+        if !(50.0..=10_000.0).contains(&self.wait_ms) {
+            let text = format!("{} ms is out of range", self.wait_ms);
+            issues.push(Issue::error("wait_ms", text).expected("50 to 10000 ms"));
+        }
+        input
+    }
+    fn capabilities(&self) -> NodeCapabilities {
+        NodeCapabilities {
+            parallelizable: true,
+            batch_aware: false,
+            avg_processing_us: 1,
+            // What comes at once, and what waits meanwhile for the segment before it: some seconds.
+            queue_capacity: 300,
+            overflow_policy: OverflowPolicy::DropOldest,
+            supports_control_messages: true,
+        }
+    }
+    fn max_out(&self, _: Option<Format>) -> u32 {
+        // A frame, and the end of speech and of the segment behind it.
+        3
+    }
+    fn open(&self, opening: &Opening) -> Result<FollowLane, String> {
+        let input = opening.input.ok_or("no audio arrives at this node")?;
+        Ok(FollowLane::new(input, (f64::from(self.wait_ms) * 1_000.0) as u64))
+    }
+}
+
+type Params = (
+    Lanes<'static, 'static, FollowLane>,
+    Desk<'static>,
+    Segments<'static, 'static>,
+    ResMut<'static, Messages>,
+);
+
+impl SystemNode for Follow {
+    fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem {
+        let params = (lane_params::<FollowLane>(site, world), ParamBuilder, ParamBuilder, ParamBuilder);
+        let state: SystemState<Params> = params.build_state(world);
+        let system = state.build_system(
+            move |mut lanes: Lanes<'_, '_, FollowLane>,
+                  mut desk: Desk<'_>,
+                  mut segments: Segments<'_, '_>,
+                  mut messages: ResMut<'_, Messages>| {
+                follow(site, &mut lanes, &mut desk, &mut segments, &mut messages);
+                desk.lap(site.node);
+            },
+        );
+        Box::new(IntoSystem::into_system(system))
+    }
+}
+
+/// One tick: what is said comes before the audio that comes with it.
+fn follow(
+    site: Site,
+    lanes: &mut Lanes<'_, '_, FollowLane>,
+    desk: &mut Desk<'_>,
+    segments: &mut Segments<'_, '_>,
+    messages: &mut Messages,
+) {
+    correct_lanes(site, lanes, desk, |lane, correction, cx| {
+        if correction.void == Void::Session {
+            lane.hang_up(&mut Hands { cx, segments });
+        }
+    });
+    for received in messages.all_mut() {
+        let Some(entity) = desk.sessions.lane(received.session, site.node) else { continue };
+        let Ok((mut wiring, _, mut lane)) = lanes.ins.get_mut(entity) else { continue };
+        let mut cx = Cx::new(site.node, &mut wiring, desk, &mut lanes.outs);
+        received.effect |= lane.hear(&received.message.control, &mut Hands { cx: &mut cx, segments });
+    }
+    for (mut wiring, mut queue, mut lane) in &mut lanes.ins {
+        if queue.is_empty() && lane.is_idle() && !wiring.has_unsent() {
+            continue;
+        }
+        let (queue, lane) = (queue.bypass_change_detection(), lane.bypass_change_detection());
+        let mut cx = Cx::new(site.node, wiring.bypass_change_detection(), desk, &mut lanes.outs);
+        lane.work(queue, &mut Hands { cx: &mut cx, segments });
+    }
+}

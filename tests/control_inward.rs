@@ -1,0 +1,227 @@
+//! What a host says to an engine: answers it wants stopped, advice for batches, nonsense, too much at once.
+
+use std::sync::Arc;
+
+use mynah_engine::scene::{Source, compile};
+use mynah_engine::{
+    Control, ControlError, ControlIn, Engine, EngineConfig, Event, FlushReason, Out, Record, SessionHandle,
+    SessionSpec, embed,
+};
+
+/// Anything loud is speech; a real voice tells how long it was.
+const ASSISTANT: &str = r#"(
+    name: "assistant",
+    session: (input: (rate_hz: 16000), output: (release: OnConfirm, pace: RealTime(lead_ms: 40))),
+    nodes: [
+        (id: "gate", kind: VadGate(vad: Energy, min_speech_ms: 100, min_silence_ms: 100, lookahead_ms: 40)),
+        (id: "asr", kind: Service(service: "asr", task: Transcribe)),
+        (id: "tts", kind: Service(service: "tts", task: Synthesize), buffering: (max_batch_size: 4, max_wait_ms: 200)),
+    ],
+    edges: [("input", "gate"), ("gate", "asr"), ("asr", "tts"), ("tts", "output")],
+    services: {
+        "asr": (output: SimulatedTranscript, timing: (latency: Fixed(ms: 10))),
+        "tts": (output: FliteVoice, timing: (latency: Fixed(ms: 10), speed: 100)),
+    },
+)"#;
+
+struct Host {
+    engine: Engine,
+    session: SessionHandle,
+    now_us: u64,
+    records: Vec<Record>,
+    controls: Vec<Control>,
+    /// Turn of each released block, and when.
+    heard: Vec<(u64, u32)>,
+}
+
+impl Host {
+    fn new(told: bool) -> Self {
+        let registry = mynah_systems::registry(None);
+        let (plan, _) =
+            compile(&Source::new("test.ron", ASSISTANT), &[], None, &registry).expect("it is right");
+        let config = EngineConfig { shards: Some(1), ..EngineConfig::default() };
+        let engine = Engine::new(Arc::new(plan), config);
+        let spec = SessionSpec { controls: told, ..SessionSpec::named("caller") };
+        let session = engine.handle().open(spec).expect("there is room");
+        let (records, controls, heard) = (Vec::new(), Vec::new(), Vec::new());
+        let mut host = Self { engine, session, now_us: 0, records, controls, heard };
+        host.tick();
+        host
+    }
+
+    fn tick(&mut self) {
+        self.now_us += 5_000;
+        self.engine.tick(self.now_us);
+        self.records.extend_from_slice(self.engine.records());
+        while let Some(out) = self.session.poll() {
+            match out {
+                Out::Audio(audio) => {
+                    self.heard.push((self.now_us, audio.turn));
+                    self.session.give_back(audio.block);
+                }
+                Out::Control(control) => self.controls.push(control),
+                Out::Text { .. } => {}
+            }
+        }
+    }
+
+    /// So many ms of noise or near silence.
+    fn say(&mut self, ms: usize, level: f32) {
+        for piece in 0..ms / 20 {
+            let noise: Vec<f32> = (0..320)
+                .map(|n: u32| {
+                    level * (((n + piece as u32).wrapping_mul(2_654_435_761) >> 16) as f32 / 32_768.0 - 1.0)
+                })
+                .collect();
+            self.session.try_push(&noise).expect("20 ms in four ticks are no flood");
+            (0..4).for_each(|_| self.tick());
+        }
+    }
+
+    fn send(&self, message_id: u64, control: Control) -> Result<(), ControlError> {
+        self.session.control(ControlIn { message_id, control })
+    }
+
+    fn count(&self, is: impl Fn(&Event) -> bool) -> usize {
+        self.records.iter().filter(|record| is(&record.event)).count()
+    }
+}
+
+#[test]
+fn an_answer_is_stopped_in_the_tick_of_its_message_and_the_next_one_comes() {
+    let mut host = Host::new(true);
+    host.say(300, 0.0005);
+    host.say(400, 0.3);
+    host.say(500, 0.0005);
+    assert!(host.heard.iter().any(|(_, turn)| *turn == 1), "the answer sounds");
+    let before = host.heard.len();
+    host.send(7, Control::CancelAnswer { turn: 1 }).expect("there is room");
+    host.tick();
+    assert_eq!(host.heard.len(), before, "in that tick");
+    assert_eq!(host.controls.last(), Some(&Control::Applied { message_id: 7 }));
+    assert!(
+        !host.controls.iter().any(|control| matches!(control, Control::CancelAnswer { .. })),
+        "who asked is not told"
+    );
+    let interrupted = |event: &Event| matches!(event, Event::AnswerInterrupted { turn: 1, segment: 0, .. });
+    assert_eq!(host.count(interrupted), 1);
+    // Again, of a turn that never was, and of one to come: nothing happens.
+    for (id, turn) in [(8, 1), (9, 5), (10, 0), (11, 2)] {
+        host.send(id, Control::CancelAnswer { turn }).expect("there is room");
+    }
+    host.say(400, 0.0005);
+    assert_eq!((host.heard.len(), host.count(interrupted)), (before, 1), "not a sample more");
+    let figures = host.engine.census().controls;
+    assert_eq!((figures.arrived, figures.without_effect), (5, 4));
+    host.say(400, 0.3);
+    host.say(500, 0.0005);
+    assert_eq!(host.heard.last().map(|(_, turn)| *turn), Some(2), "the next turn is answered");
+    host.session.finish();
+    (0..800).for_each(|_| host.tick());
+    assert!(host.session.is_closed());
+    assert_eq!(host.engine.census().segments_active, 0);
+    assert_eq!(host.controls.last(), Some(&Control::Closed));
+    assert_eq!(host.send(12, Control::CancelAnswer { turn: 2 }), Err(ControlError::Ended));
+}
+
+#[test]
+fn an_answer_under_way_is_stopped_before_it_sounds() {
+    let mut host = Host::new(false);
+    host.say(300, 0.0005);
+    host.say(400, 0.3);
+    // Its end is suspected, and work has begun.
+    while host.count(|event| matches!(event, Event::Endpoint { .. })) == 0 {
+        host.say(20, 0.0005);
+    }
+    host.send(1, Control::CancelAnswer { turn: 1 }).expect("there is room");
+    host.say(1_000, 0.0005);
+    assert_eq!(host.heard, []);
+    assert_eq!(host.count(|event| matches!(event, Event::AnswerWithdrawn { segment: 1 })), 1);
+}
+
+#[test]
+fn a_hint_moves_what_is_worth_a_batch_within_the_policy() {
+    let reason = |hint: Option<u32>| {
+        let mut host = Host::new(false);
+        if let Some(size) = hint {
+            host.send(1, Control::BatchHint { size }).expect("there is room");
+        }
+        host.say(300, 0.0005);
+        host.say(400, 0.3);
+        host.say(800, 0.0005);
+        let batch = host.records.iter().find_map(|record| match record.event {
+            Event::Batch { reason, .. } => Some(reason),
+            _ => None,
+        });
+        (batch, host.engine.census().controls.without_effect)
+    };
+    // A lone item waits for company only where that is worth it.
+    assert_eq!(reason(None), (Some(FlushReason::Count), 0));
+    assert_eq!(reason(Some(3)), (Some(FlushReason::Timer), 0));
+    assert_eq!(reason(Some(1)), (Some(FlushReason::Count), 0));
+    assert_eq!(reason(Some(0)), (Some(FlushReason::Count), 1), "no size");
+}
+
+#[test]
+fn the_lane_holds_256_and_drops_none() {
+    let mut host = Host::new(false);
+    for id in 0..256 {
+        host.send(id, Control::CancelAnswer { turn: 9 }).expect("there is room");
+    }
+    let full = host.send(256, Control::CancelAnswer { turn: 9 }).expect_err("256 is all");
+    assert_eq!(full, ControlError::Overflow);
+    assert!(full.to_string().starts_with("control_overflow: 256 "), "{full}");
+    (0..12).for_each(|_| host.tick());
+    let applied: Vec<Control> = (0..256).map(|message_id| Control::Applied { message_id }).collect();
+    assert_eq!(host.controls, applied, "each once, in order, and the session lives");
+    assert_eq!(host.send(256, Control::CancelAnswer { turn: 9 }), Ok(()), "there is room again");
+    host.tick();
+    assert_eq!(host.engine.census().controls.arrived, 257);
+}
+
+#[test]
+fn what_an_engine_cannot_use_is_worked_off_without_effect() {
+    let mut host = Host::new(false);
+    let nonsense = [
+        Control::ConfirmSpeculation { segment: 1, turn: 1, from_us: 0, to_us: 1 },
+        Control::CancelSpeculation { segment: 1, from_us: 0, to_us: 1, late: false },
+        Control::EndOfSpeech { segment: 0, revision: 0, at_us: 0, last: true },
+        Control::RetractEndOfSpeech { segment: u32::MAX, revision: u32::MAX, at_us: u64::MAX },
+        Control::DeadlineWarning { turn: 1, left_us: 0 },
+        Control::Applied { message_id: 3 },
+        Control::Closed,
+    ];
+    for (id, control) in (0..).zip(nonsense) {
+        host.send(id, control).expect("there is room");
+    }
+    host.say(300, 0.0005);
+    host.say(400, 0.3);
+    host.say(400, 0.0005);
+    let figures = host.engine.census().controls;
+    assert_eq!((figures.arrived, figures.without_effect), (7, 7));
+    assert!(!host.heard.is_empty(), "the gate here decides, and the answer comes");
+}
+
+#[test]
+fn messages_of_sessions_that_close_are_no_burden() {
+    let registry = mynah_systems::registry(None);
+    let (plan, _) = compile(&Source::new("test.ron", ASSISTANT), &[], None, &registry).expect("it is right");
+    let mut world = bevy_ecs::prelude::World::new();
+    let engine = embed::embed(&mut world, &Arc::new(plan), EngineConfig::default());
+    for round in 0..50 {
+        let session = engine.open(SessionSpec::named("caller")).expect("the one before has gone");
+        let message = ControlIn { message_id: round, control: Control::CancelAnswer { turn: 1 } };
+        session.control(message).expect("before the first tick");
+        embed::tick(&mut world, round * 20_000);
+        session.control(message).expect("there is room");
+        session.close();
+        embed::tick(&mut world, round * 20_000 + 5_000);
+        embed::tick(&mut world, round * 20_000 + 10_000);
+        assert_eq!(session.control(message), Err(ControlError::Ended));
+        assert_eq!(
+            std::iter::from_fn(|| session.poll()).count(),
+            2,
+            "what was worked off is told: round {round}"
+        );
+    }
+}

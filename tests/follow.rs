@@ -1,0 +1,553 @@
+//! A node of kind `Follow` through a single engine: audio and control messages in any order, late, twice or never.
+
+use std::sync::Arc;
+
+use mynah_engine::scene::{Source, compile};
+use mynah_engine::{
+    Control, ControlIn, DropReason, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stamp, Tag,
+};
+use proptest::prelude::*;
+
+/// What is heard becomes a text that tells how long it was; nothing undecided leaves.
+const ANSWERS: &str = r#"(
+    name: "answers",
+    session: (input: (rate_hz: 16000), output: (release: OnConfirm, pace: Burst)),
+    nodes: [
+        (id: "follow", kind: Follow(wait_ms: 500)),
+        (id: "asr", kind: Service(service: "asr", task: Transcribe)),
+    ],
+    edges: [("input", "follow"), ("follow", "asr"), ("asr", "output")],
+    services: {"asr": (output: SimulatedTranscript, timing: (latency: Fixed(ms: 20)))},
+)"#;
+
+/// What is followed leaves as audio.
+const AUDIO: &str = r#"(
+    name: "audio",
+    session: (input: (rate_hz: 16000), output: (release: OnConfirm, pace: Burst)),
+    nodes: [(id: "follow", kind: Follow(wait_ms: 500))],
+    edges: [("input", "follow"), ("follow", "output")],
+)"#;
+
+/// A block of 20 ms.
+const BLOCK_US: u64 = 20_000;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Blocks of a sender's segment; its first sample, in blocks from the session's start.
+    Audio(u32, u64, u64),
+    Confirm(u32),
+    Cancel(u32),
+    /// Segment, revision, where speech ended, in blocks.
+    Finished(u32, u32, u64),
+    Retract(u32, u32),
+    /// As `Finished`, and it holds. Revision 0: split.
+    Held(u32, u32, u64),
+    /// Milliseconds.
+    Wait(u64),
+    End,
+}
+use Step::*;
+
+struct Host {
+    engine: Engine,
+    session: SessionHandle,
+    now_us: u64,
+    messages: u64,
+    applied: Vec<u64>,
+    told: Vec<String>,
+    /// Released samples by segment.
+    audio: Vec<(u32, usize)>,
+    released: Vec<(u32, u32, String)>,
+}
+
+impl Host {
+    fn new(scene: &str) -> Self {
+        let registry = mynah_systems::registry(None);
+        let (plan, _) = compile(&Source::new("test.ron", scene), &[], None, &registry).expect("it is right");
+        let config = EngineConfig { shards: Some(1), ..EngineConfig::default() };
+        let mut engine = Engine::new(Arc::new(plan), config);
+        let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");
+        engine.tick(0);
+        let (applied, told, audio, released) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { engine, session, now_us: 0, messages: 0, applied, told, audio, released }
+    }
+
+    fn tick(&mut self) {
+        self.now_us += 5_000;
+        self.engine.tick(self.now_us);
+        for record in self.engine.records() {
+            self.told.extend(short(&record.event));
+        }
+        while let Some(out) = self.session.poll() {
+            match out {
+                Out::Audio(audio) => {
+                    let samples = audio.block.len();
+                    match self.audio.last_mut().filter(|(segment, _)| *segment == audio.segment) {
+                        Some((_, sum)) => *sum += samples,
+                        None => self.audio.push((audio.segment, samples)),
+                    }
+                    self.session.give_back(audio.block);
+                }
+                Out::Text { text, segment, revision, .. } => {
+                    self.released.push((segment, revision, text.to_string()));
+                }
+                Out::Control(Control::Applied { message_id }) => self.applied.push(message_id),
+                Out::Control(_) => {}
+            }
+        }
+    }
+
+    fn say(&mut self, control: Control) {
+        self.messages += 1;
+        self.session.control(ControlIn { message_id: self.messages, control }).expect("there is room");
+    }
+
+    fn step(&mut self, step: Step) {
+        let at = |blocks: u64| blocks * BLOCK_US;
+        match step {
+            Audio(segment, from, blocks) => {
+                for block in from..from + blocks {
+                    let tag = Tag { segment, revision: 0, turn: 0 };
+                    let stamp = Stamp { pts_us: Some(at(block)), tag, ..Stamp::default() };
+                    let mut samples = self.session.lease(320);
+                    samples.fill_from(&[0.1; 320]);
+                    self.session.push_stamped(samples, stamp).expect("there is room");
+                }
+            }
+            Confirm(segment) => {
+                self.say(Control::ConfirmSpeculation { segment, turn: 1, from_us: 0, to_us: 1 });
+            }
+            Cancel(segment) => {
+                self.say(Control::CancelSpeculation { segment, from_us: 0, to_us: 1, late: false });
+            }
+            Finished(segment, revision, end) => {
+                self.say(Control::EndOfSpeech { segment, revision, at_us: at(end), last: false });
+            }
+            Held(segment, revision, end) => {
+                self.say(Control::EndOfSpeech { segment, revision, at_us: at(end), last: true });
+            }
+            Retract(segment, revision) => {
+                self.say(Control::RetractEndOfSpeech { segment, revision, at_us: 0 });
+            }
+            Wait(ms) => (0..ms / 5).for_each(|_| self.tick()),
+            End => self.session.finish(),
+        }
+    }
+
+    /// Lets everything come to its end and says whether nothing is left of it.
+    fn finish(&mut self) {
+        self.step(End);
+        (0..400).for_each(|_| self.tick());
+        assert!(self.session.is_closed(), "the session ends: {:?}", self.told);
+        let census = self.engine.census();
+        assert_eq!((census.segments_active, census.queued.iter().sum::<u64>()), (0, 0), "{:?}", self.told);
+        let follow = &census.nodes[0];
+        let ends = follow.consumed + follow.gated + follow.cancelled + follow.dropped_all();
+        assert_eq!(follow.arrived, ends, "{follow:?}");
+        assert_eq!(self.applied, (1..=self.messages).collect::<Vec<_>>(), "each comes back once, in order");
+    }
+}
+
+fn short(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::SegmentOpened { segment, .. } => format!("open {segment}"),
+        Event::SegmentConfirmed { segment, .. } => format!("confirm {segment}"),
+        Event::SegmentCancelled { segment, reason, .. } => format!("{} {segment}", reason.name()),
+        Event::Endpoint { segment, revision, .. } => format!("end {segment}/{revision}"),
+        Event::EndpointRetracted { segment, revision, .. } => format!("retract {segment}/{revision}"),
+        Event::SegmentEnded { segment, split: true, .. } => format!("split {segment}"),
+        Event::SegmentEnded { segment, revision, .. } => format!("last {segment}/{revision}"),
+        Event::FrameDropped { reason: DropReason::Cancelled, .. } => "dropped".into(),
+        _ => return None,
+    })
+}
+
+struct Case {
+    name: &'static str,
+    steps: &'static [Step],
+    /// Events in order.
+    told: &'static str,
+    /// Texts released: segment/revision and what was heard.
+    released: &'static [(u32, u32, &'static str)],
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "everything in order",
+        steps: &[
+            Audio(1, 0, 5),
+            Wait(20),
+            Confirm(1),
+            Audio(1, 5, 10),
+            Wait(20),
+            Finished(1, 1, 12),
+            Wait(20),
+            Held(1, 1, 15),
+        ],
+        told: "open 1, confirm 1, end 1/1, last 1/1",
+        released: &[(1, 1, "speech of 0.3 seconds")],
+    },
+    Case {
+        name: "a confirmation before the audio",
+        steps: &[Confirm(7), Wait(50), Audio(7, 0, 5), Wait(20), Finished(7, 1, 5), Held(7, 1, 5)],
+        told: "open 7, confirm 7, end 7/1, last 7/1",
+        released: &[(7, 1, "speech of 0.1 seconds")],
+    },
+    Case {
+        name: "a cancel before the audio",
+        steps: &[Cancel(1), Wait(100), Audio(1, 0, 2), Wait(20)],
+        told: "dropped, dropped",
+        released: &[],
+    },
+    Case {
+        name: "audio after its cancel",
+        steps: &[
+            Audio(1, 0, 2),
+            Wait(20),
+            Cancel(1),
+            Wait(20),
+            Audio(1, 2, 1),
+            Wait(20),
+            Audio(1, 3, 1),
+            Wait(20),
+        ],
+        told: "open 1, elsewhere 1, dropped, dropped",
+        released: &[],
+    },
+    Case {
+        name: "a cancel and its audio in one tick",
+        steps: &[Audio(1, 0, 1), Cancel(1), Wait(20)],
+        told: "dropped",
+        released: &[],
+    },
+    Case {
+        name: "an end of speech before the last of its audio",
+        steps: &[
+            Audio(1, 0, 5),
+            Confirm(1),
+            Wait(20),
+            Finished(1, 1, 20),
+            Wait(50),
+            Audio(1, 5, 10),
+            Wait(50),
+            Audio(1, 15, 10),
+            Wait(20),
+            Held(1, 1, 25),
+            Wait(20),
+        ],
+        told: "open 1, confirm 1, end 1/1, last 1/1",
+        released: &[(1, 1, "speech of 0.4 seconds")],
+    },
+    Case {
+        name: "everything that is said before any audio",
+        steps: &[Confirm(1), Finished(1, 1, 5), Held(1, 1, 10), Wait(20), Audio(1, 0, 10), Wait(20)],
+        told: "open 1, confirm 1, end 1/1, last 1/1",
+        released: &[(1, 1, "speech of 0.1 seconds")],
+    },
+    Case {
+        name: "a retraction before what it retracts",
+        steps: &[
+            Audio(1, 0, 5),
+            Confirm(1),
+            Wait(20),
+            Retract(1, 1),
+            Wait(20),
+            Finished(1, 1, 5),
+            Wait(100),
+            Finished(1, 2, 5),
+            Wait(20),
+            Held(1, 2, 5),
+            Wait(20),
+        ],
+        told: "open 1, confirm 1, end 1/2, last 1/2",
+        released: &[(1, 2, "speech of 0.1 seconds")],
+    },
+    Case {
+        name: "a retraction stops the work, and what was made of it is never heard",
+        steps: &[
+            Audio(1, 0, 5),
+            Confirm(1),
+            Finished(1, 1, 5),
+            Wait(100),
+            Retract(1, 1),
+            Wait(20),
+            Audio(1, 5, 20),
+            Finished(1, 2, 20),
+            Wait(20),
+            Held(1, 2, 25),
+            Wait(20),
+        ],
+        told: "open 1, confirm 1, end 1/1, retract 1/1, end 1/2, last 1/2",
+        released: &[(1, 2, "speech of 0.4 seconds")],
+    },
+    Case {
+        name: "a retraction that never comes: the next revision says it",
+        steps: &[
+            Audio(1, 0, 5),
+            Confirm(1),
+            Finished(1, 1, 5),
+            Wait(100),
+            Audio(1, 5, 5),
+            Finished(1, 2, 10),
+            Wait(20),
+            Held(1, 2, 10),
+            Wait(20),
+        ],
+        told: "open 1, confirm 1, end 1/1, retract 1/1, end 1/2, last 1/2",
+        released: &[(1, 2, "speech of 0.2 seconds")],
+    },
+    Case {
+        name: "an end that holds without having been suspected",
+        steps: &[Audio(1, 0, 10), Confirm(1), Wait(20), Held(1, 3, 10), Wait(20)],
+        told: "open 1, confirm 1, end 1/3, last 1/3",
+        released: &[(1, 3, "speech of 0.2 seconds")],
+    },
+    Case {
+        name: "an end of speech without its confirmation: only speech has one",
+        steps: &[
+            Audio(1, 0, 10),
+            Wait(20),
+            Finished(1, 1, 10),
+            Wait(20),
+            Held(1, 1, 10),
+            Wait(20),
+            Confirm(1),
+        ],
+        told: "open 1, confirm 1, end 1/1, last 1/1",
+        released: &[(1, 1, "speech of 0.2 seconds")],
+    },
+    Case {
+        name: "the next segment waits for the verdict on the one before",
+        steps: &[
+            Audio(1, 0, 5),
+            Audio(2, 5, 5),
+            Wait(100),
+            Confirm(2),
+            Held(2, 1, 10),
+            Wait(100),
+            Cancel(1),
+            Wait(20),
+        ],
+        told: "open 1, elsewhere 1, open 2, confirm 2, end 2/1, last 2/1",
+        released: &[(2, 1, "speech of 0.1 seconds")],
+    },
+    Case {
+        name: "a cancel of what waits behind another",
+        steps: &[
+            Audio(1, 0, 2),
+            Audio(2, 2, 1),
+            Audio(3, 3, 5),
+            Wait(20),
+            Cancel(2),
+            Wait(20),
+            Cancel(1),
+            Confirm(3),
+            Held(3, 1, 8),
+            Wait(20),
+        ],
+        told: "open 1, dropped, elsewhere 1, open 3, confirm 3, end 3/1, last 3/1",
+        released: &[(3, 1, "speech of 0.1 seconds")],
+    },
+    Case {
+        name: "no verdict comes: it was none",
+        steps: &[Audio(1, 0, 5), Wait(600), Confirm(1), Held(1, 1, 5), Wait(20)],
+        told: "open 1, no_verdict 1",
+        released: &[],
+    },
+    Case {
+        name: "an end that is never said to hold does not",
+        steps: &[Audio(1, 0, 5), Confirm(1), Finished(1, 1, 5), Wait(700), Held(1, 1, 5), Wait(20)],
+        told: "open 1, confirm 1, end 1/1, retract 1/1, last 1/0",
+        released: &[],
+    },
+    Case {
+        name: "work waits for audio that is lost, but not for ever",
+        steps: &[Audio(1, 0, 5), Confirm(1), Wait(20), Finished(1, 1, 20), Held(1, 1, 20), Wait(600)],
+        told: "open 1, confirm 1, end 1/1, last 1/1",
+        released: &[(1, 1, "speech of 0.1 seconds")],
+    },
+    Case {
+        name: "a split goes on in the next segment",
+        steps: &[
+            Audio(1, 0, 10),
+            Confirm(1),
+            Wait(20),
+            Audio(2, 10, 10),
+            Confirm(2),
+            Wait(20),
+            Held(1, 0, 10),
+            Wait(20),
+            Finished(2, 1, 20),
+            Held(2, 1, 20),
+            Wait(20),
+        ],
+        told: "open 1, confirm 1, split 1, open 2, confirm 2, end 2/1, last 2/1",
+        released: &[(2, 1, "speech of 0.4 seconds")],
+    },
+    Case {
+        name: "an answer and a verdict come late, a cancel after them changes nothing",
+        steps: &[Audio(1, 0, 5), Confirm(1), Held(1, 1, 5), Wait(50), Cancel(1), Confirm(9), Wait(20)],
+        told: "open 1, confirm 1, end 1/1, last 1/1",
+        released: &[(1, 1, "speech of 0.1 seconds")],
+    },
+    Case {
+        name: "audio without a tag belongs to nothing",
+        steps: &[Audio(0, 0, 5), Wait(20), Confirm(1), Wait(20)],
+        told: "",
+        released: &[],
+    },
+];
+
+#[test]
+fn audio_and_messages_in_any_order_end_as_the_sender_meant() {
+    for Case { name, steps, told, released } in CASES {
+        // Twice each: what comes again changes nothing.
+        for copies in [1, 2] {
+            let mut host = Host::new(ANSWERS);
+            for step in *steps {
+                let again = !matches!(step, Audio(..) | Wait(_) | End);
+                (0..if again { copies } else { 1 }).for_each(|_| host.step(*step));
+            }
+            host.finish();
+            assert_eq!(host.told.join(", "), *told, "{name}, {copies} x");
+            let heard: Vec<_> = host.released.iter().map(|(s, r, text)| (*s, *r, text.as_str())).collect();
+            assert_eq!(heard, *released, "{name}, {copies} x");
+            let figures = host.engine.census().controls;
+            assert_eq!(figures.arrived, host.messages, "{name}");
+            assert!(figures.without_effect >= host.messages * (copies - 1) / copies, "{name}: {figures:?}");
+        }
+    }
+}
+
+#[test]
+fn audio_leaves_once_its_segment_is_confirmed_and_as_it_came() {
+    let mut host = Host::new(AUDIO);
+    for step in [Audio(1, 0, 5), Audio(2, 50, 5), Wait(100)] {
+        host.step(step);
+    }
+    assert_eq!(host.audio, [], "nothing is decided");
+    host.step(Confirm(1));
+    host.tick();
+    assert_eq!(host.audio, [(1, 1_600)]);
+    for step in [Held(1, 1, 5), Cancel(2), Wait(50), Audio(3, 20, 5), Confirm(3), Wait(20)] {
+        host.step(step);
+    }
+    assert_eq!(
+        host.audio,
+        [(1, 1_600), (3, 1_600)],
+        "a step back in the sender's time is none of its business"
+    );
+    host.finish();
+}
+
+#[test]
+fn hanging_up_at_any_moment_leaves_nothing_open() {
+    for Case { name, steps, .. } in CASES {
+        for cut in 1..=steps.len() {
+            let mut host = Host::new(ANSWERS);
+            steps[..cut].iter().for_each(|step| host.step(*step));
+            host.session.close();
+            (0..3).for_each(|_| host.tick());
+            let census = host.engine.census();
+            assert_eq!((census.segments_active, census.sessions_open), (0, 0), "{name}, cut at {cut}");
+            let ends = |told: &&String| {
+                ["last", "split", "elsewhere", "no_verdict", "closed"].iter().any(|e| told.starts_with(e))
+            };
+            let opened = host.told.iter().filter(|told| told.starts_with("open")).count();
+            assert_eq!(
+                host.told.iter().filter(ends).count(),
+                opened,
+                "{name}, cut at {cut}: {:?}",
+                host.told
+            );
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_messages_about_nothing_is_bounded_and_without_effect_on_what_follows() {
+    let mut host = Host::new(ANSWERS);
+    for segment in 1..2_000 {
+        host.step(if segment % 2 == 0 { Cancel(segment) } else { Finished(segment, 1, 5) });
+        host.tick();
+    }
+    for step in
+        [Audio(1_000, 0, 2), Audio(5_000, 2, 5), Wait(20), Confirm(5_000), Held(5_000, 1, 7), Wait(50)]
+    {
+        host.step(step);
+    }
+    host.finish();
+    assert_eq!(host.told.join(", "), "open 5000, confirm 5000, end 5000/1, last 5000/1");
+}
+
+/// A sender's segment: how many blocks, and how it ends.
+#[derive(Clone, Debug)]
+struct Sent {
+    blocks: u64,
+    /// Revisions that are taken back before the one that holds; `None`: it is cancelled.
+    retracted: Option<u32>,
+}
+
+/// What a sender says, in order.
+fn script(segments: &[Sent]) -> (Vec<Step>, Vec<Step>) {
+    let (mut audio, mut messages, mut at) = (Vec::new(), Vec::new(), 0);
+    for (segment, sent) in (1..).zip(segments) {
+        audio.extend((at..at + sent.blocks).map(|block| Audio(segment, block, 1)));
+        at += sent.blocks;
+        let Some(retracted) = sent.retracted else {
+            messages.push(Cancel(segment));
+            continue;
+        };
+        messages.push(Confirm(segment));
+        for revision in 1..=retracted {
+            messages.extend([Finished(segment, revision, at - 1), Retract(segment, revision)]);
+        }
+        messages.extend([Finished(segment, retracted + 1, at - 1), Held(segment, retracted + 1, at)]);
+    }
+    (audio, messages)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The model: a segment that the sender cancelled is never released, one that it ended is answered once with the
+    /// revision that holds, whatever the order in which messages come, and lost ones only make less of it.
+    #[test]
+    fn any_interleaving_releases_what_holds_and_nothing_else(
+        segments in prop::collection::vec((1u64..6, prop::option::weighted(0.6, 0u32..3)), 1..8),
+        picks in prop::collection::vec((any::<u16>(), 0u8..10), 400),
+        lossy in any::<bool>(),
+    ) {
+        let segments: Vec<Sent> = segments.into_iter().map(|(blocks, retracted)| Sent { blocks, retracted }).collect();
+        let (audio, mut messages) = script(&segments);
+        let mut audio = audio.into_iter();
+        let mut host = Host::new(ANSWERS);
+        let mut lost = false;
+        for (pick, kind) in picks {
+            match kind {
+                0..3 => if let Some(step) = audio.next() { host.step(step) },
+                // Any message, of those near the front: they overtake each other, and audio, and are overtaken.
+                3..7 if !messages.is_empty() => {
+                    let step = messages.remove(usize::from(pick) % messages.len().min(6));
+                    if lossy && pick % 8 == 0 {
+                        lost = true;
+                    } else {
+                        host.step(step);
+                        if pick % 5 == 0 { host.step(step) }
+                    }
+                }
+                _ => host.tick(),
+            }
+        }
+        audio.for_each(|step| { host.step(step); host.tick(); });
+        messages.into_iter().for_each(|step| { host.step(step); host.tick(); });
+        host.finish();
+        let held: Vec<(u32, u32)> = (1..).zip(&segments).filter_map(|(segment, sent)| Some((segment, sent.retracted? + 1))).collect();
+        let released: Vec<(u32, u32)> = host.released.iter().map(|(segment, revision, _)| (*segment, *revision)).collect();
+        prop_assert!(released.iter().all(|one| held.contains(one)), "{released:?} of {held:?}: {:?}", host.told);
+        prop_assert!(released.is_sorted() && released.windows(2).all(|two| two[0] != two[1]), "{released:?}");
+        if !lost {
+            prop_assert_eq!(released, held, "{:?}", host.told);
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Both engines on the wall clock, each on a thread of its own, and between them a thread that is the network: what it
+//! carries waits in rings, and what arrives wakes the engine it is for.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cpu_time::ProcessTime;
+use crossbeam::queue::SegQueue;
+use crossbeam::sync::{Parker, Unparker};
+use hdrhistogram::Histogram;
+use mynah_engine::{
+    Control, Engine, EngineHandle, Out, Record, SessionHandle, SessionId, latency_histogram, run,
+};
+
+use super::books::Account;
+use super::far::{Carried, FarEnd};
+use super::near::{Datagram, NearEnd};
+use super::{Link, Wire, fate, sent};
+use crate::clock::{Epoch, WallClock};
+use crate::simulate::clockwork::{DRAIN_US, generate, wall_driver};
+use crate::simulate::measure::Measurement;
+use crate::simulate::{Simulation, Watcher};
+
+/// The network looks for work at least this often.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// What is given to the network, with the number of its session and the time.
+enum Given {
+    Audio(Carried),
+    Message(Datagram),
+    /// The far engine has worked off a message, in a tick that ended at that time.
+    Applied(u64),
+}
+
+/// What the threads share.
+struct Rings {
+    given: SegQueue<(usize, u64, Given)>,
+    receipts: SegQueue<(usize, Datagram)>,
+    /// Events of the far engine, for the log.
+    records: Mutex<Vec<Record>>,
+    network: Unparker,
+    far_over: AtomicBool,
+}
+
+impl Rings {
+    fn give(&self, at: usize, now_us: u64, given: Given) {
+        self.given.push((at, now_us, given));
+        self.network.unpark();
+    }
+}
+
+impl Simulation {
+    /// The wall-clock run of a scene with a link.
+    pub(in crate::simulate) fn run_linked(&mut self, watcher: &mut dyn Watcher) {
+        let Some(mut remote) = self.remote.take() else { return };
+        let (end_us, epoch) = (self.options.duration_us, self.epoch);
+        // One clock for both, or nothing between them could be measured.
+        remote.far.epoch = epoch;
+        let started_us = epoch.now_us();
+        for (at, line) in self.lines.iter_mut().enumerate() {
+            line.offset_us += started_us;
+            self.run.observers[at].starts_at(line.offset_us);
+            remote.far.run.observers[at].starts_at(line.offset_us);
+        }
+        let handles: Vec<SessionHandle> = self.lines.iter().map(|line| line.handle.clone()).collect();
+        let parker = Parker::new();
+        let rings = Rings {
+            given: SegQueue::new(),
+            receipts: SegQueue::new(),
+            records: Mutex::default(),
+            network: parker.unparker().clone(),
+            far_over: AtomicBool::new(false),
+        };
+        let (mut near_ends, mut nets) = (Vec::new(), Vec::new());
+        for Wire { near, far, link, .. } in std::mem::take(&mut remote.wires) {
+            near_ends.push(near);
+            nets.push((far, link));
+        }
+        let far_handles: Vec<SessionHandle> = nets.iter().map(|(far, _)| far.handle.clone()).collect();
+        let mut near = NearSide {
+            epoch,
+            rings: &rings,
+            handles: &handles,
+            ends: near_ends,
+            over: vec![Over::No; handles.len()],
+            accounts: std::mem::take(&mut remote.accounts),
+            in_process: latency_histogram(),
+            refused: Vec::new(),
+        };
+        let done = AtomicBool::new(false);
+        let until_us = started_us + end_us + DRAIN_US;
+        self.cost.process = ProcessTime::now();
+        std::thread::scope(|scope| {
+            let lines = &mut self.lines;
+            let generator = scope.spawn(|| generate(lines, started_us + end_us, epoch, &done));
+            let (carried, rings) = (&mut nets, &rings);
+            let (door, far) = (self.engine.handle(), &mut remote.far);
+            let count = handles.len();
+            let far_handles = &far_handles;
+            let far = scope.spawn(move || far.follow(far_handles, rings, until_us, count));
+            let network = scope.spawn(move || carry(carried, rings, &parker, epoch, &door));
+            let mut clock = WallClock::new(epoch, self.engine.handle().bell());
+            let driver = wall_driver(&self.plan.scene.tick);
+            run(&mut self.engine, driver, &mut clock, &mut |engine, late_us| {
+                self.cost.tick_late.saturating_record(late_us);
+                self.cost.ticks += 1;
+                let ended_us = epoch.now_us();
+                self.cost.tick_work.saturating_record(ended_us.saturating_sub(engine.now_us()));
+                near.after_tick(engine, ended_us, &mut self.run, watcher);
+                let so_far = engine.now_us().saturating_sub(started_us);
+                watcher.progress("in real time", so_far.min(end_us), end_us);
+                let over =
+                    done.load(Ordering::Acquire) && near.is_over() && rings.far_over.load(Ordering::Acquire);
+                if over || engine.now_us() > until_us {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            if let Ok((late, generator_ns)) = generator.join() {
+                self.cost.generator_late = late;
+                self.cost.generator_ns += generator_ns;
+            }
+            if let Ok(accounts) = far.join() {
+                near.accounts.iter_mut().zip(accounts).for_each(|(near, far)| near.join(far));
+            }
+            if let Ok(across) = network.join() {
+                [remote.to_last_consumer, remote.to_quiet] = across;
+            }
+        });
+        remote.in_process = near.in_process;
+        remote.accounts = near.accounts;
+        remote.refused = near.refused;
+        let ends = near.ends.into_iter().zip(nets);
+        remote.wires =
+            ends.map(|(near, (far, link))| Wire { near, far, link, over: true, told: true }).collect();
+        self.cost.cpu_s = self.cost.process.elapsed().as_secs_f64() - self.cost.generator_ns as f64 / 1e9;
+        self.cost.wall_s = (epoch.now_us() - started_us) as f64 / 1e6;
+        self.remote = Some(remote);
+    }
+
+    /// The far engine's thread: ticks when something arrives, until its sessions are over.
+    fn follow(
+        &mut self,
+        handles: &[SessionHandle],
+        rings: &Rings,
+        until_us: u64,
+        count: usize,
+    ) -> Vec<Account> {
+        let Self { engine, run: measured, epoch, plan, .. } = self;
+        let mut accounts = vec![Account::default(); count];
+        let mut clock = WallClock::new(*epoch, engine.handle().bell());
+        run(engine, wall_driver(&plan.scene.tick), &mut clock, &mut |engine, _| {
+            let ended_us = epoch.now_us();
+            for record in engine.records() {
+                measured.event(record);
+                accounts[record.session.0 as usize].far(record);
+            }
+            if let Ok(mut records) = rings.records.lock() {
+                records.extend_from_slice(engine.records());
+            }
+            for (at, handle) in handles.iter().enumerate() {
+                while let Some(out) = handle.poll() {
+                    match out {
+                        Out::Audio(audio) => {
+                            measured.audio(at, &audio);
+                            accounts[at].released(&audio);
+                            handle.give_back(audio.block);
+                        }
+                        Out::Control(Control::Applied { message_id }) => {
+                            rings.give(at, ended_us, Given::Applied(message_id));
+                        }
+                        Out::Control(_) | Out::Text { .. } => {}
+                    }
+                }
+            }
+            let over = handles.iter().all(SessionHandle::is_closed) || engine.now_us() > until_us;
+            if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        rings.far_over.store(true, Ordering::Release);
+        rings.network.unpark();
+        accounts
+    }
+}
+
+/// How far a near session's end has been told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    No,
+    Closed,
+    Told,
+}
+
+/// The near engine's thread, beside its ticks.
+struct NearSide<'a> {
+    epoch: Epoch,
+    rings: &'a Rings,
+    handles: &'a [SessionHandle],
+    ends: Vec<NearEnd>,
+    over: Vec<Over>,
+    accounts: Vec<Account>,
+    /// From the start of a tick that decided to its end.
+    in_process: Histogram<u32>,
+    refused: Vec<String>,
+}
+
+impl NearSide<'_> {
+    fn is_over(&self) -> bool {
+        self.over.iter().all(|over| *over == Over::Told)
+    }
+
+    fn after_tick(
+        &mut self,
+        engine: &Engine,
+        ended_us: u64,
+        measured: &mut Measurement,
+        watcher: &mut dyn Watcher,
+    ) {
+        let now_us = engine.now_us();
+        for record in engine.records() {
+            measured.event(record);
+            self.accounts[record.session.0 as usize].near(record);
+        }
+        watcher.records(engine.records());
+        while let Some((at, datagram)) = self.rings.receipts.pop() {
+            self.ends[at].receive(now_us, &datagram);
+        }
+        let mut records = Vec::new();
+        for at in 0..self.ends.len() {
+            self.session(at, now_us, ended_us, measured, &mut records);
+        }
+        records.iter().for_each(|record| measured.event(record));
+        watcher.records(&records);
+        let far = self.rings.records.lock().map(|mut far| std::mem::take(&mut *far));
+        watcher.far_records(&far.unwrap_or_default());
+    }
+
+    fn session(
+        &mut self,
+        at: usize,
+        now_us: u64,
+        ended_us: u64,
+        measured: &mut Measurement,
+        records: &mut Vec<Record>,
+    ) {
+        let (handle, end, session) = (&self.handles[at], &mut self.ends[at], SessionId(at as u32));
+        while let Some(out) = handle.poll() {
+            match out {
+                Out::Audio(audio) => {
+                    measured.audio(at, &audio);
+                    self.rings.give(at, self.epoch.now_us(), Given::Audio(Carried::of(&audio)));
+                    handle.give_back(audio.block);
+                }
+                Out::Control(Control::Closed) => self.over[at] = Over::Closed,
+                Out::Control(control) => match end.tell(now_us, &control) {
+                    Ok(Some(message_id)) => {
+                        self.in_process.saturating_record(ended_us.saturating_sub(now_us));
+                        self.accounts[at].sent(message_id, now_us, control);
+                        records.push(Record::new(now_us, session, 0, sent(message_id, &control)));
+                    }
+                    Ok(None) => {}
+                    Err(error) => self.refused.push(format!("{} {control:?}: {error}", handle.name())),
+                },
+                Out::Text { .. } => {}
+            }
+        }
+        let (rings, epoch) = (self.rings, self.epoch);
+        end.transmit(now_us, |datagram| rings.give(at, epoch.now_us(), Given::Message(datagram)));
+        while let Some(event) = end.poll_event() {
+            records.push(Record::new(now_us, session, 0, fate(&mut self.accounts[at], event)));
+        }
+        if self.over[at] == Over::Closed && end.unacknowledged() == 0 {
+            self.over[at] = Over::Told;
+            rings.give(at, epoch.now_us(), Given::Audio(Carried::End));
+        }
+    }
+}
+
+/// The network's thread; how long messages took to the last consumer, and those that take something back.
+fn carry(
+    nets: &mut [(FarEnd, Link)],
+    rings: &Rings,
+    parker: &Parker,
+    epoch: Epoch,
+    near: &EngineHandle,
+) -> [Histogram<u32>; 2] {
+    let (mut all, mut stops) = (latency_histogram(), latency_histogram());
+    // When the first copy of a message was made: by session and what the far end calls it.
+    let mut decided: BTreeMap<(usize, u64), (u64, bool)> = BTreeMap::new();
+    loop {
+        while let Some((at, now_us, given)) = rings.given.pop() {
+            let (far, link) = &mut nets[at];
+            match given {
+                Given::Audio(carried) => link.audio.send(now_us, carried),
+                Given::Message(datagram) => link.out.send(now_us, datagram),
+                Given::Applied(message_id) => {
+                    far.applied(now_us, message_id);
+                    if let Some((decided_us, taken_back)) = decided.remove(&(at, message_id)) {
+                        let us = now_us.saturating_sub(decided_us);
+                        all.saturating_record(us);
+                        if taken_back {
+                            stops.saturating_record(us);
+                        }
+                    }
+                }
+            }
+        }
+        let now_us = epoch.now_us();
+        let mut due_us = u64::MAX;
+        for (at, (far, link)) in nets.iter_mut().enumerate() {
+            while let Some(datagram) = link.out.receive(now_us) {
+                if let Some(told) = far.receive(now_us, &datagram) {
+                    decided.insert((at, told.message_id), (told.decided_us, told.takes_back));
+                }
+            }
+            while let Some(carried) = link.audio.receive(now_us) {
+                far.hear(carried);
+            }
+            far.hand_over(now_us);
+            far.transmit(now_us, |datagram| link.back.send(now_us, datagram));
+            while let Some(datagram) = link.back.receive(now_us) {
+                rings.receipts.push((at, datagram));
+                near.bell().ring();
+            }
+            let next = [link.out.next_due_us(), link.audio.next_due_us(), link.back.next_due_us()];
+            due_us = next.into_iter().flatten().fold(due_us, u64::min);
+        }
+        if rings.far_over.load(Ordering::Acquire) && rings.given.is_empty() {
+            return [all, stops];
+        }
+        if rings.given.is_empty() {
+            let wait = Duration::from_micros(due_us.saturating_sub(epoch.now_us())).min(LOOK);
+            parker.park_timeout(wait);
+        }
+    }
+}
