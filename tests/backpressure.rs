@@ -223,7 +223,9 @@ fn play<'a>(plan: &Arc<ScenePlan>, samples: &'a [f32], wrong: &mut Vec<String>) 
 fn scenes_whose_senders_wait_lose_nothing_and_say_the_same() {
     let mut wrong = Vec::new();
     let calm = |scene: &str| CALM.iter().find(|(of, _)| *of == scene).map_or(&[][..], |(_, sets)| *sets);
-    let shipped = SHIPPED.iter().map(|(scene, _)| (*scene, calm(scene)));
+    // The far end of another engine hears nothing by itself.
+    let shipped = SHIPPED.iter().filter(|(scene, _)| *scene != "remote_answers");
+    let shipped = shipped.map(|(scene, _)| (*scene, calm(scene)));
     for (scene, own) in shipped.chain([("voice_assistant", WORD_BY_WORD)]) {
         let sets = blocking(scene, own);
         let plan = compiled(scene, &sets).unwrap_or_else(|failure| panic!("{scene} {sets:?}: {failure}"));
