@@ -48,12 +48,14 @@ const HABITS: [Habit; 5] = [
 
 /// What a scene does on purpose when time is short or something is slow; without it what is heard is the same however
 /// long it takes.
-const CALM: [(&str, &[&str]); 5] = [
+const CALM: [(&str, &[&str]); 6] = [
     ("voice_assistant", &["session.output.interrupt_min_ms=None", "tts.deadline=None"]),
     ("voice_assistant_cloud", &["session.output.interrupt_min_ms=None", "tts.deadline=None"]),
     // Which sentences are spoken in one breath depends on which wait together.
     ("barge_in", &["session.output.interrupt_min_ms=None", "tts.buffering.merge=KeepSeparate"]),
     ("deadlines", &["tts.deadline=None", "polish.deadline=None", "polish.optional=false"]),
+    // How much of what is cancelled has left by then depends on who polls when.
+    ("remote_consumer", &["gate.forward=OnOnset", "gate.threshold=0.9"]),
     ("overflow", &["slow_audio.per_s=10000", "slow_text.per_s=10000"]),
 ];
 
