@@ -30,6 +30,7 @@ mod joint;
 mod ledger;
 pub mod message;
 mod node;
+mod opening;
 mod playout;
 mod queue;
 pub mod rng;

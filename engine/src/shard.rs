@@ -11,7 +11,7 @@
 //!    Account    control messages, segments and sessions that are over, blocks on their way back
 //! ```
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
@@ -23,25 +23,22 @@ use crate::block::BlockPool;
 use crate::control::Control;
 use crate::correction::{Correction, Corrections, Void};
 use crate::desk::{Laps, Now};
-use crate::egress::{Egress, Policy, egress_system};
+use crate::egress::{Policy, egress_system};
 use crate::engine::ScenePlan;
 use crate::event::{Event, EventLog};
 use crate::handle::{SessionPort, ShardPort};
 use crate::ids::NodeId;
 use crate::ingress::{Edge, EdgeFigures, Leaving, ingress};
 use crate::inward::{ControlFigures, Messages, inward};
-use crate::joint::Joint;
 use crate::ledger::Ledger;
-use crate::node::{Opening, Site, mark};
+use crate::node::Site;
+use crate::opening;
 use crate::playout::Playouts;
-use crate::queue::{Lane, Queue, Target};
-use crate::scene::{Deadline, DeadlinePolicy, Format, OverflowPolicy};
-use crate::segment::{SegmentPool, Segments, Turn};
+use crate::scene::{Deadline, DeadlinePolicy, Format};
+use crate::segment::{SegmentPool, Segments};
 use crate::service::{Inbox, Outbox};
-use crate::session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
+use crate::session::{CONTROLS_MAX, Phase, SessionTable};
 
-/// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
-const OUTPUT_QUEUE_MAX: u32 = 1_500;
 /// Segments kept ready per session, so that no rank ever has to spawn one.
 const SEGMENTS_SPARE: usize = 4;
 /// With fewer than one free segment per session and this many more, new ones are made.
@@ -52,8 +49,6 @@ const SEGMENTS_LOW: usize = 16;
 const BLOCKS_HOME: usize = 24;
 /// Events of one session in one tick, at most, on average over a shard.
 const RECORDS_PER_TICK: usize = 4;
-/// Frames that a queue has room for from the start, beside what its senders may send at once.
-const QUEUE_ROOM: u32 = 4;
 
 /// The stages of a tick, in order.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,9 +73,9 @@ pub enum Stage {
 
 /// What a shard needs to open sessions.
 #[derive(Resource)]
-struct Blueprint {
-    plan: Arc<ScenePlan>,
-    seed: u64,
+pub(crate) struct Blueprint {
+    pub(crate) plan: Arc<ScenePlan>,
+    pub(crate) seed: u64,
 }
 
 /// Sessions to open in this tick.
@@ -185,7 +180,7 @@ fn admit(world: &mut World) {
     }
     let admissions = std::mem::take(&mut world.resource_mut::<Admissions>().0);
     for port in admissions {
-        open(world, port);
+        opening::open(world, port);
     }
     let open_now = world.resource::<SessionTable>().open() as usize;
     world.resource_mut::<BlockPool>().serve(open_now);
@@ -222,129 +217,8 @@ fn make_room(world: &mut World) {
 }
 
 /// Samples of the longest block in this format.
-fn block_samples(format: Format) -> usize {
+pub(crate) fn block_samples(format: Format) -> usize {
     (format.rate_hz * crate::handle::BLOCK_MS_MAX / 1_000) as usize * usize::from(format.channels)
-}
-
-/// Most frames that arrive at a node (by position; the last is the output) for one step of all that send to it.
-fn senders(plan: &ScenePlan, formats: &[(Option<Format>, Option<Format>)]) -> Vec<u32> {
-    let mut frames = vec![0; plan.nodes.len() + 1];
-    for target in &plan.input_targets {
-        frames[plan.position(target.node).index()] += 1;
-    }
-    for (node, (input, _)) in plan.nodes.iter().zip(formats) {
-        for target in &node.targets {
-            frames[plan.position(target.node).index()] += node.spec.max_out(*input);
-        }
-    }
-    frames
-}
-
-fn open(world: &mut World, port: Arc<SessionPort>) {
-    let now_us = world.resource::<Now>().us;
-    let blueprint = world.resource::<Blueprint>();
-    let (plan, seed) = (Arc::clone(&blueprint.plan), blueprint.seed);
-    let entity = world.spawn(Turn::default()).id();
-    let lanes: Box<[Entity]> = (0..=plan.nodes.len()).map(|_| world.spawn_empty().id()).collect();
-    let formats = plan.formats(port.input);
-    let senders = senders(&plan, &formats);
-    let mut opening = Opening {
-        session: port.id,
-        owner: entity,
-        name: Arc::clone(&port.name),
-        input: None,
-        output: None,
-        seed,
-        lowers_quality: false,
-    };
-    let mut sources = vec![0u8; lanes.len()];
-    let resolve = |targets: &[crate::scene::Target], sources: &mut [u8]| -> Vec<Target> {
-        let wire = |target: &crate::scene::Target| {
-            let node = plan.position(target.node);
-            sources[node.index()] += 1;
-            Target { port: target.port, node, queue: lanes[node.index()] }
-        };
-        targets.iter().map(wire).collect()
-    };
-    let input_targets = resolve(&plan.input_targets, &mut sources);
-    let mut wiring: Vec<Vec<Target>> =
-        plan.nodes.iter().map(|node| resolve(&node.targets, &mut sources)).collect();
-    wiring.push(Vec::new());
-    let blocks = |target: &Target| plan.nodes.get(target.node.index()).is_some_and(|node| node.blocks());
-    let waits = input_targets.iter().any(blocks);
-    let mut failure = None;
-    for (at, lane) in lanes.iter().enumerate() {
-        let mut targets = [None; crate::queue::TARGETS_MAX];
-        for (slot, target) in targets.iter_mut().zip(&wiring[at]) {
-            *slot = Some(*target);
-        }
-        let (input, output) = formats[at];
-        (opening.input, opening.output) = (input, output);
-        let deadline = plan.nodes.get(at).and_then(|node| node.deadline);
-        opening.lowers_quality = deadline.is_some_and(|d| d.policy == DeadlinePolicy::LowerQuality);
-        let wiring = Lane {
-            session: port.id,
-            owner: entity,
-            input,
-            output,
-            sources: sources[at],
-            ends: 0,
-            max_out: plan.nodes.get(at).map_or(0, |node| node.spec.max_out(input)),
-            guarded: targets.iter().flatten().any(blocks),
-            unsent: VecDeque::new(),
-            warned: None,
-            targets,
-        };
-        let mut queue = world.entity_mut(*lane);
-        mark(NodeId(at as u8), &mut queue);
-        if let Some(node) = plan.nodes.get(at) {
-            let capabilities = &node.capabilities;
-            let joint = Joint {
-                strategy: node.merge.clone(),
-                custom: node.joins.clone(),
-                format: input,
-                samples_max: input.map_or(0, block_samples),
-            };
-            let budget_us = node.deadline.map_or(0, |d| (d.budget_ms * 1_000.0) as u64);
-            let mut frames = Queue::new(capabilities.queue_capacity, capabilities.overflow_policy)
-                .joining(joint)
-                .with_budget(budget_us);
-            frames.reserve(senders[at] + QUEUE_ROOM);
-            queue.insert((wiring, frames));
-            let refused = node.spec.open(&opening, &mut queue).err();
-            failure = failure.or(refused.map(|reason| (NodeId(at as u8), reason)));
-        } else {
-            let mut output = Queue::new(OUTPUT_QUEUE_MAX, OverflowPolicy::DropNewest);
-            output.reserve(senders[at] + QUEUE_ROOM);
-            queue.insert((wiring, output, Egress::default()));
-        }
-    }
-    let row = SessionRow {
-        id: port.id,
-        opening: port.opening,
-        entity,
-        name: Arc::clone(&port.name),
-        input: port.input,
-        frames_in: 0,
-        phase: if failure.is_some() { Phase::Gone } else { Phase::Open },
-        told: port.controls,
-        port,
-        lanes,
-        input_targets: input_targets.into(),
-        seq: 0,
-        pts_origin_us: 0,
-        controls: VecDeque::new(),
-        waits,
-        held: VecDeque::new(),
-    };
-    let id = row.id;
-    world.resource_mut::<Playouts>().open(id);
-    world.resource_mut::<SessionTable>().insert(row);
-    let mut log = world.resource_mut::<EventLog>();
-    log.push(now_us, id, 0, Event::SessionOpened);
-    if let Some((node, reason)) = failure {
-        log.push(now_us, id, 0, Event::SessionRefused { node, reason: reason.into() });
-    }
 }
 
 /// Closes the tick's books: what the hosts are told, what may be used again, who is gone.
