@@ -14,7 +14,7 @@ use crate::frame::{Frame, Mark, Payload, frames_to_us};
 use crate::handle::{Out, OutAudio, SessionPort};
 use crate::ids::NodeId;
 use crate::ingress::Leaving;
-use crate::node::{Site, correct_lanes, lane_params};
+use crate::node::{Site, correct_lanes_that, lane_params};
 use crate::playout::Playout;
 use crate::queue::Queue;
 use crate::scene::{Pace, Release};
@@ -50,7 +50,7 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
               mut segments: Segments<'_, '_>,
               mut leaving: ResMut<'_, Leaving>| {
             desk.laps.start();
-            correct_lanes(site, &mut lanes, &mut desk, late);
+            correct_lanes_that(site, &mut lanes, &mut desk, |state| state.next > 0, late);
             for (mut lane, mut queue, mut state) in &mut lanes.ins {
                 if queue.is_empty() {
                     continue;

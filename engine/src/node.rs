@@ -16,7 +16,7 @@ use crate::desk::{Cx, Desk, Lanes, Look, purge};
 use crate::frame::{Frame, Mark, Payload};
 use crate::ids::{NodeId, SessionId};
 use crate::joint::JoinTexts;
-use crate::queue::Queue;
+use crate::queue::{Lane, Queue};
 use crate::scene::{self, Buffering, Catalogue, Format, Issue, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::{Reply, ServiceKind};
 
@@ -107,6 +107,12 @@ pub trait StepNode: NodeKind {
     /// Something was taken back: drop what the state holds of it. The queue has been cleared already.
     fn control(&self, state: &mut Self::State, correction: &Correction, cx: &mut Cx<'_>, site: Site) {
         let _unused = (state, correction, cx, site);
+    }
+    /// Whether the state holds anything that a correction could void. Where it does not, and nothing waits in the queue
+    /// either, [`StepNode::control`] need not be called.
+    fn keeps(&self, state: &Self::State) -> bool {
+        let _unused = state;
+        true
     }
     /// A service answered.
     fn reply(&self, state: &mut Self::State, reply: Reply, cx: &mut Cx<'_>, site: Site) {
@@ -342,7 +348,10 @@ fn step_system<K: StepNode>(config: Arc<K>, site: Site, world: &mut World) -> Bo
 }
 
 fn step_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::State>, desk: &mut Desk<'_>) {
-    correct_lanes(site, lanes, desk, |state, correction, cx| kind.control(state, correction, cx, site));
+    let control = |state: &mut K::State, correction: &Correction, cx: &mut Cx<'_>| {
+        kind.control(state, correction, cx, site);
+    };
+    correct_lanes_that(site, lanes, desk, |state| kind.keeps(state), control);
     answer_lanes(kind, site, lanes, desk);
     let now_us = desk.now.us;
     for (mut lane, mut queue, mut state) in &mut lanes.ins {
@@ -403,6 +412,17 @@ pub fn correct_lanes<S: Component<Mutability = Mutable>>(
     site: Site,
     lanes: &mut Lanes<'_, '_, S>,
     desk: &mut Desk<'_>,
+    control: impl FnMut(&mut S, &Correction, &mut Cx<'_>),
+) {
+    correct_lanes_that(site, lanes, desk, |_| true, control);
+}
+
+/// The same, passing over lanes where nothing waits and whose state `keeps` nothing that could be void.
+pub(crate) fn correct_lanes_that<S: Component<Mutability = Mutable>>(
+    site: Site,
+    lanes: &mut Lanes<'_, '_, S>,
+    desk: &mut Desk<'_>,
+    keeps: impl Fn(&S) -> bool,
     mut control: impl FnMut(&mut S, &Correction, &mut Cx<'_>),
 ) {
     // What is pushed meanwhile is for the nodes behind this one.
@@ -410,26 +430,32 @@ pub fn correct_lanes<S: Component<Mutability = Mutable>>(
     if pushed == 0 {
         return;
     }
-    if pushed * LOOKUPS_WORTH >= desk.sessions.open() as usize {
-        for (mut lane, mut queue, mut state) in &mut lanes.ins {
-            let mut next = desk.corrections.first(lane.session);
-            while let Some(at) = next.filter(|at| *at < pushed) {
-                let correction = desk.corrections.all()[at];
-                let mut cx = Cx::new(site.node, lane.bypass_change_detection(), desk, &mut lanes.outs);
-                purge(queue.bypass_change_detection(), &correction, &mut cx);
-                control(state.bypass_change_detection(), &correction, &mut cx);
-                next = desk.corrections.after(at);
-            }
+    let Lanes { ins, outs } = lanes;
+    let mut correct = |lane: &mut Lane, queue: &mut Queue, state: &mut S, at: usize, desk: &mut Desk<'_>| {
+        let correction = desk.corrections.all()[at];
+        let mut cx = Cx::new(site.node, lane, desk, outs);
+        purge(queue, &correction, &mut cx);
+        control(state, &correction, &mut cx);
+    };
+    if pushed * LOOKUPS_WORTH < desk.sessions.open() as usize {
+        for at in 0..pushed {
+            let session = desk.corrections.all()[at].session;
+            let Some(entity) = desk.sessions.lane(session, site.node) else { continue };
+            let Ok((mut lane, mut queue, mut state)) = ins.get_mut(entity) else { continue };
+            correct(&mut lane, &mut queue, &mut state, at, desk);
         }
         return;
     }
-    for at in 0..pushed {
-        let correction = desk.corrections.all()[at];
-        let Some(entity) = desk.sessions.lane(correction.session, site.node) else { continue };
-        let Ok((mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
-        let mut cx = Cx::new(site.node, &mut lane, desk, &mut lanes.outs);
-        purge(&mut queue, &correction, &mut cx);
-        control(&mut state, &correction, &mut cx);
+    for (mut lane, mut queue, mut state) in ins.iter_mut() {
+        if queue.is_empty() && !lane.has_unsent() && !keeps(&state) {
+            continue;
+        }
+        let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
+        let mut next = desk.corrections.first(lane.session);
+        while let Some(at) = next.filter(|at| *at < pushed) {
+            correct(lane, queue, state.bypass_change_detection(), at, desk);
+            next = desk.corrections.after(at);
+        }
     }
 }
 

@@ -63,6 +63,9 @@ impl NodeKind for Pass {
 }
 
 impl StepNode for Pass {
+    fn keeps(&self, _: &PassState) -> bool {
+        false
+    }
     fn step(&self, _: &mut PassState, mut frame: Frame, cx: &mut Cx<'_>, _: Site) {
         if let Payload::Audio(block) = &mut frame.payload {
             for sample in block.make_mut(cx.pool) {

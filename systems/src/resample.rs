@@ -177,6 +177,10 @@ impl StepNode for Resample {
         }
     }
 
+    fn keeps(&self, state: &ResampleState) -> bool {
+        state.stream.is_some()
+    }
+
     fn advise(&self, state: &mut ResampleState, advice: Advice, _: &mut Cx<'_>, _: Site) {
         match advice {
             Advice::DeadlineNear { .. } => state.hurried = true,

@@ -93,6 +93,10 @@ impl NodeKind for Throttle {
 }
 
 impl StepNode for Throttle {
+    fn keeps(&self, _: &ThrottleState) -> bool {
+        false
+    }
+
     fn ready(&self, state: &ThrottleState, queue: &Queue, look: Look<'_>) -> bool {
         let Some(frame) = queue.front() else { return false };
         !Ledger::counts(frame) || state.begins_ps(frame) <= u128::from(look.now.us) * PS_PER_US
