@@ -33,6 +33,8 @@ pub(super) struct Job {
     again_us: u64,
     /// When all of it was made.
     pub(super) made_us: Option<u64>,
+    /// Nothing of it is handed out for now.
+    pub(super) held: bool,
 }
 
 /// How long to wait for speech that is still being made.
@@ -50,7 +52,8 @@ impl Job {
             Work::Text(parts) => parts.len(),
             Work::Speech(_) => 0,
         };
-        Self { key, work, batch, items, started_us, first_us, pieces, at: 0, again_us: 0, made_us: None }
+        let (at, again_us, made_us, held) = (0, 0, None, false);
+        Self { key, work, batch, items, started_us, first_us, pieces, at, again_us, made_us, held }
     }
 
     /// Follows the making up to `now_us`.

@@ -50,8 +50,8 @@ pub struct Modelled {
     /// Since when each of the others has had nothing to do.
     idle_since_us: Vec<u64>,
     batches: u64,
-    /// Calls of which nothing is handed out for now.
-    held: Vec<CallKey>,
+    /// Calls that have not begun and of which nothing is to be handed out when they have.
+    held_before: Vec<CallKey>,
     stopped: Vec<(CallKey, u64)>,
     lone: Vec<Call>,
 }
@@ -70,7 +70,7 @@ impl Modelled {
             busy: Vec::new(),
             idle_since_us: vec![0; site.timing.workers() as usize],
             batches: 0,
-            held: Vec::new(),
+            held_before: Vec::new(),
             stopped: Vec::new(),
             lone: Vec::new(),
         }
@@ -97,7 +97,10 @@ impl Modelled {
             // Real speech on the wall clock takes the time it takes.
             let real = self.wall && matches!(work, Work::Speech(_));
             let first_us = if real { started_us } else { started_us + latency_us };
-            self.jobs.push(Job::new(call.key, work, self.batches, n as u64, (started_us, first_us)));
+            let mut job = Job::new(call.key, work, self.batches, n as u64, (started_us, first_us));
+            let held = self.held_before.iter().position(|key| *key == call.key);
+            job.held = held.map(|at| self.held_before.swap_remove(at)).is_some();
+            self.jobs.push(job);
         }
     }
 
@@ -197,9 +200,12 @@ impl Service for Modelled {
     }
 
     fn hold(&mut self, key: CallKey, held: bool) {
-        self.held.retain(|other| *other != key);
-        if held {
-            self.held.push(key);
+        if let Some(job) = self.jobs.iter_mut().find(|job| job.key == key) {
+            job.held = held;
+        } else if held {
+            self.held_before.push(key);
+        } else {
+            self.held_before.retain(|other| *other != key);
         }
     }
 
@@ -224,7 +230,7 @@ impl Service for Modelled {
         }
         self.make(now_us);
         let mut jobs = std::mem::take(&mut self.jobs);
-        jobs.retain_mut(|job| self.held.contains(&job.key) || !self.hand_out(job, now_us, replies));
+        jobs.retain_mut(|job| job.held || !self.hand_out(job, now_us, replies));
         self.jobs = jobs;
     }
 
@@ -233,9 +239,8 @@ impl Service for Modelled {
             return Some(0);
         }
         let due = |job: &Job| {
-            let held = self.held.contains(&job.key);
             let made = job.next_made_us(&self.timing, self.wall);
-            let out = (!held).then(|| job.due_us(&self.timing, self.wall));
+            let out = (!job.held).then(|| job.due_us(&self.timing, self.wall));
             made.into_iter().chain(out).min()
         };
         self.jobs.iter().filter_map(due).min()
