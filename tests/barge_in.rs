@@ -8,10 +8,11 @@
 
 mod support;
 
-use mynah_engine::Event;
+use mynah_engine::scene::Format;
+use mynah_engine::{Engine, EngineConfig, Event, Out, SessionSpec};
 use support::callers::Callers;
 use support::program::{number, simulate};
-use support::stage::{Outcome, Part, run};
+use support::stage::{Outcome, Part, compile, run};
 
 const RATE_HZ: usize = 16_000;
 const SCENE: &str = "barge_in";
@@ -136,4 +137,57 @@ fn callers_who_talk_over_answers_are_heard_within_a_third_of_a_second() {
     assert!(p95 < 350.0, "P95 {p95} ms");
     assert!(interrupted > 50.0 && noise == 0.0, "{}", report["turns"]);
     assert_eq!(report["frames"]["balanced"], true, "{}", report["frames"]);
+}
+
+/// Plays `samples` in blocks of 20 ms in time, then `after` at once, then nothing more for ten seconds, with the line
+/// still open; what happened from then on.
+fn then_silence_of_the_client(samples: &[f32], after: &[f32]) -> Vec<Event> {
+    let plan = compile(SCENE, &[], Format { rate_hz: RATE_HZ as u32, channels: 1 }, None);
+    let mut engine = Engine::new(plan, EngineConfig { sessions_max: 1, ..EngineConfig::default() });
+    let session = engine.handle().open(SessionSpec::named("caller-0")).expect("there is room");
+    let mut events = Vec::new();
+    let mut tick = |at: usize, kept: bool| {
+        engine.tick(at as u64 * 5_000);
+        while let Some(out) = session.poll() {
+            if let Out::Audio(audio) = out {
+                session.give_back(audio.block);
+            }
+        }
+        if kept {
+            events.extend(engine.records().iter().map(|record| record.event.clone()));
+        }
+    };
+    let blocks = samples.chunks(RATE_HZ / 50).count();
+    for (at, block) in samples.chunks(RATE_HZ / 50).enumerate() {
+        session.try_push(block).expect("it comes in time");
+        (0..4).for_each(|part| tick(at * 4 + part + 1, false));
+    }
+    if !after.is_empty() {
+        session.try_push(after).expect("a second at once");
+    }
+    (0..2_000).for_each(|part| tick(blocks * 4 + part + 1, true));
+    events
+}
+
+/// A question, and silence until well into its answer.
+fn asked() -> Vec<f32> {
+    [vec![0.0; RATE_HZ / 2], utterance(), vec![0.0; RATE_HZ * 2]].concat()
+}
+
+#[test]
+fn an_answer_goes_on_when_the_client_stops_sending_in_the_middle_of_a_word() {
+    let events = then_silence_of_the_client(&[asked(), utterance()[..RATE_HZ / 5].to_vec()].concat(), &[]);
+    let resumed = events.iter().any(|event| matches!(event, Event::AnswerResumed { .. }));
+    let ended = events.iter().any(|event| matches!(event, Event::OutputEnded { segment: 1, .. }));
+    assert!(resumed && ended, "{events:?}");
+}
+
+#[test]
+fn speech_that_arrives_late_and_ends_within_one_tick_interrupts_all_the_same() {
+    let words = utterance();
+    let late = [words[..RATE_HZ / 2].to_vec(), vec![0.0; RATE_HZ * 9 / 20]].concat();
+    let events = then_silence_of_the_client(&asked(), &late);
+    let interrupted = events.iter().any(|event| matches!(event, Event::AnswerInterrupted { .. }));
+    let answered = events.iter().any(|event| matches!(event, Event::OutputStarted { segment: 2, .. }));
+    assert!(interrupted && answered, "{events:?}");
 }

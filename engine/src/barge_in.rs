@@ -17,6 +17,10 @@ use crate::playout::Playouts;
 use crate::segment::{Answer, Extent, Segment, Segments, Verdict};
 use crate::session::SessionTable;
 
+/// Nobody speaks in a segment in which nothing was heard for this long: gates decide on media time, and that stands still
+/// when a client stops sending in the middle of a word.
+const STALE_US: u64 = 1_000_000;
+
 /// A segment as this system needs it.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
@@ -45,7 +49,7 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem>
                        mut playouts: ResMut<'_, Playouts>,
                        mut corrections: ResMut<'_, Corrections>,
                        mut log: ResMut<'_, EventLog>| {
-        scratch.look(&segments);
+        scratch.look(&segments, now.us);
         let mut floor = Floor {
             now_us: now.us,
             segments: &mut segments,
@@ -60,6 +64,13 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem>
         for seen in scratch.spoken.iter().filter(|s| s.confirmed && s.voiced_us >= interrupt_min_us) {
             floor.interrupt(seen, scratch.owed_by(seen.session));
         }
+        // What arrived late and ended within one tick was never seen spoken, and interrupts all the same.
+        for seen in scratch.owed.iter().filter(|s| s.voiced_us >= interrupt_min_us) {
+            let playout = floor.playouts.get(seen.session);
+            if playout.sounds() && playout.segment < seen.key.serial {
+                floor.interrupt(seen, scratch.owed_by(seen.session));
+            }
+        }
         for row in sessions.rows.iter().flatten() {
             floor.resume(row.id, scratch.owed_by(row.id));
         }
@@ -68,7 +79,7 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem>
 }
 
 impl Scratch {
-    fn look(&mut self, segments: &Segments<'_, '_>) {
+    fn look(&mut self, segments: &Segments<'_, '_>, now_us: u64) {
         self.spoken.clear();
         self.owed.clear();
         for segment in segments.active() {
@@ -81,7 +92,7 @@ impl Scratch {
             };
             if segment.is_spoken() {
                 // A stretch that is forwarded before anything was heard in it is not speech.
-                if segment.voiced.1 > 0 {
+                if segment.voiced.1 > 0 && now_us < segment.voiced_at_us + STALE_US {
                     self.spoken.push(seen);
                 }
             } else if seen.confirmed && segment.answer == Answer::Pending {
@@ -183,13 +194,12 @@ impl Floor<'_, '_, '_> {
             return;
         }
         if playout.speaking > 0 {
-            playout.paused_by = playout.speaking;
             return;
         }
-        let (segment, turn, answering) = (playout.paused_by, playout.turn, playout.segment);
+        let (segment, turn) = (playout.paused_by, playout.turn);
         playout.paused_by = 0;
         let mut ignored = false;
-        for short in owed.iter().filter(|short| short.key.serial > answering) {
+        for short in owed.iter().filter(|short| short.key.serial >= segment) {
             ignored |= self.withdraw(short);
         }
         self.log.push(self.now_us, session, turn, Event::AnswerResumed { segment, ignored });

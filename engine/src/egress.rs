@@ -218,8 +218,11 @@ fn bound(mark: Mark, frame: &Frame, standing: Standing, segments: &mut Segments<
             let session = cx.lane.session;
             let Some(playout) = cx.playouts.get_mut(session) else { return };
             let (segment, revision, samples) = (playout.segment, playout.revision, playout.samples);
-            playout.end();
-            if (segment, revision) == (frame.segment.serial, frame.revision) && samples > 0 {
+            let sounded = (segment, revision) == (frame.segment.serial, frame.revision);
+            if sounded {
+                playout.end();
+            }
+            if sounded && samples > 0 {
                 cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
             }
             segments.answered(frame.segment, frame.session);

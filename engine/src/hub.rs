@@ -145,7 +145,7 @@ impl Hub {
 
     /// Items waiting for their service, over all sessions, at a node behind the hub.
     pub fn waiting(&self, node: NodeId) -> usize {
-        self.stations.iter().find(|s| s.node == node).map_or(0, |s| s.queue.len())
+        self.stations.iter().find(|s| s.node == node).map_or(0, |s| s.queue.len() + s.queue.at_door())
     }
 
     /// Typical time of an item of `node` from submission to its last part, in microseconds of engine time: a moving
@@ -194,7 +194,8 @@ impl Hub {
                     }
                     _ => {}
                 }
-                let flight = self.flights.iter().position(|(key, _)| ends && *key == reply.key);
+                let flight =
+                    ends.then(|| self.flights.iter().position(|(key, _)| *key == reply.key)).flatten();
                 if let Some((key, submitted_us)) = flight.map(|at| self.flights.swap_remove(at))
                     && matches!(reply.part, ReplyPart::Done { .. })
                 {
@@ -256,8 +257,11 @@ impl Hub {
             (Request::Push(key, block), _) => desk.service.push(key, block),
             (Request::Hold(key, held), _) => desk.service.hold(key, held),
             (Request::End(call), Some(station)) => {
+                let before = self.settled.len();
                 station.queue.push(call, now_us, &mut self.settled);
-                let waiting = station.queue.len() as u32;
+                let merged = self.settled[before..].iter().filter(|s| matches!(s, Settled::Merged(_)));
+                station.figures.merged += merged.count() as u64;
+                let waiting = (station.queue.len() + station.queue.at_door()) as u32;
                 station.figures.waiting_max = station.figures.waiting_max.max(waiting);
             }
             (Request::End(call), None) => {

@@ -64,7 +64,8 @@ pub(crate) fn ingress(
     for slot in 0..sessions.rows.len() {
         // What waits outside a queue that blocks came before anything new.
         let Some(row) = sessions.rows[slot].as_mut().filter(|row| !row.held.is_empty()) else { continue };
-        while !row.held.is_empty() && !blocked(row, &queues) {
+        // Of a session that was cut off nothing is let in any more, and what it had waiting is counted.
+        while !row.held.is_empty() && (row.phase == Phase::Gone || !blocked(row, &queues)) {
             let arrival = row.held.pop_front().expect("it is not empty");
             scatter.arrive(row, arrival, &mut queues);
         }

@@ -356,7 +356,7 @@ fn step_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::St
     let now_us = desk.now.us;
     for (mut lane, mut queue, mut state) in &mut lanes.ins {
         let due = kind.due_us(&state) <= now_us;
-        if queue.is_empty() && !due && !lane.has_unsent() {
+        if queue.is_empty() && !due && !lane.has_unsent() && queue.behind == 0 {
             continue;
         }
         let queue = queue.bypass_change_detection();

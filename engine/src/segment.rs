@@ -90,6 +90,8 @@ pub struct Segment {
     pub from_us: u64,
     /// Media time at which the detector first heard speech in it, and up to which it last did.
     pub voiced: (u64, u64),
+    /// Engine time at which it last did.
+    pub voiced_at_us: u64,
     /// Its answer; once it is not pending any more the entity may be recycled.
     pub answer: Answer,
 }
@@ -190,6 +192,7 @@ impl SegmentPool {
                     extent: Extent::Open,
                     from_us: 0,
                     voiced: (0, 0),
+                    voiced_at_us: 0,
                     answer: Answer::Pending,
                 })
                 .id();
@@ -231,6 +234,7 @@ impl Segments<'_, '_> {
             extent: Extent::Open,
             from_us,
             voiced: (0, 0),
+            voiced_at_us: 0,
             answer: Answer::Pending,
         };
         self.pool.active.push(slot);
@@ -312,14 +316,21 @@ impl Segments<'_, '_> {
         }
     }
 
-    /// Notes speech heard in a segment, as media time; returns the turn it belongs to by now.
-    pub fn voiced(&mut self, key: SegmentKey, session: SessionId, from_us: u64, to_us: u64) -> u32 {
+    /// Notes speech heard in a segment, as media time, in the tick of `now_us`; returns the turn it belongs to by now.
+    pub fn voiced(
+        &mut self,
+        key: SegmentKey,
+        session: SessionId,
+        (from_us, to_us): (u64, u64),
+        now_us: u64,
+    ) -> u32 {
         let Some(mut state) = self.state(key, session) else { return 0 };
         let state = state.bypass_change_detection();
         if state.voiced == (0, 0) {
             state.voiced.0 = from_us;
         }
         state.voiced.1 = to_us;
+        state.voiced_at_us = now_us;
         state.turn
     }
 
@@ -398,6 +409,7 @@ mod tests {
             extent,
             from_us: 0,
             voiced: (0, 0),
+            voiced_at_us: 0,
             answer: Answer::Pending,
         }
     }

@@ -275,7 +275,9 @@ fn account(
 /// A session whose last handle is gone can neither get audio nor be heard: as if its host had hung up.
 fn hang_up_abandoned(sessions: &mut SessionTable, corrections: &mut Corrections) {
     for row in sessions.rows.iter_mut().flatten() {
-        if row.phase == Phase::Open && Arc::strong_count(&row.port) == 1 {
+        // What has ended is finished unheard, as far as it fits into the ring that nobody empties.
+        let goes = row.phase == Phase::Open || row.phase == Phase::Finishing && row.port.outputs.is_full();
+        if goes && Arc::strong_count(&row.port) == 1 {
             row.phase = Phase::Gone;
             corrections.push(Correction { session: row.id, void: Void::Session });
         }

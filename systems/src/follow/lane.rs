@@ -221,7 +221,8 @@ impl FollowLane {
         current.heard_us = hands.cx.now.us;
         if current.confirmed && current.ending == 0 {
             let session = hands.cx.lane.session;
-            current.turn = hands.segments.voiced(current.key, session, frame.pts_us, end_us);
+            current.turn =
+                hands.segments.voiced(current.key, session, (frame.pts_us, end_us), hands.cx.now.us);
         }
         frame.segment = current.key;
         frame.turn = current.turn;
@@ -255,7 +256,7 @@ impl FollowLane {
         current.confirmed = true;
         current.turn = hands.segments.confirm(current.key, session);
         let (segment, from_us, to_us) = (current.key.serial, current.from_us, current.to_us);
-        hands.segments.voiced(current.key, session, from_us, to_us);
+        hands.segments.voiced(current.key, session, (from_us, to_us), hands.cx.now.us);
         hands.cx.event(current.turn, Event::SegmentConfirmed { segment, from_us, to_us });
         self.answer_split(hands);
     }

@@ -98,7 +98,13 @@ impl Job {
 
     /// When more of it may have been made; `None`: all of it is.
     pub(super) fn next_made_us(&self, timing: &Timing, wall: bool) -> Option<u64> {
-        self.made_us.is_none().then(|| self.due_us(timing, wall))
+        match &self.work {
+            _ if self.made_us.is_some() => None,
+            Work::Text(_) => Some(self.piece_us(self.pieces.saturating_sub(1), timing)),
+            // Nobody knows how long it will be; whether it is made is looked at in every tick.
+            Work::Speech(_) if self.held => None,
+            Work::Speech(_) => Some(self.due_us(timing, wall)),
+        }
     }
 
     pub(super) fn asks_again(&mut self, now_us: u64) {

@@ -262,6 +262,10 @@ impl StepNode for ServiceNode {
             ReplyPart::Stopped { .. } => true,
         };
         if ends {
+            if let (true, Some(service)) = (state.full, site.service) {
+                // It may have been told to hold in this very tick: of what is over nothing is remembered.
+                cx.request(service, Request::Hold(key, false));
+            }
             let was_first = state.order.front() == Some(key);
             state.order.remove(key);
             if was_first {

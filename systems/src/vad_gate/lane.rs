@@ -156,7 +156,7 @@ impl GateLane {
         if self.segment.is_some() {
             // An interruption may have begun a new turn with this segment.
             self.turn = if p >= settings.release && self.machine.is_heard() {
-                gate.segments.voiced(self.segment, self.session, from_us, to_us)
+                gate.segments.voiced(self.segment, self.session, (from_us, to_us), gate.cx.now.us)
             } else {
                 gate.segments.turn(self.segment, self.session)
             };
