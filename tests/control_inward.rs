@@ -140,6 +140,27 @@ fn an_answer_under_way_is_stopped_before_it_sounds() {
 }
 
 #[test]
+fn a_speaker_who_goes_on_after_a_stopped_answer_is_answered() {
+    let mut host = Host::new(false);
+    host.say(300, 0.0005);
+    host.say(400, 0.3);
+    while host.count(|event| matches!(event, Event::Endpoint { .. })) == 0 {
+        host.say(20, 0.0005);
+    }
+    host.send(1, Control::CancelAnswer { turn: 1 }).expect("there is room");
+    // The end was none: what follows is of the same segment.
+    host.say(400, 0.3);
+    assert_eq!(host.count(|event| matches!(event, Event::EndpointRetracted { segment: 1, .. })), 1);
+    host.say(1_000, 0.0005);
+    let begun = host.count(|event| matches!(event, Event::OutputStarted { segment: 1, revision: 2 }));
+    assert_eq!((begun, host.count(|event| matches!(event, Event::SegmentOpened { .. }))), (1, 1));
+    host.session.finish();
+    (0..800).for_each(|_| host.tick());
+    assert!(host.session.is_closed());
+    assert_eq!(host.engine.census().segments_active, 0);
+}
+
+#[test]
 fn a_hint_moves_what_is_worth_a_batch_within_the_policy() {
     let reason = |hint: Option<u32>| {
         let mut host = Host::new(false);

@@ -31,6 +31,18 @@ struct Seen {
     voiced_us: u64,
 }
 
+impl Seen {
+    fn of(segment: &Segment) -> Self {
+        Self {
+            session: segment.session,
+            key: segment.key,
+            turn: segment.turn,
+            confirmed: segment.verdict == Verdict::Confirmed,
+            voiced_us: segment.voiced_us(),
+        }
+    }
+}
+
 /// What is looked through every tick; the storage stays.
 #[derive(Default)]
 struct Scratch {
@@ -83,13 +95,7 @@ impl Scratch {
         self.spoken.clear();
         self.owed.clear();
         for segment in segments.active() {
-            let seen = Seen {
-                session: segment.session,
-                key: segment.key,
-                turn: segment.turn,
-                confirmed: segment.verdict == Verdict::Confirmed,
-                voiced_us: segment.voiced_us(),
-            };
+            let seen = Seen::of(&segment);
             if segment.is_spoken() {
                 // A stretch that is forwarded before anything was heard in it is not speech.
                 if segment.voiced.1 > 0 && now_us < segment.voiced_at_us + STALE_US {
@@ -162,18 +168,14 @@ impl Floor<'_, '_, '_> {
                 && segment.answer == Answer::Pending
                 && segment.extent != Extent::Open
         };
-        let seen = |segment: Segment| Seen {
-            session,
-            key: segment.key,
-            turn,
-            confirmed: true,
-            voiced_us: segment.voiced_us(),
-        };
-        let mut owed: Vec<Seen> = self.segments.active().filter(asked).map(seen).collect();
-        owed.sort_unstable_by_key(|seen| seen.key.serial);
+        let mut owed: Vec<Segment> = self.segments.active().filter(asked).collect();
+        owed.sort_unstable_by_key(|segment| segment.key.serial);
         let mut withdrawn = false;
-        for old in &owed {
-            withdrawn |= self.withdraw(old);
+        for segment in &owed {
+            withdrawn |= match segment.extent {
+                Extent::Ending(revision) => self.withdraw_revision(segment, revision),
+                _ => self.withdraw(&Seen::of(segment)),
+            };
         }
         let Some(playout) = self.playouts.get_mut(session).filter(|_| withdrawn) else { return withdrawn };
         let mut heard_us = 0;
@@ -203,6 +205,18 @@ impl Floor<'_, '_, '_> {
             ignored |= self.withdraw(short);
         }
         self.log.push(self.now_us, session, turn, Event::AnswerResumed { segment, ignored });
+    }
+
+    /// The end is only suspected: what answers this revision is void, and the next one is answered.
+    fn withdraw_revision(&mut self, segment: &Segment, revision: u32) -> bool {
+        let (key, session) = (segment.key, segment.session);
+        let withdrawn = self.segments.withdraw_revision(key, session, revision);
+        if withdrawn {
+            let void = Void::Revision { segment: key.serial, revision };
+            self.corrections.push(Correction { session, void });
+            self.log.push(self.now_us, session, segment.turn, Event::AnswerWithdrawn { segment: key.serial });
+        }
+        withdrawn
     }
 
     fn withdraw(&mut self, seen: &Seen) -> bool {

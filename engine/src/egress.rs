@@ -50,7 +50,7 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
               mut segments: Segments<'_, '_>,
               mut leaving: ResMut<'_, Leaving>| {
             desk.laps.start();
-            correct_lanes_that(site, &mut lanes, &mut desk, |state| state.next > 0, late);
+            correct_lanes_that(site, &mut lanes, &mut desk, |state| state.next > 0, take_back);
             for (mut lane, mut queue, mut state) in &mut lanes.ins {
                 if queue.is_empty() {
                     continue;
@@ -71,8 +71,8 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
     Box::new(IntoSystem::into_system(system))
 }
 
-/// Reports outputs that had already left when they were taken back.
-fn late(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
+/// Ends what sounds and was taken back, and reports outputs that had already left.
+fn take_back(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
     if state.next == 0 {
         // Nothing has ever left.
         return;

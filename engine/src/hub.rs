@@ -47,7 +47,7 @@ pub struct BatchFigures {
     pub merged: u64,
     /// Most items that waited at once.
     pub waiting_max: u32,
-    /// From entering the node's queue to being submitted, per item.
+    /// From being asked for to being submitted, per item.
     pub wait: Histogram<u32>,
 }
 

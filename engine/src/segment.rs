@@ -94,6 +94,9 @@ pub struct Segment {
     pub voiced_at_us: u64,
     /// Its answer; once it is not pending any more the entity may be recycled.
     pub answer: Answer,
+    /// A revision whose answer was withdrawn while the end was only suspected; 0 = none. If the speaker goes on, the
+    /// next one is answered.
+    pub withdrawn: u32,
 }
 
 /// How a frame's segment stands, for whoever is about to release the frame.
@@ -121,7 +124,7 @@ impl Segment {
 
     /// How a frame derived from `revision` stands (0 = the caller's own audio).
     pub fn standing(&self, revision: u32) -> Standing {
-        if revision > 0 && self.answer == Answer::Withdrawn {
+        if revision > 0 && (self.answer == Answer::Withdrawn || self.withdrawn == revision) {
             return Standing::Void;
         }
         match (self.verdict, self.extent) {
@@ -194,6 +197,7 @@ impl SegmentPool {
                     voiced: (0, 0),
                     voiced_at_us: 0,
                     answer: Answer::Pending,
+                    withdrawn: 0,
                 })
                 .id();
             let mut pool = world.resource_mut::<Self>();
@@ -236,6 +240,7 @@ impl Segments<'_, '_> {
             voiced: (0, 0),
             voiced_at_us: 0,
             answer: Answer::Pending,
+            withdrawn: 0,
         };
         self.pool.active.push(slot);
         Some(key)
@@ -278,9 +283,12 @@ impl Segments<'_, '_> {
 
     /// Sets how far a Confirmed segment has come.
     pub fn set_extent(&mut self, key: SegmentKey, session: SessionId, extent: Extent) {
-        if let Some(mut state) = self.state(key, session) {
-            debug_assert!(!matches!(state.extent, Extent::Ended(_)), "Ended is final");
-            state.extent = extent;
+        let Some(mut state) = self.state(key, session) else { return };
+        debug_assert!(!matches!(state.extent, Extent::Ended(_)), "Ended is final");
+        state.extent = extent;
+        if matches!(extent, Extent::Ended(revision) if revision > 0 && revision == state.withdrawn) {
+            // What was withdrawn on suspicion is withdrawn for good.
+            self.withdraw(key, session);
         }
     }
 
@@ -351,6 +359,15 @@ impl Segments<'_, '_> {
         true
     }
 
+    /// Withdraws the answer to one revision of a confirmed segment whose end is only suspected; false when that was done
+    /// before.
+    pub fn withdraw_revision(&mut self, key: SegmentKey, session: SessionId, revision: u32) -> bool {
+        let state = self.state(key, session).filter(|state| state.verdict == Verdict::Confirmed);
+        let Some(mut state) = state.filter(|state| state.withdrawn != revision) else { return false };
+        state.withdrawn = revision;
+        true
+    }
+
     /// A new turn begins with this confirmed segment, because the user interrupted the one before.
     pub fn begin_turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
         let Some(owner) = self.state(key, session).map(|state| state.owner) else { return 0 };
@@ -411,6 +428,7 @@ mod tests {
             voiced: (0, 0),
             voiced_at_us: 0,
             answer: Answer::Pending,
+            withdrawn: 0,
         }
     }
 

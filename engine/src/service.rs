@@ -40,7 +40,7 @@ pub struct Call {
     pub from_us: u64,
     /// Media time after the last sample heard.
     pub to_us: u64,
-    /// Engine time at which its input entered the node's queue.
+    /// Engine time at which it was asked for: from then on it may wait for its service.
     pub queued_us: u64,
     /// Soft deadline in engine time; 0 = none.
     pub deadline_us: u64,

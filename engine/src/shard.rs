@@ -288,15 +288,14 @@ fn hang_up_abandoned(sessions: &mut SessionTable, corrections: &mut Corrections)
 fn collect_controls(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Corrections) {
     let any_late = log.records.iter().any(|r| matches!(r.event, Event::LateCancelled { .. }));
     for record in &log.records {
-        if Control::from_event(&record.event, record.turn, false).is_none() {
-            continue;
-        }
         let Some(row) = sessions.get_mut(record.session).filter(|row| row.told) else { continue };
-        let late = any_late && log.records.iter().any(|r| {
-            r.session == record.session
-                && matches!((&r.event, &record.event),
-                    (Event::LateCancelled { segment: a, .. }, Event::SegmentCancelled { segment: b, .. }) if a == b)
-        });
+        let late = match record.event {
+            Event::SegmentCancelled { segment, .. } if any_late => log.records.iter().any(|r| {
+                r.session == record.session
+                    && matches!(r.event, Event::LateCancelled { segment: late, .. } if late == segment)
+            }),
+            _ => false,
+        };
         let Some(control) = Control::from_event(&record.event, record.turn, late) else { continue };
         row.controls.push_back(control);
         if row.controls.len() >= CONTROLS_MAX && row.phase != Phase::Gone {
