@@ -9,6 +9,7 @@ use bevy_ecs::system::{BoxedSystem, ParamBuilder, SystemParamBuilder, SystemStat
 use crate::block::Block;
 use crate::correction::{Correction, Void};
 use crate::desk::{Cx, Desk, Lanes};
+use crate::engine::ScenePlan;
 use crate::event::{DropReason, Event};
 use crate::frame::{Frame, Mark, Payload, frames_to_us};
 use crate::handle::{Out, OutAudio, SessionPort};
@@ -17,7 +18,7 @@ use crate::ingress::Leaving;
 use crate::node::{Site, correct_lanes_that, lane_params};
 use crate::playout::Playout;
 use crate::queue::Queue;
-use crate::scene::{Pace, Release};
+use crate::scene::{NodeRef, Pace, Release};
 use crate::segment::{Segments, Standing};
 
 /// How many started outputs are remembered, to tell whether a correction came late.
@@ -28,6 +29,8 @@ const STARTED_MAX: usize = 8;
 pub(crate) struct Egress {
     started: [(u32, u32); STARTED_MAX],
     next: usize,
+    /// Answers that are over on some branches and not yet on all.
+    ends: Vec<((u32, u32), u8)>,
 }
 
 /// Output policy of a scene.
@@ -35,6 +38,27 @@ pub(crate) struct Egress {
 pub(crate) struct Policy {
     pub(crate) release: Release,
     pub(crate) pace: Pace,
+    /// Branches that bring answers: only when all have, an answer is over. 0: the callers' own audio comes out.
+    pub(crate) branches: u8,
+}
+
+/// How many branches of the scene bring answers to its output: those with a service on their way.
+pub(crate) fn answering_branches(plan: &ScenePlan) -> u8 {
+    let mut answering = vec![false; plan.nodes.len()];
+    let mut branches = 0;
+    for (at, node) in plan.nodes.iter().enumerate() {
+        answering[at] |= node.service.is_some();
+        if !answering[at] {
+            continue;
+        }
+        for target in &node.targets {
+            match target.node {
+                NodeRef::Node(to) => answering[usize::from(to)] = true,
+                NodeRef::Output => branches += 1,
+            }
+        }
+    }
+    branches
 }
 
 type Params =
@@ -50,7 +74,13 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
               mut segments: Segments<'_, '_>,
               mut leaving: ResMut<'_, Leaving>| {
             desk.laps.start();
-            correct_lanes_that(site, &mut lanes, &mut desk, |state| state.next > 0, take_back);
+            correct_lanes_that(
+                site,
+                &mut lanes,
+                &mut desk,
+                |state| state.next > 0 || !state.ends.is_empty(),
+                take_back,
+            );
             for (mut lane, mut queue, mut state) in &mut lanes.ins {
                 if queue.is_empty() {
                     continue;
@@ -73,6 +103,8 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
 
 /// Ends what sounds and was taken back, and reports outputs that had already left.
 fn take_back(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
+    let session = cx.lane.session;
+    state.ends.retain(|((segment, revision), _)| !correction.voids(session, *segment, *revision));
     if state.next == 0 {
         // Nothing has ever left.
         return;
@@ -87,7 +119,6 @@ fn take_back(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
     if let Some(&(segment, revision)) = state.started.iter().find(hit) {
         cx.event(0, Event::LateCancelled { segment, revision });
     }
-    let session = cx.lane.session;
     let Some(playout) = cx.playouts.get_mut(session) else { return };
     let current = (playout.segment, playout.revision);
     let withdrawn = current.1 > 0 && answer(current.0) && !matches!(correction.void, Void::Revision { .. });
@@ -126,7 +157,7 @@ impl Stream<'_> {
                     ended = true;
                     break;
                 }
-                Payload::Mark(mark) => bound(mark, &frame, standing, segments, cx),
+                Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, cx),
                 _ if standing == Standing::Void => cx.drop_frame(frame, DropReason::Cancelled),
                 _ => {
                     self.let_out(frame, state, cx);
@@ -168,8 +199,10 @@ impl Stream<'_> {
     fn let_out(&self, frame: Frame, state: &mut Egress, cx: &mut Cx<'_>) {
         let (segment, revision) = (frame.segment.serial, frame.revision);
         let session = cx.lane.session;
+        let sounds = matches!(frame.payload, Payload::Audio(_)) || cx.lane.input.is_none();
         let Some(playout) = cx.playouts.get_mut(session) else { return };
-        if segment != 0 && (playout.segment, playout.revision) != (segment, revision) {
+        // Where there is sound, captions beside it begin nothing.
+        if sounds && segment != 0 && (playout.segment, playout.revision) != (segment, revision) {
             playout.end();
             (playout.segment, playout.revision, playout.turn) = (segment, revision, frame.turn);
             state.started[state.next % STARTED_MAX] = (segment, revision);
@@ -195,6 +228,56 @@ impl Stream<'_> {
         // There was room a moment ago, and only this system pushes.
         drop(self.port.outputs.push(out));
     }
+
+    /// A boundary: answers end, turns close.
+    fn bound(
+        &self,
+        mark: Mark,
+        frame: &Frame,
+        standing: Standing,
+        state: &mut Egress,
+        segments: &mut Segments<'_, '_>,
+        cx: &mut Cx<'_>,
+    ) {
+        let origin = (frame.segment.serial, frame.revision);
+        let over = match mark {
+            Mark::AnswerEnd => standing != Standing::Void && self.is_over(origin, state),
+            // Beside answers the caller's own audio is no answer.
+            Mark::SegmentEnd => self.policy.branches == 0,
+            Mark::Endpoint | Mark::Split | Mark::StreamEnd => false,
+        };
+        if !over {
+            return;
+        }
+        let session = cx.lane.session;
+        let Some(playout) = cx.playouts.get_mut(session) else { return };
+        let samples = playout.samples;
+        if (playout.segment, playout.revision) == origin {
+            playout.end();
+            if samples > 0 {
+                let (segment, revision) = origin;
+                cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
+            }
+        }
+        segments.answered(frame.segment, frame.session);
+    }
+
+    /// Whether with this end an answer is over on all branches.
+    fn is_over(&self, origin: (u32, u32), state: &mut Egress) -> bool {
+        if self.policy.branches <= 1 {
+            return true;
+        }
+        let Some(at) = state.ends.iter().position(|(other, _)| *other == origin) else {
+            state.ends.push((origin, 1));
+            return false;
+        };
+        state.ends[at].1 += 1;
+        let over = state.ends[at].1 >= self.policy.branches;
+        if over {
+            state.ends.swap_remove(at);
+        }
+        over
+    }
 }
 
 /// Counts a block as heard from now on.
@@ -208,25 +291,4 @@ fn sound(block: &Block, cx: &mut Cx<'_>) {
         playout.released_us += us;
     }
     cx.released(block.len() as u64);
-}
-
-/// A boundary: answers end, turns close.
-fn bound(mark: Mark, frame: &Frame, standing: Standing, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
-    match mark {
-        Mark::AnswerEnd if standing == Standing::Void => {}
-        Mark::AnswerEnd | Mark::SegmentEnd => {
-            let session = cx.lane.session;
-            let Some(playout) = cx.playouts.get_mut(session) else { return };
-            let (segment, revision, samples) = (playout.segment, playout.revision, playout.samples);
-            let sounded = (segment, revision) == (frame.segment.serial, frame.revision);
-            if sounded {
-                playout.end();
-            }
-            if sounded && samples > 0 {
-                cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
-            }
-            segments.answered(frame.segment, frame.session);
-        }
-        Mark::Endpoint | Mark::Split | Mark::StreamEnd => {}
-    }
 }

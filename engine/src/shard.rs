@@ -23,7 +23,7 @@ use crate::block::BlockPool;
 use crate::control::Control;
 use crate::correction::{Correction, Corrections, Void};
 use crate::desk::{Laps, Now};
-use crate::egress::{Policy, egress_system};
+use crate::egress::{Policy, answering_branches, egress_system};
 use crate::engine::ScenePlan;
 use crate::event::{Event, EventLog};
 use crate::handle::{SessionPort, ShardPort};
@@ -128,7 +128,8 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
         before = Stage::Node(site.node);
     }
     let session = &plan.scene.session.output;
-    let policy = Policy { release: session.release, pace: session.pace };
+    let branches = answering_branches(plan);
+    let policy = Policy { release: session.release, pace: session.pace, branches };
     let output = NodeId(plan.nodes.len() as u8);
     b.add_systems(egress_system(policy, output, world).in_set(Stage::Egress));
     b.add_systems(account.in_set(Stage::Account));
