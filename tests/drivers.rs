@@ -151,7 +151,7 @@ fn an_arrival_wakes_the_loop_at_once() {
 #[test]
 fn an_arrival_during_a_tick_is_taken_by_the_next_one_without_waiting() {
     // The first tick runs from 1.0 to 4.0 ms; audio comes at 2.0 ms and nothing else does.
-    let mut course = drive(on_ingress(500_000, 0), 2, 0, &[1_000, 2_000], |n| if n == 0 { 3_000 } else { 0 });
+    let course = drive(on_ingress(500_000, 0), 2, 0, &[1_000, 2_000], |n| if n == 0 { 3_000 } else { 0 });
     assert_eq!(course.ticks_us, [1_000, 4_000]);
     assert_eq!(course.engine.census().edge.blocks, 2);
 }
@@ -159,7 +159,7 @@ fn an_arrival_during_a_tick_is_taken_by_the_next_one_without_waiting() {
 #[test]
 fn the_gap_bounds_the_ticks_and_gathers_what_arrives_meanwhile() {
     let pushes: Vec<u64> = (1..=20).map(|n| n * 300).collect();
-    let mut course = drive(on_ingress(500_000, 2_000), 3, 0, &pushes, |_| 0);
+    let course = drive(on_ingress(500_000, 2_000), 3, 0, &pushes, |_| 0);
     // The engine's start at 0 counts as the tick before the first.
     assert_eq!(course.ticks_us, [2_000, 4_000, 6_000]);
     assert_eq!(course.engine.census().edge.blocks, 20, "six, seven, seven");

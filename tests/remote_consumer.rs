@@ -31,7 +31,6 @@ impl Watcher for Witness {
     fn far_audio(&mut self, session: usize, audio: &OutAudio) {
         self.released.insert((session as u32, audio.segment, audio.revision));
     }
-    fn progress(&mut self, _: &'static str, _: u64, _: u64) {}
 }
 
 fn run(sets: &[&str], sessions: u32, seconds: u64, seed: u64) -> (Witness, Report) {

@@ -49,7 +49,7 @@ fn gaps_in_the_senders_times_become_silence_of_their_length() {
     ];
     let mut failed = Vec::new();
     for (name, pts, want, discontinuities) in cases {
-        let (got, mut engine) = heard(&pts);
+        let (got, engine) = heard(&pts);
         let edge = engine.census().edge;
         let silent: usize = want.iter().filter(|(s, _)| *s == 0.0).map(|(_, n)| n).sum();
         if got != want || edge.discontinuities != discontinuities || edge.concealed_frames != silent as u64 {

@@ -479,7 +479,7 @@ impl Engine {
     }
 
     /// Sums over all shards; not for every tick.
-    pub fn census(&mut self) -> Census {
+    pub fn census(&self) -> Census {
         let nodes = self.shared.plan.nodes.len() + 1;
         let mut census = Census {
             nodes: vec![NodeLedger::default(); nodes],
@@ -490,8 +490,8 @@ impl Engine {
             edge: EdgeFigures::default(),
             controls: ControlFigures::default(),
         };
-        for shard in &mut self.shards {
-            let world = &mut shard.world;
+        for shard in &self.shards {
+            let world = &shard.world;
             for (sum, ledger) in census.nodes.iter_mut().zip(world.resource::<Ledger>().nodes()) {
                 sum.merge(ledger);
             }

@@ -12,7 +12,6 @@ use mynah::load::schedule::Phase;
 use mynah::scenes;
 use mynah::simulate::callers::CallerScript;
 use mynah::simulate::{Options, RunClock, Simulation, Watcher};
-use mynah_engine::Record;
 use mynah_engine::scene::Override;
 
 const SESSIONS: u32 = 100;
@@ -31,10 +30,7 @@ struct Point {
 
 struct Nobody;
 
-impl Watcher for Nobody {
-    fn records(&mut self, _: &[Record]) {}
-    fn progress(&mut self, _: &'static str, _: u64, _: u64) {}
-}
+impl Watcher for Nobody {}
 
 fn measure(release: &str, min_silence_ms: u32) -> Result<Point, String> {
     let set = [format!("gate.min_silence_ms={min_silence_ms}"), format!("session.output.release={release}")];

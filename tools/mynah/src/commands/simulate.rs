@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use mynah_engine::Record;
 use mynah_engine::scene::Override;
+use mynah_engine::{Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
 use crate::events::{EventWriter, TraceWriter};
@@ -13,7 +13,7 @@ use crate::load::schedule::Phase;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::simulate::callers::{CallerScript, session_name};
-use crate::simulate::{Options, RunClock, Simulation, Watcher};
+use crate::simulate::{Options, RunClock, Simulation, Watcher, Watchers};
 use crate::{scenes, table, terminal};
 
 /// In virtual time more threads rarely pay: the callers are made on one.
@@ -27,19 +27,15 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
     let script = Arc::new(CallerScript::default());
     let (plan, warnings) = compile(args, &script)?;
     scenes::warn(&warnings);
-    let mut watcher = Files {
-        events: args.events.as_deref().map(|path| EventWriter::create(path, &plan)).transpose()?,
-        trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
-        names: (0..args.sessions).map(session_name).collect(),
-        progress: Progress::new(),
-        failure: None,
-    };
-    let simulation = Simulation::new(plan, &script, options(args), &mut watcher).map_err(Failure::unable)?;
+    let mut progress = Progress::new();
+    let mut files = Files::create(args, &plan)?;
+    let simulation = Simulation::new(plan, &script, options(args), &mut progress).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
-        watcher.events = watcher.events.map(|events| events.with_far(far));
+        files.events = files.events.map(|events| events.with_far(far));
     }
-    let report = simulation.run(&mut watcher);
-    watcher.finish()?;
+    let report = simulation.run(&mut Watchers(vec![&mut files, &mut progress]));
+    progress.clear();
+    files.finish()?;
     print(args, &report)?;
     Ok(match report.verdict {
         "ok" => Exit::Done,
@@ -92,16 +88,24 @@ fn options(args: &Simulate) -> Options {
     }
 }
 
-/// Writes the files that were asked for, and shows how far the run is.
+/// Writes the files that were asked for.
 struct Files {
     events: Option<EventWriter>,
     trace: Option<TraceWriter>,
     names: Vec<String>,
-    progress: Progress,
     failure: Option<Failure>,
 }
 
 impl Files {
+    fn create(args: &Simulate, plan: &ScenePlan) -> Result<Self, Failure> {
+        Ok(Self {
+            events: args.events.as_deref().map(|path| EventWriter::create(path, plan)).transpose()?,
+            trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
+            names: (0..args.sessions).map(session_name).collect(),
+            failure: None,
+        })
+    }
+
     fn write(&mut self, record: &Record) -> Result<(), Failure> {
         let Some(name) = self.names.get(record.session.0 as usize) else { return Ok(()) };
         if let Some(events) = &mut self.events {
@@ -113,8 +117,7 @@ impl Files {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(), Failure> {
-        self.progress.clear();
+    fn finish(self) -> Result<(), Failure> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -139,8 +142,10 @@ impl Watcher for Files {
         };
         self.failure = records.iter().try_for_each(write).err();
     }
+}
 
+impl Watcher for Progress {
     fn progress(&mut self, what: &'static str, done: u64, total: u64) {
-        self.progress.at(what, done, total);
+        self.at(what, done, total);
     }
 }

@@ -10,7 +10,7 @@ use mynah_engine::{Driver, Out, latency_histogram, run};
 use super::callers::Line;
 use super::measure::Measurement;
 use super::remote::Remote;
-use super::{Simulation, Watcher};
+use super::{Simulation, TickView, Watcher};
 use crate::clock::WallClock;
 
 /// After the input has ended, answers have this long to finish.
@@ -93,7 +93,7 @@ impl Simulation {
                 let allocations = mynah_alloc::allocations();
                 let work_ns = epoch.now_ns();
                 engine.tick(now_us);
-                let work_us = (epoch.now_ns() - work_ns) / 1_000;
+                let work_ns = epoch.now_ns() - work_ns;
                 if warm {
                     cost.warm_ticks += 1;
                     cost.warm_allocations += mynah_alloc::allocations() - allocations;
@@ -102,14 +102,14 @@ impl Simulation {
                     }
                     cost.live_bytes_end = mynah_alloc::live_bytes();
                 }
-                cost.tick_work.saturating_record(work_us);
+                cost.tick_work.saturating_record(work_ns / 1_000);
                 cost.ticks += 1;
                 let observing = ThreadTime::now();
-                observe(engine, run, lines, remote.as_deref_mut());
-                watcher.records(engine.records());
+                observe(engine, run, lines, remote.as_deref_mut(), watcher);
                 if let Some(remote) = remote {
                     remote.tick(now_us, engine.records(), run, watcher);
                 }
+                watcher.tick(TickView { engine, lines, work_ns, late_us: 0, started_us: 0 });
                 if cost.ticks.is_multiple_of(20) {
                     watcher.progress("simulated", now_us.min(end_us), end_us);
                 }
@@ -151,18 +151,18 @@ impl Simulation {
                 let mut ticked_ns = epoch.now_ns();
                 run(engine, driver, &mut clock, &mut |engine, late_us| {
                     cost.tick_late.saturating_record(late_us);
-                    let now_ns = epoch.now_ns();
-                    cost.tick_work
-                        .saturating_record((now_ns - ticked_ns.max(engine.now_us() * 1_000)) / 1_000);
+                    let work_ns = epoch.now_ns() - ticked_ns.max(engine.now_us() * 1_000);
+                    cost.tick_work.saturating_record(work_ns / 1_000);
                     cost.ticks += 1;
                     let observing = ThreadTime::now();
                     for record in engine.records() {
                         measured.event(record);
                     }
-                    for (at, handle) in handles.iter().enumerate() {
-                        poll(measured, at, handle, |_| {});
-                    }
                     watcher.records(engine.records());
+                    for (at, handle) in handles.iter().enumerate() {
+                        poll(measured, at, handle, watcher, |_| {});
+                    }
+                    watcher.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
                     let so_far = engine.now_us().saturating_sub(started_us);
                     watcher.progress("in real time", so_far.min(end_us), end_us);
                     cost.generator_ns += observing.elapsed().as_nanos() as u64;
@@ -226,13 +226,15 @@ fn observe(
     run: &mut Measurement,
     lines: &[Line],
     mut remote: Option<&mut Remote>,
+    watcher: &mut dyn Watcher,
 ) {
     let now_us = engine.now_us();
     for record in engine.records() {
         run.event(record);
     }
+    watcher.records(engine.records());
     for (at, line) in lines.iter().enumerate() {
-        poll(run, at, &line.handle, |out| {
+        poll(run, at, &line.handle, watcher, |out| {
             if let Some(remote) = &mut remote {
                 remote.take(now_us, at, out);
             }
@@ -241,11 +243,18 @@ fn observe(
 }
 
 /// Takes what a session put out; `pass` looks at it first.
-fn poll(run: &mut Measurement, at: usize, handle: &mynah_engine::SessionHandle, mut pass: impl FnMut(&Out)) {
+fn poll(
+    run: &mut Measurement,
+    at: usize,
+    handle: &mynah_engine::SessionHandle,
+    watcher: &mut dyn Watcher,
+    mut pass: impl FnMut(&Out),
+) {
     while let Some(out) = handle.poll() {
         pass(&out);
         if let Out::Audio(audio) = out {
             run.audio(at, &audio);
+            watcher.audio(at, &audio);
             handle.give_back(audio.block);
         }
     }

@@ -10,6 +10,7 @@ pub mod conclude;
 pub mod measure;
 mod nodes;
 pub mod remote;
+pub mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::transport::LinkedScene;
 use callers::{CallerScript, Line, LineStyle, Load, open_lines};
 use measure::{Measurement, Observer};
 use remote::Remote;
+pub use watch::{TickView, Watcher, Watchers};
 
 /// Whose clock a simulation runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,22 +56,6 @@ pub struct Options {
     pub phase: Phase,
     /// The overrides, for the report.
     pub set: Vec<String>,
-}
-
-/// Watches a run: events as they happen, and how far it is.
-pub trait Watcher: Send {
-    /// Takes the events of one tick.
-    fn records(&mut self, records: &[mynah_engine::Record]);
-    /// Takes the events of the engine behind a simulated link in one tick.
-    fn far_records(&mut self, records: &[mynah_engine::Record]) {
-        let _unused = records;
-    }
-    /// Takes a block that the engine behind a simulated link has released for session number `session`.
-    fn far_audio(&mut self, session: usize, audio: &mynah_engine::OutAudio) {
-        let _unused = (session, audio);
-    }
-    /// Something of `total` is done.
-    fn progress(&mut self, what: &'static str, done: u64, total: u64);
 }
 
 /// Whether what the scene puts out goes to another engine, which has to be told what the gate decides.

@@ -22,7 +22,7 @@ use super::{Link, Wire, fate, sent};
 use crate::clock::{Epoch, WallClock};
 use crate::simulate::clockwork::{DRAIN_US, generate, wall_driver};
 use crate::simulate::measure::Measurement;
-use crate::simulate::{Simulation, Watcher};
+use crate::simulate::{Simulation, TickView, Watcher};
 
 /// The network looks for work at least this often.
 const LOOK: Duration = Duration::from_millis(1);
@@ -108,8 +108,11 @@ impl Simulation {
                 self.cost.tick_late.saturating_record(late_us);
                 self.cost.ticks += 1;
                 let ended_us = epoch.now_us();
-                self.cost.tick_work.saturating_record(ended_us.saturating_sub(engine.now_us()));
+                let work_us = ended_us.saturating_sub(engine.now_us());
+                self.cost.tick_work.saturating_record(work_us);
                 near.after_tick(engine, ended_us, &mut self.run, watcher);
+                let work_ns = work_us * 1_000;
+                watcher.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
                 let so_far = engine.now_us().saturating_sub(started_us);
                 watcher.progress("in real time", so_far.min(end_us), end_us);
                 let over =
@@ -230,7 +233,7 @@ impl NearSide<'_> {
         }
         let mut records = Vec::new();
         for at in 0..self.ends.len() {
-            self.session(at, now_us, ended_us, measured, &mut records);
+            self.session(at, now_us, ended_us, (measured, watcher), &mut records);
         }
         records.iter().for_each(|record| measured.event(record));
         watcher.records(&records);
@@ -243,7 +246,7 @@ impl NearSide<'_> {
         at: usize,
         now_us: u64,
         ended_us: u64,
-        measured: &mut Measurement,
+        (measured, watcher): (&mut Measurement, &mut dyn Watcher),
         records: &mut Vec<Record>,
     ) {
         let (handle, end, session) = (&self.handles[at], &mut self.ends[at], SessionId(at as u32));
@@ -251,6 +254,7 @@ impl NearSide<'_> {
             match out {
                 Out::Audio(audio) => {
                     measured.audio(at, &audio);
+                    watcher.audio(at, &audio);
                     self.rings.give(at, self.epoch.now_us(), Given::Audio(Carried::of(&audio)));
                     handle.give_back(audio.block);
                 }

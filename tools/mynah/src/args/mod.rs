@@ -1,0 +1,152 @@
+//! Every flag once: parser, help and manual come from here.
+
+mod run;
+mod simulate;
+mod values;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mynah_engine::scene::Override;
+
+pub use run::Run;
+pub use simulate::{Clock, Simulate};
+pub use values::Duration;
+
+/// The scene of `mynah` without a command.
+pub const SCENE_DEFAULT: &str = "voice_assistant";
+
+/// Low-latency real-time voice: thousands of live audio sessions through one scene, tick by tick.
+///
+/// Without a command: `mynah simulate voice_assistant --sessions 100`, in virtual time.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "mynah", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run.
+Scenes: a file, or one that comes with mynah: passthrough, gate_only, streaming_resample, speculative_vad,
+voice_assistant, voice_assistant_cloud.";
+
+impl Cli {
+    /// The command, or the one that none stands for.
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or_else(|| Command::Simulate(Simulate::default()))
+    }
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Says everything that is wrong with scenes, each with its place and a suggestion
+    Check(Check),
+    /// Draws the compiled graph of a scene with ranks, rates and queue bounds
+    Graph(Graph),
+    /// Feeds real recordings through a scene, one session a file
+    Run(Run),
+    /// Load-tests a scene with simulated callers and prints the verdict
+    Simulate(Simulate),
+}
+
+/// Changes of the scene from outside.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Sets {
+    /// Changes one setting of the scene, checked like the file itself; may be given several times
+    #[arg(long = "set", value_name = "NODE.FIELD=VALUE", value_parser = Override::parse)]
+    pub sets: Vec<Override>,
+}
+
+/// `check`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  mynah check scenes/*.ron
+  mynah check voice_assistant --set gate.min_silence_ms=512 --deny-warnings")]
+pub struct Check {
+    /// Scene files, or names of scenes that come with mynah
+    #[arg(required = true, value_name = "SCENE")]
+    pub scenes: Vec<String>,
+    /// Warnings fail, too
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// Changes of the scenes.
+    #[command(flatten)]
+    pub sets: Sets,
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Lines for a terminal
+    Text,
+    /// Graphviz
+    Dot,
+    /// Mermaid, for Markdown pages
+    Mermaid,
+}
+
+/// `graph`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  mynah graph voice_assistant
+  mynah graph scenes/my.ron --format dot | dot -Tsvg > my.svg")]
+pub struct Graph {
+    /// Scene file, or name of a scene that comes with mynah
+    pub scene: String,
+    /// How to draw
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    pub format: GraphFormat,
+    /// Changes of the scene.
+    #[command(flatten)]
+    pub sets: Sets,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_agree_with_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_simulates_the_default_scene() {
+        let Command::Simulate(simulate) = Cli::try_parse_from(["mynah"]).unwrap().into_command() else {
+            panic!("another command")
+        };
+        assert_eq!((simulate.scene.as_str(), simulate.sessions), (SCENE_DEFAULT, 100));
+        assert_eq!(simulate.duration, Duration { us: 60_000_000 });
+    }
+
+    #[test]
+    fn bad_values_are_named_with_their_range() {
+        let cases: [(&[&str], &[&str]); 8] = [
+            (&["simulate", "--sessions", "0"], &["'0'", "--sessions", "expected 1 to 20000"]),
+            (&["simulate", "--sessions", "20001"], &["'20001'", "expected 1 to 20000"]),
+            (&["simulate", "--duration", "60"], &["'60'", "the unit is missing"]),
+            (&["simulate", "--duration", "1ms"], &["'1ms'", "expected 100ms to 24h"]),
+            (&["simulate", "--set", "gate.threshold"], &["no `=`", "expected PATH=VALUE"]),
+            (&["run", "x", "--input", "a.wav", "--chunk", "2s"], &["'2s'", "expected a time up to 1s"]),
+            (&["run", "x"], &["--input"]),
+            (&["run", "x", "--input", "a.wav", "--output-packed"], &["--output"]),
+        ];
+        for (line, wanted) in cases {
+            let error = Cli::try_parse_from(std::iter::once(&"mynah").chain(line)).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line:?}");
+            for part in wanted {
+                assert!(error.to_string().contains(part), "{line:?} lacks {part}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_built_is_not_offered() {
+        for command in ["serve", "replay", "compare", "bench", "doctor"] {
+            assert!(Cli::try_parse_from(["mynah", command]).is_err(), "{command}");
+        }
+    }
+}

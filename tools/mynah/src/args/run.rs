@@ -1,0 +1,53 @@
+//! The flags of `run`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Sets;
+use super::values::seed;
+use crate::chunk::ChunkSpec;
+
+/// `run`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  mynah run speculative_vad --input call.wav --html call.html
+  mynah run streaming_resample --input *.wav --output out --chunk random:64-2048
+  mynah run voice_assistant --input question.wav --output out --events events.jsonl --wall")]
+pub struct Run {
+    /// Scene file, or name of a scene that comes with mynah
+    pub scene: String,
+    /// Recordings, one session each: WAV, 8000 to 192000 Hz, mono or stereo
+    #[arg(long, required = true, num_args = 1.., value_name = "WAV")]
+    pub input: Vec<PathBuf>,
+    /// Writes what each session put out to DIR/NAME.out.wav, 16 bit, placed at its time with gaps silent
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// With --output: one after the other, without the gaps
+    #[arg(long, requires = "output")]
+    pub output_packed: bool,
+    /// Writes what happened as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Writes the gate's probabilities as JSON Lines {session, t_us, p}; t_us is the media time of each hop's end
+    #[arg(long, value_name = "FILE")]
+    pub vad_trace: Option<PathBuf>,
+    /// Draws waveform, probability and segments into one self-contained page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How the recordings arrive, up to one second at once: a time (20ms), sample frames (320), or random:64-2048
+    #[arg(long, value_name = "SPEC", default_value = "20ms")]
+    pub chunk: ChunkSpec,
+    /// Seed of everything drawn: random chunks, modelled service times
+    #[arg(long, default_value_t = 1, value_parser = seed)]
+    pub seed: u64,
+    /// In real time, not as fast as it goes
+    #[arg(long)]
+    pub wall: bool,
+    /// Prints the table as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Changes of the scene.
+    #[command(flatten)]
+    pub sets: Sets,
+}

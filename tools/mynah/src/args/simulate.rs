@@ -1,0 +1,76 @@
+//! The flags of `simulate`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser as _, ValueEnum};
+
+use super::values::{Duration, duration, seed, sessions, shards, threads};
+use super::{Cli, Command, SCENE_DEFAULT, Sets};
+
+/// Whose clock a simulation runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Clock {
+    /// As fast as it goes; services take their modelled time
+    Virtual,
+    /// In real time
+    Wall,
+}
+
+/// `simulate`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  mynah simulate
+  mynah simulate gate_only --sessions 500 --duration 30s --clock wall
+  mynah simulate voice_assistant --set gate.speculate=false --json > baseline.json")]
+pub struct Simulate {
+    /// Scene file, or name of a scene that comes with mynah
+    #[arg(default_value = SCENE_DEFAULT)]
+    pub scene: String,
+    /// Callers at once, 1 to 20000
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = sessions)]
+    pub sessions: u32,
+    /// What each of them sends, from 100ms to 24h
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub duration: Duration,
+    /// Seed of callers and modelled service times
+    #[arg(long, default_value_t = 1, value_parser = seed)]
+    pub seed: u64,
+    /// Whose clock
+    #[arg(long, value_enum, default_value_t = Clock::Virtual)]
+    pub clock: Clock,
+    /// Worker threads, 1 to 256 [default: one per core; in virtual time at most 2]
+    #[arg(long, value_name = "T", value_parser = threads)]
+    pub threads: Option<usize>,
+    /// Worlds that share the sessions, 1 to 1024 [default: from the number of sessions]
+    #[arg(long, value_name = "K", value_parser = shards)]
+    pub shards: Option<u32>,
+    /// Labelled recordings instead of synthesized callers: labels.jsonl beside its WAV files
+    #[arg(long, value_name = "FILE")]
+    pub load: Option<PathBuf>,
+    /// All callers' audio arrives, and their first words begin, at the same moments: the worst case
+    #[arg(long)]
+    pub aligned: bool,
+    /// Prints the report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Writes what happened as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Writes the gate's probabilities as JSON Lines {session, t_us, p}
+    #[arg(long, value_name = "FILE")]
+    pub vad_trace: Option<PathBuf>,
+    /// Changes of the scene.
+    #[command(flatten)]
+    pub sets: Sets,
+}
+
+impl Default for Simulate {
+    /// As if no flag were given.
+    fn default() -> Self {
+        let cli = Cli::try_parse_from(["mynah", "simulate"]).expect("`mynah simulate` alone is complete");
+        match cli.command {
+            Some(Command::Simulate(simulate)) => simulate,
+            _ => unreachable!("`mynah simulate` is the command simulate"),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What a value on the command line may be.
+
+use crate::chunk::duration_us;
+
+/// A stretch of time on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duration {
+    /// Microseconds.
+    pub us: u64,
+}
+
+/// Shortest and longest simulation.
+const DURATION_US: std::ops::RangeInclusive<u64> = 100_000..=24 * 3_600_000_000;
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let us = duration_us(text)?;
+    if DURATION_US.contains(&us) {
+        return Ok(Duration { us });
+    }
+    Err("out of range: expected 100ms to 24h".into())
+}
+
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("no seed: expected a whole number from 0 to {}", u64::MAX))
+}
+
+pub(super) fn sessions(text: &str) -> Result<u32, String> {
+    within(text, 1, 20_000, "sessions")
+}
+
+pub(super) fn shards(text: &str) -> Result<u32, String> {
+    within(text, 1, 1_024, "shards")
+}
+
+pub(super) fn threads(text: &str) -> Result<usize, String> {
+    within(text, 1, 256, "threads").map(|threads| threads as usize)
+}
+
+fn within(text: &str, least: u32, most: u32, what: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(count) if (least..=most).contains(&count) => Ok(count),
+        Ok(_) => Err(format!("out of range: expected {least} to {most} {what}")),
+        Err(_) => Err(format!("no whole number: expected {least} to {most} {what}")),
+    }
+}

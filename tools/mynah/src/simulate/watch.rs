@@ -1,0 +1,78 @@
+//! Who looks on while a simulation runs: files, progress, metrics, checkers. None of them changes what happens.
+
+use mynah_engine::{Engine, OutAudio, Record};
+
+use super::callers::Line;
+
+/// What a tick was, once it is over.
+#[derive(Clone, Copy)]
+pub struct TickView<'a> {
+    /// The engine as the tick left it.
+    pub engine: &'a Engine,
+    /// The callers, in session order; none where another thread has them (wall clock).
+    pub lines: &'a [Line],
+    /// What the tick took on the wall clock, nanoseconds.
+    pub work_ns: u64,
+    /// By how much it began after it was due, microseconds; 0 in virtual time.
+    pub late_us: u64,
+    /// Engine time at which the run began (0 in virtual time).
+    pub started_us: u64,
+}
+
+/// Watches a run. For each tick: the records, the audio, what happened behind a link, then the tick as a whole.
+pub trait Watcher: Send {
+    /// Takes the events of one tick.
+    fn records(&mut self, records: &[Record]) {
+        let _unused = records;
+    }
+    /// Takes a block that session number `session` has released.
+    fn audio(&mut self, session: usize, audio: &OutAudio) {
+        let _unused = (session, audio);
+    }
+    /// Takes the events of the engine behind a simulated link in one tick.
+    fn far_records(&mut self, records: &[Record]) {
+        let _unused = records;
+    }
+    /// Takes a block that the engine behind a simulated link has released for session number `session`.
+    fn far_audio(&mut self, session: usize, audio: &OutAudio) {
+        let _unused = (session, audio);
+    }
+    /// A tick is over.
+    fn tick(&mut self, view: TickView<'_>) {
+        let _unused = view;
+    }
+    /// Something of `total` is done.
+    fn progress(&mut self, what: &'static str, done: u64, total: u64) {
+        let _unused = (what, done, total);
+    }
+}
+
+/// Several that watch one run, told in this order.
+#[derive(Default)]
+pub struct Watchers<'a>(pub Vec<&'a mut dyn Watcher>);
+
+impl Watcher for Watchers<'_> {
+    fn records(&mut self, records: &[Record]) {
+        self.0.iter_mut().for_each(|one| one.records(records));
+    }
+
+    fn audio(&mut self, session: usize, audio: &OutAudio) {
+        self.0.iter_mut().for_each(|one| one.audio(session, audio));
+    }
+
+    fn far_records(&mut self, records: &[Record]) {
+        self.0.iter_mut().for_each(|one| one.far_records(records));
+    }
+
+    fn far_audio(&mut self, session: usize, audio: &OutAudio) {
+        self.0.iter_mut().for_each(|one| one.far_audio(session, audio));
+    }
+
+    fn tick(&mut self, view: TickView<'_>) {
+        self.0.iter_mut().for_each(|one| one.tick(view));
+    }
+
+    fn progress(&mut self, what: &'static str, done: u64, total: u64) {
+        self.0.iter_mut().for_each(|one| one.progress(what, done, total));
+    }
+}
