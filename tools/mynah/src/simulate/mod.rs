@@ -10,6 +10,8 @@ pub mod conclude;
 pub mod measure;
 mod nodes;
 pub mod remote;
+pub mod steady;
+pub mod turns;
 pub mod watch;
 
 use std::path::PathBuf;
@@ -24,6 +26,8 @@ use crate::transport::LinkedScene;
 use callers::{CallerScript, Line, LineStyle, Load, open_lines};
 use measure::{Measurement, Observer};
 use remote::Remote;
+use steady::Steady;
+use turns::Stretches;
 pub use watch::{TickView, Watcher, Watchers};
 
 /// Whose clock a simulation runs on.
@@ -74,6 +78,9 @@ pub struct Simulation {
     pub(crate) cost: clockwork::Meter,
     /// The engine behind the link that the scene names.
     pub(crate) remote: Option<Box<Remote>>,
+    /// What a long run looked like, minute by minute.
+    pub(crate) steady: Steady,
+    pub(crate) stretches: Stretches,
     load_name: String,
 }
 
@@ -103,8 +110,12 @@ impl Simulation {
         let style =
             LineStyle { format: plan.input, chunk_us, phase: options.phase, waits, told: links(plan) };
         simulation.lines = open_lines(&simulation.engine.handle(), streams, style)?;
-        simulation.run.observers =
-            simulation.lines.iter().map(|line| Observer::new(line.offset_us)).collect();
+        let observer = |line: &Line| {
+            let mut observer = Observer::new(line.offset_us);
+            observer.hears(line.stream.clone());
+            observer
+        };
+        simulation.run.observers = simulation.lines.iter().map(observer).collect();
         let Self { plan, options, lines, .. } = &simulation;
         simulation.remote = Remote::new(plan, script, options, lines)?.map(Box::new);
         simulation.load_name = simulation.options.recordings.as_ref().map_or_else(
@@ -143,8 +154,9 @@ impl Simulation {
             ..Measurement::default()
         };
         let cost = clockwork::Meter::new();
+        let (steady, stretches) = (Steady::new(&options, 0), Steady::stretches(&options, 0));
         let (lines, load_name) = (Vec::new(), String::new());
-        Self { engine, lines, run, options, plan, epoch, cost, remote: None, load_name }
+        Self { engine, lines, run, options, plan, epoch, cost, remote: None, steady, stretches, load_name }
     }
 
     /// The scene behind the link that this one names.
