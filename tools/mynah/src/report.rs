@@ -268,7 +268,7 @@ pub struct Cost {
     pub bytes_per_session: f64,
 }
 
-/// Whether a long run was as good at its end as at its beginning: a look a minute, the first five minutes left out.
+/// Whether a long run was as good at its end as at its beginning: a look a minute, the first quarter (at least five minutes) left out.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
 pub struct Steadiness {

@@ -11,7 +11,8 @@ use crate::report::{Quantiles, Steadiness};
 const EVERY_US: u64 = 60_000_000;
 /// What happened this long ago is settled and forgotten.
 const SETTLED_US: u64 = 120_000_000;
-/// Pools, queues and the memory of what is not settled have grown to their size by then.
+/// Pools, queues and the memory of what is not settled have grown to about their size by then, or after a quarter of
+/// the run: how many answers sound at once has rare new maxima.
 const WARM_US: u64 = 300_000_000;
 /// Shorter runs show nothing about steadiness.
 const RUN_MIN_US: u64 = 900_000_000;
@@ -82,7 +83,7 @@ impl Steady {
         }
         // The last looks fall into the time when everybody hangs up.
         let begin_us = self.looks.first()?.t_us;
-        let within = WARM_US..self.duration_us.saturating_sub(EVERY_US);
+        let within = WARM_US.max(self.duration_us / 4)..self.duration_us.saturating_sub(EVERY_US);
         let warm: Vec<Look> =
             self.looks.iter().filter(|look| within.contains(&(look.t_us - begin_us))).copied().collect();
         let (first, last) = (warm.first()?, warm.last()?);
