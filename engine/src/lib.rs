@@ -62,9 +62,9 @@ pub use ids::{NodeId, SegmentKey, SessionId};
 pub use ingress::EdgeFigures;
 pub use inward::{ControlFigures, Messages, Received};
 pub use joint::{JoinTexts, Joint};
+pub use ledger::{LATENCY_MAX_US, Ledger, NodeLedger, latency_histogram};
 #[doc(hidden)]
 pub use mutation::Mutation;
-pub use ledger::{LATENCY_MAX_US, Ledger, NodeLedger, latency_histogram};
 pub use node::{
     Advice, Node, NodeKind, Opening, Registry, Site, StepNode, SystemNode, correct_lanes, lane_params,
 };

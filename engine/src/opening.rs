@@ -119,9 +119,7 @@ fn input_queue(node: &PlanNode<dyn Node>, input: Option<Format>, now: Now) -> Qu
         _ if now.is_broken(Mutation::DropOther) => OverflowPolicy::DropOldest,
         overflow => overflow,
     };
-    Queue::new(node.capabilities.queue_capacity * widens, overflow)
-        .joining(joint)
-        .with_budget(budget_us)
+    Queue::new(node.capabilities.queue_capacity * widens, overflow).joining(joint).with_budget(budget_us)
 }
 
 /// What leads where for one session, by the nodes' positions; the output comes last.

@@ -8,7 +8,8 @@ use bevy_ecs::prelude::Component;
 use bevy_platform::cell::SyncCell;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use mynah_engine::{
-    Advice, Correction, Cx, Frame, Mark, Mutation, NodeKind, Opening, Payload, Site, StepNode, Void, frames_to_us,
+    Advice, Correction, Cx, Frame, Mark, Mutation, NodeKind, Opening, Payload, Site, StepNode, Void,
+    frames_to_us,
 };
 use serde::Deserialize;
 

@@ -103,9 +103,7 @@ impl Gates {
     fn runs_now(&self, now: &Now, shard_open: u32) -> bool {
         let open = if now.is_broken(Mutation::CountShard) { shard_open } else { now.sessions_open };
         let gather_us = (f64::from(self.gate.vad_gather_ms) * 1_000.0) as u64;
-        gather_us == 0
-            || open < GATHER_SESSIONS_MIN
-            || now.us / gather_us != now.last_us / gather_us
+        gather_us == 0 || open < GATHER_SESSIONS_MIN || now.us / gather_us != now.last_us / gather_us
     }
 
     /// One hop of every ready lane; keeps those that have another one.

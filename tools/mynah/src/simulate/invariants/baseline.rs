@@ -80,7 +80,9 @@ impl Checker for Baseline {
         }
         let now_us = moment.engine.now_us();
         let since_us = *self.quiet_since_us.get_or_insert(now_us);
-        if !self.reported && let Some(left) = self.left(moment, now_us - since_us) {
+        if !self.reported
+            && let Some(left) = self.left(moment, now_us - since_us)
+        {
             self.reported = true;
             findings.add(NAME, None, || left);
         }

@@ -52,7 +52,9 @@ impl Checker for Batches {
         };
         if size == 0 || size > policy.size_max {
             let (name, most) = (&policy.name, policy.size_max);
-            findings.add(NAME, Some(record.session), || format!("node {name}: a batch of {size}, at most {most}"));
+            findings.add(NAME, Some(record.session), || {
+                format!("node {name}: a batch of {size}, at most {most}")
+            });
         }
     }
 

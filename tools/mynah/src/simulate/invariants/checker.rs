@@ -105,12 +105,10 @@ pub(super) struct Sessions<T> {
 
 /// What is kept of one opening.
 #[derive(Debug)]
-pub(super) struct Kept<T> {
-    pub(super) state: T,
+struct Kept<T> {
+    state: T,
     /// Engine time of its opening.
-    pub(super) opened_us: u64,
-    /// And of its end.
-    pub(super) closed_us: Option<u64>,
+    opened_us: u64,
 }
 
 impl<T> Default for Sessions<T> {
@@ -124,13 +122,10 @@ impl<T: Default> Sessions<T> {
     /// stays until its id is used again.
     pub(super) fn of(&mut self, record: &Record) -> Option<&mut T> {
         if record.event == Event::SessionOpened {
-            let kept = Kept { state: T::default(), opened_us: record.t_us, closed_us: None };
+            let kept = Kept { state: T::default(), opened_us: record.t_us };
             self.by_id.insert(record.session, kept);
         }
         let kept = self.by_id.get_mut(&record.session)?;
-        if record.event == Event::SessionClosed {
-            kept.closed_us = Some(record.t_us);
-        }
         Some(&mut kept.state)
     }
 
@@ -138,10 +133,5 @@ impl<T: Default> Sessions<T> {
     pub(super) fn releasing(&mut self, session: SessionId, audio: &OutAudio) -> Option<&mut T> {
         let kept = self.by_id.get_mut(&session)?;
         (audio.released_us >= kept.opened_us).then_some(&mut kept.state)
-    }
-
-    /// All that is kept, in id order.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SessionId, &mut Kept<T>)> {
-        self.by_id.iter_mut().map(|(id, kept)| (*id, kept))
     }
 }

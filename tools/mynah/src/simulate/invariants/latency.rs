@@ -66,7 +66,10 @@ impl Latency {
             let serves = node.service.is_some();
             if serves {
                 let waits = node.buffering.is_some() || node.blocks();
-                places.push(Place { node: at as u8, after: after[at].map(|(n, direct)| (n, direct && !waits)) });
+                places.push(Place {
+                    node: at as u8,
+                    after: after[at].map(|(n, direct)| (n, direct && !waits)),
+                });
             }
             let sends = if serves { Some((at as u8, true)) } else { after[at].map(|(n, _)| (n, false)) };
             for target in &node.targets {
@@ -134,10 +137,13 @@ impl Answers {
     /// The first sound of an answer: it follows from the last service, and the stages make up the whole.
     fn sounds(&mut self, last: Option<Place>, origin: (u32, u32), now: When) -> Option<String> {
         let answer = self.of(origin.0, origin.1);
-        let Some((from_us, _)) = answer.endpoint else { return Some("sounds, and nobody had finished".into()) };
+        let Some((from_us, _)) = answer.endpoint else {
+            return Some("sounds, and nobody had finished".into());
+        };
         let made = answer.stages.get(&last?.node).and_then(|stage| stage.submitted);
         let Some((made_us, _)) = made else { return Some("sounds, and was never made".into()) };
-        let mut times: Vec<u64> = answer.stages.values().filter_map(|stage| Some(stage.submitted?.0)).collect();
+        let mut times: Vec<u64> =
+            answer.stages.values().filter_map(|stage| Some(stage.submitted?.0)).collect();
         times.insert(0, from_us);
         times.push(now.0);
         let sum: i128 = times.windows(2).map(|pair| i128::from(pair[1].saturating_sub(pair[0]))).sum();

@@ -32,8 +32,8 @@ use mynah_engine::{Books, Engine, OutAudio, Record, ScenePlan, SessionId};
 
 use super::{TickView, Watcher};
 use crate::terminal;
-use checker::{Checker, Findings, Moment};
 pub use checker::Violation;
+use checker::{Checker, Findings, Moment};
 use messages::Messages;
 use streams::Streams;
 
@@ -143,7 +143,8 @@ impl Invariants {
         let names = NAMES.len() - 2;
         let counts: Vec<String> =
             self.counts().iter().map(|(name, count)| format!("{name} {count} times")).collect();
-        let verdict = if counts.is_empty() { "all hold".into() } else { format!("violated: {}", counts.join(", ")) };
+        let verdict =
+            if counts.is_empty() { "all hold".into() } else { format!("violated: {}", counts.join(", ")) };
         terminal::notice(&format!("{names} invariants after each of {} ticks: {verdict}", self.ticks));
         counts.is_empty()
     }

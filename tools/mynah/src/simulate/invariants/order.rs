@@ -43,14 +43,25 @@ impl Order {
         Self { plan: Arc::clone(plan), lone, ends: Sessions::default() }
     }
 
-    fn queue(&self, session: &SessionView<'_>, at: usize, queue: &Queue, now_us: u64, findings: &mut Findings) {
+    fn queue(
+        &self,
+        session: &SessionView<'_>,
+        at: usize,
+        queue: &Queue,
+        now_us: u64,
+        findings: &mut Findings,
+    ) {
         let mut before: Option<(u32, u64)> = None;
         let name = || self.plan.nodes.get(at).map_or("output", |node| &*node.id);
         for frame in queue.iter().filter(|frame| Ledger::counts(frame)) {
             let (seq, queued_us) = (frame.seq, frame.queued_us);
             if queued_us > now_us || frame.arrived_us > queued_us || frame.session != session.id() {
                 findings.add(NAME, Some(session.id()), || {
-                    format!("node {}: a frame that arrived at {}, entered at {queued_us}", name(), frame.arrived_us)
+                    format!(
+                        "node {}: a frame that arrived at {}, entered at {queued_us}",
+                        name(),
+                        frame.arrived_us
+                    )
                 });
             }
             let (last, last_us) = before.replace((seq, queued_us)).unwrap_or((seq.wrapping_sub(1), 0));

@@ -56,7 +56,9 @@ impl Overflow {
             let name = &self.plan.nodes[usize::from(at.1)].id;
             findings.add(NAME, Some(at.0), || {
                 let waited = old.len();
-                format!("node {name}: {dropped} dropped, and only {stays} of the {waited} that waited are gone")
+                format!(
+                    "node {name}: {dropped} dropped, and only {stays} of the {waited} that waited are gone"
+                )
             });
         }
         stays
@@ -79,7 +81,8 @@ impl Checker for Overflow {
         *self.drops.entry((record.session, node.0)).or_default() += 1;
         if self.policy(node.0) == Some(OverflowPolicy::Block) {
             let name = &self.plan.nodes[node.index()].id;
-            findings.add(NAME, Some(record.session), || format!("node {name}: dropped, and its senders wait"));
+            findings
+                .add(NAME, Some(record.session), || format!("node {name}: dropped, and its senders wait"));
         }
     }
 

@@ -51,7 +51,9 @@ impl Checker for Resampler {
                 if let Some(stream) = state.under_way().filter(|stream| !keeps_up(stream)) {
                     findings.add(NAME, Some(session.id()), || format!("node {}: {stream:?}", name()));
                 }
-                let Some(stream) = state.ended().filter(|stream| stream.given != due(stream)) else { continue };
+                let Some(stream) = state.ended().filter(|stream| stream.given != due(stream)) else {
+                    continue;
+                };
                 if self.reported.insert((session.id(), *node), stream) != Some(stream) {
                     findings.add(NAME, Some(session.id()), || {
                         format!("node {}: the stream ended with {stream:?}, {} are due", name(), due(&stream))

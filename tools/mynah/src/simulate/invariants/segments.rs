@@ -13,7 +13,10 @@ pub(super) const NAME: &str = "segments";
 enum State {
     Speculative,
     /// The revision of the end that is suspected, 0 = none, and the last one that was.
-    Confirmed { ending: u32, last: u32 },
+    Confirmed {
+        ending: u32,
+        last: u32,
+    },
     Cancelled,
     Ended,
 }

@@ -57,12 +57,10 @@ impl Known {
                 self.segments = self.segments.split_off(&self.newest.saturating_sub(REMEMBERED));
                 false
             }
-            Event::SegmentConfirmed { segment, .. } => {
-                self.of(segment).is_some_and(|known| {
-                    known.confirmed_us.get_or_insert(t_us);
-                    false
-                })
-            }
+            Event::SegmentConfirmed { segment, .. } => self.of(segment).is_some_and(|known| {
+                known.confirmed_us.get_or_insert(t_us);
+                false
+            }),
             Event::SegmentCancelled { segment, .. } => {
                 self.of(segment).is_some_and(|known| known.cancelled_us.replace(t_us).is_some())
             }
@@ -76,12 +74,10 @@ impl Known {
                 known.void.insert(revision, t_us);
                 false
             }),
-            Event::SegmentEnded { segment, revision, .. } => {
-                self.of(segment).is_some_and(|known| {
-                    (known.ending, known.held) = (0, Some((revision, t_us)));
-                    false
-                })
-            }
+            Event::SegmentEnded { segment, revision, .. } => self.of(segment).is_some_and(|known| {
+                (known.ending, known.held) = (0, Some((revision, t_us)));
+                false
+            }),
             // While the end is only suspected, the answer to that revision alone is void.
             Event::AnswerWithdrawn { segment } => self.of(segment).is_some_and(|known| match known.ending {
                 0 => known.withdrawn_us.replace(t_us).is_some(),
