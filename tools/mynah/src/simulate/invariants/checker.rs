@@ -129,6 +129,16 @@ impl<T: Default> Sessions<T> {
         Some(&mut kept.state)
     }
 
+    /// The state of the session that has this id now.
+    pub(super) fn at(&mut self, session: SessionId) -> Option<&mut T> {
+        self.by_id.get_mut(&session).map(|kept| &mut kept.state)
+    }
+
+    /// All states.
+    pub(super) fn all(&mut self) -> impl Iterator<Item = &mut T> {
+        self.by_id.values_mut().map(|kept| &mut kept.state)
+    }
+
     /// The state of the opening that released `audio`; `None` when its id has been used again since.
     pub(super) fn releasing(&mut self, session: SessionId, audio: &OutAudio) -> Option<&mut T> {
         let kept = self.by_id.get_mut(&session)?;

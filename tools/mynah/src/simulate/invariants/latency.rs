@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use mynah_engine::scene::{NodeRef, OverflowPolicy};
-use mynah_engine::{Event, Record, ScenePlan};
+use mynah_engine::scene::NodeRef;
+use mynah_engine::{Event, NodeId, Record, ScenePlan};
 
 use super::checker::{Checker, Findings, Moment, Sessions};
 
@@ -40,6 +40,8 @@ struct Answers {
     by_origin: BTreeMap<(u32, u32), Answer>,
     /// Calls under way, by node.
     calls: BTreeMap<u8, i64>,
+    /// Last tick after which something stood before a node whose senders wait.
+    congested: u64,
 }
 
 /// A service's place in the scene.
@@ -52,6 +54,8 @@ struct Place {
 
 pub(super) struct Latency {
     places: Vec<Place>,
+    /// Nodes whose senders wait when their queue is full.
+    blocking: Vec<u8>,
     sessions: Sessions<Answers>,
     tick: u64,
     /// Earliest and latest time of this tick's records.
@@ -78,11 +82,9 @@ impl Latency {
                 }
             }
         }
-        if plan.nodes.iter().any(|node| node.capabilities.overflow_policy == OverflowPolicy::Block) {
-            // Who waits for room behind it may wait anywhere.
-            places.iter_mut().for_each(|place| place.after = place.after.map(|(node, _)| (node, false)));
-        }
-        Self { places, sessions: Sessions::default(), tick: 0, range_us: None }
+        let blocking = plan.nodes.iter().zip(0u8..).filter(|(node, _)| node.blocks()).map(|(_, at)| at);
+        let blocking = blocking.collect();
+        Self { places, blocking, sessions: Sessions::default(), tick: 0, range_us: None }
     }
 
     fn place(&self, node: u8) -> Option<Place> {
@@ -100,6 +102,7 @@ impl Answers {
         let calls = self.calls.entry(place.node).or_default();
         *calls += 1;
         let crowded = *calls > CALLS_MAX / 2;
+        let congested = self.congested;
         let answer = self.of(origin.0, origin.1);
         let first = answer.stages.get(&place.node).is_none_or(|stage| stage.submitted.is_none());
         let cause = match place.after {
@@ -114,7 +117,7 @@ impl Answers {
         if now.0 < cause.0 {
             return Some(format!("submitted at {}, {} before its cause", now.0, cause.0 - now.0));
         }
-        let idle = done.filter(|done| first && !crowded && now.1 > done.1 + 1);
+        let idle = done.filter(|done| first && !crowded && now.1 > done.1 + 1 && congested < done.1);
         idle.map(|done| format!("submitted {} us after what it waited for", now.0.saturating_sub(done.0)))
     }
 
@@ -204,6 +207,14 @@ impl Checker for Latency {
 
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         self.tick = moment.tick;
+        for session in moment.engine.sessions().filter(|_| !self.blocking.is_empty()) {
+            let waits = |node: &u8| session.queue(NodeId(*node)).is_some_and(|queue| !queue.is_empty());
+            if self.blocking.iter().any(waits)
+                && let Some(answers) = self.sessions.at(session.id())
+            {
+                answers.congested = moment.tick;
+            }
+        }
         let now_us = moment.engine.now_us();
         if let Some(range) = self.range_us.take().filter(|range| *range != (now_us, now_us)) {
             findings.add(NAME, None, || format!("events of {range:?} us in the tick of {now_us} us"));
@@ -212,5 +223,9 @@ impl Checker for Latency {
 
     fn tick_elsewhere(&mut self, tick: u64) {
         (self.tick, self.range_us) = (tick, None);
+        // Who cannot look takes it that something waits.
+        if !self.blocking.is_empty() {
+            self.sessions.all().for_each(|answers| answers.congested = tick);
+        }
     }
 }
