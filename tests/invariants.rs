@@ -32,17 +32,35 @@ fn every_scene_keeps_every_invariant() {
 /// Queues of one frame, every policy, answers that leave at once, no speculation.
 #[test]
 fn tight_and_hasty_scenes_keep_every_invariant() {
-    let tight = ["gate.capabilities.queue_capacity=1", "tts.capabilities.queue_capacity=1"];
+    let tight = [
+        "resample_in.capabilities.queue_capacity=1",
+        "gate.capabilities.queue_capacity=2",
+        "tts.capabilities.queue_capacity=8",
+        "resample_out.capabilities.queue_capacity=1",
+    ];
+    let waits = [
+        "gate.capabilities.queue_capacity=1",
+        "gate.capabilities.overflow_policy=Block",
+        "asr.capabilities.queue_capacity=1",
+        "asr.capabilities.overflow_policy=Block",
+        "reply.capabilities.queue_capacity=1",
+        "reply.capabilities.overflow_policy=Block",
+        "tts.capabilities.queue_capacity=1",
+        "tts.capabilities.overflow_policy=Block",
+        "resample_out.capabilities.queue_capacity=1",
+        "resample_out.capabilities.overflow_policy=Block",
+    ];
     let hasty = ["session.output.release=Immediately", "session.output.pace=Burst"];
     let newest =
         ["slow_audio.capabilities.overflow_policy=DropNewest", "slow_audio.capabilities.queue_capacity=1"];
     let blocks = ["slow_audio.capabilities.overflow_policy=Block"];
     let merges = ["slow_audio.capabilities.overflow_policy=MergeOnOverflow"];
-    let cases: [(&str, &[&str]); 8] = [
+    let cases: [(&str, &[&str]); 9] = [
         ("voice_assistant", &tight),
+        ("voice_assistant", &waits),
         ("voice_assistant", &hasty),
         ("voice_assistant", &["gate.speculate=false"]),
-        ("barge_in", &["session.output.interrupt_min_ms=60", "gate.min_silence_ms=96"]),
+        ("barge_in", &["session.output.interrupt_min_ms=100", "gate.min_silence_ms=96"]),
         ("batched_tts", &["tts.buffering.max_buffer_size=2", "tts.capabilities.overflow_policy=Block"]),
         ("overflow", &newest),
         ("overflow", &blocks),

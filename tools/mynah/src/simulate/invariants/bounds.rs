@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mynah_engine::{
     ARRIVAL_COST_MS_MIN, CONTROLS_MAX, CREDIT_MS, Ledger, NodeId, Queue, ScenePlan, SessionView,
 };
+use mynah_systems::service::PARTS_AT_ONCE;
 
 use super::checker::{Checker, Findings, Moment};
 
@@ -44,7 +45,9 @@ impl Bounds {
             }
             let Some(sender) = self.plan.nodes.get(at) else { continue };
             let unsent = session.unsent(node).filter(|(_, frame)| Ledger::counts(frame)).count();
-            let sends = sender.spec.max_out(sender.input) as usize * sender.targets.len().max(1);
+            // What a service gives out at once comes in one step, too.
+            let gives = if sender.service.is_some() { PARTS_AT_ONCE } else { 0 };
+            let sends = (sender.spec.max_out(sender.input) as usize).max(gives) * sender.targets.len().max(1);
             if unsent > sends {
                 findings.add(NAME, Some(session.id()), || {
                     format!("node {}: {unsent} frames stand outside, one step sends {sends}", self.name(at))
