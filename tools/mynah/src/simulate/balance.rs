@@ -3,7 +3,7 @@
 //! The first half checks the engine's own ledgers. The second shares nothing with them: it knows only the samples the
 //! host pushed and got, and the event log.
 
-use mynah_engine::scene::{Format, NodeRef, PortType};
+use mynah_engine::scene::{Format, NodeRef, PortType, Release};
 use mynah_engine::{Census, ScenePlan};
 
 use super::measure::{Measurement, SegmentStory};
@@ -73,14 +73,12 @@ fn samples(plan: &ScenePlan, census: &Census, run: &Measurement, host: &[HostSid
         wrong.push(format!("output: {sent} samples released, {got} received"));
     }
     let Some(out) = plan.output.audio else { return };
-    let plain = plan.nodes.iter().all(|n| matches!(n.spec.kind(), "Pass" | "Resample"));
     let lost: u64 = run.counts.dropped_samples.values().sum();
-    if !plain || lost > 0 || !is_chain(plan) {
+    if lost > 0 || !is_plain(plan) {
         return;
     }
     for (session, (observer, host)) in run.observers.iter().zip(host).enumerate() {
-        let (from, to) = (u64::from(plan.input.rate_hz), u64::from(out.rate_hz));
-        let want = (host.frames_pushed * to * 2 + from) / (from * 2) * u64::from(out.channels);
+        let want = converted(host.frames_pushed, plan.input.rate_hz, out.rate_hz) * u64::from(out.channels);
         if observer.released != want {
             wrong.push(format!(
                 "session {session}: {want} samples due at the output, {} came",
@@ -90,37 +88,62 @@ fn samples(plan: &ScenePlan, census: &Census, run: &Measurement, host: &[HostSid
     }
 }
 
-fn is_chain(plan: &ScenePlan) -> bool {
-    plan.input_targets.len() == 1 && plan.nodes.iter().all(|node| node.targets.len() == 1)
+/// What comes out is what goes in, at another rate at most.
+pub(super) fn is_plain(plan: &ScenePlan) -> bool {
+    let plain = plan.nodes.iter().all(|n| matches!(n.spec.kind(), "Pass" | "Resample"));
+    plain && plan.input_targets.len() == 1 && plan.nodes.iter().all(|node| node.targets.len() == 1)
 }
 
-/// What a scene promises about each segment: it ends once; its own audio, or the answer that held, left whole.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SegmentRule {
-    /// The gate's audio is what leaves, in this format.
+/// Sample frames at `to_hz` that `frames` at `from_hz` become, halves up.
+pub(super) fn converted(frames: u64, from_hz: u32, to_hz: u32) -> u64 {
+    let (from, to) = (u64::from(from_hz), u64::from(to_hz));
+    (frames * to * 2 + from) / (from * 2)
+}
+
+/// Every segment ends once; its own audio, or the answer that held, left whole. Those that a long run has forgotten
+/// were looked at then.
+fn segments(plan: &ScenePlan, run: &Measurement, wrong: &mut Vec<String>) {
+    let law = StreamLaw::of(plan);
+    wrong.extend_from_slice(&run.wrong);
+    for (session, observer) in run.observers.iter().enumerate() {
+        for (serial, story) in &observer.segments {
+            law.check(&format!("session {session} segment {serial}"), story, true, wrong);
+        }
+    }
+}
+
+/// What must come out of the streams of a scene's segments.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamLaw {
+    /// The format in which segments themselves leave, if they do.
     own: Option<Format>,
-    /// Answers are synthesized at the first rate and leave at the second.
-    answers: Option<(u64, u64)>,
+    /// Rates at which answers are made and leave, if the scene has any.
+    answers: Option<(u32, u32)>,
+    /// Answers leave only once the end of what they answer holds.
+    confirms: bool,
 }
 
-impl SegmentRule {
-    /// The rule of a scene.
+impl StreamLaw {
+    /// That of `plan`.
     pub fn of(plan: &ScenePlan) -> Self {
-        let service = plan.nodes.iter().rev().find(|n| {
+        let maker = plan.nodes.iter().rev().find(|n| {
             n.service.is_some() && n.spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio)
         });
         let gate = plan.nodes.iter().find(|n| n.spec.kind() == "VadGate");
         let gate_to_output = gate.is_some_and(|g| g.targets.iter().any(|t| t.node == NodeRef::Output));
-        let answers = service.zip(plan.output.audio).map(|(node, out)| {
-            let from = node.output.map_or(out.rate_hz, |f| f.rate_hz);
-            (u64::from(from), u64::from(out.rate_hz))
-        });
-        Self { own: plan.output.audio.filter(|_| gate_to_output), answers }
+        let out = plan.output.audio;
+        Self {
+            own: out.filter(|_| gate_to_output),
+            answers: maker.zip(out).map(|(node, out)| {
+                let from = node.output.map_or(out.rate_hz, |f| f.rate_hz);
+                (from, out.rate_hz)
+            }),
+            confirms: plan.scene.session.output.release == Release::OnConfirm,
+        }
     }
 
-    /// Appends what is wrong with a segment, in words.
-    pub fn check(&self, session: usize, serial: u32, story: &SegmentStory, wrong: &mut Vec<String>) {
-        let place = format!("session {session} segment {serial}");
+    /// Checks a segment that is over. `intact`: nothing of its session was lost or cut off; else less may have left.
+    pub fn check(&self, place: &str, story: &SegmentStory, intact: bool, wrong: &mut Vec<String>) {
         if u32::from(story.cancelled) + u32::from(story.ended) != 1 {
             wrong.push(format!("{place}: cancelled {} times, ended {}", story.cancelled, story.ended));
         }
@@ -132,45 +155,42 @@ impl SegmentRule {
             let frames = story.released_own / u64::from(format.channels);
             let heard = mynah_engine::frames_to_us(frames, format.rate_hz);
             // Block boundaries round to a microsecond each way.
-            if heard.abs_diff(due) > 2 {
+            if heard > due + 2 || (intact && heard + 2 < due) {
                 wrong.push(format!("{place}: {due} us of speech, {heard} us released"));
             }
         }
-        if let Some((from, to)) = self.answers {
-            held_answer(&place, story, from, to, wrong);
+        if let Some(rates) = self.answers {
+            self.held_answer(place, story, rates, intact, wrong);
         }
     }
-}
 
-/// The segments that were not looked at before.
-fn segments(plan: &ScenePlan, run: &Measurement, wrong: &mut Vec<String>) {
-    let rule = SegmentRule::of(plan);
-    wrong.extend_from_slice(&run.wrong);
-    for (session, observer) in run.observers.iter().enumerate() {
-        for (serial, story) in &observer.segments {
-            rule.check(session, *serial, story, wrong);
+    /// The answer to the revision that held left whole, and no other one did.
+    fn held_answer(
+        &self,
+        place: &str,
+        story: &SegmentStory,
+        (from, to): (u32, u32),
+        intact: bool,
+        wrong: &mut Vec<String>,
+    ) {
+        for (revision, released) in &story.released {
+            let due = converted(story.synthesized.get(revision).copied().unwrap_or(0), from, to);
+            if *released > due || (intact && *released < due) {
+                wrong.push(format!("{place} revision {revision}: {due} samples due, {released} released"));
+            }
+            if self.confirms && story.ended && *revision != story.revision {
+                let held = story.revision;
+                wrong.push(format!("{place}: revision {revision} was released whole, {held} held"));
+            }
         }
-    }
-}
-
-/// The answer to the revision that held left whole, and no other one did.
-fn held_answer(place: &str, story: &SegmentStory, from: u64, to: u64, wrong: &mut Vec<String>) {
-    for (revision, released) in &story.released {
-        let made = story.synthesized.get(revision).copied().unwrap_or(0);
-        let due = (made * to * 2 + from) / (from * 2);
-        if *released != due {
-            wrong.push(format!("{place} revision {revision}: {due} samples due, {released} released"));
+        let held = story.ended && story.revision > 0;
+        if held
+            && intact
+            && !story.withdrawn
+            && story.synthesized.contains_key(&story.revision)
+            && !story.released.contains_key(&story.revision)
+        {
+            wrong.push(format!("{place}: the answer to revision {} never left whole", story.revision));
         }
-        if story.ended && *revision != story.revision {
-            wrong.push(format!("{place}: revision {revision} was released whole, {} held", story.revision));
-        }
-    }
-    let held = story.ended && story.revision > 0;
-    if held
-        && !story.withdrawn
-        && story.synthesized.contains_key(&story.revision)
-        && !story.released.contains_key(&story.revision)
-    {
-        wrong.push(format!("{place}: the answer to revision {} never left whole", story.revision));
     }
 }

@@ -7,7 +7,7 @@ use cpu_time::{ProcessTime, ThreadTime};
 use hdrhistogram::Histogram;
 use mynah_engine::{Driver, Out, latency_histogram, run};
 
-use super::balance::SegmentRule;
+use super::balance::StreamLaw;
 use super::callers::Line;
 use super::measure::Measurement;
 use super::remote::Remote;
@@ -74,7 +74,7 @@ impl Simulation {
         let end_us = self.options.duration_us;
         let started_ns = self.epoch.now_ns();
         let Self { engine, lines, run, cost, epoch, remote, steady, plan, stretches, .. } = self;
-        let rule = SegmentRule::of(plan);
+        let law = StreamLaw::of(plan);
         cost.process = ProcessTime::now();
         engine.within(|engine| {
             let mut now_us = 0;
@@ -114,7 +114,7 @@ impl Simulation {
                 }
                 watcher.tick(TickView { engine, lines, work_ns, late_us: 0, started_us: 0 });
                 if let Some(before_us) = steady.due(now_us) {
-                    run.settle(before_us, &rule, *stretches);
+                    run.settle(before_us, Some(&law), *stretches);
                     steady.look(engine);
                 }
                 if cost.ticks.is_multiple_of(20) {
@@ -141,7 +141,7 @@ impl Simulation {
         let end_us = self.options.duration_us;
         let driver = wall_driver(&self.plan.scene.tick);
         let Self { engine, lines, run: measured, cost, epoch, steady, plan, stretches, options, .. } = self;
-        let (epoch, rule) = (*epoch, SegmentRule::of(plan));
+        let (epoch, law) = (*epoch, StreamLaw::of(plan));
         let handles: Vec<_> = lines.iter().map(|l| l.handle.clone()).collect();
         let started_us = epoch.now_us();
         measured.until_us += started_us;
@@ -173,7 +173,7 @@ impl Simulation {
                     }
                     watcher.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
                     if let Some(before_us) = steady.due(engine.now_us()) {
-                        measured.settle(before_us, &rule, *stretches);
+                        measured.settle(before_us, Some(&law), *stretches);
                         steady.look(engine);
                     }
                     let so_far = engine.now_us().saturating_sub(started_us);

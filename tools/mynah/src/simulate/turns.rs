@@ -1,6 +1,6 @@
 //! Answers against true utterances, matched when their time is over, so that a run of a day remembers some minutes.
 
-use super::balance::SegmentRule;
+use super::balance::StreamLaw;
 use super::callers::Line;
 use super::measure::{Latencies, Measurement, Observer, SegmentStory};
 use crate::load::Utterance;
@@ -26,9 +26,6 @@ const BEFORE_US: u64 = 400_000;
 const AFTER_US: u64 = 300_000;
 /// Segments and utterances are kept for this long after they were matched: a later one may refer to them.
 const KEPT_US: u64 = 60_000_000;
-
-/// No run lasts this long.
-const OVER_US: u64 = u64::MAX / 2;
 
 /// The first and the last stretch of a long run, engine time: latency should be the same in both.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,8 +55,8 @@ fn is_of(story: &SegmentStory, utterance: &Utterance) -> bool {
 
 impl Measurement {
     /// Matches answers to the true utterances that were over at `before_us` of engine time (`u64::MAX`: to all), and
-    /// forgets what is long past (not at the end).
-    pub fn settle(&mut self, before_us: u64, rule: &SegmentRule, stretches: Stretches) {
+    /// forgets what is long past, once more looked at by the law; without a law nothing is forgotten.
+    pub fn settle(&mut self, before_us: u64, law: Option<&StreamLaw>, stretches: Stretches) {
         for (session, observer) in self.observers.iter_mut().enumerate() {
             let before_us = before_us.saturating_sub(observer.offset_us);
             if let Some(caller) = &mut observer.caller {
@@ -67,9 +64,10 @@ impl Measurement {
             }
             self.turns.interrupted_by_noise += observer.interruptions(before_us, &mut self.latencies);
             observer.match_answers(before_us, stretches, &mut self.turns, &mut self.latencies);
-            if before_us < OVER_US {
+            if let Some(law) = law {
                 observer.forget(before_us.saturating_sub(KEPT_US), |serial, story| {
-                    rule.check(session, serial, story, &mut self.wrong);
+                    let place = format!("session {session} segment {serial}");
+                    law.check(&place, story, true, &mut self.wrong);
                 });
             }
         }
@@ -84,7 +82,7 @@ impl Measurement {
             caller.drain_truth_until(line.stream.position_us(), &mut observer.truth);
         }
         // Nothing is to be forgotten any more: what is left is looked at with the rest of the books.
-        self.settle(u64::MAX, &SegmentRule::default(), stretches);
+        self.settle(u64::MAX, None, stretches);
         self.turns
     }
 }
