@@ -173,8 +173,10 @@ impl Place {
     }
 
     fn leaves(&mut self) {
-        let State::In(call) = std::mem::replace(&mut self.state, State::Away(0)) else { return };
-        self.state = State::Leaving(call);
+        self.state = match std::mem::replace(&mut self.state, State::Away(0)) {
+            State::In(call) => State::Leaving(call),
+            other => other,
+        };
     }
 
     /// A share of the callers leaves every second.

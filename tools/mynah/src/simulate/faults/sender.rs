@@ -35,6 +35,8 @@ pub(super) struct Sender {
     mono: Vec<f32>,
 }
 
+/// Most packets a second of a sender who stamps them: 2.5 ms each, the shortest frame of Opus (RFC 6716).
+const STAMPED_PER_S: usize = 400;
 /// Numbers that no microphone gives.
 const ODD: [f32; 5] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MIN_POSITIVE / 4.0, f32::MAX];
 
@@ -78,6 +80,10 @@ impl Sender {
         if let Some(drawn) = hazard.acts(Site::ChunkSizes) {
             hazard.tally.add(Site::ChunkSizes);
             self.frames = dice.of(Site::ChunkSizes).range_u64(1..drawn.amount as u64 + 1) as usize;
+            if self.stamps {
+                // Nobody puts a header with a time before every sample.
+                self.frames = self.frames.max(self.format.rate_hz as usize / STAMPED_PER_S);
+            }
         }
         self.due_us += self.frames as f64 * 1e6 / f64::from(self.format.rate_hz) * self.pace;
     }

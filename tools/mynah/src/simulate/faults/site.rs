@@ -183,7 +183,7 @@ sites! {
         "control messages arrive twice";
     ControlLate "control_late" Control [(0.05, 0.5)] [Ms (1.0, 60_000.0), (5.0, 400.0)]
         "control messages arrive this much late, behind later ones";
-    QueueCapacity "queue_capacity" Engine [(0.2, 1.0)] []
+    QueueCapacity "queue_capacity" Engine [(0.1, 0.6)] []
         "queues hold 1 frame, or the least that the scene allows; share of nodes";
     TickOverrun "tick_overrun" Engine [(0.002, 0.05)] [Ms (1.0, 60_000.0), (5.0, 500.0)]
         "a tick comes up to this much late";
