@@ -95,6 +95,11 @@ impl BatchQueue {
         self.door.len()
     }
 
+    /// Engine time at which the item that waits longest inside was asked for.
+    pub fn oldest_us(&self) -> Option<u64> {
+        self.places.iter().map(|place| place.queued_us).min()
+    }
+
     /// Most items that ever waited inside.
     pub fn depth_max(&self) -> u32 {
         self.depth_max

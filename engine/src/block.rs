@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::Resource;
 
+use crate::frame::{Frame, Payload};
+
 /// Interleaved `f32` samples; the capacity is fixed, the length is not.
 #[derive(Debug)]
 pub struct Block {
@@ -93,6 +95,7 @@ pub struct BlockPool {
     classes: [Vec<Block>; 8],
     created: u64,
     sessions: usize,
+    out: i64,
 }
 
 /// Free blocks of one capacity that are kept, and as many more per session (64 of 20 ms: a second in one push). The
@@ -107,6 +110,7 @@ impl BlockPool {
     /// An unshared block of `len` samples with undefined content.
     pub fn lease(&mut self, len: usize) -> Block {
         debug_assert!(len <= Block::CAPACITY_MAX, "frames are at most 20 ms");
+        self.out += 1;
         match self.unshared(Self::class(len)) {
             Some(mut block) => {
                 block.set_len(len);
@@ -131,12 +135,37 @@ impl BlockPool {
     /// Takes a block back. Whether it is still shared is looked at when it is leased: looking means to fetch it from
     /// memory, and then it is about to be written to.
     pub fn put(&mut self, block: Block) {
+        self.out -= 1;
         if block.capacity() <= Block::CAPACITY_MAX {
             let class = &mut self.classes[Self::class(block.capacity())];
             if class.len() < KEPT * (1 + self.sessions) {
                 class.push(block);
             }
         }
+    }
+
+    /// A second owner of a frame's content, counted like a block that was leased.
+    pub fn share(&mut self, frame: &Frame) -> Frame {
+        if matches!(frame.payload, Payload::Audio(_)) {
+            self.out += 1;
+        }
+        frame.share()
+    }
+
+    /// A block came from outside: from a host or a service.
+    pub(crate) fn adopt(&mut self) {
+        self.out += 1;
+    }
+
+    /// A block went outside: to a host or a service.
+    pub(crate) fn give(&mut self) {
+        self.out -= 1;
+    }
+
+    /// Blocks that are under way in the shard: leased, shared or taken in, and neither put back nor given away. 0 once
+    /// all sessions are over.
+    pub fn out(&self) -> i64 {
+        self.out
     }
 
     /// How many sessions the free blocks are for.

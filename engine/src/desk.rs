@@ -13,6 +13,7 @@ use crate::event::{DropReason, Event, EventLog};
 use crate::frame::Frame;
 use crate::ids::NodeId;
 use crate::ledger::Ledger;
+use crate::mutation::Mutation;
 use crate::playout::{Playout, Playouts};
 use crate::queue::{Lane, Pushed, Queue, Target};
 use crate::service::{Inbox, Outbox, Request};
@@ -29,6 +30,9 @@ pub struct Now {
     pub last_us: u64,
     /// Sessions open in the whole engine when the tick began; the same in every shard.
     pub sessions_open: u32,
+    /// How the engine is broken, for tests of those who should notice.
+    #[cfg(feature = "mutations")]
+    pub mutation: Option<Mutation>,
 }
 
 /// Receives the time between two systems. Lent by the host, write-only: no decision ever reads it.
@@ -236,7 +240,7 @@ impl<'a> Cx<'a> {
         let mut targets = targets.iter().flatten().filter(|t| t.port == port).peekable();
         while let Some(target) = targets.next() {
             if targets.peek().is_some() {
-                let shared = frame.share();
+                let shared = self.share(&frame);
                 self.put(*target, shared);
             } else {
                 self.put(*target, frame);
@@ -246,10 +250,18 @@ impl<'a> Cx<'a> {
         self.discard(frame);
     }
 
+    /// A second owner of a frame's content.
+    pub fn share(&mut self, frame: &Frame) -> Frame {
+        self.pool.share(frame)
+    }
+
     fn put(&mut self, target: Target, frame: Frame) {
         let node = target.node;
         let counts = Ledger::counts(&frame);
         let samples = frame.samples();
+        if self.now.is_broken(Mutation::LoseOnEdge) && counts && frame.seq.is_multiple_of(16) {
+            return self.discard(frame);
+        }
         let Some(mut queue) = self.queues.queue(target.queue) else { return };
         let queue = queue.bypass_change_detection();
         let behind = self.lane.unsent.iter().any(|(other, _)| other.queue == target.queue);
@@ -260,7 +272,16 @@ impl<'a> Cx<'a> {
             self.lane.unsent.push_back((target, frame));
             return;
         }
-        let pushed = queue.push(frame, self.pool);
+        if self.now.is_broken(Mutation::LoseFrame) && counts && frame.seq.is_multiple_of(16) {
+            self.ledger.arrived(node, samples);
+            return self.discard(frame);
+        }
+        let pushed = if self.now.is_broken(Mutation::Overtake) && counts && frame.seq.is_multiple_of(4) {
+            queue.push_front(frame);
+            Pushed::Queued
+        } else {
+            queue.push(frame, self.pool)
+        };
         let depth = queue.depth();
         if counts {
             self.ledger.arrived(node, samples);
@@ -311,7 +332,9 @@ impl<'a> Cx<'a> {
 
     /// Gives the frame's samples back to the pool; the frame has done its work.
     pub fn discard(&mut self, frame: Frame) {
-        if let crate::frame::Payload::Audio(block) = frame.payload {
+        if let crate::frame::Payload::Audio(block) = frame.payload
+            && !self.now.is_broken(Mutation::LeakBlock)
+        {
             self.pool.put(block);
         }
     }
@@ -357,15 +380,22 @@ impl<'a> Cx<'a> {
 
     /// Asks service number `service` of the scene.
     pub fn request(&mut self, service: u8, request: Request) {
+        if matches!(request, Request::Push(..)) {
+            self.pool.give();
+        }
         self.outbox.push(service, request);
     }
 
     /// Counts a frame as taken by this node.
     pub fn taken(&mut self, frame: &Frame) {
         if Ledger::counts(frame) {
+            let skips = self.now.is_broken(Mutation::SkipRecord) && frame.seq.is_multiple_of(8);
             let ledger = self.ledger.node(self.node);
             ledger.consumed += 1;
-            ledger.record_wait(self.now.us.saturating_sub(frame.queued_us));
+            ledger.taken += 1;
+            if !skips {
+                ledger.record_wait(self.now.us.saturating_sub(frame.queued_us));
+            }
         }
     }
 
@@ -416,6 +446,9 @@ impl<'a> Cx<'a> {
 /// Takes what a correction voids out of a queue, and out of what its node has sent and stands outside others: counted
 /// as cancelled (dropped when the session hangs up), logged once a node with the samples.
 pub fn purge(queue: &mut Queue, correction: &Correction, cx: &mut Cx<'_>) {
+    if cx.now.is_broken(Mutation::ReleaseVoid) && correction.void != Void::Session {
+        return;
+    }
     let mut lost = Lost::default();
     queue.purge(
         |frame| correction.voids_frame(frame),

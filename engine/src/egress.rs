@@ -15,6 +15,7 @@ use crate::frame::{Frame, Mark, Payload, frames_to_us};
 use crate::handle::{Out, OutAudio, SessionPort};
 use crate::ids::NodeId;
 use crate::ingress::Leaving;
+use crate::mutation::Mutation;
 use crate::node::{Site, correct_lanes_that, lane_params};
 use crate::playout::Playout;
 use crate::queue::Queue;
@@ -146,7 +147,10 @@ impl Stream<'_> {
         let mut woken = false;
         let mut ended = false;
         while let Some(frame) = queue.front() {
-            let standing = segments.standing(frame.segment, frame.session, frame.revision);
+            let mut standing = segments.standing(frame.segment, frame.session, frame.revision);
+            if standing == Standing::Void && cx.now.is_broken(Mutation::ReleaseVoid) {
+                standing = Standing::Holds;
+            }
             if self.waits(frame, standing, &cx.playout(), cx.now.us) {
                 break;
             }
@@ -211,8 +215,12 @@ impl Stream<'_> {
         }
         let out = match frame.payload {
             Payload::Text(text) => Out::Text { text, segment, revision, turn: frame.turn },
-            Payload::Audio(block) => {
+            Payload::Audio(mut block) => {
                 sound(&block, cx);
+                if cx.now.is_broken(Mutation::CutBlock) {
+                    block.set_len(block.len() - 1);
+                }
+                cx.pool.give();
                 Out::Audio(OutAudio {
                     block,
                     pts_us: frame.pts_us,

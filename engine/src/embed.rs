@@ -76,7 +76,7 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
 pub fn tick(world: &mut World, now_us: u64) {
     let last = *world.resource::<Now>();
     let sessions_open = world.resource::<SessionTable>().open();
-    let now = Now { tick: last.tick + 1, us: now_us.max(last.us), last_us: last.us, sessions_open };
+    let now = Now { tick: last.tick + 1, us: now_us.max(last.us), last_us: last.us, sessions_open, ..last };
     *world.resource_mut::<Now>() = now;
     let admitted = world.resource::<Embedded>().shared.admissions();
     world.resource_mut::<Admissions>().0.extend(admitted);
@@ -85,7 +85,7 @@ pub fn tick(world: &mut World, now_us: u64) {
         hub.poll(now.us, |reply| inbox.replies.push(Some(reply)));
         world.run_schedule(Half::First);
         hub.gather(&mut world.resource_mut::<Outbox>());
-        hub.submit(now.us);
+        hub.submit(now);
         let mut log = world.resource_mut::<EventLog>();
         for notice in hub.notices() {
             log.push(now.us, notice.session, notice.turn, notice.event);

@@ -19,6 +19,7 @@ use crate::ids::{NodeId, SessionId};
 use crate::ingress::EdgeFigures;
 use crate::inward::ControlFigures;
 use crate::ledger::{Ledger, NodeLedger};
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::queue::{Lane, Queue};
 use crate::scene::{Buffering, Format, MergeStrategy, NodeRef, Plan, PlanNode};
@@ -152,7 +153,7 @@ struct Ids {
 
 /// What handles share with the engine.
 pub(crate) struct Shared {
-    plan: Arc<ScenePlan>,
+    pub(crate) plan: Arc<ScenePlan>,
     ids: Mutex<Ids>,
     admissions: SegQueue<Arc<SessionPort>>,
     pub(crate) ports: Vec<Arc<ShardPort>>,
@@ -277,11 +278,11 @@ pub struct Census {
 
 /// A running scene.
 pub struct Engine {
-    shards: Vec<Shard>,
+    pub(crate) shards: Vec<Shard>,
     hub: Hub,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     threads: Option<Arc<rayon::ThreadPool>>,
-    now: Now,
+    pub(crate) now: Now,
     records: Vec<Record>,
     /// Where the next record of each session goes, while they are joined.
     places: Vec<u32>,
@@ -367,6 +368,7 @@ impl Engine {
             us: now_us.max(self.now.us),
             last_us: self.now.us,
             sessions_open: self.shards.iter().map(|s| s.world.resource::<SessionTable>().open()).sum(),
+            ..self.now
         };
         self.now = now;
         self.admit();
@@ -375,7 +377,7 @@ impl Engine {
         for shard in &mut self.shards {
             self.hub.gather(&mut shard.world.resource_mut::<Outbox>());
         }
-        self.hub.submit(now.us);
+        self.hub.submit(now);
         self.deliver_notices();
         self.each_shard(Shard::second_half);
         self.collect_records();
@@ -414,6 +416,8 @@ impl Engine {
         let count = shards.len();
         for notice in self.hub.notices() {
             let world = &mut shards[notice.session.0 as usize % count].world;
+            let broken = world.resource::<Now>().is_broken(Mutation::Backdate);
+            let now_us = now_us.saturating_sub(if broken { 1_000_000 } else { 0 });
             world.resource_mut::<EventLog>().push(now_us, notice.session, notice.turn, notice.event);
         }
     }
@@ -499,13 +503,7 @@ impl Engine {
             census.sessions_open += world.resource::<SessionTable>().open();
             census.blocks_created += world.resource::<BlockPool>().created();
             let edge = *world.resource::<EdgeFigures>();
-            census.edge.homeless += edge.homeless;
-            census.edge.non_finite += edge.non_finite;
-            census.edge.blocks += edge.blocks;
-            census.edge.frames += edge.frames;
-            census.edge.concealed_blocks += edge.concealed_blocks;
-            census.edge.concealed_frames += edge.concealed_frames;
-            census.edge.discontinuities += edge.discontinuities;
+            census.edge.add(&edge);
             let controls = *world.resource::<ControlFigures>();
             census.controls.arrived += controls.arrived;
             census.controls.without_effect += controls.without_effect;

@@ -10,9 +10,11 @@ use hdrhistogram::Histogram;
 
 use crate::average::Ema;
 use crate::batch::{BatchPolicy, BatchQueue, Settled};
+use crate::desk::Now;
 use crate::event::Event;
 use crate::ids::{NodeId, SessionId};
 use crate::ledger::latency_histogram;
+use crate::mutation::Mutation;
 use crate::service::{Call, CallKey, Outbox, Reply, ReplyPart, Request, Service};
 
 /// Figures of one service.
@@ -65,8 +67,21 @@ impl Default for BatchFigures {
     }
 }
 
+/// Who waits before one service at the end of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// Items from which batches are formed.
+    pub waiting: usize,
+    /// Items that wait for a place among them.
+    pub at_door: usize,
+    /// Engine time at which the one that waits longest was asked for; `None`: nothing waits.
+    pub oldest_us: Option<u64>,
+    /// The service would take a batch.
+    pub free: bool,
+}
+
 /// Where the calls of one node wait for its service.
-struct Station {
+struct Stop {
     node: NodeId,
     service: usize,
     queue: BatchQueue,
@@ -91,7 +106,7 @@ pub(crate) struct Notice {
 #[derive(Resource)]
 pub struct Hub {
     services: Vec<Desk>,
-    stations: Vec<Station>,
+    stations: Vec<Stop>,
     /// Time of an item from submission to its last part, by node: as the scene believes, and as measured.
     averages: Vec<(u64, Ema)>,
     /// Calls under way, with the time of their submission.
@@ -130,7 +145,7 @@ impl Hub {
     /// From now on the calls of `node` wait for service number `service` here.
     pub(crate) fn add_station(&mut self, node: NodeId, service: usize, policy: BatchPolicy) {
         let queue = BatchQueue::new(policy);
-        self.stations.push(Station { node, service, queue, figures: BatchFigures::default() });
+        self.stations.push(Stop { node, service, queue, figures: BatchFigures::default() });
     }
 
     /// Name and figures of every service, in scene order.
@@ -141,6 +156,22 @@ impl Hub {
     /// The batches of a node that waits behind the hub.
     pub fn batches(&self, node: NodeId) -> Option<&BatchFigures> {
         self.stations.iter().find(|s| s.node == node).map(|s| &s.figures)
+    }
+
+    /// What stands before the service of a node that waits behind the hub.
+    pub fn station(&self, node: NodeId) -> Option<Station> {
+        let stop = self.stations.iter().find(|stop| stop.node == node)?;
+        Some(Station {
+            waiting: stop.queue.len(),
+            at_door: stop.queue.at_door(),
+            oldest_us: stop.queue.oldest_us(),
+            free: self.services[stop.service].service.room() > 0,
+        })
+    }
+
+    /// Calls that services have and have not answered.
+    pub fn under_way(&self) -> usize {
+        self.flights.len()
     }
 
     /// Items waiting for their service, over all sessions, at a node behind the hub.
@@ -218,7 +249,11 @@ impl Hub {
 
     /// Hands everything gathered to the services or their stations, by session (within a session the order is kept),
     /// and forms the batches that are due.
-    pub(crate) fn submit(&mut self, now_us: u64) {
+    pub(crate) fn submit(&mut self, now: Now) {
+        let now_us = now.us;
+        if now.is_broken(Mutation::Dawdle) && !now.tick.is_multiple_of(20) {
+            return;
+        }
         // With the position in the key an unstable sort keeps the order, and it needs no memory.
         self.requests.sort_unstable_by_key(|(order, _, request)| (request.key().session, *order));
         let mut requests = std::mem::take(&mut self.requests);
@@ -228,7 +263,7 @@ impl Hub {
         self.requests = requests;
         self.take_hints();
         for at in 0..self.stations.len() {
-            self.serve(at, now_us);
+            self.serve(at, now);
         }
     }
 
@@ -274,7 +309,8 @@ impl Hub {
     }
 
     /// Forms batches at one station while its service takes any.
-    fn serve(&mut self, at: usize, now_us: u64) {
+    fn serve(&mut self, at: usize, now: Now) {
+        let now_us = now.us;
         let (node, service) = (self.stations[at].node, self.stations[at].service);
         let avg_us = self.avg_processing_us(node);
         let station = &mut self.stations[at];
@@ -283,11 +319,16 @@ impl Hub {
             let event = Event::DeadlineNear { node, left_us };
             self.notices.push(Notice { session: key.session, turn: key.turn, event });
         }
-        while self.services[service].service.room() > 0 {
+        let oversleeps = now.is_broken(Mutation::OversleepBatch) && !now.tick.is_multiple_of(100);
+        while self.services[service].service.room() > 0 && !oversleeps {
             let station = &mut self.stations[at];
             let before = self.settled.len();
             let flushed = station.queue.flush(now_us, avg_us, &mut self.batch, &mut self.settled);
             let Some(reason) = flushed.filter(|_| !self.batch.is_empty()) else { return };
+            if now.is_broken(Mutation::OverfillBatch) {
+                let (batch, settled) = (&mut self.batch, &mut self.settled);
+                let _more = station.queue.flush(now_us + 10_000_000, avg_us, batch, settled);
+            }
             let figures = &mut station.figures;
             let size = self.batch.len() as u32;
             figures.count += 1;

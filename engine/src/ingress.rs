@@ -12,6 +12,7 @@ use crate::frame::{Frame, Mark, Payload, frames_to_us};
 use crate::handle::{Arrival, Arriving, BLOCK_MS_MAX, ShardPort, Stamp, Tag};
 use crate::ids::{SegmentKey, SessionId};
 use crate::ledger::Ledger;
+use crate::mutation::Mutation;
 use crate::queue::{Pushed, Queue};
 use crate::session::{Phase, SessionRow, SessionTable};
 
@@ -39,6 +40,19 @@ pub struct EdgeFigures {
     pub concealed_frames: u64,
     /// Steps in the sender's times that were too long to fill, or went back.
     pub discontinuities: u64,
+}
+
+impl EdgeFigures {
+    /// Adds another shard's figures.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.homeless += other.homeless;
+        self.non_finite += other.non_finite;
+        self.blocks += other.blocks;
+        self.frames += other.frames;
+        self.concealed_blocks += other.concealed_blocks;
+        self.concealed_frames += other.concealed_frames;
+        self.discontinuities += other.discontinuities;
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "a system's parameters are its declaration of what it touches")]
@@ -72,6 +86,9 @@ pub(crate) fn ingress(
     }
     for _ in 0..edge.0.arrivals.len() {
         let Some(arrival) = edge.0.arrivals.pop() else { break };
+        if matches!(arrival.what, Arriving::Audio(_)) {
+            scatter.pool.adopt();
+        }
         let row = sessions.get_mut(arrival.session).filter(|row| row.opening == arrival.opening);
         let Some(row) = row.filter(|row| row.phase != Phase::Gone) else {
             scatter.homeless(arrival);
@@ -172,6 +189,9 @@ impl Scatter<'_> {
     ) {
         let now_us = self.now.us;
         let bad = zero_non_finite(&mut block, self.pool);
+        if self.now.is_broken(Mutation::SpreadPoison) && self.figures.non_finite > 0 {
+            block.make_mut(self.pool).fill(0.0);
+        }
         if bad > 0 {
             self.figures.non_finite += bad;
             self.log.push(now_us, row.id, 0, Event::NonFinite { samples: bad });
@@ -257,9 +277,8 @@ impl Scatter<'_> {
         let mut frame = Some(frame);
         for (at, target) in row.input_targets.iter().enumerate() {
             let last = at + 1 == row.input_targets.len();
-            let Some(sent) = (if last { frame.take() } else { frame.as_ref().map(Frame::share) }) else {
-                return;
-            };
+            let shared = |frame: &Frame| self.pool.share(frame);
+            let Some(sent) = (if last { frame.take() } else { frame.as_ref().map(shared) }) else { return };
             let Ok(mut queue) = queues.get_mut(target.queue) else { continue };
             let (counts, samples) = (Ledger::counts(&sent), sent.samples());
             let pushed = queue.bypass_change_detection().push(sent, self.pool);

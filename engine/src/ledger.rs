@@ -25,6 +25,8 @@ pub fn latency_histogram() -> Histogram<u32> {
 pub struct NodeLedger {
     /// Frames that were put into its queues.
     pub arrived: u64,
+    /// Frames that it took from its queues, whatever became of them.
+    pub taken: u64,
     /// Frames it used up or moved on.
     pub consumed: u64,
     /// Frames it withheld because they are not speech.
@@ -62,6 +64,7 @@ impl Default for NodeLedger {
     fn default() -> Self {
         Self {
             arrived: 0,
+            taken: 0,
             consumed: 0,
             gated: 0,
             cancelled: 0,
@@ -85,6 +88,7 @@ impl NodeLedger {
     /// Adds another shard's figures.
     pub fn merge(&mut self, other: &Self) {
         self.arrived += other.arrived;
+        self.taken += other.taken;
         self.consumed += other.consumed;
         self.gated += other.gated;
         self.cancelled += other.cancelled;

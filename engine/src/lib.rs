@@ -11,6 +11,7 @@ mod average;
 mod barge_in;
 mod batch;
 mod block;
+mod books;
 mod control;
 mod correction;
 pub mod delivery;
@@ -29,6 +30,7 @@ mod inward;
 mod joint;
 mod ledger;
 pub mod message;
+mod mutation;
 mod node;
 mod opening;
 mod playout;
@@ -44,6 +46,7 @@ mod shard;
 pub use average::Ema;
 pub use batch::{BatchPolicy, BatchQueue, DeadlineRule, FlushReason, Gives, Merge, SENTENCES_MAX, Settled};
 pub use block::{Block, BlockPool};
+pub use books::{Books, NodeBook, SessionView};
 pub use control::{Control, ControlError, ControlIn};
 pub use correction::{Correction, Corrections, Void};
 pub use desk::{Cx, Desk, Lanes, Laps, Look, Now, Stopwatch, purge};
@@ -55,12 +58,14 @@ pub use handle::{
     ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, Out, OutAudio, PushError, SessionHandle,
     SessionSpec, Stamp, Tag,
 };
-pub use hub::{BatchFigures, Hub, ServiceFigures};
+pub use hub::{BatchFigures, Hub, ServiceFigures, Station};
 pub use ids::{NodeId, SegmentKey, SessionId};
 pub use ingress::EdgeFigures;
 pub use inward::{ControlFigures, Messages, Received};
 pub use joint::{JoinTexts, Joint};
 pub use ledger::{LATENCY_MAX_US, Ledger, NodeLedger, latency_histogram};
+#[doc(hidden)]
+pub use mutation::Mutation;
 pub use node::{
     Advice, Node, NodeKind, Opening, Registry, Site, StepNode, SystemNode, correct_lanes, lane_params,
 };

@@ -18,7 +18,7 @@ use crate::ids::{NodeId, SessionId};
 use crate::joint::JoinTexts;
 use crate::queue::{Lane, Queue};
 use crate::scene::{self, Buffering, Catalogue, Format, Issue, NodeCapabilities, NodeSpec, Port, Tick};
-use crate::service::{Reply, ServiceKind};
+use crate::service::{Reply, ReplyPart, ServiceKind};
 
 /// What a node's per-session state is opened with.
 #[derive(Clone, Debug)]
@@ -470,6 +470,9 @@ fn answer_lanes<K: StepNode>(kind: &K, site: Site, lanes: &mut Lanes<'_, '_, K::
         let entity = desk.sessions.lane(key.session, site.node).filter(|_| current);
         let Some(entity) = entity else { continue };
         let Ok((mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
+        if matches!(reply.part, ReplyPart::Audio(_)) {
+            desk.pool.adopt();
+        }
         let mut cx = Cx::new(site.node, &mut lane, desk, &mut lanes.outs);
         kind.reply(&mut state, reply, &mut cx, site);
         queue.behind = kind.waiting(&state);

@@ -12,6 +12,7 @@ use crate::event::{Event, EventLog};
 use crate::handle::SessionPort;
 use crate::ids::NodeId;
 use crate::joint::Joint;
+use crate::mutation::Mutation;
 use crate::node::{Node, Opening, mark};
 use crate::playout::Playouts;
 use crate::queue::{Lane, Queue, TARGETS_MAX, Target};
@@ -27,7 +28,8 @@ const QUEUE_ROOM: u32 = 4;
 
 /// Opens a session of the shard's scene. One whose format some node refuses is gone at once, with the reason logged.
 pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
-    let now_us = world.resource::<Now>().us;
+    let now = *world.resource::<Now>();
+    let now_us = now.us;
     let blueprint = world.resource::<Blueprint>();
     let (plan, seed) = (Arc::clone(&blueprint.plan), blueprint.seed);
     let entity = world.spawn(Turn::default()).id();
@@ -57,7 +59,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         };
         let lowers = |deadline: scene::Deadline| deadline.policy == DeadlinePolicy::LowerQuality;
         opening.lowers_quality = node.deadline.is_some_and(lowers);
-        let mut frames = input_queue(node, opening.input);
+        let mut frames = input_queue(node, opening.input, now);
         frames.reserve(room);
         queue.insert(frames);
         let refused = node.spec.open(&opening, &mut queue).err();
@@ -103,7 +105,7 @@ fn row(
 }
 
 /// The queue of a node for one session whose audio arrives there as `input`.
-fn input_queue(node: &PlanNode<dyn Node>, input: Option<Format>) -> Queue {
+fn input_queue(node: &PlanNode<dyn Node>, input: Option<Format>, now: Now) -> Queue {
     let joint = Joint {
         strategy: node.merge.clone(),
         custom: node.joins.clone(),
@@ -111,9 +113,13 @@ fn input_queue(node: &PlanNode<dyn Node>, input: Option<Format>) -> Queue {
         samples_max: input.map_or(0, block_samples),
     };
     let budget_us = node.deadline.map_or(0, |deadline| (deadline.budget_ms * 1_000.0) as u64);
-    Queue::new(node.capabilities.queue_capacity, node.capabilities.overflow_policy)
-        .joining(joint)
-        .with_budget(budget_us)
+    let widens = if now.is_broken(Mutation::WidenQueue) { 4 } else { 1 };
+    let overflow = match node.capabilities.overflow_policy {
+        OverflowPolicy::DropOldest if now.is_broken(Mutation::DropOther) => OverflowPolicy::DropNewest,
+        _ if now.is_broken(Mutation::DropOther) => OverflowPolicy::DropOldest,
+        overflow => overflow,
+    };
+    Queue::new(node.capabilities.queue_capacity * widens, overflow).joining(joint).with_budget(budget_us)
 }
 
 /// What leads where for one session, by the nodes' positions; the output comes last.

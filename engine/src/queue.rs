@@ -222,7 +222,7 @@ pub struct Lane {
     /// Some target's senders wait when it is full.
     pub(crate) guarded: bool,
     /// What was sent in one step and found no room at a queue that blocks: it goes first, and nothing is stepped
-    /// before it has gone. At most what one step sends.
+    /// before it has gone. At most what one step sends, or what a service hands out at once.
     pub(crate) unsent: VecDeque<(Target, Frame)>,
     /// The frame that was last warned of, so that each is warned of once.
     pub(crate) warned: Option<(u32, u32, u32)>,

@@ -170,6 +170,11 @@ impl SegmentPool {
         self.free.len()
     }
 
+    /// Places in all: each is an entity for as long as the shard exists.
+    pub fn places(&self) -> usize {
+        self.entities.len()
+    }
+
     /// Segments that exist.
     pub fn active(&self) -> usize {
         self.active.len()

@@ -31,6 +31,7 @@ use crate::ids::NodeId;
 use crate::ingress::{Edge, EdgeFigures, Leaving, ingress};
 use crate::inward::{ControlFigures, Messages, inward};
 use crate::ledger::Ledger;
+use crate::mutation::Mutation;
 use crate::node::Site;
 use crate::opening;
 use crate::playout::Playouts;
@@ -167,7 +168,9 @@ fn admit(world: &mut World) {
             for lane in &row.lanes {
                 world.despawn(*lane);
             }
-            world.despawn(row.entity);
+            if !world.resource::<Now>().is_broken(Mutation::LeakEntity) {
+                world.despawn(row.entity);
+            }
         }
     }
     world.resource_mut::<Leaving>().0 = leaving;
@@ -266,6 +269,7 @@ fn account(
         sessions.get(session).is_none_or(|row| row.entity != owner || row.phase == Phase::Gone)
     });
     while let Some(block) = edge.0.back.pop() {
+        pool.adopt();
         pool.put(block);
     }
     restock(sessions, &edge, &mut pool);

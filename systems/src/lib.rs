@@ -19,7 +19,7 @@ use std::sync::Arc;
 use mynah_engine::Registry;
 
 pub use pass::{Pass, PassState};
-pub use resample::{Channels, Resample, ResampleState};
+pub use resample::{Channels, Progress, Resample, ResampleState};
 pub use throttle::{Carries, Throttle, ThrottleState};
 
 use service::{Script, ServiceNode};

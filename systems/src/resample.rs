@@ -8,7 +8,8 @@ use bevy_ecs::prelude::Component;
 use bevy_platform::cell::SyncCell;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use mynah_engine::{
-    Advice, Correction, Cx, Frame, Mark, NodeKind, Opening, Payload, Site, StepNode, Void, frames_to_us,
+    Advice, Correction, Cx, Frame, Mark, Mutation, NodeKind, Opening, Payload, Site, StepNode, Void,
+    frames_to_us,
 };
 use serde::Deserialize;
 
@@ -63,6 +64,44 @@ pub struct ResampleState {
     mixed: Vec<f32>,
     stream: Option<Stream>,
     seq: u32,
+    /// The stream that ended last.
+    ended: Option<Progress>,
+    /// From which rate to which, and the longest delay of its filters.
+    rates_hz: (u32, u32),
+    delay_us: u32,
+}
+
+/// How far a stream has come, in sample frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Rate that arrives, Hz.
+    pub from_hz: u32,
+    /// Rate that leaves, Hz.
+    pub to_hz: u32,
+    /// Frames taken.
+    pub taken: u64,
+    /// Frames sent.
+    pub given: u64,
+    /// The filter withholds at most this much audio, microseconds.
+    pub delay_us: u32,
+}
+
+impl ResampleState {
+    /// The stream in the filter.
+    pub fn under_way(&self) -> Option<Progress> {
+        self.stream.map(|stream| self.progress(&stream))
+    }
+
+    /// The stream that ended last.
+    pub fn ended(&self) -> Option<Progress> {
+        self.ended
+    }
+
+    fn progress(&self, stream: &Stream) -> Progress {
+        let (from_hz, to_hz) = self.rates_hz;
+        let (taken, given) = (stream.frames_in, stream.frames_out);
+        Progress { from_hz, to_hz, taken, given, delay_us: self.delay_us }
+    }
 }
 
 /// The stream in the filter.
@@ -71,6 +110,7 @@ struct Stream {
     segment: u32,
     revision: u32,
     from_us: u64,
+    frames_in: u64,
     frames_out: u64,
 }
 
@@ -149,6 +189,10 @@ impl NodeKind for Resample {
             }
             _ => None,
         };
+        let mut filters = [converter, spare];
+        let delays = filters.iter_mut().flatten().map(|filter| filter.get().delay_us());
+        let delay_us = delays.max().unwrap_or(0);
+        let [converter, spare] = filters;
         Ok(ResampleState {
             converter,
             spare,
@@ -159,6 +203,9 @@ impl NodeKind for Resample {
             mixed: Vec::new(),
             stream: None,
             seq: 0,
+            ended: None,
+            rates_hz: (input.rate_hz, output.rate_hz),
+            delay_us,
         })
     }
 }
@@ -218,12 +265,14 @@ impl Resample {
             state.choose_filter();
         }
         let from_us = frame.pts_us;
-        state.stream.get_or_insert(Stream {
+        let stream = state.stream.get_or_insert(Stream {
             segment: identity.0,
             revision: identity.1,
             from_us,
+            frames_in: 0,
             frames_out: 0,
         });
+        stream.frames_in += (block.len() / usize::from(input.channels)) as u64;
         state.mixed.clear();
         state.mixed.extend_from_slice(block.samples());
         if stereo_to_mono {
@@ -272,10 +321,14 @@ fn end_stream(state: &mut ResampleState, mark: &Frame, cx: &mut Cx<'_>) {
     if let Some(converter) = &mut state.converter {
         converter.get().flush(&mut state.converted);
     }
+    if cx.now.is_broken(Mutation::DropTail) {
+        state.converted.clear();
+    }
     let mut like = mark.with(Payload::Mark(Mark::StreamEnd));
     like.segment.serial = stream.segment;
     like.revision = stream.revision;
     emit(state, &like, cx);
+    state.ended = state.under_way();
     state.stream = None;
 }
 

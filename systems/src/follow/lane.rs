@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::Component;
 use mynah_engine::scene::Format;
 use mynah_engine::{
-    CancelReason, Control, Correction, Cx, DropReason, Event, Extent, Frame, Mark, Payload, Queue,
+    CancelReason, Control, Correction, Cx, DropReason, Event, Extent, Frame, Mark, Mutation, Payload, Queue,
     SegmentKey, Segments, Void, frames_to_us,
 };
 
@@ -81,6 +81,9 @@ impl FollowLane {
         }
         if self.memory.is_settled(serial) || self.memory.of(serial).is_speech() {
             return false;
+        }
+        if hands.cx.now.is_broken(Mutation::ForgetMessage) {
+            return true;
         }
         match self.current {
             Some(current) if current.key.serial == serial => self.cancel(CancelReason::Elsewhere, hands),
@@ -275,6 +278,9 @@ impl FollowLane {
         hands.cx.corrections.push(Correction { session, void: Void::Segment { segment } });
         let (from_us, to_us) = (current.from_us, current.to_us);
         hands.cx.event(current.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
+        if hands.cx.now.is_broken(Mutation::RepeatEffect) {
+            hands.cx.event(current.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
+        }
         self.memory.cancel(segment);
         self.answer_split(hands);
     }

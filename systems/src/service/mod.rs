@@ -11,7 +11,7 @@ mod timing;
 mod transcript;
 
 pub use lane::ServiceState;
-pub use modelled::{Modelled, Production, Work};
+pub use modelled::{Modelled, PARTS_AT_ONCE, Production, Work};
 pub use node::{ServiceNode, Task};
 pub use reply::ScriptedReply;
 pub use synthesis::FliteVoice;

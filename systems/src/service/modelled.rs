@@ -20,9 +20,9 @@ use crate::speech::flite::RATE_HZ;
 
 /// 20 ms of synthesized speech.
 const BLOCK: usize = RATE_HZ as usize / 50;
-/// Blocks of one speech handed out at a time: a third of a second. What is made faster than that waits here, where a
-/// correction still stops it, and does not flood the queues behind.
-const BLOCKS_AT_ONCE: usize = 16;
+/// Most parts of one answer that are handed out at a time: a third of a second of speech, or so many pieces of text.
+/// What is made faster than that waits here, where a correction still stops it, and does not flood the queues behind.
+pub const PARTS_AT_ONCE: usize = 16;
 
 /// What comes of a call.
 pub enum Work {
@@ -190,10 +190,11 @@ impl Modelled {
     /// Hands out what is due of a job; true when that was all of it.
     fn hand_out(&self, job: &mut Job, now_us: u64, replies: &mut Vec<Reply>) -> bool {
         let key = job.key;
-        let until = job.at + BLOCKS_AT_ONCE * BLOCK;
-        while job.due_us(&self.timing, self.wall) <= now_us && job.at < until {
+        let mut parts = 0;
+        while job.due_us(&self.timing, self.wall) <= now_us && parts < PARTS_AT_ONCE {
+            parts += 1;
             let part = match &mut job.work {
-                Work::Text(parts) => match parts.pop_front() {
+                Work::Text(pieces) => match pieces.pop_front() {
                     Some(text) => {
                         job.at += 1;
                         ReplyPart::Text(text)

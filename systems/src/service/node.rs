@@ -200,7 +200,10 @@ impl StepNode for ServiceNode {
             correction,
             session,
             |key| stopped.add(key),
-            |frame| frames += u64::from(!matches!(frame.payload, Payload::Mark(_))),
+            |frame| {
+                frames += u64::from(!matches!(frame.payload, Payload::Mark(_)));
+                cx.discard(frame);
+            },
         );
         cx.cancelled(frames);
         if let Some(service) = site.service {
@@ -221,7 +224,12 @@ impl StepNode for ServiceNode {
             cx.event(key.turn, Event::ServiceCancelled { node, segment, revision, part, wasted_us });
             return;
         }
-        let Some(asked) = state.order.get_mut(key) else { return };
+        let Some(asked) = state.order.get_mut(key) else {
+            if let ReplyPart::Audio(block) = reply.part {
+                cx.pool.put(block);
+            }
+            return;
+        };
         if !std::mem::replace(&mut asked.begun, true)
             && !matches!(reply.part, ReplyPart::Merged | ReplyPart::Dropped)
         {

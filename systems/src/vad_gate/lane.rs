@@ -4,8 +4,8 @@ use bevy_ecs::prelude::{Component, Entity};
 use bevy_platform::cell::SyncCell;
 use mynah_engine::scene::Format;
 use mynah_engine::{
-    CancelReason, Correction, Cx, Event, Extent, Frame, Mark, NodeKind as _, Opening, Payload, SegmentKey,
-    Segments, SessionId, Void, frames_to_us,
+    CancelReason, Correction, Cx, Event, Extent, Frame, Mark, Mutation, NodeKind as _, Opening, Payload,
+    SegmentKey, Segments, SessionId, Void, frames_to_us,
 };
 
 use crate::dsp::downmix::downmix;
@@ -209,7 +209,7 @@ impl GateLane {
                 gate.let_go(held);
                 return None;
             }
-            let (end_us, kept) = (held.end_us, held.frame.share());
+            let (end_us, kept) = (held.end_us, gate.cx.share(&held.frame));
             let mut frame = held.frame;
             // Held back until now by decision, not by arrival.
             frame.arrived_us = now_us;
@@ -228,7 +228,7 @@ impl GateLane {
             self.send(frame, end_us, gate);
             return;
         }
-        let kept = frame.share();
+        let kept = gate.cx.share(&frame);
         self.send(frame, end_us, gate);
         self.lookback.push(Held { frame: kept, end_us, forwarded: true }, |old| gate.let_go(old));
     }
@@ -270,6 +270,9 @@ impl GateLane {
         });
         let (segment, from_us, to_us) = (self.segment.serial, self.from_us, self.to_us);
         gate.cx.event(self.turn, Event::SegmentConfirmed { segment, from_us, to_us });
+        if gate.cx.now.is_broken(Mutation::ConfirmTwice) {
+            gate.cx.event(self.turn, Event::SegmentConfirmed { segment, from_us, to_us });
+        }
     }
 
     fn cancel(&mut self, reason: CancelReason, gate: &mut Gate<'_, '_, '_, '_>) {
@@ -277,7 +280,9 @@ impl GateLane {
         gate.segments.cancel(self.segment, self.session, reason);
         gate.cx.corrections.push(Correction { session: self.session, void: Void::Segment { segment } });
         let (from_us, to_us) = (self.from_us, self.to_us);
-        gate.cx.event(self.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
+        if !gate.cx.now.is_broken(Mutation::ForgetCancel) {
+            gate.cx.event(self.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
+        }
         self.segment = SegmentKey::NONE;
     }
 

@@ -7,7 +7,8 @@ use bevy_ecs::change_detection::DetectChangesMut as _;
 use bevy_ecs::prelude::World;
 use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
 use mynah_engine::{
-    Cx, Desk, Frame, Lanes, Mark, Now, Payload, Segments, SessionId, Site, Void, correct_lanes, lane_params,
+    Cx, Desk, Frame, Lanes, Mark, Mutation, Now, Payload, Segments, SessionId, Site, Void, correct_lanes,
+    lane_params,
 };
 
 use crate::vad::VadKernel;
@@ -65,7 +66,8 @@ impl Gates {
                 lane.finish(true, decisions, &mut Gate { cx, segments, trace });
             }
         });
-        let run_now = self.runs_now(&desk.now);
+        let shard_open = desk.sessions.open();
+        let run_now = self.runs_now(&desk.now, shard_open);
         self.ready.clear();
         self.ready.reserve(desk.sessions.open() as usize);
         for (mut wiring, mut queue, mut lane) in &mut lanes.ins {
@@ -98,11 +100,10 @@ impl Gates {
     }
 
     /// The detector runs at boundaries of the gather time on the engine's clock: the same in every shard.
-    fn runs_now(&self, now: &Now) -> bool {
+    fn runs_now(&self, now: &Now, shard_open: u32) -> bool {
+        let open = if now.is_broken(Mutation::CountShard) { shard_open } else { now.sessions_open };
         let gather_us = (f64::from(self.gate.vad_gather_ms) * 1_000.0) as u64;
-        gather_us == 0
-            || now.sessions_open < GATHER_SESSIONS_MIN
-            || now.us / gather_us != now.last_us / gather_us
+        gather_us == 0 || open < GATHER_SESSIONS_MIN || now.us / gather_us != now.last_us / gather_us
     }
 
     /// One hop of every ready lane; keeps those that have another one.

@@ -61,6 +61,9 @@ pub struct Simulate {
     /// Prints the report as one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Looks after every tick whether all invariants hold (docs/invariants.md); one that does not is a missed limit
+    #[arg(long)]
+    pub check: bool,
     /// Writes what happened as JSON Lines
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,

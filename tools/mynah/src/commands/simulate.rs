@@ -14,6 +14,7 @@ use crate::load::schedule::Phase;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::simulate::callers::{CallerScript, session_name};
+use crate::simulate::invariants::Invariants;
 use crate::simulate::{Options, RunClock, Simulation, Watcher, Watchers};
 use crate::{scenes, table, terminal};
 
@@ -75,15 +76,23 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     scenes::warn(&warnings);
     let mut progress = Progress::new();
     let mut files = Files::create(args, &plan)?;
+    let mut invariants = args.check.then(|| Invariants::new(&plan));
     let simulation = Simulation::new(plan, &script, options(args), &mut progress).map_err(Failure::unable)?;
+    if let Some(far) = simulation.far_plan() {
+        invariants = invariants.map(|invariants| invariants.with_far(far));
+    }
     if let Some(far) = simulation.far_plan() {
         files.events = files.events.map(|events| events.with_far(far));
     }
-    let report = simulation.run(&mut Watchers(vec![&mut files, &mut progress]));
+    let mut watchers: Vec<&mut dyn Watcher> = vec![&mut files, &mut progress];
+    watchers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Watcher));
+    let report = simulation.run(&mut Watchers(watchers));
     progress.clear();
     files.finish()?;
     print(args, &report)?;
+    let holds = invariants.is_none_or(|invariants| invariants.tell());
     Ok(match report.verdict {
+        "ok" if !holds => Exit::Refused,
         "ok" => Exit::Done,
         "over" => Exit::Refused,
         _ => Exit::Unable,

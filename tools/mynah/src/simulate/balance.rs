@@ -3,10 +3,10 @@
 //! The first half checks the engine's own ledgers. The second shares nothing with them: it knows only the samples the
 //! host pushed and got, and the event log.
 
-use mynah_engine::scene::{NodeRef, PortType};
+use mynah_engine::scene::{Format, NodeRef, PortType, Release};
 use mynah_engine::{Census, ScenePlan};
 
-use super::measure::Measurement;
+use super::measure::{Measurement, SegmentStory};
 
 /// What the host knows about one session.
 #[derive(Clone, Copy, Debug)]
@@ -81,14 +81,12 @@ fn samples(plan: &ScenePlan, census: &Census, run: &Measurement, host: &[HostSid
         wrong.push(format!("output: {sent} samples released, {got} received"));
     }
     let Some(out) = plan.output.audio else { return };
-    let plain = plan.nodes.iter().all(|n| matches!(n.spec.kind(), "Pass" | "Resample"));
     let lost: u64 = run.counts.dropped_samples.values().sum();
-    if !plain || lost > 0 || !is_chain(plan) {
+    if lost > 0 || !is_plain(plan) {
         return;
     }
     for (session, (observer, host)) in run.observers.iter().zip(host).enumerate() {
-        let (from, to) = (u64::from(plan.input.rate_hz), u64::from(out.rate_hz));
-        let want = (host.frames_pushed * to * 2 + from) / (from * 2) * u64::from(out.channels);
+        let want = converted(host.frames_pushed, plan.input.rate_hz, out.rate_hz) * u64::from(out.channels);
         if observer.released != want {
             wrong.push(format!(
                 "session {session}: {want} samples due at the output, {} came",
@@ -98,67 +96,107 @@ fn samples(plan: &ScenePlan, census: &Census, run: &Measurement, host: &[HostSid
     }
 }
 
-fn is_chain(plan: &ScenePlan) -> bool {
-    plan.input_targets.len() == 1 && plan.nodes.iter().all(|node| node.targets.len() == 1)
+/// What comes out is what goes in, at another rate at most.
+pub(super) fn is_plain(plan: &ScenePlan) -> bool {
+    let plain = plan.nodes.iter().all(|n| matches!(n.spec.kind(), "Pass" | "Resample"));
+    plain && plan.input_targets.len() == 1 && plan.nodes.iter().all(|node| node.targets.len() == 1)
+}
+
+/// Sample frames at `to_hz` that `frames` at `from_hz` become, halves up.
+pub(super) fn converted(frames: u64, from_hz: u32, to_hz: u32) -> u64 {
+    let (from, to) = (u64::from(from_hz), u64::from(to_hz));
+    (frames * to * 2 + from) / (from * 2)
 }
 
 /// Every segment ends once; its own audio, or the answer that held, left whole.
 fn segments(plan: &ScenePlan, run: &Measurement, wrong: &mut Vec<String>) {
-    let answers = plan.nodes.iter().rev().find(|n| {
-        n.service.is_some() && n.spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio)
-    });
-    let gate = plan.nodes.iter().find(|n| n.spec.kind() == "VadGate");
-    let gate_to_output = gate.is_some_and(|g| g.targets.iter().any(|t| t.node == NodeRef::Output));
+    let law = StreamLaw::of(plan);
     for (session, observer) in run.observers.iter().enumerate() {
         for (serial, story) in &observer.segments {
-            let place = format!("session {session} segment {serial}");
-            if u32::from(story.cancelled) + u32::from(story.ended) != 1 {
-                wrong.push(format!("{place}: cancelled {} times, ended {}", story.cancelled, story.ended));
-            }
-            if story.cancelled && story.confirmed {
-                wrong.push(format!("{place}: confirmed and cancelled"));
-            }
-            if let (true, true, Some(format)) = (gate_to_output, story.ended, plan.output.audio) {
-                let due = story.to_us.saturating_sub(story.from_us);
-                let frames = story.released_own / u64::from(format.channels);
-                let heard = mynah_engine::frames_to_us(frames, format.rate_hz);
-                // Block boundaries round to a microsecond each way.
-                if heard.abs_diff(due) > 2 {
-                    wrong.push(format!("{place}: {due} us of speech, {heard} us released"));
-                }
-            }
-            if let (Some(node), Some(out)) = (answers, plan.output.audio) {
-                let from = node.output.map_or(out.rate_hz, |f| f.rate_hz);
-                held_answer(&place, story, u64::from(from), u64::from(out.rate_hz), wrong);
-            }
+            law.check(&format!("session {session} segment {serial}"), story, true, wrong);
         }
     }
 }
 
-/// The answer to the revision that held left whole, and no other one did.
-fn held_answer(
-    place: &str,
-    story: &super::measure::SegmentStory,
-    from: u64,
-    to: u64,
-    wrong: &mut Vec<String>,
-) {
-    for (revision, released) in &story.released {
-        let made = story.synthesized.get(revision).copied().unwrap_or(0);
-        let due = (made * to * 2 + from) / (from * 2);
-        if *released != due {
-            wrong.push(format!("{place} revision {revision}: {due} samples due, {released} released"));
-        }
-        if story.ended && *revision != story.revision {
-            wrong.push(format!("{place}: revision {revision} was released whole, {} held", story.revision));
+/// What must come out of the streams of a scene's segments.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StreamLaw {
+    /// The format in which segments themselves leave, if they do.
+    own: Option<Format>,
+    /// Rates at which answers are made and leave, if the scene has any.
+    answers: Option<(u32, u32)>,
+    /// Answers leave only once the end of what they answer holds.
+    confirms: bool,
+}
+
+impl StreamLaw {
+    /// That of `plan`.
+    pub(super) fn of(plan: &ScenePlan) -> Self {
+        let maker = plan.nodes.iter().rev().find(|n| {
+            n.service.is_some() && n.spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio)
+        });
+        let gate = plan.nodes.iter().find(|n| n.spec.kind() == "VadGate");
+        let gate_to_output = gate.is_some_and(|g| g.targets.iter().any(|t| t.node == NodeRef::Output));
+        let out = plan.output.audio;
+        Self {
+            own: out.filter(|_| gate_to_output),
+            answers: maker.zip(out).map(|(node, out)| {
+                let from = node.output.map_or(out.rate_hz, |f| f.rate_hz);
+                (from, out.rate_hz)
+            }),
+            confirms: plan.scene.session.output.release == Release::OnConfirm,
         }
     }
-    let held = story.ended && story.revision > 0;
-    if held
-        && !story.withdrawn
-        && story.synthesized.contains_key(&story.revision)
-        && !story.released.contains_key(&story.revision)
-    {
-        wrong.push(format!("{place}: the answer to revision {} never left whole", story.revision));
+
+    /// Checks a segment that is over. `intact`: nothing of its session was lost or cut off; else less may have left.
+    pub(super) fn check(&self, place: &str, story: &SegmentStory, intact: bool, wrong: &mut Vec<String>) {
+        if u32::from(story.cancelled) + u32::from(story.ended) != 1 {
+            wrong.push(format!("{place}: cancelled {} times, ended {}", story.cancelled, story.ended));
+        }
+        if story.cancelled && story.confirmed {
+            wrong.push(format!("{place}: confirmed and cancelled"));
+        }
+        if let (true, Some(format)) = (story.ended, self.own) {
+            let due = story.to_us.saturating_sub(story.from_us);
+            let frames = story.released_own / u64::from(format.channels);
+            let heard = mynah_engine::frames_to_us(frames, format.rate_hz);
+            // Block boundaries round to a microsecond each way.
+            if heard > due + 2 || (intact && heard + 2 < due) {
+                wrong.push(format!("{place}: {due} us of speech, {heard} us released"));
+            }
+        }
+        if let Some(rates) = self.answers {
+            self.held_answer(place, story, rates, intact, wrong);
+        }
+    }
+
+    /// The answer to the revision that held left whole, and no other one did.
+    fn held_answer(
+        &self,
+        place: &str,
+        story: &SegmentStory,
+        (from, to): (u32, u32),
+        intact: bool,
+        wrong: &mut Vec<String>,
+    ) {
+        for (revision, released) in &story.released {
+            let due = converted(story.synthesized.get(revision).copied().unwrap_or(0), from, to);
+            if *released > due || (intact && *released < due) {
+                wrong.push(format!("{place} revision {revision}: {due} samples due, {released} released"));
+            }
+            if self.confirms && story.ended && *revision != story.revision {
+                let held = story.revision;
+                wrong.push(format!("{place}: revision {revision} was released whole, {held} held"));
+            }
+        }
+        let held = story.ended && story.revision > 0;
+        if held
+            && intact
+            && !story.withdrawn
+            && story.synthesized.contains_key(&story.revision)
+            && !story.released.contains_key(&story.revision)
+        {
+            wrong.push(format!("{place}: the answer to revision {} never left whole", story.revision));
+        }
     }
 }

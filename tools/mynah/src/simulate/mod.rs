@@ -8,6 +8,7 @@ pub mod callers;
 pub mod clockwork;
 pub mod conclude;
 pub mod faults;
+pub mod invariants;
 pub mod measure;
 mod nodes;
 pub mod remote;
@@ -153,12 +154,22 @@ impl Simulation {
         self.remote.as_ref().map(|remote| &*remote.far.plan)
     }
 
+    /// Breaks the engine, and the one behind a link, to see who notices.
+    #[cfg(feature = "mutations")]
+    pub fn mutate(&mut self, mutation: mynah_engine::Mutation) {
+        self.engine.mutate(mutation);
+        if let Some(remote) = &mut self.remote {
+            remote.far.engine.mutate(mutation);
+        }
+    }
+
     /// Runs to the end and reports.
     pub fn run(mut self, watcher: &mut dyn Watcher) -> Report {
         match self.options.clock {
             RunClock::Virtual => self.run_virtual(watcher),
             RunClock::Wall => self.run_wall(watcher),
         }
+        watcher.over(&self.engine);
         self.conclude()
     }
 }

@@ -41,6 +41,10 @@ pub trait Watcher: Send {
     fn tick(&mut self, view: TickView<'_>) {
         let _unused = view;
     }
+    /// The run is over.
+    fn over(&mut self, engine: &Engine) {
+        let _unused = engine;
+    }
     /// Something of `total` is done.
     fn progress(&mut self, what: &'static str, done: u64, total: u64) {
         let _unused = (what, done, total);
@@ -70,6 +74,10 @@ impl Watcher for Watchers<'_> {
 
     fn tick(&mut self, view: TickView<'_>) {
         self.0.iter_mut().for_each(|one| one.tick(view));
+    }
+
+    fn over(&mut self, engine: &Engine) {
+        self.0.iter_mut().for_each(|one| one.over(engine));
     }
 
     fn progress(&mut self, what: &'static str, done: u64, total: u64) {

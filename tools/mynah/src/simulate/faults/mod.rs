@@ -33,9 +33,10 @@ use self::plan::FaultPlan;
 use self::report::ChaosReport;
 use self::run::Setting;
 use self::spec::FaultSpec;
-use super::Watcher;
 use super::callers::CallerScript;
+use super::invariants::Invariants;
 use super::remote::far_plan;
+use super::{Watcher, Watchers};
 use crate::failure::Failure;
 use crate::load::Stream;
 use crate::load::bank::{Bank, BankConfig};
@@ -186,9 +187,15 @@ impl Prepared {
         &self.setting.faults
     }
 
-    /// Runs to the end.
+    /// Runs to the end; every invariant is looked at after every tick.
     pub fn run(self, watcher: &mut dyn Watcher) -> ChaosReport {
-        let outcome = run::run(&self.setting, watcher);
-        ChaosReport::new(&self.setting, &self.faults, self.set, self.replay, outcome)
+        let mut invariants = Invariants::new(&self.setting.plan);
+        if let Some(far) = &self.setting.far {
+            invariants = invariants.with_far(far);
+        }
+        let outcome = run::run(&self.setting, &mut Watchers(vec![watcher, &mut invariants]));
+        let mut report = ChaosReport::new(&self.setting, &self.faults, self.set, self.replay, outcome);
+        report.blame(invariants.violations().iter().map(ToString::to_string));
+        report
     }
 }

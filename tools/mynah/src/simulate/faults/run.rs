@@ -133,6 +133,7 @@ impl Run<'_> {
                 drained = Some(self.ticks - ended);
             }
         }
+        watcher.over(engine);
         self.conclude(engine, drained, began.elapsed().as_secs_f64())
     }
 

@@ -1,0 +1,201 @@
+//! Callers that come and go at any moment: they hang up or end, their seats and ids are taken again, and some are sick.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use mynah::load::Stream;
+use mynah::load::schedule::Phase;
+use mynah::simulate::callers::{CallerScript, Load, session_name};
+use mynah::simulate::invariants::Invariants;
+use mynah::simulate::{TickView, Watcher as _};
+use mynah_engine::rng::Rng;
+use mynah_engine::{Engine, EngineConfig, Mutation, Out, ScenePlan, SessionHandle, SessionSpec, Stamp};
+
+use super::{Verdict, compile};
+
+/// Ticks in which no chunk is due: one of 20 ms in four of 5 ms.
+const CHUNK_TICKS: u64 = 4;
+/// After the last arrival, for what is under way.
+const DRAIN_TICKS: u64 = 4_000;
+/// With nobody there, before the last look.
+const IDLE_TICKS: u64 = 300;
+
+/// A crowd.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crowd<'a> {
+    pub(crate) scene: &'a str,
+    pub(crate) sets: &'a [&'a str],
+    pub(crate) seats: u32,
+    pub(crate) seconds: u64,
+    pub(crate) seed: u64,
+    /// Callers stay for a second or so, hang up or end, and others take their seats.
+    pub(crate) churns: bool,
+    /// Whoever is in the first seat: says nothing, and sends what no caller should.
+    pub(crate) silent: bool,
+    pub(crate) sick: bool,
+    pub(crate) mutation: Option<Mutation>,
+}
+
+struct Seat {
+    handle: SessionHandle,
+    stream: Stream,
+    leaves_at: u64,
+    hangs_up: bool,
+    left: bool,
+}
+
+struct Room<'a> {
+    crowd: Crowd<'a>,
+    plan: Arc<ScenePlan>,
+    engine: Engine,
+    invariants: Invariants,
+    streams: VecDeque<(u32, Stream)>,
+    seats: Vec<Option<Seat>>,
+    rng: Rng,
+    now_us: u64,
+}
+
+impl Crowd<'_> {
+    /// Lets them come and go, then waits until all is quiet.
+    pub(crate) fn run(self) -> Verdict {
+        let (plan, script) = compile(self.scene, self.sets);
+        let ticks = self.seconds * 200;
+        // One seat is taken about every second and a half.
+        let callers = if self.churns { self.seats * (self.seconds as u32 + 4) } else { self.seats };
+        let load = Load::prepare(None, self.seed, plan.input.rate_hz, &|_, _| {}).expect("a bank of callers");
+        let streams = load.streams(callers, self.seed, self.seconds * 1_000_000, Phase::Staggered);
+        CallerScript::fill(&script, streams.clone());
+        let config = EngineConfig {
+            sessions_max: self.seats,
+            shards: Some(3),
+            seed: self.seed,
+            ..EngineConfig::default()
+        };
+        let mut room = Room {
+            crowd: self,
+            engine: broken(Engine::new(Arc::clone(&plan), config), self.mutation),
+            invariants: Invariants::new(&plan),
+            plan,
+            streams: (0..).zip(streams).collect(),
+            seats: (0..self.seats).map(|_| None).collect(),
+            rng: Rng::new(self.seed, 0, 0),
+            now_us: 0,
+        };
+        for tick in 0..ticks {
+            room.come_and_go(tick);
+            room.speak(tick);
+            room.tick();
+        }
+        room.seats.iter().flatten().for_each(|seat| seat.handle.finish());
+        for _ in 0..DRAIN_TICKS {
+            if room.seats.iter().flatten().all(|seat| seat.handle.is_closed()) {
+                break;
+            }
+            room.tick();
+        }
+        (0..IDLE_TICKS).for_each(|_| room.tick());
+        room.invariants.finish(&room.engine);
+        Verdict::of(&room.invariants)
+    }
+}
+
+impl Room<'_> {
+    fn come_and_go(&mut self, tick: u64) {
+        for at in 0..self.seats.len() {
+            if let Some(seat) = &mut self.seats[at] {
+                if self.crowd.churns && tick >= seat.leaves_at && !seat.left {
+                    seat.left = true;
+                    if seat.hangs_up { seat.handle.close() } else { seat.handle.finish() }
+                }
+                if !seat.handle.is_closed() {
+                    continue;
+                }
+            }
+            let empty_for_a_while = self.crowd.churns && self.rng.below(20) > 0;
+            if empty_for_a_while && tick > 0 {
+                continue;
+            }
+            let Some((index, stream)) = self.streams.pop_front() else { continue };
+            let handle = self.engine.handle().open(SessionSpec::named(session_name(index)));
+            let handle = handle.expect("a seat is free");
+            let leaves_at = tick + 1 + self.rng.below(600);
+            let hangs_up = self.rng.below(2) == 0;
+            self.seats[at] = Some(Seat { handle, stream, leaves_at, hangs_up, left: false });
+        }
+    }
+
+    fn speak(&mut self, tick: u64) {
+        if !tick.is_multiple_of(CHUNK_TICKS) {
+            return;
+        }
+        let format = self.plan.input;
+        let frames = format.rate_hz as usize / 50;
+        let mut mono = vec![0.0; frames];
+        let Crowd { silent, sick, .. } = self.crowd;
+        for (at, seat) in self.seats.iter_mut().enumerate() {
+            let Some(seat) = seat.as_mut().filter(|seat| !seat.left) else { continue };
+            seat.stream.fill(&mut mono);
+            if at == 0 && silent {
+                mono.fill(0.0);
+            }
+            if at == 0 && sick {
+                poison(&mut mono, &seat.handle, tick, silent);
+            }
+            let channels = usize::from(format.channels);
+            let samples: Vec<f32> = mono.iter().flat_map(|s| std::iter::repeat_n(*s, channels)).collect();
+            // What a full edge refuses is lost, as it is for a caller.
+            let _refused = seat.handle.try_push(&samples).is_err();
+        }
+    }
+
+    fn tick(&mut self) {
+        self.now_us += u64::from(self.plan.scene.tick.period_ms) * 1_000;
+        self.engine.tick(self.now_us);
+        self.invariants.records(self.engine.records());
+        for seat in self.seats.iter().flatten() {
+            while let Some(out) = seat.handle.poll() {
+                if let Out::Audio(audio) = out {
+                    self.invariants.audio(seat.handle.id().0 as usize, &audio);
+                    seat.handle.give_back(audio.block);
+                }
+            }
+        }
+        let view = TickView { engine: &self.engine, lines: &[], work_ns: 0, late_us: 0, started_us: 0 };
+        self.invariants.tick(view);
+    }
+}
+
+/// Makes a chunk sick, and sends what does not even count as one. `quiet`: nothing in it can be taken for speech.
+fn poison(mono: &mut [f32], handle: &SessionHandle, tick: u64, quiet: bool) {
+    let sickness = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MIN_POSITIVE / 2.0, -0.0];
+    for (at, sample) in mono.iter_mut().enumerate().skip(tick as usize % 3).step_by(3) {
+        *sample = sickness[(at + tick as usize) % sickness.len()];
+    }
+    if quiet {
+        return;
+    }
+    // Not whole frames, too long, far in the future and in the past, and a second at once.
+    let _refused = handle.try_push(&vec![f32::MAX; 200_001]).is_err();
+    let mut block = handle.lease(mono.len());
+    block.fill_from(&vec![1e30; mono.len()]);
+    let pts_us = Some(if tick.is_multiple_of(8) { u64::MAX / 4 } else { 0 });
+    drop(handle.push_stamped(block, Stamp { arrived_us: Some(u64::MAX), pts_us, ..Stamp::default() }));
+    if tick.is_multiple_of(100) {
+        let square: Vec<f32> = (0..12_000).map(|i| if i % 64 < 32 { 1.0 } else { -1.0 }).collect();
+        let _refused = handle.try_push(&square).is_err();
+    }
+}
+
+#[cfg(feature = "mutations")]
+fn broken(mut engine: Engine, mutation: Option<Mutation>) -> Engine {
+    if let Some(mutation) = mutation {
+        engine.mutate(mutation);
+    }
+    engine
+}
+
+#[cfg(not(feature = "mutations"))]
+fn broken(engine: Engine, mutation: Option<Mutation>) -> Engine {
+    assert_eq!(mutation, None, "nothing can be broken without the feature `mutations`");
+    engine
+}

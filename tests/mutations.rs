@@ -1,0 +1,134 @@
+//! Every invariant checker notices the engine that is broken in its way, and none complains about the one that is not.
+//! Needs the feature `mutations`.
+
+mod guarded;
+
+use std::collections::BTreeMap;
+
+use guarded::crowd::Crowd;
+use guarded::{Case, Verdict, simulate};
+use mynah::simulate::invariants::NAMES;
+use mynah::simulate::invariants::determinism::determinism;
+use mynah::simulate::invariants::isolation::isolation;
+use mynah_engine::Mutation;
+
+/// A break, who must notice it, and where it shows: scene, settings, sessions, seconds.
+type Row = (Mutation, &'static str, &'static str, &'static [&'static str], u32, u64);
+
+const ROWS: [Row; 21] = [
+    (Mutation::LoseFrame, "conservation", "passthrough", &[], 3, 3),
+    (Mutation::LoseOnEdge, "conservation", "passthrough", &[], 3, 3),
+    (Mutation::CutBlock, "streams", "voice_assistant", &[], 4, 12),
+    (Mutation::CutBlock, "streams", "gate_only", &[], 4, 16),
+    (Mutation::ConfirmTwice, "segments", "gate_only", &[], 4, 16),
+    (Mutation::ForgetCancel, "segments", "remote_consumer", &[], 3, 8),
+    (Mutation::ReleaseVoid, "taken_back", "barge_in", &[], 6, 20),
+    (Mutation::WidenQueue, "bounds", "overflow", &[], 3, 8),
+    (Mutation::DropOther, "overflow", "overflow", &[], 3, 8),
+    (
+        Mutation::DropOther,
+        "overflow",
+        "overflow",
+        &["slow_audio.capabilities.overflow_policy=DropNewest"],
+        3,
+        8,
+    ),
+    (Mutation::DropOther, "overflow", "overflow", &["slow_audio.capabilities.overflow_policy=Block"], 3, 8),
+    (Mutation::Overtake, "order", "voice_assistant", &[], 4, 12),
+    (Mutation::ForgetMessage, "messages", "remote_consumer", &[], 3, 8),
+    (Mutation::RepeatEffect, "messages", "remote_consumer", &[], 3, 8),
+    (Mutation::Backdate, "latency", "voice_assistant", &[], 4, 12),
+    (Mutation::Dawdle, "latency", "voice_assistant", &[], 4, 12),
+    (Mutation::OverfillBatch, "batches", "batched_tts", &["tts.buffering.max_batch_size=1"], 6, 12),
+    (Mutation::OversleepBatch, "batches", "batched_tts", &[], 6, 12),
+    (Mutation::DropTail, "resampler", "streaming_resample", &[], 3, 3),
+    (Mutation::LeakBlock, "baseline", "voice_assistant", &[], 4, 12),
+    (Mutation::SkipRecord, "metrics", "passthrough", &[], 3, 3),
+];
+
+/// Broken only where sessions come and go, or only when two runs are compared.
+const ELSEWHERE: [(Mutation, &str); 3] = [
+    (Mutation::LeakEntity, "baseline"),
+    (Mutation::SpreadPoison, "isolation"),
+    (Mutation::CountShard, "determinism"),
+];
+
+#[test]
+fn every_checker_notices_its_broken_engine() {
+    let mut unbroken: BTreeMap<String, Verdict> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (mutation, invariant, scene, sets, sessions, seconds) in ROWS {
+        let case = Case::of(scene, sets, sessions, seconds);
+        let sound = unbroken.entry(case.command()).or_insert_with(|| simulate(&case));
+        wrong.extend(sound.words.iter().map(|words| format!("unbroken {}: {words}", case.command())));
+        let verdict = simulate(&Case { mutation: Some(mutation), ..case });
+        if !verdict.counts.contains_key(invariant) {
+            let counts = &verdict.counts;
+            wrong.push(format!("{mutation:?} in {}: {invariant} sees nothing, {counts:?}", case.command()));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_sessions_leave_behind_is_noticed() {
+    let crowd = Crowd {
+        scene: "gate_only",
+        sets: &[],
+        seats: 4,
+        seconds: 8,
+        seed: 1,
+        churns: true,
+        silent: false,
+        sick: false,
+        mutation: None,
+    };
+    let sound = crowd.run();
+    assert!(sound.holds(), "{:?}", sound.words);
+    for mutation in [Mutation::LeakEntity, Mutation::LeakBlock] {
+        let verdict = Crowd { mutation: Some(mutation), ..crowd }.run();
+        assert!(verdict.counts.contains_key("baseline"), "{mutation:?}: {:?}", verdict.counts);
+    }
+}
+
+#[test]
+fn poison_that_spreads_is_noticed() {
+    let crowd = Crowd {
+        scene: "passthrough",
+        sets: &[],
+        seats: 6,
+        seconds: 3,
+        seed: 1,
+        churns: false,
+        silent: false,
+        sick: false,
+        mutation: None,
+    };
+    let found = |mutation| {
+        let (clean, ill) = (Crowd { mutation, ..crowd }.run(), Crowd { sick: true, mutation, ..crowd }.run());
+        isolation(&clean.digests, &ill.digests, &[0])
+    };
+    assert_eq!(found(None), []);
+    assert_ne!(found(Some(Mutation::SpreadPoison)), []);
+}
+
+#[test]
+fn a_detector_that_looks_around_in_its_shard_is_noticed() {
+    let case = Case::of("gate_only", &["gate.vad_gather_ms=40"], 18, 8);
+    let found = |mutation| {
+        let case = Case { mutation, ..case };
+        let one = simulate(&Case { shards: Some(1), ..case }).digests;
+        let many = simulate(&Case { shards: Some(8), threads: 2, ..case }).digests;
+        determinism(&[("1 shard", &one), ("8 shards", &many)])
+    };
+    assert_eq!(found(None), []);
+    assert_ne!(found(Some(Mutation::CountShard)), []);
+}
+
+#[test]
+fn every_invariant_has_its_break() {
+    let shown = ROWS.iter().map(|row| (row.0, row.1)).chain(ELSEWHERE);
+    let shown: Vec<&str> = shown.map(|(_, invariant)| invariant).collect();
+    let missing: Vec<_> = NAMES.iter().filter(|name| !shown.contains(name)).collect();
+    assert!(missing.is_empty(), "no break for {missing:?}");
+}

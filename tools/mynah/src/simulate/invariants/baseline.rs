@@ -1,0 +1,90 @@
+//! What sessions bring goes with them: every entity belongs to a session that exists, to the pool of segments or to the
+//! engine itself, and once all sessions are over no block is under way, no frame waits, no segment exists and, a
+//! moment later, no call.
+
+use std::sync::Arc;
+
+use mynah_engine::{NodeId, ScenePlan};
+
+use super::checker::{Checker, Findings, Moment};
+
+pub(super) const NAME: &str = "baseline";
+
+/// A service that was told to stop has this long to say that it has.
+const CALLS_US: u64 = 1_000_000;
+
+pub(super) struct Baseline {
+    plan: Arc<ScenePlan>,
+    /// Entities that are there without any session; known after the first tick.
+    own: Option<i128>,
+    /// Entities too many, at the last look.
+    strays: i128,
+    /// Since when no session has been open.
+    quiet_since_us: Option<u64>,
+    /// What was found in this quiet was reported.
+    reported: bool,
+}
+
+impl Baseline {
+    pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
+        Self { plan: Arc::clone(plan), own: None, strays: 0, quiet_since_us: None, reported: false }
+    }
+
+    fn entities(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
+        // A session's own, and one for each node and the output.
+        let each = self.plan.nodes.len() as i128 + 2;
+        let books = moment.books;
+        let theirs = i128::from(books.sessions) * each + books.segment_places as i128;
+        let own = i128::from(books.entities) - theirs;
+        let strays = own - *self.own.get_or_insert(own);
+        if std::mem::replace(&mut self.strays, strays) != strays && strays != 0 {
+            findings.add(NAME, None, || format!("{strays} entities belong to no session"));
+        }
+    }
+
+    /// What is left although nobody is there, in words.
+    fn left(&self, moment: &Moment<'_>, quiet_us: u64) -> Option<String> {
+        let books = moment.books;
+        let queued: u64 = books.nodes.iter().map(|node| node.queued).sum();
+        let mut left = Vec::new();
+        for (what, count) in [
+            ("blocks under way", i128::from(books.blocks_out)),
+            ("frames in queues", i128::from(queued)),
+            ("segments", books.segments_active as i128),
+        ] {
+            if count != 0 {
+                left.push(format!("{count} {what}"));
+            }
+        }
+        if quiet_us >= CALLS_US {
+            let hub = moment.engine.hub();
+            let waiting: usize = (0..self.plan.nodes.len()).map(|at| hub.waiting(NodeId(at as u8))).sum();
+            if hub.under_way() + waiting > 0 {
+                left.push(format!("{} calls under way, {waiting} waiting", hub.under_way()));
+            }
+        }
+        (!left.is_empty()).then(|| format!("no session is open, and there are {}", left.join(", ")))
+    }
+}
+
+impl Checker for Baseline {
+    fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
+        self.entities(moment, findings);
+        let books = moment.books;
+        if books.blocks_out < 0 {
+            findings.add(NAME, None, || format!("{} blocks more came back than went out", -books.blocks_out));
+        }
+        if books.sessions_live > 0 {
+            (self.quiet_since_us, self.reported) = (None, false);
+            return;
+        }
+        let now_us = moment.engine.now_us();
+        let since_us = *self.quiet_since_us.get_or_insert(now_us);
+        if !self.reported
+            && let Some(left) = self.left(moment, now_us - since_us)
+        {
+            self.reported = true;
+            findings.add(NAME, None, || left);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The stages of an answer add up to its latency: from the end of speech over every service to the first sound each
+//! begins no earlier than what it follows from, and no time passes between two services of which the second waits for
+//! nothing but the first. No event bears another time than its tick's.
+
+use std::collections::BTreeMap;
+
+use mynah_engine::scene::NodeRef;
+use mynah_engine::{Event, NodeId, Record, ScenePlan};
+
+use super::checker::{Checker, Findings, Moment, Sessions};
+
+pub(super) const NAME: &str = "latency";
+
+/// Calls of one session that a node has under way at most; what comes then waits in its queue.
+const CALLS_MAX: i64 = 8;
+/// Segments of a session that are remembered, counted back from the newest.
+const REMEMBERED: u32 = 16;
+
+/// When something happened: engine time and tick.
+type When = (u64, u64);
+
+/// One stage: what a service did for one revision.
+#[derive(Debug, Default)]
+struct Stage {
+    submitted: Option<When>,
+    /// The first that came of it.
+    gave: Option<When>,
+    done: Option<When>,
+}
+
+/// The answer to one revision.
+#[derive(Debug, Default)]
+struct Answer {
+    endpoint: Option<When>,
+    stages: BTreeMap<u8, Stage>,
+}
+
+#[derive(Debug, Default)]
+struct Answers {
+    by_origin: BTreeMap<(u32, u32), Answer>,
+    /// Calls under way, by node.
+    calls: BTreeMap<u8, i64>,
+    /// Last tick after which something stood before a node whose senders wait.
+    congested: u64,
+}
+
+/// A service's place in the scene.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    node: u8,
+    /// The service whose answer it gets, and whether nothing stands between the two where anything could wait.
+    after: Option<(u8, bool)>,
+}
+
+pub(super) struct Latency {
+    places: Vec<Place>,
+    /// Nodes whose senders wait when their queue is full.
+    blocking: Vec<u8>,
+    sessions: Sessions<Answers>,
+    tick: u64,
+    /// Earliest and latest time of this tick's records.
+    range_us: Option<(u64, u64)>,
+}
+
+impl Latency {
+    pub(super) fn new(plan: &ScenePlan) -> Self {
+        let mut after: Vec<Option<(u8, bool)>> = vec![None; plan.nodes.len()];
+        let mut places = Vec::new();
+        for (at, node) in plan.nodes.iter().enumerate() {
+            let serves = node.service.is_some();
+            if serves {
+                let waits = node.buffering.is_some() || node.blocks();
+                places.push(Place {
+                    node: at as u8,
+                    after: after[at].map(|(n, direct)| (n, direct && !waits)),
+                });
+            }
+            let sends = if serves { Some((at as u8, true)) } else { after[at].map(|(n, _)| (n, false)) };
+            for target in &node.targets {
+                if let NodeRef::Node(to) = target.node {
+                    after[usize::from(to)] = after[usize::from(to)].or(sends);
+                }
+            }
+        }
+        let blocking = plan.nodes.iter().zip(0u8..).filter(|(node, _)| node.blocks()).map(|(_, at)| at);
+        let blocking = blocking.collect();
+        Self { places, blocking, sessions: Sessions::default(), tick: 0, range_us: None }
+    }
+
+    fn place(&self, node: u8) -> Option<Place> {
+        self.places.iter().find(|place| place.node == node).copied()
+    }
+}
+
+impl Answers {
+    fn of(&mut self, segment: u32, revision: u32) -> &mut Answer {
+        self.by_origin.entry((segment, revision)).or_default()
+    }
+
+    /// A call was submitted; what is wrong with the moment.
+    fn submitted(&mut self, place: Place, origin: (u32, u32), now: When) -> Option<String> {
+        let calls = self.calls.entry(place.node).or_default();
+        *calls += 1;
+        let crowded = *calls > CALLS_MAX / 2;
+        let congested = self.congested;
+        let answer = self.of(origin.0, origin.1);
+        let first = answer.stages.get(&place.node).is_none_or(|stage| stage.submitted.is_none());
+        let cause = match place.after {
+            Some((before, _)) => answer.stages.get(&before).and_then(|stage| stage.gave),
+            None => answer.endpoint,
+        };
+        let done = place.after.filter(|(_, direct)| *direct);
+        let done = done.and_then(|(before, _)| answer.stages.get(&before)).and_then(|stage| stage.done);
+        let stage = answer.stages.entry(place.node).or_default();
+        stage.submitted.get_or_insert(now);
+        let Some(cause) = cause else { return Some("submitted, and nothing asked for it".into()) };
+        if now.0 < cause.0 {
+            return Some(format!("submitted at {}, {} before its cause", now.0, cause.0 - now.0));
+        }
+        let idle = done.filter(|done| first && !crowded && now.1 > done.1 + 1 && congested < done.1);
+        idle.map(|done| format!("submitted {} us after what it waited for", now.0.saturating_sub(done.0)))
+    }
+
+    fn gave(&mut self, node: u8, origin: (u32, u32), now: When, done: bool) -> Option<String> {
+        if done {
+            *self.calls.entry(node).or_default() -= 1;
+        }
+        let stage = self.of(origin.0, origin.1).stages.entry(node).or_default();
+        stage.gave.get_or_insert(now);
+        if done {
+            stage.done = Some(now);
+        }
+        match stage.submitted {
+            None => Some("answered, and never submitted".into()),
+            Some(submitted) if submitted.0 > now.0 => Some(format!("answered before {}", submitted.0)),
+            Some(_) => None,
+        }
+    }
+
+    /// The first sound of an answer: it follows from the last service, and the stages make up the whole.
+    fn sounds(&mut self, last: Option<Place>, origin: (u32, u32), now: When) -> Option<String> {
+        let answer = self.of(origin.0, origin.1);
+        let Some((from_us, _)) = answer.endpoint else {
+            return Some("sounds, and nobody had finished".into());
+        };
+        let made = answer.stages.get(&last?.node).and_then(|stage| stage.submitted);
+        let Some((made_us, _)) = made else { return Some("sounds, and was never made".into()) };
+        let mut times: Vec<u64> =
+            answer.stages.values().filter_map(|stage| Some(stage.submitted?.0)).collect();
+        times.insert(0, from_us);
+        times.push(now.0);
+        let sum: i128 = times.windows(2).map(|pair| i128::from(pair[1].saturating_sub(pair[0]))).sum();
+        let whole = i128::from(now.0) - i128::from(from_us);
+        (sum != whole || made_us > now.0)
+            .then(|| format!("stages at {times:?} add up to {sum} us, the whole took {whole} us"))
+    }
+}
+
+impl Checker for Latency {
+    fn record(&mut self, record: &Record, findings: &mut Findings) {
+        let now = (record.t_us, self.tick);
+        let (from_us, to_us) = self.range_us.unwrap_or((now.0, now.0));
+        self.range_us = Some((from_us.min(now.0), to_us.max(now.0)));
+        let last = self.places.last().copied();
+        let place = |node: mynah_engine::NodeId| self.place(node.0);
+        let asked = match record.event {
+            Event::ServiceSubmitted { node, .. } => place(node),
+            _ => None,
+        };
+        let serves = match record.event {
+            Event::Text { node, .. } => place(node).is_some(),
+            _ => true,
+        };
+        let Some(answers) = self.sessions.of(record) else { return };
+        let wrong = match record.event {
+            Event::SegmentOpened { segment, .. } => {
+                answers.by_origin = answers.by_origin.split_off(&(segment.saturating_sub(REMEMBERED), 0));
+                None
+            }
+            Event::Endpoint { segment, revision, .. } => {
+                answers.of(segment, revision).endpoint = Some(now);
+                None
+            }
+            Event::ServiceSubmitted { segment, revision, .. } => {
+                asked.and_then(|place| answers.submitted(place, (segment, revision), now))
+            }
+            Event::Text { node, segment, revision, .. } if serves => {
+                answers.gave(node.0, (segment, revision), now, false)
+            }
+            Event::ServiceDone { node, segment, revision, .. }
+            | Event::ServiceFailed { node, segment, revision, .. } => {
+                answers.gave(node.0, (segment, revision), now, true)
+            }
+            Event::ServiceCancelled { node, .. } => {
+                *answers.calls.entry(node.0).or_default() -= 1;
+                None
+            }
+            Event::OutputStarted { segment, revision } if revision > 0 && last.is_some() => {
+                answers.sounds(last, (segment, revision), now)
+            }
+            _ => None,
+        };
+        if let Some(wrong) = wrong {
+            findings.add(NAME, Some(record.session), || format!("{:?}: {wrong}", record.event));
+        }
+    }
+
+    fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
+        self.tick = moment.tick;
+        for session in moment.engine.sessions().filter(|_| !self.blocking.is_empty()) {
+            let waits = |node: &u8| session.queue(NodeId(*node)).is_some_and(|queue| !queue.is_empty());
+            if self.blocking.iter().any(waits)
+                && let Some(answers) = self.sessions.at(session.id())
+            {
+                answers.congested = moment.tick;
+            }
+        }
+        let now_us = moment.engine.now_us();
+        if let Some(range) = self.range_us.take().filter(|range| *range != (now_us, now_us)) {
+            findings.add(NAME, None, || format!("events of {range:?} us in the tick of {now_us} us"));
+        }
+    }
+
+    fn tick_elsewhere(&mut self, tick: u64) {
+        (self.tick, self.range_us) = (tick, None);
+        // Who cannot look takes it that something waits.
+        if !self.blocking.is_empty() {
+            self.sessions.all().for_each(|answers| answers.congested = tick);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What belongs to one session stays in order: frames of one sender wait in the order of their numbers, and times only
+//! go on; of one (segment, revision) media time never goes back at the output.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mynah_engine::scene::DeadlinePolicy;
+use mynah_engine::{
+    Event, Ledger, NodeId, OutAudio, Queue, Record, ScenePlan, SessionId, SessionView, frames_to_us,
+};
+
+use super::checker::{Checker, Findings, Moment, Sessions};
+
+pub(super) const NAME: &str = "order";
+
+/// Block boundaries are whole microseconds, and a resampler between rounds again.
+const ROUNDING_US: u64 = 2;
+
+pub(super) struct Order {
+    plan: Arc<ScenePlan>,
+    /// Nodes whose frames all come from one sender.
+    lone: Vec<bool>,
+    /// Media time after the last block of each (segment, revision).
+    ends: Sessions<BTreeMap<(u32, u32), u64>>,
+}
+
+impl Order {
+    pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
+        let mut senders = vec![0; plan.nodes.len() + 1];
+        let skips = |at: usize| {
+            plan.nodes[at].deadline.is_some_and(|deadline| deadline.policy == DeadlinePolicy::SkipOptional)
+        };
+        for target in &plan.input_targets {
+            senders[plan.position(target.node).index()] += 1;
+        }
+        for (at, node) in plan.nodes.iter().enumerate() {
+            for target in &node.targets {
+                // A node that is passed by sends on what it never numbered.
+                senders[plan.position(target.node).index()] += if skips(at) { 2 } else { 1 };
+            }
+        }
+        let lone = senders.iter().map(|count| *count == 1).collect();
+        Self { plan: Arc::clone(plan), lone, ends: Sessions::default() }
+    }
+
+    fn queue(
+        &self,
+        session: &SessionView<'_>,
+        at: usize,
+        queue: &Queue,
+        now_us: u64,
+        findings: &mut Findings,
+    ) {
+        let mut before: Option<(u32, u64)> = None;
+        let name = || self.plan.nodes.get(at).map_or("output", |node| &*node.id);
+        for frame in queue.iter().filter(|frame| Ledger::counts(frame)) {
+            let (seq, queued_us) = (frame.seq, frame.queued_us);
+            if queued_us > now_us || frame.arrived_us > queued_us || frame.session != session.id() {
+                findings.add(NAME, Some(session.id()), || {
+                    format!(
+                        "node {}: a frame that arrived at {}, entered at {queued_us}",
+                        name(),
+                        frame.arrived_us
+                    )
+                });
+            }
+            let (last, last_us) = before.replace((seq, queued_us)).unwrap_or((seq.wrapping_sub(1), 0));
+            // Numbers wrap.
+            let ascends = seq.wrapping_sub(last).cast_signed() > 0;
+            if queued_us < last_us || (self.lone[at] && !ascends) {
+                findings.add(NAME, Some(session.id()), || {
+                    format!("node {}: frame {seq} stands behind {last}", name())
+                });
+            }
+        }
+    }
+}
+
+impl Checker for Order {
+    fn record(&mut self, record: &Record, _: &mut Findings) {
+        let Some(ends) = self.ends.of(record) else { return };
+        if let Event::SegmentEnded { segment, .. } | Event::SegmentCancelled { segment, .. } = record.event {
+            // Answers come after the end; those to much older segments are over.
+            ends.retain(|(old, _), _| *old + 64 > segment || *old == 0);
+        }
+    }
+
+    fn audio(&mut self, session: SessionId, audio: &OutAudio, findings: &mut Findings) {
+        let Some(format) = self.plan.output.audio else { return };
+        let Some(ends) = self.ends.releasing(session, audio) else { return };
+        let frames = audio.block.len() as u64 / u64::from(format.channels);
+        let end_us = audio.pts_us + frames_to_us(frames, format.rate_hz);
+        let (segment, revision) = (audio.segment, audio.revision);
+        let before_us = ends.insert((segment, revision), end_us).unwrap_or(0);
+        let lone = self.lone.last().copied().unwrap_or(false);
+        if lone && audio.pts_us + ROUNDING_US < before_us {
+            findings.add(NAME, Some(session), || {
+                let pts_us = audio.pts_us;
+                format!("segment {segment} revision {revision}: {pts_us} us left after {before_us} us")
+            });
+        }
+    }
+
+    fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
+        let now_us = moment.engine.now_us();
+        for session in moment.engine.sessions() {
+            for at in 0..=self.plan.nodes.len() {
+                let queue = session.queue(NodeId(at as u8)).filter(|queue| !queue.is_empty());
+                if let Some(queue) = queue {
+                    self.queue(&session, at, queue, now_us, findings);
+                }
+            }
+        }
+    }
+}
