@@ -541,6 +541,7 @@ pub(crate) fn start_services(plan: &ScenePlan, config: &EngineConfig) -> Hub {
             timing: &service.timing,
             seed: config.seed,
             time: config.time,
+            faults: None,
         };
         (service.name.as_str().into(), service.output.start(site))
     };

@@ -192,6 +192,25 @@ impl SessionPort {
         self.credits.fetch_add(cost, Ordering::AcqRel);
     }
 
+    fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {
+        self.shard.arrivals.push(arrival)?;
+        self.bell.ring();
+        Ok(())
+    }
+
+    fn end(&self, what: Arriving) {
+        let (session, opening) = (self.id, self.opening);
+        // Each end has a place in the ring beside the credits, and is sent once.
+        drop(self.arrive(Arrival { session, opening, stamp: Stamp::default(), cost: 0, what }));
+    }
+
+    fn hang_up(&self) {
+        self.ended.store(true, Ordering::Release);
+        if !self.closed.load(Ordering::Acquire) && !self.hung_up.swap(true, Ordering::AcqRel) {
+            self.end(Arriving::Close);
+        }
+    }
+
     /// The engine lets go of the session; `unsaid` is what the host has not been told yet.
     pub(crate) fn close(&self, unsaid: &mut VecDeque<Control>) {
         if !unsaid.is_empty()
@@ -270,10 +289,23 @@ impl std::fmt::Display for PushError {
 
 impl std::error::Error for PushError {}
 
-/// A host's end of a session. Cheap to clone; every call returns at once.
+/// A host's end of a session. Cheap to clone; every call returns at once. When the last clone is dropped the session
+/// is [hung up](Self::close): nobody is left who could hear it or end it.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
     pub(crate) port: Arc<SessionPort>,
+    /// Shared by the clones of this handle and by nobody else.
+    _presence: Arc<Presence>,
+}
+
+/// That there is a host.
+#[derive(Debug)]
+struct Presence(Arc<SessionPort>);
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.hang_up();
+    }
 }
 
 impl SessionHandle {
@@ -303,7 +335,8 @@ impl SessionHandle {
             shard,
             bell,
         };
-        Self { port: Arc::new(port) }
+        let port = Arc::new(port);
+        Self { _presence: Arc::new(Presence(Arc::clone(&port))), port }
     }
 
     pub(crate) fn port(&self) -> Arc<SessionPort> {
@@ -492,7 +525,7 @@ impl SessionHandle {
     fn send(&self, block: Block, cost: u32, stamp: Stamp) -> Result<(), Full> {
         let (session, opening) = (self.port.id, self.port.opening);
         let arrival = Arrival { session, opening, stamp, cost, what: Arriving::Audio(block) };
-        self.arrive(arrival).map_err(|arrival| {
+        self.port.arrive(arrival).map_err(|arrival| {
             self.port.give_credit(cost);
             match arrival.what {
                 Arriving::Audio(block) | Arriving::Silence(block) => Full(block),
@@ -508,12 +541,6 @@ impl SessionHandle {
         drop(self.send(block, cost, Stamp { arrived_us, ..Stamp::default() }));
     }
 
-    fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {
-        self.port.shard.arrivals.push(arrival)?;
-        self.port.bell.ring();
-        Ok(())
-    }
-
     /// Ends the input: what was pushed is worked off, answers are still given, then the session closes itself.
     pub fn finish(&self) {
         let Ok(mut staging) = self.port.staging.lock() else { return };
@@ -526,21 +553,12 @@ impl SessionHandle {
             let cost = self.take_credit(cost).unwrap_or(0);
             self.send_staged(&mut staging, cost, None);
         }
-        self.end(Arriving::Finish);
+        self.port.end(Arriving::Finish);
     }
 
     /// Hangs up: everything under way is taken back and the session closes at the next tick.
     pub fn close(&self) {
-        self.port.ended.store(true, Ordering::Release);
-        if !self.port.hung_up.swap(true, Ordering::AcqRel) {
-            self.end(Arriving::Close);
-        }
-    }
-
-    fn end(&self, what: Arriving) {
-        let (session, opening) = (self.port.id, self.port.opening);
-        // Each end has a place in the ring beside the credits, and is sent once.
-        drop(self.arrive(Arrival { session, opening, stamp: Stamp::default(), cost: 0, what }));
+        self.port.hang_up();
     }
 
     /// The next thing that left the engine, if any.

@@ -39,6 +39,7 @@ pub mod rng;
 pub mod scene;
 mod segment;
 mod service;
+mod service_faults;
 mod session;
 mod shard;
 
@@ -74,6 +75,7 @@ pub use segment::{Answer, CancelReason, Extent, Segment, SegmentPool, Segments, 
 pub use service::{
     Call, CallKey, Inbox, Outbox, Reply, ReplyPart, Request, Service, ServiceKind, ServiceSite, TimeMode,
 };
+pub use service_faults::{BadEnd, CallFate, ServiceFaults, ServiceStrikes};
 pub use session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
 pub use shard::Stage;
 pub use uuid::Uuid;

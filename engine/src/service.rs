@@ -7,6 +7,7 @@ use bevy_ecs::prelude::*;
 use crate::block::Block;
 use crate::ids::{NodeId, SegmentKey, SessionId};
 use crate::scene::Timing;
+use crate::service_faults::ServiceFaults;
 
 /// Which call: one piece of work for one revision of one segment at one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +162,8 @@ pub struct ServiceSite<'a> {
     pub seed: u64,
     /// Whose time it takes.
     pub time: TimeMode,
+    /// What is to go wrong at it, in simulations of that.
+    pub faults: Option<&'a Arc<ServiceFaults>>,
 }
 
 /// A configured kind of service, from the scene.

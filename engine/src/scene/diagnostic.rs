@@ -99,7 +99,9 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(place, title, label) }
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    /// With one more thing that can be done about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
     }

@@ -45,12 +45,14 @@ pub(crate) struct Item {
 pub(crate) struct Document<'a> {
     pub(crate) text: &'a str,
     pub(crate) root: Value,
+    /// What the whole of it is called.
+    pub(crate) subject: &'static str,
 }
 
 impl<'a> Document<'a> {
     /// Scans the text; any text will do.
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, root: scan(text) }
+        Self { text, root: scan(text), subject: "the scene" }
     }
 
     /// The value at the end of the path.

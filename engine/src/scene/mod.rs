@@ -15,6 +15,7 @@ mod model;
 mod overrides;
 mod parse;
 mod plan;
+mod reading;
 mod scan;
 mod source;
 mod suggest;
@@ -33,6 +34,7 @@ pub use model::{
 };
 pub use overrides::{Override, OverrideError};
 pub use plan::{Compiled, NodeRef, Plan, PlanNode, PlanOutput, PlanService, Target, compile};
+pub use reading::Reading;
 pub use source::Source;
 pub use suggest::nearest;
 

@@ -116,7 +116,7 @@ fn node_at<'p>(document: &Document<'_>, path: &'p [Step]) -> Option<(String, &'p
 fn owner_name(document: &Document<'_>, path: &[Step], value: &Value) -> String {
     let named = value.head.as_ref().map(|head| &document.text[head.clone()]);
     match (path, node_at(document, path)) {
-        ([], _) => "the scene".into(),
+        ([], _) => document.subject.into(),
         (_, Some((id, []))) => format!("node `{id}`"),
         ([_, _, Step::Field(kind)], Some((id, _))) if kind == "kind" => {
             format!("`{id}` ({})", named.unwrap_or("no kind"))

@@ -50,7 +50,7 @@ impl Job {
     ) -> Self {
         let pieces = match &work {
             Work::Text(parts) => parts.len(),
-            Work::Speech(_) => 0,
+            Work::Speech(_) | Work::Failure(_) => 0,
         };
         let (at, again_us, made_us, held) = (0, 0, None, false);
         Self { key, work, batch, items, started_us, first_us, pieces, at, again_us, made_us, held }
@@ -60,6 +60,7 @@ impl Job {
     pub(super) fn make(&mut self, timing: &Timing, wall: bool, now_us: u64) {
         let whole_us = match &self.work {
             Work::Text(_) => Some(self.piece_us(self.pieces.saturating_sub(1), timing)),
+            Work::Failure(_) => Some(self.first_us),
             Work::Speech(speech) if wall => match made_by(speech, usize::MAX, true) {
                 Made::Whole(_) => Some(now_us),
                 Made::InPart => None,
@@ -91,6 +92,7 @@ impl Job {
     pub(super) fn due_us(&self, timing: &Timing, wall: bool) -> u64 {
         match &self.work {
             Work::Text(_) => self.piece_us(self.at.min(self.pieces.saturating_sub(1)), timing),
+            Work::Failure(_) => self.first_us,
             Work::Speech(_) if wall => self.started_us.max(self.again_us),
             Work::Speech(_) => self.sample_us(self.at, timing),
         }
@@ -101,6 +103,7 @@ impl Job {
         match &self.work {
             _ if self.made_us.is_some() => None,
             Work::Text(_) => Some(self.piece_us(self.pieces.saturating_sub(1), timing)),
+            Work::Failure(_) => Some(self.first_us),
             // Nobody knows how long it will be; whether it is made is looked at in every tick.
             Work::Speech(_) if self.held => None,
             Work::Speech(_) => Some(self.due_us(timing, wall)),
@@ -109,6 +112,15 @@ impl Job {
 
     pub(super) fn asks_again(&mut self, now_us: u64) {
         self.again_us = now_us + AGAIN_US;
+    }
+
+    /// Nothing more comes of it: what it has not handed out by `now_us` is lost.
+    pub(super) fn fail(&mut self, reason: &str, now_us: u64) {
+        if let Work::Speech(speech) = &self.work {
+            speech.stop();
+        }
+        self.work = Work::Failure(reason.into());
+        (self.first_us, self.made_us) = (now_us, None);
     }
 
     /// Its share of the time its worker was busy.

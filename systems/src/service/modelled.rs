@@ -6,9 +6,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use mynah_engine::scene::Timing;
-use mynah_engine::{Block, Call, CallKey, Reply, ReplyPart, Service, ServiceSite, TimeMode};
+use mynah_engine::{
+    BadEnd, Block, Call, CallFate, CallKey, Reply, ReplyPart, Service, ServiceFaults, ServiceSite, TimeMode,
+};
 
 use crate::service::job::{Job, Made};
 use crate::service::synthesis::{Heard, Speech};
@@ -27,6 +30,8 @@ pub enum Work {
     Text(VecDeque<Arc<str>>),
     /// Speech that another thread is making.
     Speech(Arc<Speech>),
+    /// Nothing, for this reason.
+    Failure(Arc<str>),
 }
 
 /// Does the work of a service; the timing is not its business.
@@ -42,6 +47,11 @@ pub struct Modelled {
     seed: u64,
     name: u64,
     wall: bool,
+    /// What is to go wrong.
+    faults: Option<Arc<ServiceFaults>>,
+    /// While it is down: when it comes back.
+    down_until_us: Option<u64>,
+    polled_us: u64,
     /// Calls that came when no worker was free.
     waiting: VecDeque<Call>,
     jobs: Vec<Job>,
@@ -65,6 +75,9 @@ impl Modelled {
             seed: site.seed,
             name: name_hash(site.name),
             wall: site.time == TimeMode::Wall,
+            faults: site.faults.cloned(),
+            down_until_us: None,
+            polled_us: 0,
             waiting: VecDeque::new(),
             jobs: Vec::new(),
             busy: Vec::new(),
@@ -83,20 +96,34 @@ impl Modelled {
         let Some(free_us) = longest.map(|at| self.idle_since_us.swap_remove(at)) else { return };
         let started_us = batch.iter().map(|call| call.queued_us).fold(free_us, u64::max);
         let n = batch.len();
-        let latency = |call: &Call| {
-            let share = if call.reduced { self.timing.reduced_cost } else { 1.0 };
-            draw_us(&self.timing, self.seed, self.name, &call.key) as f64 * share
+        let fates: Vec<CallFate> = match &self.faults {
+            Some(faults) => batch.iter().map(|call| faults.fate(self.name, &call.key, started_us)).collect(),
+            None => Vec::new(),
         };
-        let slowest = batch.iter().map(latency).fold(0.0, f64::max);
+        let latency = |(at, call): (usize, &Call)| {
+            let share = if call.reduced { self.timing.reduced_cost } else { 1.0 };
+            let slower = fates.get(at).map_or(1.0, |fate| fate.slower);
+            draw_us(&self.timing, self.seed, self.name, &call.key) as f64 * share * slower
+        };
+        let slowest = batch.iter().enumerate().map(latency).fold(0.0, f64::max);
         let cost = 1.0 + n.saturating_sub(1) as f64 * self.timing.batch_item_cost;
         let latency_us = (slowest * cost) as u64;
         self.batches += 1;
         self.busy.push(self.batches);
-        for call in batch.drain(..) {
-            let work = self.in_pieces(self.production.work(&call));
+        for (at, call) in batch.drain(..).enumerate() {
+            let end = fates.get(at).and_then(|fate| fate.end);
+            let work = match end {
+                None => self.in_pieces(self.production.work(&call)),
+                Some(BadEnd::Fails) => Work::Failure("simulated failure".into()),
+                Some(BadEnd::HangsUntil(_)) => Work::Failure("simulated hang, given up".into()),
+            };
             // Real speech on the wall clock takes the time it takes.
             let real = self.wall && matches!(work, Work::Speech(_));
-            let first_us = if real { started_us } else { started_us + latency_us };
+            let first_us = match end {
+                Some(BadEnd::HangsUntil(us)) => us,
+                _ if real => started_us,
+                _ => started_us + latency_us,
+            };
             let mut job = Job::new(call.key, work, self.batches, n as u64, (started_us, first_us));
             let held = self.held_before.iter().position(|key| *key == call.key);
             job.held = held.map(|at| self.held_before.swap_remove(at)).is_some();
@@ -111,6 +138,22 @@ impl Modelled {
                 Work::Text([Arc::from(parts.iter().map(|part| &**part).collect::<String>())].into())
             }
             work => work,
+        }
+    }
+
+    /// Takes in what has gone wrong since the last poll: all work under way is lost when the service goes down, and
+    /// its workers take nothing until it is back.
+    fn suffer(&mut self, now_us: u64) {
+        let Some(faults) = &self.faults else { return };
+        if faults.went_down(self.polled_us, now_us) {
+            faults.strikes.crashes.fetch_add(1, Ordering::Relaxed);
+            self.jobs.iter_mut().for_each(|job| job.fail("simulated crash", now_us));
+        }
+        self.polled_us = now_us;
+        let back_us = self.down_until_us.take();
+        self.down_until_us = faults.down_until(now_us);
+        if let (Some(back_us), None) = (back_us, self.down_until_us) {
+            self.idle_since_us.iter_mut().for_each(|since_us| *since_us = back_us.max(*since_us));
         }
     }
 
@@ -158,6 +201,7 @@ impl Modelled {
                     }
                     None => ReplyPart::Done { busy_us: job.busy_us() },
                 },
+                Work::Failure(reason) => ReplyPart::Failed(Arc::clone(reason)),
                 Work::Speech(speech) => {
                     let mut block = Block::zeroed(BLOCK);
                     let out = block.try_mut().expect("a fresh block has one owner");
@@ -197,7 +241,7 @@ impl Service for Modelled {
     }
 
     fn room(&self) -> usize {
-        self.idle_since_us.len()
+        if self.down_until_us.is_some() { 0 } else { self.idle_since_us.len() }
     }
 
     fn hold(&mut self, key: CallKey, held: bool) {
@@ -229,6 +273,7 @@ impl Service for Modelled {
         for (key, wasted_us) in self.stopped.drain(..) {
             replies.push(Reply { key, part: ReplyPart::Stopped { wasted_us } });
         }
+        self.suffer(now_us);
         self.make(now_us);
         let mut jobs = std::mem::take(&mut self.jobs);
         jobs.retain_mut(|job| job.held || !self.hand_out(job, now_us, replies));
@@ -244,7 +289,7 @@ impl Service for Modelled {
             let out = (!job.held).then(|| job.due_us(&self.timing, self.wall));
             made.into_iter().chain(out).min()
         };
-        self.jobs.iter().filter_map(due).min()
+        self.jobs.iter().filter_map(due).chain(self.down_until_us).min()
     }
 }
 

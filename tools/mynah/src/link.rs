@@ -182,6 +182,18 @@ impl<T: Clone> SimulatedLink<T> {
         })
     }
 
+    /// From now on it does this to what it is given; what is under way arrives as it would have.
+    ///
+    /// # Errors
+    /// As [`LinkFaults::check`]; then it stays as it is.
+    pub fn change(&mut self, faults: LinkFaults) -> Result<(), String> {
+        faults.check()?;
+        let us = |ms: f64| (ms * 1_000.0).round() as u64;
+        (self.delay_us, self.jitter_us) = (us(faults.delay_ms), us(faults.jitter_ms));
+        (self.reorder_extra_us, self.faults) = (us(faults.reorder_extra_ms), faults);
+        Ok(())
+    }
+
     /// Gives `item` to the link at `now_us`.
     pub fn send(&mut self, now_us: u64, item: T) {
         self.figures.sent += 1;

@@ -50,7 +50,7 @@ fn head(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     writeln!(t, "load: {}\n", r.load)
 }
 
-fn paint(word: &str, good: bool, look: Look) -> String {
+pub(crate) fn paint(word: &str, good: bool, look: Look) -> String {
     match (look, good) {
         (Look::Plain, _) => word.to_string(),
         (Look::Styled, true) => format!("\u{1b}[32m{word}\u{1b}[0m"),

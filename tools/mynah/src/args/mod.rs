@@ -9,7 +9,7 @@ use mynah_engine::scene::Override;
 
 pub use run::Run;
 pub use simulate::{Clock, Simulate};
-pub use values::Duration;
+pub use values::{Duration, SeedRange};
 
 /// The scene of `mynah` without a command.
 pub const SCENE_DEFAULT: &str = "voice_assistant";

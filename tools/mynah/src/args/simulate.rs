@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser as _, ValueEnum};
 
-use super::values::{Duration, duration, seed, sessions, shards, threads};
+use super::values::{Duration, SeedRange, duration, seed, seeds, sessions, shards, threads};
 use super::{Cli, Command, SCENE_DEFAULT, Sets};
 
 /// Whose clock a simulation runs on.
@@ -21,7 +21,8 @@ pub enum Clock {
 #[command(after_help = "Examples:
   mynah simulate
   mynah simulate gate_only --sessions 500 --duration 30s --clock wall
-  mynah simulate voice_assistant --set gate.speculate=false --json > baseline.json")]
+  mynah simulate voice_assistant --set gate.speculate=false --json > baseline.json
+  mynah simulate voice_assistant --faults chaos --seeds 1..20 --sessions 8 --duration 20s")]
 pub struct Simulate {
     /// Scene file, or name of a scene that comes with mynah
     #[arg(default_value = SCENE_DEFAULT)]
@@ -50,6 +51,13 @@ pub struct Simulate {
     /// All callers' audio arrives, and their first words begin, at the same moments: the worst case
     #[arg(long)]
     pub aligned: bool,
+    /// Everything goes wrong, as drawn from the seed: chaos, network, services, churn, or a file of faults; in virtual
+    /// time. Limits do not count, only what must always hold
+    #[arg(long, value_name = "FILE|PRESET", conflicts_with_all = ["load", "aligned", "clock"])]
+    pub faults: Option<String>,
+    /// Runs each seed from A to B, both included, and names those that failed
+    #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with_all = ["seed", "events", "vad_trace"])]
+    pub seeds: Option<SeedRange>,
     /// Prints the report as one JSON object
     #[arg(long)]
     pub json: bool,

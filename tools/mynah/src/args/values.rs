@@ -24,6 +24,40 @@ pub(super) fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("no seed: expected a whole number from 0 to {}", u64::MAX))
 }
 
+/// Seeds from the first to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeedRange {
+    /// The first.
+    pub first: u64,
+    /// The last, not below the first.
+    pub last: u64,
+}
+
+impl SeedRange {
+    /// How many there are.
+    pub fn count(self) -> u64 {
+        self.last - self.first + 1
+    }
+}
+
+/// Most seeds of one command.
+const SEEDS_MAX: u64 = 1_000_000;
+
+pub(super) fn seeds(text: &str) -> Result<SeedRange, String> {
+    let wanted = "expected FIRST..LAST, both included, like 1..200";
+    let Some((first, last)) = text.split_once("..") else { return Err(format!("no range: {wanted}")) };
+    let (Ok(first), Ok(last)) = (first.parse(), last.parse()) else {
+        return Err(format!("no whole numbers: {wanted}"));
+    };
+    if first > last {
+        return Err(format!("the last is before the first: {wanted}"));
+    }
+    if last - first >= SEEDS_MAX {
+        return Err(format!("too many: expected at most {SEEDS_MAX} seeds"));
+    }
+    Ok(SeedRange { first, last })
+}
+
 pub(super) fn sessions(text: &str) -> Result<u32, String> {
     within(text, 1, 20_000, "sessions")
 }

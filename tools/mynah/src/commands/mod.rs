@@ -1,5 +1,6 @@
 //! One file a command: takes its flags, prints its results, says how it ended.
 
+pub mod chaos;
 pub mod check;
 pub mod graph;
 pub mod run;

@@ -7,6 +7,7 @@ use mynah_engine::scene::Override;
 use mynah_engine::{Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
+use crate::commands::chaos;
 use crate::events::{EventWriter, TraceWriter};
 use crate::failure::{Exit, Failure};
 use crate::load::schedule::Phase;
@@ -25,6 +26,51 @@ const VIRTUAL_THREADS_MAX: usize = 2;
 /// # Errors
 /// Scene, load or files that cannot be used.
 pub fn run(args: &Simulate) -> Result<Exit, Failure> {
+    match (&args.faults, args.seeds) {
+        (None, None) => run_one(args),
+        (Some(faults), Some(seeds)) => chaos::run_many(args, faults, seeds),
+        (Some(faults), None) => {
+            let (plan, warnings) = compile(args, &Arc::default())?;
+            scenes::warn(&warnings);
+            let mut files = Files::create(args, &plan)?;
+            let exit = chaos::run_one(args, faults, &mut files)?;
+            files.finish()?;
+            Ok(exit)
+        }
+        (None, Some(seeds)) => chaos::run_all(args, seeds, |seed| run_seed(args, seed)),
+    }
+}
+
+/// One of many seeds: its verdict, and the limits it missed.
+fn run_seed(args: &Simulate, seed: u64) -> Result<chaos::Seed, Failure> {
+    let script = Arc::new(CallerScript::default());
+    let (plan, _) = compile(args, &script)?;
+    let options = Options { seed, ..options(args) };
+    let simulation = Simulation::new(plan, &script, options, &mut Nobody).map_err(Failure::unable)?;
+    let report = simulation.run(&mut Nobody);
+    let missed = report.limits.iter().filter(|limit| !limit.ok);
+    let mut violations: Vec<String> = missed
+        .map(|limit| {
+            let value = limit.value.map_or("nothing".to_string(), |value| value.to_string());
+            format!("{}: {value}, limit {}", limit.name, limit.limit)
+        })
+        .collect();
+    violations.extend(report.frames.imbalances.iter().cloned());
+    let sets: String = args.sets.sets.iter().map(|set| format!(" --set '{set}'")).collect();
+    let (scene, sessions, duration_ms) = (&args.scene, args.sessions, args.duration.us / 1_000);
+    let replay = format!(
+        "mynah simulate {scene} --seed {seed} --sessions {sessions} --duration {duration_ms}ms{sets}"
+    );
+    let (verdict, event_hash) = (report.verdict, report.event_hash);
+    Ok(chaos::Seed { seed, verdict, event_hash, violations, replay, run: None })
+}
+
+/// Looks away.
+struct Nobody;
+
+impl Watcher for Nobody {}
+
+fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     let script = Arc::new(CallerScript::default());
     let (plan, warnings) = compile(args, &script)?;
     scenes::warn(&warnings);

@@ -25,6 +25,14 @@ pub fn imbalances(plan: &ScenePlan, census: &Census, run: &Measurement, host: &[
     wrong
 }
 
+/// What does not add up in the engine's own books, whatever came in.
+pub fn books(plan: &ScenePlan, census: &Census) -> Vec<String> {
+    let mut wrong = Vec::new();
+    ledgers(plan, census, &mut wrong);
+    edges(plan, census, &mut wrong);
+    wrong
+}
+
 fn name(plan: &ScenePlan, at: usize) -> &str {
     plan.nodes.get(at).map_or("output", |node| &node.id)
 }

@@ -7,6 +7,7 @@ pub mod balance;
 pub mod callers;
 pub mod clockwork;
 pub mod conclude;
+pub mod faults;
 pub mod invariants;
 pub mod measure;
 mod nodes;

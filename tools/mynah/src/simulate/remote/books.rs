@@ -16,7 +16,7 @@ struct Told {
 
 /// Both ends of one session.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Account {
+pub(in super::super) struct Account {
     near_cancelled: BTreeSet<u32>,
     near_retracted: BTreeSet<(u32, u32)>,
     /// The revision that holds, by segment.
@@ -25,27 +25,27 @@ pub(super) struct Account {
     far_cancelled: BTreeMap<u32, u64>,
     far_retracted: BTreeMap<(u32, u32), u64>,
     far_ended: BTreeMap<u32, u64>,
-    pub(super) no_verdict: u64,
+    pub(in super::super) no_verdict: u64,
     released: BTreeSet<(u32, u32)>,
     told: BTreeMap<u64, Told>,
 }
 
 /// What comes of the accounts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Findings {
-    pub(super) cancels: u64,
-    pub(super) cancels_delivered: u64,
-    pub(super) cancels_failed: u64,
-    pub(super) effects_per_cancel_max: u64,
-    pub(super) cancelled_released: u64,
-    pub(super) void_released: u64,
-    pub(super) no_verdict: u64,
-    pub(super) broken: Vec<String>,
+pub(in super::super) struct Findings {
+    pub(in super::super) cancels: u64,
+    pub(in super::super) cancels_delivered: u64,
+    pub(in super::super) cancels_failed: u64,
+    pub(in super::super) effects_per_cancel_max: u64,
+    pub(in super::super) cancelled_released: u64,
+    pub(in super::super) void_released: u64,
+    pub(in super::super) no_verdict: u64,
+    pub(in super::super) broken: Vec<String>,
 }
 
 impl Account {
     /// Takes an event of the engine that gates.
-    pub(super) fn near(&mut self, record: &Record) {
+    pub(in super::super) fn near(&mut self, record: &Record) {
         match record.event {
             Event::SegmentCancelled { segment, .. } => drop(self.near_cancelled.insert(segment)),
             Event::EndpointRetracted { segment, revision, .. } => {
@@ -59,7 +59,7 @@ impl Account {
     }
 
     /// Takes an event of the engine that follows.
-    pub(super) fn far(&mut self, record: &Record) {
+    pub(in super::super) fn far(&mut self, record: &Record) {
         match record.event {
             Event::SegmentOpened { segment, .. } => drop(self.far_opened.insert(segment)),
             Event::SegmentCancelled { segment, reason, .. } => {
@@ -75,30 +75,30 @@ impl Account {
     }
 
     /// Takes a released block of the engine that follows.
-    pub(super) fn released(&mut self, audio: &OutAudio) {
+    pub(in super::super) fn released(&mut self, audio: &OutAudio) {
         self.released.insert((audio.segment, audio.revision));
     }
 
     /// A message was sent.
-    pub(super) fn sent(&mut self, message_id: u64, at_us: u64, control: Control) {
+    pub(in super::super) fn sent(&mut self, message_id: u64, at_us: u64, control: Control) {
         let told = Told { at_us, control, delivered: false, failed: false, applied_far: false };
         self.told.insert(message_id, told);
     }
 
-    pub(super) fn delivered(&mut self, message_id: u64) {
+    pub(in super::super) fn delivered(&mut self, message_id: u64) {
         if let Some(told) = self.told.get_mut(&message_id) {
             told.delivered = true;
         }
     }
 
-    pub(super) fn failed(&mut self, message_id: u64) {
+    pub(in super::super) fn failed(&mut self, message_id: u64) {
         if let Some(told) = self.told.get_mut(&message_id) {
             told.failed = true;
         }
     }
 
     /// The engine that follows has worked a message off; when it was sent and whether it takes something back, once.
-    pub(super) fn applied(&mut self, message_id: u64) -> Option<(u64, bool)> {
+    pub(in super::super) fn applied(&mut self, message_id: u64) -> Option<(u64, bool)> {
         let told = self.told.get_mut(&message_id)?;
         let stops =
             matches!(told.control, Control::CancelSpeculation { .. } | Control::RetractEndOfSpeech { .. });
@@ -106,7 +106,7 @@ impl Account {
     }
 
     /// Takes over what another account has seen of the engine that follows.
-    pub(super) fn join(&mut self, far: Self) {
+    pub(in super::super) fn join(&mut self, far: Self) {
         self.far_opened = far.far_opened;
         self.far_cancelled = far.far_cancelled;
         self.far_retracted = far.far_retracted;
@@ -116,7 +116,7 @@ impl Account {
     }
 
     /// Checks one session once everything is over.
-    pub(super) fn conclude(&self, session: &str, findings: &mut Findings) {
+    pub(in super::super) fn conclude(&self, session: &str, findings: &mut Findings) {
         findings.no_verdict += self.no_verdict;
         for (id, told) in &self.told {
             self.fate(session, *id, told, findings);

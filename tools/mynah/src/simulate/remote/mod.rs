@@ -5,7 +5,7 @@
 //! what is due by then and ticks, and its receipts go back. Files: `near` and `far` are the two ends of a session,
 //! `books` is what must hold between them, `report` what is said of it, `wall` the same on the wall clock.
 
-mod books;
+pub(super) mod books;
 pub mod far;
 pub mod near;
 pub mod report;
@@ -23,7 +23,7 @@ use self::near::{Datagram, NearEnd};
 use super::callers::CallerScript;
 use super::measure::{Measurement, Observer};
 use super::{Options, Simulation, Watcher};
-use crate::link::{Carriage, SimulatedLink};
+use crate::link::{Carriage, LinkFaults, SimulatedLink};
 use crate::scenes;
 use crate::transport::LinkedScene;
 
@@ -45,25 +45,24 @@ pub struct Remote {
 }
 
 /// Both ends of a session and what lies between them.
-struct Wire {
-    near: NearEnd,
-    far: FarEnd,
-    link: Link,
+pub(super) struct Wire {
+    pub(super) near: NearEnd,
+    pub(super) far: FarEnd,
+    pub(super) link: Link,
     /// The near session is over, and the far one was told.
-    over: bool,
+    pub(super) over: bool,
     told: bool,
 }
 
 /// What lies between two ends: the ordered way for audio, and the datagrams out and back.
-struct Link {
-    audio: SimulatedLink<Carried>,
-    out: SimulatedLink<Datagram>,
-    back: SimulatedLink<Datagram>,
+pub(super) struct Link {
+    pub(super) audio: SimulatedLink<Carried>,
+    pub(super) out: SimulatedLink<Datagram>,
+    pub(super) back: SimulatedLink<Datagram>,
 }
 
 impl Link {
-    fn new(scene: &LinkedScene, seed: u64, session: u64) -> Result<Self, String> {
-        let faults = scene.faults();
+    pub(super) fn new(faults: LinkFaults, seed: u64, session: u64) -> Result<Self, String> {
         Ok(Self {
             audio: SimulatedLink::new(faults, Carriage::Stream, seed, session * 3)?,
             out: SimulatedLink::new(faults, Carriage::Datagrams, seed, session * 3 + 1)?,
@@ -73,8 +72,12 @@ impl Link {
 }
 
 impl Wire {
+    pub(super) fn new(near: NearEnd, far: FarEnd, link: Link) -> Self {
+        Self { near, far, link, over: false, told: false }
+    }
+
     /// What is due goes out, and what has arrived goes into the far session.
-    fn go_out(&mut self, now_us: u64) {
+    pub(super) fn go_out(&mut self, now_us: u64) {
         let Self { near, far, link: Link { audio, out, .. }, .. } = self;
         near.transmit(now_us, |datagram| out.send(now_us, datagram));
         // The far end must know what was said before it hears that nothing follows.
@@ -92,7 +95,7 @@ impl Wire {
     }
 
     /// Receipts go back.
-    fn come_back(&mut self, now_us: u64) {
+    pub(super) fn come_back(&mut self, now_us: u64) {
         let Self { near, far, link: Link { back, .. }, .. } = self;
         far.transmit(now_us, |datagram| back.send(now_us, datagram));
         while let Some(datagram) = back.receive(now_us) {
@@ -122,8 +125,8 @@ impl Remote {
             let (name, opening) = (line.handle.name(), line.handle.opening());
             let handle = engine.open(SessionSpec::named(name)).map_err(|error| error.to_string())?;
             let (near, far) = (NearEnd::new(name.into(), opening), FarEnd::new(handle, opening));
-            let link = Link::new(&link, options.seed, session)?;
-            wires.push(Wire { near, far, link, over: false, told: false });
+            let link = Link::new(link.faults(), options.seed, session)?;
+            wires.push(Wire::new(near, far, link));
         }
         let mut remote = Self {
             far,
@@ -238,7 +241,7 @@ impl Remote {
 }
 
 /// What has become of a message, for the books and the log.
-fn fate(account: &mut Account, event: DeliveryEvent) -> Event {
+pub(super) fn fate(account: &mut Account, event: DeliveryEvent) -> Event {
     match event {
         DeliveryEvent::Delivered { message_id } => {
             account.delivered(message_id);
@@ -253,7 +256,7 @@ fn fate(account: &mut Account, event: DeliveryEvent) -> Event {
 }
 
 /// The compiled scene at the other end.
-fn far_plan(
+pub(super) fn far_plan(
     link: &LinkedScene,
     plan: &ScenePlan,
     script: &Arc<CallerScript>,

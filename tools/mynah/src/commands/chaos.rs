@@ -1,0 +1,166 @@
+//! `simulate --faults` and `simulate --seeds`: one run or many, and what they showed.
+
+use std::io::Write as _;
+
+use serde::Serialize;
+
+use crate::args::{SeedRange, Simulate};
+use crate::failure::{Exit, Failure};
+use crate::progress::Progress;
+use crate::simulate::faults::report::{ChaosReport, draw};
+use crate::simulate::faults::spec::FaultSpec;
+use crate::simulate::faults::{Chaos, ChaosOptions};
+use crate::simulate::{Watcher, Watchers};
+use crate::terminal;
+
+/// Violations of a failing seed that stand in the list of seeds.
+const SHOWN: usize = 3;
+
+/// Runs one seed with faults.
+///
+/// # Errors
+/// A scene or faults that cannot be used.
+pub fn run_one(args: &Simulate, faults: &str, files: &mut dyn Watcher) -> Result<Exit, Failure> {
+    let mut chaos = Chaos::new(options(args, faults)?);
+    let mut progress = Progress::new();
+    let prepared = chaos.prepare(args.seed)?;
+    let report = prepared.run(&mut Watchers(vec![files, &mut progress]));
+    progress.clear();
+    let mut out = terminal::Stdout::lock();
+    if args.json {
+        out.line(&serde_json::to_string(&report).map_err(Failure::unable)?)?;
+    } else {
+        out.write_all(draw(&report, terminal::stdout_look()).as_bytes())?;
+    }
+    out.flush()?;
+    Ok(exit(report.verdict == "ok"))
+}
+
+/// Runs every seed with faults.
+///
+/// # Errors
+/// A scene or faults that cannot be used.
+pub fn run_many(args: &Simulate, faults: &str, seeds: SeedRange) -> Result<Exit, Failure> {
+    let mut chaos = Chaos::new(options(args, faults)?);
+    run_all(args, seeds, |seed| {
+        let report = chaos.prepare(seed)?.run(&mut Quiet);
+        Ok(Seed {
+            seed,
+            verdict: report.verdict,
+            event_hash: report.event_hash.clone(),
+            violations: report.violations.clone(),
+            replay: report.replay.clone(),
+            run: Some(report),
+        })
+    })
+}
+
+/// One seed of many.
+#[derive(Debug, Serialize)]
+pub struct Seed {
+    /// Which.
+    pub seed: u64,
+    /// `ok`, `over` or `invalid`.
+    pub verdict: &'static str,
+    /// Hash of its events and sounds.
+    pub event_hash: String,
+    /// What does not hold.
+    pub violations: Vec<String>,
+    /// The line that runs it again.
+    pub replay: String,
+    /// Of a faulted run: all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<ChaosReport>,
+}
+
+/// Many seeds.
+#[derive(Debug, Serialize)]
+struct SeedsReport {
+    schema: u32,
+    first: u64,
+    last: u64,
+    verdict: &'static str,
+    failed: Vec<u64>,
+    cpu_s: f64,
+    runs: Vec<Seed>,
+}
+
+/// Runs every seed of a range, stops at nothing, and names those that failed.
+///
+/// # Errors
+/// What keeps every seed from running.
+pub fn run_all(
+    args: &Simulate,
+    seeds: SeedRange,
+    mut one: impl FnMut(u64) -> Result<Seed, Failure>,
+) -> Result<Exit, Failure> {
+    let began = cpu_time::ProcessTime::now();
+    let mut progress = Progress::new();
+    let mut runs = Vec::new();
+    for seed in seeds.first..=seeds.last {
+        progress.at("seeds", seed - seeds.first, seeds.count());
+        runs.push(one(seed)?);
+    }
+    progress.clear();
+    let failed: Vec<u64> = runs.iter().filter(|run| run.verdict != "ok").map(|run| run.seed).collect();
+    let ok = failed.is_empty();
+    let cpu_s = began.elapsed().as_secs_f64();
+    let verdict = if ok { "ok" } else { "over" };
+    let report =
+        SeedsReport { schema: 1, first: seeds.first, last: seeds.last, verdict, failed, cpu_s, runs };
+    let mut out = terminal::Stdout::lock();
+    if args.json {
+        out.line(&serde_json::to_string(&report).map_err(Failure::unable)?)?;
+    } else {
+        out.write_all(table(&report, args).as_bytes())?;
+    }
+    out.flush()?;
+    Ok(exit(ok))
+}
+
+fn table(report: &SeedsReport, args: &Simulate) -> String {
+    let mut text = String::new();
+    for run in report.runs.iter().filter(|run| run.verdict != "ok") {
+        text += &format!("seed {}: {}\n", run.seed, run.verdict);
+        for wrong in run.violations.iter().take(SHOWN) {
+            text += &format!("    {wrong}\n");
+        }
+        if run.violations.len() > SHOWN {
+            text += &format!("    and {} more\n", run.violations.len() - SHOWN);
+        }
+        text += &format!("    again: {}\n", run.replay);
+    }
+    let count = report.runs.len();
+    let ok = report.failed.is_empty();
+    text += &format!(
+        "{}: seeds {}..{}, {} of {count} ok, {:.1} CPU s\n  verdict: {}\n",
+        args.scene,
+        report.first,
+        report.last,
+        count - report.failed.len(),
+        report.cpu_s,
+        crate::table::paint(report.verdict, ok, terminal::stdout_look())
+    );
+    text
+}
+
+fn exit(ok: bool) -> Exit {
+    if ok { Exit::Done } else { Exit::Refused }
+}
+
+fn options(args: &Simulate, faults: &str) -> Result<ChaosOptions, Failure> {
+    Ok(ChaosOptions {
+        scene: args.scene.clone(),
+        sets: args.sets.sets.clone(),
+        sessions: args.sessions,
+        duration_us: args.duration.us,
+        threads: args.threads.unwrap_or(1),
+        shards: args.shards,
+        spec: FaultSpec::find(faults)?,
+    })
+}
+
+/// Nobody watches.
+struct Quiet;
+
+impl Watcher for Quiet {}

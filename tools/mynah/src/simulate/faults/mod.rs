@@ -1,0 +1,201 @@
+//! `simulate --faults`: the same scenes under everything that goes wrong, drawn from a seed.
+//!
+//! What can go wrong is a table of sites (`site`). For a run each is on or not, with a strength that is drawn (`spec` says
+//! from what, `plan` is what was drawn). First all strike, then none any more, then the input ends, and within a stated
+//! number of ticks (`drain`) nothing may be left. Files by concern: `sender` and `network` are a caller's audio until it
+//! reaches the engine's `edge`, `host` and `controls` are who listens and answers back, `place` is who comes and goes,
+//! `services` and `capacity` change the scene itself, `behind` is the engine behind a link, `run` is the loop.
+
+mod behind;
+mod capacity;
+mod controls;
+mod drain;
+mod edge;
+mod fingerprint;
+mod host;
+mod network;
+mod place;
+pub mod plan;
+pub mod report;
+mod run;
+mod sender;
+mod services;
+pub mod site;
+pub mod spec;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mynah_engine::ScenePlan;
+use mynah_engine::scene::Override;
+
+use self::plan::FaultPlan;
+use self::report::ChaosReport;
+use self::run::Setting;
+use self::spec::FaultSpec;
+use super::callers::CallerScript;
+use super::invariants::Invariants;
+use super::remote::far_plan;
+use super::{Watcher, Watchers};
+use crate::failure::Failure;
+use crate::load::Stream;
+use crate::load::bank::{Bank, BankConfig};
+use crate::load::caller::Caller;
+use crate::load::schedule::{BaitPlace, CallerConfig};
+use crate::scenes;
+use crate::transport::LinkedScene;
+
+/// Utterances come closer together than in a load test: more happens.
+const GAP_US: std::ops::Range<u64> = 700_000..3_000_000;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct ChaosOptions {
+    /// A scene file, or a name.
+    pub scene: String,
+    /// Overrides of it.
+    pub sets: Vec<Override>,
+    /// Callers at once.
+    pub sessions: u32,
+    /// How long they talk, microseconds.
+    pub duration_us: u64,
+    /// Worker threads.
+    pub threads: usize,
+    /// Shards.
+    pub shards: Option<u32>,
+    /// Which faults.
+    pub spec: FaultSpec,
+}
+
+/// Runs one scene with many seeds. What they have in common (the callers' speech) is made once.
+#[derive(Debug)]
+pub struct Chaos {
+    options: ChaosOptions,
+    banks: BTreeMap<u32, Arc<Bank>>,
+}
+
+/// A run that is ready to begin.
+pub struct Prepared {
+    setting: Setting,
+    faults: String,
+    set: Vec<String>,
+    replay: String,
+}
+
+impl Chaos {
+    /// Prepares nothing yet.
+    pub fn new(options: ChaosOptions) -> Self {
+        Self { options, banks: BTreeMap::new() }
+    }
+
+    /// Draws the faults of `seed` and compiles the scene with them.
+    ///
+    /// # Errors
+    /// The scene has errors, or the callers' speech cannot be made.
+    pub fn prepare(&mut self, seed: u64) -> Result<Prepared, Failure> {
+        let ChaosOptions { sessions, duration_us, threads, shards, .. } = self.options;
+        let faults = FaultPlan::draw(&self.options.spec, seed, duration_us);
+        let (name, sets) = (&self.options.scene, &self.options.sets);
+        let (plain, _) = scenes::compile(name, sets, None, None)?;
+        let with = |more: &[Override]| [sets, more].concat();
+        let small = capacity::overrides(&plain, &faults, |more| {
+            scenes::compile(name, &with(more), None, None).is_ok()
+        });
+        let script = Arc::new(CallerScript::default());
+        let all = with(&small);
+        let (mut plan, _) = scenes::compile(name, &all, None, Some(script.clone()))?;
+        let streams = self.streams(seed, plan.input.rate_hz)?;
+        script.fill(streams.to_vec());
+        let own = Arc::get_mut(&mut plan).expect("nobody has seen the plan yet");
+        let mut strikes = services::install(own, &faults);
+        let far = match LinkedScene::of(&plan) {
+            Some(link) => {
+                let mut far = far_plan(&link, &plan, &script).map_err(Failure::unable)?;
+                let own = Arc::get_mut(&mut far).expect("nobody has seen the plan yet");
+                strikes.extend(services::install(own, &faults));
+                Some(far)
+            }
+            None => None,
+        };
+        let parts = drain::bound(&plan, far.as_deref(), &faults, sessions);
+        let drain_ticks_max = drain::ticks(&parts, u64::from(plan.scene.tick.period_ms) * 1_000);
+        Ok(Prepared {
+            faults: self.options.spec.name.clone(),
+            set: all.iter().map(ToString::to_string).collect(),
+            replay: self.replay(seed),
+            setting: Setting {
+                capped: small.len() as u64,
+                plan,
+                far,
+                faults,
+                strikes,
+                streams,
+                sessions,
+                duration_us,
+                drain_ticks_max,
+                threads,
+                shards,
+            },
+        })
+    }
+
+    /// The line that runs one seed again.
+    pub fn replay(&self, seed: u64) -> String {
+        let ChaosOptions { scene, sets, sessions, duration_us, spec, .. } = &self.options;
+        let sets: String = sets.iter().map(|set| format!(" --set '{set}'")).collect();
+        let duration_ms = duration_us / 1_000;
+        format!(
+            "mynah simulate {scene} --faults {} --seed {seed} --sessions {sessions} --duration {duration_ms}ms{sets}",
+            spec.name
+        )
+    }
+
+    /// What the callers say: one bank of speech for all seeds, so that a seed costs no more than its run.
+    fn streams(&mut self, seed: u64, rate_hz: u32) -> Result<Arc<[Stream]>, Failure> {
+        if !self.banks.contains_key(&rate_hz) {
+            let config = BankConfig { rate_hz, clips: 96, ..BankConfig::default() };
+            let bank = Bank::build(config, &|_, _| {}).map_err(Failure::unable)?;
+            self.banks.insert(rate_hz, Arc::new(bank));
+        }
+        let bank = &self.banks[&rate_hz];
+        let config = Arc::new(CallerConfig {
+            seed,
+            gap_us: GAP_US,
+            baits_per_gap: 1.0,
+            bait_place: BaitPlace::Anywhere,
+            ..CallerConfig::default()
+        });
+        let caller =
+            |index| Stream::Caller(Box::new(Caller::new(Arc::clone(bank), Arc::clone(&config), index)));
+        Ok(place::streams(self.options.sessions, caller))
+    }
+}
+
+impl Prepared {
+    /// The scene with the faults in it.
+    pub fn plan(&self) -> &Arc<ScenePlan> {
+        &self.setting.plan
+    }
+
+    /// The scene behind its link.
+    pub fn far_plan(&self) -> Option<&Arc<ScenePlan>> {
+        self.setting.far.as_ref()
+    }
+
+    /// What was drawn.
+    pub fn faults(&self) -> &FaultPlan {
+        &self.setting.faults
+    }
+
+    /// Runs to the end; every invariant is looked at after every tick.
+    pub fn run(self, watcher: &mut dyn Watcher) -> ChaosReport {
+        let mut invariants = Invariants::new(&self.setting.plan);
+        if let Some(far) = &self.setting.far {
+            invariants = invariants.with_far(far);
+        }
+        let outcome = run::run(&self.setting, &mut Watchers(vec![watcher, &mut invariants]));
+        let mut report = ChaosReport::new(&self.setting, &self.faults, self.set, self.replay, outcome);
+        report.blame(invariants.violations().iter().map(ToString::to_string));
+        report
+    }
+}

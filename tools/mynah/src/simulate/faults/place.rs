@@ -1,0 +1,409 @@
+//! One caller's place: who calls from it, when they come and how they leave.
+
+use std::sync::Arc;
+
+use mynah_engine::scene::Format;
+use mynah_engine::{
+    EngineHandle, Event, OpenError, Record, ScenePlan, SessionHandle, SessionId, SessionSpec,
+};
+
+use super::behind::Behind;
+use super::controls::Controls;
+use super::edge::{Pushed, deliver};
+use super::host::Host;
+use super::network::Network;
+use super::plan::{Dice, Hazard};
+use super::sender::Sender;
+use super::site::Site;
+use crate::load::Stream;
+use crate::simulate::callers::session_name;
+
+/// Who has left comes again after at most this long.
+const AWAY_US: u64 = 3_000_000;
+/// Callers leave this often when only the manner of leaving is disturbed: share a second.
+const LEAVING: f64 = 0.05;
+/// Formats that sessions may be opened with.
+const GOOD: [(u32, u8); 6] = [(8_000, 1), (16_000, 1), (22_050, 2), (44_100, 1), (48_000, 1), (48_000, 2)];
+/// And some that none may.
+const BAD: [(u32, u8); 4] = [(4_000, 1), (200_000, 1), (48_000, 3), (16_000, 0)];
+
+/// A caller's call.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// Dropped when its host is gone.
+    handle: Option<SessionHandle>,
+    /// The engine's number for its session.
+    pub id: SessionId,
+    told: bool,
+    sender: Sender,
+    network: Network,
+    host: Host,
+    controls: Controls,
+    dice: Dice,
+    pushed: Pushed,
+    /// The engine has said that the session is closed.
+    closed: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nobody calls until then.
+    Away(u64),
+    /// Somebody talks.
+    In(Box<Call>),
+    /// The input has ended, or the host has hung up or gone.
+    Leaving(Box<Call>),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Place {
+    number: u64,
+    openings: u64,
+    /// Which of its two names was used last.
+    name: u32,
+    state: State,
+    dice: Dice,
+}
+
+/// What all places share.
+pub(super) struct Town<'a> {
+    /// The engine's door.
+    pub engine: EngineHandle,
+    /// The scene.
+    pub plan: &'a ScenePlan,
+    /// What callers say, by the number of their name.
+    pub streams: &'a [Stream],
+    /// How many places there are.
+    pub places: u32,
+    /// Somebody is told what the gate decides.
+    pub told: bool,
+    /// Nobody comes any more, and who is there ends.
+    pub closing: bool,
+}
+
+/// What is counted over all calls.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Totals {
+    /// Sessions opened.
+    pub opened: u64,
+    /// Sessions closed.
+    pub closed: u64,
+    /// Openings refused.
+    pub refused: u64,
+    /// Pushes.
+    pub pushed: Pushed,
+    /// Blocks that hosts received, and their samples.
+    pub blocks: u64,
+    /// See `blocks`.
+    pub samples: u64,
+    /// Control messages that the engine took from hosts, and refused because too many waited.
+    pub controls: (u64, u64),
+    /// What should not have happened.
+    pub wrong: Vec<String>,
+}
+
+impl Place {
+    /// The `number`-th, still empty.
+    pub(super) fn new(number: u64, hazard: &mut Hazard<'_>) -> Self {
+        let mut dice = Dice::new(hazard.plan.seed, number << 20);
+        let mut comes_us = 0;
+        if hazard.acts(Site::JoinLate).is_some() {
+            hazard.tally.add(Site::JoinLate);
+            comes_us = hazard.up_to_us(Site::JoinLate, &mut dice);
+        }
+        Self { number, openings: 0, name: 0, state: State::Away(comes_us), dice }
+    }
+
+    /// Whether nobody is here.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self.state, State::Away(_))
+    }
+
+    /// Whether the call of the place has a session of this number.
+    pub(super) fn has(&self, id: SessionId) -> bool {
+        self.call().is_some_and(|call| call.id == id)
+    }
+
+    /// The call that is going on.
+    pub(super) fn call(&self) -> Option<&Call> {
+        match &self.state {
+            State::Away(_) => None,
+            State::In(call) | State::Leaving(call) => Some(call),
+        }
+    }
+
+    fn call_mut(&mut self) -> Option<&mut Call> {
+        match &mut self.state {
+            State::Away(_) => None,
+            State::In(call) | State::Leaving(call) => Some(call),
+        }
+    }
+
+    /// What happens here before a tick: somebody comes, sends, says something or leaves.
+    pub(super) fn before(
+        &mut self,
+        town: &Town<'_>,
+        behind: Option<&mut Behind>,
+        hazard: &mut Hazard<'_>,
+        totals: &mut Totals,
+    ) {
+        if let State::Away(until_us) = self.state
+            && !town.closing
+            && (hazard.now_us >= until_us || hazard.is_over())
+        {
+            self.come(town, behind, hazard, totals);
+        }
+        if let Some(call) = self.call_mut() {
+            call.carry(hazard, totals);
+        }
+        match &mut self.state {
+            State::In(call) => {
+                if !town.closing {
+                    call.talk(hazard);
+                } else if call.network.is_empty() {
+                    call.finish();
+                    self.leaves();
+                    return;
+                }
+            }
+            State::Away(_) | State::Leaving(_) => return,
+        }
+        self.perhaps_leaves(hazard);
+    }
+
+    fn leaves(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Away(0)) {
+            State::In(call) => State::Leaving(call),
+            other => other,
+        };
+    }
+
+    /// A share of the callers leaves every second.
+    fn perhaps_leaves(&mut self, hazard: &mut Hazard<'_>) {
+        const TICK_S: f64 = 0.005;
+        let manners = [Site::Rejoin, Site::DropHandle];
+        let gone = match hazard.acts(Site::Leave) {
+            Some(drawn) => hazard.strikes_with(Site::Leave, drawn.ratio * TICK_S, &mut self.dice).is_some(),
+            None => {
+                hazard.plan.any(&manners)
+                    && !hazard.is_over()
+                    && self.dice.of(Site::Leave).chance(LEAVING * TICK_S)
+            }
+        };
+        if !gone {
+            return;
+        }
+        let vanishes = hazard.strikes(Site::DropHandle, &mut self.dice).is_some();
+        let hangs_up = self.dice.of(Site::Leave).chance(0.5);
+        if let State::In(call) = &mut self.state {
+            match (vanishes, hangs_up) {
+                (true, _) => call.handle = None,
+                (false, true) => call.hang_up(),
+                (false, false) => call.finish(),
+            }
+        }
+        self.leaves();
+    }
+
+    /// Looks at what the tick did: events of this place's session.
+    pub(super) fn after(&mut self, record: &Record, hazard: &mut Hazard<'_>) {
+        if !self.has(record.session) {
+            return;
+        }
+        match record.event {
+            Event::SessionClosed => {
+                if let Some(call) = self.call_mut() {
+                    call.closed = true;
+                }
+                // The engine may let go of a session that nobody has ended.
+                self.leaves();
+            }
+            Event::SegmentOpened { .. } if matches!(self.state, State::In(_)) => {
+                if hazard.strikes(Site::LeaveInSpeech, &mut self.dice).is_some() {
+                    if let State::In(call) = &mut self.state {
+                        call.hang_up();
+                    }
+                    self.leaves();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The host looks at what came out; `take` sees each thing.
+    pub(super) fn listen(&mut self, now_us: u64, healed: bool, take: impl FnMut(&mynah_engine::Out)) {
+        let Some(call) = self.call_mut() else { return };
+        if let Some(handle) = &call.handle {
+            call.host.poll(handle, now_us, healed, take);
+        }
+    }
+
+    /// If the session is over: the books of the call are closed, and the place is free. Returns the session's number.
+    pub(super) fn settle(&mut self, hazard: &mut Hazard<'_>, totals: &mut Totals) -> Option<SessionId> {
+        let State::Leaving(call) = &self.state else { return None };
+        if !call.closed {
+            return None;
+        }
+        let id = call.id;
+        call.settle(totals);
+        let again = hazard.strikes(Site::Rejoin, &mut self.dice).is_some();
+        let away_us = if again { 0 } else { self.dice.of(Site::Leave).below(AWAY_US) };
+        if !again {
+            self.name = self.dice.of(Site::Rejoin).below(2) as u32;
+        }
+        self.state = State::Away(hazard.now_us + away_us);
+        Some(id)
+    }
+
+    fn come(
+        &mut self,
+        town: &Town<'_>,
+        behind: Option<&mut Behind>,
+        hazard: &mut Hazard<'_>,
+        totals: &mut Totals,
+    ) {
+        let index = self.name * town.places + self.number as u32;
+        let name = session_name(index);
+        let mut dice = Dice::new(hazard.plan.seed, self.number << 20 | (self.openings + 1));
+        let format = self.format(town, &name, hazard, totals);
+        let told = town.told || self.number % 2 == 1;
+        let spec = SessionSpec { name: name.clone(), input: Some(format), controls: told, waker: None };
+        let far = match &behind {
+            Some(behind) => match behind.open(&name, format) {
+                Ok(far) => Some(far),
+                Err(OpenError::NameInUse(_)) => {
+                    // The last answers of who called under this name still sound at the far end.
+                    self.name = 1 - self.name;
+                    return;
+                }
+                Err(error) => return totals.wrong.push(format!("the far end refuses {name}: {error}")),
+            },
+            None => None,
+        };
+        let handle = match town.engine.open(spec) {
+            Ok(handle) => handle,
+            Err(error) => {
+                totals.refused += 1;
+                totals.wrong.push(format!("{name} cannot be opened: {error}"));
+                return;
+            }
+        };
+        self.openings += 1;
+        totals.opened += 1;
+        if let (Some(behind), Some(far)) = (behind, far) {
+            behind.connect(&handle, far, hazard);
+        }
+        let chunk_us = u64::from(town.plan.scene.session.input.chunk_ms) * 1_000;
+        let stream = town.streams[index as usize].clone();
+        let sender = Sender::new(stream, format, chunk_us, hazard, &mut dice);
+        let host = Host::new(hazard, &mut dice);
+        self.state = State::In(Box::new(Call {
+            id: handle.id(),
+            handle: Some(handle),
+            told,
+            sender,
+            network: Network::default(),
+            host,
+            controls: Controls::default(),
+            dice,
+            pushed: Pushed::default(),
+            closed: false,
+        }));
+    }
+
+    /// The format to open with; impossible ones are tried, and must be refused.
+    fn format(
+        &mut self,
+        town: &Town<'_>,
+        name: &str,
+        hazard: &mut Hazard<'_>,
+        totals: &mut Totals,
+    ) -> Format {
+        let usual = town.plan.input;
+        if hazard.strikes(Site::FormatAtOpen, &mut self.dice).is_none() {
+            return usual;
+        }
+        let rng = self.dice.of(Site::FormatAtOpen);
+        let pick = |from: &[(u32, u8)], at: u64| {
+            let (rate_hz, channels) = from[at as usize];
+            Format { rate_hz, channels }
+        };
+        let (bad, good) =
+            (pick(&BAD, rng.below(BAD.len() as u64)), pick(&GOOD, rng.below(GOOD.len() as u64)));
+        let open = |format| town.engine.open(SessionSpec { input: Some(format), ..SessionSpec::named(name) });
+        match open(bad) {
+            Err(OpenError::Format { .. }) => totals.refused += 1,
+            other => totals.wrong.push(format!("{name} opened as {bad:?}: {other:?}")),
+        }
+        good
+    }
+}
+
+impl Call {
+    /// Sends the packets that are full by now.
+    fn talk(&mut self, hazard: &mut Hazard<'_>) {
+        if hazard.is_over() {
+            self.sender.heal();
+        }
+        while self.sender.due_us() <= hazard.now_us {
+            let packet = self.sender.send(hazard, &mut self.dice);
+            self.network.send(packet, hazard, &mut self.dice);
+        }
+        if let Some(handle) = &self.handle {
+            self.controls.speak(handle, &self.host, hazard, &mut self.dice);
+        }
+    }
+
+    /// Hands the engine what has arrived.
+    fn carry(&mut self, hazard: &mut Hazard<'_>, totals: &mut Totals) {
+        while let Some(packet) = self.network.receive(hazard.now_us) {
+            if let Some(handle) = &self.handle {
+                deliver(handle, packet, hazard, &mut self.dice, &mut self.pushed, &mut totals.wrong);
+            }
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(handle) = &self.handle {
+            handle.finish();
+        }
+    }
+
+    fn hang_up(&self) {
+        if let Some(handle) = &self.handle {
+            handle.close();
+        }
+    }
+
+    /// What is known at the end.
+    fn settle(&self, totals: &mut Totals) {
+        let (host, controls) = (&self.host, &self.controls);
+        totals.closed += 1;
+        totals.pushed.add(&self.pushed);
+        totals.blocks += host.blocks;
+        totals.samples += host.samples;
+        totals.controls.0 += controls.taken;
+        totals.controls.1 += controls.overflown;
+        let Some(handle) = &self.handle else { return };
+        let name = handle.name();
+        if !handle.is_closed() {
+            totals.wrong.push(format!("{name}: closed in the log, open for its host"));
+        }
+        if self.told && !host.closed {
+            totals.wrong.push(format!("{name}: its host was never told that it is closed"));
+        }
+        if host.applied > controls.taken {
+            let text = format!("{} messages applied, {} sent", host.applied, controls.taken);
+            totals.wrong.push(format!("{name}: {text}"));
+        }
+        if host.after_closed > 0 {
+            totals.wrong.push(format!("{name}: {} outputs after the last", host.after_closed));
+        }
+    }
+}
+
+/// The streams of all names: two for each place.
+pub(super) fn streams(places: u32, mut caller: impl FnMut(u64) -> Stream) -> Arc<[Stream]> {
+    (0..u64::from(places) * 2).map(&mut caller).collect()
+}
