@@ -3,17 +3,20 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use mynah_engine::scene::Override;
-use mynah_engine::{Record, ScenePlan};
+use mynah_engine::scene::{Override, Source};
+use mynah_engine::{OutAudio, Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
-use crate::events::{EventWriter, TraceWriter};
+use crate::events::TraceWriter;
+use crate::events::header::Header;
+use crate::events::log::EventLog;
 use crate::failure::{Exit, Failure};
 use crate::load::schedule::Phase;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::simulate::callers::{CallerScript, session_name};
-use crate::simulate::{Options, RunClock, Simulation, Watcher, Watchers};
+use crate::simulate::{Options, RunClock, Simulation, TickView, Watcher, Watchers, recorded};
+use crate::transport::LinkedScene;
 use crate::{scenes, table, terminal};
 
 /// In virtual time more threads rarely pay: the callers are made on one.
@@ -25,17 +28,20 @@ const VIRTUAL_THREADS_MAX: usize = 2;
 /// Scene, load or files that cannot be used.
 pub fn run(args: &Simulate) -> Result<Exit, Failure> {
     let script = Arc::new(CallerScript::default());
-    let (plan, warnings) = compile(args, &script)?;
+    let source = scenes::find(&args.scene)?;
+    let ((plan, warnings), sets) = compile(args, &source, &script)?;
     scenes::warn(&warnings);
+    let options = options(args, &plan)?;
+    let header = args.events.is_some().then(|| recorded::header(&source, &sets, &options)).transpose()?;
     let mut progress = Progress::new();
-    let mut files = Files::create(args, &plan)?;
-    let simulation = Simulation::new(plan, &script, options(args), &mut progress).map_err(Failure::unable)?;
+    let mut files = Files::create(args, &plan, header.as_ref())?;
+    let simulation = Simulation::new(plan, &script, options, &mut progress).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         files.events = files.events.map(|events| events.with_far(far));
     }
     let report = simulation.run(&mut Watchers(vec![&mut files, &mut progress]));
     progress.clear();
-    files.finish()?;
+    files.finish(&report)?;
     print(args, &report)?;
     Ok(match report.verdict {
         "ok" => Exit::Done,
@@ -57,25 +63,31 @@ fn print(args: &Simulate, report: &Report) -> Result<(), Failure> {
 }
 
 /// The scene; `--vad-trace` makes its gates trace.
-fn compile(args: &Simulate, script: &Arc<CallerScript>) -> Result<scenes::Compiled, Failure> {
+fn compile(
+    args: &Simulate,
+    source: &Source,
+    script: &Arc<CallerScript>,
+) -> Result<(scenes::Compiled, Vec<Override>), Failure> {
     let mut sets = args.sets.sets.clone();
-    let compiled = scenes::compile(&args.scene, &sets, None, Some(script.clone()))?;
+    let registry = scenes::registry(Some(script.clone()));
+    let compiled = scenes::compile_source(source, &sets, None, &registry)?;
     if args.vad_trace.is_none() {
-        return Ok(compiled);
+        return Ok((compiled, sets));
     }
     for node in compiled.0.nodes.iter().filter(|node| node.spec.kind() == "VadGate") {
         sets.push(Override::parse(&format!("{}.trace=true", node.id)).map_err(Failure::unable)?);
     }
-    scenes::compile(&args.scene, &sets, None, Some(script.clone()))
+    Ok((scenes::compile_source(source, &sets, None, &registry)?, sets))
 }
 
-fn options(args: &Simulate) -> Options {
+fn options(args: &Simulate, plan: &ScenePlan) -> Result<Options, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (clock, threads) = match args.clock {
         Clock::Virtual => (RunClock::Virtual, cores.min(VIRTUAL_THREADS_MAX)),
         Clock::Wall => (RunClock::Wall, cores),
     };
-    Options {
+    let linked = LinkedScene::of(plan).map(|link| scenes::find(&link.scene)).transpose()?;
+    Ok(Options {
         sessions: args.sessions,
         duration_us: args.duration.us,
         seed: args.seed,
@@ -85,31 +97,42 @@ fn options(args: &Simulate) -> Options {
         recordings: args.load.clone(),
         phase: if args.aligned { Phase::Aligned } else { Phase::Staggered },
         set: args.sets.sets.iter().map(ToString::to_string).collect(),
-    }
+        linked,
+    })
 }
 
 /// Writes the files that were asked for.
 struct Files {
-    events: Option<EventWriter>,
+    events: Option<EventLog<'static>>,
     trace: Option<TraceWriter>,
     names: Vec<String>,
     failure: Option<Failure>,
 }
 
 impl Files {
-    fn create(args: &Simulate, plan: &ScenePlan) -> Result<Self, Failure> {
+    fn create(args: &Simulate, plan: &ScenePlan, header: Option<&Header>) -> Result<Self, Failure> {
+        let names: Vec<String> = (0..args.sessions).map(session_name).collect();
+        let events = args.events.as_deref().zip(header);
+        let events = events.map(|(path, header)| EventLog::to_file(path, header, plan, names.clone()));
         Ok(Self {
-            events: args.events.as_deref().map(|path| EventWriter::create(path, plan)).transpose()?,
+            events: events.transpose()?,
             trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
-            names: (0..args.sessions).map(session_name).collect(),
+            names,
             failure: None,
         })
+    }
+
+    /// Does something with the event log, unless something went wrong before.
+    fn log(&mut self, act: impl FnOnce(&mut EventLog<'static>) -> Result<(), Failure>) {
+        if let (Some(events), None) = (&mut self.events, &self.failure) {
+            self.failure = act(events).err();
+        }
     }
 
     fn write(&mut self, record: &Record) -> Result<(), Failure> {
         let Some(name) = self.names.get(record.session.0 as usize) else { return Ok(()) };
         if let Some(events) = &mut self.events {
-            events.write(record, name)?;
+            events.record(record)?;
         }
         if let Some(trace) = &mut self.trace {
             trace.write(record, name)?;
@@ -117,11 +140,11 @@ impl Files {
         Ok(())
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    fn finish(self, report: &Report) -> Result<(), Failure> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        self.events.map_or(Ok(()), EventWriter::finish)?;
+        self.events.map_or(Ok(()), |events| events.finish(Some(&report.event_hash)))?;
         self.trace.map_or(Ok(()), TraceWriter::finish)
     }
 }
@@ -133,14 +156,26 @@ impl Watcher for Files {
         }
     }
 
+    fn audio(&mut self, session: usize, audio: &OutAudio) {
+        self.log(|events| {
+            events.audio(session, audio);
+            Ok(())
+        });
+    }
+
     fn far_records(&mut self, records: &[Record]) {
-        let Some(events) = self.events.as_mut().filter(|_| self.failure.is_none()) else { return };
-        let names = &self.names;
-        let write = |record: &Record| match names.get(record.session.0 as usize) {
-            Some(name) => events.write_far(record, name),
-            None => Ok(()),
-        };
-        self.failure = records.iter().try_for_each(write).err();
+        self.log(|events| records.iter().try_for_each(|record| events.far_record(record)));
+    }
+
+    fn far_audio(&mut self, session: usize, audio: &OutAudio) {
+        self.log(|events| {
+            events.far_audio(session, audio);
+            Ok(())
+        });
+    }
+
+    fn tick(&mut self, view: TickView<'_>) {
+        self.log(|events| events.tick(view.engine.now_us()));
     }
 }
 
