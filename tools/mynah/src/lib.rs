@@ -11,6 +11,7 @@ pub mod failure;
 pub mod link;
 pub mod load;
 pub mod progress;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenes;

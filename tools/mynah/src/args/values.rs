@@ -2,6 +2,9 @@
 
 use crate::chunk::duration_us;
 
+/// Fewest and most sessions of a simulation.
+pub(crate) const SESSIONS: std::ops::RangeInclusive<u32> = 1..=20_000;
+
 /// A stretch of time on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duration {
@@ -10,7 +13,7 @@ pub struct Duration {
 }
 
 /// Shortest and longest simulation.
-const DURATION_US: std::ops::RangeInclusive<u64> = 100_000..=24 * 3_600_000_000;
+pub(crate) const DURATION_US: std::ops::RangeInclusive<u64> = 100_000..=24 * 3_600_000_000;
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let us = duration_us(text)?;
@@ -25,7 +28,7 @@ pub(super) fn seed(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn sessions(text: &str) -> Result<u32, String> {
-    within(text, 1, 20_000, "sessions")
+    within(text, *SESSIONS.start(), *SESSIONS.end(), "sessions")
 }
 
 pub(super) fn shards(text: &str) -> Result<u32, String> {

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod graph;
+pub mod replay;
 pub mod run;
 pub mod simulate;
 
@@ -18,5 +19,6 @@ pub fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Graph(args) => graph::run(args),
         Command::Run(args) => run::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Replay(args) => replay::run(args),
     }
 }
