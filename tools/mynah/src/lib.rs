@@ -6,6 +6,8 @@ pub mod args;
 pub mod chunk;
 pub mod clock;
 pub mod commands;
+pub mod compare;
+pub mod doctor;
 pub mod events;
 pub mod failure;
 pub mod link;

@@ -39,6 +39,13 @@ pub(super) fn threads(text: &str) -> Result<usize, String> {
     within(text, 1, 256, "threads").map(|threads| threads as usize)
 }
 
+pub(super) fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
+    percent.ok().filter(|percent| (0.0..=10_000.0).contains(percent)).ok_or_else(|| {
+        "no percentage: expected 0 to 10000; with a file behind the flag, write --fail-on-regression=5".into()
+    })
+}
+
 fn within(text: &str, least: u32, most: u32, what: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
         Ok(count) if (least..=most).contains(&count) => Ok(count),

@@ -1,9 +1,12 @@
 //! One file a command: takes its flags, prints its results, says how it ended.
 
 pub mod check;
+pub mod compare;
+pub mod doctor;
 pub mod graph;
 pub mod replay;
 pub mod run;
+pub mod shell;
 pub mod simulate;
 
 use crate::args::Command;
@@ -20,5 +23,9 @@ pub fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Compare(args) => compare::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::manual(args),
     }
 }

@@ -7,6 +7,7 @@ use mynah_engine::scene::{Override, Source};
 use mynah_engine::{OutAudio, Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
+use crate::compare::{self, Side, baseline};
 use crate::events::TraceWriter;
 use crate::events::header::Header;
 use crate::events::log::EventLog;
@@ -27,6 +28,7 @@ const VIRTUAL_THREADS_MAX: usize = 2;
 /// # Errors
 /// Scene, load or files that cannot be used.
 pub fn run(args: &Simulate) -> Result<Exit, Failure> {
+    let baseline = args.baseline.baseline.as_deref().map(baseline::read).transpose()?;
     let script = Arc::new(CallerScript::default());
     let source = scenes::find(&args.scene)?;
     let ((plan, warnings), sets) = compile(args, &source, &script)?;
@@ -43,11 +45,42 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
     progress.clear();
     files.finish(&report)?;
     print(args, &report)?;
+    let regressed = against(args, baseline.as_ref(), &report)?;
     Ok(match report.verdict {
+        "ok" if regressed => Exit::Refused,
         "ok" => Exit::Done,
         "over" => Exit::Refused,
         _ => Exit::Unable,
     })
+}
+
+/// Compares with the baseline, then keeps the run; true: it is worse than it may be. Under `--json` stdout is the
+/// report's, and the comparison goes to stderr.
+fn against(args: &Simulate, kept: Option<&Side>, report: &Report) -> Result<bool, Failure> {
+    let flags = &args.baseline;
+    let run = baseline::side(&[report]);
+    let mut regressed = false;
+    if let Some(kept) = kept {
+        let percent = flags.fail_on_regression.unwrap_or(compare::PERCENT_DEFAULT);
+        let comparison = baseline::check(kept, &run, percent)?;
+        regressed = flags.fail_on_regression.is_some() && comparison.regressions().next().is_some();
+        if args.json {
+            terminal::notice(&compare::text(kept, &run, &comparison, terminal::stderr_look()));
+        } else {
+            let mut out = terminal::Stdout::lock();
+            let text = compare::text(kept, &run, &comparison, terminal::stdout_look());
+            out.write_all(format!("\n{text}").as_bytes())?;
+            out.flush()?;
+        }
+    }
+    match &flags.save_baseline {
+        Some(_) if report.verdict == "invalid" => {
+            terminal::notice("warning: the run is invalid, so it is not kept as a baseline");
+        }
+        Some(path) => baseline::save(path, &run)?,
+        None => {}
+    }
+    Ok(regressed)
 }
 
 fn print(args: &Simulate, report: &Report) -> Result<(), Failure> {

@@ -118,24 +118,24 @@ pub struct Header {
     pub event: String,
     /// [`SCHEMA`].
     pub schema: u32,
+    /// The command and what it was asked for.
+    #[serde(flatten)]
+    pub inputs: Inputs,
+    /// Seed of everything drawn.
+    pub seed: u64,
+    /// The overrides, in order.
+    pub set: Vec<String>,
+    /// Whose clock it ran on.
+    pub clock: RunClock,
     /// Version of the mynah that wrote it.
     pub version: String,
     /// What its kernels could use.
     pub cpu_features: Vec<String>,
-    /// Whose clock it ran on.
-    pub clock: RunClock,
     /// The scene.
     pub scene: SceneText,
     /// The scene behind the link that it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linked: Option<SceneText>,
-    /// The overrides, in order.
-    pub set: Vec<String>,
-    /// Seed of everything drawn.
-    pub seed: u64,
-    /// The rest.
-    #[serde(flatten)]
-    pub inputs: Inputs,
 }
 
 impl Header {
