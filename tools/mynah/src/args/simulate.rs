@@ -23,7 +23,7 @@ pub enum Clock {
   mynah simulate gate_only --sessions 500 --duration 30s --clock wall
   mynah simulate voice_assistant --set gate.speculate=false --json > baseline.json
   mynah simulate gate_only --save-baseline main.json
-  mynah simulate gate_only --baseline main.json --fail-on-regression 10")]
+  mynah simulate gate_only --baseline main.json --fail-on-regression 20")]
 pub struct Simulate {
     /// Scene file, or name of a scene that comes with mynah
     #[arg(default_value = SCENE_DEFAULT)]

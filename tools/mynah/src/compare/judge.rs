@@ -2,12 +2,12 @@
 //!
 //! Figures that are modelled repeat exactly in virtual time: of one seed, every difference is real, and says nothing
 //! about other seeds. Several reports a side show how much a figure moves: the ratio is the median's, its noise the
-//! least and the greatest ratio. A figure that the machine decides and that was measured once is believed to move by
+//! least and the greatest ratio. A stopwatch's figure that was measured once is shown and fails nothing; another figure that the machine decides and that was measured once is believed to move by
 //! `MEASURED_ONCE_PERCENT`.
 
 use serde::Serialize;
 
-use super::figures::{Better, Figure, of_all};
+use super::figures::{Better, Figure, Origin, of_all};
 use super::reports::Side;
 
 /// How much costs, and latencies on the wall clock, move from run to run on a shared machine; percent.
@@ -97,18 +97,18 @@ pub fn compare(a: &Side, b: &Side, percent: f64) -> Comparison {
         } else {
             others
         };
-        rows.push(row(
-            name,
-            Figure { measured: figure.measured || wall, ..figure },
-            (&values, &others),
-            paired,
-            percent,
-        ));
+        rows.push(row(name, at_the_clock(figure, wall), (&values, &others), paired, percent));
     }
     for (name, figure, values) in figures_b {
         rows.push(row(name, figure, (&[], &values), false, percent));
     }
     Comparison { rows, percent, paired }
+}
+
+/// On the wall clock nothing is modelled.
+fn at_the_clock(figure: Figure, wall: bool) -> Figure {
+    let modelled = figure.origin == Origin::Model;
+    Figure { origin: if wall && modelled { Origin::Machine } else { figure.origin }, ..figure }
 }
 
 fn row(
@@ -125,7 +125,8 @@ fn row(
     let over = |a: f64, b: f64| (a != 0.0).then(|| b / a);
     let middle = if paired { median(ratios.iter()) } else { a.zip(b).and_then(|(a, b)| over(a, b)) };
     let (change, beyond) = judge(&figure, (a, b), (middle, least, most), ratios.len() > 1);
-    let regression = change == Change::Worse && beyond > percent;
+    let proves = ratios.len() > 1 || figure.origin != Origin::Stopwatch;
+    let regression = change == Change::Worse && proves && beyond > percent;
     let Figure { group, unit, better, .. } = figure;
     Row {
         name,
@@ -158,7 +159,7 @@ fn judge(
     let Some(ratio) = ratio else { return (direction(figure, rises), f64::INFINITY) };
     let noise = match (least, most) {
         (Some(least), Some(most)) if several => !(least > 1.0 || most < 1.0),
-        _ => figure.measured && (ratio - 1.0).abs() * 100.0 <= MEASURED_ONCE_PERCENT,
+        _ => figure.origin != Origin::Model && (ratio - 1.0).abs() * 100.0 <= MEASURED_ONCE_PERCENT,
     };
     if noise {
         return (Change::Noise, 0.0);

@@ -9,7 +9,7 @@ mod judge;
 mod reports;
 mod show;
 
-pub use figures::{Better, Figure};
+pub use figures::{Better, Figure, Origin};
 pub use judge::{Change, Comparison, Row, compare};
 pub use reports::{Side, sides_differ};
 pub use show::{json, text};

@@ -121,20 +121,31 @@ pub(super) fn temporary() -> Finding {
 pub(super) fn python() -> Finding {
     let unused = "Python workers are not used by this version";
     match version("python3") {
-        Some(version) => Finding::ok("python worker", format!("{version} found; {unused}")),
-        None => Finding::ok("python worker", format!("no python3 found; {unused}")),
+        Version::Is(version) => Finding::ok("python worker", format!("{version} found; {unused}")),
+        Version::NotThere => Finding::ok("python worker", format!("no python3 found; {unused}")),
+        Version::NotTold => {
+            Finding::ok("python worker", format!("python3 does not say its version; {unused}"))
+        }
     }
 }
 
-/// What a program says to `--version`; `None`: there is none, or it takes too long.
-fn version(program: &str) -> Option<String> {
+/// What a program says to `--version`.
+#[derive(Debug, PartialEq, Eq)]
+enum Version {
+    Is(String),
+    NotThere,
+    /// It fails, or takes too long.
+    NotTold,
+}
+
+fn version(program: &str) -> Version {
     let command = Command::new(program)
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
-    let mut child = command.ok()?;
+    let Ok(mut child) = command else { return Version::NotThere };
     let epoch = Epoch::start();
     loop {
         match child.try_wait() {
@@ -144,13 +155,16 @@ fn version(program: &str) -> Option<String> {
                 // Nothing depends on it any more; it may have ended by itself.
                 drop(child.kill());
                 drop(child.wait());
-                return None;
+                return Version::NotTold;
             }
         }
     }
     let mut text = String::new();
-    child.stdout?.take(200).read_to_string(&mut text).ok()?;
-    text.lines().next().map(|line| line.trim().to_owned())
+    let read = child.stdout.map(|out| out.take(200).read_to_string(&mut text));
+    match text.lines().next() {
+        Some(line) if matches!(read, Some(Ok(_))) => Version::Is(line.trim().to_owned()),
+        _ => Version::NotTold,
+    }
 }
 
 pub(super) fn terminal() -> Finding {
@@ -176,6 +190,6 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_has_no_version() {
-        assert_eq!(version("mynah-no-such-program"), None);
+        assert_eq!(version("mynah-no-such-program"), Version::NotThere);
     }
 }

@@ -16,8 +16,8 @@ const BEHIND: usize = 8;
 /// Takes the lines of a replay.
 pub struct Comparison {
     log: LogLines,
-    /// The log's first line, which both have: the replay is made from it.
-    first: Option<String>,
+    /// The first line is still to come; both have it, as the replay is made from it.
+    begins: bool,
     agreeing: u64,
     before: VecDeque<Numbered>,
     parting: Option<Parting>,
@@ -34,9 +34,9 @@ enum Verdict {
 }
 
 impl Comparison {
-    /// With a log whose first line, `first`, has been read.
-    pub fn new(log: LogLines, first: String) -> Self {
-        Self { log, first: Some(first), agreeing: 0, before: VecDeque::new(), parting: None }
+    /// With a log whose first line has been read.
+    pub fn new(log: LogLines) -> Self {
+        Self { log, begins: true, agreeing: 0, before: VecDeque::new(), parting: None }
     }
 
     /// Lines that agree, where they part, and whether the log was changed after it was written.
@@ -48,11 +48,6 @@ impl Comparison {
         let cut = self.parting.as_ref().is_some_and(|parting| parting.cut || parting.expected.is_none());
         let fits = cut || self.log.fits_its_hash()?;
         Ok((self.agreeing, self.parting.map(Parting::conclude), !fits))
-    }
-
-    /// Whether they have parted.
-    pub fn has_parted(&self) -> bool {
-        self.parting.is_some()
     }
 
     fn agree(&mut self, line: &str) {
@@ -115,7 +110,7 @@ impl LineTaker for Comparison {
             }
             return Ok(());
         }
-        if self.first.take().is_some_and(|first| first == line) {
+        if std::mem::take(&mut self.begins) {
             self.agreeing += 1;
             return Ok(());
         }

@@ -30,15 +30,6 @@ pub struct LogLines {
     hash: Xxh3,
 }
 
-/// The first line.
-#[derive(Clone, Debug)]
-pub struct First {
-    /// What it says.
-    pub header: Header,
-    /// As it stands there.
-    pub text: String,
-}
-
 /// What has to be known of a first line before it can be read as one.
 #[derive(Deserialize)]
 struct Kind {
@@ -95,7 +86,7 @@ impl LogLines {
     ///
     /// # Errors
     /// It is none, or of a log that cannot be run again.
-    pub fn header(&mut self) -> Result<First, Failure> {
+    pub fn header(&mut self) -> Result<Header, Failure> {
         let path = self.path.display().to_string();
         if !self.read(HEADER_BYTES_MAX)? {
             return Err(Failure::unable(format_args!(
@@ -119,8 +110,7 @@ impl LogLines {
                  {again}"
             )));
         }
-        let header = serde_json::from_str(&self.line).map_err(|error| self.malformed(&error))?;
-        Ok(First { header, text: self.line.clone() })
+        serde_json::from_str(&self.line).map_err(|error| self.malformed(&error))
     }
 
     /// Reads the next line; false: there is none.

@@ -53,10 +53,9 @@ pub fn replay(
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<Outcome, Failure> {
     let mut log = LogLines::open(path)?;
-    let first = log.header()?;
-    let header: Header = first.header;
+    let header = log.header()?;
     let mut notices = strangeness(&header);
-    let mut comparison = Comparison::new(log, first.text);
+    let mut comparison = Comparison::new(log);
     rebuild::run(&header, path, means, &mut comparison, progress)?;
     let (agreeing, divergence, changed) = comparison.conclude()?;
     if changed {
