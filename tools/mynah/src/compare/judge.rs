@@ -2,8 +2,8 @@
 //!
 //! Figures that are modelled repeat exactly in virtual time: of one seed, every difference is real, and says nothing
 //! about other seeds. Several reports a side show how much a figure moves: the ratio is the median's, its noise the
-//! least and the greatest ratio. A stopwatch's figure that was measured once is shown and fails nothing; another figure that the machine decides and that was measured once is believed to move by
-//! `MEASURED_ONCE_PERCENT`.
+//! least and the greatest ratio. What the machine decides, measured once, is believed to move by
+//! `MEASURED_ONCE_PERCENT`; what a stopwatch measured once is shown, and fails nothing.
 
 use serde::Serialize;
 
