@@ -207,6 +207,19 @@ fn the_first_line_that_differs_is_named() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Where nothing is decided, other callers make the same events: only what they said differs.
+#[test]
+fn samples_alone_are_a_divergence() {
+    let folder = folder("samples");
+    let mut lines = record(&folder, "simulate passthrough --sessions 2 --duration 3s");
+    lines[0] = lines[0].replace("\"seed\":1", "\"seed\":2");
+    let (code, result) = replay(&folder, &lines);
+    let divergence = &result["divergence"];
+    assert_eq!((code, &divergence["event"]), (Some(1), &"output".into()), "{result}");
+    let fields: Vec<&Value> = divergence["differences"].as_array().into_iter().flatten().collect();
+    assert!(fields.len() == 1 && fields[0]["field"] == "digest", "{result}");
+}
+
 #[test]
 fn people_see_the_line_the_fields_and_what_stands_around() {
     let folder = folder("people");
