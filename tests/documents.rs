@@ -180,6 +180,9 @@ fn fault(command: &str, folder: &Path) -> Option<String> {
         return None;
     }
     let (code, text) = run(&words, folder);
+    if let Some((_, file)) = command.split_once(" > ") {
+        fs::write(folder.join(file.trim()), &text).expect("the folder can be written");
+    }
     // The code of a pipe is that of its last part, and who asks for a report wants it of a missed limit, too.
     if (command.contains(" | ") || line.contains("--json")) && matches!(code, Some(0 | 1)) {
         return None;
@@ -198,7 +201,7 @@ fn every_command_of_the_documents_runs() {
         let typed = text.lines().take(3).filter_map(|line| line.strip_prefix("// Run: "));
         found.extend(typed.map(|line| (format!("scenes/{name}.ron"), line.to_owned())));
     }
-    for name in ["check", "graph", "run", "simulate"] {
+    for name in ["check", "graph", "run", "simulate", "replay", "compare", "doctor", "completions", "man"] {
         let (_, help) = run(&[name.into(), "--help".into()], &folder);
         let examples = help.split("Examples:").nth(1).unwrap_or_default().lines().map(str::trim);
         let examples = examples.filter(|line| line.starts_with("mynah "));

@@ -48,6 +48,7 @@ fn run(sets: &[&str], sessions: u32, seconds: u64, seed: u64) -> (Witness, Repor
         recordings: None,
         phase: Phase::Staggered,
         set: Vec::new(),
+        linked: None,
     };
     let mut witness = Witness::default();
     let simulation = Simulation::new(plan, &script, options, &mut witness).expect("the scenes fit");

@@ -51,6 +51,7 @@ fn measure(release: &str, min_silence_ms: u32) -> Result<Point, String> {
         recordings: None,
         phase: Phase::Staggered,
         set: set.to_vec(),
+        linked: None,
     };
     let report = Simulation::new(plan, &script, options, &mut Nobody)?.run(&mut Nobody);
     let response = report.latency_ms.speech_end_to_response.ok_or("no answer came")?;

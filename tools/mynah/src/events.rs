@@ -1,5 +1,8 @@
 //! Events as JSON Lines: one line a record, fields in a fixed order, names as the event log has them.
 
+pub mod header;
+pub mod log;
+
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -8,72 +11,6 @@ use std::path::{Path, PathBuf};
 use mynah_engine::{Event, NodeId, Record, ScenePlan};
 
 use crate::failure::Failure;
-
-/// Writes records to a file. One line buffer is used for all of them.
-#[derive(Debug)]
-pub struct EventWriter {
-    file: BufWriter<File>,
-    path: PathBuf,
-    nodes: Vec<String>,
-    /// Scene and nodes of the engine behind a link.
-    far: Option<(String, Vec<String>)>,
-    line: String,
-}
-
-impl EventWriter {
-    /// Creates the file.
-    ///
-    /// # Errors
-    /// It cannot be created.
-    pub fn create(path: &Path, plan: &ScenePlan) -> Result<Self, Failure> {
-        let file = File::create(path).map_err(|error| Failure::write(path.display(), &error))?;
-        let (file, path) = (BufWriter::new(file), path.to_path_buf());
-        Ok(Self { file, path, nodes: node_names(plan), far: None, line: String::new() })
-    }
-
-    /// From now on it also takes the events of an engine that runs `plan` behind a link.
-    pub fn with_far(mut self, plan: &ScenePlan) -> Self {
-        self.far = Some((plan.scene.name.clone(), node_names(plan)));
-        self
-    }
-
-    /// Appends one record of that engine's session called `session`; its lines say `SESSION@SCENE`.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn write_far(&mut self, record: &Record, session: &str) -> Result<(), Failure> {
-        let Some((scene, nodes)) = &self.far else { return Ok(()) };
-        let session = format!("{session}@{scene}");
-        self.line.clear();
-        let entry = Entry { t_us: record.t_us, session: &session, turn: record.turn, event: &record.event };
-        json_line(&mut self.line, &entry, nodes);
-        self.append()
-    }
-
-    /// Appends one record of the session called `session`.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn write(&mut self, record: &Record, session: &str) -> Result<(), Failure> {
-        self.line.clear();
-        let entry = Entry { t_us: record.t_us, session, turn: record.turn, event: &record.event };
-        json_line(&mut self.line, &entry, &self.nodes);
-        self.append()
-    }
-
-    fn append(&mut self) -> Result<(), Failure> {
-        self.line.push('\n');
-        self.file.write_all(self.line.as_bytes()).map_err(|error| Failure::write(self.path.display(), &error))
-    }
-
-    /// Writes what is still in memory.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn finish(mut self) -> Result<(), Failure> {
-        self.file.flush().map_err(|error| Failure::write(self.path.display(), &error))
-    }
-}
 
 /// Writes `{session, t_us, p}` for every probability that a gate tells.
 #[derive(Debug)]

@@ -94,6 +94,13 @@ pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
     registry
 }
 
+/// The same where the scene behind a link is at hand, whether or not one of its name can be found.
+pub fn registry_with_link(script: Option<Arc<dyn Script>>) -> Registry {
+    let mut registry = mynah_systems::registry(script);
+    registry.add_transport(LinkedScene::NAME, LinkedScene::check_settings);
+    registry
+}
+
 /// Finds and compiles a scene with overrides. `input`: the format of a recording, in place of `session.input`;
 /// `script`: what simulated callers say.
 ///
@@ -105,9 +112,21 @@ pub fn compile(
     input: Option<Format>,
     script: Option<Arc<dyn Script>>,
 ) -> Result<Compiled, Failure> {
-    let source = find(name)?;
-    let compiled = mynah_engine::scene::compile(&source, sets, input, &registry(script));
-    compiled.map(|(plan, warnings)| (Arc::new(plan), warnings)).map_err(|found| refusal(&source, &found))
+    compile_source(&find(name)?, sets, input, &registry(script))
+}
+
+/// Compiles the text of a scene with overrides; see [`compile`].
+///
+/// # Errors
+/// All that is wrong with the scene, drawn for stderr (exit code 1).
+pub fn compile_source(
+    source: &Source,
+    sets: &[Override],
+    input: Option<Format>,
+    registry: &Registry,
+) -> Result<Compiled, Failure> {
+    let compiled = mynah_engine::scene::compile(source, sets, input, registry);
+    compiled.map(|(plan, warnings)| (Arc::new(plan), warnings)).map_err(|found| refusal(source, &found))
 }
 
 fn refusal(source: &Source, found: &Diagnostics) -> Failure {

@@ -18,7 +18,6 @@ const DELAY_MS_MAX: f64 = 60_000.0;
 #[serde(deny_unknown_fields)]
 pub struct LinkedScene {
     /// The scene at the other end: a file, or one that comes with mynah.
-    #[serde(deserialize_with = "scene")]
     pub scene: String,
     /// What everything takes, 0 to 60,000 ms.
     #[serde(default, deserialize_with = "delay")]
@@ -42,6 +41,13 @@ pub struct LinkedScene {
 
 fn reorder_extra_ms() -> f64 {
     20.0
+}
+
+/// What [`LinkedScene::check`] looks at beside the settings.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(deserialize_with = "scene")]
+    scene: String,
 }
 
 fn scene<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -81,6 +87,15 @@ impl LinkedScene {
     /// # Errors
     /// ron's own error; positions count from the start of `config`.
     pub fn check(config: &str) -> Result<(), SpannedError> {
+        Self::check_settings(config)?;
+        parse_config::<Named>(config).map(|named| drop(named.scene))
+    }
+
+    /// The same without looking for the scene.
+    ///
+    /// # Errors
+    /// See [`Self::check`].
+    pub fn check_settings(config: &str) -> Result<(), SpannedError> {
         parse_config::<Self>(config).map(drop)
     }
 

@@ -1,5 +1,6 @@
 //! Every flag once: parser, help and manual come from here.
 
+mod proof;
 mod run;
 mod simulate;
 mod values;
@@ -7,9 +8,11 @@ mod values;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mynah_engine::scene::Override;
 
+pub use proof::{Baseline, Compare, Completions, Doctor, Manual, Replay};
 pub use run::Run;
 pub use simulate::{Clock, Simulate};
 pub use values::{Duration, SeedRange};
+pub(crate) use values::{DURATION_US, SESSIONS};
 
 /// The scene of `mynah` without a command.
 pub const SCENE_DEFAULT: &str = "voice_assistant";
@@ -48,6 +51,16 @@ pub enum Command {
     Run(Run),
     /// Load-tests a scene with simulated callers and prints the verdict
     Simulate(Simulate),
+    /// Runs an event log again and names the first difference
+    Replay(Replay),
+    /// Puts two reports side by side: ratios, noise, regressions
+    Compare(Compare),
+    /// Says what this machine is like for real-time voice, and what would help
+    Doctor(Doctor),
+    /// Prints the completions of a shell
+    Completions(Completions),
+    /// Prints the manual
+    Man(Manual),
 }
 
 /// Changes of the scene from outside.
@@ -145,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_not_offered() {
-        for command in ["serve", "replay", "compare", "bench", "doctor"] {
+        for command in ["serve", "bench"] {
             assert!(Cli::try_parse_from(["mynah", command]).is_err(), "{command}");
         }
     }

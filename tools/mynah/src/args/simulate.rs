@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser as _, ValueEnum};
 
 use super::values::{Duration, SeedRange, duration, seed, seeds, sessions, shards, threads};
-use super::{Cli, Command, SCENE_DEFAULT, Sets};
+use super::{Baseline, Cli, Command, SCENE_DEFAULT, Sets};
 
 /// Whose clock a simulation runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -22,6 +22,8 @@ pub enum Clock {
   mynah simulate
   mynah simulate gate_only --sessions 500 --duration 30s --clock wall
   mynah simulate voice_assistant --set gate.speculate=false --json > baseline.json
+  mynah simulate gate_only --save-baseline main.json
+  mynah simulate gate_only --baseline main.json --fail-on-regression 20
   mynah simulate voice_assistant --faults chaos --seeds 1..20 --sessions 8 --duration 20s")]
 pub struct Simulate {
     /// Scene file, or name of a scene that comes with mynah
@@ -70,6 +72,9 @@ pub struct Simulate {
     /// Writes the gate's probabilities as JSON Lines {session, t_us, p}
     #[arg(long, value_name = "FILE")]
     pub vad_trace: Option<PathBuf>,
+    /// Keeping a run, and comparing with one that was kept.
+    #[command(flatten)]
+    pub baseline: Baseline,
     /// Changes of the scene.
     #[command(flatten)]
     pub sets: Sets,

@@ -2,6 +2,9 @@
 
 use crate::chunk::duration_us;
 
+/// Fewest and most sessions of a simulation.
+pub(crate) const SESSIONS: std::ops::RangeInclusive<u32> = 1..=20_000;
+
 /// A stretch of time on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duration {
@@ -10,7 +13,7 @@ pub struct Duration {
 }
 
 /// Shortest and longest simulation.
-const DURATION_US: std::ops::RangeInclusive<u64> = 100_000..=24 * 3_600_000_000;
+pub(crate) const DURATION_US: std::ops::RangeInclusive<u64> = 100_000..=24 * 3_600_000_000;
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let us = duration_us(text)?;
@@ -59,7 +62,7 @@ pub(super) fn seeds(text: &str) -> Result<SeedRange, String> {
 }
 
 pub(super) fn sessions(text: &str) -> Result<u32, String> {
-    within(text, 1, 20_000, "sessions")
+    within(text, *SESSIONS.start(), *SESSIONS.end(), "sessions")
 }
 
 pub(super) fn shards(text: &str) -> Result<u32, String> {
@@ -68,6 +71,13 @@ pub(super) fn shards(text: &str) -> Result<u32, String> {
 
 pub(super) fn threads(text: &str) -> Result<usize, String> {
     within(text, 1, 256, "threads").map(|threads| threads as usize)
+}
+
+pub(super) fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
+    percent.ok().filter(|percent| (0.0..=10_000.0).contains(percent)).ok_or_else(|| {
+        "no percentage: expected 0 to 10000; with a file behind the flag, write --fail-on-regression=5".into()
+    })
 }
 
 fn within(text: &str, least: u32, most: u32, what: &str) -> Result<u32, String> {

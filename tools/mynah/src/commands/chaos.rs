@@ -16,11 +16,11 @@ use crate::terminal;
 /// Violations of a failing seed that stand in the list of seeds.
 const SHOWN: usize = 3;
 
-/// Runs one seed with faults.
+/// Runs one seed with faults; gives the run's hash, too.
 ///
 /// # Errors
 /// A scene or faults that cannot be used.
-pub fn run_one(args: &Simulate, faults: &str, files: &mut dyn Watcher) -> Result<Exit, Failure> {
+pub fn run_one(args: &Simulate, faults: &str, files: &mut dyn Watcher) -> Result<(Exit, String), Failure> {
     let mut chaos = Chaos::new(options(args, faults)?);
     let mut progress = Progress::new();
     let prepared = chaos.prepare(args.seed)?;
@@ -33,7 +33,7 @@ pub fn run_one(args: &Simulate, faults: &str, files: &mut dyn Watcher) -> Result
         out.write_all(draw(&report, terminal::stdout_look()).as_bytes())?;
     }
     out.flush()?;
-    Ok(exit(report.verdict == "ok"))
+    Ok((exit(report.verdict == "ok"), report.event_hash))
 }
 
 /// Runs every seed with faults.

@@ -2,8 +2,12 @@
 
 pub mod chaos;
 pub mod check;
+pub mod compare;
+pub mod doctor;
 pub mod graph;
+pub mod replay;
 pub mod run;
+pub mod shell;
 pub mod simulate;
 
 use crate::args::Command;
@@ -19,5 +23,10 @@ pub fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Graph(args) => graph::run(args),
         Command::Run(args) => run::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Compare(args) => compare::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::manual(args),
     }
 }

@@ -6,25 +6,25 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mynah_engine::scene::{Format, Override, parse_config};
-use mynah_engine::{
-    Engine, EngineConfig, Event, NAME_BYTES_MAX, NodeKind, Out, Record, ScenePlan, SessionId, SessionSpec,
-    TimeMode,
-};
+use mynah_engine::scene::{Format, Override, Source, parse_config};
+use mynah_engine::{Engine, Event, NAME_BYTES_MAX, NodeKind, Out, Record, ScenePlan, SessionId, TimeMode};
 use mynah_systems::vad_gate::VadGate;
 
 use crate::args::Run;
-use crate::chunk::Chunks;
 use crate::clock::Epoch;
-use crate::events::{EventWriter, TraceWriter};
+use crate::events::TraceWriter;
+use crate::events::header::{ContentOf, Header, Inputs, RecordingInput, RunInputs};
+use crate::events::log::EventLog;
 use crate::failure::{Exit, Failure};
 use crate::run::drive::{Listener, Pace, drive};
 use crate::run::feed::Feed;
 use crate::run::page::{Lane, page};
 use crate::run::picture::Picture;
+use crate::run::sessions;
 use crate::run::summary::{self, Row};
 use crate::run::track::{Placement, Released, Track};
 use crate::scenes;
+use crate::simulate::RunClock;
 use crate::terminal;
 use crate::wav::{self, Recording};
 
@@ -34,8 +34,9 @@ use crate::wav::{self, Recording};
 /// An invalid scene; recordings, formats or files that cannot be used.
 pub fn run(args: &Run) -> Result<Exit, Failure> {
     let recordings = read_all(&args.input)?;
-    let first = format_of(&recordings[0]);
-    let (plan, traced) = compile(args, first)?;
+    let first = sessions::format_of(&recordings[0]);
+    let source = scenes::find(&args.scene)?;
+    let (plan, traced) = compile(args, &source, first)?;
     let names = names(&args.input);
     let mut html = args.html.as_deref().map(create).transpose()?;
     if let Some(folder) = &args.output {
@@ -47,21 +48,22 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         }
         std::fs::create_dir_all(folder).map_err(|error| Failure::write(folder.display(), &error))?;
     }
-    let mut engine = Engine::new(Arc::clone(&plan), config(args, recordings.len()));
-    let mut feeds = open(args, &engine, &names, recordings)?;
+    let mut engine = Engine::new(Arc::clone(&plan), sessions::config(names.len(), args.seed, time(args)));
+    let arrival = (args.chunk, args.seed);
+    let mut feeds = sessions::open(&engine, (&names, &args.input), recordings, arrival)?;
     let mut recorder = Recorder {
         names: &names,
         by_id: feeds.iter().enumerate().map(|(index, feed)| (feed.handle.id(), index)).collect(),
         tracks: feeds.iter().map(|feed| track(args, &plan, feed.handle.input())).collect(),
         pictures: feeds.iter().map(|_| Picture::default()).collect(),
-        events: args.events.as_deref().map(|path| EventWriter::create(path, &plan)).transpose()?,
+        events: args.events.as_deref().map(|path| log(args, path, &source, &plan, &names)).transpose()?,
         trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
         probabilities: if traced { Probabilities::Asked } else { Probabilities::ForTraceOnly },
     };
     let pace = if args.wall { Pace::Wall(Epoch::start()) } else { Pace::Virtual };
     drive(&mut engine, &mut feeds, pace, &mut recorder)?;
     let Recorder { tracks, pictures, events, trace, .. } = recorder;
-    events.map_or(Ok(()), EventWriter::finish)?;
+    events.map_or(Ok(()), |events| events.finish(None))?;
     trace.map_or(Ok(()), TraceWriter::finish)?;
     let sessions: Vec<Row> = (0..names.len())
         .map(|index| Row::new(&names[index], &feeds[index], &pictures[index], tracks[index].as_ref()))
@@ -95,16 +97,12 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Recording>, Failure> {
     }
 }
 
-fn format_of(recording: &Recording) -> Format {
-    // Recordings have one or two channels.
-    Format { rate_hz: recording.rate, channels: recording.channels as u8 }
-}
-
 /// Compiles the scene for the first recording; the gates trace if a trace or a page is asked for. True: the scene
 /// itself says that one of them does.
-fn compile(args: &Run, input: Format) -> Result<(Arc<ScenePlan>, bool), Failure> {
+fn compile(args: &Run, source: &Source, input: Format) -> Result<(Arc<ScenePlan>, bool), Failure> {
     let sets = &args.sets.sets;
-    let (plan, warnings) = scenes::compile(&args.scene, sets, Some(input), None)?;
+    let registry = scenes::registry(None);
+    let (plan, warnings) = scenes::compile_source(source, sets, Some(input), &registry)?;
     scenes::warn(&warnings);
     if args.output.is_some() && plan.output.audio.is_none() {
         let text = format!("--output: no audio arrives at the output of `{}`; use --events", plan.scene.name);
@@ -126,19 +124,32 @@ fn compile(args: &Run, input: Format) -> Result<(Arc<ScenePlan>, bool), Failure>
     for (id, _) in &gates {
         with_trace.push(Override::parse(&format!("{id}.trace=true")).map_err(Failure::unable)?);
     }
-    let (plan, _) = scenes::compile(&args.scene, &with_trace, Some(input), None)?;
+    let (plan, _) = scenes::compile_source(source, &with_trace, Some(input), &registry)?;
     Ok((plan, traced))
 }
 
-fn config(args: &Run, sessions: usize) -> EngineConfig {
-    let count = sessions as u32;
-    EngineConfig {
-        shards: Some(count.clamp(1, 8)),
-        sessions_max: count,
-        seed: args.seed,
-        time: if args.wall { TimeMode::Wall } else { TimeMode::Virtual },
-        ..EngineConfig::default()
-    }
+fn time(args: &Run) -> TimeMode {
+    if args.wall { TimeMode::Wall } else { TimeMode::Virtual }
+}
+
+/// The event log, its first line written.
+fn log(
+    args: &Run,
+    path: &Path,
+    source: &Source,
+    plan: &ScenePlan,
+    names: &[String],
+) -> Result<EventLog<'static>, Failure> {
+    let input = |(path, name): (&PathBuf, &String)| {
+        let file = ContentOf::file(path).map_err(Failure::unable)?;
+        Ok(RecordingInput { name: name.clone(), file })
+    };
+    let inputs = args.input.iter().zip(names).map(input).collect::<Result<_, Failure>>()?;
+    let inputs = Inputs::Run(RunInputs { inputs, chunk: args.chunk.to_string() });
+    let sets = args.sets.sets.iter().map(ToString::to_string).collect();
+    let clock = if args.wall { RunClock::Wall } else { RunClock::Virtual };
+    let header = Header::new(source, sets, args.seed, clock, inputs);
+    EventLog::to_file(path, &header, plan, names.to_vec())
 }
 
 /// File names, made distinct, as the engine takes them.
@@ -165,26 +176,6 @@ fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
     found
 }
 
-fn open(
-    args: &Run,
-    engine: &Engine,
-    names: &[String],
-    recordings: Vec<Recording>,
-) -> Result<Vec<Feed>, Failure> {
-    let door = engine.handle();
-    let feeds = recordings.into_iter().zip(names).enumerate().map(|(index, (recording, name))| {
-        let refused = |why: &dyn std::fmt::Display| {
-            Failure::unable(format_args!("{}: {why}", args.input[index].display()))
-        };
-        let chunks =
-            Chunks::new(args.chunk, recording.rate, args.seed, index as u64).map_err(|e| refused(&e))?;
-        let spec = SessionSpec { input: Some(format_of(&recording)), ..SessionSpec::named(name) };
-        let handle = door.open(spec).map_err(|e| refused(&e))?;
-        Ok(Feed::new(handle, recording, chunks))
-    });
-    feeds.collect()
-}
-
 /// Where the output of a session with this input goes; `None`: the scene puts out no audio.
 fn track(args: &Run, plan: &ScenePlan, input: Format) -> Option<Track> {
     let format = plan.formats(input).last().and_then(|(arriving, _)| *arriving)?;
@@ -207,7 +198,7 @@ struct Recorder<'a> {
     by_id: BTreeMap<SessionId, usize>,
     tracks: Vec<Option<Track>>,
     pictures: Vec<Picture>,
-    events: Option<EventWriter>,
+    events: Option<EventLog<'static>>,
     trace: Option<TraceWriter>,
     probabilities: Probabilities,
 }
@@ -229,13 +220,16 @@ impl Listener for Recorder<'_> {
             let hidden = self.probabilities == Probabilities::ForTraceOnly
                 && matches!(record.event, Event::Probability { .. });
             if let (Some(events), false) = (&mut self.events, hidden) {
-                events.write(record, name)?;
+                events.record(record)?;
             }
         }
         Ok(())
     }
 
     fn out(&mut self, index: usize, out: &Out) {
+        if let (Out::Audio(audio), Some(events)) = (out, &mut self.events) {
+            events.audio(index, audio);
+        }
         if let (Out::Audio(audio), Some(track)) = (out, &mut self.tracks[index]) {
             track.add(Released {
                 samples: audio.block.samples(),
@@ -245,6 +239,10 @@ impl Listener for Recorder<'_> {
                 revision: audio.revision,
             });
         }
+    }
+
+    fn ticked(&mut self, now_us: u64) -> Result<(), Failure> {
+        self.events.as_mut().map_or(Ok(()), |events| events.tick(now_us))
     }
 }
 

@@ -3,19 +3,23 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use mynah_engine::scene::Override;
-use mynah_engine::{Record, ScenePlan};
+use mynah_engine::scene::{Override, Source};
+use mynah_engine::{OutAudio, Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
 use crate::commands::chaos;
-use crate::events::{EventWriter, TraceWriter};
+use crate::compare::{self, Side, baseline};
+use crate::events::TraceWriter;
+use crate::events::header::{Header, Inputs};
+use crate::events::log::EventLog;
 use crate::failure::{Exit, Failure};
 use crate::load::schedule::Phase;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::simulate::callers::{CallerScript, session_name};
 use crate::simulate::invariants::Invariants;
-use crate::simulate::{Options, RunClock, Simulation, Watcher, Watchers};
+use crate::simulate::{Options, RunClock, Simulation, TickView, Watcher, Watchers, recorded};
+use crate::transport::LinkedScene;
 use crate::{scenes, table, terminal};
 
 /// In virtual time more threads rarely pay: the callers are made on one.
@@ -30,11 +34,16 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
         (None, None) => run_one(args),
         (Some(faults), Some(seeds)) => chaos::run_many(args, faults, seeds),
         (Some(faults), None) => {
-            let (plan, warnings) = compile(args, &Arc::default())?;
+            let source = scenes::find(&args.scene)?;
+            let ((plan, warnings), sets) = compile(args, &source, &Arc::default())?;
             scenes::warn(&warnings);
-            let mut files = Files::create(args, &plan)?;
-            let exit = chaos::run_one(args, faults, &mut files)?;
-            files.finish()?;
+            let mut header = recorded::header(&source, &sets, &options(args, &plan)?)?;
+            if let Inputs::Simulate(inputs) = &mut header.inputs {
+                inputs.faults = Some(faults.clone());
+            }
+            let mut files = Files::create(args, &plan, Some(&header))?;
+            let (exit, event_hash) = chaos::run_one(args, faults, &mut files)?;
+            files.finish(&event_hash)?;
             Ok(exit)
         }
         (None, Some(seeds)) => chaos::run_all(args, seeds, |seed| run_seed(args, seed)),
@@ -44,8 +53,8 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
 /// One of many seeds: its verdict, and the limits it missed.
 fn run_seed(args: &Simulate, seed: u64) -> Result<chaos::Seed, Failure> {
     let script = Arc::new(CallerScript::default());
-    let (plan, _) = compile(args, &script)?;
-    let options = Options { seed, ..options(args) };
+    let ((plan, _), _) = compile(args, &scenes::find(&args.scene)?, &script)?;
+    let options = Options { seed, ..options(args, &plan)? };
     let simulation = Simulation::new(plan, &script, options, &mut Nobody).map_err(Failure::unable)?;
     let report = simulation.run(&mut Nobody);
     let missed = report.limits.iter().filter(|limit| !limit.ok);
@@ -71,13 +80,17 @@ struct Nobody;
 impl Watcher for Nobody {}
 
 fn run_one(args: &Simulate) -> Result<Exit, Failure> {
+    let baseline = args.baseline.baseline.as_deref().map(baseline::read).transpose()?;
     let script = Arc::new(CallerScript::default());
-    let (plan, warnings) = compile(args, &script)?;
+    let source = scenes::find(&args.scene)?;
+    let ((plan, warnings), sets) = compile(args, &source, &script)?;
     scenes::warn(&warnings);
+    let options = options(args, &plan)?;
+    let header = args.events.is_some().then(|| recorded::header(&source, &sets, &options)).transpose()?;
     let mut progress = Progress::new();
-    let mut files = Files::create(args, &plan)?;
+    let mut files = Files::create(args, &plan, header.as_ref())?;
     let mut invariants = args.check.then(|| Invariants::new(&plan));
-    let simulation = Simulation::new(plan, &script, options(args), &mut progress).map_err(Failure::unable)?;
+    let simulation = Simulation::new(plan, &script, options, &mut progress).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         invariants = invariants.map(|invariants| invariants.with_far(far));
     }
@@ -88,15 +101,45 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     watchers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Watcher));
     let report = simulation.run(&mut Watchers(watchers));
     progress.clear();
-    files.finish()?;
+    files.finish(&report.event_hash)?;
     print(args, &report)?;
     let holds = invariants.is_none_or(|invariants| invariants.tell());
+    let regressed = against(args, baseline.as_ref(), &report)?;
     Ok(match report.verdict {
-        "ok" if !holds => Exit::Refused,
+        "ok" if !holds || regressed => Exit::Refused,
         "ok" => Exit::Done,
         "over" => Exit::Refused,
         _ => Exit::Unable,
     })
+}
+
+/// Compares with the baseline, then keeps the run; true: it is worse than it may be. Under `--json` stdout is the
+/// report's, and the comparison goes to stderr.
+fn against(args: &Simulate, kept: Option<&Side>, report: &Report) -> Result<bool, Failure> {
+    let flags = &args.baseline;
+    let run = baseline::side(&[report]);
+    let mut regressed = false;
+    if let Some(kept) = kept {
+        let percent = flags.fail_on_regression.unwrap_or(compare::PERCENT_DEFAULT);
+        let comparison = baseline::check(kept, &run, percent)?;
+        regressed = flags.fail_on_regression.is_some() && comparison.regressions().next().is_some();
+        if args.json {
+            terminal::notice(&compare::text(kept, &run, &comparison, terminal::stderr_look()));
+        } else {
+            let mut out = terminal::Stdout::lock();
+            let text = compare::text(kept, &run, &comparison, terminal::stdout_look());
+            out.write_all(format!("\n{text}").as_bytes())?;
+            out.flush()?;
+        }
+    }
+    match &flags.save_baseline {
+        Some(_) if report.verdict == "invalid" => {
+            terminal::notice("warning: the run is invalid, so it is not kept as a baseline");
+        }
+        Some(path) => baseline::save(path, &run)?,
+        None => {}
+    }
+    Ok(regressed)
 }
 
 fn print(args: &Simulate, report: &Report) -> Result<(), Failure> {
@@ -112,25 +155,31 @@ fn print(args: &Simulate, report: &Report) -> Result<(), Failure> {
 }
 
 /// The scene; `--vad-trace` makes its gates trace.
-fn compile(args: &Simulate, script: &Arc<CallerScript>) -> Result<scenes::Compiled, Failure> {
+fn compile(
+    args: &Simulate,
+    source: &Source,
+    script: &Arc<CallerScript>,
+) -> Result<(scenes::Compiled, Vec<Override>), Failure> {
     let mut sets = args.sets.sets.clone();
-    let compiled = scenes::compile(&args.scene, &sets, None, Some(script.clone()))?;
+    let registry = scenes::registry(Some(script.clone()));
+    let compiled = scenes::compile_source(source, &sets, None, &registry)?;
     if args.vad_trace.is_none() {
-        return Ok(compiled);
+        return Ok((compiled, sets));
     }
     for node in compiled.0.nodes.iter().filter(|node| node.spec.kind() == "VadGate") {
         sets.push(Override::parse(&format!("{}.trace=true", node.id)).map_err(Failure::unable)?);
     }
-    scenes::compile(&args.scene, &sets, None, Some(script.clone()))
+    Ok((scenes::compile_source(source, &sets, None, &registry)?, sets))
 }
 
-fn options(args: &Simulate) -> Options {
+fn options(args: &Simulate, plan: &ScenePlan) -> Result<Options, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (clock, threads) = match args.clock {
         Clock::Virtual => (RunClock::Virtual, cores.min(VIRTUAL_THREADS_MAX)),
         Clock::Wall => (RunClock::Wall, cores),
     };
-    Options {
+    let linked = LinkedScene::of(plan).map(|link| scenes::find(&link.scene)).transpose()?;
+    Ok(Options {
         sessions: args.sessions,
         duration_us: args.duration.us,
         seed: args.seed,
@@ -140,31 +189,42 @@ fn options(args: &Simulate) -> Options {
         recordings: args.load.clone(),
         phase: if args.aligned { Phase::Aligned } else { Phase::Staggered },
         set: args.sets.sets.iter().map(ToString::to_string).collect(),
-    }
+        linked,
+    })
 }
 
 /// Writes the files that were asked for.
 struct Files {
-    events: Option<EventWriter>,
+    events: Option<EventLog<'static>>,
     trace: Option<TraceWriter>,
     names: Vec<String>,
     failure: Option<Failure>,
 }
 
 impl Files {
-    fn create(args: &Simulate, plan: &ScenePlan) -> Result<Self, Failure> {
+    fn create(args: &Simulate, plan: &ScenePlan, header: Option<&Header>) -> Result<Self, Failure> {
+        let names: Vec<String> = (0..args.sessions).map(session_name).collect();
+        let events = args.events.as_deref().zip(header);
+        let events = events.map(|(path, header)| EventLog::to_file(path, header, plan, names.clone()));
         Ok(Self {
-            events: args.events.as_deref().map(|path| EventWriter::create(path, plan)).transpose()?,
+            events: events.transpose()?,
             trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
-            names: (0..args.sessions).map(session_name).collect(),
+            names,
             failure: None,
         })
+    }
+
+    /// Does something with the event log, unless something went wrong before.
+    fn log(&mut self, act: impl FnOnce(&mut EventLog<'static>) -> Result<(), Failure>) {
+        if let (Some(events), None) = (&mut self.events, &self.failure) {
+            self.failure = act(events).err();
+        }
     }
 
     fn write(&mut self, record: &Record) -> Result<(), Failure> {
         let Some(name) = self.names.get(record.session.0 as usize) else { return Ok(()) };
         if let Some(events) = &mut self.events {
-            events.write(record, name)?;
+            events.record(record)?;
         }
         if let Some(trace) = &mut self.trace {
             trace.write(record, name)?;
@@ -172,11 +232,11 @@ impl Files {
         Ok(())
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    fn finish(self, event_hash: &str) -> Result<(), Failure> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        self.events.map_or(Ok(()), EventWriter::finish)?;
+        self.events.map_or(Ok(()), |events| events.finish(Some(event_hash)))?;
         self.trace.map_or(Ok(()), TraceWriter::finish)
     }
 }
@@ -188,14 +248,26 @@ impl Watcher for Files {
         }
     }
 
+    fn audio(&mut self, session: usize, audio: &OutAudio) {
+        self.log(|events| {
+            events.audio(session, audio);
+            Ok(())
+        });
+    }
+
     fn far_records(&mut self, records: &[Record]) {
-        let Some(events) = self.events.as_mut().filter(|_| self.failure.is_none()) else { return };
-        let names = &self.names;
-        let write = |record: &Record| match names.get(record.session.0 as usize) {
-            Some(name) => events.write_far(record, name),
-            None => Ok(()),
-        };
-        self.failure = records.iter().try_for_each(write).err();
+        self.log(|events| records.iter().try_for_each(|record| events.far_record(record)));
+    }
+
+    fn far_audio(&mut self, session: usize, audio: &OutAudio) {
+        self.log(|events| {
+            events.far_audio(session, audio);
+            Ok(())
+        });
+    }
+
+    fn tick(&mut self, view: TickView<'_>) {
+        self.log(|events| events.tick(view.engine.now_us()));
     }
 }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use mynah_engine::rng::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::bank::Bank;
 use super::{sample_at, us_of};
@@ -27,7 +28,8 @@ const PURPOSE_BAIT: u64 = 0x0d02;
 const PURPOSE_PHASE: u64 = 0x0d03;
 
 /// When the first utterances of the sessions begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Evenly over 0.5..6.5 s, whatever the number of sessions.
     Staggered,

@@ -24,6 +24,14 @@ pub trait Listener {
     fn records(&mut self, records: &[Record]) -> Result<(), Failure>;
     /// Something left session `index`. Blocks are given back behind this call.
     fn out(&mut self, index: usize, out: &Out);
+    /// The tick is over.
+    ///
+    /// # Errors
+    /// See [`Self::records`].
+    fn ticked(&mut self, now_us: u64) -> Result<(), Failure> {
+        let _unused = now_us;
+        Ok(())
+    }
 }
 
 /// Engine time behind the end of the longest recording after which nobody waits any more: 10 minutes.
@@ -84,7 +92,7 @@ fn step(
             return Err(Failure::unable(format_args!("`{name}`: {text}")));
         }
     }
-    Ok(())
+    listener.ticked(now_us)
 }
 
 fn drain(handle: &SessionHandle, mut take: impl FnMut(&Out)) {

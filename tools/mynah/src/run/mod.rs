@@ -7,6 +7,7 @@ pub mod drive;
 pub mod feed;
 pub mod page;
 pub mod picture;
+pub mod sessions;
 pub mod summary;
 mod svg;
 pub mod track;

@@ -124,7 +124,7 @@ impl Simulation {
                 let all_closed = finished
                     && lines.iter().all(|line| line.handle.is_closed())
                     && remote.as_ref().is_none_or(|remote| remote.is_closed());
-                if all_closed || now_us > end_us + DRAIN_US {
+                if all_closed || now_us > end_us + DRAIN_US || !watcher.wants_more() {
                     break;
                 }
             }

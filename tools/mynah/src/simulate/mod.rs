@@ -11,6 +11,7 @@ pub mod faults;
 pub mod invariants;
 pub mod measure;
 mod nodes;
+pub mod recorded;
 pub mod remote;
 pub mod steady;
 pub mod turns;
@@ -19,7 +20,9 @@ pub mod watch;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use mynah_engine::scene::Source;
 use mynah_engine::{Engine, EngineConfig, ScenePlan, TimeMode};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::{Epoch, NodeStopwatch};
 use crate::load::schedule::Phase;
@@ -33,7 +36,8 @@ use turns::Stretches;
 pub use watch::{TickView, Watcher, Watchers};
 
 /// Whose clock a simulation runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RunClock {
     /// As fast as it goes; services take their modelled time.
     Virtual,
@@ -62,6 +66,8 @@ pub struct Options {
     pub phase: Phase,
     /// The overrides, for the report.
     pub set: Vec<String>,
+    /// The scene behind the link that the scene names; `None`: it is looked up by its name.
+    pub linked: Option<Source>,
 }
 
 /// Whether what the scene puts out goes to another engine, which has to be told what the gate decides.

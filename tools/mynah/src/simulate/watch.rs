@@ -49,6 +49,10 @@ pub trait Watcher: Send {
     fn progress(&mut self, what: &'static str, done: u64, total: u64) {
         let _unused = (what, done, total);
     }
+    /// False: what is still to come is of no use any more. A run in virtual time ends once one of its watchers says so.
+    fn wants_more(&self) -> bool {
+        true
+    }
 }
 
 /// Several that watch one run, told in this order.
@@ -82,5 +86,9 @@ impl Watcher for Watchers<'_> {
 
     fn progress(&mut self, what: &'static str, done: u64, total: u64) {
         self.0.iter_mut().for_each(|one| one.progress(what, done, total));
+    }
+
+    fn wants_more(&self) -> bool {
+        self.0.iter().all(|one| one.wants_more())
     }
 }

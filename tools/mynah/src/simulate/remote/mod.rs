@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use mynah_engine::delivery::DeliveryEvent;
+use mynah_engine::scene::Source;
 use mynah_engine::{Control, Event, Out, Record, ScenePlan, SessionId, SessionSpec, latency_histogram};
 
 use self::books::Account;
@@ -117,7 +118,7 @@ impl Remote {
         near: &[super::Line],
     ) -> Result<Option<Self>, String> {
         let Some(link) = LinkedScene::of(plan) else { return Ok(None) };
-        let far_plan = far_plan(&link, plan, script)?;
+        let far_plan = far_plan(&link, options.linked.as_ref(), plan, script)?;
         let far = Simulation::empty(far_plan, options.clone());
         let engine = far.engine.handle();
         let mut wires = Vec::with_capacity(near.len());
@@ -258,12 +259,18 @@ pub(super) fn fate(account: &mut Account, event: DeliveryEvent) -> Event {
 /// The compiled scene at the other end.
 pub(super) fn far_plan(
     link: &LinkedScene,
+    source: Option<&Source>,
     plan: &ScenePlan,
     script: &Arc<CallerScript>,
 ) -> Result<Arc<ScenePlan>, String> {
     let input =
         plan.output.audio.ok_or("transports: no audio reaches the output, so there is none to send")?;
-    let compiled = scenes::compile(&link.scene, &[], Some(input), Some(script.clone()));
+    let compiled = match source {
+        Some(source) => {
+            scenes::compile_source(source, &[], Some(input), &scenes::registry(Some(script.clone())))
+        }
+        None => scenes::compile(&link.scene, &[], Some(input), Some(script.clone())),
+    };
     let (far, _) = compiled.map_err(|failure| format!("the scene behind the link: {}", failure.message))?;
     if !far.nodes.iter().any(|node| node.spec.kind() == "Follow") {
         return Err(format!(

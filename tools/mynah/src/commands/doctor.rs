@@ -1,0 +1,25 @@
+//! `doctor`: what this machine is like.
+
+use std::io::Write as _;
+
+use crate::args::Doctor;
+use crate::doctor::{self, Standing};
+use crate::failure::{Exit, Failure};
+use crate::terminal::{self, Stdout};
+
+/// Runs the command.
+///
+/// # Errors
+/// The findings cannot be printed.
+pub fn run(args: &Doctor) -> Result<Exit, Failure> {
+    let findings = doctor::examine();
+    let mut out = Stdout::lock();
+    if args.json {
+        out.line(&doctor::json(&findings))?;
+    } else {
+        out.write_all(doctor::text(&findings, terminal::stdout_look()).as_bytes())?;
+    }
+    out.flush()?;
+    let possible = findings.iter().all(|finding| finding.standing != Standing::Fail);
+    Ok(if possible { Exit::Done } else { Exit::Unable })
+}

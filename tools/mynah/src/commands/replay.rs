@@ -1,0 +1,31 @@
+//! `replay`: an event log, run again.
+
+use std::io::Write as _;
+
+use crate::args::Replay;
+use crate::failure::{Exit, Failure};
+use crate::progress::Progress;
+use crate::replay::{self, Means};
+use crate::terminal::{self, Stdout};
+
+/// Runs the command.
+///
+/// # Errors
+/// The log cannot be replayed.
+pub fn run(args: &Replay) -> Result<Exit, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let means = Means { threads: args.threads.unwrap_or(cores.min(2)), shards: args.shards };
+    let mut progress = Progress::new();
+    let outcome = replay::replay(&args.log, means, &mut |done, total| progress.at("replayed", done, total));
+    progress.clear();
+    let outcome = outcome?;
+    let mut out = Stdout::lock();
+    if args.json {
+        out.line(&replay::json(&args.log, &outcome))?;
+    } else {
+        outcome.notices.iter().for_each(|notice| terminal::notice(&format!("notice: {notice}")));
+        out.write_all(replay::text(&args.log, &outcome).as_bytes())?;
+    }
+    out.flush()?;
+    Ok(if outcome.divergence.is_none() { Exit::Done } else { Exit::Refused })
+}
