@@ -228,6 +228,7 @@ impl<'a> Cx<'a> {
     pub fn send(&mut self, port: u8, mut frame: Frame) {
         frame.queued_us = self.now.us;
         if Ledger::counts(&frame) {
+            self.first_out(&frame);
             let ledger = self.ledger.node(self.node);
             ledger.created[usize::from(port)] += 1;
             ledger.samples_out += frame.samples() as u64;
@@ -244,6 +245,16 @@ impl<'a> Cx<'a> {
             }
         }
         self.discard(frame);
+    }
+
+    /// Logs the first of an answer that leaves this node, so that a late answer can be told apart by nodes.
+    fn first_out(&mut self, frame: &Frame) {
+        let answer = (frame.segment.serial, frame.revision);
+        if frame.revision > 0 && self.lane.answered != answer {
+            self.lane.answered = answer;
+            let (segment, revision) = answer;
+            self.event(frame.turn, Event::FirstOut { node: self.node, segment, revision });
+        }
     }
 
     fn put(&mut self, target: Target, frame: Frame) {

@@ -10,6 +10,7 @@ use hdrhistogram::Histogram;
 use mynah_engine::{Event, NodeId, OutAudio, Record, frames_to_us, latency_histogram};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::breakdown::{AnsweredTurn, Answers, Ways};
 use crate::load::Utterance;
 
 /// A segment as the events told it, on engine time.
@@ -89,6 +90,8 @@ pub struct Observer {
     sounds_since_us: u64,
     /// Segments that interrupted an answer.
     pub interrupted_by: Vec<u32>,
+    /// What its answers' latencies are made of.
+    answers: Answers,
     hash: Xxh3,
     line: String,
 }
@@ -143,6 +146,10 @@ pub struct Measurement {
     pub done: BTreeMap<u8, Done>,
     /// Items whose deadline came near, by node: in its queue or in the hub.
     pub deadlines_near: BTreeMap<u8, u64>,
+    /// The ways that answers take through the scene, and the answered turns in their stages, once the run is over.
+    pub ways: Ways,
+    /// See `ways`.
+    pub answered: Vec<AnsweredTurn>,
     /// Audio that the hold began with may be this much later than its media time without having been held.
     pub chunk_us: u64,
 }
@@ -178,6 +185,7 @@ impl Observer {
             pauses: Vec::new(),
             sounds_since_us: 0,
             interrupted_by: Vec::new(),
+            answers: Answers::default(),
             hash: Xxh3::new(),
             line: String::new(),
         }
@@ -209,6 +217,7 @@ impl Measurement {
             observer.hash.update(line.as_bytes());
         }
         observer.line = line;
+        observer.answers.take(&self.ways, record.t_us, &record.event);
         self.count(record);
         self.tell(record);
     }
@@ -385,26 +394,28 @@ impl Measurement {
     /// Matches answers to true utterances, once the run is over.
     pub fn turns(&mut self) -> Turns {
         let mut turns = Turns { interrupted_by_noise: self.interruptions(), ..Turns::default() };
-        for observer in &self.observers {
+        for (session, observer) in self.observers.iter().enumerate() {
             for utterance in &observer.truth {
                 turns.utterances += 1;
                 let (start_us, end_us) = (utterance.start_us, utterance.end_us);
-                let mine = || observer.segments.values().filter(|s| s.confirmed && is_of(s, utterance));
-                let Some(first) = mine().map(|s| s.opened_us).min() else {
+                let mine = || observer.segments.iter().filter(|(_, s)| s.confirmed && is_of(s, utterance));
+                let Some(first) = mine().map(|(_, s)| s.opened_us).min() else {
                     turns.missed += 1;
                     continue;
                 };
                 let (heard_from, heard_to) = (start_us + observer.offset_us, end_us + observer.offset_us);
                 self.latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
-                let mut answers = mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t));
-                if answers.any(|t| t < heard_to) {
+                let answers = mine().flat_map(|(serial, s)| s.answers.iter().map(|(r, t)| (*t, *serial, *r)));
+                let Some((answer, segment, revision)) = answers.min() else { continue };
+                if answer < heard_to {
                     turns.premature += 1;
                     continue;
                 }
-                if let Some(answer) = mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t)).min() {
-                    turns.answered += 1;
-                    self.latencies.end_to_response.saturating_record(answer - heard_to);
-                }
+                turns.answered += 1;
+                self.latencies.end_to_response.saturating_record(answer - heard_to);
+                let steps = observer.answers.steps(segment, revision);
+                let origin = (segment, revision);
+                self.answered.push(AnsweredTurn::new(session as u32, origin, heard_to, answer, steps));
             }
         }
         turns
