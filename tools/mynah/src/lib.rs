@@ -8,6 +8,7 @@ pub mod clock;
 pub mod commands;
 pub mod events;
 pub mod failure;
+pub mod flight;
 pub mod link;
 pub mod load;
 pub mod progress;

@@ -59,6 +59,9 @@ pub struct Simulate {
     /// Writes the gate's probabilities as JSON Lines {session, t_us, p}
     #[arg(long, value_name = "FILE")]
     pub vad_trace: Option<PathBuf>,
+    /// Writes the last 1024 ticks, system by system, for ui.perfetto.dev or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Changes of the scene.
     #[command(flatten)]
     pub sets: Sets,

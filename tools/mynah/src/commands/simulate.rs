@@ -9,6 +9,7 @@ use mynah_engine::{Record, ScenePlan};
 use crate::args::{Clock, Simulate};
 use crate::events::{EventWriter, TraceWriter};
 use crate::failure::{Exit, Failure};
+use crate::flight::Flight;
 use crate::load::schedule::Phase;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -29,13 +30,16 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
     scenes::warn(&warnings);
     let mut progress = Progress::new();
     let mut files = Files::create(args, &plan)?;
+    let budget_us = (args.clock == Clock::Wall).then(|| u64::from(plan.scene.tick.period_ms) * 1_000);
+    let mut flight = Flight::new(&plan, args.trace.as_deref(), budget_us)?;
     let simulation = Simulation::new(plan, &script, options(args), &mut progress).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         files.events = files.events.map(|events| events.with_far(far));
     }
-    let report = simulation.run(&mut Watchers(vec![&mut files, &mut progress]));
+    let report = simulation.run(&mut Watchers(vec![&mut files, &mut flight, &mut progress]));
     progress.clear();
     files.finish()?;
+    flight.finish()?;
     print(args, &report)?;
     Ok(match report.verdict {
         "ok" => Exit::Done,
