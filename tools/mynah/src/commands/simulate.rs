@@ -147,9 +147,3 @@ impl Watcher for Files {
         self.failure = records.iter().try_for_each(write).err();
     }
 }
-
-impl Watcher for Progress {
-    fn progress(&mut self, what: &'static str, done: u64, total: u64) {
-        self.at(what, done, total);
-    }
-}
