@@ -319,3 +319,109 @@ pub fn stage_figures(ways: &Ways, turns: &[AnsweredTurn]) -> Vec<StageFigures> {
     });
     figures.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: (u32, u32) = (1, 1);
+
+    /// gate -> asr -> (near, far) -> mix -> output, with captions from asr beside the sound.
+    fn ways() -> Ways {
+        let stop = |id: &str, before: &[u8]| Stop { id: id.into(), before: before.to_vec() };
+        let stops = vec![
+            stop("gate", &[]),
+            stop("asr", &[0]),
+            stop("near", &[1]),
+            stop("far", &[1]),
+            stop("mix", &[2, 3]),
+        ];
+        Ways { gate: "gate".into(), stops, last: vec![4], waits_for_confirm: true }
+    }
+
+    fn answers(events: &[(u64, Event)]) -> Answers {
+        let mut answers = Answers::default();
+        events.iter().for_each(|(t_us, event)| answers.take(&ways(), *t_us, event));
+        answers
+    }
+
+    fn told() -> Vec<(u64, Event)> {
+        let (segment, revision) = ANSWER;
+        let out = |node| Event::FirstOut { node: NodeId(node), segment, revision };
+        vec![
+            (100, Event::Endpoint { segment, revision, at_us: 0, seen_us: 0 }),
+            (110, Event::ServiceSubmitted { node: NodeId(1), segment, revision, part: 0 }),
+            (200, out(1)),
+            (300, out(3)),
+            (310, out(4)),
+            (350, out(2)),
+            (400, Event::SegmentEnded { segment, revision, from_us: 0, to_us: 0, split: false }),
+            (450, Event::OutputStarted { segment, revision }),
+        ]
+    }
+
+    #[test]
+    fn the_way_goes_through_the_branch_that_was_first() {
+        let steps = [
+            (Stage::Endpoint, 100),
+            (Stage::Wait(1), 110),
+            (Stage::Node(1), 200),
+            (Stage::Node(3), 300),
+            (Stage::Node(4), 310),
+            (Stage::Confirm, 400),
+            (Stage::Output, 450),
+        ];
+        assert_eq!(answers(&told()).steps(1, 1), steps);
+        let names: Vec<String> = steps.iter().map(|(stage, _)| ways().name(*stage)).collect();
+        assert_eq!(names, ["gate", "asr.wait", "asr", "far", "mix", "output.confirm", "output"]);
+        assert!(steps.is_sorted(), "stages are ordered as the way goes");
+    }
+
+    #[test]
+    fn what_was_over_before_the_speech_ended_takes_no_time_of_it() {
+        let steps = answers(&told());
+        for (ended_us, want) in [
+            (50, [50, 10, 90, 100, 10, 90, 50]),
+            (105, [0, 5, 90, 100, 10, 90, 50]),
+            (305, [0, 0, 0, 0, 5, 90, 50]),
+            (450, [0; 7]),
+        ] {
+            let turn = AnsweredTurn::new(0, ANSWER, ended_us, 450, steps.steps(1, 1));
+            let took: Vec<u64> = turn.stages.iter().map(|(_, us)| *us).collect();
+            assert_eq!(took, want, "speech ended at {ended_us}");
+            assert_eq!(took.iter().sum::<u64>(), turn.latency_us());
+        }
+    }
+
+    #[test]
+    fn what_was_taken_back_is_forgotten_and_what_is_remembered_is_bounded() {
+        let retracted = Event::EndpointRetracted { segment: 1, revision: 1, at_us: 0 };
+        let mut events = told();
+        events.insert(7, (420, retracted));
+        assert_eq!(answers(&events).steps(1, 1), [(Stage::Output, 450)]);
+        let ends = (1..1_000).map(|segment| {
+            (u64::from(segment), Event::Endpoint { segment, revision: 1, at_us: 0, seen_us: 0 })
+        });
+        let many = answers(&ends.collect::<Vec<_>>());
+        assert_eq!(many.under_way.len(), UNDER_WAY_MAX);
+        let mut again = told();
+        again.push((900, Event::SegmentOpened { segment: 1, from_us: 0 }));
+        assert_eq!(answers(&again).steps(1, 1), [], "another session of this number");
+    }
+
+    #[test]
+    fn the_slow_turns_are_those_at_the_95th_percentile_and_above() {
+        let turn = |gate_us: u64| {
+            let steps = [(Stage::Endpoint, gate_us), (Stage::Output, gate_us + 100_000)];
+            AnsweredTurn::new(0, ANSWER, 0, gate_us + 100_000, &steps)
+        };
+        let turns: Vec<AnsweredTurn> =
+            (1..=20).map(|n| turn(if n < 19 { 100_000 } else { 300_000 })).collect();
+        let figures = stage_figures(&ways(), &turns);
+        let shares: Vec<(f64, f64)> = figures.iter().map(|f| (f.share, f.share_slow)).collect();
+        let all = 18.0 * 200.0 + 2.0 * 400.0;
+        assert_eq!(shares, [(2_400.0 / all, 0.75), (2_000.0 / all, 0.25)]);
+        assert_eq!(figures[0].mean, 120.0);
+        assert!(stage_figures(&ways(), &[]).is_empty());
+    }
+}
