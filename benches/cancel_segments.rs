@@ -36,7 +36,7 @@ const SESSIONS: u32 = 10_000;
 const ROUNDS: usize = 15;
 const BUDGET_US: f64 = 1_000.0;
 const TICK_US: u64 = 5_000;
-/// The nodes (the first with the edge before it), the output, and what is no node's: segments, hosts, the event log.
+/// The nodes, the output, and what is no node's: the edge, segments, hosts, the event log.
 const STAGES: [&str; 6] = ["prompter", "pass_1", "pass_2", "pass_3", "output", "books"];
 
 /// The engine with its sessions.

@@ -33,10 +33,15 @@ fn sc_001_the_response_starts_within_250_ms_with_100_sessions() {
 #[test]
 fn sc_002_speculation_takes_50_ms_off_the_response() {
     let sets = [BRIEF.as_slice(), &["--set", "gate.speculate=false"]].concat();
-    let (with, without) =
-        (simulate(&[["voice_assistant"].as_slice(), &BRIEF].concat()), simulate(&[&["voice_assistant"], &*sets].concat()));
+    let (with, without) = (
+        simulate(&[["voice_assistant"].as_slice(), &BRIEF].concat()),
+        simulate(&[&["voice_assistant"], &*sets].concat()),
+    );
     for name in ["speech_end_to_response", "speech_start_to_forward"] {
-        let gain = |q| number(&without, &format!("latency_ms.{name}.{q}")) - number(&with, &format!("latency_ms.{name}.{q}"));
+        let gain = |q| {
+            number(&without, &format!("latency_ms.{name}.{q}"))
+                - number(&with, &format!("latency_ms.{name}.{q}"))
+        };
         println!("{name}: {:.0} ms at P50, {:.0} ms at P95", gain("p50"), gain("p95"));
         assert!(gain("p50") >= 50.0 && gain("p95") >= 50.0, "{name}: {} and {}", gain("p50"), gain("p95"));
     }
@@ -101,7 +106,10 @@ fn sc_006_fewer_than_5_percent_of_the_segments_are_taken_back() {
         let cancelled: f64 = reasons.values().filter_map(Value::as_f64).sum();
         let accepted = number(&report, "segments.acceptance_ratio");
         println!("{scene}: {cancelled} of {opened} taken back, {accepted} accepted");
-        assert!(opened > 50.0 && cancelled / opened < 0.05 && accepted > 0.95, "{scene}: {cancelled} of {opened}");
+        assert!(
+            opened > 50.0 && cancelled / opened < 0.05 && accepted > 0.95,
+            "{scene}: {cancelled} of {opened}"
+        );
     }
 }
 

@@ -10,7 +10,7 @@ use bevy_ecs::schedule::ScheduleConfigs;
 use bevy_ecs::system::ScheduleSystem;
 
 use crate::correction::{Correction, Corrections, Void};
-use crate::desk::Now;
+use crate::desk::{Beside, Laps, Now};
 use crate::event::{Event, EventLog};
 use crate::ids::{SegmentKey, SessionId};
 use crate::playout::Playouts;
@@ -60,7 +60,8 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem>
                        mut segments: Segments<'_, '_>,
                        mut playouts: ResMut<'_, Playouts>,
                        mut corrections: ResMut<'_, Corrections>,
-                       mut log: ResMut<'_, EventLog>| {
+                       mut log: ResMut<'_, EventLog>,
+                       mut laps: ResMut<'_, Laps>| {
         scratch.look(&segments, now.us);
         let mut floor = Floor {
             now_us: now.us,
@@ -86,6 +87,7 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem>
         for row in sessions.rows.iter().flatten() {
             floor.resume(row.id, scratch.owed_by(row.id));
         }
+        laps.lap_beside(Beside::Edge);
     };
     system.into_configs()
 }

@@ -37,27 +37,53 @@ pub struct Now {
 
 /// Receives the time between two systems. Lent by the host, write-only: no decision ever reads it.
 pub trait Stopwatch: Send + Sync {
-    /// The work since the last call belongs to `stage` (a node's index, or one of the stages after the last node).
+    /// The work since the last call belongs to `stage`: a node's index, or behind the last node's that of one of
+    /// [`STAGES_BESIDE`].
     fn lap(&mut self, stage: usize);
-    /// Nothing before this call counts: a shard's half tick begins.
+    /// Nothing before this call counts: half a tick of a shard begins, or a step that no shard does.
     fn start(&mut self);
     /// Nanoseconds so far, by stage.
     fn totals_ns(&self) -> &[u64];
 }
 
+/// What a stopwatch tells apart beside the nodes, in this order: the session's output; what comes before the first node
+/// (sessions, control messages, arrivals, barge-in); what closes the tick (hosts, segments, event log); the hub and the
+/// way to and from it.
+pub const STAGES_BESIDE: [&str; 4] = ["output", "edge", "account", "hub"];
+
+/// A stage that is no node's.
+#[derive(Clone, Copy)]
+pub(crate) enum Beside {
+    Edge = 1,
+    Account = 2,
+    Hub = 3,
+}
+
 /// The host's stopwatch of one shard, if it lent one.
 #[derive(Resource, Default)]
-pub struct Laps(pub(crate) Option<Box<dyn Stopwatch>>);
+pub struct Laps {
+    pub(crate) watch: Option<Box<dyn Stopwatch>>,
+    nodes: usize,
+}
 
 impl Laps {
+    /// With a stopwatch for a scene of `nodes` nodes.
+    pub(crate) fn lent(watch: Box<dyn Stopwatch>, nodes: usize) -> Self {
+        Self { watch: Some(watch), nodes }
+    }
+
+    pub(crate) fn lap_beside(&mut self, stage: Beside) {
+        self.lap(self.nodes + stage as usize);
+    }
+
     pub(crate) fn lap(&mut self, stage: usize) {
-        if let Some(watch) = &mut self.0 {
+        if let Some(watch) = &mut self.watch {
             watch.lap(stage);
         }
     }
 
     pub(crate) fn start(&mut self) {
-        if let Some(watch) = &mut self.0 {
+        if let Some(watch) = &mut self.watch {
             watch.start();
         }
     }
@@ -232,6 +258,7 @@ impl<'a> Cx<'a> {
     pub fn send(&mut self, port: u8, mut frame: Frame) {
         frame.queued_us = self.now.us;
         if Ledger::counts(&frame) {
+            self.first_out(&frame);
             let ledger = self.ledger.node(self.node);
             ledger.created[usize::from(port)] += 1;
             ledger.samples_out += frame.samples() as u64;
@@ -253,6 +280,16 @@ impl<'a> Cx<'a> {
     /// A second owner of a frame's content.
     pub fn share(&mut self, frame: &Frame) -> Frame {
         self.pool.share(frame)
+    }
+
+    /// Logs the first of an answer that leaves this node, so that a late answer can be told apart by nodes.
+    fn first_out(&mut self, frame: &Frame) {
+        let answer = (frame.segment.serial, frame.revision);
+        if frame.revision > 0 && self.lane.answered != answer {
+            self.lane.answered = answer;
+            let (segment, revision) = answer;
+            self.event(frame.turn, Event::FirstOut { node: self.node, segment, revision });
+        }
     }
 
     fn put(&mut self, target: Target, frame: Frame) {

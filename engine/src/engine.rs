@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::batch::{BatchPolicy, Merge};
 use crate::block::BlockPool;
-use crate::desk::{Laps, Now, Stopwatch};
+use crate::desk::{Beside, Laps, Now, Stopwatch};
 use crate::event::{EventLog, Record};
 use crate::handle::{Bell, SessionHandle, SessionPort, SessionSpec, ShardPort};
 use crate::hub::Hub;
@@ -283,6 +283,8 @@ pub struct Engine {
     pub(crate) shards: Vec<Shard>,
     hub: Hub,
     pub(crate) shared: Arc<Shared>,
+    /// Times the steps that no shard does.
+    pub(crate) serial: Laps,
     threads: Option<Arc<rayon::ThreadPool>>,
     pub(crate) now: Now,
     records: Vec<Record>,
@@ -317,7 +319,8 @@ impl Engine {
             Arc::new(pool.expect("worker threads can be started"))
         });
         let places = vec![0; config.sessions_max as usize + 1];
-        Self { shards, hub, shared, threads, now: Now::default(), records: Vec::new(), places }
+        let serial = Laps::default();
+        Self { shards, hub, shared, serial, threads, now: Now::default(), records: Vec::new(), places }
     }
 
     /// The way in for hosts.
@@ -335,18 +338,20 @@ impl Engine {
         self.now.us
     }
 
-    /// Lends each shard a stopwatch.
+    /// Lends each shard a stopwatch, and one to what no shard does.
     pub fn lend_stopwatches(&mut self, mut make: impl FnMut() -> Box<dyn Stopwatch>) {
+        let nodes = self.shared.plan.nodes.len();
         for shard in &mut self.shards {
-            shard.world.resource_mut::<Laps>().0 = Some(make());
+            *shard.world.resource_mut::<Laps>() = Laps::lent(make(), nodes);
         }
+        self.serial = Laps::lent(make(), nodes);
     }
 
     /// Nanoseconds of work by node (the last entry: the output), over all shards.
     pub fn work_ns(&self) -> Vec<u64> {
         let mut totals = vec![0; self.shared.plan.nodes.len() + 1];
         for shard in &self.shards {
-            if let Some(watch) = &shard.world.resource::<Laps>().0 {
+            if let Some(watch) = &shard.world.resource::<Laps>().watch {
                 for (total, ns) in totals.iter_mut().zip(watch.totals_ns()) {
                     *total += ns;
                 }
@@ -373,16 +378,22 @@ impl Engine {
             ..self.now
         };
         self.now = now;
+        self.serial.start();
         self.admit();
         self.deliver_replies();
+        self.serial.lap_beside(Beside::Hub);
         self.each_shard(|shard| shard.first_half(now));
+        self.serial.start();
         for shard in &mut self.shards {
             self.hub.gather(&mut shard.world.resource_mut::<Outbox>());
         }
         self.hub.submit(now);
         self.deliver_notices();
+        self.serial.lap_beside(Beside::Hub);
         self.each_shard(Shard::second_half);
+        self.serial.start();
         self.collect_records();
+        self.serial.lap_beside(Beside::Account);
     }
 
     fn each_shard(&mut self, work: impl Fn(&mut Shard) + Send + Sync) {

@@ -70,6 +70,8 @@ pub enum Event {
     ServiceDone { node: NodeId, segment: u32, revision: u32, part: u32, samples: u64, busy_us: u64 },
     /// A call was taken back after `wasted_us` of work.
     ServiceCancelled { node: NodeId, segment: u32, revision: u32, part: u32, wasted_us: u64 },
+    /// The first of an answer (text or sound, no boundary) left `node` for the next one.
+    FirstOut { node: NodeId, segment: u32, revision: u32 },
     /// A service could not do it.
     ServiceFailed { node: NodeId, segment: u32, revision: u32, part: u32, reason: Arc<str> },
     /// The first sample of an answer (revision > 0) or of forwarded audio (revision 0) left.

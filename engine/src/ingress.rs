@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::block::{Block, BlockPool};
 use crate::correction::{Correction, Corrections, Void};
-use crate::desk::Now;
+use crate::desk::{Beside, Laps, Now};
 use crate::event::{DropReason, Event, EventLog};
 use crate::frame::{Frame, Mark, Payload, frames_to_us};
 use crate::handle::{Arrival, Arriving, BLOCK_MS_MAX, ShardPort, Stamp, Tag};
@@ -66,6 +66,7 @@ pub(crate) fn ingress(
     mut log: ResMut<'_, EventLog>,
     mut corrections: ResMut<'_, Corrections>,
     mut queues: Query<'_, '_, &'static mut Queue>,
+    mut laps: ResMut<'_, Laps>,
 ) {
     let mut scatter = Scatter {
         now: *now,
@@ -102,6 +103,7 @@ pub(crate) fn ingress(
             scatter.arrive(row, arrival, &mut queues);
         }
     }
+    laps.lap_beside(Beside::Edge);
 }
 
 /// Whether some queue that the input feeds makes its senders wait.

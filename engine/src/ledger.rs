@@ -117,6 +117,12 @@ impl NodeLedger {
         self.dropped.iter().sum()
     }
 
+    /// Frames that have arrived and are not over: those in its queues, or outside of them where senders wait.
+    pub fn waiting(&self) -> u64 {
+        let over = self.consumed + self.gated + self.merged + self.cancelled + self.dropped_all();
+        self.arrived.saturating_sub(over)
+    }
+
     /// Frames that left, over all ports.
     pub fn created_all(&self) -> u64 {
         self.created.iter().sum()

@@ -22,6 +22,7 @@ pub mod embed;
 mod engine;
 mod event;
 mod frame;
+mod glance;
 mod handle;
 mod hub;
 mod ids;
@@ -49,11 +50,12 @@ pub use block::{Block, BlockPool};
 pub use books::{Books, NodeBook, SessionView};
 pub use control::{Control, ControlError, ControlIn};
 pub use correction::{Correction, Corrections, Void};
-pub use desk::{Cx, Desk, Lanes, Laps, Look, Now, Stopwatch, purge};
+pub use desk::{Cx, Desk, Lanes, Laps, Look, Now, STAGES_BESIDE, Stopwatch, purge};
 pub use driver::{Clock, Deadlines, Driver, Pacing, run};
 pub use engine::{Census, Engine, EngineConfig, EngineHandle, NAME_BYTES_MAX, OpenError, ScenePlan};
 pub use event::{DropReason, Event, EventLog, Record};
 pub use frame::{Frame, Mark, Payload, frames_to_us, us_to_frames};
+pub use glance::Glance;
 pub use handle::{
     ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, Out, OutAudio, PushError, SessionHandle,
     SessionSpec, Stamp, Tag,

@@ -177,6 +177,7 @@ impl Wiring {
             guarded: self.guarded[at],
             unsent: VecDeque::new(),
             warned: None,
+            answered: (0, 0),
             targets: self.targets[at],
         }
     }

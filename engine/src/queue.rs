@@ -226,6 +226,8 @@ pub struct Lane {
     pub(crate) unsent: VecDeque<(Target, Frame)>,
     /// The frame that was last warned of, so that each is warned of once.
     pub(crate) warned: Option<(u32, u32, u32)>,
+    /// The answer, by segment and revision, of which something was sent last.
+    pub(crate) answered: (u32, u32),
     pub(crate) targets: [Option<Target>; TARGETS_MAX],
 }
 

@@ -22,7 +22,7 @@ use crate::batch::{DeadlineRule, Gives};
 use crate::block::BlockPool;
 use crate::control::Control;
 use crate::correction::{Correction, Corrections, Void};
-use crate::desk::{Laps, Now};
+use crate::desk::{Beside, Laps, Now};
 use crate::egress::{Policy, answering_branches, egress_system};
 use crate::engine::ScenePlan;
 use crate::event::{Event, EventLog};
@@ -273,8 +273,7 @@ fn account(
         pool.put(block);
     }
     restock(sessions, &edge, &mut pool);
-    // No node's work: the stopwatch has no place for it.
-    laps.lap(usize::MAX);
+    laps.lap_beside(Beside::Account);
 }
 
 /// A session whose last handle is gone can neither get audio nor be heard: as if its host had hung up.

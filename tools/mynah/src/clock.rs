@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crossbeam::sync::Parker;
-use mynah_engine::{Bell, Clock};
+use mynah_engine::{Bell, Clock, STAGES_BESIDE};
 
 /// Microseconds since a start that generator and driver share.
 #[derive(Clone, Copy, Debug)]
@@ -77,9 +77,9 @@ pub struct NodeStopwatch {
 }
 
 impl NodeStopwatch {
-    /// For a scene of `nodes` nodes and the output.
+    /// For a scene of `nodes` nodes.
     pub fn new(epoch: Epoch, nodes: usize) -> Self {
-        Self { epoch, last_ns: 0, totals_ns: vec![0; nodes + 1] }
+        Self { epoch, last_ns: 0, totals_ns: vec![0; nodes + STAGES_BESIDE.len()] }
     }
 }
 

@@ -96,6 +96,7 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::ServiceDone { .. } => "service_done",
         Event::ServiceCancelled { .. } => "service_cancelled",
         Event::ServiceFailed { .. } => "service_failed",
+        Event::FirstOut { .. } => "first_out",
         Event::OutputStarted { .. } => "output_started",
         Event::OutputEnded { .. } => "output_ended",
         Event::OutputDropped { .. } => "output_dropped",
@@ -185,6 +186,7 @@ impl Fields<'_> {
             | Event::ServiceDone { .. }
             | Event::ServiceCancelled { .. }
             | Event::ServiceFailed { .. }
+            | Event::FirstOut { .. }
             | Event::Text { .. } => self.push_service(event),
         }
     }
@@ -248,6 +250,9 @@ impl Fields<'_> {
             }
             Event::ServiceFailed { node, segment, revision, part, reason } => {
                 self.node(*node).revision(*segment, *revision).number("part", *part).word("reason", reason);
+            }
+            Event::FirstOut { node, segment, revision } => {
+                self.node(*node).revision(*segment, *revision);
             }
             Event::Text { node, segment, revision, text } => {
                 self.node(*node).revision(*segment, *revision).word("text", text);

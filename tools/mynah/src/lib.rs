@@ -10,6 +10,7 @@ pub mod compare;
 pub mod doctor;
 pub mod events;
 pub mod failure;
+pub mod flight;
 pub mod link;
 pub mod load;
 pub mod progress;

@@ -1,50 +1,119 @@
-//! Progress of long work: on stderr, and only where somebody looks at it.
+//! How far long work is and how it goes: on stderr, and only where somebody looks at it.
 
-use std::io::IsTerminal as _;
+pub mod draw;
+pub mod sight;
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mynah_engine::Record;
+use mynah_engine::scene::Look;
 
-/// A bar that shows one stage of the work after the other.
+use crate::clock::Epoch;
+use crate::simulate::{TickView, Watcher};
+use crate::terminal;
+use sight::Spotter;
+
+/// Time between two pictures, microseconds.
+const REDRAW_US: u64 = 100_000;
+
+/// Where it is drawn.
+#[derive(Debug)]
+struct Screen {
+    bar: ProgressBar,
+    term: Term,
+    look: Look,
+    epoch: Epoch,
+    stage_since_us: u64,
+    drawn_us: Option<u64>,
+}
+
+/// The live view: one stage of the work after the other, and what is known of the run. Nothing at all unless stderr is a
+/// terminal.
 #[derive(Debug)]
 pub struct Progress {
-    bar: Option<ProgressBar>,
-    stage: &'static str,
+    screen: Option<Screen>,
+    spotter: Spotter,
 }
 
 impl Progress {
     /// Shows nothing unless stderr is a terminal.
     pub fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(10));
-            let style = ProgressStyle::with_template("{msg:>12} {wide_bar} {percent:>3} %  {eta} left");
-            bar.set_style(style.expect("the template is right"));
-            bar
+        let screen = terminal::stderr_draws().then(|| {
+            let term = Term::stderr();
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(20));
+            bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is right"));
+            let look = terminal::stderr_look();
+            Screen { bar, term, look, epoch: Epoch::start(), stage_since_us: 0, drawn_us: None }
         });
-        Self { bar, stage: "" }
+        Self { screen, spotter: Spotter::default() }
     }
 
     /// `done` of `total` of a stage.
     pub fn at(&mut self, stage: &'static str, done: u64, total: u64) {
-        let Some(bar) = &self.bar else { return };
-        if self.stage != stage {
-            self.stage = stage;
-            bar.reset();
-            bar.set_message(stage);
+        let Some(screen) = &mut self.screen else { return };
+        let sight = &mut self.spotter.sight;
+        if sight.stage != stage {
+            sight.stage = stage;
+            screen.stage_since_us = screen.epoch.now_us();
+            screen.drawn_us = None;
         }
-        bar.set_length(total.max(1));
-        bar.set_position(done);
+        (sight.done, sight.total) = (done, total);
+        if screen.is_due() {
+            screen.show(&mut self.spotter);
+        }
     }
 
-    /// Takes the bar away: results follow.
+    /// Takes it away: results follow.
     pub fn clear(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+        if let Some(screen) = self.screen.take() {
+            screen.bar.finish_and_clear();
         }
+    }
+}
+
+impl Screen {
+    fn is_due(&self) -> bool {
+        self.drawn_us.is_none_or(|us| self.epoch.now_us() >= us + REDRAW_US)
+    }
+
+    fn show(&mut self, spotter: &mut Spotter) {
+        let now_us = self.epoch.now_us();
+        self.drawn_us = Some(now_us);
+        spotter.sight.elapsed_s = now_us.saturating_sub(self.stage_since_us) as f64 / 1e6;
+        let width = usize::from(self.term.size().1);
+        self.bar.set_message(draw::draw(&spotter.sight, width, self.look).join("\n"));
     }
 }
 
 impl Default for Progress {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl Drop for Progress {
+    /// Whatever ends the work, what is said of it starts on a clean line.
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl Watcher for Progress {
+    fn records(&mut self, records: &[Record]) {
+        if self.screen.is_some() {
+            self.spotter.records(records);
+        }
+    }
+
+    fn tick(&mut self, view: TickView<'_>) {
+        let Some(screen) = &self.screen else { return };
+        self.spotter.tick(&view);
+        if screen.is_due() {
+            self.spotter.look(view.engine);
+        }
+    }
+
+    fn progress(&mut self, what: &'static str, done: u64, total: u64) {
+        self.at(what, done, total);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::simulate::breakdown::{AnsweredTurn, StageFigures};
 use crate::simulate::remote::report::RemoteReport;
 
 /// Quantiles of one latency in milliseconds.
@@ -58,6 +59,9 @@ pub struct Response {
 pub struct LatencyMs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speech_end_to_response: Option<Response>,
+    /// What the response is made of, in the order of the way; empty where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub breakdown: Vec<StageFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speech_start_to_forward: Option<Quantiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -334,6 +338,9 @@ pub struct Report {
     pub steadiness: Option<Steadiness>,
     pub generator: GeneratorFigures,
     pub event_hash: String,
+    /// The answered turns one by one, for tests and pictures.
+    #[serde(skip)]
+    pub answered: Vec<AnsweredTurn>,
     /// The engine behind the link that the scene names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote: Option<RemoteReport>,

@@ -1,6 +1,7 @@
 //! The report for people: the verdict first, then what it rests on.
 
 mod far_end;
+mod stages;
 mod steady;
 
 use std::fmt::Write as _;
@@ -122,6 +123,7 @@ fn latencies(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
             writeln!(t, "  {name:<28} {:>8} {p50:>8} {p95:>8} {p99:>8} {max:>8}", q.count)?;
         }
     }
+    stages::draw(t, &l.breakdown)?;
     if let Some(response) = &l.speech_end_to_response {
         let utterances = r.turns.utterances;
         writeln!(

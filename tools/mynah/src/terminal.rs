@@ -83,6 +83,11 @@ pub fn notice(text: &str) {
     drop(writeln!(stderr, "{text}"));
 }
 
+/// Whether stderr can be drawn on: a terminal that takes lines back.
+pub fn stderr_draws() -> bool {
+    draws(io::stderr().is_terminal(), &environment)
+}
+
 /// Whether text for stderr may have colours.
 pub fn stderr_look() -> Look {
     look(io::stderr().is_terminal(), &environment)
@@ -97,11 +102,14 @@ fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
+fn draws(terminal: bool, environment: &dyn Fn(&str) -> Option<String>) -> bool {
+    terminal && environment("TERM").is_none_or(|value| value != "dumb")
+}
+
 /// <https://no-color.org>: any value but the empty one asks for no colour.
 fn look(terminal: bool, environment: &dyn Fn(&str) -> Option<String>) -> Look {
     let refused = environment("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = environment("TERM").is_some_and(|value| value == "dumb");
-    if terminal && !refused && !dumb { Look::Styled } else { Look::Plain }
+    if draws(terminal, environment) && !refused { Look::Styled } else { Look::Plain }
 }
 
 #[cfg(test)]

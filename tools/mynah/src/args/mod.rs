@@ -11,8 +11,8 @@ use mynah_engine::scene::Override;
 pub use proof::{Baseline, Compare, Completions, Doctor, Manual, Replay};
 pub use run::Run;
 pub use simulate::{Clock, Simulate};
-pub use values::{Duration, SeedRange};
 pub(crate) use values::{DURATION_US, SESSIONS};
+pub use values::{Duration, SeedRange};
 
 /// The scene of `mynah` without a command.
 pub const SCENE_DEFAULT: &str = "voice_assistant";

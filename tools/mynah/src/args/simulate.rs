@@ -75,6 +75,9 @@ pub struct Simulate {
     /// Keeping a run, and comparing with one that was kept.
     #[command(flatten)]
     pub baseline: Baseline,
+    /// Writes the last 1024 ticks, system by system, for ui.perfetto.dev or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Changes of the scene.
     #[command(flatten)]
     pub sets: Sets,

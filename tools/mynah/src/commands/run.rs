@@ -16,6 +16,7 @@ use crate::events::TraceWriter;
 use crate::events::header::{ContentOf, Header, Inputs, RecordingInput, RunInputs};
 use crate::events::log::EventLog;
 use crate::failure::{Exit, Failure};
+use crate::progress::Progress;
 use crate::run::drive::{Listener, Pace, drive};
 use crate::run::feed::Feed;
 use crate::run::page::{Lane, page};
@@ -24,7 +25,7 @@ use crate::run::sessions;
 use crate::run::summary::{self, Row};
 use crate::run::track::{Placement, Released, Track};
 use crate::scenes;
-use crate::simulate::RunClock;
+use crate::simulate::{RunClock, TickView, Watcher as _};
 use crate::terminal;
 use crate::wav::{self, Recording};
 
@@ -59,9 +60,11 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         events: args.events.as_deref().map(|path| log(args, path, &source, &plan, &names)).transpose()?,
         trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
         probabilities: if traced { Probabilities::Asked } else { Probabilities::ForTraceOnly },
+        progress: Progress::new(),
     };
     let pace = if args.wall { Pace::Wall(Epoch::start()) } else { Pace::Virtual };
     drive(&mut engine, &mut feeds, pace, &mut recorder)?;
+    recorder.progress.clear();
     let Recorder { tracks, pictures, events, trace, .. } = recorder;
     events.map_or(Ok(()), |events| events.finish(None))?;
     trace.map_or(Ok(()), TraceWriter::finish)?;
@@ -201,6 +204,7 @@ struct Recorder<'a> {
     events: Option<EventLog<'static>>,
     trace: Option<TraceWriter>,
     probabilities: Probabilities,
+    progress: Progress,
 }
 
 impl Listener for Recorder<'_> {
@@ -223,7 +227,13 @@ impl Listener for Recorder<'_> {
                 events.record(record)?;
             }
         }
+        self.progress.records(records);
         Ok(())
+    }
+
+    fn tick(&mut self, engine: &Engine, end_us: u64) {
+        self.progress.tick(TickView { engine, lines: &[], work_ns: 0, late_us: 0, started_us: 0 });
+        self.progress.at("recordings", engine.now_us().min(end_us), end_us);
     }
 
     fn out(&mut self, index: usize, out: &Out) {

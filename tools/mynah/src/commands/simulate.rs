@@ -13,6 +13,7 @@ use crate::events::TraceWriter;
 use crate::events::header::{Header, Inputs};
 use crate::events::log::EventLog;
 use crate::failure::{Exit, Failure};
+use crate::flight::Flight;
 use crate::load::schedule::Phase;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -90,6 +91,8 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     let mut progress = Progress::new();
     let mut files = Files::create(args, &plan, header.as_ref())?;
     let mut invariants = args.check.then(|| Invariants::new(&plan));
+    let budget_us = (args.clock == Clock::Wall).then(|| u64::from(plan.scene.tick.period_ms) * 1_000);
+    let mut flight = Flight::new(&plan, args.trace.as_deref(), budget_us)?;
     let simulation = Simulation::new(plan, &script, options, &mut progress).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         invariants = invariants.map(|invariants| invariants.with_far(far));
@@ -97,11 +100,12 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     if let Some(far) = simulation.far_plan() {
         files.events = files.events.map(|events| events.with_far(far));
     }
-    let mut watchers: Vec<&mut dyn Watcher> = vec![&mut files, &mut progress];
+    let mut watchers: Vec<&mut dyn Watcher> = vec![&mut files, &mut flight, &mut progress];
     watchers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Watcher));
     let report = simulation.run(&mut Watchers(watchers));
     progress.clear();
     files.finish(&report.event_hash)?;
+    flight.finish()?;
     print(args, &report)?;
     let holds = invariants.is_none_or(|invariants| invariants.tell());
     let regressed = against(args, baseline.as_ref(), &report)?;
@@ -268,11 +272,5 @@ impl Watcher for Files {
 
     fn tick(&mut self, view: TickView<'_>) {
         self.log(|events| events.tick(view.engine.now_us()));
-    }
-}
-
-impl Watcher for Progress {
-    fn progress(&mut self, what: &'static str, done: u64, total: u64) {
-        self.at(what, done, total);
     }
 }

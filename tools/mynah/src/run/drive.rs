@@ -32,6 +32,10 @@ pub trait Listener {
         let _unused = now_us;
         Ok(())
     }
+    /// A tick is over; the recordings end at `end_us` of engine time.
+    fn tick(&mut self, engine: &Engine, end_us: u64) {
+        let _unused = (engine, end_us);
+    }
 }
 
 /// Engine time behind the end of the longest recording after which nobody waits any more: 10 minutes.
@@ -49,7 +53,8 @@ pub fn drive(
 ) -> Result<u64, Failure> {
     let tick = engine.plan().scene.tick;
     let mut deadlines = Deadlines::new(0, u64::from(tick.period_ms) * 1_000, tick.catch_up_max);
-    let patience_us = feeds.iter().map(Feed::end_us).max().unwrap_or(0) + PATIENCE_US;
+    let end_us = feeds.iter().map(Feed::end_us).max().unwrap_or(0);
+    let patience_us = end_us + PATIENCE_US;
     // The sessions exist from time 0 on.
     step(engine, feeds, 0, listener)?;
     loop {
@@ -63,6 +68,7 @@ pub fn drive(
         };
         deadlines.ticked(now_us);
         step(engine, feeds, now_us, listener)?;
+        listener.tick(engine, end_us);
         if feeds.iter().all(|feed| feed.handle.is_closed()) {
             return Ok(now_us);
         }

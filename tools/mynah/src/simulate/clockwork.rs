@@ -37,6 +37,7 @@ pub struct Meter {
     pub(crate) live_bytes_end: i64,
     pub(crate) cpu_s: f64,
     pub(crate) wall_s: f64,
+    /// On the wall clock, ticks that took longer than the scene's tick.
     pub(crate) overruns: u64,
 }
 
@@ -140,6 +141,7 @@ impl Simulation {
         }
         let end_us = self.options.duration_us;
         let driver = wall_driver(&self.plan.scene.tick);
+        let period_ns = u64::from(self.plan.scene.tick.period_ms) * 1_000_000;
         let Self { engine, lines, run: measured, cost, epoch, steady, plan, stretches, options, .. } = self;
         let (epoch, law) = (*epoch, StreamLaw::of(plan));
         let handles: Vec<_> = lines.iter().map(|l| l.handle.clone()).collect();
@@ -162,6 +164,7 @@ impl Simulation {
                     cost.tick_late.saturating_record(late_us);
                     let work_ns = epoch.now_ns() - ticked_ns.max(engine.now_us() * 1_000);
                     cost.tick_work.saturating_record(work_ns / 1_000);
+                    cost.overruns += u64::from(work_ns > period_ns);
                     cost.ticks += 1;
                     let observing = ThreadTime::now();
                     for record in engine.records() {

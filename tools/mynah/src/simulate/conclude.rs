@@ -6,6 +6,7 @@ use mynah_engine::scene::{Latency, Release, Timing};
 use mynah_engine::{Census, DropReason, NodeLedger};
 
 use super::balance::{HostSide, imbalances};
+use super::breakdown::stage_figures;
 use super::measure::Counts;
 use super::turns::Turns;
 use super::{RunClock, Simulation};
@@ -82,6 +83,7 @@ impl Simulation {
             steadiness: self.steady.conclude(&self.run.latencies.early_late),
             generator,
             event_hash: self.event_hash(),
+            answered: std::mem::take(&mut self.run.answered).into_turns(),
             remote,
         }
     }
@@ -110,6 +112,11 @@ impl Simulation {
             speech_end_to_response: Quantiles::of(&l.end_to_response)
                 .filter(|_| answers)
                 .map(|quantiles| Response { quantiles, reference: "truth", excluded: turns.premature }),
+            breakdown: if answers {
+                stage_figures(&self.run.ways, self.run.answered.turns())
+            } else {
+                Vec::new()
+            },
             speech_start_to_forward: Quantiles::of(&l.start_to_forward).filter(|_| has_gate),
             silence_to_processing: Quantiles::of(&l.silence_to_processing),
             frame_in_to_out: Quantiles::of(&l.frame_in_to_out),

@@ -10,6 +10,7 @@ use hdrhistogram::Histogram;
 use mynah_engine::{Event, NodeId, OutAudio, Record, frames_to_us, latency_histogram};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::breakdown::{AnsweredTurns, Answers, Ways};
 use super::turns::Turns;
 use crate::load::{Stream, Utterance};
 
@@ -94,6 +95,8 @@ pub struct Observer {
     sounds_since_us: u64,
     /// Segments that interrupted an answer.
     pub interrupted_by: Vec<u32>,
+    /// What its answers' latencies are made of.
+    pub(super) answers: Answers,
     hash: Xxh3,
     line: String,
 }
@@ -156,6 +159,10 @@ pub struct Measurement {
     pub turns: Turns,
     /// What does not add up about segments whose time is over.
     pub wrong: Vec<String>,
+    /// The ways that answers take through the scene, and the answered turns in their stages, once the run is over.
+    pub ways: Ways,
+    /// See `ways`.
+    pub answered: AnsweredTurns,
     /// Audio that the hold began with may be this much later than its media time without having been held.
     pub chunk_us: u64,
 }
@@ -193,6 +200,7 @@ impl Observer {
             pauses: Vec::new(),
             sounds_since_us: 0,
             interrupted_by: Vec::new(),
+            answers: Answers::default(),
             hash: Xxh3::new(),
             line: String::new(),
         }
@@ -229,6 +237,7 @@ impl Measurement {
             observer.hash.update(line.as_bytes());
         }
         observer.line = line;
+        observer.answers.take(&self.ways, record.t_us, &record.event);
         self.count(record);
         self.tell(record);
     }

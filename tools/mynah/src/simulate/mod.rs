@@ -4,6 +4,7 @@
 //! arrival. In virtual time the run is a function of (scene, overrides, load, seed).
 
 pub mod balance;
+pub mod breakdown;
 pub mod callers;
 pub mod clockwork;
 pub mod conclude;
@@ -159,6 +160,7 @@ impl Simulation {
             output_channels: plan.output.audio.map_or(1, |f| f.channels),
             chunk_us: u64::from(plan.scene.session.input.chunk_ms) * 1_000,
             until_us: options.duration_us,
+            ways: breakdown::Ways::of(&plan),
             ..Measurement::default()
         };
         let cost = clockwork::Meter::new();

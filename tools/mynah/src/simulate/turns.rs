@@ -1,6 +1,7 @@
 //! Answers against true utterances, matched when their time is over, so that a run of a day remembers some minutes.
 
 use super::balance::StreamLaw;
+use super::breakdown::{AnsweredTurn, AnsweredTurns};
 use super::callers::Line;
 use super::measure::{Latencies, Measurement, Observer, SegmentStory};
 use crate::load::Utterance;
@@ -53,21 +54,46 @@ fn is_of(story: &SegmentStory, utterance: &Utterance) -> bool {
     begins_in || story.from_us < start_us && story.to_us > start_us
 }
 
+/// Where the treatment of utterances is written down.
+struct Books<'a> {
+    turns: &'a mut Turns,
+    latencies: &'a mut Latencies,
+    answered: &'a mut AnsweredTurns,
+    stretches: Stretches,
+}
+
+impl Books<'_> {
+    fn answered(&mut self, turn: AnsweredTurn) {
+        self.turns.answered += 1;
+        let after_us = turn.latency_us();
+        self.latencies.end_to_response.saturating_record(after_us);
+        if turn.ended_us < self.stretches.early_until_us {
+            self.latencies.early_late[0].saturating_record(after_us);
+        }
+        if turn.ended_us >= self.stretches.late_from_us {
+            self.latencies.early_late[1].saturating_record(after_us);
+        }
+        self.answered.push(turn);
+    }
+}
+
 impl Measurement {
     /// Matches answers to the true utterances that were over at `before_us` of engine time (`u64::MAX`: to all), and
     /// forgets what is long past, once more looked at by the law; without a law nothing is forgotten.
     pub fn settle(&mut self, before_us: u64, law: Option<&StreamLaw>, stretches: Stretches) {
-        for (session, observer) in self.observers.iter_mut().enumerate() {
+        let Self { turns, latencies, answered, observers, wrong, .. } = self;
+        let mut books = Books { turns, latencies, answered, stretches };
+        for (session, observer) in observers.iter_mut().enumerate() {
             let before_us = before_us.saturating_sub(observer.offset_us);
             if let Some(caller) = &mut observer.caller {
                 caller.drain_truth_until(before_us, &mut observer.truth);
             }
-            self.turns.interrupted_by_noise += observer.interruptions(before_us, &mut self.latencies);
-            observer.match_answers(before_us, stretches, &mut self.turns, &mut self.latencies);
+            books.turns.interrupted_by_noise += observer.interruptions(before_us, books.latencies);
+            observer.match_answers(session, before_us, &mut books);
             if let Some(law) = law {
                 observer.forget(before_us.saturating_sub(KEPT_US), |serial, story| {
                     let place = format!("session {session} segment {serial}");
-                    law.check(&place, story, true, &mut self.wrong);
+                    law.check(&place, story, true, wrong);
                 });
             }
         }
@@ -117,39 +143,27 @@ impl Observer {
         by_noise
     }
 
-    fn match_answers(
-        &mut self,
-        before_us: u64,
-        stretches: Stretches,
-        turns: &mut Turns,
-        latencies: &mut Latencies,
-    ) {
+    fn match_answers(&mut self, session: usize, before_us: u64, books: &mut Books<'_>) {
         for utterance in self.truth[self.matched..].iter().take_while(|u| u.end_us < before_us) {
             self.matched += 1;
-            turns.utterances += 1;
-            let mine = || self.segments.values().filter(|s| s.confirmed && is_of(s, utterance));
-            let Some(first) = mine().map(|s| s.opened_us).min() else {
-                turns.missed += 1;
+            books.turns.utterances += 1;
+            let mine = || self.segments.iter().filter(|(_, s)| s.confirmed && is_of(s, utterance));
+            let Some(first) = mine().map(|(_, s)| s.opened_us).min() else {
+                books.turns.missed += 1;
                 continue;
             };
             let heard_from = utterance.start_us + self.offset_us;
             let heard_to = utterance.end_us + self.offset_us;
-            latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
-            let mut answers = mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t));
-            if answers.any(|t| t < heard_to) {
-                turns.premature += 1;
+            books.latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
+            let answers = mine().flat_map(|(serial, s)| s.answers.iter().map(|(r, t)| (*t, *serial, *r)));
+            let Some((answer, segment, revision)) = answers.min() else { continue };
+            if answer < heard_to {
+                books.turns.premature += 1;
                 continue;
             }
-            let Some(answer) = mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t)).min() else { continue };
-            turns.answered += 1;
-            let after_us = answer - heard_to;
-            latencies.end_to_response.saturating_record(after_us);
-            if heard_to < stretches.early_until_us {
-                latencies.early_late[0].saturating_record(after_us);
-            }
-            if heard_to >= stretches.late_from_us {
-                latencies.early_late[1].saturating_record(after_us);
-            }
+            let steps = self.answers.steps(segment, revision);
+            let origin = (segment, revision);
+            books.answered(AnsweredTurn::new(session as u32, origin, heard_to, answer, steps));
         }
     }
 
@@ -165,5 +179,7 @@ impl Observer {
             }
             !is_past
         });
+        let segments = &self.segments;
+        self.answers.keep(|segment| segments.contains_key(&segment));
     }
 }

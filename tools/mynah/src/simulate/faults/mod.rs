@@ -110,7 +110,7 @@ impl Chaos {
         let mut strikes = services::install(own, &faults);
         let far = match LinkedScene::of(&plan) {
             Some(link) => {
-                let mut far = far_plan(&link, &plan, &script).map_err(Failure::unable)?;
+                let mut far = far_plan(&link, None, &plan, &script).map_err(Failure::unable)?;
                 let own = Arc::get_mut(&mut far).expect("nobody has seen the plan yet");
                 strikes.extend(services::install(own, &faults));
                 Some(far)

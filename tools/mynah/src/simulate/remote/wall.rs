@@ -104,12 +104,14 @@ impl Simulation {
             let network = scope.spawn(move || carry(carried, rings, &parker, epoch, &door));
             let mut clock = WallClock::new(epoch, self.engine.handle().bell());
             let driver = wall_driver(&self.plan.scene.tick);
+            let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
             run(&mut self.engine, driver, &mut clock, &mut |engine, late_us| {
                 self.cost.tick_late.saturating_record(late_us);
                 self.cost.ticks += 1;
                 let ended_us = epoch.now_us();
                 let work_us = ended_us.saturating_sub(engine.now_us());
                 self.cost.tick_work.saturating_record(work_us);
+                self.cost.overruns += u64::from(work_us > period_us);
                 near.after_tick(engine, ended_us, &mut self.run, watcher);
                 let work_ns = work_us * 1_000;
                 watcher.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
