@@ -17,7 +17,7 @@ use crate::report::{
 const NOISY_LATE_MS: f64 = 1.0;
 
 impl Simulation {
-    pub(super) fn conclude(mut self) -> Report {
+    pub(super) fn conclude(&mut self) -> Report {
         for (observer, line) in self.run.observers.iter_mut().zip(&mut self.lines) {
             observer.truth = line.stream.utterances();
         }

@@ -24,7 +24,7 @@ use crate::transport::LinkedScene;
 use callers::{CallerScript, Line, LineStyle, Load, open_lines};
 use measure::{Measurement, Observer};
 use remote::Remote;
-pub use watch::{TickView, Watcher, Watchers};
+pub use watch::{Ending, TickView, Watcher, Watchers};
 
 /// Whose clock a simulation runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,8 @@ impl Simulation {
         });
         let style =
             LineStyle { format: plan.input, chunk_us, phase: options.phase, waits, told: links(plan) };
-        simulation.lines = open_lines(&simulation.engine.handle(), streams, style)?;
+        let traced = |session| watcher.traces(session);
+        simulation.lines = open_lines(&simulation.engine.handle(), streams, style, &traced)?;
         simulation.run.observers =
             simulation.lines.iter().map(|line| Observer::new(line.offset_us)).collect();
         let Self { plan, options, lines, .. } = &simulation;
@@ -158,6 +159,8 @@ impl Simulation {
             RunClock::Virtual => self.run_virtual(watcher),
             RunClock::Wall => self.run_wall(watcher),
         }
-        self.conclude()
+        let report = self.conclude();
+        watcher.over(Ending { report: &report, measured: &self.run });
+        report
     }
 }
