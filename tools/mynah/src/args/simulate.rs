@@ -21,6 +21,7 @@ pub enum Clock {
 #[command(after_help = "Examples:
   mynah simulate
   mynah simulate gate_only --sessions 500 --duration 30s --clock wall
+  mynah simulate --html report.html
   mynah simulate voice_assistant --set gate.speculate=false --json > baseline.json")]
 pub struct Simulate {
     /// Scene file, or name of a scene that comes with mynah
@@ -59,6 +60,9 @@ pub struct Simulate {
     /// Writes the gate's probabilities as JSON Lines {session, t_us, p}
     #[arg(long, value_name = "FILE")]
     pub vad_trace: Option<PathBuf>,
+    /// Writes the report with its charts as one self-contained page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Changes of the scene.
     #[command(flatten)]
     pub sets: Sets,

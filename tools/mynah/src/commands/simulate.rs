@@ -10,6 +10,7 @@ use crate::args::{Clock, Simulate};
 use crate::events::{EventWriter, TraceWriter};
 use crate::failure::{Exit, Failure};
 use crate::load::schedule::Phase;
+use crate::picture::page::Page;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::simulate::callers::{CallerScript, session_name};
@@ -29,13 +30,28 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
     scenes::warn(&warnings);
     let mut progress = Progress::new();
     let mut files = Files::create(args, &plan)?;
-    let simulation = Simulation::new(plan, &script, options(args), &mut progress).map_err(Failure::unable)?;
+    let mut page = args
+        .html
+        .as_deref()
+        .map(|path| Page::create(path, &plan, args.sessions, args.duration.us))
+        .transpose()?;
+    let mut watchers = Watchers(vec![&mut progress]);
+    if let Some(page) = &mut page {
+        watchers.0.push(&mut page.witness);
+    }
+    let simulation = Simulation::new(plan, &script, options(args), &mut watchers).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         files.events = files.events.map(|events| events.with_far(far));
     }
-    let report = simulation.run(&mut Watchers(vec![&mut files, &mut progress]));
+    let mut watchers = Watchers(vec![&mut files, &mut progress]);
+    if let Some(page) = &mut page {
+        page.witness.listen(&simulation);
+        watchers.0.push(&mut page.witness);
+    }
+    let report = simulation.run(&mut watchers);
     progress.clear();
     files.finish()?;
+    page.map_or(Ok(()), |page| page.write(&report))?;
     print(args, &report)?;
     Ok(match report.verdict {
         "ok" => Exit::Done,

@@ -142,8 +142,7 @@ pub fn open_lines(
     let count = streams.len() as u64;
     let chunk_frames = (u64::from(format.rate_hz) * chunk_us / 1_000_000) as usize;
     let lines = streams.into_iter().zip(0u32..).map(|(stream, i)| {
-        let spec =
-            SessionSpec { controls: told, traced: traced(i), ..SessionSpec::named(session_name(i)) };
+        let spec = SessionSpec { controls: told, traced: traced(i), ..SessionSpec::named(session_name(i)) };
         let handle = engine.open(spec).map_err(|e| e.to_string())?;
         let offset_us = match phase {
             Phase::Staggered => chunk_us * u64::from(i) / count,

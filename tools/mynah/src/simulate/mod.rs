@@ -18,6 +18,7 @@ use std::sync::Arc;
 use mynah_engine::{Engine, EngineConfig, ScenePlan, TimeMode};
 
 use crate::clock::{Epoch, NodeStopwatch};
+use crate::load::Stream;
 use crate::load::schedule::Phase;
 use crate::report::Report;
 use crate::transport::LinkedScene;
@@ -151,6 +152,11 @@ impl Simulation {
     /// The scene behind the link that this one names.
     pub fn far_plan(&self) -> Option<&ScenePlan> {
         self.remote.as_ref().map(|remote| &*remote.far.plan)
+    }
+
+    /// What session number `session` will hear, from where it stands.
+    pub fn stream(&self, session: usize) -> Option<&Stream> {
+        self.lines.get(session).map(|line| &line.stream)
     }
 
     /// Runs to the end and reports.

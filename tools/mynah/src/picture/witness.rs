@@ -1,0 +1,187 @@
+//! Collects what the page of a simulation shows, while the simulation runs. What it keeps is bounded: counts per
+//! stretch of the run, and the first minutes of one session.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hdrhistogram::Histogram;
+use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, latency_histogram};
+
+use crate::load::Stream;
+use crate::picture::windows::{Spells, Windows};
+use crate::simulate::{Ending, Simulation, TickView, Watcher};
+
+use self::follow::Followed;
+
+pub mod follow;
+
+/// The session that is shown in full.
+pub const FOLLOWED: u32 = 0;
+/// Answers may come this long after the last audio.
+const AFTER_US: u64 = 30_000_000;
+/// Queues are looked at this often, engine time; of many sessions less often.
+const LOOK_US: u64 = 20_000;
+const LOOK_MANY_US: u64 = 100_000;
+const MANY_SESSIONS: u32 = 200;
+/// Answers shown one by one; of more, only quantiles.
+pub const REPLIES_MAX: usize = 3_000;
+
+/// Which latency the page is mostly about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// True end of speech to the first sample of the answer.
+    Response,
+    /// Intended arrival to release.
+    Passage,
+}
+
+/// What became known at the end.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Which latency these are.
+    pub subject: Subject,
+    /// All of them, microseconds.
+    pub latency: Histogram<u32>,
+    /// Single answers: when what they answer had ended, seconds, and the latency, milliseconds. Empty when there are too
+    /// many to be told apart.
+    pub replies: Vec<(f64, f64)>,
+}
+
+/// Batches of one node: how many of a size went off for a reason.
+pub type Batches = BTreeMap<(u32, &'static str), u64>;
+
+/// Watches a simulation for its page.
+pub struct Witness {
+    pub(super) plan: Arc<ScenePlan>,
+    pub(super) windows: Windows,
+    pub(super) spells: Spells,
+    pub(super) batches: BTreeMap<u8, Batches>,
+    pub(super) tick_work: Histogram<u32>,
+    pub(super) followed: Followed,
+    pub(super) outcome: Option<Outcome>,
+    started_us: u64,
+    looked_us: u64,
+    look_us: u64,
+    depths: Vec<u64>,
+}
+
+impl Witness {
+    /// For a run of `sessions` sessions of `duration_us`. Takes most of its memory now.
+    pub fn new(plan: &Arc<ScenePlan>, sessions: u32, duration_us: u64) -> Self {
+        let nodes = plan.nodes.len() + 1;
+        Self {
+            plan: Arc::clone(plan),
+            windows: Windows::new(duration_us, AFTER_US, nodes),
+            spells: Spells::new(duration_us),
+            batches: BTreeMap::new(),
+            tick_work: latency_histogram(),
+            followed: Followed::new(plan, duration_us),
+            outcome: None,
+            started_us: 0,
+            looked_us: 0,
+            look_us: if sessions > MANY_SESSIONS { LOOK_MANY_US } else { LOOK_US },
+            depths: vec![0; nodes],
+        }
+    }
+
+    /// Takes a copy of what the followed session will hear, before it does.
+    pub fn listen(&mut self, simulation: &Simulation) {
+        let stream: Option<Stream> = simulation.stream(FOLLOWED as usize).cloned();
+        self.followed.hears(stream);
+    }
+
+    fn count(&mut self, record: &Record) {
+        let window = self.windows.at(record.t_us.saturating_sub(self.started_us));
+        match record.event {
+            Event::SegmentOpened { .. } => window.opened += 1,
+            Event::SegmentConfirmed { .. } => window.confirmed += 1,
+            Event::SegmentCancelled { .. } => window.cancelled += 1,
+            Event::EndpointRetracted { .. } => window.retracted += 1,
+            Event::AnswerInterrupted { .. } => window.interrupted += 1,
+            Event::FrameDropped { .. } | Event::OutputDropped { .. } => window.dropped += 1,
+            Event::Batch { node, size, reason } => {
+                if let Some((batches, items)) = window.batches.get_mut(node.index()) {
+                    *batches += 1;
+                    *items += u64::from(size);
+                }
+                let sizes = self.batches.entry(node.0).or_default();
+                *sizes.entry((size, reason.name())).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+
+    fn look(&mut self, view: TickView<'_>, us: u64) {
+        view.engine.queued(&mut self.depths);
+        let window = self.windows.at(us);
+        for (most, depth) in window.depths.iter_mut().zip(&self.depths) {
+            *most = (*most).max(*depth);
+        }
+        for (at, most) in window.waiting.iter_mut().enumerate() {
+            *most = (*most).max(view.engine.hub().waiting(NodeId(at as u8)) as u64);
+        }
+    }
+}
+
+impl Watcher for Witness {
+    fn traces(&self, session: u32) -> bool {
+        session == FOLLOWED
+    }
+
+    fn records(&mut self, records: &[Record]) {
+        for record in records {
+            self.count(record);
+            if record.session.0 == FOLLOWED {
+                self.followed.record(record);
+            }
+        }
+    }
+
+    fn audio(&mut self, session: usize, audio: &OutAudio) {
+        if audio.revision == 0 {
+            let us = audio.released_us.saturating_sub(self.started_us);
+            self.spells.record(us, audio.released_us.saturating_sub(audio.arrived_us));
+        }
+        if session == FOLLOWED as usize {
+            self.followed.audio(audio);
+        }
+    }
+
+    fn tick(&mut self, view: TickView<'_>) {
+        self.started_us = view.started_us;
+        self.followed.starts_at(view.started_us);
+        let us = view.engine.now_us().saturating_sub(view.started_us);
+        self.tick_work.saturating_record(view.work_ns / 1_000);
+        let window = self.windows.at(us);
+        window.ticks += 1;
+        window.work_ns += view.work_ns;
+        window.work_ns_max = window.work_ns_max.max(view.work_ns);
+        if us >= self.looked_us {
+            self.looked_us = us - us % self.look_us + self.look_us;
+            self.look(view, us);
+        }
+    }
+
+    fn over(&mut self, ending: Ending<'_>) {
+        let latencies = &ending.measured.latencies;
+        if ending.report.latency_ms.speech_end_to_response.is_none() {
+            let (subject, latency) = (Subject::Passage, latencies.frame_in_to_out.clone());
+            self.outcome = Some(Outcome { subject, latency, replies: Vec::new() });
+            return;
+        }
+        self.spells.clear();
+        let mut replies = Vec::new();
+        for (end_us, latency_us) in ending.measured.replies() {
+            let us = end_us.saturating_sub(self.started_us);
+            self.spells.record(us, latency_us);
+            if replies.len() <= REPLIES_MAX {
+                replies.push((us as f64 / 1e6, latency_us as f64 / 1e3));
+            }
+        }
+        if replies.len() > REPLIES_MAX {
+            replies.clear();
+        }
+        let latency = latencies.end_to_response.clone();
+        self.outcome = Some(Outcome { subject: Subject::Response, latency, replies });
+    }
+}
