@@ -478,13 +478,15 @@ impl Engine {
         &self.hub
     }
 
-    /// Frames waiting in the queues of each node and outside them, over all sessions; the output comes last. Costs a
-    /// look at every queue.
-    pub fn queued(&self, depths: &mut Vec<u64>) {
-        let nodes = self.shared.plan.nodes.len() + 1;
-        depths.clear();
-        depths.resize(nodes, 0);
-        self.shards.iter().for_each(|shard| queued_in(&shard.world, depths));
+    /// How often a frame that entered `node`'s queue made it how deep, since the start and over all shards, as
+    /// [`NodeLedger::depths`] counts it.
+    pub fn depths(&self, node: NodeId, counts: &mut Vec<u64>) {
+        counts.clear();
+        for shard in &self.shards {
+            let Some(ledger) = shard.world.resource::<Ledger>().nodes().get(node.index()) else { continue };
+            counts.resize(ledger.depths.len(), 0);
+            counts.iter_mut().zip(&ledger.depths).for_each(|(sum, count)| *sum += count);
+        }
     }
 
     /// Sums over all shards; not for every tick.
@@ -518,26 +520,26 @@ impl Engine {
             let controls = *world.resource::<ControlFigures>();
             census.controls.arrived += controls.arrived;
             census.controls.without_effect += controls.without_effect;
-            queued_in(world, &mut census.queued);
-        }
-        census
-    }
-}
-
-/// Adds the frames that wait at each node in one shard.
-fn queued_in(world: &World, depths: &mut [u64]) {
-    for row in world.resource::<SessionTable>().rows.iter().flatten() {
-        for (at, lane) in row.lanes.iter().enumerate() {
-            if let Some(queue) = world.get::<Queue>(*lane) {
-                depths[at] += queue.iter().filter(|f| Ledger::counts(f)).count() as u64;
-            }
-            // What stands outside a full queue has arrived there.
-            if let Some(lane) = world.get::<Lane>(*lane) {
-                for (to, _) in lane.unsent.iter().filter(|(_, frame)| Ledger::counts(frame)) {
-                    depths[to.node.index()] += 1;
+            let lanes: Vec<Entity> = world
+                .resource::<SessionTable>()
+                .rows
+                .iter()
+                .flatten()
+                .flat_map(|r| r.lanes.to_vec())
+                .collect();
+            for (at, lane) in lanes.iter().enumerate() {
+                if let Some(queue) = world.get::<Queue>(*lane) {
+                    census.queued[at % nodes] += queue.iter().filter(|f| Ledger::counts(f)).count() as u64;
+                }
+                // What stands outside a full queue has arrived there.
+                if let Some(lane) = world.get::<Lane>(*lane) {
+                    for (to, _) in lane.unsent.iter().filter(|(_, frame)| Ledger::counts(frame)) {
+                        census.queued[to.node.index()] += 1;
+                    }
                 }
             }
         }
+        census
     }
 }
 

@@ -30,11 +30,8 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
     scenes::warn(&warnings);
     let mut progress = Progress::new();
     let mut files = Files::create(args, &plan)?;
-    let mut page = args
-        .html
-        .as_deref()
-        .map(|path| Page::create(path, &plan, args.sessions, args.duration.us))
-        .transpose()?;
+    let mut page =
+        args.html.as_deref().map(|path| Page::create(path, &plan, args.duration.us)).transpose()?;
     let mut watchers = Watchers(vec![&mut progress]);
     if let Some(page) = &mut page {
         watchers.0.push(&mut page.witness);

@@ -11,7 +11,7 @@ pub enum Unit {
     Count,
     /// Milliseconds.
     Ms,
-    /// Microseconds.
+    /// Microseconds; many are written in milliseconds.
     Us,
     /// 0..1, written in percent.
     Ratio,
@@ -59,6 +59,7 @@ pub fn written(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Count => grouped(value),
         Unit::Ms => format!("{} ms", short(value)),
+        Unit::Us if value >= 10_000.0 => format!("{} ms", short(value / 1_000.0)),
         Unit::Us => format!("{} µs", short(value)),
         Unit::Ratio => format!("{} %", short(value * 100.0)),
         Unit::Plain => short(value),
@@ -108,7 +109,7 @@ pub fn moment(s: f64) -> String {
 
 /// A name as people write it: `speech_end_to_response_p99_ms` without the unit and the underscores.
 pub fn spoken(name: &str) -> String {
-    name.trim_end_matches("_ms").replace('_', " ")
+    name.trim_end_matches("_ms").replace("_p9", " P9").replace("_p5", " P5").replace('_', " ")
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ const LEFT: f64 = 84.0;
 const RIGHT: f64 = 48.0;
 const WIDTH_MIN: f64 = 1_000.0;
 const WIDTH_MAX: f64 = 8_000.0;
-const PX_PER_S: f64 = 60.0;
+const PX_PER_S: f64 = 50.0;
 /// The first row begins here, below the times.
 const TOP: f64 = 24.0;
 const GAP: f64 = 8.0;
@@ -301,7 +301,7 @@ pub fn legend() -> String {
         (r#"<path class="retracted" d="M8 2L18 12M18 2L8 12"/>"#, "end of speech taken back"),
         (
             r#"<rect class="answer" width="26" height="14"/><path class="sound" d="M3 7L8 3L14 6L20 2L24 7L20 12L14 8L8 11Z"/>"#,
-            "answer, as it sounds",
+            "output; answers are tinted and have the number of their turn",
         ),
     ])
 }

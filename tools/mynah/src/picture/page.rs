@@ -21,19 +21,14 @@ pub struct Page {
 }
 
 impl Page {
-    /// A page about a run of `sessions` sessions of `duration_us`. Creates the file now, so that a path that cannot be
+    /// A page about a run of `duration_us`. Creates the file now, so that a path that cannot be
     /// written is known before the run.
     ///
     /// # Errors
     /// The file cannot be created.
-    pub fn create(
-        path: &Path,
-        plan: &Arc<ScenePlan>,
-        sessions: u32,
-        duration_us: u64,
-    ) -> Result<Self, Failure> {
+    pub fn create(path: &Path, plan: &Arc<ScenePlan>, duration_us: u64) -> Result<Self, Failure> {
         let file = File::create(path).map_err(|error| Failure::write(path.display(), &error))?;
-        Ok(Self { witness: Witness::new(plan, sessions, duration_us), file, path: path.to_path_buf() })
+        Ok(Self { witness: Witness::new(plan, duration_us), file, path: path.to_path_buf() })
     }
 
     /// Writes the page about the run that its witness has watched.

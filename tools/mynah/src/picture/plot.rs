@@ -8,26 +8,29 @@ use crate::picture::svg::{Escaped, push};
 /// Side of the square that shapes are drawn in; the page stretches it.
 const SIDE: f64 = 1_000.0;
 
+/// Words below an axis are at least so far apart, in percent of its length.
+const WORDS_APART: f64 = 8.0;
+
 /// Where words stand against their point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beside {
-    /// Above it.
-    Above,
-    /// Left above it.
-    Left,
     /// Right above it.
     Right,
-    /// Left below it.
+    /// Below it.
     Below,
+    /// Below it, from there to the right.
+    After,
+    /// Left of it, as a flag on a line upwards.
+    Flag,
 }
 
 impl Beside {
     fn class(self) -> &'static str {
         match self {
-            Self::Above => "",
-            Self::Left => "left",
             Self::Right => "right",
             Self::Below => "below",
+            Self::After => "after",
+            Self::Flag => "flag",
         }
     }
 }
@@ -69,10 +72,16 @@ impl Plot {
         SIDE * (1.0 - self.y.at(value))
     }
 
-    /// Words below the axis at these values; the ends are kept inside the chart.
+    /// Words below the axis at these values, in rising order; the ends are kept inside the chart, and what would stand
+    /// on the words before is left out.
     pub fn label_x(mut self, values: impl IntoIterator<Item = (f64, String)>) -> Self {
+        let mut free = 0.0;
         for (value, text) in values {
             let at = self.x.at(value) * 100.0;
+            if at < free {
+                continue;
+            }
+            free = at + WORDS_APART;
             let class = match at {
                 at if at < 2.0 => " class=\"first\"",
                 at if at > 98.0 => " class=\"last\"",
@@ -216,16 +225,18 @@ impl Plot {
 /// A table that stands behind a chart, closed until somebody wants the figures.
 pub fn figures(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut text = String::from("<details><summary>Figures</summary>");
-    text.push_str(&table(headings, rows));
+    text.push_str(&table(headings, 1, rows));
     text.push_str("</details>\n");
     text
 }
 
-/// A table; cells are markup, headings text. The first column names the row.
-pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+/// A table; cells are markup, headings text. The first column names the row; the first `words` columns are read as words,
+/// the rest as figures.
+pub fn table(headings: &[&str], words: usize, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut text = String::from("<div class=\"table\"><table><thead><tr>");
-    for heading in headings {
-        push(&mut text, format_args!("<th scope=\"col\">{}</th>", Escaped(heading)));
+    let class = |at: usize| if at < words { " class=\"text\"" } else { "" };
+    for (at, heading) in headings.iter().enumerate() {
+        push(&mut text, format_args!("<th scope=\"col\"{}>{}</th>", class(at), Escaped(heading)));
     }
     text.push_str("</tr></thead><tbody>\n");
     for row in rows {
@@ -233,7 +244,7 @@ pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> 
         for (at, cell) in row.iter().enumerate() {
             let written = match at {
                 0 => write!(text, "<th scope=\"row\" class=\"text\">{cell}</th>"),
-                _ => write!(text, "<td>{cell}</td>"),
+                _ => write!(text, "<td{}>{cell}</td>", class(at)),
             };
             written.expect("a string takes everything");
         }

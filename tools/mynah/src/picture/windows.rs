@@ -1,7 +1,7 @@
 //! The run cut into stretches of equal length, and what happened in each.
 
 use hdrhistogram::Histogram;
-use mynah_engine::latency_histogram;
+use mynah_engine::{DropReason, latency_histogram};
 
 use crate::picture::scale::time_step_s;
 
@@ -23,10 +23,10 @@ pub struct Window {
     pub retracted: u64,
     /// Answers interrupted.
     pub interrupted: u64,
-    /// Frames and outputs lost.
-    pub dropped: u64,
-    /// Most frames waiting at each node, over all sessions, at the moments looked at.
-    pub depths: Vec<u64>,
+    /// Frames lost and outputs withheld, by [`DropReason::ALL`].
+    pub dropped: [u64; DropReason::ALL.len()],
+    /// How deep the deepest queue of one session was at each node when a frame entered it.
+    pub deepest: Vec<u64>,
     /// Most calls of each node waiting for its service.
     pub waiting: Vec<u64>,
     /// Batches of each node, and the items in them.
@@ -43,7 +43,6 @@ pub struct Window {
 #[derive(Debug)]
 pub struct Windows {
     width_us: u64,
-    nodes: usize,
     all: Vec<Window>,
 }
 
@@ -54,12 +53,12 @@ impl Windows {
         let width_us = width_us(duration_us, WINDOWS);
         let count = ((duration_us + after_us) / width_us + 1) as usize;
         let window = Window {
-            depths: vec![0; nodes],
+            deepest: vec![0; nodes],
             waiting: vec![0; nodes],
             batches: vec![(0, 0); nodes],
             ..Window::default()
         };
-        Self { width_us, nodes, all: vec![window; count] }
+        Self { width_us, all: vec![window; count] }
     }
 
     /// The stretch that `us` after the start lies in; what is beyond the last one counts there.
@@ -68,14 +67,14 @@ impl Windows {
         &mut self.all[((us / self.width_us) as usize).min(last)]
     }
 
+    /// Whether two moments lie in one stretch.
+    pub fn is_same(&self, one_us: u64, other_us: u64) -> bool {
+        one_us / self.width_us == other_us / self.width_us
+    }
+
     /// Length of a stretch, seconds.
     pub fn width_s(&self) -> f64 {
         self.width_us as f64 / 1e6
-    }
-
-    /// How many nodes each window has figures of.
-    pub fn nodes(&self) -> usize {
-        self.nodes
     }
 
     /// The stretches in which the run took place: (from, to) in seconds, and what happened.

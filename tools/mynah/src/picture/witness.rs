@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, latency_histogram};
+use mynah_engine::{DropReason, Event, NodeId, OutAudio, Record, ScenePlan, latency_histogram};
 
 use crate::load::Stream;
 use crate::picture::windows::{Spells, Windows};
@@ -19,10 +19,8 @@ pub mod follow;
 pub const FOLLOWED: u32 = 0;
 /// Answers may come this long after the last audio.
 const AFTER_US: u64 = 30_000_000;
-/// Queues are looked at this often, engine time; of many sessions less often.
-const LOOK_US: u64 = 20_000;
-const LOOK_MANY_US: u64 = 100_000;
-const MANY_SESSIONS: u32 = 200;
+/// Depths that a ledger tells apart, about.
+const DEPTHS: usize = 1_100;
 /// Answers shown one by one; of more, only quantiles.
 pub const REPLIES_MAX: usize = 3_000;
 
@@ -60,14 +58,16 @@ pub struct Witness {
     pub(super) followed: Followed,
     pub(super) outcome: Option<Outcome>,
     started_us: u64,
+    /// When the last tick was.
     looked_us: u64,
-    look_us: u64,
-    depths: Vec<u64>,
+    /// How often which depth was found, by node, up to the window before.
+    depths: Vec<Vec<u64>>,
+    counts: Vec<u64>,
 }
 
 impl Witness {
-    /// For a run of `sessions` sessions of `duration_us`. Takes most of its memory now.
-    pub fn new(plan: &Arc<ScenePlan>, sessions: u32, duration_us: u64) -> Self {
+    /// For a run of `duration_us`. Takes most of its memory now.
+    pub fn new(plan: &Arc<ScenePlan>, duration_us: u64) -> Self {
         let nodes = plan.nodes.len() + 1;
         Self {
             plan: Arc::clone(plan),
@@ -79,8 +79,8 @@ impl Witness {
             outcome: None,
             started_us: 0,
             looked_us: 0,
-            look_us: if sessions > MANY_SESSIONS { LOOK_MANY_US } else { LOOK_US },
-            depths: vec![0; nodes],
+            depths: vec![Vec::with_capacity(DEPTHS); nodes],
+            counts: Vec::with_capacity(DEPTHS),
         }
     }
 
@@ -98,7 +98,10 @@ impl Witness {
             Event::SegmentCancelled { .. } => window.cancelled += 1,
             Event::EndpointRetracted { .. } => window.retracted += 1,
             Event::AnswerInterrupted { .. } => window.interrupted += 1,
-            Event::FrameDropped { .. } | Event::OutputDropped { .. } => window.dropped += 1,
+            Event::FrameDropped { reason, .. } | Event::OutputDropped { reason, .. } => {
+                let at = DropReason::ALL.iter().position(|one| *one == reason);
+                window.dropped[at.expect("ALL has every reason")] += 1;
+            }
             Event::Batch { node, size, reason } => {
                 if let Some((batches, items)) = window.batches.get_mut(node.index()) {
                     *batches += 1;
@@ -111,14 +114,15 @@ impl Witness {
         }
     }
 
+    /// Once a window is over: what its frames found in the queues.
     fn look(&mut self, view: TickView<'_>, us: u64) {
-        view.engine.queued(&mut self.depths);
         let window = self.windows.at(us);
-        for (most, depth) in window.depths.iter_mut().zip(&self.depths) {
-            *most = (*most).max(*depth);
-        }
-        for (at, most) in window.waiting.iter_mut().enumerate() {
-            *most = (*most).max(view.engine.hub().waiting(NodeId(at as u8)) as u64);
+        for (at, (seen, deepest)) in self.depths.iter_mut().zip(&mut window.deepest).enumerate() {
+            view.engine.depths(NodeId(at as u8), &mut self.counts);
+            seen.resize(self.counts.len(), 0);
+            let deeper = self.counts.iter().zip(&*seen).rposition(|(now, before)| now > before);
+            *deepest = deeper.unwrap_or(0) as u64;
+            std::mem::swap(seen, &mut self.counts);
         }
     }
 }
@@ -156,10 +160,13 @@ impl Watcher for Witness {
         window.ticks += 1;
         window.work_ns += view.work_ns;
         window.work_ns_max = window.work_ns_max.max(view.work_ns);
-        if us >= self.looked_us {
-            self.looked_us = us - us % self.look_us + self.look_us;
-            self.look(view, us);
+        for (at, most) in window.waiting.iter_mut().enumerate() {
+            *most = (*most).max(view.engine.hub().waiting(NodeId(at as u8)) as u64);
         }
+        if !self.windows.is_same(us, self.looked_us) {
+            self.look(view, self.looked_us);
+        }
+        self.looked_us = us;
     }
 
     fn over(&mut self, ending: Ending<'_>) {

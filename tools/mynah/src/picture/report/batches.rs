@@ -44,12 +44,18 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
         let windows = shown.witness.windows.seen();
         let values: Vec<_> = windows.map(|(span, window)| (span, mean(window.batches[at]))).collect();
         let title = format!("mean batch size of {} over the run", node.id);
-        let style = Strip { title: &title, class: "fill-blue", unit: "calls in a batch", least: 2.0 };
+        let style = Strip {
+            title: &title,
+            height: Height::Tall,
+            class: "fill-blue",
+            unit: "calls in a batch",
+            least: 2.0,
+        };
         push(
             text,
             format_args!(
                 "<figure><figcaption>Size over the run <small>mean of each stretch</small></figcaption>{}</figure>\n</div>\n",
-                shown.strip(&style, &values).replace("plot strip", "plot tall")
+                shown.strip(&style, &values)
             ),
         );
     }

@@ -61,7 +61,7 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
         .collect();
     if !rows.is_empty() {
         text.push_str("<figure>\n");
-        text.push_str(&table(&["there", "count", "P50", "P95", "P99", "P99.9", "max"], rows));
+        text.push_str(&table(&["there", "count", "P50", "P95", "P99", "P99.9", "max"], 1, rows));
         text.push_str("</figure>\n");
     }
     text.push_str("</section>\n");

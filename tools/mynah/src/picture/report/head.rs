@@ -78,7 +78,9 @@ fn wide(report: &Report) -> Vec<(&'static str, String)> {
         facts.push(("changed by --set", escaped(report.set.join(", "))));
     }
     let services = |real: bool| {
-        let of = report.services.iter().filter(|s| is_real(s) == real).map(|s| service(s, report.clock));
+        let far = report.remote.iter().flat_map(|remote| &remote.services);
+        let all = report.services.iter().chain(far);
+        let of = all.filter(|s| is_real(s) == real).map(service);
         of.collect::<Vec<_>>().join("; ")
     };
     for (name, list) in [("services, simulated", services(false)), ("services, real", services(true))] {
@@ -109,10 +111,11 @@ fn is_real(service: &ServiceFiguresReport) -> bool {
     service.kind.starts_with("Flite") || !service.modelled
 }
 
-fn service(service: &ServiceFiguresReport, clock: &str) -> String {
-    let timing = match (service.modelled, clock) {
-        (true, _) => format!("timing modelled: {}", service.timing),
-        (false, _) => "takes the time it takes".to_string(),
+fn service(service: &ServiceFiguresReport) -> String {
+    let timing = if service.modelled {
+        format!("timing modelled: {}", service.timing)
+    } else {
+        "takes the time it takes".to_string()
     };
     escaped(format_args!("{} ({}; {timing})", service.id, service.kind))
 }

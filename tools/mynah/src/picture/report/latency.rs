@@ -89,7 +89,8 @@ fn curve(latency: &Histogram<u32>, limit_ms: Option<f64>) -> String {
     plot.line("blue", quantiles.map(|q| Some((q, at(latency, q)))));
     for (name, q) in [("P50", 0.5), ("P95", 0.95), ("P99", 0.99)].into_iter().filter(|(_, q)| *q <= x.to()) {
         plot.dots("dot blue", [(q, at(latency, q))]);
-        plot.words(Beside::Below, (q, at(latency, q)), &format!("{name} {} ms", short(at(latency, q))));
+        let beside = if q < 0.9 { Beside::After } else { Beside::Below };
+        plot.words(beside, (q, at(latency, q)), &format!("{name} {} ms", short(at(latency, q))));
     }
     let told = format!(
         "P50 {} ms, P95 {} ms, P99 {} ms, greatest {} ms, of {} values",
@@ -144,11 +145,11 @@ fn columns(latency: &Histogram<u32>, limit_ms: Option<f64>) -> String {
     }
     for (place, (name, q)) in [(0.98, ("P50", 0.5)), (0.89, ("P95", 0.95)), (0.8, ("P99", 0.99))] {
         plot.mark("mark", at(latency, q));
-        plot.words(Beside::Below, (at(latency, q), y.to() * place), name);
+        plot.words(Beside::Flag, (at(latency, q), y.to() * place), name);
     }
     if let Some(limit) = limit_ms {
         plot.mark("limit", limit);
-        plot.words(Beside::Below, (limit, y.to() * 0.68), "limit");
+        plot.words(Beside::Flag, (limit, y.to() * 0.68), "limit");
     }
     let beyond = if beyond > 0 { format!("; {beyond} are longer than shown") } else { String::new() };
     let rows = counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(column, count)| {
@@ -245,7 +246,7 @@ fn all(text: &mut String, latency: &LatencyMs) {
     text.push_str(
         "<figure><figcaption>All latencies <small>bar: up to P50, to P95, line at P99</small></figcaption>\n",
     );
-    text.push_str(&table(&["", "", "count", "P50", "P95", "P99", "P99.9", "max"], rows));
+    text.push_str(&table(&["", "", "count", "P50", "P95", "P99", "P99.9", "max"], 1, rows));
     text.push_str("</figure>\n");
 }
 

@@ -27,15 +27,16 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     let scale = Scale::up_to(most as f64);
     let rows = shown.report.nodes.iter().enumerate().map(|(at, node)| {
         let share = scale.at(node.work_us as f64) * 100.0;
-        let work = Figure::count(&format!("nodes.{at}.work_us"), node.work_us).to_string();
+        let place = format!("nodes.{at}.work_us");
+        let work = Figure { place: &place, value: node.work_us as f64, unit: Unit::Us }.to_string();
         vec![
             escaped(&node.id),
             format!("<span class=\"bars\" aria-hidden=\"true\"><i class=\"full\" style=\"left:0;width:{share:.1}%\"></i></span>"),
-            format!("{work} µs"),
+            work,
         ]
     });
     text.push_str("<figure><figcaption>Work of each node</figcaption>\n");
-    text.push_str(&table(&["node", "", "work in all"], rows));
+    text.push_str(&table(&["node", "", "work in all"], 1, rows));
     text.push_str("</figure>\n</section>\n</main>\n");
 }
 
@@ -97,10 +98,10 @@ fn distribution(shown: Shown<'_>) -> String {
     let at = |q: f64| work.value_at_quantile(q) as f64;
     for (place, (name, q)) in [(0.98, ("P50", 0.5)), (0.89, ("P95", 0.95)), (0.8, ("P99", 0.99))] {
         plot.mark("mark", at(q));
-        plot.words(Beside::Below, (at(q), y.to() * place), name);
+        plot.words(Beside::Flag, (at(q), y.to() * place), name);
     }
     plot.mark("limit", period_us);
-    plot.words(Beside::Below, (period_us, y.to() * 0.7), "period");
+    plot.words(Beside::Flag, (period_us, y.to() * 0.7), "period");
     let figure =
         |place: &'static str, us: u64| Figure { place, value: us as f64, unit: Unit::Us }.to_string();
     let quantiles = shown.report.tick_stats.work_us.map(|q| {

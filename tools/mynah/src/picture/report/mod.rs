@@ -17,7 +17,7 @@ mod stages;
 mod verdict;
 
 use crate::picture::document::document;
-use crate::picture::figure::{Figure, moment};
+use crate::picture::figure::{Figure, moment, short};
 use crate::picture::plot::{Height, Plot};
 use crate::picture::scale::{Scale, time_step_s};
 use crate::picture::svg::{Escaped, push};
@@ -85,17 +85,21 @@ impl Shown<'_> {
     fn strip(&self, style: &Strip<'_>, values: &[((f64, f64), f64)]) -> String {
         let most = values.iter().fold(0.0f64, |most, (_, value)| most.max(*value));
         let scale = Scale::up_to(most.max(style.least));
-        let mut plot = Plot::new(Height::Strip, self.time(), scale)
+        let beside = match style.height {
+            Height::Tall => scale.ticks(4.0),
+            Height::Strip => vec![0.0, scale.to()],
+        };
+        let mut plot = Plot::new(style.height, self.time(), scale)
             .label_x(self.moments())
-            .label_y([(0.0, "0".to_string()), (scale.to(), crate::picture::figure::short(scale.to()))]);
+            .label_y(beside.into_iter().map(|value| (value, short(value))));
         for (stretch, value) in values {
             plot.column(style.class, *stretch, (0.0, *value));
         }
         for (stretch, value) in values.iter().filter(|(_, value)| *value > 0.0) {
-            let value = crate::picture::figure::short(*value);
+            let value = short(*value);
             plot.hot(*stretch, &format!("{}: {value} {}", from_to(*stretch), style.unit));
         }
-        let told = format!("most in one stretch: {} {}", crate::picture::figure::short(most), style.unit);
+        let told = format!("most in one stretch: {} {}", short(most), style.unit);
         plot.draw(style.title, &told)
     }
 }
@@ -103,6 +107,7 @@ impl Shown<'_> {
 /// How a strip looks and what it is called.
 struct Strip<'a> {
     title: &'a str,
+    height: Height,
     class: &'a str,
     unit: &'a str,
     /// The axis goes at least up to here.

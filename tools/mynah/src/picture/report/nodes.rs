@@ -13,11 +13,11 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
         vec![
             escaped(&node.id),
             escaped(node.kind),
+            escaped(&node.queue.overflow),
             count("in", node.taken_in),
             count("out", node.out),
             count("queue.depth_max", u64::from(node.queue.depth_max)),
             count("queue.bound", u64::from(node.queue.bound)),
-            escaped(&node.queue.overflow),
             count("queue.dropped", node.queue.dropped),
             count("queue.merged", node.queue.merged),
             count("deadlines_near", node.deadlines_near),
@@ -28,16 +28,17 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
         &[
             "node",
             "kind",
+            "when full",
             "frames in",
             "out",
             "deepest queue",
             "bound",
-            "when full",
             "dropped",
             "merged",
             "deadlines near",
             "missed",
         ],
+        3,
         rows,
     ));
     if !report.services.is_empty() {
@@ -68,6 +69,7 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
         text.push_str("<figure>\n");
         text.push_str(&table(
             &["service", "output", "first answer after", "calls", "items", "failed", "stopped", "busy"],
+            3,
             rows,
         ));
         text.push_str("</figure>\n");

@@ -2,23 +2,24 @@
 
 use super::{Shown, Strip, row, section};
 use crate::picture::figure::{Figure, short};
-use crate::picture::plot::escaped;
+use crate::picture::plot::{Height, escaped};
 
 pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     section(
         text,
         "queues",
         "Queues",
-        "Frames waiting at each node, summed over all callers: the most of some 50 looks a second (fewer with many callers). \
-         The bound is of one caller's queue; the deepest one is known from every frame.",
+        "How deep the deepest queue of one caller was at each node, over the run: what the frames that entered it found, \
+         themselves included. Of nodes that call a service together also how many calls waited for it, of all callers.",
     );
     text.push_str("<div class=\"strips\">\n");
     for (at, node) in shown.report.nodes.iter().enumerate() {
         let depth = |depths: &[u64]| depths.get(at).copied().unwrap_or(0) as f64;
         let windows = || shown.witness.windows.seen();
-        let depths: Vec<_> = windows().map(|(span, window)| (span, depth(&window.depths))).collect();
-        let title = format!("frames waiting at {}", node.id);
-        let style = Strip { title: &title, class: "fill-blue", unit: "frames", least: 4.0 };
+        let depths: Vec<_> = windows().map(|(span, window)| (span, depth(&window.deepest))).collect();
+        let title = format!("deepest queue at {}", node.id);
+        let style =
+            Strip { title: &title, height: Height::Strip, class: "fill-blue", unit: "frames", least: 4.0 };
         let queue = &node.queue;
         let place = |field: &str| format!("nodes.{at}.queue.{field}");
         let wait = queue.wait_ms.map_or(String::new(), |wait| {
@@ -37,7 +38,13 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
             let waiting: Vec<_> = windows().map(|(span, window)| (span, depth(&window.waiting))).collect();
             let most = waiting.iter().fold(0.0f64, |most, (_, value)| most.max(*value));
             let title = format!("calls of {} waiting for its service", node.id);
-            let style = Strip { title: &title, class: "fill-orange", unit: "calls", least: 4.0 };
+            let style = Strip {
+                title: &title,
+                height: Height::Strip,
+                class: "fill-orange",
+                unit: "calls",
+                least: 4.0,
+            };
             let name = format!("{}<small>calls waiting for the service</small>", escaped(&node.id));
             let figure = format!("<small>most seen {}</small>", short(most));
             row(text, &name, &shown.strip(&style, &waiting), &figure);

@@ -2,6 +2,7 @@
 
 use super::{Shown, Strip, row, section};
 use crate::picture::figure::{Figure, Unit, written};
+use crate::picture::plot::Height;
 use crate::picture::svg::{Escaped, push};
 use crate::picture::windows::Window;
 
@@ -58,7 +59,8 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     for (name, class, total, of) in rows {
         let values: Vec<_> =
             shown.witness.windows.seen().map(|(span, window)| (span, of(window) as f64)).collect();
-        let strip = shown.strip(&Strip { title: name, class, unit: "", least: 4.0 }, &values);
+        let strip =
+            shown.strip(&Strip { title: name, height: Height::Strip, class, unit: "", least: 4.0 }, &values);
         row(text, name, &strip, &format!("{total} <small>in all</small>"));
     }
     text.push_str("</div>\n</section>\n");

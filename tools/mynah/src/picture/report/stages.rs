@@ -50,6 +50,6 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
         cells.extend(quantile_cells(&stage.place, latency));
         cells
     });
-    text.push_str(&table(&["node", "", "frames", "P50", "P95", "P99", "P99.9", "max"], rows));
+    text.push_str(&table(&["node", "", "frames", "P50", "P95", "P99", "P99.9", "max"], 1, rows));
     text.push_str("</section>\n");
 }

@@ -45,7 +45,7 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
             judged(broken == 0),
         ]);
     }
-    text.push_str(&table(&["limit", "", "measured", "limit", ""], rows));
+    text.push_str(&table(&["limit", "", "measured", "limit", ""], 2, rows));
     for wrong in report.frames.imbalances.iter().take(8) {
         push(text, format_args!("<p>{}</p>\n", escaped(wrong)));
     }
