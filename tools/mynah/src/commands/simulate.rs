@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use mynah_engine::scene::Override;
-use mynah_engine::{Record, ScenePlan};
+use mynah_engine::{Event, Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
 use crate::events::{EventWriter, TraceWriter};
 use crate::failure::{Exit, Failure};
 use crate::load::schedule::Phase;
+use crate::picture::lane;
 use crate::picture::page::Page;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -105,6 +106,8 @@ fn options(args: &Simulate) -> Options {
 struct Files {
     events: Option<EventWriter>,
     trace: Option<TraceWriter>,
+    /// Probabilities are in the log for the page alone: the log is the same without it.
+    untold: bool,
     names: Vec<String>,
     failure: Option<Failure>,
 }
@@ -114,6 +117,7 @@ impl Files {
         Ok(Self {
             events: args.events.as_deref().map(|path| EventWriter::create(path, plan)).transpose()?,
             trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
+            untold: args.vad_trace.is_none() && !lane::gates(plan).iter().any(|gate| gate.trace),
             names: (0..args.sessions).map(session_name).collect(),
             failure: None,
         })
@@ -121,7 +125,8 @@ impl Files {
 
     fn write(&mut self, record: &Record) -> Result<(), Failure> {
         let Some(name) = self.names.get(record.session.0 as usize) else { return Ok(()) };
-        if let Some(events) = &mut self.events {
+        let untold = self.untold && matches!(record.event, Event::Probability { .. });
+        if let (Some(events), false) = (&mut self.events, untold) {
             events.write(record, name)?;
         }
         if let Some(trace) = &mut self.trace {

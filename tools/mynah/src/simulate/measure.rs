@@ -203,15 +203,14 @@ impl Measurement {
     pub fn event(&mut self, record: &Record) {
         use std::fmt::Write as _;
         let Some(observer) = self.observers.get_mut(record.session.0 as usize) else { return };
+        let mut line = std::mem::take(&mut observer.line);
+        line.clear();
         // A trace adds to the log and changes nothing: the hash is the same with and without it.
-        if !matches!(record.event, Event::Probability { .. }) {
-            let mut line = std::mem::take(&mut observer.line);
-            line.clear();
-            if write!(line, "{} {} {:?}", record.t_us, record.turn, record.event).is_ok() {
-                observer.hash.update(line.as_bytes());
-            }
-            observer.line = line;
+        let traced = matches!(record.event, Event::Probability { .. });
+        if !traced && write!(line, "{} {} {:?}", record.t_us, record.turn, record.event).is_ok() {
+            observer.hash.update(line.as_bytes());
         }
+        observer.line = line;
         self.count(record);
         self.tell(record);
     }
@@ -391,68 +390,40 @@ impl Measurement {
         for observer in &self.observers {
             for utterance in &observer.truth {
                 turns.utterances += 1;
-                let heard = observer.heard(utterance);
-                if let Some(opened_us) = heard.opened_us {
-                    let start_us = utterance.start_us + observer.offset_us;
-                    self.latencies.start_to_forward.saturating_record(opened_us.saturating_sub(start_us));
+                let (start_us, end_us) = (utterance.start_us, utterance.end_us);
+                let mine = || observer.segments.values().filter(|s| s.confirmed && is_of(s, utterance));
+                let Some(first) = mine().map(|s| s.opened_us).min() else {
+                    turns.missed += 1;
+                    continue;
+                };
+                let (heard_from, heard_to) = (start_us + observer.offset_us, end_us + observer.offset_us);
+                self.latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
+                let mut answers = mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t));
+                if answers.any(|t| t < heard_to) {
+                    turns.premature += 1;
+                    continue;
                 }
-                match heard.fate {
-                    Fate::Missed => turns.missed += 1,
-                    Fate::Unanswered => {}
-                    Fate::Premature => turns.premature += 1,
-                    Fate::Answered { latency_us } => {
-                        turns.answered += 1;
-                        self.latencies.end_to_response.saturating_record(latency_us);
-                    }
+                if let Some(answer) = mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t)).min() {
+                    turns.answered += 1;
+                    self.latencies.end_to_response.saturating_record(answer - heard_to);
                 }
             }
         }
         turns
     }
+}
 
+impl Measurement {
     /// The answers of all sessions that came after the end of what they answer: engine time of that end, and how long
     /// after it they began, microseconds. Known once the run is over.
     pub fn replies(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.observers.iter().flat_map(|observer| {
-            observer.truth.iter().filter_map(|utterance| match observer.heard(utterance).fate {
-                Fate::Answered { latency_us } => Some((utterance.end_us + observer.offset_us, latency_us)),
-                Fate::Missed | Fate::Unanswered | Fate::Premature => None,
+            observer.truth.iter().filter_map(|utterance| {
+                let mine = observer.segments.values().filter(|s| s.confirmed && is_of(s, utterance));
+                let first_us = mine.flat_map(|s| s.answers.iter().map(|(_, t)| *t)).min()?;
+                let end_us = utterance.end_us + observer.offset_us;
+                Some((end_us, first_us.checked_sub(end_us)?))
             })
         })
-    }
-}
-
-/// How one true utterance was treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// No confirmed segment has it.
-    Missed,
-    /// It was heard, and no answer came.
-    Unanswered,
-    /// The answer came while it went on.
-    Premature,
-    /// The answer came so long after its end.
-    Answered { latency_us: u64 },
-}
-
-/// What became of an utterance, and when its first segment was opened.
-struct Heard {
-    opened_us: Option<u64>,
-    fate: Fate,
-}
-
-impl Observer {
-    fn heard(&self, utterance: &Utterance) -> Heard {
-        let mine = || self.segments.values().filter(|s| s.confirmed && is_of(s, utterance));
-        let Some(opened_us) = mine().map(|s| s.opened_us).min() else {
-            return Heard { opened_us: None, fate: Fate::Missed };
-        };
-        let end_us = utterance.end_us + self.offset_us;
-        let fate = match mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t)).min() {
-            None => Fate::Unanswered,
-            Some(answer_us) if answer_us < end_us => Fate::Premature,
-            Some(answer_us) => Fate::Answered { latency_us: answer_us - end_us },
-        };
-        Heard { opened_us: Some(opened_us), fate }
     }
 }
