@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::browser::{Browser, Scheme};
-use support::markup::{Tag, tags};
+use support::markup::tags;
 use support::program::simulate;
 
 fn scratch(name: &str) -> PathBuf {
