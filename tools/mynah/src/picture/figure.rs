@@ -69,7 +69,7 @@ pub fn written(value: f64, unit: Unit) -> String {
 /// Three significant digits are all a person reads.
 pub fn short(value: f64) -> String {
     match value.abs() {
-        v if v == 0.0 => "0".into(),
+        0.0 => "0".into(),
         v if v >= 99.95 => grouped(value),
         v if v >= 9.995 => trimmed(format!("{value:.1}")),
         v if v >= 0.995 => trimmed(format!("{value:.2}")),

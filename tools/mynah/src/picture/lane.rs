@@ -284,13 +284,9 @@ fn output(text: &mut String, axis: &Axis, row: (f64, f64), lane: &Lane<'_>) {
     answers().for_each(|answer| marks::turn(text, axis, row, answer));
 }
 
-/// What the colours and patterns of a lane mean.
-pub fn legend() -> String {
-    key([
-        (
-            r#"<path class="wave" d="M0 7L5 2L10 6L16 1L21 5L26 7L21 9L16 13L10 8L5 12Z"/>"#,
-            "waveform of the input",
-        ),
+/// What the colours and patterns of a lane mean; `gates` are those of its scene.
+pub fn legend(gates: &[VadGate]) -> String {
+    let gated = [
         (r#"<path class="probability" d="M0 12L8 11L14 2L26 3"/>"#, "probability of speech"),
         (r#"<line class="threshold" x1="0" y1="7" x2="26" y2="7"/>"#, "opens at"),
         (r#"<line class="release" x1="0" y1="7" x2="26" y2="7"/>"#, "pauses below"),
@@ -299,9 +295,15 @@ pub fn legend() -> String {
         (r#"<rect class="cancelled" x="1" y="2" width="24" height="10"/>"#, "cancelled: was no speech"),
         (r#"<line class="end" x1="13" y1="0" x2="13" y2="14"/>"#, "end of speech that held"),
         (r#"<path class="retracted" d="M8 2L18 12M18 2L8 12"/>"#, "end of speech taken back"),
-        (
-            r#"<rect class="answer" width="26" height="14"/><path class="sound" d="M3 7L8 3L14 6L20 2L24 7L20 12L14 8L8 11Z"/>"#,
-            "output; answers are tinted and have the number of their turn",
-        ),
-    ])
+    ];
+    let input = (
+        r#"<path class="wave" d="M0 7L5 2L10 6L16 1L21 5L26 7L21 9L16 13L10 8L5 12Z"/>"#,
+        "waveform of the input",
+    );
+    let output = (
+        r#"<rect class="answer" width="26" height="14"/><path class="sound" d="M3 7L8 3L14 6L20 2L24 7L20 12L14 8L8 11Z"/>"#,
+        "output; answers are tinted and have the number of their turn",
+    );
+    let gated = gated.into_iter().filter(|_| !gates.is_empty());
+    key([input].into_iter().chain(gated).chain([output]))
 }

@@ -10,6 +10,8 @@ const SIDE: f64 = 1_000.0;
 
 /// Words below an axis are at least so far apart, in percent of its length.
 const WORDS_APART: f64 = 8.0;
+/// So near an edge, as a share of the axis, words have no room.
+const EDGE: f64 = 0.14;
 
 /// Where words stand against their point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub enum Beside {
     After,
     /// Left of it, as a flag on a line upwards.
     Flag,
+    /// Right of it, as a flag.
+    RightFlag,
 }
 
 impl Beside {
@@ -31,6 +35,7 @@ impl Beside {
             Self::Below => "below",
             Self::After => "after",
             Self::Flag => "flag",
+            Self::RightFlag => "right-flag",
         }
     }
 }
@@ -181,8 +186,13 @@ impl Plot {
         push(&mut self.shapes, format_args!("<path class=\"{class}\" d=\"M{x:.1} 0V{SIDE}\"/>"));
     }
 
-    /// Words at a point.
+    /// Words at a point; they turn away from the edge that they would leave the chart at.
     pub fn words(&mut self, beside: Beside, (x, y): (f64, f64), text: &str) {
+        let beside = match beside {
+            Beside::Flag if self.x.at(x) < EDGE => Beside::RightFlag,
+            Beside::Below | Beside::After if self.y.at(y) < EDGE => Beside::Right,
+            other => other,
+        };
         push(
             &mut self.words,
             format_args!(

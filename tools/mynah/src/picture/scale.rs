@@ -80,6 +80,13 @@ impl Scale {
     }
 }
 
+impl Scale {
+    /// The whole numbers among the values to write beside the axis.
+    pub fn counts(&self, count: f64) -> impl Iterator<Item = f64> {
+        self.ticks(count).into_iter().filter(|value| value.fract() == 0.0)
+    }
+}
+
 /// A round step that divides `length` into about `count`.
 fn step(length: f64, count: f64) -> f64 {
     let wanted = length / count;

@@ -35,7 +35,7 @@ pub fn page(plan: &ScenePlan, sessions: &[Recorded<'_>]) -> String {
             "<header><h1>{}</h1>\n<p class=\"lead\">{}</p>\n{}</header>\n<main>\n",
             Escaped(&title),
             Escaped(&plan.scene.description),
-            lane::legend()
+            lane::legend(&gates)
         ),
     );
     for session in sessions {

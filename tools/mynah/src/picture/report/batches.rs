@@ -110,7 +110,7 @@ fn by_size(node: &NodeFigures, sizes: &Batches) -> String {
     let labels = (0..=x.to() as u32 - 1).step_by(every).map(|c| (f64::from(c) + 0.5, name(c)));
     let mut plot = Plot::new(Height::Tall, x, y)
         .label_x(labels)
-        .label_y(y.ticks(4.0).into_iter().map(|count| (count, short(count))));
+        .label_y(y.counts(4.0).map(|count| (count, short(count))));
     for (column, of) in &columns {
         let mut low = 0.0;
         let stretch = (f64::from(*column) + 0.1, f64::from(*column) + 0.95);

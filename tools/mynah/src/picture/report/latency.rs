@@ -134,7 +134,7 @@ fn columns(latency: &Histogram<u32>, limit_ms: Option<f64>) -> String {
     let y = Scale::up_to(counts.iter().copied().max().unwrap_or(0) as f64 * 1.15);
     let mut plot = Plot::new(Height::Tall, x, y)
         .label_x(x.ticks(5.0).into_iter().map(|ms| (ms, format!("{} ms", short(ms)))))
-        .label_y(y.ticks(4.0).into_iter().map(|count| (count, short(count))));
+        .label_y(y.counts(4.0).map(|count| (count, short(count))));
     let stretch = |column: usize| (column as f64 * width, (column + 1) as f64 * width);
     for (column, count) in counts.iter().enumerate() {
         plot.column("fill-blue", stretch(column), (0.0, *count as f64));
@@ -164,7 +164,8 @@ fn columns(latency: &Histogram<u32>, limit_ms: Option<f64>) -> String {
 }
 
 fn timeline(shown: Shown<'_>, outcome: &Outcome, limit_ms: Option<f64>) -> String {
-    let spells: Vec<_> = shown.witness.spells.all().filter(|(_, all)| !all.is_empty()).collect();
+    let all: Vec<_> = shown.witness.spells.all().collect();
+    let spells: Vec<_> = all.iter().filter(|(_, all)| !all.is_empty()).collect();
     let p99 = |all: &Histogram<u32>| at(all, 0.99);
     let replies = outcome.replies.iter().fold(0.0f64, |most, (_, ms)| most.max(*ms));
     let most = spells.iter().map(|(_, all)| p99(all)).fold(replies.max(limit_ms.unwrap_or(0.0)), f64::max);
@@ -174,9 +175,11 @@ fn timeline(shown: Shown<'_>, outcome: &Outcome, limit_ms: Option<f64>) -> Strin
         .label_y(y.ticks(5.0).into_iter().map(|ms| (ms, format!("{} ms", short(ms)))));
     plot.dots("dots quiet", outcome.replies.iter().copied());
     let middle = |(from, to): (f64, f64)| (from + to) / 2.0;
-    let line = |q: f64| spells.iter().map(move |(span, all)| Some((middle(*span), at(all, q))));
-    plot.line("blue", line(0.5));
-    plot.line("orange", line(0.99));
+    for (class, q) in [("blue", 0.5), ("orange", 0.99)] {
+        let values = || all.iter().map(|(span, all)| (!all.is_empty()).then(|| (middle(*span), at(all, q))));
+        plot.line(class, values());
+        plot.dots(&format!("point {class}"), values().flatten());
+    }
     if let Some(limit) = limit_ms {
         plot.limit(limit);
     }

@@ -85,7 +85,7 @@ fn distribution(shown: Shown<'_>) -> String {
     let y = Scale::up_to(counts.values().copied().max().unwrap_or(0) as f64 * 1.15);
     let mut plot = Plot::new(Height::Tall, x, y)
         .label_x(x.ticks(0.0).into_iter().map(|us| (us, time(us))))
-        .label_y(y.ticks(4.0).into_iter().map(|count| (count, short(count))));
+        .label_y(y.counts(4.0).map(|count| (count, short(count))));
     let stretch =
         |column: i32| (10f64.powf(f64::from(column) / COLUMNS), 10f64.powf(f64::from(column + 1) / COLUMNS));
     for (column, count) in &counts {

@@ -42,7 +42,7 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     let answers = one.answers.iter().filter(|a| a.from_us < one.stretch.1 && a.to_us > one.stretch.0).count();
     let told = format!("{} segments, {answers} answers; the table has the segments", spans.len());
     text.push_str(&lane::draw(&lane, &format!("{name} over time"), &told));
-    text.push_str(&lane::legend());
+    text.push_str(&lane::legend(&gates));
     if !spans.is_empty() {
         let rows = spans.iter().map(|span| segment(span, &one.picture));
         text.push_str(&figures(

@@ -149,8 +149,8 @@ impl Followed {
     /// When the last thing happened that is kept.
     fn last_us(&self) -> u64 {
         let sounded_us = self.answers.last().map_or(0, |answer| answer.to_us);
-        let shown = self.records.iter().filter(|record| weight(&record.event) > 0);
-        shown.last().map_or(0, |r| r.t_us.saturating_sub(self.started_us)).max(sounded_us)
+        let mut shown = self.records.iter().filter(|record| weight(&record.event) > 0);
+        shown.next_back().map_or(0, |r| r.t_us.saturating_sub(self.started_us)).max(sounded_us)
     }
 
     /// Where the stretch begins in which most happens: at a whole second, the first of equals.
