@@ -82,7 +82,9 @@ fn curve(latency: &Histogram<u32>, limit_ms: Option<f64>) -> String {
         .label_y(y.ticks(5.0).into_iter().map(|ms| (ms, format!("{} ms", short(ms)))));
     if let Some(limit) = limit_ms {
         plot.limit(limit);
-        plot.words(Beside::Right, (0.0, limit), &format!("limit for P99: {} ms", short(limit)));
+        // Where the curve is not.
+        let beside = if at(latency, 0.25) > limit * 0.9 { Beside::After } else { Beside::Right };
+        plot.words(beside, (0.0, limit), &format!("limit for P99: {} ms", short(limit)));
     }
     let end = -(1.0 - x.to()).log10();
     let quantiles = (0..=POINTS).map(|n| 1.0 - 10f64.powf(-end * f64::from(n) / f64::from(POINTS)));
