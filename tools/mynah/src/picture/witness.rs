@@ -169,7 +169,7 @@ impl Watcher for Witness {
         self.looked_us = us;
     }
 
-    fn over(&mut self, ending: Ending<'_>) {
+    fn reported(&mut self, ending: Ending<'_>) {
         let latencies = &ending.measured.latencies;
         if ending.report.latency_ms.speech_end_to_response.is_none() {
             let (subject, latency) = (Subject::Passage, latencies.frame_in_to_out.clone());

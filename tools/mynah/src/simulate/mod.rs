@@ -166,7 +166,7 @@ impl Simulation {
             RunClock::Wall => self.run_wall(watcher),
         }
         let report = self.conclude();
-        watcher.over(Ending { report: &report, measured: &self.run });
+        watcher.reported(Ending { report: &report, measured: &self.run });
         report
     }
 }

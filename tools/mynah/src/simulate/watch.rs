@@ -61,8 +61,8 @@ pub trait Watcher: Send {
     fn progress(&mut self, what: &'static str, done: u64, total: u64) {
         let _unused = (what, done, total);
     }
-    /// The run is over.
-    fn over(&mut self, ending: Ending<'_>) {
+    /// The report has been drawn up.
+    fn reported(&mut self, ending: Ending<'_>) {
         let _unused = ending;
     }
 }
@@ -100,7 +100,7 @@ impl Watcher for Watchers<'_> {
         self.0.iter_mut().for_each(|one| one.progress(what, done, total));
     }
 
-    fn over(&mut self, ending: Ending<'_>) {
-        self.0.iter_mut().for_each(|one| one.over(ending));
+    fn reported(&mut self, ending: Ending<'_>) {
+        self.0.iter_mut().for_each(|one| one.reported(ending));
     }
 }
