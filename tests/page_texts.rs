@@ -55,8 +55,8 @@ fn simulated() -> (&'static Report, &'static Witness) {
             set: vec![String::new()],
         };
         let mut witness = Witness::new(&plan, options.duration_us);
-        let simulation = Simulation::new(plan, &script, options, &mut witness).expect("the scene fits");
-        witness.listen(&simulation);
+        let mut simulation = Simulation::new(plan, &script, options, &mut witness).expect("the scene fits");
+        witness.prepare(&mut simulation);
         let report = simulation.run(&mut witness);
         (report, witness)
     });

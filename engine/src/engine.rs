@@ -267,6 +267,8 @@ pub struct Census {
     pub segments_active: usize,
     /// Sessions open.
     pub sessions_open: u32,
+    /// Entities of all worlds: flat once warm, whoever comes and goes.
+    pub entities: u64,
     /// Blocks ever made by the pools: flat once warm.
     pub blocks_created: u64,
     /// What happened at the edge.
@@ -497,6 +499,7 @@ impl Engine {
             queued: vec![0; nodes],
             segments_active: 0,
             sessions_open: 0,
+            entities: 0,
             blocks_created: 0,
             edge: EdgeFigures::default(),
             controls: ControlFigures::default(),
@@ -508,6 +511,7 @@ impl Engine {
             }
             census.segments_active += world.resource::<SegmentPool>().active();
             census.sessions_open += world.resource::<SessionTable>().open();
+            census.entities += u64::from(world.entities().count_spawned());
             census.blocks_created += world.resource::<BlockPool>().created();
             let edge = *world.resource::<EdgeFigures>();
             census.edge.homeless += edge.homeless;

@@ -268,6 +268,28 @@ pub struct Cost {
     pub bytes_per_session: f64,
 }
 
+/// Whether a long run was as good at its end as at its beginning: a look a minute, the first quarter (at least five minutes) left out.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct Steadiness {
+    pub looks: u64,
+    /// Theil-Sen slope of all live bytes of the process.
+    pub live_bytes_per_min: f64,
+    pub live_bytes_first: i64,
+    pub live_bytes_last: i64,
+    pub entities_first: u64,
+    pub entities_last: u64,
+    pub blocks_first: u64,
+    pub blocks_last: u64,
+    /// Speech end to response in the first sixth of the run (at most ten minutes), and in the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_p99_first_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_p99_last_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_p99_drift_ratio: Option<f64>,
+}
+
 /// The load generator's own part.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
@@ -307,6 +329,9 @@ pub struct Report {
     pub services: Vec<ServiceFiguresReport>,
     pub tick_stats: TickStats,
     pub cost: Cost,
+    /// Runs of 15 minutes and more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steadiness: Option<Steadiness>,
     pub generator: GeneratorFigures,
     pub event_hash: String,
     /// The engine behind the link that the scene names.

@@ -1,6 +1,7 @@
 //! The report for people: the verdict first, then what it rests on.
 
 mod far_end;
+mod steady;
 
 use std::fmt::Write as _;
 
@@ -10,8 +11,19 @@ use crate::report::{LimitResult, Quantiles, Report};
 
 /// Draws the report as text of at most 100 columns.
 pub fn draw(report: &Report, look: Look) -> String {
-    let parts: [fn(&mut String, &Report, Look) -> std::fmt::Result; 10] =
-        [head, verdict, latencies, speech, services, nodes, batches, deadlines, far_end::draw, cost];
+    let parts: [fn(&mut String, &Report, Look) -> std::fmt::Result; 11] = [
+        head,
+        verdict,
+        latencies,
+        speech,
+        services,
+        nodes,
+        batches,
+        deadlines,
+        far_end::draw,
+        steady::draw,
+        cost,
+    ];
     let mut text = String::new();
     let drawn = parts.iter().try_for_each(|part| part(&mut text, report, look));
     debug_assert!(drawn.is_ok(), "writing to a string does not fail");

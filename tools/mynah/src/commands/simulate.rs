@@ -37,13 +37,14 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
     if let Some(page) = &mut page {
         watchers.0.push(&mut page.witness);
     }
-    let simulation = Simulation::new(plan, &script, options(args), &mut watchers).map_err(Failure::unable)?;
+    let mut simulation =
+        Simulation::new(plan, &script, options(args), &mut watchers).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         files.events = files.events.map(|events| events.with_far(far));
     }
     let mut watchers = Watchers(vec![&mut files, &mut progress]);
     if let Some(page) = &mut page {
-        page.witness.listen(&simulation);
+        page.witness.prepare(&mut simulation);
         watchers.0.push(&mut page.witness);
     }
     let report = simulation.run(&mut watchers);

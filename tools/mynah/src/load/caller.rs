@@ -61,12 +61,11 @@ impl Caller {
         us_of(self.position, self.schedule.bank().rate_hz())
     }
 
-    /// Appends the utterances that have begun since the last call.
-    pub fn drain_truth(&mut self, told: &mut Vec<Utterance>) {
-        let position_us = self.position_us();
+    /// Appends the utterances that begin up to `until_us` and were not told before.
+    pub fn drain_truth(&mut self, until_us: u64, told: &mut Vec<Utterance>) {
         while let Some(plan) = self.next_untold {
             let utterance = self.utterance(&plan);
-            if utterance.start_us > position_us {
+            if utterance.start_us > until_us {
                 break;
             }
             told.push(utterance);
@@ -292,7 +291,7 @@ mod tests {
         for _ in 0..3_000 {
             caller.fill(&mut block);
             let before = told.len();
-            caller.drain_truth(&mut told);
+            caller.drain_truth(caller.position_us(), &mut told);
             for utterance in &told[before..] {
                 assert!(utterance.start_us <= caller.position_us());
                 assert!(utterance.start_us + 20_000 >= caller.position_us());

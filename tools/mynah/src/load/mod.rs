@@ -66,9 +66,15 @@ impl Stream {
 
     /// Appends to `told` the utterances that have begun since the last call; their ends may lie ahead of the position.
     pub fn drain_truth(&mut self, told: &mut Vec<Utterance>) {
+        self.drain_truth_until(self.position_us(), told);
+    }
+
+    /// Appends to `told` the utterances that begin up to `until_us` of media time, and were not told before; for this
+    /// the audio need not have been taken.
+    pub fn drain_truth_until(&mut self, until_us: u64, told: &mut Vec<Utterance>) {
         match self {
-            Self::Caller(caller) => caller.drain_truth(told),
-            Self::Recording(playback) => playback.drain_truth(told),
+            Self::Caller(caller) => caller.drain_truth(until_us, told),
+            Self::Recording(playback) => playback.drain_truth(until_us, told),
         }
     }
 

@@ -232,8 +232,8 @@ impl Playback {
     }
 
     /// Appends the utterances that have begun since the last call.
-    pub fn drain_truth(&mut self, told: &mut Vec<Utterance>) {
-        let begun = self.begun();
+    pub fn drain_truth(&mut self, until_us: u64, told: &mut Vec<Utterance>) {
+        let begun = self.begun(until_us);
         told.extend((self.told..begun).map(|index| self.utterance(index)));
         self.told = begun.max(self.told);
     }
@@ -241,7 +241,7 @@ impl Playback {
     /// All utterances that have begun up to the position.
     #[must_use]
     pub fn utterances(&self) -> Vec<Utterance> {
-        (0..self.begun()).map(|index| self.utterance(index)).collect()
+        (0..self.begun(self.position_us())).map(|index| self.utterance(index)).collect()
     }
 
     /// The words spoken within a stretch of media time.
@@ -256,9 +256,8 @@ impl Playback {
         heard
     }
 
-    fn begun(&self) -> usize {
-        let position_us = self.position_us();
-        self.take.spoken.iter().take_while(|spoken| spoken.truth.start_us() <= position_us).count()
+    fn begun(&self, until_us: u64) -> usize {
+        self.take.spoken.iter().take_while(|spoken| spoken.truth.start_us() <= until_us).count()
     }
 
     fn utterance(&self, index: usize) -> Utterance {
@@ -339,11 +338,11 @@ mod tests {
         let mut playback = folder.load().unwrap().playback(0);
         let mut told = Vec::new();
         playback.fill(&mut [0.0; 6_000]);
-        playback.drain_truth(&mut told);
+        playback.drain_truth(playback.position_us(), &mut told);
         assert!(told.is_empty());
         playback.fill(&mut [0.0; 1_000]);
-        playback.drain_truth(&mut told);
-        playback.drain_truth(&mut told);
+        playback.drain_truth(playback.position_us(), &mut told);
+        playback.drain_truth(playback.position_us(), &mut told);
         let pauses = vec![
             Stretch { start_us: 800_000, end_us: 1_400_000 },
             Stretch { start_us: 1_600_000, end_us: 1_750_000 },

@@ -1,7 +1,6 @@
 //! The run cut into stretches of equal length, and what happened in each.
 
-use hdrhistogram::Histogram;
-use mynah_engine::{DropReason, latency_histogram};
+use mynah_engine::DropReason;
 
 use crate::picture::scale::time_step_s;
 
@@ -88,38 +87,9 @@ impl Windows {
     }
 }
 
-/// Latencies in longer stretches.
-#[derive(Debug)]
-pub struct Spells {
-    width_us: u64,
-    all: Vec<Histogram<u32>>,
-}
-
-impl Spells {
-    /// For a run of `duration_us`. All memory is taken now.
-    pub fn new(duration_us: u64) -> Self {
-        let width_us = width_us(duration_us, SPELLS);
-        let count = (duration_us / width_us + 1) as usize;
-        Self { width_us, all: (0..count).map(|_| latency_histogram()).collect() }
-    }
-
-    /// Records a latency, microseconds, at `us` after the start.
-    pub fn record(&mut self, us: u64, latency_us: u64) {
-        let last = self.all.len() - 1;
-        self.all[((us / self.width_us) as usize).min(last)].saturating_record(latency_us);
-    }
-
-    /// Forgets all latencies.
-    pub fn clear(&mut self) {
-        self.all.iter_mut().for_each(Histogram::reset);
-    }
-
-    /// The stretches: (from, to) in seconds, and the latencies, which may be none.
-    pub fn all(&self) -> impl Iterator<Item = ((f64, f64), &Histogram<u32>)> {
-        let width_s = self.width_us as f64 / 1e6;
-        let windows = self.all.iter().enumerate();
-        windows.map(move |(at, all)| ((at as f64 * width_s, (at + 1) as f64 * width_s), all))
-    }
+/// Length of the stretches that quantiles are taken of, microseconds.
+pub fn spell_us(duration_us: u64) -> u64 {
+    width_us(duration_us, SPELLS)
 }
 
 fn width_us(duration_us: u64, count: f64) -> u64 {

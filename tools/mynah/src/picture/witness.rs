@@ -7,8 +7,8 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 use mynah_engine::{DropReason, Event, NodeId, OutAudio, Record, ScenePlan, latency_histogram};
 
-use crate::load::Stream;
-use crate::picture::windows::{Spells, Windows};
+use crate::picture::windows::{Windows, spell_us};
+use crate::simulate::replies::{Replies, Spells};
 use crate::simulate::{Ending, Simulation, TickView, Watcher};
 
 use self::follow::Followed;
@@ -21,9 +21,6 @@ pub const FOLLOWED: u32 = 0;
 const AFTER_US: u64 = 30_000_000;
 /// Depths that a ledger tells apart, about.
 const DEPTHS: usize = 1_100;
-/// Answers shown one by one; of more, only quantiles.
-pub const REPLIES_MAX: usize = 3_000;
-
 /// Which latency the page is mostly about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -40,6 +37,8 @@ pub struct Outcome {
     pub subject: Subject,
     /// All of them, microseconds.
     pub latency: Histogram<u32>,
+    /// The same by stretch of the run.
+    pub spells: Spells,
     /// Single answers: when what they answer had ended, seconds, and the latency, milliseconds. Empty when there are too
     /// many to be told apart.
     pub replies: Vec<(f64, f64)>,
@@ -52,11 +51,12 @@ pub type Batches = BTreeMap<(u32, &'static str), u64>;
 pub struct Witness {
     pub(super) plan: Arc<ScenePlan>,
     pub(super) windows: Windows,
-    pub(super) spells: Spells,
+    passages: Spells,
     pub(super) batches: BTreeMap<u8, Batches>,
     pub(super) tick_work: Histogram<u32>,
     pub(super) followed: Followed,
     pub(super) outcome: Option<Outcome>,
+    duration_us: u64,
     started_us: u64,
     /// When the last tick was.
     looked_us: u64,
@@ -72,7 +72,8 @@ impl Witness {
         Self {
             plan: Arc::clone(plan),
             windows: Windows::new(duration_us, AFTER_US, nodes),
-            spells: Spells::new(duration_us),
+            passages: Spells::new(duration_us, spell_us(duration_us)),
+            duration_us,
             batches: BTreeMap::new(),
             tick_work: latency_histogram(),
             followed: Followed::new(plan, duration_us),
@@ -84,10 +85,10 @@ impl Witness {
         }
     }
 
-    /// Takes a copy of what the followed session will hear, before it does.
-    pub fn listen(&mut self, simulation: &Simulation) {
-        let stream: Option<Stream> = simulation.stream(FOLLOWED as usize).cloned();
-        self.followed.hears(stream);
+    /// Before the run: takes a copy of what the followed session will hear, and has the answers' latencies kept.
+    pub fn prepare(&mut self, simulation: &mut Simulation) {
+        self.followed.hears(simulation.stream(FOLLOWED as usize).cloned());
+        simulation.keep_replies(Replies::new(self.duration_us, spell_us(self.duration_us)));
     }
 
     fn count(&mut self, record: &Record) {
@@ -144,7 +145,7 @@ impl Watcher for Witness {
     fn audio(&mut self, session: usize, audio: &OutAudio) {
         if audio.revision == 0 {
             let us = audio.released_us.saturating_sub(self.started_us);
-            self.spells.record(us, audio.released_us.saturating_sub(audio.arrived_us));
+            self.passages.record(us, audio.released_us.saturating_sub(audio.arrived_us));
         }
         if session == FOLLOWED as usize {
             self.followed.audio(audio);
@@ -171,24 +172,25 @@ impl Watcher for Witness {
 
     fn reported(&mut self, ending: Ending<'_>) {
         let latencies = &ending.measured.latencies;
-        if ending.report.latency_ms.speech_end_to_response.is_none() {
-            let (subject, latency) = (Subject::Passage, latencies.frame_in_to_out.clone());
-            self.outcome = Some(Outcome { subject, latency, replies: Vec::new() });
-            return;
-        }
-        self.spells.clear();
-        let mut replies = Vec::new();
-        for (end_us, latency_us) in ending.measured.replies() {
-            let us = end_us.saturating_sub(self.started_us);
-            self.spells.record(us, latency_us);
-            if replies.len() <= REPLIES_MAX {
-                replies.push((us as f64 / 1e6, latency_us as f64 / 1e3));
+        let answered = ending.report.latency_ms.speech_end_to_response.is_some();
+        self.outcome = Some(match &latencies.replies {
+            Some(replies) if answered => {
+                let singles = replies.singles().iter();
+                Outcome {
+                    subject: Subject::Response,
+                    latency: latencies.end_to_response.clone(),
+                    spells: replies.spells().clone(),
+                    replies: singles
+                        .map(|(us, after_us)| (*us as f64 / 1e6, *after_us as f64 / 1e3))
+                        .collect(),
+                }
             }
-        }
-        if replies.len() > REPLIES_MAX {
-            replies.clear();
-        }
-        let latency = latencies.end_to_response.clone();
-        self.outcome = Some(Outcome { subject: Subject::Response, latency, replies });
+            _ => Outcome {
+                subject: Subject::Passage,
+                latency: latencies.frame_in_to_out.clone(),
+                spells: self.passages.clone(),
+                replies: Vec::new(),
+            },
+        });
     }
 }

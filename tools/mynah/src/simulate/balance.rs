@@ -3,10 +3,10 @@
 //! The first half checks the engine's own ledgers. The second shares nothing with them: it knows only the samples the
 //! host pushed and got, and the event log.
 
-use mynah_engine::scene::{NodeRef, PortType};
+use mynah_engine::scene::{Format, NodeRef, PortType};
 use mynah_engine::{Census, ScenePlan};
 
-use super::measure::Measurement;
+use super::measure::{Measurement, SegmentStory};
 
 /// What the host knows about one session.
 #[derive(Clone, Copy, Debug)]
@@ -94,47 +94,67 @@ fn is_chain(plan: &ScenePlan) -> bool {
     plan.input_targets.len() == 1 && plan.nodes.iter().all(|node| node.targets.len() == 1)
 }
 
-/// Every segment ends once; its own audio, or the answer that held, left whole.
+/// What a scene promises about each segment: it ends once; its own audio, or the answer that held, left whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SegmentRule {
+    /// The gate's audio is what leaves, in this format.
+    own: Option<Format>,
+    /// Answers are synthesized at the first rate and leave at the second.
+    answers: Option<(u64, u64)>,
+}
+
+impl SegmentRule {
+    /// The rule of a scene.
+    pub fn of(plan: &ScenePlan) -> Self {
+        let service = plan.nodes.iter().rev().find(|n| {
+            n.service.is_some() && n.spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio)
+        });
+        let gate = plan.nodes.iter().find(|n| n.spec.kind() == "VadGate");
+        let gate_to_output = gate.is_some_and(|g| g.targets.iter().any(|t| t.node == NodeRef::Output));
+        let answers = service.zip(plan.output.audio).map(|(node, out)| {
+            let from = node.output.map_or(out.rate_hz, |f| f.rate_hz);
+            (u64::from(from), u64::from(out.rate_hz))
+        });
+        Self { own: plan.output.audio.filter(|_| gate_to_output), answers }
+    }
+
+    /// Appends what is wrong with a segment, in words.
+    pub fn check(&self, session: usize, serial: u32, story: &SegmentStory, wrong: &mut Vec<String>) {
+        let place = format!("session {session} segment {serial}");
+        if u32::from(story.cancelled) + u32::from(story.ended) != 1 {
+            wrong.push(format!("{place}: cancelled {} times, ended {}", story.cancelled, story.ended));
+        }
+        if story.cancelled && story.confirmed {
+            wrong.push(format!("{place}: confirmed and cancelled"));
+        }
+        if let (true, Some(format)) = (story.ended, self.own) {
+            let due = story.to_us.saturating_sub(story.from_us);
+            let frames = story.released_own / u64::from(format.channels);
+            let heard = mynah_engine::frames_to_us(frames, format.rate_hz);
+            // Block boundaries round to a microsecond each way.
+            if heard.abs_diff(due) > 2 {
+                wrong.push(format!("{place}: {due} us of speech, {heard} us released"));
+            }
+        }
+        if let Some((from, to)) = self.answers {
+            held_answer(&place, story, from, to, wrong);
+        }
+    }
+}
+
+/// The segments that were not looked at before.
 fn segments(plan: &ScenePlan, run: &Measurement, wrong: &mut Vec<String>) {
-    let answers = plan.nodes.iter().rev().find(|n| {
-        n.service.is_some() && n.spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio)
-    });
-    let gate = plan.nodes.iter().find(|n| n.spec.kind() == "VadGate");
-    let gate_to_output = gate.is_some_and(|g| g.targets.iter().any(|t| t.node == NodeRef::Output));
+    let rule = SegmentRule::of(plan);
+    wrong.extend_from_slice(&run.wrong);
     for (session, observer) in run.observers.iter().enumerate() {
         for (serial, story) in &observer.segments {
-            let place = format!("session {session} segment {serial}");
-            if u32::from(story.cancelled) + u32::from(story.ended) != 1 {
-                wrong.push(format!("{place}: cancelled {} times, ended {}", story.cancelled, story.ended));
-            }
-            if story.cancelled && story.confirmed {
-                wrong.push(format!("{place}: confirmed and cancelled"));
-            }
-            if let (true, true, Some(format)) = (gate_to_output, story.ended, plan.output.audio) {
-                let due = story.to_us.saturating_sub(story.from_us);
-                let frames = story.released_own / u64::from(format.channels);
-                let heard = mynah_engine::frames_to_us(frames, format.rate_hz);
-                // Block boundaries round to a microsecond each way.
-                if heard.abs_diff(due) > 2 {
-                    wrong.push(format!("{place}: {due} us of speech, {heard} us released"));
-                }
-            }
-            if let (Some(node), Some(out)) = (answers, plan.output.audio) {
-                let from = node.output.map_or(out.rate_hz, |f| f.rate_hz);
-                held_answer(&place, story, u64::from(from), u64::from(out.rate_hz), wrong);
-            }
+            rule.check(session, *serial, story, wrong);
         }
     }
 }
 
 /// The answer to the revision that held left whole, and no other one did.
-fn held_answer(
-    place: &str,
-    story: &super::measure::SegmentStory,
-    from: u64,
-    to: u64,
-    wrong: &mut Vec<String>,
-) {
+fn held_answer(place: &str, story: &SegmentStory, from: u64, to: u64, wrong: &mut Vec<String>) {
     for (revision, released) in &story.released {
         let made = story.synthesized.get(revision).copied().unwrap_or(0);
         let due = (made * to * 2 + from) / (from * 2);

@@ -7,9 +7,11 @@ use cpu_time::{ProcessTime, ThreadTime};
 use hdrhistogram::Histogram;
 use mynah_engine::{Driver, Out, latency_histogram, run};
 
+use super::balance::SegmentRule;
 use super::callers::Line;
 use super::measure::Measurement;
 use super::remote::Remote;
+use super::steady::Steady;
 use super::{Simulation, TickView, Watcher};
 use crate::clock::WallClock;
 
@@ -71,7 +73,8 @@ impl Simulation {
         let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
         let end_us = self.options.duration_us;
         let started_ns = self.epoch.now_ns();
-        let Self { engine, lines, run, cost, epoch, remote, .. } = self;
+        let Self { engine, lines, run, cost, epoch, remote, steady, plan, stretches, .. } = self;
+        let rule = SegmentRule::of(plan);
         cost.process = ProcessTime::now();
         engine.within(|engine| {
             let mut now_us = 0;
@@ -110,6 +113,10 @@ impl Simulation {
                     remote.tick(now_us, engine.records(), run, watcher);
                 }
                 watcher.tick(TickView { engine, lines, work_ns, late_us: 0, started_us: 0 });
+                if let Some(before_us) = steady.due(now_us) {
+                    run.settle(before_us, &rule, *stretches);
+                    steady.look(engine);
+                }
                 if cost.ticks.is_multiple_of(20) {
                     watcher.progress("simulated", now_us.min(end_us), end_us);
                 }
@@ -133,11 +140,13 @@ impl Simulation {
         }
         let end_us = self.options.duration_us;
         let driver = wall_driver(&self.plan.scene.tick);
-        let Self { engine, lines, run: measured, cost, epoch, .. } = self;
-        let epoch = *epoch;
+        let Self { engine, lines, run: measured, cost, epoch, steady, plan, stretches, options, .. } = self;
+        let (epoch, rule) = (*epoch, SegmentRule::of(plan));
         let handles: Vec<_> = lines.iter().map(|l| l.handle.clone()).collect();
         let started_us = epoch.now_us();
         measured.until_us += started_us;
+        *steady = Steady::new(options, started_us);
+        *stretches = Steady::stretches(options, started_us);
         for (observer, line) in measured.observers.iter_mut().zip(lines.iter_mut()) {
             line.offset_us += started_us;
             observer.starts_at(line.offset_us);
@@ -163,6 +172,10 @@ impl Simulation {
                         poll(measured, at, handle, watcher, |_| {});
                     }
                     watcher.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
+                    if let Some(before_us) = steady.due(engine.now_us()) {
+                        measured.settle(before_us, &rule, *stretches);
+                        steady.look(engine);
+                    }
                     let so_far = engine.now_us().saturating_sub(started_us);
                     watcher.progress("in real time", so_far.min(end_us), end_us);
                     cost.generator_ns += observing.elapsed().as_nanos() as u64;

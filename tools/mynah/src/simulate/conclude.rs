@@ -6,7 +6,8 @@ use mynah_engine::scene::{Latency, Release, Timing};
 use mynah_engine::{Census, DropReason, NodeLedger};
 
 use super::balance::{HostSide, imbalances};
-use super::measure::{Counts, Turns};
+use super::measure::Counts;
+use super::turns::Turns;
 use super::{RunClock, Simulation};
 use crate::report::{
     Cost, Frames, GeneratorFigures, LatencyMs, LimitResult, NodeFigures, Quantiles, QuantilesUs, Report,
@@ -18,11 +19,8 @@ const NOISY_LATE_MS: f64 = 1.0;
 
 impl Simulation {
     pub(super) fn conclude(&mut self) -> Report {
-        for (observer, line) in self.run.observers.iter_mut().zip(&mut self.lines) {
-            observer.truth = line.stream.utterances();
-        }
         let answers = self.plan.nodes.iter().any(|n| n.service.is_some());
-        let turns = self.run.turns();
+        let turns = self.run.over(&self.lines, self.stretches);
         let census = self.engine.census();
         let host: Vec<HostSide> =
             self.lines.iter().map(|l| HostSide { frames_pushed: l.frames_pushed() }).collect();
@@ -81,6 +79,7 @@ impl Simulation {
                 overruns: self.cost.overruns,
             },
             cost: self.costs(session_s),
+            steadiness: self.steady.conclude(&self.run.latencies.early_late),
             generator,
             event_hash: self.event_hash(),
             remote,

@@ -10,7 +10,9 @@ use hdrhistogram::Histogram;
 use mynah_engine::{Event, NodeId, OutAudio, Record, frames_to_us, latency_histogram};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::load::Utterance;
+use super::replies::Replies;
+use super::turns::Turns;
+use crate::load::{Stream, Utterance};
 
 /// A segment as the events told it, on engine time.
 #[derive(Clone, Debug, Default)]
@@ -76,11 +78,15 @@ pub struct Counts {
 
 /// Everything known about one session.
 pub struct Observer {
-    offset_us: u64,
-    /// Segments by serial.
+    pub(super) offset_us: u64,
+    /// Segments by serial, those that are long over left out.
     pub segments: BTreeMap<u32, SegmentStory>,
-    /// The true utterances.
-    pub truth: Vec<Utterance>,
+    /// What the caller truly says, told as time goes by.
+    pub(super) caller: Option<Stream>,
+    /// The true utterances that are not long over.
+    pub(super) truth: Vec<Utterance>,
+    /// So many of them have been matched with answers.
+    pub(super) matched: usize,
     /// Samples released, all channels.
     pub released: u64,
     /// Answers that waited.
@@ -107,6 +113,11 @@ pub struct Latencies {
     pub onset_hold: Histogram<u32>,
     /// From the true onset of speech during an answer to the silence of the answer.
     pub speech_to_silence: Histogram<u32>,
+    /// Last true speech sample to first released answer sample, of utterances in the first and in the last stretch of a
+    /// long run.
+    pub early_late: [Histogram<u32>; 2],
+    /// Last true speech sample to first released answer sample over the run, where somebody wants to see it.
+    pub replies: Option<Box<Replies>>,
 }
 
 impl Default for Latencies {
@@ -118,6 +129,8 @@ impl Default for Latencies {
             frame_in_to_out: latency_histogram(),
             onset_hold: latency_histogram(),
             speech_to_silence: latency_histogram(),
+            early_late: [latency_histogram(), latency_histogram()],
+            replies: None,
         }
     }
 }
@@ -143,6 +156,10 @@ pub struct Measurement {
     pub done: BTreeMap<u8, Done>,
     /// Items whose deadline came near, by node: in its queue or in the hub.
     pub deadlines_near: BTreeMap<u8, u64>,
+    /// How the utterances were treated whose time is over.
+    pub turns: Turns,
+    /// What does not add up about segments whose time is over.
+    pub wrong: Vec<String>,
     /// Audio that the hold began with may be this much later than its media time without having been held.
     pub chunk_us: u64,
 }
@@ -173,7 +190,9 @@ impl Observer {
         Self {
             offset_us,
             segments: BTreeMap::new(),
+            caller: None,
             truth: Vec::new(),
+            matched: 0,
             released: 0,
             pauses: Vec::new(),
             sounds_since_us: 0,
@@ -181,6 +200,11 @@ impl Observer {
             hash: Xxh3::new(),
             line: String::new(),
         }
+    }
+
+    /// Whoever speaks in this session, for the truth.
+    pub fn hears(&mut self, caller: Stream) {
+        self.caller = Some(caller);
     }
 
     /// The media time begins at another engine time (wall clock).
@@ -320,110 +344,5 @@ impl Measurement {
                 self.latencies.onset_hold.saturating_record(held_us);
             }
         }
-    }
-}
-
-/// How the true utterances were treated.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Turns {
-    /// True utterances.
-    pub utterances: u64,
-    /// Those that got an answer after their end.
-    pub answered: u64,
-    /// Those that got an answer while they went on.
-    pub premature: u64,
-    /// Those that no confirmed segment has.
-    pub missed: u64,
-    /// Answers interrupted by something that was no utterance.
-    pub interrupted_by_noise: u64,
-}
-
-/// A segment may begin this long before the labelled onset and still be of that utterance: pre-roll and label error.
-const BEFORE_US: u64 = 400_000;
-/// And this long after its labelled end.
-const AFTER_US: u64 = 300_000;
-
-/// When the speech that a segment heard truly began: the utterance, or its going on after a pause.
-fn resumes_us(utterance: &Utterance, story: &SegmentStory) -> u64 {
-    let after = utterance
-        .pauses
-        .iter()
-        .map(|pause| pause.end_us)
-        .filter(|end_us| *end_us <= story.from_us + BEFORE_US);
-    after.max().unwrap_or(utterance.start_us)
-}
-
-/// Whether a segment is of a true utterance.
-fn is_of(story: &SegmentStory, utterance: &Utterance) -> bool {
-    let (start_us, end_us) = (utterance.start_us, utterance.end_us);
-    let begins_in = story.from_us + BEFORE_US >= start_us && story.from_us <= end_us + AFTER_US;
-    begins_in || story.from_us < start_us && story.to_us > start_us
-}
-
-impl Measurement {
-    /// How fast answers fell silent when the user began to speak, and how many were interrupted by noise.
-    fn interruptions(&mut self) -> u64 {
-        let mut by_noise = 0;
-        for observer in &self.observers {
-            let utterance_of = |serial: &u32| {
-                let story = observer.segments.get(serial)?;
-                // A pause inside an utterance may open a segment of its own: the first one counts.
-                observer.truth.iter().rev().find(|utterance| is_of(story, utterance))
-            };
-            for waited in &observer.pauses {
-                let Some(utterance) = utterance_of(&waited.segment) else { continue };
-                let story = observer.segments.get(&waited.segment);
-                let onset_us = story.map_or(utterance.start_us, |story| resumes_us(utterance, story));
-                // An answer that began too early is spoken over from its own beginning.
-                let both_us = (onset_us + observer.offset_us).max(waited.since_us);
-                self.latencies.speech_to_silence.saturating_record(waited.quiet_us.saturating_sub(both_us));
-            }
-            by_noise +=
-                observer.interrupted_by.iter().filter(|serial| utterance_of(serial).is_none()).count() as u64;
-        }
-        by_noise
-    }
-
-    /// Matches answers to true utterances, once the run is over.
-    pub fn turns(&mut self) -> Turns {
-        let mut turns = Turns { interrupted_by_noise: self.interruptions(), ..Turns::default() };
-        for observer in &self.observers {
-            for utterance in &observer.truth {
-                turns.utterances += 1;
-                let (start_us, end_us) = (utterance.start_us, utterance.end_us);
-                let mine = || observer.segments.values().filter(|s| s.confirmed && is_of(s, utterance));
-                let Some(first) = mine().map(|s| s.opened_us).min() else {
-                    turns.missed += 1;
-                    continue;
-                };
-                let (heard_from, heard_to) = (start_us + observer.offset_us, end_us + observer.offset_us);
-                self.latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
-                let mut answers = mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t));
-                if answers.any(|t| t < heard_to) {
-                    turns.premature += 1;
-                    continue;
-                }
-                if let Some(answer) = mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t)).min() {
-                    turns.answered += 1;
-                    self.latencies.end_to_response.saturating_record(answer - heard_to);
-                }
-            }
-        }
-        turns
-    }
-}
-
-impl Measurement {
-    /// The answers of all sessions that came after the end of what they answer: engine time of that end, and how long
-    /// after it they began, microseconds. Known once the run is over.
-    pub fn replies(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.observers.iter().flat_map(|observer| {
-            observer.truth.iter().filter_map(|utterance| {
-                let mine = observer.segments.values().filter(|s| s.confirmed && is_of(s, utterance));
-                let first_us = mine.flat_map(|s| s.answers.iter().map(|(_, t)| *t)).min()?;
-                let end_us = utterance.end_us + observer.offset_us;
-                Some((end_us, first_us.checked_sub(end_us)?))
-            })
-        })
     }
 }

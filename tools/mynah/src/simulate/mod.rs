@@ -10,6 +10,9 @@ pub mod conclude;
 pub mod measure;
 mod nodes;
 pub mod remote;
+pub mod replies;
+pub mod steady;
+pub mod turns;
 pub mod watch;
 
 use std::path::PathBuf;
@@ -25,6 +28,9 @@ use crate::transport::LinkedScene;
 use callers::{CallerScript, Line, LineStyle, Load, open_lines};
 use measure::{Measurement, Observer};
 use remote::Remote;
+use replies::Replies;
+use steady::Steady;
+use turns::Stretches;
 pub use watch::{Ending, TickView, Watcher, Watchers};
 
 /// Whose clock a simulation runs on.
@@ -75,6 +81,9 @@ pub struct Simulation {
     pub(crate) cost: clockwork::Meter,
     /// The engine behind the link that the scene names.
     pub(crate) remote: Option<Box<Remote>>,
+    /// What a long run looked like, minute by minute.
+    pub(crate) steady: Steady,
+    pub(crate) stretches: Stretches,
     load_name: String,
 }
 
@@ -105,8 +114,12 @@ impl Simulation {
             LineStyle { format: plan.input, chunk_us, phase: options.phase, waits, told: links(plan) };
         let traced = |session| watcher.traces(session);
         simulation.lines = open_lines(&simulation.engine.handle(), streams, style, &traced)?;
-        simulation.run.observers =
-            simulation.lines.iter().map(|line| Observer::new(line.offset_us)).collect();
+        let observer = |line: &Line| {
+            let mut observer = Observer::new(line.offset_us);
+            observer.hears(line.stream.clone());
+            observer
+        };
+        simulation.run.observers = simulation.lines.iter().map(observer).collect();
         let Self { plan, options, lines, .. } = &simulation;
         simulation.remote = Remote::new(plan, script, options, lines)?.map(Box::new);
         simulation.load_name = simulation.options.recordings.as_ref().map_or_else(
@@ -145,13 +158,19 @@ impl Simulation {
             ..Measurement::default()
         };
         let cost = clockwork::Meter::new();
+        let (steady, stretches) = (Steady::new(&options, 0), Steady::stretches(&options, 0));
         let (lines, load_name) = (Vec::new(), String::new());
-        Self { engine, lines, run, options, plan, epoch, cost, remote: None, load_name }
+        Self { engine, lines, run, options, plan, epoch, cost, remote: None, steady, stretches, load_name }
     }
 
     /// The scene behind the link that this one names.
     pub fn far_plan(&self) -> Option<&ScenePlan> {
         self.remote.as_ref().map(|remote| &*remote.far.plan)
+    }
+
+    /// Keeps the answers' latencies over the run; takes the memory for it now.
+    pub fn keep_replies(&mut self, replies: Replies) {
+        self.run.latencies.replies = Some(Box::new(replies));
     }
 
     /// What session number `session` will hear, from where it stands.

@@ -166,7 +166,7 @@ fn columns(latency: &Histogram<u32>, limit_ms: Option<f64>) -> String {
 }
 
 fn timeline(shown: Shown<'_>, outcome: &Outcome, limit_ms: Option<f64>) -> String {
-    let all: Vec<_> = shown.witness.spells.all().collect();
+    let all: Vec<_> = outcome.spells.all().collect();
     let spells: Vec<_> = all.iter().filter(|(_, all)| !all.is_empty()).collect();
     let p99 = |all: &Histogram<u32>| at(all, 0.99);
     let replies = outcome.replies.iter().fold(0.0f64, |most, (_, ms)| most.max(*ms));

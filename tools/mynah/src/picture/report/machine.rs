@@ -17,6 +17,7 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     };
     section(text, "machine", "On this machine", lead);
     cost(text, shown);
+    steadiness(text, shown);
     if !shown.witness.tick_work.is_empty() {
         text.push_str("<div class=\"pair\">\n");
         text.push_str(&distribution(shown));
@@ -64,6 +65,39 @@ fn cost(text: &mut String, shown: Shown<'_>) {
         let p99 = Figure { place: "tick_stats.late_us.p99", value: late.p99 as f64, unit: Unit::Us };
         facts.push(("ticks late, P99", p99.to_string()));
     }
+    text.push_str("<dl class=\"facts\">\n");
+    for (name, markup) in facts {
+        push(text, format_args!("<div><dt>{name}</dt><dd>{markup}</dd></div>\n"));
+    }
+    text.push_str("</dl>\n");
+}
+
+/// Whether a long run was as good at its end as at its beginning.
+fn steadiness(text: &mut String, shown: Shown<'_>) {
+    let Some(steady) = &shown.report.steadiness else { return };
+    let figure = |field: &str, value: f64, unit: Unit| {
+        Figure { place: &format!("steadiness.{field}"), value, unit }.to_string()
+    };
+    let count = |field: &str, value: u64| figure(field, value as f64, Unit::Count);
+    let mut facts = vec![
+        (
+            "memory grows a minute",
+            figure("live_bytes_per_min", steady.live_bytes_per_min, Unit::Plain) + " bytes",
+        ),
+        ("entities, first", count("entities_first", steady.entities_first)),
+        ("entities, last", count("entities_last", steady.entities_last)),
+        ("blocks, first", count("blocks_first", steady.blocks_first)),
+        ("blocks, last", count("blocks_last", steady.blocks_last)),
+    ];
+    if let (Some(first), Some(last)) = (steady.response_p99_first_ms, steady.response_p99_last_ms) {
+        facts.push(("response P99, first", figure("response_p99_first_ms", first, Unit::Ms)));
+        facts.push(("response P99, last", figure("response_p99_last_ms", last, Unit::Ms)));
+    }
+    let looks = Figure::count("steadiness.looks", steady.looks);
+    push(
+        text,
+        format_args!("<h3>Steadiness <small>over {looks} minutes, the first ones left out</small></h3>\n"),
+    );
     text.push_str("<dl class=\"facts\">\n");
     for (name, markup) in facts {
         push(text, format_args!("<div><dt>{name}</dt><dd>{markup}</dd></div>\n"));

@@ -9,6 +9,7 @@ use crate::report::{Frames, LatencyMs, NodeFigures, Quantiles, Segments, Service
 use crate::simulate::balance::{HostSide, imbalances};
 use crate::simulate::callers::Line;
 use crate::simulate::conclude::{segments, turn_figures};
+use crate::simulate::turns::Stretches;
 use crate::transport::LinkedScene;
 
 /// The second engine, and what went over the link.
@@ -69,10 +70,7 @@ pub struct Cancels {
 impl Remote {
     /// What came of it; `lines` are the first engine's sessions, whose truth is the callers'.
     pub(in crate::simulate) fn conclude(&mut self, lines: &[Line]) -> RemoteReport {
-        for (observer, line) in self.far.run.observers.iter_mut().zip(lines) {
-            observer.truth = line.stream.utterances();
-        }
-        let turns = self.far.run.turns();
+        let turns = self.far.run.over(lines, Stretches::default());
         let census = self.far.engine.census();
         let host: Vec<HostSide> =
             self.wires.iter().map(|wire| HostSide { frames_pushed: wire.far.frames_pushed }).collect();

@@ -1,0 +1,174 @@
+//! Answers against true utterances, matched when their time is over, so that a run of a day remembers some minutes.
+
+use super::balance::SegmentRule;
+use super::callers::Line;
+use super::measure::{Latencies, Measurement, Observer, SegmentStory};
+use crate::load::Utterance;
+
+/// How the true utterances were treated.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Turns {
+    /// True utterances.
+    pub utterances: u64,
+    /// Those that got an answer after their end.
+    pub answered: u64,
+    /// Those that got an answer while they went on.
+    pub premature: u64,
+    /// Those that no confirmed segment has.
+    pub missed: u64,
+    /// Answers interrupted by something that was no utterance.
+    pub interrupted_by_noise: u64,
+}
+
+/// A segment may begin this long before the labelled onset and still be of that utterance: pre-roll and label error.
+const BEFORE_US: u64 = 400_000;
+/// And this long after its labelled end.
+const AFTER_US: u64 = 300_000;
+/// Segments and utterances are kept for this long after they were matched: a later one may refer to them.
+const KEPT_US: u64 = 60_000_000;
+
+/// No run lasts this long.
+const OVER_US: u64 = u64::MAX / 2;
+
+/// The first and the last stretch of a long run, engine time: latency should be the same in both.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stretches {
+    /// The first one ends here.
+    pub early_until_us: u64,
+    /// The last one begins here.
+    pub late_from_us: u64,
+}
+
+/// When the speech that a segment heard truly began: the utterance, or its going on after a pause.
+fn resumes_us(utterance: &Utterance, story: &SegmentStory) -> u64 {
+    let after = utterance
+        .pauses
+        .iter()
+        .map(|pause| pause.end_us)
+        .filter(|end_us| *end_us <= story.from_us + BEFORE_US);
+    after.max().unwrap_or(utterance.start_us)
+}
+
+/// Whether a segment is of a true utterance.
+fn is_of(story: &SegmentStory, utterance: &Utterance) -> bool {
+    let (start_us, end_us) = (utterance.start_us, utterance.end_us);
+    let begins_in = story.from_us + BEFORE_US >= start_us && story.from_us <= end_us + AFTER_US;
+    begins_in || story.from_us < start_us && story.to_us > start_us
+}
+
+impl Measurement {
+    /// Matches answers to the true utterances that were over at `before_us` of engine time (`u64::MAX`: to all), and
+    /// forgets what is long past (not at the end).
+    pub fn settle(&mut self, before_us: u64, rule: &SegmentRule, stretches: Stretches) {
+        for (session, observer) in self.observers.iter_mut().enumerate() {
+            let before_us = before_us.saturating_sub(observer.offset_us);
+            if let Some(caller) = &mut observer.caller {
+                caller.drain_truth_until(before_us, &mut observer.truth);
+            }
+            self.turns.interrupted_by_noise += observer.interruptions(before_us, &mut self.latencies);
+            observer.match_answers(before_us, stretches, &mut self.turns, &mut self.latencies);
+            if before_us < OVER_US {
+                observer.forget(before_us.saturating_sub(KEPT_US), |serial, story| {
+                    rule.check(session, serial, story, &mut self.wrong);
+                });
+            }
+        }
+    }
+}
+
+impl Measurement {
+    /// The run is over, and the callers on `lines` have said what they have said: how all utterances were treated.
+    pub fn over(&mut self, lines: &[Line], stretches: Stretches) -> Turns {
+        for (observer, line) in self.observers.iter_mut().zip(lines) {
+            let mut caller = observer.caller.take().unwrap_or_else(|| line.stream.clone());
+            caller.drain_truth_until(line.stream.position_us(), &mut observer.truth);
+        }
+        // Nothing is to be forgotten any more: what is left is looked at with the rest of the books.
+        self.settle(u64::MAX, &SegmentRule::default(), stretches);
+        self.turns
+    }
+}
+
+impl Observer {
+    /// How fast answers fell silent when the user began to speak; returns how many were interrupted by noise.
+    fn interruptions(&mut self, before_us: u64, latencies: &mut Latencies) -> u64 {
+        let (segments, truth, offset_us) = (&self.segments, &self.truth, self.offset_us);
+        let utterance_of = |serial: u32| {
+            let story = segments.get(&serial)?;
+            // A pause inside an utterance may open a segment of its own: the first one counts.
+            truth.iter().rev().find(|utterance| is_of(story, utterance))
+        };
+        let is_past = |serial: u32| segments.get(&serial).is_none_or(|story| story.from_us < before_us);
+        self.pauses.retain(|waited| {
+            if !is_past(waited.segment) {
+                return true;
+            }
+            let Some(utterance) = utterance_of(waited.segment) else { return false };
+            let story = segments.get(&waited.segment);
+            let onset_us = story.map_or(utterance.start_us, |story| resumes_us(utterance, story));
+            // An answer that began too early is spoken over from its own beginning.
+            let both_us = (onset_us + offset_us).max(waited.since_us);
+            latencies.speech_to_silence.saturating_record(waited.quiet_us.saturating_sub(both_us));
+            false
+        });
+        let mut by_noise = 0;
+        self.interrupted_by.retain(|serial| {
+            by_noise += u64::from(is_past(*serial) && utterance_of(*serial).is_none());
+            !is_past(*serial)
+        });
+        by_noise
+    }
+
+    fn match_answers(
+        &mut self,
+        before_us: u64,
+        stretches: Stretches,
+        turns: &mut Turns,
+        latencies: &mut Latencies,
+    ) {
+        for utterance in self.truth[self.matched..].iter().take_while(|u| u.end_us < before_us) {
+            self.matched += 1;
+            turns.utterances += 1;
+            let mine = || self.segments.values().filter(|s| s.confirmed && is_of(s, utterance));
+            let Some(first) = mine().map(|s| s.opened_us).min() else {
+                turns.missed += 1;
+                continue;
+            };
+            let heard_from = utterance.start_us + self.offset_us;
+            let heard_to = utterance.end_us + self.offset_us;
+            latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
+            let mut answers = mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t));
+            if answers.any(|t| t < heard_to) {
+                turns.premature += 1;
+                continue;
+            }
+            let Some(answer) = mine().flat_map(|s| s.answers.iter().map(|(_, t)| *t)).min() else { continue };
+            turns.answered += 1;
+            let after_us = answer - heard_to;
+            latencies.end_to_response.saturating_record(after_us);
+            if let Some(replies) = &mut latencies.replies {
+                replies.record(utterance.end_us, after_us);
+            }
+            if heard_to < stretches.early_until_us {
+                latencies.early_late[0].saturating_record(after_us);
+            }
+            if heard_to >= stretches.late_from_us {
+                latencies.early_late[1].saturating_record(after_us);
+            }
+        }
+    }
+
+    /// Lets go of segments and utterances that were over at `before_us`.
+    fn forget(&mut self, before_us: u64, mut last_look: impl FnMut(u32, &SegmentStory)) {
+        let past = self.truth[..self.matched].iter().take_while(|u| u.end_us < before_us).count();
+        self.truth.drain(..past);
+        self.matched -= past;
+        self.segments.retain(|serial, story| {
+            let is_past = (story.ended || story.cancelled) && story.to_us < before_us;
+            if is_past {
+                last_look(*serial, story);
+            }
+            !is_past
+        });
+    }
+}
