@@ -429,3 +429,26 @@ fn many_sessions_share_a_shard_and_keep_apart() {
         assert_eq!(host.engine.census().sessions_open, 40);
     }
 }
+
+#[test]
+fn a_traced_session_alone_logs_what_its_gate_heard() {
+    let mut host = Host::new(GATE, EngineConfig::default());
+    let plain = host.open("plain");
+    let spec = SessionSpec { traced: true, ..SessionSpec::named("traced") };
+    let traced = host.engine.handle().open(spec).expect("there is room");
+    let samples = bursts(&[200, 300, 100]);
+    let mut heard = Vec::new();
+    for piece in samples.chunks(320) {
+        for session in [&plain, &traced] {
+            session.try_push(piece).expect("20 ms in four ticks are no flood");
+        }
+        for _ in 0..4 {
+            host.tick();
+            let records = host.engine.records().iter();
+            heard.extend(records.filter(|r| matches!(r.event, Event::Probability { .. })).map(|r| r.session));
+        }
+    }
+    // 600 ms in hops of 20 ms; the edge still puts the last ones together.
+    assert!(heard.len() >= 28, "{} hops", heard.len());
+    assert!(heard.iter().all(|session| *session == traced.id()), "{heard:?}");
+}

@@ -249,6 +249,7 @@ fn what_waits_is_what_the_books_say() {
             recordings: None,
             phase: Phase::Staggered,
             set: Vec::new(),
+            linked: None,
         };
         let mut keeper = Bookkeeper(Glance::default(), 0);
         let simulation = Simulation::new(plan, &script, options, &mut keeper).expect("the load is built in");

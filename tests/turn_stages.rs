@@ -46,6 +46,7 @@ fn simulate(scene: &str, sets: &[&str]) -> (Report, Vec<Record>) {
         recordings: None,
         phase: Phase::Staggered,
         set: Vec::new(),
+        linked: None,
     };
     let mut witness = Witness::default();
     let simulation = Simulation::new(plan, &script, options, &mut witness).expect("the load is built in");

@@ -495,6 +495,17 @@ impl Engine {
         &self.hub
     }
 
+    /// How often a frame that entered `node`'s queue made it how deep, since the start and over all shards, as
+    /// [`NodeLedger::depths`] counts it.
+    pub fn depths(&self, node: NodeId, counts: &mut Vec<u64>) {
+        counts.clear();
+        for shard in &self.shards {
+            let Some(ledger) = shard.world.resource::<Ledger>().nodes().get(node.index()) else { continue };
+            counts.resize(ledger.depths.len(), 0);
+            counts.iter_mut().zip(&ledger.depths).for_each(|(sum, count)| *sum += count);
+        }
+    }
+
     /// Sums over all shards; not for every tick.
     pub fn census(&self) -> Census {
         let nodes = self.shared.plan.nodes.len() + 1;

@@ -181,6 +181,7 @@ pub(crate) struct SessionPort {
     /// Control messages on their way in.
     pub(crate) inward: Mutex<VecDeque<ControlIn>>,
     pub(crate) controls: bool,
+    pub(crate) traced: bool,
     pub(crate) waker: Option<Arc<dyn Fn() + Send + Sync>>,
     staging: Mutex<Vec<f32>>,
     pub(crate) shard: Arc<ShardPort>,
@@ -246,6 +247,8 @@ pub struct SessionSpec {
     pub input: Option<Format>,
     /// Whether corrections and confirmations are delivered with [`Out::Control`].
     pub controls: bool,
+    /// Whether its gates log every probability, whatever the scene says.
+    pub traced: bool,
     /// Called from the tick when something was put out; must not block.
     pub waker: Option<Arc<dyn Fn() + Send + Sync>>,
 }
@@ -330,6 +333,7 @@ impl SessionHandle {
             last_words: Mutex::default(),
             inward: Mutex::default(),
             controls: spec.controls,
+            traced: spec.traced,
             waker: spec.waker.clone(),
             staging: Mutex::new(Vec::new()),
             shard,

@@ -37,6 +37,8 @@ pub struct Opening {
     pub seed: u64,
     /// The scene lets it lower its quality when a deadline is near.
     pub lowers_quality: bool,
+    /// Its host asked for what a node knows beside its output, as a gate's probabilities.
+    pub traced: bool,
 }
 
 /// Where a node stands in the compiled scene.

@@ -43,6 +43,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         output: None,
         seed,
         lowers_quality: false,
+        traced: port.traced,
     };
     let mut failure = None;
     for (at, lane) in lanes.iter().enumerate() {

@@ -2,10 +2,12 @@
 #![allow(dead_code, reason = "every test uses its own part of it")]
 
 pub(crate) mod books;
+pub(crate) mod browser;
 pub(crate) mod callers;
 pub(crate) mod conditions;
 pub(crate) mod judge;
 pub(crate) mod labels;
+pub(crate) mod markup;
 pub(crate) mod noise;
 pub(crate) mod program;
 pub(crate) mod stage;

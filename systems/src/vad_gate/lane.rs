@@ -43,6 +43,8 @@ pub struct GateLane {
     machine: Machine,
     lookback: Lookback<Held>,
     input: Format,
+    /// Every probability is logged.
+    traced: bool,
     session: SessionId,
     owner: Entity,
     segment: SegmentKey,
@@ -83,6 +85,7 @@ impl GateLane {
             machine: Machine::default(),
             lookback: Lookback::with_room(us(gate.kept_ms()), gate.max_out(Some(input)) as usize),
             input,
+            traced: gate.trace || opening.traced,
             session: opening.session,
             owner: opening.owner,
             segment: SegmentKey::NONE,
@@ -148,7 +151,7 @@ impl GateLane {
         let from_us = self.hops * self.hop_us;
         self.hops += 1;
         let to_us = self.hops * self.hop_us;
-        if gate.trace {
+        if self.traced {
             gate.cx.event(self.turn, Event::Probability { at_us: to_us, p });
         }
         self.machine.hop(p, from_us, to_us, settings, decisions);
@@ -360,7 +363,6 @@ impl GateLane {
 pub(super) struct Gate<'a, 'b, 'w, 's> {
     pub(super) cx: &'a mut Cx<'b>,
     pub(super) segments: &'a mut Segments<'w, 's>,
-    pub(super) trace: bool,
 }
 
 impl Gate<'_, '_, '_, '_> {

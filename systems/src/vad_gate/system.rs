@@ -60,10 +60,10 @@ impl Gates {
         desk: &mut Desk<'_>,
         segments: &mut Segments<'_, '_>,
     ) {
-        let (trace, decisions) = (self.gate.trace, &mut self.decisions);
+        let decisions = &mut self.decisions;
         correct_lanes(self.site, lanes, desk, |lane, correction, cx| {
             if correction.void == Void::Session {
-                lane.finish(true, decisions, &mut Gate { cx, segments, trace });
+                lane.finish(true, decisions, &mut Gate { cx, segments });
             }
         });
         let shard_open = desk.sessions.open();
@@ -78,7 +78,6 @@ impl Gates {
                 &self.settings,
                 self.hop(),
                 self.site,
-                trace,
                 next,
                 wiring,
                 lane,
@@ -113,7 +112,7 @@ impl Gates {
         desk: &mut Desk<'_>,
         segments: &mut Segments<'_, '_>,
     ) {
-        let (hop, node, trace) = (self.hop(), self.site.node, self.gate.trace);
+        let (hop, node) = (self.hop(), self.site.node);
         let mut kept = 0;
         let mut from = 0;
         while from < self.ready.len() {
@@ -134,14 +133,13 @@ impl Gates {
                 let p = self.kernel.take(self.staged[at - from], &mut lane.detector);
                 let wiring = wiring.bypass_change_detection();
                 let mut cx = Cx::new(node, wiring, desk, &mut lanes.outs);
-                let mut gate = Gate { cx: &mut cx, segments, trace };
+                let mut gate = Gate { cx: &mut cx, segments };
                 lane.decide(p, hop, &self.settings, &mut self.decisions, &mut gate);
                 let next = || queue.pop();
                 if fill(
                     &self.settings,
                     hop,
                     self.site,
-                    trace,
                     next,
                     wiring,
                     &mut lane,
@@ -167,7 +165,6 @@ fn fill(
     settings: &Settings,
     hop: usize,
     site: Site,
-    trace: bool,
     mut next: impl FnMut() -> Option<Frame>,
     wiring: &mut mynah_engine::Lane,
     lane: &mut GateLane,
@@ -188,7 +185,7 @@ fn fill(
         }
         cx.taken(&frame);
         cx.came_out(frame.deadline_us, frame.turn);
-        let mut gate = Gate { cx: &mut cx, segments, trace };
+        let mut gate = Gate { cx: &mut cx, segments };
         if ends {
             lane.finish(false, decisions, &mut gate);
         }

@@ -21,6 +21,7 @@ pub enum Clock {
 #[command(after_help = "Examples:
   mynah simulate
   mynah simulate gate_only --sessions 500 --duration 30s --clock wall
+  mynah simulate --html report.html
   mynah simulate voice_assistant --set gate.speculate=false --json > baseline.json
   mynah simulate gate_only --save-baseline main.json
   mynah simulate gate_only --baseline main.json --fail-on-regression 20
@@ -78,6 +79,9 @@ pub struct Simulate {
     /// Writes the last 1024 ticks, system by system, for ui.perfetto.dev or chrome://tracing
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Writes the report with its charts as one self-contained page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Changes of the scene.
     #[command(flatten)]
     pub sets: Sets,

@@ -16,11 +16,11 @@ use crate::events::TraceWriter;
 use crate::events::header::{ContentOf, Header, Inputs, RecordingInput, RunInputs};
 use crate::events::log::EventLog;
 use crate::failure::{Exit, Failure};
+use crate::picture::session::Picture;
 use crate::progress::Progress;
 use crate::run::drive::{Listener, Pace, drive};
 use crate::run::feed::Feed;
-use crate::run::page::{Lane, page};
-use crate::run::picture::Picture;
+use crate::run::page::{Recorded, page};
 use crate::run::sessions;
 use crate::run::summary::{self, Row};
 use crate::run::track::{Placement, Released, Track};
@@ -72,8 +72,7 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         .map(|index| Row::new(&names[index], &feeds[index], &pictures[index], tracks[index].as_ref()))
         .collect();
     if let (Some(file), Some(path)) = (&mut html, &args.html) {
-        let lanes = lanes(&names, &feeds, &pictures, &tracks);
-        let text = page(&plan, &lanes);
+        let text = page(&plan, &recorded(&names, &feeds, &pictures, &tracks));
         file.write_all(text.as_bytes()).map_err(|error| Failure::write(path.display(), &error))?;
     }
     if let Some(folder) = &args.output {
@@ -247,6 +246,7 @@ impl Listener for Recorder<'_> {
                 released_us: audio.released_us,
                 segment: audio.segment,
                 revision: audio.revision,
+                turn: audio.turn,
             });
         }
     }
@@ -260,18 +260,18 @@ fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|error| Failure::write(path.display(), &error))
 }
 
-fn lanes<'a>(
+fn recorded<'a>(
     names: &'a [String],
     feeds: &'a [Feed],
     pictures: &'a [Picture],
     tracks: &'a [Option<Track>],
-) -> Vec<Lane<'a>> {
+) -> Vec<Recorded<'a>> {
     let all = names.iter().zip(feeds).zip(pictures).zip(tracks);
-    all.map(|(((name, feed), picture), track)| Lane {
+    all.map(|(((name, feed), picture), track)| Recorded {
         name,
         recording: feed.recording(),
         picture,
-        answers: track.as_ref().map_or(&[], Track::answers),
+        track: track.as_ref(),
     })
     .collect()
 }

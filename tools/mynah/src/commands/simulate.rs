@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use mynah_engine::scene::{Override, Source};
-use mynah_engine::{OutAudio, Record, ScenePlan};
+use mynah_engine::{Event, OutAudio, Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
 use crate::commands::chaos;
@@ -15,6 +15,8 @@ use crate::events::log::EventLog;
 use crate::failure::{Exit, Failure};
 use crate::flight::Flight;
 use crate::load::schedule::Phase;
+use crate::picture::lane;
+use crate::picture::page::Page;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::simulate::callers::{CallerScript, session_name};
@@ -93,19 +95,28 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     let mut invariants = args.check.then(|| Invariants::new(&plan));
     let budget_us = (args.clock == Clock::Wall).then(|| u64::from(plan.scene.tick.period_ms) * 1_000);
     let mut flight = Flight::new(&plan, args.trace.as_deref(), budget_us)?;
-    let simulation = Simulation::new(plan, &script, options, &mut progress).map_err(Failure::unable)?;
+    let mut page =
+        args.html.as_deref().map(|path| Page::create(path, &plan, args.duration.us)).transpose()?;
+    let mut watchers = Watchers(vec![&mut progress]);
+    if let Some(page) = &mut page {
+        watchers.0.push(&mut page.witness);
+    }
+    let mut simulation = Simulation::new(plan, &script, options, &mut watchers).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         invariants = invariants.map(|invariants| invariants.with_far(far));
-    }
-    if let Some(far) = simulation.far_plan() {
         files.events = files.events.map(|events| events.with_far(far));
     }
     let mut watchers: Vec<&mut dyn Watcher> = vec![&mut files, &mut flight, &mut progress];
+    if let Some(page) = &mut page {
+        page.witness.prepare(&mut simulation);
+        watchers.push(&mut page.witness);
+    }
     watchers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Watcher));
     let report = simulation.run(&mut Watchers(watchers));
     progress.clear();
     files.finish(&report.event_hash)?;
     flight.finish()?;
+    page.map_or(Ok(()), |page| page.write(&report))?;
     print(args, &report)?;
     let holds = invariants.is_none_or(|invariants| invariants.tell());
     let regressed = against(args, baseline.as_ref(), &report)?;
@@ -201,6 +212,8 @@ fn options(args: &Simulate, plan: &ScenePlan) -> Result<Options, Failure> {
 struct Files {
     events: Option<EventLog<'static>>,
     trace: Option<TraceWriter>,
+    /// Probabilities are in the log for the page alone: the log is the same without it.
+    untold: bool,
     names: Vec<String>,
     failure: Option<Failure>,
 }
@@ -213,6 +226,7 @@ impl Files {
         Ok(Self {
             events: events.transpose()?,
             trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
+            untold: args.vad_trace.is_none() && !lane::gates(plan).iter().any(|gate| gate.trace),
             names,
             failure: None,
         })
@@ -227,7 +241,8 @@ impl Files {
 
     fn write(&mut self, record: &Record) -> Result<(), Failure> {
         let Some(name) = self.names.get(record.session.0 as usize) else { return Ok(()) };
-        if let Some(events) = &mut self.events {
+        let untold = self.untold && matches!(record.event, Event::Probability { .. });
+        if let (Some(events), false) = (&mut self.events, untold) {
             events.record(record)?;
         }
         if let Some(trace) = &mut self.trace {

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::args::Run;
 use crate::failure::Failure;
+use crate::picture::session::Picture;
 use crate::run::feed::Feed;
-use crate::run::picture::Picture;
 use crate::run::track::Track;
 use crate::terminal::Stdout;
 

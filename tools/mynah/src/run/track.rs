@@ -3,6 +3,8 @@
 
 use mynah_engine::scene::Format;
 
+use crate::picture::peaks::Peaks;
+
 /// What becomes of the gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -37,6 +39,8 @@ pub struct Released<'a> {
     pub segment: u32,
     /// The revision it was derived from; 0 = the caller's own audio.
     pub revision: u32,
+    /// The turn; 0 = none.
+    pub turn: u32,
 }
 
 /// An answer as it sounded.
@@ -46,6 +50,8 @@ pub struct Answer {
     pub segment: u32,
     /// The revision it was derived from.
     pub revision: u32,
+    /// The turn it belongs to; 0 = none.
+    pub turn: u32,
     /// Engine time at which it begins to sound.
     pub from_us: u64,
     /// Engine time at which it is over, or was taken back.
@@ -85,6 +91,17 @@ impl Track {
         self.frames
     }
 
+    /// How everything placed so far sounds together. A packed track has no places: it shows as silence.
+    pub fn peaks(&self) -> Peaks {
+        let mut peaks = Peaks::new(u64::MAX);
+        if self.placement == Placement::Placed {
+            for strip in [&self.own, &self.answer] {
+                peaks.add(0, &strip.samples, usize::from(self.format.channels), self.format.rate_hz);
+            }
+        }
+        peaks
+    }
+
     /// Places one block.
     pub fn add(&mut self, block: Released<'_>) {
         let channels = usize::from(self.format.channels);
@@ -109,7 +126,7 @@ impl Track {
 
     fn add_answer(&mut self, block: Released<'_>) {
         let channels = usize::from(self.format.channels);
-        let Released { segment, revision, released_us, .. } = block;
+        let Released { segment, revision, turn, released_us, .. } = block;
         let goes_on = self.answers.last().is_some_and(|a| (a.segment, a.revision) == (segment, revision));
         if self.placement == Placement::Packed {
             let at = self.own.end;
@@ -122,7 +139,7 @@ impl Track {
         }
         if !goes_on {
             let from_us = self.answers.last().map_or(released_us, |a| a.to_us.max(released_us));
-            self.answers.push(Answer { segment, revision, from_us, to_us: from_us });
+            self.answers.push(Answer { segment, revision, turn, from_us, to_us: from_us });
         }
         let us = (block.samples.len() / channels) as u64 * 1_000_000 / u64::from(self.format.rate_hz);
         if let Some(answer) = self.answers.last_mut() {
@@ -181,11 +198,11 @@ mod tests {
     const FORMAT: Format = Format { rate_hz: 1_000, channels: 1 };
 
     fn own(samples: &[f32], pts_us: u64) -> Released<'_> {
-        Released { samples, pts_us, released_us: pts_us + 50_000, segment: 1, revision: 0 }
+        Released { samples, pts_us, released_us: pts_us + 50_000, segment: 1, revision: 0, turn: 1 }
     }
 
     fn answer(samples: &[f32], released_us: u64, revision: u32) -> Released<'_> {
-        Released { samples, pts_us: 0, released_us, segment: 1, revision }
+        Released { samples, pts_us: 0, released_us, segment: 1, revision, turn: 1 }
     }
 
     fn track(placement: Placement, blocks: &[Released<'_>]) -> Track {

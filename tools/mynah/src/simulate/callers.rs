@@ -128,7 +128,7 @@ pub struct LineStyle {
     pub told: bool,
 }
 
-/// Opens the sessions.
+/// Opens the sessions; those of which `traced` is true log their gates' probabilities.
 ///
 /// # Errors
 /// Why the first session that could not be opened was not.
@@ -136,12 +136,13 @@ pub fn open_lines(
     engine: &EngineHandle,
     streams: Vec<Stream>,
     style: LineStyle,
+    traced: &dyn Fn(u32) -> bool,
 ) -> Result<Vec<Line>, String> {
     let LineStyle { format, chunk_us, phase, waits, told } = style;
     let count = streams.len() as u64;
     let chunk_frames = (u64::from(format.rate_hz) * chunk_us / 1_000_000) as usize;
     let lines = streams.into_iter().zip(0u32..).map(|(stream, i)| {
-        let spec = SessionSpec { controls: told, ..SessionSpec::named(session_name(i)) };
+        let spec = SessionSpec { controls: told, traced: traced(i), ..SessionSpec::named(session_name(i)) };
         let handle = engine.open(spec).map_err(|e| e.to_string())?;
         let offset_us = match phase {
             Phase::Staggered => chunk_us * u64::from(i) / count,

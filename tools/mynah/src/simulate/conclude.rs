@@ -19,7 +19,7 @@ use crate::report::{
 const NOISY_LATE_MS: f64 = 1.0;
 
 impl Simulation {
-    pub(super) fn conclude(mut self) -> Report {
+    pub(super) fn conclude(&mut self) -> Report {
         let answers = self.plan.nodes.iter().any(|n| n.service.is_some());
         let turns = self.run.over(&self.lines, self.stretches);
         let census = self.engine.census();

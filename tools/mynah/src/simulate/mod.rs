@@ -14,6 +14,7 @@ pub mod measure;
 mod nodes;
 pub mod recorded;
 pub mod remote;
+pub mod replies;
 pub mod steady;
 pub mod turns;
 pub mod watch;
@@ -26,15 +27,17 @@ use mynah_engine::{Engine, EngineConfig, ScenePlan, TimeMode};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Epoch, NodeStopwatch};
+use crate::load::Stream;
 use crate::load::schedule::Phase;
 use crate::report::Report;
 use crate::transport::LinkedScene;
 use callers::{CallerScript, Line, LineStyle, Load, open_lines};
 use measure::{Measurement, Observer};
 use remote::Remote;
+use replies::Replies;
 use steady::Steady;
 use turns::Stretches;
-pub use watch::{TickView, Watcher, Watchers};
+pub use watch::{Ending, TickView, Watcher, Watchers};
 
 /// Whose clock a simulation runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +121,8 @@ impl Simulation {
         });
         let style =
             LineStyle { format: plan.input, chunk_us, phase: options.phase, waits, told: links(plan) };
-        simulation.lines = open_lines(&simulation.engine.handle(), streams, style)?;
+        let traced = |session| watcher.traces(session);
+        simulation.lines = open_lines(&simulation.engine.handle(), streams, style, &traced)?;
         let observer = |line: &Line| {
             let mut observer = Observer::new(line.offset_us);
             observer.hears(line.stream.clone());
@@ -183,6 +187,16 @@ impl Simulation {
         }
     }
 
+    /// Keeps the answers' latencies over the run; takes the memory for it now.
+    pub fn keep_replies(&mut self, replies: Replies) {
+        self.run.latencies.replies = Some(Box::new(replies));
+    }
+
+    /// What session number `session` will hear, from where it stands.
+    pub fn stream(&self, session: usize) -> Option<&Stream> {
+        self.lines.get(session).map(|line| &line.stream)
+    }
+
     /// Runs to the end and reports.
     pub fn run(mut self, watcher: &mut dyn Watcher) -> Report {
         match self.options.clock {
@@ -190,6 +204,8 @@ impl Simulation {
             RunClock::Wall => self.run_wall(watcher),
         }
         watcher.over(&self.engine);
-        self.conclude()
+        let report = self.conclude();
+        watcher.reported(Ending { report: &report, measured: &self.run });
+        report
     }
 }

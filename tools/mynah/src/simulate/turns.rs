@@ -163,7 +163,11 @@ impl Observer {
             }
             let steps = self.answers.steps(segment, revision);
             let origin = (segment, revision);
-            books.answered(AnsweredTurn::new(session as u32, origin, heard_to, answer, steps));
+            let turn = AnsweredTurn::new(session as u32, origin, heard_to, answer, steps);
+            if let Some(replies) = &mut books.latencies.replies {
+                replies.record(utterance.end_us, turn.latency_us());
+            }
+            books.answered(turn);
         }
     }
 

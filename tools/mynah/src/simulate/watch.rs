@@ -3,6 +3,8 @@
 use mynah_engine::{Engine, OutAudio, Record};
 
 use super::callers::Line;
+use super::measure::Measurement;
+use crate::report::Report;
 
 /// What a tick was, once it is over.
 #[derive(Clone, Copy)]
@@ -19,8 +21,22 @@ pub struct TickView<'a> {
     pub started_us: u64,
 }
 
+/// What is known once a run is over.
+#[derive(Clone, Copy)]
+pub struct Ending<'a> {
+    /// The report.
+    pub report: &'a Report,
+    /// What it was drawn up from.
+    pub measured: &'a Measurement,
+}
+
 /// Watches a run. For each tick: the records, the audio, what happened behind a link, then the tick as a whole.
 pub trait Watcher: Send {
+    /// Whether the gates of session number `session` are to log every probability for it.
+    fn traces(&self, session: u32) -> bool {
+        let _unused = session;
+        false
+    }
     /// Takes the events of one tick.
     fn records(&mut self, records: &[Record]) {
         let _unused = records;
@@ -53,6 +69,10 @@ pub trait Watcher: Send {
     fn wants_more(&self) -> bool {
         true
     }
+    /// The report has been drawn up.
+    fn reported(&mut self, ending: Ending<'_>) {
+        let _unused = ending;
+    }
 }
 
 /// Several that watch one run, told in this order.
@@ -60,6 +80,10 @@ pub trait Watcher: Send {
 pub struct Watchers<'a>(pub Vec<&'a mut dyn Watcher>);
 
 impl Watcher for Watchers<'_> {
+    fn traces(&self, session: u32) -> bool {
+        self.0.iter().any(|one| one.traces(session))
+    }
+
     fn records(&mut self, records: &[Record]) {
         self.0.iter_mut().for_each(|one| one.records(records));
     }
@@ -90,5 +114,9 @@ impl Watcher for Watchers<'_> {
 
     fn wants_more(&self) -> bool {
         self.0.iter().all(|one| one.wants_more())
+    }
+
+    fn reported(&mut self, ending: Ending<'_>) {
+        self.0.iter_mut().for_each(|one| one.reported(ending));
     }
 }

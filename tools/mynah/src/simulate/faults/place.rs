@@ -268,7 +268,7 @@ impl Place {
         let mut dice = Dice::new(hazard.plan.seed, self.number << 20 | (self.openings + 1));
         let format = self.format(town, &name, hazard, totals);
         let told = town.told || self.number % 2 == 1;
-        let spec = SessionSpec { name: name.clone(), input: Some(format), controls: told, waker: None };
+        let spec = SessionSpec { input: Some(format), controls: told, ..SessionSpec::named(name.clone()) };
         let far = match &behind {
             Some(behind) => match behind.open(&name, format) {
                 Ok(far) => Some(far),

@@ -3,15 +3,15 @@
 use std::fmt::{self, Write as _};
 
 /// Most points of one curve.
-pub(super) const POINTS_MAX: usize = 2_000;
+pub const POINTS_MAX: usize = 2_000;
 
 /// Appends formatted text.
-pub(super) fn push(text: &mut String, what: fmt::Arguments<'_>) {
+pub fn push(text: &mut String, what: fmt::Arguments<'_>) {
     text.write_fmt(what).expect("a string takes everything");
 }
 
 /// Text inside HTML and SVG.
-pub(super) struct Escaped<'a>(pub(super) &'a str);
+pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,14 +32,7 @@ impl fmt::Display for Escaped<'_> {
 
 /// The path around the least and greatest sample of each of at most 2,000 columns: a closed shape, drawn between
 /// `left` and `left + width`; a sample of 1.0 is `half` above `middle`.
-pub(super) fn envelope(
-    samples: &[f32],
-    channels: usize,
-    left: f64,
-    width: f64,
-    middle: f64,
-    half: f64,
-) -> String {
+pub fn envelope(samples: &[f32], channels: usize, left: f64, width: f64, middle: f64, half: f64) -> String {
     let frames = samples.len() / channels.max(1);
     let columns = frames.min(POINTS_MAX / 2);
     let x = |column: usize| left + width * column as f64 / columns.max(1) as f64;
@@ -66,7 +59,7 @@ pub(super) fn envelope(
 
 /// The path through values, thinned to at most 2,000 points; of each stretch the extremes are kept, so that no peak
 /// is lost.
-pub(super) fn curve(points: &[(u64, f32)], x: impl Fn(u64) -> f64, y: impl Fn(f32) -> f64) -> String {
+pub fn curve(points: &[(u64, f32)], x: impl Fn(u64) -> f64, y: impl Fn(f32) -> f64) -> String {
     let mut path = String::new();
     let mut draw = |&(us, value): &(u64, f32)| {
         let command = if path.is_empty() { 'M' } else { 'L' };
