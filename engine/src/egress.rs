@@ -213,6 +213,9 @@ impl Stream<'_> {
             Payload::Text(text) => Out::Text { text, segment, revision, turn: frame.turn },
             Payload::Audio(block) => {
                 sound(&block, cx);
+                if revision == 0 {
+                    cx.forwarded(cx.now.us.saturating_sub(frame.arrived_us));
+                }
                 Out::Audio(OutAudio {
                     block,
                     pts_us: frame.pts_us,

@@ -19,6 +19,7 @@ use crate::ids::{NodeId, SessionId};
 use crate::ingress::EdgeFigures;
 use crate::inward::ControlFigures;
 use crate::ledger::{Ledger, NodeLedger};
+use crate::metrics::MetricsBook;
 use crate::node::Node;
 use crate::queue::{Lane, Queue};
 use crate::scene::{Buffering, Format, MergeStrategy, NodeRef, Plan, PlanNode};
@@ -157,7 +158,7 @@ pub(crate) struct Shared {
     admissions: SegQueue<Arc<SessionPort>>,
     pub(crate) ports: Vec<Arc<ShardPort>>,
     bell: Arc<Bell>,
-    sessions_max: u32,
+    pub(crate) sessions_max: u32,
 }
 
 impl Shared {
@@ -277,7 +278,7 @@ pub struct Census {
 
 /// A running scene.
 pub struct Engine {
-    shards: Vec<Shard>,
+    pub(crate) shards: Vec<Shard>,
     hub: Hub,
     shared: Arc<Shared>,
     threads: Option<Arc<rayon::ThreadPool>>,
@@ -285,6 +286,7 @@ pub struct Engine {
     records: Vec<Record>,
     /// Where the next record of each session goes, while they are joined.
     places: Vec<u32>,
+    pub(crate) metrics: Option<Box<MetricsBook>>,
 }
 
 /// With as many records for each session as this, they are counted into place and not sorted.
@@ -314,7 +316,8 @@ impl Engine {
             Arc::new(pool.expect("worker threads can be started"))
         });
         let places = vec![0; config.sessions_max as usize + 1];
-        Self { shards, hub, shared, threads, now: Now::default(), records: Vec::new(), places }
+        let (now, records) = (Now::default(), Vec::new());
+        Self { shards, hub, shared, threads, now, records, places, metrics: None }
     }
 
     /// The way in for hosts.
@@ -369,6 +372,7 @@ impl Engine {
             sessions_open: self.shards.iter().map(|s| s.world.resource::<SessionTable>().open()).sum(),
         };
         self.now = now;
+        self.rotate_metrics();
         self.admit();
         self.deliver_replies();
         self.each_shard(|shard| shard.first_half(now));
@@ -379,6 +383,7 @@ impl Engine {
         self.deliver_notices();
         self.each_shard(Shard::second_half);
         self.collect_records();
+        self.hear_answers();
     }
 
     fn each_shard(&mut self, work: impl Fn(&mut Shard) + Send + Sync) {

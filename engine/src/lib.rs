@@ -29,6 +29,7 @@ mod inward;
 mod joint;
 mod ledger;
 pub mod message;
+pub mod metrics;
 mod node;
 mod opening;
 mod playout;
