@@ -10,6 +10,7 @@ pub mod events;
 pub mod failure;
 pub mod link;
 pub mod load;
+pub mod metrics;
 pub mod progress;
 pub mod report;
 pub mod run;

@@ -7,9 +7,11 @@ use mynah_engine::scene::Override;
 use mynah_engine::{Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
+use crate::clock::Epoch;
 use crate::events::{EventWriter, TraceWriter};
 use crate::failure::{Exit, Failure};
 use crate::load::schedule::Phase;
+use crate::metrics::{Board, Facts, Publisher, Server, address};
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::simulate::callers::{CallerScript, session_name};
@@ -29,14 +31,24 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
     scenes::warn(&warnings);
     let mut progress = Progress::new();
     let mut files = Files::create(args, &plan)?;
-    let simulation = Simulation::new(plan, &script, options(args), &mut progress).map_err(Failure::unable)?;
+    let mut metrics = Metrics::serve(args, &plan)?;
+    let mut simulation =
+        Simulation::new(plan, &script, options(args), &mut progress).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         files.events = files.events.map(|events| events.with_far(far));
     }
-    let report = simulation.run(&mut Watchers(vec![&mut files, &mut progress]));
+    let mut watchers = Watchers(vec![&mut files, &mut progress]);
+    if let Some(metrics) = &mut metrics {
+        simulation.keep_metrics();
+        watchers.0.push(&mut metrics.publisher);
+    }
+    let report = simulation.run(&mut watchers);
     progress.clear();
     files.finish()?;
     print(args, &report)?;
+    if let Some(hold) = args.metrics_hold.filter(|_| metrics.is_some()) {
+        Epoch::start().sleep_until(hold.us);
+    }
     Ok(match report.verdict {
         "ok" => Exit::Done,
         "over" => Exit::Refused,
@@ -85,6 +97,31 @@ fn options(args: &Simulate) -> Options {
         recordings: args.load.clone(),
         phase: if args.aligned { Phase::Aligned } else { Phase::Staggered },
         set: args.sets.sets.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// The metrics page of the run.
+struct Metrics {
+    publisher: Publisher,
+    /// Serves until it is dropped.
+    _server: Server,
+}
+
+impl Metrics {
+    /// Where the flag says, or else the scene.
+    fn serve(args: &Simulate, plan: &ScenePlan) -> Result<Option<Self>, Failure> {
+        let named = || {
+            let metrics = &plan.scene.metrics;
+            metrics
+                .enabled
+                .then(|| address(&metrics.address).map_err(|what| format!("metrics.address: {what}")))
+        };
+        let Some(address) = args.metrics.map(Ok).or_else(named) else { return Ok(None) };
+        let board = Arc::new(Board::new(Facts::of(plan)));
+        let server =
+            Server::start(address.map_err(Failure::unable)?, Arc::clone(&board)).map_err(Failure::unable)?;
+        terminal::notice(&format!("metrics at http://{}/metrics", server.address()));
+        Ok(Some(Self { publisher: Publisher::new(board), _server: server }))
     }
 }
 
