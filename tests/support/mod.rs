@@ -7,6 +7,7 @@ pub(crate) mod conditions;
 pub(crate) mod judge;
 pub(crate) mod labels;
 pub(crate) mod noise;
+pub(crate) mod page;
 pub(crate) mod program;
 pub(crate) mod stage;
 pub(crate) mod taken_back;
