@@ -298,12 +298,12 @@ fn windows_are_what_the_event_log_says() {
     model.wrong.truncate(5);
     assert!(model.wrong.is_empty(), "{}", model.wrong.join("\n"));
     assert!(model.compared > 10_000 && model.answers > 20, "{} {}", model.compared, model.answers);
-    // An answer cannot begin before the silence it answers, nor (with these services) a second after it.
+    // The end holds after 128 ms of silence, the first 32 ms of which are the hop in which it is heard.
     let shown = samples(&served);
     let count = shown.value("mynah_end_to_end_seconds_count", &[]);
     let mean_s = shown.value("mynah_end_to_end_seconds_sum", &[]) / count;
     println!("{count} answers, {mean_s:.3} s from the silence on average");
-    assert!((0.128..0.5).contains(&mean_s), "{mean_s} s");
+    assert!((0.096..0.3).contains(&mean_s), "{mean_s} s");
 }
 
 /// A session of silence or sound in a scene that passes everything on.

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::frame::frames_to_us;
 use crate::ids::SessionId;
 use crate::ledger::Ledger;
-use crate::session::SessionTable;
+use crate::session::{Phase, SessionTable};
 use crate::shard::Shard;
 
 impl Engine {
@@ -24,7 +24,8 @@ impl Engine {
     pub fn metrics(&self, out: &mut Snapshot) -> bool {
         let Some(book) = &self.metrics else { return false };
         out.now_us = self.now_us();
-        out.sessions = self.shards.iter().map(|shard| shard.world.resource::<SessionTable>().open()).sum();
+        let rows = self.shards.iter().flat_map(|shard| &shard.world.resource::<SessionTable>().rows);
+        out.sessions = rows.flatten().filter(|row| row.phase != Phase::Gone).count() as u32;
         book.fill(ledgers(&self.shards), self.hub(), out);
         true
     }

@@ -37,7 +37,7 @@ impl Facts {
         let node = |node: &mynah_engine::scene::PlanNode<dyn mynah_engine::Node>| NodeFacts {
             id: node.id.clone(),
             gates: matches!(node.spec.kind(), "VadGate" | "Follow"),
-            merge: node.buffering.as_ref().map(|buffering| merge_name(&buffering.merge)),
+            merge: node.buffering.as_ref().filter(|_| node.service.is_some()).map(|b| merge_name(&b.merge)),
             bound: Some(node.capabilities.queue_capacity),
         };
         let output = NodeFacts { id: "output".into(), gates: false, merge: None, bound: None };

@@ -101,26 +101,31 @@ impl Drop for Place {
 }
 
 fn listen(listener: &TcpListener, board: &Arc<Board>, stops: &AtomicBool) {
-    let readers = Arc::new(AtomicUsize::new(0));
+    let (readers, refused) = (Arc::default(), Arc::default());
     while !stops.load(Ordering::Acquire) {
         let Ok((stream, _)) = listener.accept() else {
             thread::sleep(PAUSE);
             continue;
         };
-        let place = Place::take(&readers);
+        let (place, refused) = match (Place::take(&readers), Place::take(&refused)) {
+            (Some(place), _) => (place, false),
+            (None, Some(place)) => (place, true),
+            // Whoever comes in such crowds is not told, either.
+            (None, None) => continue,
+        };
         let board = Arc::clone(board);
-        let serve = move || match &place {
-            Some(_) => drop(serve(&stream, &board)),
-            None => drop(answer(&stream, Err(Status::Busy), &board)),
+        let serve = move || {
+            let request = if refused { Ok(Err(Status::Busy)) } else { receive(&stream) };
+            drop(request.and_then(|request| serve(&stream, request, &board)));
+            drop(place);
         };
         // Without a thread there is no answer: the reader sees the connection close and comes again.
         drop(thread::Builder::new().name("metrics reader".into()).spawn(serve));
     }
 }
 
-/// One request, one answer.
-fn serve(stream: &TcpStream, board: &Board) -> io::Result<()> {
-    let request = receive(stream)?;
+/// One answer, and the connection is closed.
+fn serve(stream: &TcpStream, request: Result<Request, Status>, board: &Board) -> io::Result<()> {
     answer(stream, request, board)?;
     stream.shutdown(Shutdown::Write)?;
     drain(stream)
