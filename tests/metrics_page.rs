@@ -1,5 +1,10 @@
 //! The metrics page as others get it: whatever they send, however slowly they read, and whatever stands in a label.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "figures and skips are printed for whoever runs this with --nocapture"
+)]
+
 mod support;
 
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -233,7 +238,6 @@ proptest! {
 
 /// Prometheus's own judge and the other form's reference parser, on labels that need escapes.
 #[test]
-#[allow(clippy::print_stdout, reason = "says what it skips")]
 fn others_read_escaped_labels() {
     let value = "a\\b\"c\nd{},= é";
     if let Some(promtool) = installed("promtool") {
