@@ -202,6 +202,7 @@ fn a_real_prometheus_answers_every_expression_and_an_alert_fires() {
     let (_running, prometheus) = prometheus(&program, &targets);
     until("Prometheus is ready", || {
         std::net::TcpStream::connect(prometheus).ok()?;
+        (get(prometheus, "/-/ready", "").status == 200).then_some(())?;
         let up = ask(prometheus, "/api/v1/query?query=sum(up)");
         (up["data"]["result"][0]["value"][1] == "3").then_some(())
     });
