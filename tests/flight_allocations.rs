@@ -58,6 +58,7 @@ fn a_recorded_tick_allocates_nothing() {
         recordings: None,
         phase: Phase::Staggered,
         set: Vec::new(),
+        linked: None,
     };
     let recorder = Recorder::new(plan.nodes.len());
     let epoch = Epoch::start();

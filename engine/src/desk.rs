@@ -412,6 +412,7 @@ impl<'a> Cx<'a> {
 
     /// Logs an event of this lane's session.
     pub fn event(&mut self, turn: u32, event: Event) {
+        self.ledger.node(self.node).count(&event);
         self.log.push(self.now.us, self.lane.session, turn, event);
     }
 
@@ -447,7 +448,7 @@ impl<'a> Cx<'a> {
 
     /// Records how long a service took from the entering of a frame to the first of its answer.
     pub fn answered_after(&mut self, us: u64) {
-        self.ledger.node(self.node).latency.saturating_record(us);
+        self.ledger.node(self.node).record_latency(us);
     }
 
     /// Counts a frame that was taken as one that became one with another.
@@ -464,6 +465,11 @@ impl<'a> Cx<'a> {
         ledger.consumed -= frames;
         ledger.dropped[reason as usize] += frames;
         self.event(turn, Event::FrameDropped { node, reason, samples: 0 });
+    }
+
+    /// Records how long audio that is forwarded took to its release.
+    pub(crate) fn forwarded(&mut self, us: u64) {
+        self.ledger.forward(us);
     }
 
     pub(crate) fn released(&mut self, samples: u64) {

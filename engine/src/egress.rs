@@ -220,6 +220,9 @@ impl Stream<'_> {
                 if cx.now.is_broken(Mutation::CutBlock) {
                     block.set_len(block.len() - 1);
                 }
+                if revision == 0 {
+                    cx.forwarded(cx.now.us.saturating_sub(frame.arrived_us));
+                }
                 cx.pool.give();
                 Out::Audio(OutAudio {
                     block,

@@ -19,6 +19,7 @@ use crate::ids::{NodeId, SessionId};
 use crate::ingress::EdgeFigures;
 use crate::inward::ControlFigures;
 use crate::ledger::{Ledger, NodeLedger};
+use crate::metrics::MetricsBook;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::queue::{Lane, Queue};
@@ -158,7 +159,7 @@ pub(crate) struct Shared {
     admissions: SegQueue<Arc<SessionPort>>,
     pub(crate) ports: Vec<Arc<ShardPort>>,
     bell: Arc<Bell>,
-    sessions_max: u32,
+    pub(crate) sessions_max: u32,
 }
 
 impl Shared {
@@ -290,6 +291,7 @@ pub struct Engine {
     records: Vec<Record>,
     /// Where the next record of each session goes, while they are joined.
     places: Vec<u32>,
+    pub(crate) metrics: Option<Box<MetricsBook>>,
 }
 
 /// With as many records for each session as this, they are counted into place and not sorted.
@@ -319,8 +321,8 @@ impl Engine {
             Arc::new(pool.expect("worker threads can be started"))
         });
         let places = vec![0; config.sessions_max as usize + 1];
-        let serial = Laps::default();
-        Self { shards, hub, shared, serial, threads, now: Now::default(), records: Vec::new(), places }
+        let (now, records, serial) = (Now::default(), Vec::new(), Laps::default());
+        Self { shards, hub, shared, serial, threads, now, records, places, metrics: None }
     }
 
     /// The way in for hosts.
@@ -378,6 +380,7 @@ impl Engine {
             ..self.now
         };
         self.now = now;
+        self.rotate_metrics();
         self.serial.start();
         self.admit();
         self.deliver_replies();
@@ -393,6 +396,7 @@ impl Engine {
         self.each_shard(Shard::second_half);
         self.serial.start();
         self.collect_records();
+        self.hear_answers();
         self.serial.lap_beside(Beside::Account);
     }
 

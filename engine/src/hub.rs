@@ -14,6 +14,7 @@ use crate::desk::Now;
 use crate::event::Event;
 use crate::ids::{NodeId, SessionId};
 use crate::ledger::latency_histogram;
+use crate::metrics::{BATCH_BOUNDS, Buckets};
 use crate::mutation::Mutation;
 use crate::service::{Call, CallKey, Outbox, Reply, ReplyPart, Request, Service};
 
@@ -51,6 +52,8 @@ pub struct BatchFigures {
     pub waiting_max: u32,
     /// From being asked for to being submitted, per item.
     pub wait: Histogram<u32>,
+    /// Their sizes.
+    pub sizes: Buckets,
 }
 
 impl Default for BatchFigures {
@@ -63,6 +66,7 @@ impl Default for BatchFigures {
             merged: 0,
             waiting_max: 0,
             wait: latency_histogram(),
+            sizes: Buckets::new(&BATCH_BOUNDS),
         }
     }
 }
@@ -334,6 +338,7 @@ impl Hub {
             figures.count += 1;
             figures.items += u64::from(size);
             figures.size_max = figures.size_max.max(size);
+            figures.sizes.record(u64::from(size));
             figures.reasons[reason as usize] += 1;
             figures.merged += (self.settled.len() - before) as u64;
             for call in &self.batch {

@@ -5,9 +5,10 @@
 use bevy_ecs::prelude::*;
 use hdrhistogram::Histogram;
 
-use crate::event::DropReason;
+use crate::event::{DropReason, Event};
 use crate::frame::{Frame, Payload};
 use crate::ids::NodeId;
+use crate::metrics::Buckets;
 
 /// Longest latency a histogram tells apart, 10 minutes in microseconds; longer ones saturate and are counted.
 pub const LATENCY_MAX_US: u64 = 600_000_000;
@@ -50,6 +51,10 @@ pub struct NodeLedger {
     /// From entering its queue to the first of the service's answer, for nodes that call one; others pass on in the
     /// tick in which they take, so that their latency is their wait.
     pub latency: Histogram<u32>,
+    /// The same waits, by the bounds of the metrics.
+    pub wait_buckets: Buckets,
+    /// The same latencies, by the bounds of the metrics.
+    pub latency_buckets: Buckets,
     /// Latencies beyond the histogram's range.
     pub saturated: u64,
     /// How often a frame that entered made the queue this deep (by depth; the last place: and deeper).
@@ -58,6 +63,14 @@ pub struct NodeLedger {
     pub deadlines_missed: u64,
     /// Items whose deadline came near before they were worked on, each once.
     pub deadlines_near: u64,
+    /// Segments it opened.
+    pub segments_opened: u64,
+    /// Segments it confirmed.
+    pub segments_confirmed: u64,
+    /// Segments it cancelled.
+    pub segments_cancelled: u64,
+    /// Endpoints it took back.
+    pub retractions: u64,
 }
 
 impl Default for NodeLedger {
@@ -76,10 +89,16 @@ impl Default for NodeLedger {
             merged: 0,
             wait: latency_histogram(),
             latency: latency_histogram(),
+            wait_buckets: Buckets::latency(),
+            latency_buckets: Buckets::latency(),
             saturated: 0,
             depths: vec![0; DEPTHS],
             deadlines_missed: 0,
             deadlines_near: 0,
+            segments_opened: 0,
+            segments_confirmed: 0,
+            segments_cancelled: 0,
+            retractions: 0,
         }
     }
 }
@@ -107,9 +126,15 @@ impl NodeLedger {
         self.depth_max = self.depth_max.max(other.depth_max);
         self.wait.add(&other.wait).expect("all histograms have one range");
         self.latency.add(&other.latency).expect("all histograms have one range");
+        self.wait_buckets.merge(&other.wait_buckets);
+        self.latency_buckets.merge(&other.latency_buckets);
         self.saturated += other.saturated;
         self.deadlines_missed += other.deadlines_missed;
         self.deadlines_near += other.deadlines_near;
+        self.segments_opened += other.segments_opened;
+        self.segments_confirmed += other.segments_confirmed;
+        self.segments_cancelled += other.segments_cancelled;
+        self.retractions += other.retractions;
     }
 
     /// Frames lost for any reason.
@@ -134,6 +159,24 @@ impl NodeLedger {
             self.saturated += 1;
         }
         self.wait.saturating_record(us);
+        self.wait_buckets.record(us);
+    }
+
+    /// Records how long it took from entering the queue to the first of a service's answer.
+    pub fn record_latency(&mut self, us: u64) {
+        self.latency.saturating_record(us);
+        self.latency_buckets.record(us);
+    }
+
+    /// Counts what the node says of segments.
+    pub(crate) fn count(&mut self, event: &Event) {
+        match event {
+            Event::SegmentOpened { .. } => self.segments_opened += 1,
+            Event::SegmentConfirmed { .. } => self.segments_confirmed += 1,
+            Event::SegmentCancelled { .. } => self.segments_cancelled += 1,
+            Event::EndpointRetracted { .. } => self.retractions += 1,
+            _ => {}
+        }
     }
 
     /// Records the depth that a frame found itself at, itself included.
@@ -158,11 +201,14 @@ impl NodeLedger {
 #[derive(Resource, Debug)]
 pub struct Ledger {
     nodes: Vec<NodeLedger>,
+    /// From arrival, or the decision that let it through, to release, of audio that is forwarded.
+    forwarded: Buckets,
 }
 
 impl Ledger {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self { nodes: (0..=nodes).map(|_| NodeLedger::default()).collect() }
+        let nodes = (0..=nodes).map(|_| NodeLedger::default()).collect();
+        Self { nodes, forwarded: Buckets::latency() }
     }
 
     /// The ledger of one node.
@@ -175,6 +221,11 @@ impl Ledger {
         &self.nodes
     }
 
+    /// How long forwarded audio took from its arrival to its release.
+    pub fn forwarded(&self) -> &Buckets {
+        &self.forwarded
+    }
+
     pub(crate) fn is_output(&self, node: NodeId) -> bool {
         node.index() + 1 == self.nodes.len()
     }
@@ -183,6 +234,10 @@ impl Ledger {
         let ledger = self.node(node);
         ledger.arrived += 1;
         ledger.samples_in += samples as u64;
+    }
+
+    pub(crate) fn forward(&mut self, us: u64) {
+        self.forwarded.record(us);
     }
 
     /// Whether this frame is counted at all.

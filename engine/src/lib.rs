@@ -31,6 +31,7 @@ mod inward;
 mod joint;
 mod ledger;
 pub mod message;
+pub mod metrics;
 mod mutation;
 mod node;
 mod opening;

@@ -9,6 +9,7 @@ pub(crate) mod judge;
 pub(crate) mod labels;
 pub(crate) mod markup;
 pub(crate) mod noise;
+pub(crate) mod page;
 pub(crate) mod program;
 pub(crate) mod stage;
 pub(crate) mod taken_back;

@@ -132,21 +132,6 @@ impl Checker<'_> {
         self.limits(&scene.limits);
         self.nodes();
         self.services();
-        if self.found.is_empty() {
-            self.without_effect();
-        }
-    }
-
-    /// Warns of settings that this version reads and does not act on, so that nobody relies on them.
-    fn without_effect(&mut self) {
-        let scene = self.scene;
-        let mut idle = |path: &[Step], title: String| {
-            let warning = self.warning(path, title, "this version does not act on it");
-            self.found.push(warning);
-        };
-        if scene.metrics.enabled {
-            idle(&at!["metrics", "enabled"], "`metrics.enabled` has no effect".to_owned());
-        }
     }
 
     fn limits(&mut self, limits: &Limits) {

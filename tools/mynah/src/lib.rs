@@ -13,6 +13,7 @@ pub mod failure;
 pub mod flight;
 pub mod link;
 pub mod load;
+pub mod metrics;
 pub mod picture;
 pub mod progress;
 pub mod replay;

@@ -82,6 +82,12 @@ pub struct Simulate {
     /// Writes the report with its charts as one self-contained page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Serves metrics on this machine while it runs: HOST:PORT, port 0 for any that is free [default: as the scene says]
+    #[arg(long, value_name = "ADDR", value_parser = crate::metrics::address)]
+    pub metrics: Option<std::net::SocketAddr>,
+    /// Goes on serving them for this long when the run is over, 100ms to 24h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub metrics_hold: Option<Duration>,
     /// Changes of the scene.
     #[command(flatten)]
     pub sets: Sets,

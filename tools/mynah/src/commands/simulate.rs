@@ -7,6 +7,7 @@ use mynah_engine::scene::{Override, Source};
 use mynah_engine::{Event, OutAudio, Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
+use crate::clock::Epoch;
 use crate::commands::chaos;
 use crate::compare::{self, Side, baseline};
 use crate::events::TraceWriter;
@@ -15,6 +16,7 @@ use crate::events::log::EventLog;
 use crate::failure::{Exit, Failure};
 use crate::flight::Flight;
 use crate::load::schedule::Phase;
+use crate::metrics::{Board, Facts, Publisher, Server, address};
 use crate::picture::lane;
 use crate::picture::page::Page;
 use crate::progress::Progress;
@@ -95,6 +97,7 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     let mut invariants = args.check.then(|| Invariants::new(&plan));
     let budget_us = (args.clock == Clock::Wall).then(|| u64::from(plan.scene.tick.period_ms) * 1_000);
     let mut flight = Flight::new(&plan, args.trace.as_deref(), budget_us)?;
+    let mut metrics = Metrics::serve(args, &plan)?;
     let mut page =
         args.html.as_deref().map(|path| Page::create(path, &plan, args.duration.us)).transpose()?;
     let mut watchers = Watchers(vec![&mut progress]);
@@ -107,6 +110,10 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
         files.events = files.events.map(|events| events.with_far(far));
     }
     let mut watchers: Vec<&mut dyn Watcher> = vec![&mut files, &mut flight, &mut progress];
+    if let Some(metrics) = &mut metrics {
+        simulation.keep_metrics();
+        watchers.push(&mut metrics.publisher);
+    }
     if let Some(page) = &mut page {
         page.witness.prepare(&mut simulation);
         watchers.push(&mut page.witness);
@@ -118,6 +125,9 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     flight.finish()?;
     page.map_or(Ok(()), |page| page.write(&report))?;
     print(args, &report)?;
+    if let Some(hold) = args.metrics_hold.filter(|_| metrics.is_some()) {
+        Epoch::start().sleep_until(hold.us);
+    }
     let holds = invariants.is_none_or(|invariants| invariants.tell());
     let regressed = against(args, baseline.as_ref(), &report)?;
     Ok(match report.verdict {
@@ -206,6 +216,31 @@ fn options(args: &Simulate, plan: &ScenePlan) -> Result<Options, Failure> {
         set: args.sets.sets.iter().map(ToString::to_string).collect(),
         linked,
     })
+}
+
+/// The metrics page of the run.
+struct Metrics {
+    publisher: Publisher,
+    /// Serves until it is dropped.
+    _server: Server,
+}
+
+impl Metrics {
+    /// Where the flag says, or else the scene.
+    fn serve(args: &Simulate, plan: &ScenePlan) -> Result<Option<Self>, Failure> {
+        let named = || {
+            let metrics = &plan.scene.metrics;
+            metrics
+                .enabled
+                .then(|| address(&metrics.address).map_err(|what| format!("metrics.address: {what}")))
+        };
+        let Some(address) = args.metrics.map(Ok).or_else(named) else { return Ok(None) };
+        let board = Arc::new(Board::new(Facts::of(plan)));
+        let server =
+            Server::start(address.map_err(Failure::unable)?, Arc::clone(&board)).map_err(Failure::unable)?;
+        terminal::notice(&format!("metrics at http://{}/metrics", server.address()));
+        Ok(Some(Self { publisher: Publisher::new(board), _server: server }))
+    }
 }
 
 /// Writes the files that were asked for.

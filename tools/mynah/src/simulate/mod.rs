@@ -197,11 +197,19 @@ impl Simulation {
         self.lines.get(session).map(|line| &line.stream)
     }
 
+    /// Lets the engine keep metrics; of two engines the first one.
+    pub fn keep_metrics(&mut self) {
+        self.engine.keep_metrics();
+    }
+
     /// Runs to the end and reports.
     pub fn run(mut self, watcher: &mut dyn Watcher) -> Report {
         match self.options.clock {
             RunClock::Virtual => self.run_virtual(watcher),
             RunClock::Wall => self.run_wall(watcher),
+        }
+        if let Some(remote) = &self.remote {
+            watcher.link(u64::MAX, &|| remote.control_figures());
         }
         watcher.over(&self.engine);
         let report = self.conclude();

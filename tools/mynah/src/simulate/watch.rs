@@ -1,5 +1,6 @@
 //! Who looks on while a simulation runs: files, progress, metrics, checkers. None of them changes what happens.
 
+use mynah_engine::delivery::OutgoingFigures;
 use mynah_engine::{Engine, OutAudio, Record};
 
 use super::callers::Line;
@@ -57,7 +58,12 @@ pub trait Watcher: Send {
     fn tick(&mut self, view: TickView<'_>) {
         let _unused = view;
     }
-    /// The run is over.
+    /// At engine time `now_us` something lies between two engines; `figures` adds up, over all sessions, what has become
+    /// of the control messages. Comes before the tick is over.
+    fn link(&mut self, now_us: u64, figures: &dyn Fn() -> OutgoingFigures) {
+        let _unused = (now_us, figures);
+    }
+    /// The run is over; no tick follows.
     fn over(&mut self, engine: &Engine) {
         let _unused = engine;
     }
@@ -102,6 +108,10 @@ impl Watcher for Watchers<'_> {
 
     fn tick(&mut self, view: TickView<'_>) {
         self.0.iter_mut().for_each(|one| one.tick(view));
+    }
+
+    fn link(&mut self, now_us: u64, figures: &dyn Fn() -> OutgoingFigures) {
+        self.0.iter_mut().for_each(|one| one.link(now_us, figures));
     }
 
     fn over(&mut self, engine: &Engine) {

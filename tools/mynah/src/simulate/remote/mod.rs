@@ -14,7 +14,7 @@ mod wall;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use mynah_engine::delivery::DeliveryEvent;
+use mynah_engine::delivery::{DeliveryEvent, OutgoingFigures};
 use mynah_engine::scene::Source;
 use mynah_engine::{Control, Event, Out, Record, ScenePlan, SessionId, SessionSpec, latency_histogram};
 
@@ -192,6 +192,12 @@ impl Remote {
         }
         watcher.records(&self.records);
         self.records.clear();
+        watcher.link(now_us, &|| self.control_figures());
+    }
+
+    /// What has become of the first engine's control messages, over all sessions.
+    pub(super) fn control_figures(&self) -> OutgoingFigures {
+        together(self.wires.iter().map(|wire| &wire.near))
     }
 
     /// What the second engine did in this tick.
@@ -239,6 +245,20 @@ impl Remote {
     pub(super) fn is_closed(&self) -> bool {
         self.wires.iter().all(|wire| wire.far.handle.is_closed())
     }
+}
+
+/// Counts of several ends.
+fn together<'a>(ends: impl Iterator<Item = &'a NearEnd>) -> OutgoingFigures {
+    ends.map(NearEnd::figures).fold(OutgoingFigures::default(), |all, one| OutgoingFigures {
+        sent: all.sent + one.sent,
+        retried: all.retried + one.retried,
+        acked: all.acked + one.acked,
+        applied: all.applied + one.applied,
+        failed: all.failed + one.failed,
+        overflowed: all.overflowed + one.overflowed,
+        acks_stray: all.acks_stray + one.acks_stray,
+        unwatched: all.unwatched + one.unwatched,
+    })
 }
 
 /// What has become of a message, for the books and the log.

@@ -18,7 +18,7 @@ use mynah_engine::{
 use super::books::Account;
 use super::far::{Carried, FarEnd};
 use super::near::{Datagram, NearEnd};
-use super::{Link, Wire, fate, sent};
+use super::{Link, Wire, fate, sent, together};
 use crate::clock::{Epoch, WallClock};
 use crate::simulate::clockwork::{DRAIN_US, generate, wall_driver};
 use crate::simulate::measure::Measurement;
@@ -241,6 +241,7 @@ impl NearSide<'_> {
         watcher.records(&records);
         let far = self.rings.records.lock().map(|mut far| std::mem::take(&mut *far));
         watcher.far_records(&far.unwrap_or_default());
+        watcher.link(now_us, &|| together(self.ends.iter()));
     }
 
     fn session(

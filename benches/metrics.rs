@@ -1,0 +1,175 @@
+//! Claim: metrics cost less than 1 % of a busy engine, and a page of 50 nodes is written in less than 5 ms (aim: 1 ms).
+//! `cargo bench --bench metrics`; with an instruction counter, see docs/operations.md.
+//!
+//! Processor time of one thread that ticks one engine with metrics kept and published once a second of engine time, and
+//! one without; the two take turns second by second, so that other load on the machine meets both.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    missing_docs,
+    unused_crate_dependencies,
+    reason = "a bench: it measures, it prints, nobody calls it"
+)]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use cpu_time::ThreadTime;
+use mynah::load::schedule::Phase;
+use mynah::metrics::{Board, Facts, Form, Publisher};
+use mynah::scenes;
+use mynah::simulate::callers::{CallerScript, Line, LineStyle, Load, open_lines};
+use mynah::simulate::{TickView, Watcher};
+use mynah_engine::scene::{Source, compile};
+use mynah_engine::{Engine, EngineConfig, Out, ScenePlan};
+
+/// Callers, and seconds they speak.
+const SESSIONS: u32 = 20;
+const SECONDS: u64 = 60;
+
+/// One engine with its callers.
+struct Stand {
+    engine: Engine,
+    lines: Vec<Line>,
+    publisher: Option<Publisher>,
+    now_us: u64,
+    period_us: u64,
+}
+
+impl Stand {
+    fn new(plan: &Arc<ScenePlan>, script: &Arc<CallerScript>, load: &Load, keeps: bool) -> Self {
+        let config = EngineConfig { sessions_max: SESSIONS, ..EngineConfig::default() };
+        let mut engine = Engine::new(Arc::clone(plan), config);
+        let publisher = keeps.then(|| {
+            engine.keep_metrics();
+            Publisher::new(Arc::new(Board::new(Facts::of(plan))))
+        });
+        let streams = load.streams(SESSIONS, 1, SECONDS * 1_000_000, Phase::Staggered);
+        script.fill(streams.clone());
+        let chunk_us = u64::from(plan.scene.session.input.chunk_ms) * 1_000;
+        let style =
+            LineStyle { format: plan.input, chunk_us, phase: Phase::Staggered, waits: false, told: false };
+        let lines = open_lines(&engine.handle(), streams, style).expect("there is room");
+        Self { engine, lines, publisher, now_us: 0, period_us: u64::from(plan.scene.tick.period_ms) * 1_000 }
+    }
+
+    /// One second of engine time; processor time of its ticks and of what watches them, nanoseconds.
+    fn second(&mut self) -> u64 {
+        let (until_us, mut busy_ns) = (self.now_us + 1_000_000, 0);
+        while self.now_us < until_us {
+            self.now_us += self.period_us;
+            for line in &mut self.lines {
+                while line.next_arrival_us() <= self.now_us && line.push() {}
+            }
+            let began = ThreadTime::now();
+            self.engine.tick(self.now_us);
+            if let Some(publisher) = &mut self.publisher {
+                let engine = &self.engine;
+                publisher.tick(TickView { engine, lines: &[], work_ns: 1_000, late_us: 0, started_us: 0 });
+            }
+            busy_ns += began.elapsed().as_nanos() as u64;
+            for line in &self.lines {
+                while let Some(out) = line.handle.poll() {
+                    if let Out::Audio(audio) = out {
+                        line.handle.give_back(audio.block);
+                    }
+                }
+            }
+        }
+        busy_ns
+    }
+}
+
+/// Median of the ratios of neighbouring seconds, and of both stands' sums.
+fn on_against_off(scene: &str) {
+    let script = Arc::new(CallerScript::default());
+    let compiled = scenes::compile(scene, &[], None, Some(script.clone()));
+    let (plan, _) = compiled.unwrap_or_else(|failure| panic!("{failure}"));
+    let load = Load::prepare(None, 1, plan.input.rate_hz, &|_, _| {}).expect("callers can be made");
+    let mut off = Stand::new(&plan, &script, &load, false);
+    let mut on = Stand::new(&plan, &script, &load, true);
+    let (mut ratios, mut sums) = (Vec::new(), [0, 0]);
+    for second in 0..SECONDS - 1 {
+        let pair = if second % 2 == 0 {
+            let off_ns = off.second();
+            [off_ns, on.second()]
+        } else {
+            let on_ns = on.second();
+            [off.second(), on_ns]
+        };
+        if second >= 10 {
+            ratios.push(pair[1] as f64 / pair[0] as f64);
+            sums = [sums[0] + pair[0], sums[1] + pair[1]];
+        }
+    }
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios[ratios.len() / 2];
+    println!(
+        "{scene:18} {SESSIONS} sessions: {:8.3} ms a second without metrics, {:8.3} with; ratio {:.4}, median of the seconds {median:.4}",
+        sums[0] as f64 / 1e6 / ratios.len() as f64,
+        sums[1] as f64 / 1e6 / ratios.len() as f64,
+        sums[1] as f64 / sums[0] as f64,
+    );
+}
+
+/// A scene of `count` nodes in a row.
+fn row(count: usize) -> Arc<ScenePlan> {
+    let nodes: String = (0..count).map(|at| format!("(id: \"n{at}\", kind: Pass()),")).collect();
+    let between: String = (1..count).map(|at| format!("(\"n{}\", \"n{at}\"),", at - 1)).collect();
+    let text = format!(
+        "(name: \"row\", session: (input: (rate_hz: 16000)), nodes: [{nodes}], edges: [(\"input\", \"n0\"), {between} (\"n{}\", \"output\")])",
+        count - 1
+    );
+    let (plan, _) = compile(&Source::new("row.ron", text.as_str()), &[], None, &scenes::registry(None))
+        .unwrap_or_else(|found| panic!("{found}"));
+    Arc::new(plan)
+}
+
+/// Writing the page of 50 nodes, and publishing its picture.
+fn scrape() {
+    let plan = row(50);
+    let mut engine = Engine::new(Arc::clone(&plan), EngineConfig::default());
+    engine.keep_metrics();
+    let board = Arc::new(Board::new(Facts::of(&plan)));
+    let mut publisher = Publisher::new(Arc::clone(&board));
+    engine.tick(1_000);
+    let time = |mut work: Box<dyn FnMut() -> usize + '_>| {
+        let mut took: Vec<f64> = (0..200)
+            .map(|_| {
+                let began = Instant::now();
+                assert!(work() > 0);
+                began.elapsed().as_secs_f64() * 1e3
+            })
+            .collect();
+        took.sort_by(f64::total_cmp);
+        (took[100], took[190])
+    };
+    let publish = time(Box::new(|| {
+        publisher.concluded(&engine);
+        1
+    }));
+    println!("50 nodes, 8 shards: a picture is made in {:.3} ms (P95 {:.3})", publish.0, publish.1);
+    for form in [Form::Text, Form::OpenMetrics] {
+        let bytes = board.page(form).len();
+        let write = time(Box::new(|| board.page(form).len()));
+        println!("50 nodes: {form:?} of {bytes} bytes is written in {:.3} ms (P95 {:.3})", write.0, write.1);
+    }
+    let mut now_us = 1_000;
+    let mut rotations: Vec<f64> = (0..60)
+        .map(|_| {
+            now_us = (now_us / 5_000_000 + 1) * 5_000_000;
+            let began = Instant::now();
+            engine.tick(now_us);
+            began.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    rotations.sort_by(f64::total_cmp);
+    println!("50 nodes, 8 shards, idle: a tick that rotates takes {:.3} ms at the median", rotations[30]);
+}
+
+fn main() {
+    scrape();
+    for scene in ["voice_assistant", "gate_only", "passthrough"] {
+        on_against_off(scene);
+    }
+}
