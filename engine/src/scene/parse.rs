@@ -270,12 +270,21 @@ impl Finder<'_> {
             Error::ExpectedComma => "a comma or the closing bracket is missing before this",
             Error::TrailingCharacters => "the scene ends before this",
             Error::Eof => "the text ends here",
+            Error::ExceededRecursionLimit => {
+                let title = "this is not a scene: its brackets are nested deeper than 128".to_owned();
+                return self.error(self.next_char(), title, "expected no more brackets in brackets");
+            }
             _ => "",
         };
         let reason = code.to_string();
         let lower = reason.chars().next().map_or('?', |first| first.to_ascii_lowercase());
         let rest = reason.get(1..).unwrap_or("");
-        self.error(self.next_char(), format!("this is not RON: {lower}{rest}"), label)
+        let error = self.error(self.next_char(), format!("this is not RON: {lower}{rest}"), label);
+        if label.is_empty() {
+            error.help("look at the brackets, quotes and commas up to this place")
+        } else {
+            error
+        }
     }
 }
 
