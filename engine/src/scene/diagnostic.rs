@@ -1,6 +1,7 @@
 //! What is wrong with a scene, where, and what would be right; drawn the way rustc draws it.
 use super::catalogue::Severity;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -116,18 +117,16 @@ impl Diagnostic {
         let mark = |kind: AnnotationKind, place: &Place, label: String| {
             kind.span(place.span.clone()).label((!label.is_empty()).then_some(label))
         };
-        let mut snippet = Snippet::source(&*self.place.text).path(&*self.place.origin).annotation(mark(
-            AnnotationKind::Primary,
-            &self.place,
-            label,
-        ));
+        let mut snippet = Snippet::source(shown(&self.place.text))
+            .path(&*self.place.origin)
+            .annotation(mark(AnnotationKind::Primary, &self.place, label));
         let mut second = None;
         if let Some((place, label)) = &self.related {
             let note = mark(AnnotationKind::Context, place, printable(label));
             if place.text == self.place.text {
                 snippet = snippet.annotation(note);
             } else {
-                second = Some(Snippet::source(&*place.text).path(&*place.origin).annotation(note));
+                second = Some(Snippet::source(shown(&place.text)).path(&*place.origin).annotation(note));
             }
         }
         let mut group = level.primary_title(title).element(snippet);
@@ -146,8 +145,15 @@ impl Diagnostic {
 }
 
 /// Control characters of quoted input stay visible and do nothing to a terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}
+
+/// The same for a source, whose bytes must keep their places. The renderer sees to the ASCII ones; those above take two
+/// bytes, as does what stands for them.
+fn shown(text: &str) -> Cow<'_, str> {
+    let above = |c: char| c.is_control() && !c.is_ascii();
+    if text.contains(above) { Cow::Owned(text.replace(above, "\u{BF}")) } else { Cow::Borrowed(text) }
 }
 
 /// Findings in the order of the checks; at least one error among them where they stand for a refused scene.

@@ -6,12 +6,14 @@
 mod accepted;
 mod bytes;
 mod control;
+mod operations;
 mod resampler;
 mod scene;
 mod set;
 mod wav;
 
 pub use control::{control_binary, control_json};
+pub use operations::operations;
 pub use resampler::resampler;
 pub use scene::scene;
 pub use set::set;
@@ -21,9 +23,10 @@ pub use wav::wav;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its folder in `corpus/`. In alphabetical order.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("control_binary", control_binary),
     ("control_json", control_json),
+    ("operations", operations),
     ("resampler", resampler),
     ("scene", scene),
     ("set", set),
