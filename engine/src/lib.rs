@@ -51,8 +51,8 @@ pub use engine::{Census, Engine, EngineConfig, EngineHandle, NAME_BYTES_MAX, Ope
 pub use event::{DropReason, Event, EventLog, Record};
 pub use frame::{Frame, Mark, Payload, frames_to_us, us_to_frames};
 pub use handle::{
-    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, Out, OutAudio, PushError, SessionHandle,
-    SessionSpec, Stamp, Tag,
+    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, MEDIA_US_MAX, Out, OutAudio, PushError,
+    SessionHandle, SessionSpec, Stamp, Tag,
 };
 pub use hub::{BatchFigures, Hub, ServiceFigures};
 pub use ids::{NodeId, SegmentKey, SessionId};

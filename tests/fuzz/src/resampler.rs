@@ -39,9 +39,11 @@ pub fn resampler(data: &[u8]) {
     let mut other = made(spec);
     push(&mut *other, spec, &input, &mut whole);
     finish(&mut *other, spec, input.len() / channels, &mut whole);
-    if spec.mode == Mode::Streaming {
-        let same = output.iter().map(|s| s.to_bits()).eq(whole.iter().map(|s| s.to_bits()));
-        assert!(same || !clean, "{spec:?}: cuts change what comes out");
+    // Positions are sums, and sums of other pieces have other last bits.
+    let loudest = input.iter().fold(1.0, |loudest, sample| f32::max(loudest, sample.abs()));
+    let near = |(a, b): (&f32, &f32)| (a - b).abs() <= loudest * 2e-6;
+    if clean && loudest < 1e30 {
+        assert!(output.iter().zip(&whole).all(near), "{spec:?}: cuts change what comes out");
     }
     // Whatever was in the stream, the next one is as from a fresh converter.
     let tone: Vec<f32> = (0..600 * channels).map(|n| (n % 50) as f32 / 50.0 - 0.5).collect();

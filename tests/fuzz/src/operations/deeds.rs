@@ -7,7 +7,7 @@ use mynah_engine::{
     Block, Control, ControlIn, Out, PushError, ScenePlan, SessionId, SessionSpec, Stamp, Tag, us_to_frames,
 };
 
-use super::laws::Laws;
+use super::laws::{Gate, Laws};
 use super::pair::{Ends, Pair};
 use crate::bytes::Bytes;
 
@@ -37,19 +37,24 @@ pub(super) struct Hosts {
     samples: u64,
     pushed: u64,
     hung_up: bool,
-    own_gate: bool,
+    gate: Gate,
 }
 
 impl Hosts {
     pub(super) fn new(plan: Arc<ScenePlan>, shards: u32) -> Self {
-        let own_gate = plan.nodes.iter().all(|node| node.spec.kind() != "Follow");
+        let gates = plan.nodes.iter().map(|node| match node.spec.kind() {
+            "VadGate" => Gate::Here,
+            "Follow" => Gate::Elsewhere,
+            _ => Gate::Nobody,
+        });
+        let gate = gates.fold(Gate::Nobody, |found, one| if one == Gate::Nobody { found } else { one });
         Self {
             pair: Pair::new(plan, shards),
             sessions: Vec::new(),
             samples: 0,
             pushed: 0,
             hung_up: false,
-            own_gate,
+            gate,
         }
     }
 
@@ -128,7 +133,7 @@ impl Hosts {
         let there = self.sessions.iter().any(|s| s.name == name && !s.laws.closed);
         let Some(ends) = self.pair.open(spec) else { return };
         assert!(!there && !name.is_empty(), "`{name}` is opened twice");
-        let laws = Laws::new(self.own_gate);
+        let laws = Laws::new(self.gate);
         self.sessions.push(Session { name, ends, laws, wants_controls, listens, frames: 0, messages: 0 });
     }
 
@@ -300,7 +305,11 @@ fn control(host: &mut Session, bytes: &mut Bytes<'_>) {
         n => u32::from(n % 8),
     };
     let (segment, revision) = (number(bytes), u32::from(bytes.u8() % 4));
-    let media_us = u64::from(bytes.u16()) * 1_000;
+    let media_us = match bytes.u16() {
+        0xffff => u64::MAX,
+        ms => u64::from(ms) * 1_000,
+    };
+    let end_us = media_us.saturating_add(100_000);
     let control = match kind % 9 {
         0 => Control::ConfirmSpeculation {
             segment,
@@ -308,9 +317,7 @@ fn control(host: &mut Session, bytes: &mut Bytes<'_>) {
             from_us: media_us,
             to_us: media_us + 100_000,
         },
-        1 => {
-            Control::CancelSpeculation { segment, from_us: media_us, to_us: media_us + 100_000, late: false }
-        }
+        1 => Control::CancelSpeculation { segment, from_us: media_us, to_us: end_us, late: false },
         2 => Control::EndOfSpeech { segment, revision, at_us: media_us, last: kind & 0x10 > 0 },
         3 => Control::RetractEndOfSpeech { segment, revision, at_us: media_us },
         4 | 5 => Control::CancelAnswer { turn: segment },
