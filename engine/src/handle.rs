@@ -20,6 +20,8 @@ pub const BLOCK_MS_MAX: u32 = 20;
 pub const CREDIT_MS: u32 = 1_000;
 /// What an arrival costs at least, so that the ring holds the credits of all its sessions: 10 ms.
 pub const ARRIVAL_COST_MS_MIN: u32 = 10;
+/// Latest media time that a host can give, microseconds: 142 years. A later one counts as this.
+pub const MEDIA_US_MAX: u64 = 1 << 52;
 /// Smaller pieces than this are put together first: 2.5 ms.
 const STAGING_US: u32 = 2_500;
 /// Outputs that may wait for one session's host; the rest waits in the engine.
@@ -38,8 +40,8 @@ pub struct Stamp {
     pub tag: Tag,
 }
 
-/// What audio that another engine has gated belongs to there. A block with a tag keeps its `pts_us` as media time, and no
-/// gap before it is filled: between two segments there is one.
+/// What audio that another engine has gated belongs to there. A block with a tag keeps its `pts_us` as media time, up to
+/// [`MEDIA_US_MAX`], and no gap before it is filled: between two segments there is one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tag {
     /// The segment's serial there; 0 = the audio has no tag.

@@ -9,7 +9,7 @@ use crate::correction::{Correction, Corrections, Void};
 use crate::desk::{Beside, Laps, Now};
 use crate::event::{DropReason, Event, EventLog};
 use crate::frame::{Frame, Mark, Payload, frames_to_us};
-use crate::handle::{Arrival, Arriving, BLOCK_MS_MAX, ShardPort, Stamp, Tag};
+use crate::handle::{Arrival, Arriving, BLOCK_MS_MAX, MEDIA_US_MAX, ShardPort, Stamp, Tag};
 use crate::ids::{SegmentKey, SessionId};
 use crate::ledger::Ledger;
 use crate::mutation::Mutation;
@@ -123,18 +123,19 @@ struct Scatter<'a> {
 /// Frames missing before a block that the sender places at `pts_us`; at most one second.
 fn missing_frames(row: &mut SessionRow, pts_us: u64, figures: &mut EdgeFigures) -> u64 {
     let rate_hz = row.input.rate_hz;
-    let expected_us = frames_to_us(row.frames_in, rate_hz) as i64 + row.pts_origin_us;
-    let ahead_us = pts_us as i64 - expected_us;
+    // A sender may begin to count anywhere, and so go round.
+    let expected_us = (frames_to_us(row.frames_in, rate_hz) as i64).wrapping_add(row.pts_origin_us);
+    let ahead_us = (pts_us as i64).wrapping_sub(expected_us);
     // Sender and engine round to a microsecond each, and to a sample.
-    let tolerance_us = 2 + 1_000_000 / i64::from(rate_hz);
-    if ahead_us.abs() <= tolerance_us {
+    let tolerance_us = 2 + 1_000_000 / u64::from(rate_hz);
+    if ahead_us.unsigned_abs() <= tolerance_us {
         return 0;
     }
     if (0..=GAP_US_MAX).contains(&ahead_us) {
         return (ahead_us as u64 * u64::from(rate_hz) + 500_000) / 1_000_000;
     }
     figures.discontinuities += 1;
-    row.pts_origin_us += ahead_us;
+    row.pts_origin_us = row.pts_origin_us.wrapping_add(ahead_us);
     0
 }
 
@@ -218,7 +219,7 @@ impl Scatter<'_> {
         if segment != 0 {
             frame.segment = SegmentKey::elsewhere(segment);
             (frame.revision, frame.turn) = (revision, turn);
-            frame.pts_us = stamp.pts_us.unwrap_or(frame.pts_us);
+            frame.pts_us = stamp.pts_us.map_or(frame.pts_us, |us| us.min(MEDIA_US_MAX));
         }
         row.frames_in += frames;
         self.send(row, frame, queues);

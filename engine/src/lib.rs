@@ -58,8 +58,8 @@ pub use event::{DropReason, Event, EventLog, Record};
 pub use frame::{Frame, Mark, Payload, frames_to_us, us_to_frames};
 pub use glance::Glance;
 pub use handle::{
-    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, Out, OutAudio, PushError, SessionHandle,
-    SessionSpec, Stamp, Tag,
+    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, MEDIA_US_MAX, Out, OutAudio, PushError,
+    SessionHandle, SessionSpec, Stamp, Tag,
 };
 pub use hub::{BatchFigures, Hub, ServiceFigures, Station};
 pub use ids::{NodeId, SegmentKey, SessionId};

@@ -20,8 +20,6 @@ macro_rules! at {
 }
 pub(crate) use at;
 
-/// The most nodes of a scene.
-pub(crate) const NODES_MAX: usize = 64;
 /// Sample rates a session may have.
 const RATE_HZ: RangeInclusive<u32> = 8_000..=192_000;
 
@@ -156,11 +154,6 @@ impl Checker<'_> {
                 self.positive(&at!["nodes", index, "deadline", "budget_ms"], budget_ms);
                 self.positive(&at!["nodes", index, "deadline", "margin_ms"], margin_ms);
             }
-        }
-        if scene.nodes.len() > NODES_MAX {
-            let title =
-                format!("the scene has {} nodes, at most {NODES_MAX} are possible", scene.nodes.len());
-            self.found.push(self.error(&at!["nodes", NODES_MAX, "id"], title, "one too many"));
         }
     }
 

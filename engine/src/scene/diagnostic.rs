@@ -1,6 +1,7 @@
 //! What is wrong with a scene, where, and what would be right; drawn the way rustc draws it.
 use super::catalogue::Severity;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -63,6 +64,9 @@ impl fmt::Display for Place {
     }
 }
 
+/// Findings that are drawn at once: nobody reads more.
+const SHOWN_MAX: usize = 100;
+
 /// How a diagnostic is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
@@ -115,21 +119,24 @@ impl Diagnostic {
     pub fn render(&self, look: Look) -> String {
         let level = if self.severity == Severity::Error { Level::ERROR } else { Level::WARNING };
         let (title, label) = (printable(&self.title), printable(&self.label));
-        let mark = |kind: AnnotationKind, place: &Place, label: String| {
-            kind.span(place.span.clone()).label((!label.is_empty()).then_some(label))
-        };
-        let mut snippet = Snippet::source(&*self.place.text).path(&*self.place.origin).annotation(mark(
-            AnnotationKind::Primary,
-            &self.place,
-            label,
-        ));
+        let related = self.related.as_ref();
+        let here = related.filter(|(place, _)| place.text == self.place.text);
+        let (first, last) = here.map_or((&self.place, &self.place), |(place, _)| {
+            let before = place.span.start < self.place.span.start;
+            if before { (place, &self.place) } else { (&self.place, place) }
+        });
+        let lines = Lines::of(&self.place, first.span.start..last.span.end.max(first.span.end));
+        let from = lines.from;
+        let mut snippet = lines.snippet().annotation(mark(AnnotationKind::Primary, &self.place, from, label));
         let mut second = None;
-        if let Some((place, label)) = &self.related {
-            let note = mark(AnnotationKind::Context, place, printable(label));
-            if place.text == self.place.text {
-                snippet = snippet.annotation(note);
+        if let Some((place, label)) = related {
+            let label = printable(label);
+            if here.is_some() {
+                snippet = snippet.annotation(mark(AnnotationKind::Context, place, from, label));
             } else {
-                second = Some(Snippet::source(&*place.text).path(&*place.origin).annotation(note));
+                let lines = Lines::of(place, place.span.clone());
+                second =
+                    Some(lines.snippet().annotation(mark(AnnotationKind::Context, place, lines.from, label)));
             }
         }
         let mut group = level.primary_title(title).element(snippet);
@@ -147,9 +154,48 @@ impl Diagnostic {
     }
 }
 
+/// An annotation in a source of which what is before `from` is left out.
+fn mark(kind: AnnotationKind, place: &Place, from: usize, label: String) -> Annotation<'static> {
+    let span = place.span.start - from..place.span.end - from;
+    kind.span(span).label((!label.is_empty()).then_some(label))
+}
+
+/// The lines that a drawing shows: what is not drawn need not be gone through, however many findings there are.
+struct Lines<'a> {
+    place: &'a Place,
+    from: usize,
+    to: usize,
+}
+
+impl<'a> Lines<'a> {
+    /// The whole lines that hold `span`.
+    fn of(place: &'a Place, span: Range<usize>) -> Self {
+        let text = &*place.text;
+        // Behind the last line stands none: what is meant is the end of the one before.
+        let before = &text[..span.start];
+        let before = if span.start == text.len() { before.trim_end_matches('\n') } else { before };
+        let from = before.rfind('\n').map_or(0, |at| at + 1);
+        let to = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
+        Self { place, from, to }
+    }
+
+    fn snippet(&self) -> Snippet<'a, Annotation<'a>> {
+        let first = self.place.text[..self.from].matches('\n').count() + 1;
+        let source = shown(&self.place.text[self.from..self.to]);
+        Snippet::source(source).line_start(first).path(&*self.place.origin)
+    }
+}
+
 /// Control characters of quoted input stay visible and do nothing to a terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}
+
+/// The same for a source, whose bytes must keep their places. The renderer sees to the ASCII ones; those above take two
+/// bytes, as does what stands for them.
+fn shown(text: &str) -> Cow<'_, str> {
+    let above = |c: char| c.is_control() && !c.is_ascii();
+    if text.contains(above) { Cow::Owned(text.replace(above, "\u{BF}")) } else { Cow::Borrowed(text) }
 }
 
 /// Findings in the order of the checks; at least one error among them where they stand for a refused scene.
@@ -163,9 +209,13 @@ impl From<Diagnostic> for Diagnostics {
 }
 
 impl Diagnostics {
-    /// All findings, a blank line between them.
+    /// The findings, a blank line between them; of more than a hundred the first, and how many there are beside.
     pub fn render(&self, look: Look) -> String {
-        self.0.iter().map(|one| one.render(look)).collect::<Vec<_>>().join("\n\n")
+        let mut shown: Vec<String> = self.0.iter().take(SHOWN_MAX).map(|one| one.render(look)).collect();
+        if let Some(more @ 1..) = self.0.len().checked_sub(SHOWN_MAX) {
+            shown.push(format!("{more} more of these"));
+        }
+        shown.join("\n\n")
     }
 
     /// How many are errors.

@@ -1,6 +1,6 @@
 //! `--set PATH=VALUE`, worked into the scene's text, so that everything behind it is checked like the file itself.
 use super::catalogue::dialect;
-use super::diagnostic::{Diagnostic, Diagnostics, Place};
+use super::diagnostic::{Diagnostic, Diagnostics, Place, printable};
 use super::locate::{Document, Step, Value, is_string};
 use super::parse::{is_name, path_name};
 use super::source::{Edited, Origin, Source};
@@ -49,7 +49,10 @@ impl Override {
     /// No `=`, an empty name in the path, an odd character in it, or no value.
     pub fn parse(text: &str) -> Result<Self, OverrideError> {
         let refuse = |why: &str| {
-            Err(OverrideError(format!("`--set {text}`: {why}; expected PATH=VALUE, like gate.threshold=0.5")))
+            let shown = printable(text);
+            Err(OverrideError(format!(
+                "`--set {shown}`: {why}; expected PATH=VALUE, like gate.threshold=0.5"
+            )))
         };
         let Some((path, value)) = text.split_once('=') else { return refuse("there is no `=`") };
         let trimmed = value.trim();

@@ -8,11 +8,17 @@ use super::suggest;
 use ron::error::{Error, Position, SpannedError};
 use std::ops::Range;
 
+/// The most nodes of a scene; services and transports are no more.
+pub(crate) const NODES_MAX: usize = 64;
+/// The most edges: four from every node, and one from the input to every node.
+const EDGES_MAX: usize = NODES_MAX * 5;
+
 /// Reads the scene; the first error ends it, as nothing behind it can be trusted.
 pub(crate) fn parse(edited: &Edited, document: &Document<'_>) -> Result<Scene, Diagnostics> {
     let mut scene: Scene = dialect()
         .from_str(&edited.text)
         .map_err(|error| -> Diagnostics { explain(edited, document, 0..edited.text.len(), &error).into() })?;
+    sizes(edited, document, &scene)?;
     let entry =
         |path: &[Step]| document.find(path).map(|value| entry_at(document, value)).unwrap_or_default();
     for (index, node) in scene.nodes.iter_mut().enumerate() {
@@ -25,6 +31,25 @@ pub(crate) fn parse(edited: &Edited, document: &Document<'_>) -> Result<Scene, D
         *transport = entry(&["transports".into(), index.into()]);
     }
     Ok(scene)
+}
+
+/// Refuses lists that are longer than any scene needs, before every entry is judged on its own.
+fn sizes(edited: &Edited, document: &Document<'_>, scene: &Scene) -> Result<(), Diagnostics> {
+    let lists = [
+        ("nodes", scene.nodes.len(), NODES_MAX),
+        ("edges", scene.edges.len(), EDGES_MAX),
+        ("services", scene.services.len(), NODES_MAX),
+        ("transports", scene.transports.len(), NODES_MAX),
+    ];
+    for (name, count, most) in lists.into_iter().filter(|(_, count, most)| count > most) {
+        let items =
+            document.find(&[name.into()]).and_then(|value| value.group.as_ref()).map(|group| &group.items);
+        let beyond = items.and_then(|items| items.get(most));
+        let span = beyond.map(|item| item.key.clone().unwrap_or_else(|| short_span(&item.value)));
+        let title = format!("the scene has {count} {name}, at most {most} are possible");
+        return Err(Diagnostic::error(edited.place(span.unwrap_or(0..0)), title, "one too many").into());
+    }
+    Ok(())
 }
 
 /// `Name` or `Name(fields)`; anything else has an empty name.
@@ -270,12 +295,21 @@ impl Finder<'_> {
             Error::ExpectedComma => "a comma or the closing bracket is missing before this",
             Error::TrailingCharacters => "the scene ends before this",
             Error::Eof => "the text ends here",
+            Error::ExceededRecursionLimit => {
+                let title = "this is not a scene: its brackets are nested deeper than 128".to_owned();
+                return self.error(self.next_char(), title, "expected no more brackets in brackets");
+            }
             _ => "",
         };
         let reason = code.to_string();
         let lower = reason.chars().next().map_or('?', |first| first.to_ascii_lowercase());
         let rest = reason.get(1..).unwrap_or("");
-        self.error(self.next_char(), format!("this is not RON: {lower}{rest}"), label)
+        let error = self.error(self.next_char(), format!("this is not RON: {lower}{rest}"), label);
+        if label.is_empty() {
+            error.help("look at the brackets, quotes and commas up to this place")
+        } else {
+            error
+        }
     }
 }
 

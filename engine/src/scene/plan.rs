@@ -1,7 +1,7 @@
 //! A scene that holds: its nodes configured, ordered and joined, ready to be installed in an engine.
 use super::batching::Gathers;
 use super::catalogue::{Catalogue, NodeSpec};
-use super::check::{Checker, NODES_MAX};
+use super::check::Checker;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::flow::Flow;
 use super::formats::{Format, NodeCapabilities, OverflowPolicy, PortType};
@@ -148,9 +148,6 @@ pub fn compile<C: Catalogue>(
     let scene = parse(&edited, &document)?;
     let mut checker = Checker { edited: &edited, document: &document, scene: &scene, found: Vec::new() };
     checker.values();
-    if scene.nodes.len() > NODES_MAX {
-        return Err(Diagnostics(checker.found));
-    }
     let specs = checker.kinds(catalogue);
     let outputs = checker.service_outputs(catalogue);
     checker.transports(catalogue);

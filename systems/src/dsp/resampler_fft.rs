@@ -8,6 +8,10 @@ use rubato::{Fft, FixedSync, Resampler};
 
 use super::resampler::{FrameCount, Ledger, Ratio, Resample, whole_frames};
 
+/// The loudest sample that goes into a transform, 200 dB over full scale: what is beyond overflows inside, and the
+/// transform ends the program.
+const LOUDEST: f32 = 1e10;
+
 /// A fixed-chunk converter; see the module.
 pub(super) struct FixedChunk {
     filter: Fft<f32>,
@@ -44,6 +48,9 @@ impl FixedChunk {
     fn convert(&mut self, limit: u64, output: &mut Vec<f32>) {
         let channels = self.ledger.channels;
         let room = self.scratch.len() / channels;
+        for sample in &mut self.held {
+            *sample = if sample.is_nan() { 0.0 } else { sample.clamp(-LOUDEST, LOUDEST) };
+        }
         let input =
             InterleavedSlice::new(&self.held, channels, self.chunk_frames).expect("the chunk is full");
         let mut fresh = InterleavedSlice::new_mut(&mut self.scratch, channels, room)

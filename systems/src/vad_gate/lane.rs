@@ -55,6 +55,8 @@ pub struct GateLane {
     to_us: u64,
     /// Media time at which the speaker last seemed to have finished.
     finished_us: u64,
+    /// Media time after the last frame.
+    end_us: u64,
     seq: u32,
 }
 
@@ -94,6 +96,7 @@ impl GateLane {
             from_us: 0,
             to_us: 0,
             finished_us: 0,
+            end_us: 0,
             seq: 0,
         })
     }
@@ -104,7 +107,12 @@ impl GateLane {
     }
 
     /// Takes one frame: the detector hears it, and it is forwarded or kept.
-    pub(super) fn take(&mut self, frame: Frame, settings: &Settings, gate: &mut Gate<'_, '_, '_, '_>) {
+    pub(super) fn take(&mut self, mut frame: Frame, settings: &Settings, gate: &mut Gate<'_, '_, '_, '_>) {
+        if frame.segment.is_elsewhere() && matches!(frame.payload, Payload::Audio(_)) {
+            // What another gate said of it, its time too, is nothing to count on: this one judges for itself.
+            (frame.segment, frame.revision, frame.turn) = (SegmentKey::NONE, 0, 0);
+            frame.pts_us = self.end_us;
+        }
         let Payload::Audio(block) = &frame.payload else {
             gate.cx.send(0, frame);
             return;
@@ -112,6 +120,7 @@ impl GateLane {
         self.listen(block.samples());
         let frames = (block.len() / usize::from(self.input.channels)) as u64;
         let end_us = frame.pts_us + frames_to_us(frames, self.input.rate_hz);
+        self.end_us = end_us;
         if settings.forward == Forward::Always && !self.segment.is_some() {
             self.machine.probe(frame.pts_us);
             self.open(frame.pts_us, gate);

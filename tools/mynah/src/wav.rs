@@ -189,7 +189,11 @@ pub fn write(path: &Path, rate: u32, channels: u16, samples: &[f32]) -> Result<(
     file.finalize().map_err(encoder)
 }
 
-fn decode(bytes: &[u8]) -> Result<Recording, WavFault> {
+/// Reads a whole recording from the bytes of a file; it never takes more memory than a small multiple of them.
+///
+/// # Errors
+/// One [`WavFault`] for each way a file can be unusable.
+pub fn decode(bytes: &[u8]) -> Result<Recording, WavFault> {
     let layout = layout(bytes)?;
     check(&layout)?;
     let Layout { channels, rate_hz: rate, data, .. } = layout;

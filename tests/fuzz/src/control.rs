@@ -1,0 +1,162 @@
+//! Control messages from the wire: refused with a reason, or a message that means the same on the next hop.
+
+use std::sync::Arc;
+
+use mynah_engine::message::{
+    AckStage, Arrival, ControlMessage, Intake, MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageType, Metadata,
+    SegmentNames, Taken, binary, json, segment_id,
+};
+use mynah_engine::{Control, Uuid};
+
+use crate::bytes::Bytes;
+
+/// The binary form. Bytes that begin with the type byte are a stream of messages; of all others the fields of a valid
+/// message are made.
+///
+/// # Panics
+/// When bytes panic the decoder, a length lies, or a message does not survive the next hop.
+pub fn control_binary(data: &[u8]) {
+    if data.first().is_some_and(|first| *first != binary::TYPE_CONTROL) {
+        let message = made_of(&mut Bytes(data));
+        if message.check().is_ok() {
+            assert_eq!(hop(&message), Some(message.clone()), "it has changed on the way");
+        }
+    }
+    let (mut rest, mut intake) = (data, Intake::default());
+    let mut messages = 0;
+    while !rest.is_empty() {
+        let decoded = binary::decode(rest);
+        let length = binary::length(rest);
+        match (&decoded, &length) {
+            (Ok((_, used)), length) => assert_eq!(length.as_ref(), Ok(used)),
+            (Err(_), Ok(length)) => assert!((1..=rest.len()).contains(length)),
+            (Err(error), Err(other)) => assert_eq!(error, other),
+        }
+        messages += 1;
+        judge(&mut intake, decoded.map(|(arrival, _)| arrival));
+        let Ok(used) = length else { break };
+        rest = &rest[used..];
+    }
+    let figures = intake.figures();
+    assert_eq!(figures.accepted + figures.rejected + figures.unknown_type, messages);
+}
+
+/// The JSON form, labelled or not.
+///
+/// # Panics
+/// When a text panics the decoder, or a message does not survive the next hop.
+pub fn control_json(data: &[u8]) {
+    judge(&mut Intake::default(), json::decode(data));
+}
+
+fn judge(intake: &mut Intake, arrival: Result<Arrival, mynah_engine::message::MessageError>) {
+    if let Ok(Arrival::UnknownType(name)) = &arrival {
+        assert!(name.chars().count() <= 64);
+        assert!(!name.contains(char::is_control), "{name:?}");
+    }
+    match intake.take(1_000_000, Some("a"), arrival) {
+        Taken::Message(message) => survives(&message),
+        Taken::Ignored => {}
+        Taken::Rejected { error, log } => {
+            let said = error.to_string();
+            assert!(!said.is_empty() && !said.contains(char::is_control), "{said:?}");
+            assert!(said.len() <= 2_048, "{} bytes about a bad message", said.len());
+            assert!(log.is_none_or(|line| line.contains(&said)));
+        }
+    }
+}
+
+/// A message that was let in is in range, and the same after the next hop; what it means is found or is nothing.
+fn survives(message: &ControlMessage) {
+    assert_eq!(message.check(), Ok(()));
+    if let Some(again) = hop(message) {
+        assert_eq!(again, *message, "it has changed on the way");
+    }
+    let mut names = SegmentNames::new(Arc::clone(&message.session_id), 1);
+    if let Some(control) = Control::from_message(message, &mut names)
+        && let Some(back) = control.to_message(&message.session_id, 1, message.timestamp)
+    {
+        assert_eq!(back.check(), Ok(()));
+        let again = Control::from_message(&back, &mut names);
+        assert_eq!(again, Some(control), "the engine would be told something else");
+    }
+}
+
+/// Over the wire in every form; all must agree. `None`: it does not fit into a message any more, as escapes have grown.
+fn hop(message: &ControlMessage) -> Option<ControlMessage> {
+    let (mut text, mut labelled, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+    let fits = json::encode_into(message, &mut text);
+    if fits.is_err() {
+        assert!(text.is_empty(), "something is left of a message that was not written");
+        assert!(binary::encode_into(message, &mut bytes).is_err() && bytes.is_empty());
+        return None;
+    }
+    assert!(text.len() <= MESSAGE_BYTES_MAX);
+    let of = |arrival| match arrival {
+        Ok(Arrival::Message { message, overruled }) => {
+            assert!(!overruled.any(), "header and payload of one encoder disagree");
+            message
+        }
+        other => panic!("{other:?} of {message:?}"),
+    };
+    let again = of(json::decode(&text));
+    if json::encode_labelled_into(message, &mut labelled).is_ok() {
+        assert_eq!(of(json::decode(&labelled)), again);
+    }
+    binary::encode_into(message, &mut bytes).unwrap_or_else(|error| panic!("{error}"));
+    let (arrival, used) = binary::decode(&bytes).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((of(Ok(arrival)), used), (again.clone(), bytes.len()));
+    let mut twice = Vec::new();
+    assert_eq!(json::encode_into(&again, &mut twice), Ok(()));
+    assert_eq!(twice, text, "a message has one text");
+    Some(again)
+}
+
+/// A message with the fields that bytes name.
+fn made_of(bytes: &mut Bytes<'_>) -> ControlMessage {
+    let kind = bytes.u8();
+    let name_bytes = usize::from(bytes.u8() % 132);
+    let name = String::from_utf8_lossy(&bytes.take(name_bytes)).into_owned();
+    let name: Arc<str> = name.into();
+    let (a, b) = (bytes.u64(), bytes.u64());
+    let message_type = match kind % 8 {
+        0 => MessageType::CancelSpeculation { from_timestamp: a, to_timestamp: b, late: kind & 8 > 0 },
+        1 => MessageType::ConfirmSpeculation { from_timestamp: a, to_timestamp: b },
+        2 => MessageType::EndOfSpeech { at_timestamp: a, last: kind & 8 > 0 },
+        3 => MessageType::RetractEndOfSpeech { at_timestamp: a },
+        4 => MessageType::CancelAnswer {},
+        5 => MessageType::BatchHint { suggested_batch_size: a as u32 },
+        6 => MessageType::DeadlineWarning { deadline_us: a },
+        _ => {
+            let stage = if kind & 8 > 0 { AckStage::Applied } else { AckStage::Delivered };
+            MessageType::Ack { message_id: a, stage }
+        }
+    };
+    let mut message = ControlMessage::new(Arc::clone(&name), bytes.u64(), message_type);
+    message.message_id = bytes.u64() % (MESSAGE_ID_MAX + 2);
+    let which = bytes.u8();
+    if which & 1 > 0 {
+        message.target_segment_id = Some(match which & 2 {
+            0 => segment_id(&name, 1, u32::from(bytes.u8())),
+            _ => Uuid::from_u128(u128::from(bytes.u64()) << 64 | u128::from(bytes.u64())),
+        });
+    }
+    message.revision = (which & 4 > 0).then(|| bytes.u32());
+    message.turn = (which & 8 > 0).then(|| bytes.u32());
+    let mut metadata = Metadata::default();
+    while !bytes.is_empty() && metadata.iter().count() < 8 {
+        let most = usize::from(bytes.u8());
+        let key = String::from_utf8_lossy(&bytes.take(most % 32)).into_owned();
+        match most >> 5 {
+            0 => drop(metadata.insert(key, bytes.u64())),
+            1 => drop(metadata.insert(key, bytes.u64() as i64)),
+            2 => drop(metadata.insert(key, f64::from_bits(bytes.u64()))),
+            _ => {
+                let length = usize::from(bytes.u16());
+                drop(metadata.insert(key, String::from_utf8_lossy(&bytes.take(length)).into_owned()));
+            }
+        }
+    }
+    message.metadata = metadata;
+    message
+}

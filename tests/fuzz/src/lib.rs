@@ -1,0 +1,34 @@
+//! What every piece of outside input is held to, as plain functions of bytes.
+//!
+//! A target panics when a promise is broken and returns otherwise; what it is given, valid or not, is never an excuse.
+//! Three things call them: the corpus replay and the property tests of this crate, and libFuzzer (`cargo-fuzz/`).
+
+mod accepted;
+mod bytes;
+mod control;
+mod operations;
+mod resampler;
+mod scene;
+mod set;
+mod wav;
+
+pub use control::{control_binary, control_json};
+pub use operations::operations;
+pub use resampler::resampler;
+pub use scene::scene;
+pub use set::set;
+pub use wav::wav;
+
+/// A target: panics when a promise is broken.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name, which is also the name of its folder in `corpus/`. In alphabetical order.
+pub const TARGETS: [(&str, Target); 7] = [
+    ("control_binary", control_binary),
+    ("control_json", control_json),
+    ("operations", operations),
+    ("resampler", resampler),
+    ("scene", scene),
+    ("set", set),
+    ("wav", wav),
+];
