@@ -59,6 +59,7 @@ fn watched<W: Watcher>(
         recordings: None,
         phase: Phase::Staggered,
         set: Vec::new(),
+        linked: None,
     };
     let board = Arc::new(Board::new(Facts::of(&plan)));
     let server = Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::clone(&board));

@@ -129,7 +129,7 @@ impl Hosts {
         };
         let wants_controls = how & 0x10 > 0;
         let listens = how & 8 == 0;
-        let spec = SessionSpec { name: name.clone(), input, controls: wants_controls, waker: None };
+        let spec = SessionSpec { input, controls: wants_controls, ..SessionSpec::named(name.clone()) };
         let there = self.sessions.iter().any(|s| s.name == name && !s.laws.closed);
         let Some(ends) = self.pair.open(spec) else { return };
         assert!(!there && !name.is_empty(), "`{name}` is opened twice");
