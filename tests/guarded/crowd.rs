@@ -15,6 +15,8 @@ use super::{Verdict, compile};
 
 /// Ticks in which no chunk is due: one of 20 ms in four of 5 ms.
 const CHUNK_TICKS: u64 = 4;
+/// Where callers come and go, the host of the second seat looks up only this often.
+const SLEEPY_TICKS: u64 = 90;
 /// After the last arrival, for what is under way.
 const DRAIN_TICKS: u64 = 4_000;
 /// With nobody there, before the last look.
@@ -53,6 +55,7 @@ struct Room<'a> {
     seats: Vec<Option<Seat>>,
     rng: Rng,
     now_us: u64,
+    ticks: u64,
 }
 
 impl Crowd<'_> {
@@ -80,6 +83,7 @@ impl Crowd<'_> {
             seats: (0..self.seats).map(|_| None).collect(),
             rng: Rng::new(self.seed, 0, 0),
             now_us: 0,
+            ticks: 0,
         };
         for tick in 0..ticks {
             room.come_and_go(tick);
@@ -152,7 +156,11 @@ impl Room<'_> {
         self.now_us += u64::from(self.plan.scene.tick.period_ms) * 1_000;
         self.engine.tick(self.now_us);
         self.invariants.records(self.engine.records());
-        for seat in self.seats.iter().flatten() {
+        self.ticks += 1;
+        for (at, seat) in self.seats.iter().enumerate().filter_map(|(at, seat)| Some((at, seat.as_ref()?))) {
+            if self.crowd.churns && at == 1 && !self.ticks.is_multiple_of(SLEEPY_TICKS) {
+                continue;
+            }
             while let Some(out) = seat.handle.poll() {
                 if let Out::Audio(audio) = out {
                     self.invariants.audio(seat.handle.id().0 as usize, &audio);

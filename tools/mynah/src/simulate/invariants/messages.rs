@@ -32,26 +32,37 @@ struct Ends {
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     sessions: BTreeMap<SessionId, Ends>,
+    /// Segments whose cancel was acknowledged as applied in this tick: on the wall clock the log of the far end comes
+    /// after that of the near one.
+    applied: Vec<(SessionId, u64, u32)>,
 }
 
 /// The messages of a session that are over are forgotten when there are more than this.
 const REMEMBERED: usize = 4_096;
+/// Segments that are remembered, counted back from the newest.
+const SEGMENTS: u32 = 1_024;
 
 impl Messages {
     /// An event of the engine that gates, or of what carries its messages.
     pub(super) fn near(&mut self, record: &Record, findings: &mut Findings) {
         let wrong = match record.event {
             Event::SessionOpened if findings.linked => {
-                let before = self.sessions.insert(record.session, Ends::default());
-                before.map_or(0, |ends| ends.unsettled())
+                let ends = self.of(record);
+                let unsettled = ends.unsettled();
+                ends.sent.clear();
+                unsettled
             }
             Event::ControlSent { message_id, kind, segment, .. } => {
                 self.of(record).send(message_id, kind, segment);
                 0
             }
             Event::ControlAcked { message_id, applied } => {
-                if let Some(wrong) = self.of(record).acknowledge(message_id, applied) {
-                    findings.add(NAME, Some(record.session), || format!("message {message_id} {wrong}"));
+                match self.of(record).acknowledge(message_id, applied) {
+                    Ok(None) => {}
+                    Ok(Some(segment)) => self.applied.push((record.session, message_id, segment)),
+                    Err(wrong) => {
+                        findings.add(NAME, Some(record.session), || format!("message {message_id} {wrong}"));
+                    }
                 }
                 0
             }
@@ -76,7 +87,14 @@ impl Messages {
     pub(super) fn far(&mut self, record: &Record, findings: &mut Findings) {
         let ends = self.of(record);
         let first = match record.event {
-            Event::SegmentOpened { segment, .. } => ends.opened.insert(segment),
+            Event::SessionOpened => {
+                ends.forget(u32::MAX);
+                true
+            }
+            Event::SegmentOpened { segment, .. } => {
+                ends.forget(segment.saturating_sub(SEGMENTS));
+                ends.opened.insert(segment)
+            }
             Event::SegmentConfirmed { segment, .. } => ends.confirmed.insert(segment),
             Event::SegmentCancelled { segment, .. } => ends.cancelled.insert(segment),
             Event::EndpointRetracted { segment, revision, .. } => ends.retracted.insert((segment, revision)),
@@ -86,6 +104,18 @@ impl Messages {
             findings.add(NAME, Some(record.session), || {
                 format!("{:?} a second time at the far end", record.event)
             });
+        }
+    }
+
+    /// A tick is over, at both ends.
+    pub(super) fn tick(&mut self, findings: &mut Findings) {
+        for (session, message_id, segment) in self.applied.drain(..) {
+            let Some(ends) = self.sessions.get(&session) else { continue };
+            if ends.opened.contains(&segment) && !ends.cancelled.contains(&segment) {
+                findings.add(NAME, Some(session), || {
+                    format!("message {message_id} is acknowledged as applied, and segment {segment} stands")
+                });
+            }
         }
     }
 
@@ -101,6 +131,14 @@ impl Messages {
 }
 
 impl Ends {
+    /// Segments before `segment` are long over.
+    fn forget(&mut self, segment: u32) {
+        for kept in [&mut self.opened, &mut self.confirmed, &mut self.cancelled] {
+            *kept = kept.split_off(&segment);
+        }
+        self.retracted = self.retracted.split_off(&(segment, 0));
+    }
+
     fn send(&mut self, message_id: u64, kind: &'static str, segment: u32) {
         if self.sent.len() >= REMEMBERED {
             self.sent.retain(|_, sent| !sent.failed && !sent.applied);
@@ -109,20 +147,17 @@ impl Ends {
         self.sent.insert(message_id, sent);
     }
 
-    fn acknowledge(&mut self, message_id: u64, applied: bool) -> Option<&'static str> {
-        let Some(sent) = self.sent.get_mut(&message_id) else {
-            return Some("is acknowledged, and was not sent");
-        };
+    /// Takes a receipt; the segment that must be cancelled by now.
+    fn acknowledge(&mut self, message_id: u64, applied: bool) -> Result<Option<u32>, &'static str> {
+        let sent = self.sent.get_mut(&message_id).ok_or("is acknowledged, and was not sent")?;
         let flag = if applied { &mut sent.applied } else { &mut sent.delivered };
         if std::mem::replace(flag, true) {
-            return Some("is acknowledged a second time");
+            return Err("is acknowledged a second time");
         }
         if sent.failed && !applied {
-            return Some("is acknowledged, and was given up");
+            return Err("is acknowledged, and was given up");
         }
-        let cancels = applied && sent.kind == "CancelSpeculation";
-        let effect = self.cancelled.contains(&sent.segment) || !self.opened.contains(&sent.segment);
-        (cancels && !effect).then_some("is acknowledged as applied, and its segment stands")
+        Ok((applied && sent.kind == "CancelSpeculation").then_some(sent.segment))
     }
 
     fn fail(&mut self, message_id: u64) -> Option<&'static str> {

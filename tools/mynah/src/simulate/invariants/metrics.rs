@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
+use mynah_engine::{Event, NodeId, OutAudio, Phase, Record, ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment};
 
@@ -25,6 +25,8 @@ pub(super) struct Metrics {
     told: Vec<Told>,
     /// Blocks that came out.
     blocks: u64,
+    /// Outputs that hosts had not taken when their sessions were over.
+    unread: u64,
     /// What disagrees, as it was last reported.
     wrong: Vec<Option<String>>,
 }
@@ -33,7 +35,7 @@ impl Metrics {
     pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
         let nodes = plan.nodes.len();
         let (told, wrong) = (vec![Told::default(); nodes], vec![None; nodes + 1]);
-        Self { plan: Arc::clone(plan), told, blocks: 0, wrong }
+        Self { plan: Arc::clone(plan), told, blocks: 0, unread: 0, wrong }
     }
 
     /// What disagrees at the node at `at`.
@@ -84,6 +86,11 @@ impl Checker for Metrics {
     }
 
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
+        if moment.books.sessions_live < moment.books.sessions {
+            // A session that is over is seen so once.
+            let over = moment.engine.sessions().filter(|session| session.phase() == Phase::Gone);
+            self.unread += over.map(|session| session.unread() as u64).sum::<u64>();
+        }
         for at in 0..self.wrong.len() {
             let wrong = self.disagreement(at, moment);
             if let Some(what) = wrong.clone().filter(|_| self.wrong[at].is_none()) {
@@ -96,8 +103,7 @@ impl Checker for Metrics {
 
     fn finish(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         let out = moment.books.nodes.last().map_or(0, |output| output.created[0]);
-        let unread: usize = moment.engine.sessions().map(|session| session.unread()).sum();
-        if out > self.blocks + unread as u64 && moment.books.sessions_live == 0 {
+        if out > self.blocks + self.unread && moment.books.sessions_live == 0 {
             findings.add(NAME, None, || format!("{out} blocks counted as out, {} came", self.blocks));
         }
     }

@@ -207,6 +207,7 @@ impl Watcher for Invariants {
             checker.tick(&moment, &mut self.findings);
         }
         self.streams.tick(&moment, &mut self.findings);
+        self.messages.tick(&mut self.findings);
         for checker in &mut self.far {
             checker.tick_elsewhere(self.ticks);
         }
