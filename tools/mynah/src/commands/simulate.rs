@@ -30,11 +30,15 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
         (None, None) => run_one(args),
         (Some(faults), Some(seeds)) => chaos::run_many(args, faults, seeds),
         (Some(faults), None) => {
-            let (plan, warnings) = compile(args, &Arc::default())?;
-            scenes::warn(&warnings);
-            let mut files = Files::create(args, &plan)?;
-            let exit = chaos::run_one(args, faults, &mut files)?;
-            files.finish()?;
+            let mut files = None;
+            let exit = chaos::run_one(args, faults, |plan, far| {
+                let mut made = Files::create(args, plan)?;
+                if let Some(far) = far {
+                    made.events = made.events.map(|events| events.with_far(far));
+                }
+                Ok(files.insert(made))
+            })?;
+            files.map_or(Ok(()), Files::finish)?;
             Ok(exit)
         }
         (None, Some(seeds)) => chaos::run_all(args, seeds, |seed| run_seed(args, seed)),
