@@ -120,6 +120,56 @@ const FLAG_CASES: &[Case] = &[
     ("no recording", "run passthrough"),
 ];
 
+const FAULT_CASES: &[Case] = &[
+    ("neither a preset nor a file", "simulate passthrough --faults chaso"),
+    ("a stranger", "simulate passthrough --faults zebra"),
+    ("a folder", "simulate passthrough --faults folder"),
+    ("a file that is no text", "simulate passthrough --faults binary.ron"),
+    ("an empty file", "simulate passthrough --faults empty.ron"),
+    ("a site that does not exist", "simulate passthrough --faults faults_site.ron"),
+    ("a field that does not exist", "simulate passthrough --faults faults_field.ron"),
+    ("a share beyond all", "simulate passthrough --faults faults_ratio.ron"),
+    ("a share of the runs beyond all", "simulate passthrough --faults faults_on.ron"),
+    ("a range from high to low", "simulate passthrough --faults faults_order.ron"),
+    ("the unit of another site", "simulate passthrough --faults faults_unit.ron"),
+    ("no range but a number", "simulate passthrough --faults faults_number.ron"),
+    ("a shape of what has none", "simulate passthrough --faults faults_shape.ron"),
+    ("a shape that does not exist", "simulate passthrough --faults faults_curve.ron"),
+    ("healed before it began", "simulate passthrough --faults faults_heal.ron"),
+    ("several errors, all said at once", "simulate passthrough --faults faults_several.ron"),
+    ("in real time", "simulate passthrough --faults chaos --clock wall"),
+    ("with recordings", "simulate passthrough --faults chaos --load labels.jsonl"),
+    ("seeds without an end", "simulate passthrough --seeds 5"),
+    ("seeds in words", "simulate passthrough --seeds one..two"),
+    ("seeds backwards", "simulate passthrough --seeds 9..3"),
+    ("too many seeds", "simulate passthrough --seeds 0..9999999"),
+    ("a seed and seeds", "simulate passthrough --seed 1 --seeds 1..2"),
+    ("a scene with an error under faults", "simulate negative_time.ron --faults chaos"),
+];
+
+/// A file of faults without a fault of its own, and what stands in its place for each case.
+const FAULTS: &str = r#"(
+    description: "loss and delay",
+    heal_ratio: 0.5,
+    sites: {
+        "loss": (on: 1.0, ratio: (0.1, 0.2)),
+        "delay": (ms: (20, 80), shape: Gamma),
+    },
+)
+"#;
+const FAULT_FILES: &[(&str, &str, &str)] = &[
+    ("faults_site.ron", "\"loss\"", "\"lost\""),
+    ("faults_field.ron", "ratio: (0.1", "ration: (0.1"),
+    ("faults_ratio.ron", "(0.1, 0.2)", "(0.1, 20)"),
+    ("faults_on.ron", "on: 1.0", "on: 1.5"),
+    ("faults_order.ron", "(20, 80)", "(80, 20)"),
+    ("faults_unit.ron", "ms: (20, 80)", "ppm: (20, 80)"),
+    ("faults_number.ron", "(0.1, 0.2)", "0.1"),
+    ("faults_shape.ron", "ratio: (0.1, 0.2)", "shape: Gamma"),
+    ("faults_curve.ron", "Gamma", "Gauss"),
+    ("faults_heal.ron", "heal_ratio: 0.5", "heal_ratio: -1"),
+];
+
 const RECORDING_CASES: &[Case] = &[
     ("a recording that does not exist", "run speculative_vad --input missing.wav"),
     ("a folder", "run speculative_vad --input folder"),
@@ -236,6 +286,12 @@ fn prepared(test: &str) -> PathBuf {
         assert!(SCENE.contains(from), "{name}: {from:?} is not in the scene");
         write(name, SCENE.replacen(from, to, 1).as_bytes());
     }
+    for (name, from, to) in FAULT_FILES {
+        assert!(FAULTS.contains(from), "{name}: {from:?} is not in the file");
+        write(name, FAULTS.replacen(from, to, 1).as_bytes());
+    }
+    let several = FAULTS.replace("(0.1, 0.2)", "(2, 3)").replace("delay", "dealy").replace("0.5", "5");
+    write("faults_several.ron", several.as_bytes());
     let several = SCENE.replace("VadGate(", "VadGat(").replace("rate_hz: 16000", "rate_hz: 1");
     write("several.ron", several.replace("(\"tts\", \"output\")", "(\"tss\", \"output\")").as_bytes());
     write("binary.ron", &[0x28, 0xff, 0xfe, 0x00, 0x80]);
@@ -285,6 +341,11 @@ fn bad_scenes() {
 #[test]
 fn bad_flags() {
     check("bad_flags", FLAG_CASES);
+}
+
+#[test]
+fn bad_faults() {
+    check("bad_faults", FAULT_CASES);
 }
 
 #[test]

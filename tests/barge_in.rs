@@ -115,6 +115,34 @@ fn speech_that_goes_on_withdraws_the_answer_and_begins_a_turn() {
 }
 
 #[test]
+fn the_answer_to_an_interruption_is_of_the_new_turn_whenever_that_begins() {
+    let mut interruptions = 0;
+    // Whatever the length, the interruption is decided after some hop: one of these times it is the last voiced one.
+    for sound_ms in (280..=440).step_by(16) {
+        let outcome = asked_and_answered(sound_ms);
+        let by = |record: &mynah_engine::Record| match record.event {
+            Event::AnswerInterrupted { turn, segment, .. } => Some((turn, segment)),
+            _ => None,
+        };
+        let Some((old, by)) = outcome.records.iter().find_map(by) else { continue };
+        interruptions += 1;
+        let since =
+            outcome.records.iter().skip_while(|r| !matches!(r.event, Event::AnswerInterrupted { .. }));
+        for record in since.skip(1) {
+            let of = match record.event {
+                Event::Endpoint { segment, .. }
+                | Event::SegmentEnded { segment, .. }
+                | Event::ServiceSubmitted { segment, .. }
+                | Event::OutputStarted { segment, .. } => segment,
+                _ => continue,
+            };
+            assert!(of != by || record.turn == old + 1, "a sound of {sound_ms} ms: {record:?}");
+        }
+    }
+    assert!(interruptions > 4, "{interruptions} interruptions show nothing");
+}
+
+#[test]
 fn without_the_setting_nobody_is_interrupted() {
     let part = Part::new("caller-0", RATE_HZ as u32, [utterance(), vec![0.0; RATE_HZ], utterance()].concat());
     let outcomes = run(SCENE, &["session.output.interrupt_min_ms=None"], &[part], None).outcomes;

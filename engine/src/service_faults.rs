@@ -145,7 +145,9 @@ mod tests {
         assert!(near(share(&|fate| fate.end == Some(BadEnd::Fails)), 0.2 * 0.9));
         assert_eq!(faults.fate(7, &key(5), 500_000), fates[5], "a call has one fate");
         assert!((0..500).all(|n| faults.fate(7, &key(n), 1_000_000) == CallFate { slower: 1.0, end: None }));
-        assert_eq!(faults.strikes.hung.load(Ordering::Relaxed) / 100, 20_000 / 1_000);
+        let hangs = |fate: &&CallFate| matches!(fate.end, Some(BadEnd::HangsUntil(_)));
+        let hung = fates.iter().filter(hangs).count() + fates[5..6].iter().filter(hangs).count();
+        assert_eq!(faults.strikes.hung.load(Ordering::Relaxed), hung as u64);
     }
 
     #[test]

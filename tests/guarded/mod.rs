@@ -86,6 +86,7 @@ pub(crate) fn simulate(case: &Case<'_>) -> Verdict {
         recordings: None,
         phase: Phase::Staggered,
         set: Vec::new(),
+        linked: None,
     };
     let mut invariants = Invariants::new(&plan);
     let simulation = Simulation::new(plan, &script, options, &mut Quiet).expect("the scenes fit");

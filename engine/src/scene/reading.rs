@@ -55,7 +55,7 @@ mod tests {
         let cases = [
             ("(inner: {\"a\": 1.0}, outer: 2)", "x.ron:1:21"),
             ("(inner: {\"a\": high})", "x.ron:1:15"),
-            ("(inner: {\"a\": 1.0)", "x.ron:1:19"),
+            ("(inner: {\"a\": 1.0)", "x.ron:1:18"),
         ];
         for (text, place) in cases {
             let found = Reading::<Small>::new(&Source::new("x.ron", text)).unwrap_err();

@@ -160,18 +160,17 @@ impl GateLane {
         let from_us = self.hops * self.hop_us;
         self.hops += 1;
         let to_us = self.hops * self.hop_us;
+        if self.segment.is_some() {
+            // An interruption may have begun a new turn with this segment: what is decided now belongs to that one.
+            self.turn = gate.segments.turn(self.segment, self.session);
+        }
         if self.traced {
             gate.cx.event(self.turn, Event::Probability { at_us: to_us, p });
         }
         self.machine.hop(p, from_us, to_us, settings, decisions);
         self.apply(decisions, gate);
-        if self.segment.is_some() {
-            // An interruption may have begun a new turn with this segment.
-            self.turn = if p >= settings.release && self.machine.is_heard() {
-                gate.segments.voiced(self.segment, self.session, (from_us, to_us), gate.cx.now.us)
-            } else {
-                gate.segments.turn(self.segment, self.session)
-            };
+        if self.segment.is_some() && p >= settings.release && self.machine.is_heard() {
+            self.turn = gate.segments.voiced(self.segment, self.session, (from_us, to_us), gate.cx.now.us);
         }
     }
 
@@ -350,6 +349,9 @@ impl GateLane {
         decisions: &mut Vec<Decision>,
         gate: &mut Gate<'_, '_, '_, '_>,
     ) {
+        if self.segment.is_some() {
+            self.turn = gate.segments.turn(self.segment, self.session);
+        }
         let at_us = self.hops * self.hop_us;
         let undecided = self.machine.finish(at_us, decisions).is_none();
         if undecided && self.segment.is_some() {

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use mynah_engine::ScenePlan;
 use serde::Serialize;
 
 use crate::args::{SeedRange, Simulate};
@@ -16,14 +17,20 @@ use crate::terminal;
 /// Violations of a failing seed that stand in the list of seeds.
 const SHOWN: usize = 3;
 
-/// Runs one seed with faults; gives the run's hash, too.
+/// Runs one seed with faults; gives the run's hash, too. `files` makes the one who writes down what happens, for the scene
+/// and the one behind its link.
 ///
 /// # Errors
-/// A scene or faults that cannot be used.
-pub fn run_one(args: &Simulate, faults: &str, files: &mut dyn Watcher) -> Result<(Exit, String), Failure> {
+/// A scene, faults or files that cannot be used.
+pub fn run_one<'a, W: Watcher + 'a>(
+    args: &Simulate,
+    faults: &str,
+    files: impl FnOnce(&ScenePlan, Option<&ScenePlan>) -> Result<&'a mut W, Failure>,
+) -> Result<(Exit, String), Failure> {
     let mut chaos = Chaos::new(options(args, faults)?);
     let mut progress = Progress::new();
     let prepared = chaos.prepare(args.seed)?;
+    let files = files(prepared.plan(), prepared.far_plan().map(|far| &**far))?;
     let report = prepared.run(&mut Watchers(vec![files, &mut progress]));
     progress.clear();
     let mut out = terminal::Stdout::lock();

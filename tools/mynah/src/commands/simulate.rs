@@ -46,9 +46,15 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
             if let Inputs::Simulate(inputs) = &mut header.inputs {
                 inputs.faults = Some(faults.clone());
             }
-            let mut files = Files::create(args, &plan, Some(&header))?;
-            let (exit, event_hash) = chaos::run_one(args, faults, &mut files)?;
-            files.finish(&event_hash)?;
+            let mut files = None;
+            let (exit, event_hash) = chaos::run_one(args, faults, |plan, far| {
+                let mut made = Files::create(args, plan, Some(&header))?;
+                if let Some(far) = far {
+                    made.events = made.events.map(|events| events.with_far(far));
+                }
+                Ok(files.insert(made))
+            })?;
+            files.map_or(Ok(()), |files: Files| files.finish(&event_hash))?;
             Ok(exit)
         }
         (None, Some(seeds)) => chaos::run_all(args, seeds, |seed| run_seed(args, seed)),

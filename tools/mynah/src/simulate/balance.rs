@@ -150,6 +150,12 @@ impl StreamLaw {
         }
     }
 
+    /// The same for a session whose audio leaves as `out`: it may have come in another format than the scene's.
+    pub(super) fn leaving_as(self, out: Option<Format>) -> Self {
+        let answers = self.answers.zip(out).map(|((from, _), out)| (from, out.rate_hz));
+        Self { own: self.own.and(out), answers, ..self }
+    }
+
     /// Checks a segment that is over. `intact`: nothing of its session was lost or cut off; else less may have left.
     pub fn check(&self, place: &str, story: &SegmentStory, intact: bool, wrong: &mut Vec<String>) {
         if u32::from(story.cancelled) + u32::from(story.ended) != 1 {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mynah_engine::{Books, Engine, Event, OutAudio, Record, SessionId};
+use mynah_engine::scene::Format;
+use mynah_engine::{Books, Engine, Event, OutAudio, Record, ScenePlan, SessionId, SessionView};
 
 /// Violations of one invariant that are kept with their words; the rest is counted.
 const KEPT: u64 = 8;
@@ -95,6 +96,14 @@ impl Findings {
     pub(super) fn counts(&self) -> &BTreeMap<&'static str, u64> {
         &self.counts
     }
+}
+
+/// The format in which the audio of a session leaves: it may come in another one than the scene's.
+pub(super) fn leaves_as(plan: &ScenePlan, session: &SessionView<'_>) -> Option<Format> {
+    if session.input() == plan.input {
+        return plan.output.audio;
+    }
+    plan.formats(session.input()).last().and_then(|(arriving, _)| *arriving)
 }
 
 /// Something kept for each session, by its id; a new opening begins anew.

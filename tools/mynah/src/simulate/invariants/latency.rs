@@ -26,6 +26,8 @@ struct Stage {
     /// The first that came of it.
     gave: Option<When>,
     done: Option<When>,
+    /// Calls under way.
+    calls: i64,
 }
 
 /// The answer to one revision.
@@ -33,6 +35,12 @@ struct Stage {
 struct Answer {
     endpoint: Option<When>,
     stages: BTreeMap<u8, Stage>,
+}
+
+impl Answer {
+    fn is_under_way(&self) -> bool {
+        self.stages.values().any(|stage| stage.calls > 0)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +121,7 @@ impl Answers {
         let done = done.and_then(|(before, _)| answer.stages.get(&before)).and_then(|stage| stage.done);
         let stage = answer.stages.entry(place.node).or_default();
         stage.submitted.get_or_insert(now);
+        stage.calls += 1;
         let Some(cause) = cause else { return Some("submitted, and nothing asked for it".into()) };
         if now.0 < cause.0 {
             return Some(format!("submitted at {}, {} before its cause", now.0, cause.0 - now.0));
@@ -129,6 +138,7 @@ impl Answers {
         stage.gave.get_or_insert(now);
         if done {
             stage.done = Some(now);
+            stage.calls -= 1;
         }
         match stage.submitted {
             None => Some("answered, and never submitted".into()),
@@ -174,7 +184,9 @@ impl Checker for Latency {
         let Some(answers) = self.sessions.of(record) else { return };
         let wrong = match record.event {
             Event::SegmentOpened { segment, .. } => {
-                answers.by_origin = answers.by_origin.split_off(&(segment.saturating_sub(REMEMBERED), 0));
+                // A call that hangs outlives many segments.
+                let is_new = |old: u32| old + REMEMBERED >= segment;
+                answers.by_origin.retain(|(old, _), answer| is_new(*old) || answer.is_under_way());
                 None
             }
             Event::Endpoint { segment, revision, .. } => {
@@ -191,8 +203,10 @@ impl Checker for Latency {
             | Event::ServiceFailed { node, segment, revision, .. } => {
                 answers.gave(node.0, (segment, revision), now, true)
             }
-            Event::ServiceCancelled { node, .. } => {
+            Event::ServiceCancelled { node, segment, revision, .. } => {
                 *answers.calls.entry(node.0).or_default() -= 1;
+                let stage = answers.of(segment, revision).stages.entry(node.0).or_default();
+                stage.calls -= 1;
                 None
             }
             Event::OutputStarted { segment, revision } if revision > 0 && last.is_some() => {

@@ -9,7 +9,7 @@ use mynah_engine::{
     Event, Ledger, NodeId, OutAudio, Queue, Record, ScenePlan, SessionId, SessionView, frames_to_us,
 };
 
-use super::checker::{Checker, Findings, Moment, Sessions};
+use super::checker::{Checker, Findings, Moment, Sessions, leaves_as};
 
 pub(super) const NAME: &str = "order";
 
@@ -22,6 +22,16 @@ pub(super) struct Order {
     lone: Vec<bool>,
     /// Media time after the last block of each (segment, revision).
     ends: Sessions<BTreeMap<(u32, u32), u64>>,
+    /// What has left in this tick.
+    left: Vec<(SessionId, Left)>,
+}
+
+/// A block that has left.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    origin: (u32, u32),
+    pts_us: u64,
+    samples: u64,
 }
 
 impl Order {
@@ -40,7 +50,7 @@ impl Order {
             }
         }
         let lone = senders.iter().map(|count| *count == 1).collect();
-        Self { plan: Arc::clone(plan), lone, ends: Sessions::default() }
+        Self { plan: Arc::clone(plan), lone, ends: Sessions::default(), left: Vec::new() }
     }
 
     fn queue(
@@ -74,6 +84,34 @@ impl Order {
             }
         }
     }
+
+    /// Of one (segment, revision) media time never goes back.
+    fn output(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
+        if self.left.is_empty() {
+            return;
+        }
+        self.left.sort_by_key(|(session, _)| *session);
+        for session in moment.engine.sessions() {
+            let id = session.id();
+            let from = self.left.partition_point(|(of, _)| *of < id);
+            let mine = self.left[from..].iter().take_while(|(of, _)| *of == id);
+            let mut format = None;
+            for (_, Left { origin, pts_us, samples }) in mine {
+                let Some(ends) = self.ends.at(id) else { break };
+                let Some(format) = *format.get_or_insert_with(|| leaves_as(&self.plan, &session)) else {
+                    break;
+                };
+                let end_us = pts_us + frames_to_us(samples / u64::from(format.channels), format.rate_hz);
+                let before_us = ends.insert(*origin, end_us).unwrap_or(0);
+                if pts_us + ROUNDING_US < before_us {
+                    findings.add(NAME, Some(id), || {
+                        format!("(segment, revision) {origin:?}: {pts_us} us left after {before_us} us")
+                    });
+                }
+            }
+        }
+        self.left.clear();
+    }
 }
 
 impl Checker for Order {
@@ -85,19 +123,12 @@ impl Checker for Order {
         }
     }
 
-    fn audio(&mut self, session: SessionId, audio: &OutAudio, findings: &mut Findings) {
-        let Some(format) = self.plan.output.audio else { return };
-        let Some(ends) = self.ends.releasing(session, audio) else { return };
-        let frames = audio.block.len() as u64 / u64::from(format.channels);
-        let end_us = audio.pts_us + frames_to_us(frames, format.rate_hz);
-        let (segment, revision) = (audio.segment, audio.revision);
-        let before_us = ends.insert((segment, revision), end_us).unwrap_or(0);
+    fn audio(&mut self, session: SessionId, audio: &OutAudio, _: &mut Findings) {
+        let OutAudio { pts_us, segment, revision, .. } = *audio;
         let lone = self.lone.last().copied().unwrap_or(false);
-        if lone && audio.pts_us + ROUNDING_US < before_us {
-            findings.add(NAME, Some(session), || {
-                let pts_us = audio.pts_us;
-                format!("segment {segment} revision {revision}: {pts_us} us left after {before_us} us")
-            });
+        if lone && self.ends.releasing(session, audio).is_some() {
+            let samples = audio.block.len() as u64;
+            self.left.push((session, Left { origin: (segment, revision), pts_us, samples }));
         }
     }
 
@@ -111,5 +142,6 @@ impl Checker for Order {
                 }
             }
         }
+        self.output(moment, findings);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mynah_engine::{DropReason, Event, OutAudio, Record, ScenePlan, SessionId, SessionView};
 
 use super::Digests;
-use super::checker::{Findings, Moment};
+use super::checker::{Findings, Moment, leaves_as};
 use crate::simulate::balance::{StreamLaw, converted, is_plain};
 use crate::simulate::measure::{Measurement, Observer};
 
@@ -136,9 +136,11 @@ impl Streams {
         // A host that has not taken everything has not seen everything.
         let seen = session.unread() == 0;
         let intact = session.has_ended() && !story.lossy && seen;
+        let out = leaves_as(&self.plan, session);
+        let law = self.law.leaving_as(out);
         let mut wrong = Vec::new();
         for (serial, segment) in &observer.segments {
-            self.law.check(&format!("segment {serial}"), segment, intact, &mut wrong);
+            law.check(&format!("segment {serial}"), segment, intact, &mut wrong);
         }
         for (origin, told) in story.told.iter().filter(|_| seen) {
             let came = story.came.get(origin).copied().unwrap_or(0);
@@ -146,7 +148,7 @@ impl Streams {
                 wrong.push(format!("(segment, revision) {origin:?}: {told} samples left, {came} came"));
             }
         }
-        if let (true, true, Some(out)) = (intact, is_plain(&self.plan), self.plan.output.audio) {
+        if let (true, true, Some(out)) = (intact, is_plain(&self.plan), out) {
             let due = converted(session.frames_in(), session.input().rate_hz, out.rate_hz);
             let due = due * u64::from(out.channels);
             if observer.released != due {

@@ -1,0 +1,133 @@
+//! Scenes under everything that goes wrong: whatever is drawn, all invariants hold, and everything drains.
+//!
+//! `chaos_seeds.txt` has seeds that once failed; beside them a few run for each scene that has most in it. More by hand:
+//! `mynah simulate SCENE --faults chaos --seeds A..B` (docs/faults.md).
+
+use mynah::simulate::Watcher;
+use mynah::simulate::faults::report::ChaosReport;
+use mynah::simulate::faults::site::{ROWS, Site};
+use mynah::simulate::faults::spec::{FaultSpec, SiteSpec};
+use mynah::simulate::faults::{Chaos, ChaosOptions};
+
+const SESSIONS: u32 = 8;
+const DURATION_US: u64 = 20_000_000;
+/// Seeds of each scene.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
+/// Seeds that once failed: scene, seed, and what was wrong.
+const PAST: &str = include_str!("chaos_seeds.txt");
+
+struct Nobody;
+
+impl Watcher for Nobody {}
+
+fn options(scene: &str, spec: FaultSpec) -> ChaosOptions {
+    ChaosOptions {
+        scene: scene.into(),
+        sets: Vec::new(),
+        sessions: SESSIONS,
+        duration_us: DURATION_US,
+        threads: 1,
+        shards: None,
+        spec,
+    }
+}
+
+fn chaos() -> FaultSpec {
+    FaultSpec::preset("chaos").expect("it is a preset")
+}
+
+fn run(chaos: &mut Chaos, seed: u64) -> ChaosReport {
+    chaos.prepare(seed).unwrap_or_else(|failure| panic!("{failure}")).run(&mut Nobody)
+}
+
+fn all_hold(scene: &str, seeds: impl Iterator<Item = u64>) {
+    let mut runs = Chaos::new(options(scene, chaos()));
+    let mut failed = Vec::new();
+    for seed in seeds {
+        let report = run(&mut runs, seed);
+        if report.verdict != "ok" {
+            failed.push(format!("{}\n    {}", report.replay, report.violations.join("\n    ")));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn an_assistant_holds_under_chaos() {
+    all_hold("voice_assistant", SEEDS);
+}
+
+#[test]
+fn batches_hold_under_chaos() {
+    all_hold("batched_tts", SEEDS);
+}
+
+#[test]
+fn interruptions_hold_under_chaos() {
+    all_hold("barge_in", SEEDS);
+}
+
+#[test]
+fn two_engines_hold_under_chaos() {
+    all_hold("remote_consumer", SEEDS);
+}
+
+#[test]
+fn seeds_that_once_failed_hold() {
+    let past = PAST.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    for line in past {
+        let mut words = line.split_whitespace();
+        let (Some(scene), Some(Ok(seed)), Some(_)) =
+            (words.next(), words.next().map(str::parse), words.next())
+        else {
+            panic!("chaos_seeds.txt: `{line}`: expected scene, seed and what was wrong");
+        };
+        all_hold(scene, std::iter::once(seed));
+    }
+}
+
+#[test]
+fn a_seed_is_the_same_run_on_any_threads_and_shards() {
+    for scene in ["voice_assistant", "remote_consumer"] {
+        let hash = |seed, threads, shards| {
+            let short = ChaosOptions { threads, shards, duration_us: 9_000_000, ..options(scene, chaos()) };
+            let report = run(&mut Chaos::new(short), seed);
+            (report.event_hash, report.ticks, report.sites.iter().map(|site| site.struck).collect::<Vec<_>>())
+        };
+        let one = hash(7, 1, None);
+        assert_eq!(one, hash(7, 2, Some(1)), "{scene}");
+        assert_eq!(one, hash(7, 8, Some(3)), "{scene}");
+        assert_ne!(one.0, hash(8, 1, None).0, "{scene}: another seed is another run");
+    }
+}
+
+/// Strong enough that twenty seconds must show it.
+fn strong(site: Site) -> FaultSpec {
+    let row = site.row();
+    let mut said = SiteSpec { on: Some(1.0), ..SiteSpec::default() };
+    said.ratio = row.ratio.map(|(_, high)| (high, high));
+    let mut spec = FaultSpec::only(site);
+    spec.sites.insert(site, said);
+    spec
+}
+
+#[test]
+fn every_site_alone_strikes_changes_the_run_and_breaks_nothing() {
+    let short =
+        |spec| ChaosOptions { duration_us: 12_000_000, sessions: 4, ..options("voice_assistant", spec) };
+    let calm = run(&mut Chaos::new(short(FaultSpec::none())), 5);
+    assert!(calm.sites.is_empty() && calm.verdict == "ok", "{:?}", calm.violations);
+    let mut wrong = Vec::new();
+    for row in ROWS {
+        let report = run(&mut Chaos::new(short(strong(row.site))), 5);
+        let [site] = report.sites.as_slice() else { panic!("{}: {:?}", row.name, report.sites) };
+        if site.struck == 0 {
+            wrong.push(format!("{} never strikes", row.name));
+        }
+        if report.event_hash == calm.event_hash {
+            wrong.push(format!("{} struck {} times, and nothing is different", row.name, site.struck));
+        }
+        wrong.extend(report.violations.iter().map(|violation| format!("{}: {violation}", row.name)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
