@@ -35,6 +35,15 @@ pub struct Now {
     pub mutation: Option<Mutation>,
 }
 
+impl Now {
+    /// The tick after this one, at `now_us`; a time before this tick's counts as this tick's.
+    pub(crate) fn next(mut self, now_us: u64, sessions_open: u32) -> Self {
+        (self.tick, self.last_us) = (self.tick + 1, self.us);
+        (self.us, self.sessions_open) = (now_us.max(self.us), sessions_open);
+        self
+    }
+}
+
 /// Receives the time between two systems. Lent by the host, write-only: no decision ever reads it.
 pub trait Stopwatch: Send + Sync {
     /// The work since the last call belongs to `stage`: a node's index, or behind the last node's that of one of

@@ -76,7 +76,7 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
 pub fn tick(world: &mut World, now_us: u64) {
     let last = *world.resource::<Now>();
     let sessions_open = world.resource::<SessionTable>().open();
-    let now = Now { tick: last.tick + 1, us: now_us.max(last.us), last_us: last.us, sessions_open, ..last };
+    let now = last.next(now_us, sessions_open);
     *world.resource_mut::<Now>() = now;
     let admitted = world.resource::<Embedded>().shared.admissions();
     world.resource_mut::<Admissions>().0.extend(admitted);

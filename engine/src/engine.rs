@@ -372,13 +372,8 @@ impl Engine {
 
     /// Runs one tick at engine time `now_us`; a time before the last tick counts as that tick's.
     pub fn tick(&mut self, now_us: u64) {
-        let now = Now {
-            tick: self.now.tick + 1,
-            us: now_us.max(self.now.us),
-            last_us: self.now.us,
-            sessions_open: self.shards.iter().map(|s| s.world.resource::<SessionTable>().open()).sum(),
-            ..self.now
-        };
+        let open = self.shards.iter().map(|s| s.world.resource::<SessionTable>().open()).sum();
+        let now = self.now.next(now_us, open);
         self.now = now;
         self.rotate_metrics();
         self.serial.start();
