@@ -125,7 +125,9 @@ fn head(t: &mut String, a: &Side, b: &Side, comparison: &Comparison) -> std::fmt
 }
 
 fn table(t: &mut String, comparison: &Comparison, look: Look) -> std::fmt::Result {
-    let name = comparison.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    let label =
+        |row: &Row| if row.unit.is_empty() { row.name.clone() } else { format!("{} {}", row.name, row.unit) };
+    let name = comparison.rows.iter().map(|row| label(row).len()).max().unwrap_or(0);
     let mut groups: Vec<&str> = Vec::new();
     for row in &comparison.rows {
         if !groups.contains(&row.group) {
@@ -135,16 +137,15 @@ fn table(t: &mut String, comparison: &Comparison, look: Look) -> std::fmt::Resul
     for group in groups {
         writeln!(t, "  {group:<name$} {:>11} {:>11} {:>8}", "A", "B", "B/A")?;
         for row in comparison.rows.iter().filter(|row| row.group == group) {
-            let unit = if row.unit.is_empty() { String::new() } else { format!(" {}", row.unit) };
             let value = |value: Option<f64>| value.map_or("-".to_string(), short);
             let range = match (row.ratio_min, row.ratio_max) {
                 (Some(least), Some(most)) if least != most => format!(" [{least:.3} {most:.3}]"),
                 _ => String::new(),
             };
             let ratio = row.ratio.map_or("-".to_string(), |ratio| format!("{ratio:.3}"));
-            let label = format!("{}{unit}", row.name);
             let line = format!(
-                "  {label:<name$} {:>11} {:>11} {ratio:>8}{range}  {}",
+                "  {:<name$} {:>11} {:>11} {ratio:>8}{range}  {}",
+                label(row),
                 value(row.a),
                 value(row.b),
                 word(row, look)
