@@ -49,7 +49,7 @@ impl Stand {
         let chunk_us = u64::from(plan.scene.session.input.chunk_ms) * 1_000;
         let style =
             LineStyle { format: plan.input, chunk_us, phase: Phase::Staggered, waits: false, told: false };
-        let lines = open_lines(&engine.handle(), streams, style).expect("there is room");
+        let lines = open_lines(&engine.handle(), streams, style, &|_| false).expect("there is room");
         Self { engine, lines, publisher, now_us: 0, period_us: u64::from(plan.scene.tick.period_ms) * 1_000 }
     }
 
@@ -145,7 +145,7 @@ fn scrape() {
         (took[100], took[190])
     };
     let publish = time(Box::new(|| {
-        publisher.concluded(&engine);
+        publisher.over(&engine);
         1
     }));
     println!("50 nodes, 8 shards: a picture is made in {:.3} ms (P95 {:.3})", publish.0, publish.1);

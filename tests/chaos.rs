@@ -22,6 +22,7 @@ impl Watcher for Nobody {}
 
 fn options(scene: &str, spec: FaultSpec) -> ChaosOptions {
     ChaosOptions {
+        texts: None,
         scene: scene.into(),
         sets: Vec::new(),
         sessions: SESSIONS,

@@ -53,6 +53,7 @@ fn simulated() -> (&'static Report, &'static Witness) {
             recordings: None,
             phase: Phase::Staggered,
             set: vec![String::new()],
+            linked: None,
         };
         let mut witness = Witness::new(&plan, options.duration_us);
         let mut simulation = Simulation::new(plan, &script, options, &mut witness).expect("the scene fits");

@@ -158,6 +158,7 @@ fn exit(ok: bool) -> Exit {
 fn options(args: &Simulate, faults: &str) -> Result<ChaosOptions, Failure> {
     Ok(ChaosOptions {
         scene: args.scene.clone(),
+        texts: None,
         sets: args.sets.sets.clone(),
         sessions: args.sessions,
         duration_us: args.duration.us,

@@ -22,6 +22,7 @@ use crate::picture::page::Page;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::simulate::callers::{CallerScript, session_name};
+use crate::simulate::faults::spec::FaultSpec;
 use crate::simulate::invariants::Invariants;
 use crate::simulate::{Options, RunClock, Simulation, TickView, Watcher, Watchers, recorded};
 use crate::transport::LinkedScene;
@@ -44,7 +45,7 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
             scenes::warn(&warnings);
             let mut header = recorded::header(&source, &sets, &options(args, &plan)?)?;
             if let Inputs::Simulate(inputs) = &mut header.inputs {
-                inputs.faults = Some(faults.clone());
+                inputs.faults = Some(FaultSpec::text(faults)?);
             }
             let mut files = None;
             let (exit, event_hash) = chaos::run_one(args, faults, |plan, far| {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mynah_engine::scene::{Format, Override};
+use mynah_engine::scene::{Format, Look, Override};
 use mynah_engine::{Engine, OutAudio, Record, ScenePlan, TimeMode};
 
 use super::{Comparison, Means};
@@ -16,6 +16,8 @@ use crate::run::drive::{Listener, Pace, drive};
 use crate::run::sessions;
 use crate::scenes;
 use crate::simulate::callers::{CallerScript, session_name};
+use crate::simulate::faults::spec::FaultSpec;
+use crate::simulate::faults::{Chaos, ChaosOptions};
 use crate::simulate::{RunClock, Simulation, TickView, Watcher, recorded};
 use crate::wav;
 
@@ -95,12 +97,8 @@ fn simulate(
         let what = format!("{} sessions of {} us cannot be simulated", inputs.sessions, inputs.duration_us);
         return Err(unfit(path, &what));
     }
-    if inputs.faults.is_some() {
-        return Err(Failure::unable(format_args!(
-            "{}:1: the run had faults, which this mynah cannot repeat; use the mynah {} that wrote it",
-            path.display(),
-            header.version
-        )));
+    if let Some(faults) = &inputs.faults {
+        return faulted((header, inputs, faults), path, (sets, means), comparison, progress);
     }
     let mut options = recorded::options(header, inputs, means.threads, means.shards);
     if let LoadInput::Recordings(content) = &inputs.load {
@@ -117,6 +115,42 @@ fn simulate(
         following.log = following.log.with_far(far);
     }
     let report = simulation.run(&mut following);
+    let Following { log, failure, .. } = following;
+    match failure {
+        Some(failure) => Err(failure),
+        None => log.finish(Some(&report.event_hash)),
+    }
+}
+
+/// A run with faults.
+fn faulted(
+    (header, inputs, faults): (&Header, &SimulateInputs, &str),
+    path: &Path,
+    (sets, means): (&[Override], Means),
+    comparison: &mut Comparison,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<(), Failure> {
+    let spec = FaultSpec::from_text(faults).map_err(|found| {
+        unfit(path, &format_args!("the faults in the log: {}", found.render(Look::Plain)))
+    })?;
+    let mut chaos = Chaos::new(ChaosOptions {
+        scene: header.scene.name.clone(),
+        texts: Some(((&header.scene).into(), header.linked.as_ref().map(Into::into))),
+        sets: sets.to_vec(),
+        sessions: inputs.sessions,
+        duration_us: inputs.duration_us,
+        threads: means.threads,
+        shards: means.shards,
+        spec,
+    });
+    let prepared = chaos.prepare(header.seed)?;
+    let names = (0..inputs.sessions).map(session_name).collect();
+    let log = EventLog::new(Box::new(&mut *comparison), &header.line(), prepared.plan(), names)?;
+    let mut following = Following { log, failure: None, progress };
+    if let Some(far) = prepared.far_plan() {
+        following.log = following.log.with_far(far);
+    }
+    let report = prepared.run(&mut following);
     let Following { log, failure, .. } = following;
     match failure {
         Some(failure) => Err(failure),

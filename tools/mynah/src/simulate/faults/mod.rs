@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mynah_engine::ScenePlan;
-use mynah_engine::scene::Override;
+use mynah_engine::scene::{Override, Source};
 
 use self::plan::FaultPlan;
 use self::report::ChaosReport;
@@ -57,6 +57,8 @@ pub struct ChaosOptions {
     pub sets: Vec<Override>,
     /// Callers at once.
     pub sessions: u32,
+    /// The scene's own text and that of the one behind its link, where they come from a log; `None`: found by name.
+    pub texts: Option<(Source, Option<Source>)>,
     /// How long they talk, microseconds.
     pub duration_us: u64,
     /// Worker threads.
@@ -95,22 +97,21 @@ impl Chaos {
     pub fn prepare(&mut self, seed: u64) -> Result<Prepared, Failure> {
         let ChaosOptions { sessions, duration_us, threads, shards, .. } = self.options;
         let faults = FaultPlan::draw(&self.options.spec, seed, duration_us);
-        let (name, sets) = (&self.options.scene, &self.options.sets);
-        let (plain, _) = scenes::compile(name, sets, None, None)?;
+        let sets = &self.options.sets;
+        let (plain, _) = self.compile(sets, None)?;
         let with = |more: &[Override]| [sets, more].concat();
-        let small = capacity::overrides(&plain, &faults, |more| {
-            scenes::compile(name, &with(more), None, None).is_ok()
-        });
+        let small = capacity::overrides(&plain, &faults, |more| self.compile(&with(more), None).is_ok());
         let script = Arc::new(CallerScript::default());
         let all = with(&small);
-        let (mut plan, _) = scenes::compile(name, &all, None, Some(script.clone()))?;
+        let (mut plan, _) = self.compile(&all, Some(script.clone()))?;
         let streams = self.streams(seed, plan.input.rate_hz)?;
         script.fill(streams.to_vec());
         let own = Arc::get_mut(&mut plan).expect("nobody has seen the plan yet");
         let mut strikes = services::install(own, &faults);
+        let linked = self.options.texts.as_ref().and_then(|(_, linked)| linked.as_ref());
         let far = match LinkedScene::of(&plan) {
             Some(link) => {
-                let mut far = far_plan(&link, None, &plan, &script).map_err(Failure::unable)?;
+                let mut far = far_plan(&link, linked, &plan, &script).map_err(Failure::unable)?;
                 let own = Arc::get_mut(&mut far).expect("nobody has seen the plan yet");
                 strikes.extend(services::install(own, &faults));
                 Some(far)
@@ -137,6 +138,20 @@ impl Chaos {
                 shards,
             },
         })
+    }
+
+    fn compile(
+        &self,
+        sets: &[Override],
+        script: Option<Arc<CallerScript>>,
+    ) -> Result<scenes::Compiled, Failure> {
+        let script = script.map(|script| script as _);
+        match &self.options.texts {
+            None => scenes::compile(&self.options.scene, sets, None, script),
+            Some((scene, _)) => {
+                scenes::compile_source(scene, sets, None, &scenes::registry_with_link(script))
+            }
+        }
     }
 
     /// The line that runs one seed again.

@@ -172,6 +172,26 @@ impl FaultSpec {
             .map_err(|found| Failure::refused(found.render(terminal::stderr_look())))
     }
 
+    /// What a log says of these faults, so that they can be read from it: a preset's name, or the text of a file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn text(name: &str) -> Result<String, Failure> {
+        let path = Path::new(name);
+        if !path.is_file() {
+            return Ok(name.to_string());
+        }
+        std::fs::read_to_string(path).map_err(|error| Failure::unable(format_args!("{name}: {error}")))
+    }
+
+    /// What a log says, read again.
+    ///
+    /// # Errors
+    /// See [`Self::parse`].
+    pub fn from_text(text: &str) -> Result<Self, Diagnostics> {
+        Self::preset(text).map_or_else(|| Self::parse(&Source::new("faults", text)), Ok)
+    }
+
     /// Reads a file.
     ///
     /// # Errors
