@@ -41,7 +41,7 @@ fn sizes(edited: &Edited, document: &Document<'_>, scene: &Scene) -> Result<(), 
         ("services", scene.services.len(), NODES_MAX),
         ("transports", scene.transports.len(), NODES_MAX),
     ];
-    for (name, count, most) in lists.into_iter().filter(|(_, count, most)| count > most) {
+    if let Some((name, count, most)) = lists.into_iter().find(|(_, count, most)| count > most) {
         let items =
             document.find(&[name.into()]).and_then(|value| value.group.as_ref()).map(|group| &group.items);
         let beyond = items.and_then(|items| items.get(most));

@@ -24,6 +24,7 @@ pub mod site;
 pub mod spec;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use mynah_engine::ScenePlan;
@@ -167,12 +168,14 @@ impl Chaos {
 
     /// What the callers say: one bank of speech for all seeds, so that a seed costs no more than its run.
     fn streams(&mut self, seed: u64, rate_hz: u32) -> Result<Arc<[Stream]>, Failure> {
-        if !self.banks.contains_key(&rate_hz) {
-            let config = BankConfig { rate_hz, clips: 96, ..BankConfig::default() };
-            let bank = Bank::build(config, &|_, _| {}).map_err(Failure::unable)?;
-            self.banks.insert(rate_hz, Arc::new(bank));
-        }
-        let bank = &self.banks[&rate_hz];
+        let bank = match self.banks.entry(rate_hz) {
+            Entry::Occupied(made) => Arc::clone(made.get()),
+            Entry::Vacant(room) => {
+                let config = BankConfig { rate_hz, clips: 96, ..BankConfig::default() };
+                let bank = Bank::build(config, &|_, _| {}).map_err(Failure::unable)?;
+                Arc::clone(room.insert(Arc::new(bank)))
+            }
+        };
         let config = Arc::new(CallerConfig {
             seed,
             gap_us: GAP_US,
@@ -181,7 +184,7 @@ impl Chaos {
             ..CallerConfig::default()
         });
         let caller =
-            |index| Stream::Caller(Box::new(Caller::new(Arc::clone(bank), Arc::clone(&config), index)));
+            |index| Stream::Caller(Box::new(Caller::new(Arc::clone(&bank), Arc::clone(&config), index)));
         Ok(place::streams(self.options.sessions, caller))
     }
 }

@@ -219,13 +219,13 @@ impl Place {
                 // The engine may let go of a session that nobody has ended.
                 self.leaves();
             }
-            Event::SegmentOpened { .. } if matches!(self.state, State::In(_)) => {
-                if hazard.strikes(Site::LeaveInSpeech, &mut self.dice).is_some() {
-                    if let State::In(call) = &mut self.state {
-                        call.hang_up();
-                    }
-                    self.leaves();
+            Event::SegmentOpened { .. } => {
+                let State::In(call) = &mut self.state else { return };
+                if hazard.strikes(Site::LeaveInSpeech, &mut self.dice).is_none() {
+                    return;
                 }
+                call.hang_up();
+                self.leaves();
             }
             _ => {}
         }
