@@ -24,6 +24,16 @@ const ASSISTANT: &str = r#"(
     },
 )"#;
 
+/// The callers' own audio comes out.
+const OWN: &str = r#"(
+    name: "own",
+    session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
+    nodes: [
+        (id: "gate", kind: VadGate(vad: Energy, min_speech_ms: 100, min_silence_ms: 100, lookahead_ms: 40)),
+    ],
+    edges: [("input", "gate"), ("gate", "output")],
+)"#;
+
 struct Host {
     engine: Engine,
     session: SessionHandle,
@@ -32,19 +42,24 @@ struct Host {
     controls: Vec<Control>,
     /// Turn of each released block, and when.
     heard: Vec<(u64, u32)>,
+    /// Samples of them.
+    samples: u64,
 }
 
 impl Host {
     fn new(told: bool) -> Self {
+        Self::of(ASSISTANT, told)
+    }
+
+    fn of(scene: &str, told: bool) -> Self {
         let registry = mynah_systems::registry(None);
-        let (plan, _) =
-            compile(&Source::new("test.ron", ASSISTANT), &[], None, &registry).expect("it is right");
+        let (plan, _) = compile(&Source::new("test.ron", scene), &[], None, &registry).expect("it is right");
         let config = EngineConfig { shards: Some(1), ..EngineConfig::default() };
         let engine = Engine::new(Arc::new(plan), config);
         let spec = SessionSpec { controls: told, ..SessionSpec::named("caller") };
         let session = engine.handle().open(spec).expect("there is room");
         let (records, controls, heard) = (Vec::new(), Vec::new(), Vec::new());
-        let mut host = Self { engine, session, now_us: 0, records, controls, heard };
+        let mut host = Self { engine, session, now_us: 0, records, controls, heard, samples: 0 };
         host.tick();
         host
     }
@@ -57,6 +72,7 @@ impl Host {
             match out {
                 Out::Audio(audio) => {
                     self.heard.push((self.now_us, audio.turn));
+                    self.samples += audio.block.len() as u64;
                     self.session.give_back(audio.block);
                 }
                 Out::Control(control) => self.controls.push(control),
@@ -158,6 +174,25 @@ fn a_speaker_who_goes_on_after_a_stopped_answer_is_answered() {
     (0..800).for_each(|_| host.tick());
     assert!(host.session.is_closed());
     assert_eq!(host.engine.census().segments_active, 0);
+}
+
+#[test]
+fn a_stopped_answer_stops_nothing_of_the_callers_own_audio() {
+    let mut host = Host::of(OWN, true);
+    host.say(400, 0.5);
+    // Silent for so long that the end is suspected and does not hold yet.
+    host.say(80, 0.0001);
+    host.send(1, Control::CancelAnswer { turn: 1 }).expect("there is room");
+    host.say(300, 0.5);
+    host.say(400, 0.0001);
+    let suspected = host.count(|event| matches!(event, Event::EndpointRetracted { segment: 1, .. }));
+    assert_eq!(suspected, 1, "the message has to come while the end is suspected");
+    assert_eq!(host.count(|event| matches!(event, Event::OutputStarted { segment: 1, .. })), 1);
+    let ended = host.records.iter().find_map(|record| match record.event {
+        Event::OutputEnded { segment: 1, samples, .. } => Some(samples),
+        _ => None,
+    });
+    assert_eq!(ended, Some(host.samples), "samples of the whole segment");
 }
 
 #[test]

@@ -152,10 +152,7 @@ impl Floor<'_, '_, '_> {
         }
         let Some(turn) = turn else { return };
         let Some(playout) = self.playouts.get_mut(seen.session) else { return };
-        let heard_us = playout.released_us;
-        playout.end();
-        // The host flushes what it has not played: the next answer may start at once.
-        playout.heard_until_us = 0;
+        let heard_us = playout.stop_answer();
         let event = Event::AnswerInterrupted { turn, segment: seen.key.serial, heard_us };
         self.log.push(self.now_us, seen.session, turn, event);
         self.segments.begin_turn(seen.key, seen.session);
@@ -180,12 +177,7 @@ impl Floor<'_, '_, '_> {
             };
         }
         let Some(playout) = self.playouts.get_mut(session).filter(|_| withdrawn) else { return withdrawn };
-        let mut heard_us = 0;
-        if playout.turn == turn {
-            heard_us = playout.released_us;
-            playout.end();
-            playout.heard_until_us = 0;
-        }
+        let heard_us = if playout.turn == turn { playout.stop_answer() } else { 0 };
         let event = Event::AnswerInterrupted { turn, segment: 0, heard_us };
         self.log.push(self.now_us, session, turn, event);
         true

@@ -43,6 +43,19 @@ impl Playout {
         }
     }
 
+    /// If it is an answer that is being released, no more of it is; how much was, microseconds. The caller's own audio
+    /// goes on.
+    pub(crate) fn stop_answer(&mut self) -> u64 {
+        if self.revision == 0 {
+            return 0;
+        }
+        let heard_us = self.released_us;
+        self.end();
+        // The host flushes what it has not played: the next answer may start at once.
+        self.heard_until_us = 0;
+        heard_us
+    }
+
     /// Nothing is being released any more.
     pub(crate) fn end(&mut self) {
         (self.segment, self.revision, self.turn, self.samples, self.released_us) = (0, 0, 0, 0, 0);

@@ -44,6 +44,8 @@ pub struct SegmentStory {
     pub released_own: u64,
     /// Its answer was withdrawn.
     pub withdrawn: bool,
+    /// Revisions of which a call failed: what had come of it by then is not told.
+    pub broken: Vec<u32>,
 }
 
 /// Counts over all sessions.
@@ -311,6 +313,7 @@ impl Measurement {
             Event::ServiceDone { segment, revision, samples, .. } if samples > 0 => {
                 *observer.segment(segment).synthesized.entry(revision).or_default() += samples;
             }
+            Event::ServiceFailed { segment, revision, .. } => observer.segment(segment).broken.push(revision),
             Event::OutputStarted { segment, revision } if revision > 0 => {
                 observer.segment(segment).answers.push((revision, t_us));
                 observer.sounds_since_us = t_us;

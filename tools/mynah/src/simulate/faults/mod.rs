@@ -91,6 +91,11 @@ impl Chaos {
         Self { options, banks: BTreeMap::new() }
     }
 
+    /// From now on with other faults.
+    pub fn change(&mut self, spec: FaultSpec) {
+        self.options.spec = spec;
+    }
+
     /// Draws the faults of `seed` and compiles the scene with them.
     ///
     /// # Errors

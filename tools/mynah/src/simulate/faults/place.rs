@@ -21,7 +21,7 @@ use crate::simulate::callers::session_name;
 /// Who has left comes again after at most this long.
 const AWAY_US: u64 = 3_000_000;
 /// Callers leave this often when only the manner of leaving is disturbed: share a second.
-const LEAVING: f64 = 0.05;
+const LEAVING: f64 = 0.2;
 /// Formats that sessions may be opened with.
 const GOOD: [(u32, u8); 6] = [(8_000, 1), (16_000, 1), (22_050, 2), (44_100, 1), (48_000, 1), (48_000, 2)];
 /// And some that none may.

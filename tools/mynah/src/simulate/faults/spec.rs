@@ -102,7 +102,7 @@ pub struct FaultSpec {
 /// A file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Faults {
     /// For readers of the file.
     #[serde(default)]
     #[expect(dead_code, reason = "whoever opens the file reads it, the program does not")]
@@ -197,7 +197,7 @@ impl FaultSpec {
     /// # Errors
     /// All that is wrong with it, or the first thing that is no RON.
     pub fn parse(source: &Source) -> Result<Self, Diagnostics> {
-        let read = Reading::<File>::new(source)?;
+        let read = Reading::<Faults>::new(source)?;
         let mut found = Vec::new();
         if !(0.0..=1.0).contains(&read.value.heal_ratio) {
             let title = format!("`heal_ratio`: {} is out of range", read.value.heal_ratio);
@@ -243,7 +243,7 @@ fn unknown(name: &str) -> String {
 }
 
 /// Whether what is said of a site fits it.
-fn check(read: &Reading<File>, site: Site, spec: &SiteSpec, found: &mut Vec<Diagnostic>) {
+fn check(read: &Reading<Faults>, site: Site, spec: &SiteSpec, found: &mut Vec<Diagnostic>) {
     let row = site.row();
     let mut refused: Vec<(&str, String, String)> = Vec::new();
     match (spec.ratio, row.ratio) {
