@@ -42,7 +42,8 @@ pub(crate) fn read(mut stream: TcpStream) -> Response {
 
 /// `GET path` with an Accept field.
 pub(crate) fn get(address: SocketAddr, path: &str, accept: &str) -> Response {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAccept: {accept}\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAccept: {accept}\r\n\r\n");
     exchange(address, request.as_bytes())
 }
 
