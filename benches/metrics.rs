@@ -1,5 +1,6 @@
 //! Claim: metrics cost less than 1 % of a busy engine, and a page of 50 nodes is written in less than 5 ms (aim: 1 ms).
-//! `cargo bench --bench metrics`; with an instruction counter, see docs/operations.md.
+//! `cargo bench --bench metrics`. Exact, by instructions: for both `on` and `off`
+//! `valgrind --tool=callgrind --toggle-collect='*tick_and_publish*' BENCH on voice_assistant`.
 //!
 //! Processor time of one thread that ticks one engine with metrics kept and published once a second of engine time, and
 //! one without; the two take turns second by second, so that other load on the machine meets both.
@@ -53,6 +54,16 @@ impl Stand {
         Self { engine, lines, publisher, now_us: 0, period_us: u64::from(plan.scene.tick.period_ms) * 1_000 }
     }
 
+    /// What is compared. Not inlined: an instruction counter is switched on and off by its name.
+    #[inline(never)]
+    fn tick_and_publish(&mut self) {
+        self.engine.tick(self.now_us);
+        if let Some(publisher) = &mut self.publisher {
+            let engine = &self.engine;
+            publisher.tick(TickView { engine, lines: &[], work_ns: 1_000, late_us: 0, started_us: 0 });
+        }
+    }
+
     /// One second of engine time; processor time of its ticks and of what watches them, nanoseconds.
     fn second(&mut self) -> u64 {
         let (until_us, mut busy_ns) = (self.now_us + 1_000_000, 0);
@@ -62,11 +73,7 @@ impl Stand {
                 while line.next_arrival_us() <= self.now_us && line.push() {}
             }
             let began = ThreadTime::now();
-            self.engine.tick(self.now_us);
-            if let Some(publisher) = &mut self.publisher {
-                let engine = &self.engine;
-                publisher.tick(TickView { engine, lines: &[], work_ns: 1_000, late_us: 0, started_us: 0 });
-            }
+            self.tick_and_publish();
             busy_ns += began.elapsed().as_nanos() as u64;
             for line in &self.lines {
                 while let Some(out) = line.handle.poll() {
@@ -80,14 +87,17 @@ impl Stand {
     }
 }
 
-/// Median of the ratios of neighbouring seconds, and of both stands' sums.
-fn on_against_off(scene: &str) {
+fn stand(scene: &str, keeps: bool) -> Stand {
     let script = Arc::new(CallerScript::default());
     let compiled = scenes::compile(scene, &[], None, Some(script.clone()));
     let (plan, _) = compiled.unwrap_or_else(|failure| panic!("{failure}"));
     let load = Load::prepare(None, 1, plan.input.rate_hz, &|_, _| {}).expect("callers can be made");
-    let mut off = Stand::new(&plan, &script, &load, false);
-    let mut on = Stand::new(&plan, &script, &load, true);
+    Stand::new(&plan, &script, &load, keeps)
+}
+
+/// Median of the ratios of neighbouring seconds, and of both stands' sums.
+fn on_against_off(scene: &str) {
+    let (mut off, mut on) = (stand(scene, false), stand(scene, true));
     let (mut ratios, mut sums) = (Vec::new(), [0, 0]);
     for second in 0..SECONDS - 1 {
         let pair = if second % 2 == 0 {
@@ -167,7 +177,15 @@ fn scrape() {
     println!("50 nodes, 8 shards, idle: a tick that rotates takes {:.3} ms at the median", rotations[30]);
 }
 
+/// `on SCENE` or `off SCENE`: that alone, 20 seconds of it, to be counted from outside.
 fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    if let Some(at) = words.iter().position(|word| word == "on" || word == "off") {
+        let mut stand = stand(words.get(at + 1).expect("a scene behind it"), words[at] == "on");
+        let busy_ns: u64 = (0..20).map(|_| stand.second()).sum();
+        println!("{:.1} ms", busy_ns as f64 / 1e6);
+        return;
+    }
     scrape();
     for scene in ["voice_assistant", "gate_only", "passthrough"] {
         on_against_off(scene);

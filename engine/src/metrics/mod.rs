@@ -126,8 +126,11 @@ impl NodeBook {
         let windows = self.latencies.windows().iter().zip(self.decisions.windows());
         for (recent, (latencies, decided)) in self.recent.iter_mut().zip(windows) {
             recent.count = latencies.len();
-            for (to, us) in recent.quantiles_us.iter_mut().zip(latencies.value_at_quantiles(QUANTILES)) {
-                *to = us;
+            recent.quantiles_us = [0; QUANTILES.len()];
+            if recent.count > 0 {
+                for (to, us) in recent.quantiles_us.iter_mut().zip(latencies.value_at_quantiles(QUANTILES)) {
+                    *to = us;
+                }
             }
             (recent.confirmed, recent.cancelled) = (decided.confirmed, decided.cancelled);
         }

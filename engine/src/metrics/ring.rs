@@ -33,6 +33,10 @@ pub(super) trait Tally {
 
 /// Pours what `from` has recorded into `into`. Costs what is recorded, not the range, as `Histogram::add` does.
 pub(super) fn pour(from: &Histogram<u32>, into: &mut Histogram<u32>) {
+    if from.is_empty() {
+        // Its iterator would look for something in the whole range.
+        return;
+    }
     for value in from.iter_recorded() {
         into.saturating_record_n(value.value_iterated_to(), value.count_at_value());
     }
