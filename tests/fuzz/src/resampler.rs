@@ -35,8 +35,11 @@ pub fn resampler(data: &[u8]) {
         input.extend_from_slice(&piece);
     }
     finish(&mut *converter, spec, input.len() / channels, &mut output);
-    let mut whole = Vec::new();
+    let tone: Vec<f32> = (0..600 * channels).map(|n| (n % 50) as f32 / 50.0 - 0.5).collect();
+    let (mut whole, mut used, mut fresh) = (Vec::new(), Vec::new(), Vec::new());
     let mut other = made(spec);
+    other.push(&tone, &mut fresh);
+    other.flush(&mut fresh);
     push(&mut *other, spec, &input, &mut whole);
     finish(&mut *other, spec, input.len() / channels, &mut whole);
     // Positions are sums, and sums of other pieces have other last bits.
@@ -46,12 +49,8 @@ pub fn resampler(data: &[u8]) {
         assert!(output.iter().zip(&whole).all(near), "{spec:?}: cuts change what comes out");
     }
     // Whatever was in the stream, the next one is as from a fresh converter.
-    let tone: Vec<f32> = (0..600 * channels).map(|n| (n % 50) as f32 / 50.0 - 0.5).collect();
-    let (mut used, mut fresh) = (Vec::new(), Vec::new());
-    for (converter, out) in [(&mut converter, &mut used), (&mut made(spec), &mut fresh)] {
-        converter.push(&tone, out);
-        converter.flush(out);
-    }
+    converter.push(&tone, &mut used);
+    converter.flush(&mut used);
     assert_eq!(used, fresh, "{spec:?}: a stream is heard in the next one");
 }
 

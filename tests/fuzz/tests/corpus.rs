@@ -1,6 +1,9 @@
 //! Every seed and every past finding, through its target. A name says what an entry is or what it once broke.
 
-#![allow(clippy::print_stdout, reason = "the entry under test is named for whoever sees it fail")]
+#![allow(
+    clippy::print_stdout,
+    reason = "the harness shows it when a test fails: the last entry is the culprit"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +23,6 @@ fn entries(target: &str) -> Vec<PathBuf> {
 fn every_entry_keeps_what_its_target_promises() {
     for (name, target) in TARGETS {
         for path in entries(name) {
-            // The harness shows the output of a test that panics: the last name is the culprit's.
             println!("{}", path.display());
             target(&fs::read(&path).expect("it can be read"));
         }

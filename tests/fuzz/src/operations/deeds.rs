@@ -311,12 +311,7 @@ fn control(host: &mut Session, bytes: &mut Bytes<'_>) {
     };
     let end_us = media_us.saturating_add(100_000);
     let control = match kind % 9 {
-        0 => Control::ConfirmSpeculation {
-            segment,
-            turn: revision,
-            from_us: media_us,
-            to_us: media_us + 100_000,
-        },
+        0 => Control::ConfirmSpeculation { segment, turn: revision, from_us: media_us, to_us: end_us },
         1 => Control::CancelSpeculation { segment, from_us: media_us, to_us: end_us, late: false },
         2 => Control::EndOfSpeech { segment, revision, at_us: media_us, last: kind & 0x10 > 0 },
         3 => Control::RetractEndOfSpeech { segment, revision, at_us: media_us },
