@@ -41,17 +41,6 @@ fn sizes(edited: &Edited, document: &Document<'_>, scene: &Scene) -> Result<(), 
         ("services", scene.services.len(), NODES_MAX),
         ("transports", scene.transports.len(), NODES_MAX),
     ];
-<<<<<<< HEAD
-    if let Some((name, count, most)) = lists.into_iter().find(|(_, count, most)| count > most) {
-        let items =
-            document.find(&[name.into()]).and_then(|value| value.group.as_ref()).map(|group| &group.items);
-        let beyond = items.and_then(|items| items.get(most));
-        let span = beyond.map(|item| item.key.clone().unwrap_or_else(|| short_span(&item.value)));
-        let title = format!("the scene has {count} {name}, at most {most} are possible");
-        return Err(Diagnostic::error(edited.place(span.unwrap_or(0..0)), title, "one too many").into());
-    }
-    Ok(())
-=======
     let Some((name, count, most)) = lists.into_iter().find(|(_, count, most)| count > most) else {
         return Ok(());
     };
@@ -60,7 +49,6 @@ fn sizes(edited: &Edited, document: &Document<'_>, scene: &Scene) -> Result<(), 
     let span = beyond.map(|item| item.key.clone().unwrap_or_else(|| short_span(&item.value)));
     let title = format!("the scene has {count} {name}, at most {most} are possible");
     Err(Diagnostic::error(edited.place(span.unwrap_or(0..0)), title, "one too many").into())
->>>>>>> h7
 }
 
 /// `Name` or `Name(fields)`; anything else has an empty name.
