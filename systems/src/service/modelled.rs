@@ -391,7 +391,7 @@ mod tests {
             ),
             // The call under way is lost, the one that waits begins when the service is back.
             (
-                ServiceFaults { down: vec![20 * MS..100 * MS], ..well.clone() },
+                ServiceFaults { down: std::iter::once(20 * MS..100 * MS).collect(), ..well.clone() },
                 vec![(20, 0, crashed), (120, 1, word)],
             ),
         ];
