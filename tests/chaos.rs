@@ -3,11 +3,14 @@
 //! `chaos_seeds.txt` has seeds that once failed; beside them a few run for each scene that has most in it. More by hand:
 //! `mynah simulate SCENE --faults chaos --seeds A..B` (docs/faults.md).
 
+use std::process::Command;
+
 use mynah::simulate::Watcher;
 use mynah::simulate::faults::report::ChaosReport;
 use mynah::simulate::faults::site::{ROWS, Site, Unit};
-use mynah::simulate::faults::spec::{FaultSpec, SiteSpec};
+use mynah::simulate::faults::spec::{FaultSpec, PRESETS, SiteSpec};
 use mynah::simulate::faults::{Chaos, ChaosOptions};
+use mynah_engine::scene::Source;
 
 const SESSIONS: u32 = 8;
 const DURATION_US: u64 = 20_000_000;
@@ -149,4 +152,65 @@ fn every_site_alone_strikes_changes_the_run_and_breaks_nothing() {
         wrong.extend(report.violations.iter().map(|violation| format!("{}: {violation}", row.name)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_page_has_every_site_and_preset_and_its_file_can_be_used() {
+    let page = include_str!("../docs/faults.md");
+    let mut missing: Vec<String> = Vec::new();
+    for row in ROWS {
+        let line = page.lines().find(|line| line.starts_with(&format!("| `{}` |", row.name)));
+        match line {
+            Some(line) if line.contains(row.what) && line.contains(&format!("| {} |", row.group.name())) => {}
+            Some(line) => missing.push(format!("{}: the table says {line}", row.name)),
+            None => missing.push(format!("{}: not in the table", row.name)),
+        }
+    }
+    for (name, _) in PRESETS {
+        assert!(page.contains(&format!("| `{name}` |")), "{name}: no preset of the page");
+        assert!(FaultSpec::preset(name).is_some(), "{name}: no preset of the program");
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    let example = page.split("```ron\n").nth(1).and_then(|rest| rest.split("```").next());
+    let spec = FaultSpec::parse(&Source::new("faults.ron", example.expect("the page shows a file")));
+    let spec = spec.unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!((spec.sites.len(), spec.heal_ratio), (3, 0.5));
+}
+
+/// What `mynah simulate LINE` says, and its exit code.
+fn simulate(line: &str) -> (Option<i32>, String) {
+    let command = Command::new(env!("CARGO_BIN_EXE_mynah"))
+        .arg("simulate")
+        .args(line.split(' '))
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the program was built");
+    (command.status.code(), String::from_utf8_lossy(&command.stdout).into_owned())
+}
+
+#[test]
+fn seeds_are_run_to_the_last_and_those_that_fail_are_named_with_their_line() {
+    let load = "passthrough --sessions 2 --duration 2s";
+    let (code, text) = simulate(&format!("{load} --seeds 3..5"));
+    assert!(code == Some(0) && text.contains("seeds 3..5, 3 of 3 ok"), "{code:?} {text}");
+    let (code, text) = simulate(&format!("{load} --seeds 3..5 --set limits.frame_in_to_out_p99_ms=0.001"));
+    assert!(code == Some(1) && text.contains("seeds 3..5, 0 of 3 ok"), "{code:?} {text}");
+    let again = "again: mynah simulate passthrough --seed 4 --sessions 2 --duration 2000ms \
+                 --set 'limits.frame_in_to_out_p99_ms=0.001'";
+    assert!(text.contains(again) && text.contains("frame_in_to_out_p99_ms: "), "{text}");
+}
+
+#[test]
+fn a_replayed_seed_is_the_one_of_many() {
+    let load = "speculative_vad --faults chaos --sessions 3 --duration 3s --json";
+    let json = |line: String| -> serde_json::Value {
+        let (code, text) = simulate(&line);
+        assert_eq!(code, Some(0), "{text}");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    };
+    let many = json(format!("{load} --seeds 8..9"));
+    let alone = json(format!("{load} --seed 9"));
+    assert_eq!(many["runs"][1]["event_hash"], alone["event_hash"]);
+    assert_eq!(many["runs"][1]["run"]["sites"], alone["sites"]);
+    assert_eq!((&alone["schema"], &alone["verdict"], &alone["seed"]), (&1.into(), &"ok".into(), &9.into()));
 }

@@ -190,6 +190,31 @@ fn nothing_of_a_closed_session_reaches_the_next_one_with_its_id() {
 }
 
 #[test]
+fn a_session_whose_handles_are_all_dropped_is_hung_up() {
+    let mut host = Host::new(PASS, EngineConfig { sessions_max: 1, ..EngineConfig::default() });
+    let handle = host.open("a");
+    let reader = handle.clone();
+    drop(handle);
+    (0..4).for_each(|_| host.tick());
+    assert_eq!(host.engine.census().sessions_open, 1, "one clone is left");
+    assert_eq!(reader.try_push(&[0.1; 320]), Ok(()));
+    drop(reader);
+    (0..3).for_each(|_| host.tick());
+    assert_eq!(host.engine.census().sessions_open, 0, "nobody is left who could end it");
+    // Its name and its place are free; a handle of a session that is over ends nothing of the next one.
+    let again = host.open("a");
+    host.tick();
+    again.close();
+    (0..2).for_each(|_| host.tick());
+    let next = host.open("a");
+    host.tick();
+    drop(again);
+    (0..3).for_each(|_| host.tick());
+    assert_eq!(host.engine.census().sessions_open, 1);
+    drop(next);
+}
+
+#[test]
 fn what_a_host_does_not_poll_waits_up_to_a_bound_and_is_counted_beyond() {
     let mut host = Host::new(PASS, EngineConfig { shards: Some(1), ..EngineConfig::default() });
     let session = host.open("deaf");

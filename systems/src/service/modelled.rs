@@ -300,3 +300,106 @@ pub(super) fn made_by(speech: &Speech, samples: usize, wall: bool) -> Made {
         None => Made::InPart,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mynah_engine::scene::{Latency, Timing};
+    use mynah_engine::{NodeId, SegmentKey, SessionId};
+
+    use super::*;
+
+    const MS: u64 = 1_000;
+
+    struct Word;
+
+    impl Production for Word {
+        fn work(&self, _: &Call) -> Work {
+            Work::Text([Arc::from("word")].into())
+        }
+    }
+
+    fn call(session: u32, queued_us: u64) -> Call {
+        let (node, segment) = (NodeId(0), SegmentKey { slot: 0, serial: 1 });
+        let session = SessionId(session);
+        let key = CallKey { session, opening: 1, node, segment, revision: 1, turn: 1, part: 0 };
+        let (name, text): (Arc<str>, Arc<str>) = ("s".into(), "".into());
+        let (from_us, to_us, deadline_us, reduced, sentences) = (0, 0, 0, false, 1);
+        Call { key, name, text, from_us, to_us, queued_us, deadline_us, reduced, sentences }
+    }
+
+    /// Two calls at once to a service with one worker and 20 ms a call: what came when, in ms.
+    fn answers(faults: ServiceFaults) -> Vec<(u64, u32, String)> {
+        let timing = Timing {
+            latency: Latency::Fixed { ms: 20.0 },
+            parallelism: Some(1),
+            batch_item_cost: 0.0,
+            reduced_cost: 1.0,
+            words_per_s: 0.0,
+            speed: 1.0,
+            scale: 1.0,
+        };
+        let faults = Arc::new(faults);
+        let site = ServiceSite {
+            name: "model",
+            timing: &timing,
+            seed: 1,
+            time: TimeMode::Virtual,
+            faults: Some(&faults),
+        };
+        let mut service = Modelled::new(site, Box::new(Word));
+        let (mut came, mut replies) = (Vec::new(), Vec::new());
+        for at_ms in 0..400 {
+            service.poll(at_ms * MS, &mut replies);
+            for Reply { key, part } in replies.drain(..) {
+                let what = match part {
+                    ReplyPart::Text(text) => text.to_string(),
+                    ReplyPart::Failed(reason) => reason.to_string(),
+                    ReplyPart::Done { .. } => continue,
+                    other => format!("{other:?}"),
+                };
+                came.push((at_ms, key.session.0, what));
+            }
+            if at_ms == 10 {
+                (0..2).for_each(|session| service.submit(&mut vec![call(session, 10 * MS)], 10 * MS));
+            }
+        }
+        assert!(service.next_due_us().is_none(), "nothing is left");
+        came
+    }
+
+    #[test]
+    fn whatever_goes_wrong_every_call_has_an_end_and_the_worker_goes_on() {
+        let until_us = 300 * MS;
+        let well = ServiceFaults { until_us, ..ServiceFaults::default() };
+        let (word, failed) = ("word".to_string(), "simulated failure".to_string());
+        let hung = "simulated hang, given up".to_string();
+        let crashed = "simulated crash".to_string();
+        let cases = [
+            (well.clone(), vec![(30, 0, word.clone()), (50, 1, word.clone())]),
+            (
+                ServiceFaults { fail_ratio: 1.0, ..well.clone() },
+                vec![(30, 0, failed.clone()), (50, 1, failed.clone())],
+            ),
+            (
+                ServiceFaults { hang: (1.0, 100 * MS), ..well.clone() },
+                vec![(110, 0, hung.clone()), (210, 1, hung.clone())],
+            ),
+            // What hangs at the heal is given up then, and the next call finds a service that is well.
+            (
+                ServiceFaults { hang: (1.0, 900 * MS), ..well.clone() },
+                vec![(300, 0, hung), (320, 1, word.clone())],
+            ),
+            // The call under way is lost, the one that waits begins when the service is back.
+            (
+                ServiceFaults { down: std::iter::once(20 * MS..100 * MS).collect(), ..well.clone() },
+                vec![(20, 0, crashed), (120, 1, word)],
+            ),
+        ];
+        for (faults, want) in cases {
+            let said = format!("{faults:?}");
+            assert_eq!(answers(faults), want, "{said}");
+        }
+        let slow = answers(ServiceFaults { slow: (1.0, 4.0), ..well });
+        assert!(slow.len() == 2 && slow[0].0 > 30 && slow[0].0 <= 90 && slow[1].0 <= 170, "{slow:?}");
+    }
+}

@@ -2,7 +2,8 @@
 
 use mynah_engine::ScenePlan;
 use mynah_engine::delivery::{RESEND_US, TRANSMITS_MAX};
-use mynah_engine::scene::{Latency, Pace, PortType};
+use mynah_engine::scene::{Latency, Pace, PortType, parse_config};
+use mynah_systems::Throttle;
 
 use super::plan::FaultPlan;
 use super::site::Site;
@@ -10,6 +11,8 @@ use crate::transport::LinkedScene;
 
 /// Calls of one session that may be under way or wait for one service.
 const CALLS: u64 = 8;
+/// Frames that may be on their way to a consumer beside those in its queue: the words of so many calls' answers.
+const FRAMES: u64 = CALLS * 40;
 /// Longest answer to one call that is expected of a voice, microseconds.
 const ANSWER_US: u64 = 12_000_000;
 /// Audio that may wait in the session's output: 1,500 frames of 20 ms.
@@ -45,6 +48,12 @@ fn of_one(plan: &ScenePlan, faults: &FaultPlan, sessions: u32) -> Vec<(&'static 
     let mut parts = Vec::new();
     let slower = faults.on(Site::ServiceSlow).map_or(1.0, |drawn| drawn.amount);
     let mut speaks = false;
+    for said in plan.scene.nodes.iter().filter(|said| said.kind.name == "Throttle") {
+        let node = plan.nodes.iter().find(|node| node.id == said.id);
+        let (Some(node), Ok(slow)) = (node, parse_config::<Throttle>(&said.kind.config)) else { continue };
+        let frames = u64::from(node.capabilities.queue_capacity) + FRAMES;
+        parts.push(("a slow consumer", (frames as f64 * 1e6 / f64::from(slow.per_s)) as u64));
+    }
     for node in &plan.nodes {
         if node.spec.kind() == "Follow" {
             parts.push(("words from the other end", WORD_US));

@@ -3,10 +3,11 @@
 //! What can go wrong is a table of sites (`site`). For a run each is on or not, with a strength that is drawn (`spec` says
 //! from what, `plan` is what was drawn). First all strike, then none any more, then the input ends, and within a stated
 //! number of ticks (`drain`) nothing may be left. Files by concern: `sender` and `network` are a caller's audio until it
-//! reaches the engine's `edge`, `host` and `controls` are who listens and answers back, `place` is who comes and goes,
+//! reaches the engine's `edge`, `host` and `controls` are who listens and answers back, `place` is who comes and goes and `call` what they come for,
 //! `services` and `capacity` change the scene itself, `behind` is the engine behind a link, `run` is the loop.
 
 mod behind;
+mod call;
 mod capacity;
 mod controls;
 mod drain;
@@ -48,6 +49,9 @@ use crate::transport::LinkedScene;
 
 /// Utterances come closer together than in a load test: more happens.
 const GAP_US: std::ops::Range<u64> = 700_000..3_000_000;
+
+/// Utterances that callers choose from.
+const CLIPS: usize = 96;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -174,11 +178,10 @@ impl Chaos {
     /// What the callers say: one bank of speech for all seeds, so that a seed costs no more than its run.
     fn streams(&mut self, seed: u64, rate_hz: u32) -> Result<Arc<[Stream]>, Failure> {
         let bank = match self.banks.entry(rate_hz) {
-            Entry::Occupied(made) => Arc::clone(made.get()),
-            Entry::Vacant(room) => {
-                let config = BankConfig { rate_hz, clips: 96, ..BankConfig::default() };
-                let bank = Bank::build(config, &|_, _| {}).map_err(Failure::unable)?;
-                Arc::clone(room.insert(Arc::new(bank)))
+            Entry::Occupied(bank) => bank.into_mut(),
+            Entry::Vacant(place) => {
+                let config = BankConfig { rate_hz, clips: CLIPS, ..BankConfig::default() };
+                place.insert(Arc::new(Bank::build(config, &|_, _| {}).map_err(Failure::unable)?))
             }
         };
         let config = Arc::new(CallerConfig {
@@ -189,7 +192,7 @@ impl Chaos {
             ..CallerConfig::default()
         });
         let caller =
-            |index| Stream::Caller(Box::new(Caller::new(Arc::clone(&bank), Arc::clone(&config), index)));
+            |index| Stream::Caller(Box::new(Caller::new(Arc::clone(bank), Arc::clone(&config), index)));
         Ok(place::streams(self.options.sessions, caller))
     }
 }

@@ -3,17 +3,12 @@
 use std::sync::Arc;
 
 use mynah_engine::scene::Format;
-use mynah_engine::{
-    EngineHandle, Event, OpenError, Record, ScenePlan, SessionHandle, SessionId, SessionSpec,
-};
+use mynah_engine::{EngineHandle, Event, OpenError, Record, ScenePlan, SessionId, SessionSpec};
 
 use super::behind::Behind;
-use super::controls::Controls;
-use super::edge::{Pushed, deliver};
-use super::host::Host;
-use super::network::Network;
+use super::call::Call;
+use super::edge::Pushed;
 use super::plan::{Dice, Hazard};
-use super::sender::Sender;
 use super::site::Site;
 use crate::load::Stream;
 use crate::simulate::callers::session_name;
@@ -26,24 +21,6 @@ const LEAVING: f64 = 0.2;
 const GOOD: [(u32, u8); 6] = [(8_000, 1), (16_000, 1), (22_050, 2), (44_100, 1), (48_000, 1), (48_000, 2)];
 /// And some that none may.
 const BAD: [(u32, u8); 4] = [(4_000, 1), (200_000, 1), (48_000, 3), (16_000, 0)];
-
-/// A caller's call.
-#[derive(Debug)]
-pub(super) struct Call {
-    /// Dropped when its host is gone.
-    handle: Option<SessionHandle>,
-    /// The engine's number for its session.
-    pub id: SessionId,
-    told: bool,
-    sender: Sender,
-    network: Network,
-    host: Host,
-    controls: Controls,
-    dice: Dice,
-    pushed: Pushed,
-    /// The engine has said that the session is closed.
-    closed: bool,
-}
 
 #[derive(Debug)]
 enum State {
@@ -161,7 +138,7 @@ impl Place {
             State::In(call) => {
                 if !town.closing {
                     call.talk(hazard);
-                } else if call.network.is_empty() {
+                } else if call.all_has_arrived() {
                     call.finish();
                     self.leaves();
                     return;
@@ -169,7 +146,7 @@ impl Place {
             }
             State::Away(_) | State::Leaving(_) => return,
         }
-        self.perhaps_leaves(hazard);
+        self.perhaps_leaves(town.plan.scene.tick.period_ms, hazard);
     }
 
     fn leaves(&mut self) {
@@ -180,15 +157,15 @@ impl Place {
     }
 
     /// A share of the callers leaves every second.
-    fn perhaps_leaves(&mut self, hazard: &mut Hazard<'_>) {
-        const TICK_S: f64 = 0.005;
+    fn perhaps_leaves(&mut self, tick_ms: u32, hazard: &mut Hazard<'_>) {
+        let tick_s = f64::from(tick_ms) / 1_000.0;
         let manners = [Site::Rejoin, Site::DropHandle];
         let gone = match hazard.acts(Site::Leave) {
-            Some(drawn) => hazard.strikes_with(Site::Leave, drawn.ratio * TICK_S, &mut self.dice).is_some(),
+            Some(drawn) => hazard.strikes_with(Site::Leave, drawn.ratio * tick_s, &mut self.dice).is_some(),
             None => {
                 hazard.plan.any(&manners)
                     && !hazard.is_over()
-                    && self.dice.of(Site::Leave).chance(LEAVING * TICK_S)
+                    && self.dice.of(Site::Leave).chance(LEAVING * tick_s)
             }
         };
         if !gone {
@@ -198,7 +175,7 @@ impl Place {
         let hangs_up = self.dice.of(Site::Leave).chance(0.5);
         if let State::In(call) = &mut self.state {
             match (vanishes, hangs_up) {
-                (true, _) => call.handle = None,
+                (true, _) => call.vanish(),
                 (false, true) => call.hang_up(),
                 (false, false) => call.finish(),
             }
@@ -220,12 +197,12 @@ impl Place {
                 self.leaves();
             }
             Event::SegmentOpened { .. } => {
-                let State::In(call) = &mut self.state else { return };
-                if hazard.strikes(Site::LeaveInSpeech, &mut self.dice).is_none() {
-                    return;
+                if let State::In(call) = &mut self.state
+                    && hazard.strikes(Site::LeaveInSpeech, &mut self.dice).is_some()
+                {
+                    call.hang_up();
+                    self.leaves();
                 }
-                call.hang_up();
-                self.leaves();
             }
             _ => {}
         }
@@ -234,9 +211,7 @@ impl Place {
     /// The host looks at what came out; `take` sees each thing.
     pub(super) fn listen(&mut self, now_us: u64, healed: bool, take: impl FnMut(&mynah_engine::Out)) {
         let Some(call) = self.call_mut() else { return };
-        if let Some(handle) = &call.handle {
-            call.host.poll(handle, now_us, healed, take);
-        }
+        call.listen(now_us, healed, take);
     }
 
     /// If the session is over: the books of the call are closed, and the place is free. Returns the session's number.
@@ -265,7 +240,7 @@ impl Place {
     ) {
         let index = self.name * town.places + self.number as u32;
         let name = session_name(index);
-        let mut dice = Dice::new(hazard.plan.seed, self.number << 20 | (self.openings + 1));
+        let dice = Dice::new(hazard.plan.seed, self.number << 20 | (self.openings + 1));
         let format = self.format(town, &name, hazard, totals);
         let told = town.told || self.number % 2 == 1;
         let spec = SessionSpec { input: Some(format), controls: told, ..SessionSpec::named(name.clone()) };
@@ -294,22 +269,9 @@ impl Place {
         if let (Some(behind), Some(far)) = (behind, far) {
             behind.connect(&handle, far, hazard);
         }
-        let chunk_us = u64::from(town.plan.scene.session.input.chunk_ms) * 1_000;
         let stream = town.streams[index as usize].clone();
-        let sender = Sender::new(stream, format, chunk_us, hazard, &mut dice);
-        let host = Host::new(hazard, &mut dice);
-        self.state = State::In(Box::new(Call {
-            id: handle.id(),
-            handle: Some(handle),
-            told,
-            sender,
-            network: Network::default(),
-            host,
-            controls: Controls::default(),
-            dice,
-            pushed: Pushed::default(),
-            closed: false,
-        }));
+        let call = Call::new(handle, told, stream, town.plan, dice, hazard);
+        self.state = State::In(Box::new(call));
     }
 
     /// The format to open with; impossible ones are tried, and must be refused.
@@ -337,69 +299,6 @@ impl Place {
             other => totals.wrong.push(format!("{name} opened as {bad:?}: {other:?}")),
         }
         good
-    }
-}
-
-impl Call {
-    /// Sends the packets that are full by now.
-    fn talk(&mut self, hazard: &mut Hazard<'_>) {
-        if hazard.is_over() {
-            self.sender.heal();
-        }
-        while self.sender.due_us() <= hazard.now_us {
-            let packet = self.sender.send(hazard, &mut self.dice);
-            self.network.send(packet, hazard, &mut self.dice);
-        }
-        if let Some(handle) = &self.handle {
-            self.controls.speak(handle, &self.host, hazard, &mut self.dice);
-        }
-    }
-
-    /// Hands the engine what has arrived.
-    fn carry(&mut self, hazard: &mut Hazard<'_>, totals: &mut Totals) {
-        while let Some(packet) = self.network.receive(hazard.now_us) {
-            if let Some(handle) = &self.handle {
-                deliver(handle, packet, hazard, &mut self.dice, &mut self.pushed, &mut totals.wrong);
-            }
-        }
-    }
-
-    fn finish(&self) {
-        if let Some(handle) = &self.handle {
-            handle.finish();
-        }
-    }
-
-    fn hang_up(&self) {
-        if let Some(handle) = &self.handle {
-            handle.close();
-        }
-    }
-
-    /// What is known at the end.
-    fn settle(&self, totals: &mut Totals) {
-        let (host, controls) = (&self.host, &self.controls);
-        totals.closed += 1;
-        totals.pushed.add(&self.pushed);
-        totals.blocks += host.blocks;
-        totals.samples += host.samples;
-        totals.controls.0 += controls.taken;
-        totals.controls.1 += controls.overflown;
-        let Some(handle) = &self.handle else { return };
-        let name = handle.name();
-        if !handle.is_closed() {
-            totals.wrong.push(format!("{name}: closed in the log, open for its host"));
-        }
-        if self.told && !host.closed {
-            totals.wrong.push(format!("{name}: its host was never told that it is closed"));
-        }
-        if host.applied > controls.taken {
-            let text = format!("{} messages applied, {} sent", host.applied, controls.taken);
-            totals.wrong.push(format!("{name}: {text}"));
-        }
-        if host.after_closed > 0 {
-            totals.wrong.push(format!("{name}: {} outputs after the last", host.after_closed));
-        }
     }
 }
 

@@ -189,9 +189,8 @@ mod tests {
         let (mut tally, mut dice) = (Tally::default(), Dice::new(7, 0));
         for now_us in [0, plan.heal_us] {
             let mut hazard = Hazard { plan: &plan, now_us, tally: &mut tally };
-            (0..1_000).for_each(|_| {
-                let _unused = hazard.strikes(Site::Loss, &mut dice);
-            });
+            let struck = (0..1_000).filter(|_| hazard.strikes(Site::Loss, &mut dice).is_some()).count();
+            assert_eq!(struck == 0, now_us > 0);
         }
         let chance = plan.on(Site::Loss).unwrap().ratio;
         assert!((tally.of(Site::Loss) as f64 / 1_000.0 - chance).abs() < 0.05, "{tally:?} {chance}");
