@@ -16,11 +16,12 @@ use mynah_engine::scene::{Source, compile};
 use crate::bytes::Bytes;
 use deeds::Hosts;
 
-const SCENES: [(&str, &str); 4] = [
+const SCENES: [(&str, &str); 5] = [
     ("talk", include_str!("../../scenes/talk.ron")),
     ("waits", include_str!("../../scenes/waits.ron")),
     ("drops", include_str!("../../scenes/drops.ron")),
     ("follows", include_str!("../../scenes/follows.ron")),
+    ("merges", include_str!("../../scenes/merges.ron")),
 ];
 /// Most operations of one run.
 const OPERATIONS_MAX: usize = 300;
