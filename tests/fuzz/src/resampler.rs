@@ -5,8 +5,8 @@ use mynah_systems::dsp::resampler::{Mode, Quality, Resample, ResampleSpec, build
 use crate::bytes::Bytes;
 
 const RATES_HZ: [u32; 10] = [8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000, 176_400, 192_000];
-/// Most input frames of one run: three windows of the longest filter.
-const FRAMES_MAX: usize = 12_000;
+/// Most input frames of one run: a window of the longest filter.
+const FRAMES_MAX: usize = 4_000;
 /// Bit patterns that are no ordinary samples.
 const ODD: [u32; 8] = [
     0x7fc0_0000, // NaN

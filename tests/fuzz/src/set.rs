@@ -39,10 +39,15 @@ pub fn set(data: &[u8]) {
             if sets.is_empty() {
                 assert_eq!(plan.scene.name, name);
             }
+            // Of several the last counts.
+            let described = sets.iter().rfind(|set| set.path() == "description");
+            if let Some(text) = described.and_then(free_text) {
+                assert_eq!(text, plan.scene.description, "not what was typed");
+            }
             accepted::holds(plan, &warnings);
         }
         Err(found) => {
-            assert!(!sets.is_empty(), "the shipped scene holds");
+            assert!(!sets.iter().all(|set| free_text(set).is_some()), "any text will do there: {found}");
             accepted::is_refused_well(&found);
             for one in &found.0 {
                 let place = one.place.to_string();
@@ -51,4 +56,12 @@ pub fn set(data: &[u8]) {
             }
         }
     }
+}
+
+/// What was typed for the description, where it is neither a string of RON nor an option.
+fn free_text(set: &Override) -> Option<&str> {
+    let (path, value) = set.text().split_once('=')?;
+    let value = value.trim();
+    let read = ["\"", "r\"", "r#", "None", "Some", "b\"", "/"].iter().any(|start| value.starts_with(start));
+    (path == "description" && !read).then_some(value)
 }
