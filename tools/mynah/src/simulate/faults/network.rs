@@ -31,7 +31,9 @@ impl Network {
             return;
         }
         if hazard.strikes(Site::Stall, dice).is_some() {
-            self.stalled_until_us = hazard.now_us + hazard.up_to_us(Site::Stall, dice);
+            let until_us = hazard.now_us + hazard.up_to_us(Site::Stall, dice);
+            // A shorter stall within a longer one ends nothing: what was held back would be overtaken.
+            self.stalled_until_us = self.stalled_until_us.max(until_us);
         }
         let twice = hazard.strikes(Site::Duplicate, dice).is_some();
         let held_back = hazard.strikes(Site::Reorder, dice).map_or(0, |drawn| drawn.amount_us());
