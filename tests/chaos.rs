@@ -191,13 +191,13 @@ fn simulate(line: &str) -> (Option<i32>, String) {
 #[test]
 fn seeds_are_run_to_the_last_and_those_that_fail_are_named_with_their_line() {
     let load = "passthrough --sessions 2 --duration 2s";
-    let (code, text) = simulate(&format!("{load} --seeds 3..5"));
-    assert!(code == Some(0) && text.contains("seeds 3..5, 3 of 3 ok"), "{code:?} {text}");
-    let (code, text) = simulate(&format!("{load} --seeds 3..5 --set limits.frame_in_to_out_p99_ms=0.001"));
-    assert!(code == Some(1) && text.contains("seeds 3..5, 0 of 3 ok"), "{code:?} {text}");
+    let (code, text) = simulate(&format!("{load} --seeds 3..4"));
+    assert!(code == Some(0) && text.contains("seeds 3..4, 2 of 2 ok"), "{code:?} {text}");
+    let (code, text) = simulate(&format!("{load} --seeds 3..4 --set limits.speech_end_to_response_p99_ms=1"));
+    assert!(code == Some(1) && text.contains("seeds 3..4, 0 of 2 ok"), "{code:?} {text}");
     let again = "again: mynah simulate passthrough --seed 4 --sessions 2 --duration 2000ms \
-                 --set 'limits.frame_in_to_out_p99_ms=0.001'";
-    assert!(text.contains(again) && text.contains("frame_in_to_out_p99_ms: "), "{text}");
+                 --set 'limits.speech_end_to_response_p99_ms=1'";
+    assert!(text.contains(again) && text.contains("speech_end_to_response_p99_ms: nothing, limit 1"), "{text}");
 }
 
 #[test]
