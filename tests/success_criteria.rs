@@ -121,9 +121,10 @@ fn sc_007_a_long_run_is_as_good_at_its_end_as_at_its_beginning() {
     let figure = |name: &str| number(steady, name);
     assert!(figure("looks") >= 12.0, "{steady}");
     assert_eq!(figure("entities_first"), figure("entities_last"), "{steady}");
-    // What is still growing after five minutes is a pool that sees a new worst case: 0.01 % a minute at most.
+    // What is still growing after five minutes are pools that see a new worst case, and the report's own memory of up
+    // to 8192 answered turns: 0.02 % a minute at most.
     let growth = figure("live_bytes_per_min") / figure("live_bytes_first");
-    assert!(growth < 1e-4, "{steady}");
+    assert!(growth < 2e-4, "{steady}");
     let drift = figure("response_p99_drift_ratio").abs();
     // A stretch of 200 s with four callers has some 100 answers: its P99 is one of them.
     assert!(drift < 0.2, "{steady}");

@@ -25,7 +25,7 @@ pub enum Clock {
   mynah simulate voice_assistant --set gate.speculate=false --json > baseline.json
   mynah simulate gate_only --save-baseline main.json
   mynah simulate gate_only --baseline main.json --fail-on-regression 20
-  mynah simulate voice_assistant --faults chaos --seeds 1..20 --sessions 8 --duration 20s")]
+  mynah simulate voice_assistant --faults chaos --seeds 1..4 --sessions 8 --duration 20s")]
 pub struct Simulate {
     /// Scene file, or name of a scene that comes with mynah
     #[arg(default_value = SCENE_DEFAULT)]

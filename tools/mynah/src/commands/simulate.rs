@@ -45,6 +45,7 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
             scenes::warn(&warnings);
             let mut header = recorded::header(&source, &sets, &options(args, &plan)?)?;
             if let Inputs::Simulate(inputs) = &mut header.inputs {
+                FaultSpec::find(faults)?;
                 inputs.faults = Some(FaultSpec::text(faults)?);
             }
             let mut files = None;
