@@ -154,8 +154,12 @@ impl Stream<'_> {
             if self.waits(frame, standing, &cx.playout(), cx.now.us) {
                 break;
             }
-            let frame = queue.pop().expect("looked at above");
+            let mut frame = queue.pop().expect("looked at above");
             cx.taken(&frame);
+            if frame.revision > 0 {
+                // What it answers may have become an interruption, with a turn of its own, after the call went out.
+                frame.turn = segments.turn_now(&frame);
+            }
             match frame.payload {
                 Payload::Mark(Mark::StreamEnd) => {
                     ended = true;

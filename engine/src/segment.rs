@@ -6,6 +6,7 @@
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
 
+use crate::frame::Frame;
 use crate::ids::{SegmentKey, SessionId};
 
 /// Why a segment was taken back.
@@ -350,6 +351,11 @@ impl Segments<'_, '_> {
     /// The turn a segment belongs to by now; 0 when it was recycled.
     pub fn turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
         self.state(key, session).map_or(0, |state| state.turn)
+    }
+
+    /// The turn of what a frame belongs to by now; that of the frame where its segment is gone or another engine's.
+    pub(crate) fn turn_now(&mut self, frame: &Frame) -> u32 {
+        self.state(frame.segment, frame.session).map_or(frame.turn, |state| state.turn)
     }
 
     /// Withdraws the answer to a confirmed segment, whatever has become of it so far; false when it is over already.
