@@ -15,7 +15,7 @@ use mynah_engine::scene::Source;
 const SESSIONS: u32 = 8;
 const DURATION_US: u64 = 20_000_000;
 /// Seeds of each scene.
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
 /// Seeds that once failed: scene, seed, and what was wrong.
 const PAST: &str = include_str!("chaos_seeds.txt");
 

@@ -68,6 +68,29 @@ fn logs_of_all_scenes_are_identical_on_other_threads_and_shards() {
 }
 
 #[test]
+fn runs_with_faults_are_replayed_though_their_file_is_gone() {
+    let folder = folder("faults");
+    let file = folder.join("bad_line.ron");
+    let text = "(description: \"A bad line.\", sites: {\"loss\": (ratio: (0.1, 0.2)), \"leave\": (ratio: (0.3, 0.4))})";
+    fs::write(&file, text).expect("the folder can be written");
+    let runs =
+        [("voice_assistant", "chaos"), ("remote_consumer", "chaos"), ("speculative_vad", "bad_line.ron")];
+    let logs = runs.map(|(scene, faults)| {
+        record(&folder, &format!("simulate {scene} --faults {faults} --sessions 3 --duration 9s --seed 5"))
+    });
+    fs::remove_file(&file).expect("it was written");
+    for ((scene, faults), lines) in runs.iter().zip(&logs) {
+        let (code, result) = replay(&folder, lines);
+        assert_eq!(code, Some(0), "{scene} --faults {faults}: {result}");
+        // What goes wrong is part of what the run is a function of: other faults are another run.
+        let mut first = event(&lines[0]);
+        first["faults"] = "churn".into();
+        let (code, result) = replay(&folder, &[&[first.to_string()], &lines[1..]].concat());
+        assert_eq!(code, Some(1), "{scene} --faults {faults}: {result}");
+    }
+}
+
+#[test]
 fn a_log_says_what_it_is_of_and_what_came_out() {
     let folder = folder("complete");
     let flags = "--sessions 3 --duration 12s --seed 9 --set gate.min_silence_ms=320";
