@@ -197,7 +197,10 @@ fn seeds_are_run_to_the_last_and_those_that_fail_are_named_with_their_line() {
     assert!(code == Some(1) && text.contains("seeds 3..4, 0 of 2 ok"), "{code:?} {text}");
     let again = "again: mynah simulate passthrough --seed 4 --sessions 2 --duration 2000ms \
                  --set 'limits.speech_end_to_response_p99_ms=1'";
-    assert!(text.contains(again) && text.contains("speech_end_to_response_p99_ms: nothing, limit 1"), "{text}");
+    assert!(
+        text.contains(again) && text.contains("speech_end_to_response_p99_ms: nothing, limit 1"),
+        "{text}"
+    );
 }
 
 #[test]
