@@ -6,6 +6,9 @@
 mod accepted;
 mod bytes;
 mod control;
+mod faults;
+mod http;
+mod label;
 mod operations;
 mod resampler;
 mod scene;
@@ -13,6 +16,9 @@ mod set;
 mod wav;
 
 pub use control::{control_binary, control_json};
+pub use faults::faults;
+pub use http::http;
+pub use label::label;
 pub use operations::operations;
 pub use resampler::resampler;
 pub use scene::scene;
@@ -23,9 +29,12 @@ pub use wav::wav;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its folder in `corpus/`. In alphabetical order.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("control_binary", control_binary),
     ("control_json", control_json),
+    ("faults", faults),
+    ("http", http),
+    ("label", label),
     ("operations", operations),
     ("resampler", resampler),
     ("scene", scene),
