@@ -195,6 +195,21 @@ fn what_is_no_piece_of_audio_is_refused() {
 }
 
 #[test]
+fn a_block_without_a_sample_comes_to_nothing() {
+    let mut host = Host::new(one_shard());
+    let session = host.open("caller", 16_000, 1);
+    for block in [Block::zeroed(0), Block::zeroed(160), Block::zeroed(0)] {
+        session.push(block).expect("there is room");
+        host.tick();
+    }
+    let mut blocks = Vec::new();
+    while let Some(Out::Audio(audio)) = session.poll() {
+        blocks.push(audio.block.len());
+    }
+    assert_eq!((blocks, host.engine.census().edge.blocks), (vec![160], 1));
+}
+
+#[test]
 fn a_full_edge_gives_the_block_back_and_a_tick_makes_room() {
     let mut host = Host::new(one_shard());
     let session = host.open("caller", 16_000, 1);

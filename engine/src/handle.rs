@@ -425,6 +425,11 @@ impl SessionHandle {
         if frames > longest || !block.len().is_multiple_of(channels) {
             return Err(Full(block));
         }
+        if block.is_empty() {
+            // Nothing is nothing, as for `try_push`.
+            self.give_back(block);
+            return Ok(());
+        }
         let Ok(mut staging) = port.staging.lock() else { return Err(Full(block)) };
         if port.ended.load(Ordering::Acquire) {
             return Err(Full(block));
