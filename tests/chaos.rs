@@ -16,7 +16,7 @@ const SESSIONS: u32 = 8;
 const DURATION_US: u64 = 20_000_000;
 /// Seeds of each scene.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
-/// Seeds that once failed: scene, seed, and what was wrong.
+/// Seeds that once failed: scene, seed, sessions x seconds if they are others than here, and what was wrong.
 const PAST: &str = include_str!("chaos_seeds.txt");
 
 struct Nobody;
@@ -45,7 +45,11 @@ fn run(chaos: &mut Chaos, seed: u64) -> ChaosReport {
 }
 
 fn all_hold(scene: &str, seeds: impl Iterator<Item = u64>) {
-    let mut runs = Chaos::new(options(scene, chaos()));
+    all_hold_with(options(scene, chaos()), seeds);
+}
+
+fn all_hold_with(options: ChaosOptions, seeds: impl Iterator<Item = u64>) {
+    let mut runs = Chaos::new(options);
     let mut failed = Vec::new();
     for seed in seeds {
         let report = run(&mut runs, seed);
@@ -81,13 +85,23 @@ fn seeds_that_once_failed_hold() {
     let past = PAST.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     for line in past {
         let mut words = line.split_whitespace();
-        let (Some(scene), Some(Ok(seed)), Some(_)) =
+        let (Some(scene), Some(Ok(seed)), Some(third)) =
             (words.next(), words.next().map(str::parse), words.next())
         else {
             panic!("chaos_seeds.txt: `{line}`: expected scene, seed and what was wrong");
         };
-        all_hold(scene, std::iter::once(seed));
+        let mut options = options(scene, chaos());
+        if let Some((sessions, seconds)) = size(third) {
+            (options.sessions, options.duration_us) = (sessions, seconds * 1_000_000);
+        }
+        all_hold_with(options, std::iter::once(seed));
     }
+}
+
+/// Sessions and seconds of `4x60s`.
+fn size(word: &str) -> Option<(u32, u64)> {
+    let (sessions, seconds) = word.strip_suffix('s')?.split_once('x')?;
+    Some((sessions.parse().ok()?, seconds.parse().ok()?))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The engine behind a scene's simulated link, for sessions that come and go.
 
+use mynah_engine::delivery::SendError;
 use mynah_engine::scene::Format;
 use mynah_engine::{
     Control, Engine, EngineConfig, EngineHandle, OpenError, Out, Record, ScenePlan, SessionHandle, SessionId,
@@ -23,7 +24,7 @@ struct Pair {
     near: SessionId,
     wire: Wire,
     account: Account,
-    /// The near host is gone: nobody sends any more, and nobody hears.
+    /// The link broke or the near host is gone: nobody sends any more, and nobody hears.
     cut: bool,
 }
 
@@ -73,28 +74,36 @@ impl Behind {
         self.pairs.push(Pair { near: id, wire, account: Account::default(), cut: false });
     }
 
-    /// Takes what the first engine put out for its session `near`.
-    pub(super) fn take(&mut self, now_us: u64, near: SessionId, out: &Out) {
+    /// Takes what the first engine put out for its session `near`. Returns whether the link holds; if not, the host
+    /// has to hang up on that session.
+    pub(super) fn take(&mut self, now_us: u64, near: SessionId, out: &Out) -> bool {
         // The newest: an older session of this number is over.
-        let Some(pair) = self.pairs.iter_mut().rev().find(|pair| pair.near == near) else { return };
+        let Some(pair) = self.pairs.iter_mut().rev().find(|pair| pair.near == near) else { return true };
+        if pair.cut {
+            return true;
+        }
         match out {
             Out::Audio(audio) => pair.wire.link.audio.send(now_us, Carried::of(audio)),
             Out::Control(Control::Closed) => pair.wire.over = true,
             Out::Control(control) => match pair.wire.near.tell(now_us, control) {
                 Ok(Some(message_id)) => pair.account.sent(message_id, now_us, *control),
                 Ok(None) => {}
-                Err(error) => self.broken.push(format!("{control:?}: {error}")),
+                Err(SendError::Overflow) => {
+                    pair.cut();
+                    return false;
+                }
+                Err(error @ SendError::Invalid(_)) => self.broken.push(format!("{control:?}: {error}")),
             },
             Out::Text { .. } => {}
         }
+        true
     }
 
     /// The host of session `near` is gone or its session is over: if it never said so, the link breaks.
     pub(super) fn gone(&mut self, near: SessionId) {
         let pair = self.pairs.iter_mut().rev().find(|pair| pair.near == near);
         if let Some(pair) = pair.filter(|pair| !pair.wire.over) {
-            pair.cut = true;
-            pair.wire.far.handle.close();
+            pair.cut();
         }
     }
 
@@ -165,6 +174,11 @@ impl Behind {
 }
 
 impl Pair {
+    fn cut(&mut self) {
+        self.cut = true;
+        self.wire.far.handle.close();
+    }
+
     fn listen(&mut self, now_us: u64, print: &mut Fingerprint, watcher: &mut dyn Watcher) {
         let far = &mut self.wire.far;
         while let Some(out) = far.handle.poll() {

@@ -76,6 +76,8 @@ pub(super) struct Totals {
     pub samples: u64,
     /// Control messages that the engine took from hosts, and refused because too many waited.
     pub controls: (u64, u64),
+    /// Links given up with `control_overflow`.
+    pub links_overflowed: u64,
     /// What should not have happened.
     pub wrong: Vec<String>,
 }
@@ -147,6 +149,14 @@ impl Place {
             State::Away(_) | State::Leaving(_) => return,
         }
         self.perhaps_leaves(town.plan.scene.tick.period_ms, hazard);
+    }
+
+    /// The host gives up on its session.
+    pub(super) fn hang_up(&mut self) {
+        if let Some(call) = self.call_mut() {
+            call.hang_up();
+        }
+        self.leaves();
     }
 
     fn leaves(&mut self) {

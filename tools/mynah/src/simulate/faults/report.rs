@@ -97,6 +97,8 @@ pub struct ChaosReport {
     pub service_failures: u64,
     /// Control messages of hosts that the engine took.
     pub controls_taken: u64,
+    /// Links to the scene behind that were given up: too many control messages at once were unacknowledged there.
+    pub links_overflowed: u64,
     /// Ticks in all.
     pub ticks: u64,
     /// Ticks from the end of the input until nothing was left; `null`: something was.
@@ -159,6 +161,7 @@ impl ChaosReport {
             },
             service_failures: seen.failed,
             controls_taken: totals.controls.0,
+            links_overflowed: totals.links_overflowed,
             ticks: outcome.ticks,
             drained_after_ticks: outcome.drained_after_ticks,
             drain_ticks_max: setting.drain_ticks_max,
@@ -267,6 +270,9 @@ fn figures(t: &mut String, r: &ChaosReport) -> std::fmt::Result {
     )?;
     let (failed, controls) = (r.service_failures, r.controls_taken);
     writeln!(t, "  services failed {failed} calls; hosts sent {controls} control messages")?;
+    if r.links_overflowed > 0 {
+        writeln!(t, "  control_overflow: {} links given up, and their sessions closed", r.links_overflowed)?;
+    }
     match r.drained_after_ticks {
         Some(ticks) => {
             writeln!(t, "  drained {ticks} ticks after the end of the input (at most {})", r.drain_ticks_max)?

@@ -160,15 +160,20 @@ impl Run<'_> {
         let healed = hazard.is_over();
         for place in places.iter_mut() {
             let Some(id) = place.call().map(|call| call.id) else { continue };
+            let mut holds = true;
             place.listen(*now_us, healed, |out| {
                 if let mynah_engine::Out::Audio(audio) = out {
                     print.audio(audio);
                     watcher.audio(id.0 as usize, audio);
                 }
                 if let Some(behind) = behind.as_mut() {
-                    behind.take(*now_us, id, out);
+                    holds &= behind.take(*now_us, id, out);
                 }
             });
+            if !holds {
+                totals.links_overflowed += 1;
+                place.hang_up();
+            }
         }
         if let Some(behind) = behind.as_mut() {
             behind.tick(engine.records(), &mut hazard, print, watcher);

@@ -1,6 +1,6 @@
 //! What sessions bring goes with them: every entity belongs to a session that exists, to the pool of segments or to the
-//! engine itself, and once all sessions are over no block is under way, no frame waits, no segment exists and, a
-//! moment later, no call.
+//! engine itself, and a tick after all sessions are over no block is under way, no frame waits, no segment exists and,
+//! a moment later, no call.
 
 use std::sync::Arc;
 
@@ -79,7 +79,11 @@ impl Checker for Baseline {
             return;
         }
         let now_us = moment.engine.now_us();
-        let since_us = *self.quiet_since_us.get_or_insert(now_us);
+        let Some(since_us) = self.quiet_since_us else {
+            // Who is hung up on at the end of a tick is let go of by the nodes in the next one.
+            self.quiet_since_us = Some(now_us);
+            return;
+        };
         if !self.reported
             && let Some(left) = self.left(moment, now_us - since_us)
         {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use mynah_engine::{
-    ARRIVAL_COST_MS_MIN, CONTROLS_MAX, CREDIT_MS, Ledger, NodeId, Queue, ScenePlan, SessionView,
+    ARRIVAL_COST_MS_MIN, CONTROLS_MAX, CREDIT_MS, Ledger, NodeId, Phase, Queue, ScenePlan, SessionView,
 };
 use mynah_systems::service::PARTS_AT_ONCE;
 
@@ -65,9 +65,11 @@ impl Checker for Bounds {
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         for session in moment.engine.sessions() {
             self.queues(&session, findings);
+            // Who has let too many gather is hung up on, and still gets all that was decided in that tick.
+            let controls = if session.phase() == Phase::Gone { 0 } else { session.controls() };
             for (what, count, most) in [
                 ("arrivals wait outside", session.held(), HELD_MAX),
-                ("messages wait for the host", session.controls(), CONTROLS_MAX),
+                ("messages wait for the host", controls, CONTROLS_MAX),
             ] {
                 if count > most {
                     findings.add(NAME, Some(session.id()), || format!("{count} {what}, at most {most} may"));
