@@ -112,7 +112,7 @@ impl Class {
     /// With every block that is missing comes this part of all as spare ones, and at least [`Class::AHEAD_MIN`]: what
     /// many sessions want at once reaches new heights ever more rarely but for hours. With so many to spare an hour of
     /// a hundred callers makes no block after its first quarter.
-    const AHEAD: u64 = 4;
+    const AHEAD: u64 = 2;
     /// See [`Class::AHEAD`].
     const AHEAD_MIN: u64 = 32;
 
@@ -251,20 +251,20 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_grows_by_a_quarter_ahead_of_need_one_block_a_lease() {
+    fn a_pool_grows_by_half_ahead_of_need_one_block_a_lease() {
         let mut pool = BlockPool::default();
         let mut out: Vec<Block> = (0..800).map(|_| pool.lease(320)).collect();
         pool.serve(20);
         assert_eq!(pool.created(), 800);
-        for _ in 0..400 {
+        for _ in 0..800 {
             let made = pool.created();
             pool.put(out.pop().expect("800 are out"));
             out.push(pool.lease(320));
             assert!(pool.created() - made <= 1);
         }
-        assert_eq!(pool.created(), 1_000, "demand was 800");
-        out.extend((0..200).map(|_| pool.lease(320)));
-        assert_eq!(pool.created(), 1_000, "a little more than ever before is at hand");
+        assert_eq!(pool.created(), 1_200, "demand was 800");
+        out.extend((0..400).map(|_| pool.lease(320)));
+        assert_eq!(pool.created(), 1_200, "a little more than ever before is at hand");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use bevy_ecs::prelude::*;
 
 use crate::frame::Frame;
 use crate::ids::SessionId;
+use crate::placement::Placement;
 
 #[expect(
     missing_docs,
@@ -65,16 +66,16 @@ pub struct Corrections {
     ends: Vec<(u32, u32)>,
     /// By place in `list`: where the next one of that session stands, counted from 1.
     next: Vec<u32>,
-    shards: u32,
+    placement: Placement,
 }
 
 impl Corrections {
-    pub(crate) fn new(shards: u32) -> Self {
-        Self { list: Vec::new(), ends: Vec::new(), next: Vec::new(), shards }
+    pub(crate) fn new(placement: Placement) -> Self {
+        Self { list: Vec::new(), ends: Vec::new(), next: Vec::new(), placement }
     }
 
     fn slot(&self, session: SessionId) -> usize {
-        (session.0 / self.shards) as usize
+        self.placement.slot(session)
     }
 
     /// Makes room for `corrections` in one tick, and for the sessions of `slots` slots.
@@ -122,7 +123,7 @@ impl Corrections {
 
     pub(crate) fn clear(&mut self) {
         for correction in &self.list {
-            self.ends[(correction.session.0 / self.shards) as usize] = (0, 0);
+            self.ends[self.placement.slot(correction.session)] = (0, 0);
         }
         self.list.clear();
         self.next.clear();

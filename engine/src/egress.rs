@@ -16,7 +16,7 @@ use crate::handle::{Out, OutAudio, SessionPort};
 use crate::ids::NodeId;
 use crate::ingress::Leaving;
 use crate::mutation::Mutation;
-use crate::node::{Site, correct_lanes_that, lane_params};
+use crate::node::{RestSystem, Site, correct_lanes_that, lane_params, rest_system};
 use crate::playout::Playout;
 use crate::queue::Queue;
 use crate::scene::{NodeRef, Pace, Release};
@@ -66,7 +66,7 @@ type Params =
     (Lanes<'static, 'static, Egress>, Desk<'static>, Segments<'static, 'static>, ResMut<'static, Leaving>);
 
 pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> BoxedSystem {
-    let site = Site { node, service: None, wants_audio: false, rule: None, skips: false };
+    let site = output_site(node);
     let params = (lane_params::<Egress>(site, world), ParamBuilder, ParamBuilder, ParamBuilder);
     let state: SystemState<Params> = params.build_state(world);
     let system = state.build_system(
@@ -128,6 +128,15 @@ fn take_back(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
         // The host flushes what it has not played: the next answer may start at once.
         playout.heard_until_us = 0;
     }
+}
+
+/// Says whether nothing waits at the output of any session.
+pub(crate) fn egress_rest(node: NodeId, world: &mut World) -> RestSystem {
+    rest_system::<Egress>(output_site(node), world, |_| true)
+}
+
+fn output_site(node: NodeId) -> Site {
+    Site { node, service: None, wants_audio: false, rule: None, skips: false }
 }
 
 struct Stream<'a> {

@@ -6,7 +6,8 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{InternedScheduleLabel, ScheduleLabel};
 
 use crate::desk::Now;
-use crate::engine::{EngineConfig, EngineHandle, ScenePlan, Shared, start_services};
+use crate::door::{EngineHandle, Shared};
+use crate::engine::{EngineConfig, ScenePlan, start_services};
 use crate::event::{Event, EventLog, Record};
 use crate::hub::Hub;
 use crate::service::{Inbox, Outbox};
@@ -59,7 +60,7 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
         plan,
         port: Arc::clone(&shared.ports[0]),
         seed: config.seed,
-        shards: 1,
+        placement: shared.placement,
         wants_audio: &hub.wants_audio(),
     };
     install(&spec, world, a, b);

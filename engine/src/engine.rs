@@ -2,26 +2,25 @@
 //!
 //! A tick is a function of (world, arrivals, now, seed). Nothing here reads a clock; the host says what time it is.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
-use crossbeam::queue::SegQueue;
 use rayon::prelude::*;
 
 use crate::batch::{BatchPolicy, Merge};
 use crate::block::BlockPool;
 use crate::desk::{Beside, Laps, Now, Stopwatch};
+use crate::door::{EngineHandle, Shared};
 use crate::event::{EventLog, Record};
-use crate::handle::{Bell, SessionHandle, SessionPort, SessionSpec, ShardPort};
 use crate::hub::Hub;
-use crate::ids::{NodeId, SessionId};
+use crate::ids::NodeId;
 use crate::ingress::EdgeFigures;
 use crate::inward::ControlFigures;
 use crate::ledger::{Ledger, NodeLedger};
 use crate::metrics::MetricsBook;
 use crate::mutation::Mutation;
 use crate::node::Node;
+use crate::placement::Placement;
 use crate::queue::{Lane, Queue};
 use crate::scene::{Buffering, Format, MergeStrategy, NodeRef, Plan, PlanNode};
 use crate::segment::SegmentPool;
@@ -31,9 +30,6 @@ use crate::shard::{Admissions, Shard, ShardSpec, deadline_rule};
 
 /// A compiled scene whose nodes the engine can run.
 pub type ScenePlan = Plan<dyn Node, dyn ServiceKind>;
-
-/// Longest session name in bytes.
-pub const NAME_BYTES_MAX: usize = 128;
 
 impl ScenePlan {
     /// Format of the audio that enters and leaves each node (the last entry: the output) for a session whose own
@@ -73,7 +69,8 @@ impl ScenePlan {
 pub struct EngineConfig {
     /// Worker threads for the shards; 1 = the calling thread alone. Never changes a result.
     pub threads: usize,
-    /// Number of shards; `None` = one per 96 sessions, at least 8. Never changes a result.
+    /// Number of shards, which sessions then go to in turn. `None`: one per 32 sessions up to 8, then one per 96, and
+    /// 32 sessions together. Never changes a result.
     pub shards: Option<u32>,
     /// Most sessions open at once.
     pub sessions_max: u32,
@@ -92,169 +89,14 @@ impl Default for EngineConfig {
 impl EngineConfig {
     /// The number of shards this configuration means.
     pub fn shard_count(&self) -> u32 {
-        self.shards.unwrap_or_else(|| self.sessions_max.div_ceil(96).max(8)).max(1)
-    }
-}
-
-/// Why a session was not opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OpenError {
-    /// Empty or longer than [`NAME_BYTES_MAX`].
-    BadName {
-        /// Its length in bytes.
-        bytes: usize,
-    },
-    /// An open session has this name.
-    NameInUse(String),
-    /// The engine carries as many sessions as it was made for.
-    EngineFull {
-        /// How many that is.
-        sessions_max: u32,
-    },
-    /// The scene cannot take audio in this format.
-    Format {
-        /// The format asked for.
-        format: Format,
-        /// The node and its reason.
-        reason: String,
-    },
-}
-
-impl std::fmt::Display for OpenError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::BadName { bytes } => {
-                write!(f, "session name of {bytes} bytes: expected 1 to {NAME_BYTES_MAX} bytes of UTF-8")
-            }
-            Self::NameInUse(name) => {
-                write!(f, "session `{name}` is open already: close it first or pick another name")
-            }
-            Self::EngineFull { sessions_max } => {
-                write!(f, "{sessions_max} sessions are open: raise sessions_max or close one")
-            }
-            Self::Format { format, reason } => {
-                write!(
-                    f,
-                    "audio of {} Hz, {} channel(s) does not fit: {reason}",
-                    format.rate_hz, format.channels
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
-
-#[derive(Default)]
-struct Ids {
-    names: HashMap<Arc<str>, SessionId>,
-    free: BTreeSet<u32>,
-    openings: Vec<u32>,
-}
-
-/// What handles share with the engine.
-pub(crate) struct Shared {
-    pub(crate) plan: Arc<ScenePlan>,
-    ids: Mutex<Ids>,
-    admissions: SegQueue<Arc<SessionPort>>,
-    pub(crate) ports: Vec<Arc<ShardPort>>,
-    bell: Arc<Bell>,
-    pub(crate) sessions_max: u32,
-}
-
-impl Shared {
-    pub(crate) fn new(plan: Arc<ScenePlan>, config: &EngineConfig) -> Arc<Self> {
-        let shards = config.shard_count();
-        let per_shard = config.sessions_max.div_ceil(shards) as usize;
-        Arc::new(Self {
-            plan,
-            ids: Mutex::default(),
-            admissions: SegQueue::new(),
-            ports: (0..shards).map(|_| Arc::new(ShardPort::new(per_shard))).collect(),
-            bell: Arc::default(),
-            sessions_max: config.sessions_max,
-        })
+        let sessions = self.sessions_max;
+        self.shards
+            .unwrap_or_else(|| sessions.div_ceil(96).max(sessions.div_ceil(Placement::RUN).min(8)))
+            .max(1)
     }
 
-    /// Sessions admitted since the last call, in id order, each with its shard.
-    pub(crate) fn admissions(&self) -> Vec<Arc<SessionPort>> {
-        if self.admissions.is_empty() {
-            return Vec::new();
-        }
-        let mut admitted: Vec<_> = std::iter::from_fn(|| self.admissions.pop()).collect();
-        admitted.sort_by_key(|port| port.id);
-        admitted
-    }
-
-    pub(crate) fn release(&self, name: &str, id: SessionId) {
-        let mut ids = self.ids.lock().expect("opening a session does not panic while it holds the names");
-        if ids.names.get(name) == Some(&id) {
-            ids.names.remove(name);
-            ids.free.insert(id.0);
-        }
-    }
-}
-
-/// Opens sessions; may be cloned and sent to any thread.
-#[derive(Clone)]
-pub struct EngineHandle {
-    pub(crate) shared: Arc<Shared>,
-}
-
-impl EngineHandle {
-    /// Opens a session; it takes audio at once and lives from the next tick on.
-    ///
-    /// # Errors
-    /// [`OpenError`] names what is wrong and what to do.
-    pub fn open(&self, spec: SessionSpec) -> Result<SessionHandle, OpenError> {
-        let shared = &*self.shared;
-        if spec.name.is_empty() || spec.name.len() > NAME_BYTES_MAX {
-            return Err(OpenError::BadName { bytes: spec.name.len() });
-        }
-        let format = spec.input.unwrap_or(shared.plan.input);
-        self.judge(format)?;
-        let mut ids = shared.ids.lock().expect("opening a session does not panic while it holds the names");
-        if ids.names.contains_key(spec.name.as_str()) {
-            return Err(OpenError::NameInUse(spec.name));
-        }
-        let id = match ids.free.pop_first() {
-            Some(id) => id,
-            None if (ids.openings.len() as u32) < shared.sessions_max => {
-                ids.openings.push(0);
-                ids.openings.len() as u32 - 1
-            }
-            None => return Err(OpenError::EngineFull { sessions_max: shared.sessions_max }),
-        };
-        ids.openings[id as usize] += 1;
-        let opening = ids.openings[id as usize];
-        let id = SessionId(id);
-        ids.names.insert(spec.name.as_str().into(), id);
-        let shard = Arc::clone(&shared.ports[id.0 as usize % shared.ports.len()]);
-        let handle = SessionHandle::new(id, opening, &spec, format, shard, Arc::clone(&shared.bell));
-        shared.admissions.push(handle.port());
-        shared.bell.ring();
-        Ok(handle)
-    }
-
-    fn judge(&self, format: Format) -> Result<(), OpenError> {
-        let plan = &*self.shared.plan;
-        let bad = |reason: String| OpenError::Format { format, reason };
-        if !(8_000..=192_000).contains(&format.rate_hz) || !(1..=2).contains(&format.channels) {
-            return Err(bad("expected 8000 to 192000 Hz, mono or stereo".into()));
-        }
-        for (node, (input, _)) in plan.nodes.iter().zip(plan.formats(format)) {
-            let mut issues = Vec::new();
-            node.spec.check(input, &plan.scene.tick, &mut issues);
-            if let Some(issue) = issues.iter().find(|i| i.severity == crate::scene::Severity::Error) {
-                return Err(bad(format!("node `{}`: {}", node.id, issue.message)));
-            }
-        }
-        Ok(())
-    }
-
-    /// The bell that rings when something arrives, for hosts with a loop of their own.
-    pub fn bell(&self) -> &Bell {
-        &self.shared.bell
+    pub(crate) fn placement(&self) -> Placement {
+        Placement::new(self.shard_count(), if self.shards.is_some() { 1 } else { Placement::RUN })
     }
 }
 
@@ -294,6 +136,9 @@ pub struct Engine {
     pub(crate) metrics: Option<Box<MetricsBook>>,
 }
 
+/// With fewer sessions in busy shards, handing work to other threads takes longer than the work.
+const SHARED_MIN: u32 = 64;
+
 /// With as many records for each session as this, they are counted into place and not sorted.
 const RECORDS_SPARSE: usize = 8;
 
@@ -311,7 +156,7 @@ impl Engine {
                 plan: &plan,
                 port: Arc::clone(port),
                 seed: config.seed,
-                shards: shared.ports.len() as u32,
+                placement: shared.placement,
                 wants_audio: &wants_audio,
             })
         });
@@ -372,7 +217,7 @@ impl Engine {
 
     /// Runs one tick at engine time `now_us`; a time before the last tick counts as that tick's.
     pub fn tick(&mut self, now_us: u64) {
-        let open = self.shards.iter().map(|s| s.world.resource::<SessionTable>().open()).sum();
+        let open = self.shards.iter().map(|shard| shard.open).sum();
         let now = self.now.next(now_us, open);
         self.now = now;
         self.rotate_metrics();
@@ -380,54 +225,57 @@ impl Engine {
         self.admit();
         self.deliver_replies();
         self.serial.lap_beside(Beside::Hub);
-        self.each_shard(|shard| shard.first_half(now));
+        self.each_shard(Shard::is_awake, |shard| shard.first_half(now));
         self.serial.start();
-        for shard in &mut self.shards {
+        for shard in self.shards.iter_mut().filter(|shard| shard.ran) {
             self.hub.gather(&mut shard.world.resource_mut::<Outbox>());
         }
         self.hub.submit(now);
         self.deliver_notices();
         self.serial.lap_beside(Beside::Hub);
-        self.each_shard(Shard::second_half);
+        self.each_shard(|shard| shard.ran, |shard| shard.second_half(now));
         self.serial.start();
         self.collect_records();
         self.hear_answers();
         self.serial.lap_beside(Beside::Account);
     }
 
-    fn each_shard(&mut self, work: impl Fn(&mut Shard) + Send + Sync) {
-        match &self.threads {
-            None => self.shards.iter_mut().for_each(work),
-            Some(pool) => {
-                let shards = &mut self.shards;
-                let run = || shards.par_iter_mut().with_max_len(1).for_each(work);
-                if rayon::current_thread_index().is_some() { run() } else { pool.install(run) }
-            }
-        }
+    fn each_shard(&mut self, busy: impl Fn(&Shard) -> bool, work: impl Fn(&mut Shard) + Send + Sync) {
+        let busy = self.shards.iter().filter(|shard| busy(shard));
+        let (shards, sessions) =
+            busy.fold((0, 0), |(shards, sessions), shard| (shards + 1, sessions + shard.open));
+        let pool = self.threads.as_ref().filter(|_| shards > 1 && sessions >= SHARED_MIN);
+        let Some(pool) = pool else { return self.shards.iter_mut().for_each(work) };
+        let shards = &mut self.shards;
+        let run = || shards.par_iter_mut().with_max_len(1).for_each(work);
+        if rayon::current_thread_index().is_some() { run() } else { pool.install(run) }
     }
 
     fn admit(&mut self) {
         for port in self.shared.admissions() {
-            let shard = port.id.0 as usize % self.shards.len();
+            let shard = self.shared.placement.shard(port.id);
+            self.shards[shard].asleep = false;
             self.shards[shard].world.resource_mut::<Admissions>().0.push(port);
         }
     }
 
     fn deliver_replies(&mut self) {
-        let shards = &mut self.shards;
-        let count = shards.len();
+        let (shards, placement) = (&mut self.shards, self.shared.placement);
         self.hub.poll(self.now.us, |reply| {
-            let shard = reply.key.session.0 as usize % count;
+            let shard = placement.shard(reply.key.session);
+            shards[shard].asleep = false;
             shards[shard].world.resource_mut::<Inbox>().replies.push(Some(reply));
         });
     }
 
     /// What happened in the hub goes into the logs of the sessions it happened to.
     fn deliver_notices(&mut self) {
-        let (shards, now_us) = (&mut self.shards, self.now.us);
-        let count = shards.len();
+        let (shards, now_us, placement) = (&mut self.shards, self.now.us, self.shared.placement);
         for notice in self.hub.notices() {
-            let world = &mut shards[notice.session.0 as usize % count].world;
+            let shard = &mut shards[placement.shard(notice.session)];
+            // Its hosts are told in this tick.
+            shard.ran = true;
+            let world = &mut shard.world;
             let broken = world.resource::<Now>().is_broken(Mutation::Backdate);
             let now_us = now_us.saturating_sub(if broken { 1_000_000 } else { 0 });
             world.resource_mut::<EventLog>().push(now_us, notice.session, notice.turn, notice.event);
@@ -437,14 +285,15 @@ impl Engine {
     /// Joins the shards' events: by session, within a session as they happened.
     fn collect_records(&mut self) {
         self.records.clear();
-        for shard in &mut self.shards {
+        for shard in self.shards.iter().filter(|shard| shard.ran) {
             // Room for a tick in which all shards fill theirs, made when sessions come and not when they speak.
             let room = shard.world.resource::<EventLog>().room();
             self.records.reserve(room);
         }
-        let total: usize = self.shards.iter().map(|s| s.world.resource::<EventLog>().records.len()).sum();
+        let ran = self.shards.iter().filter(|shard| shard.ran);
+        let total: usize = ran.map(|shard| shard.world.resource::<EventLog>().records.len()).sum();
         if total * RECORDS_SPARSE < self.places.len() {
-            for shard in &mut self.shards {
+            for shard in self.shards.iter_mut().filter(|shard| shard.ran) {
                 self.records.append(&mut shard.world.resource_mut::<EventLog>().records);
             }
             self.records.sort_unstable_by_key(|record| (record.session, record.order));
@@ -453,7 +302,7 @@ impl Engine {
         }
         for record in &self.records {
             if record.event == crate::event::Event::SessionClosed {
-                let shard = &self.shards[record.session.0 as usize % self.shards.len()];
+                let shard = &self.shards[self.shared.placement.shard(record.session)];
                 if let Some(row) = shard.world.resource::<SessionTable>().get(record.session) {
                     self.shared.release(&row.name, record.session);
                 }

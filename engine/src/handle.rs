@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crossbeam::queue::ArrayQueue;
+use crossbeam::queue::{ArrayQueue, SegQueue};
 use crossbeam::sync::Unparker;
 
 use crate::block::Block;
@@ -24,8 +24,13 @@ pub const ARRIVAL_COST_MS_MIN: u32 = 10;
 pub const MEDIA_US_MAX: u64 = 1 << 52;
 /// Smaller pieces than this are put together first: 2.5 ms.
 const STAGING_US: u32 = 2_500;
+/// Arrivals of a session that the ring of its shard has room for; more are kept beside it, in memory made for them. A
+/// tick that is late by 160 ms still finds all in the ring.
+const ARRIVALS_PER_SESSION: usize = 8;
+/// And as many for all.
+const ARRIVALS_MIN: usize = 64;
 /// Outputs that may wait for one session's host; the rest waits in the engine.
-const OUTPUTS_MAX: usize = 32;
+const OUTPUTS_MAX: usize = 16;
 
 /// What a host knows about a block beside its samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,24 +117,70 @@ impl Bell {
 /// The rings of one shard.
 #[derive(Debug)]
 pub(crate) struct ShardPort {
-    pub(crate) arrivals: ArrayQueue<Arrival>,
+    arrivals: ArrayQueue<Arrival>,
+    /// What found no room there; while anything is here, everything comes here, so that each session's order holds.
+    overflow: SegQueue<Arrival>,
     /// Empty blocks on their way to hosts.
     pub(crate) free: ArrayQueue<Block>,
     /// Blocks that hosts have done with.
     pub(crate) back: ArrayQueue<Block>,
     /// Control messages that wait for the sessions of this shard.
     pub(crate) controls: AtomicU32,
+    /// Something has come since the shard's last tick.
+    stirred: AtomicBool,
 }
 
 impl ShardPort {
     pub(crate) fn new(sessions: usize) -> Self {
-        // Beside the credits: what `finish` has left over, the end of the input, and the hang-up.
-        let per_session = (CREDIT_MS / ARRIVAL_COST_MS_MIN) as usize + 3;
         Self {
-            arrivals: ArrayQueue::new(sessions.max(1) * per_session),
+            arrivals: ArrayQueue::new(sessions * ARRIVALS_PER_SESSION + ARRIVALS_MIN),
+            overflow: SegQueue::new(),
             free: ArrayQueue::new(sessions.max(1) * 4),
             back: ArrayQueue::new(sessions.max(1) * 8),
             controls: AtomicU32::new(0),
+            stirred: AtomicBool::new(false),
+        }
+    }
+
+    /// Puts an arrival behind those that came before it. One session's arrivals come one after the other. How many may
+    /// wait is what the credits say.
+    fn push(&self, arrival: Arrival) {
+        let arrival =
+            if self.overflow.is_empty() { self.arrivals.push(arrival).err() } else { Some(arrival) };
+        if let Some(arrival) = arrival {
+            self.overflow.push(arrival);
+        }
+        self.stirred.store(true, Ordering::Release);
+    }
+
+    /// Counts a control message that came.
+    pub(crate) fn controlled(&self) {
+        self.controls.fetch_add(1, Ordering::AcqRel);
+        self.stirred.store(true, Ordering::Release);
+    }
+
+    /// Whether something has come since [`ShardPort::settle`].
+    pub(crate) fn is_stirred(&self) -> bool {
+        self.stirred.load(Ordering::Acquire)
+    }
+
+    /// A tick begins, which takes what has come.
+    pub(crate) fn settle(&self) {
+        // With `Acquire`: what was put in before the mark that is wiped out here is seen by this tick.
+        self.stirred.swap(false, Ordering::AcqRel);
+    }
+
+    /// Takes what has arrived so far.
+    pub(crate) fn take(&self, mut take: impl FnMut(Arrival)) {
+        // Counted first: what stands before one of these in the ring is there by now.
+        let overflown = self.overflow.len();
+        for _ in 0..self.arrivals.len() {
+            let Some(arrival) = self.arrivals.pop() else { break };
+            take(arrival);
+        }
+        for _ in 0..overflown {
+            let Some(arrival) = self.overflow.pop() else { break };
+            take(arrival);
         }
     }
 }
@@ -195,16 +246,14 @@ impl SessionPort {
         self.credits.fetch_add(cost, Ordering::AcqRel);
     }
 
-    fn arrive(&self, arrival: Arrival) -> Result<(), Arrival> {
-        self.shard.arrivals.push(arrival)?;
+    fn arrive(&self, arrival: Arrival) {
+        self.shard.push(arrival);
         self.bell.ring();
-        Ok(())
     }
 
     fn end(&self, what: Arriving) {
         let (session, opening) = (self.id, self.opening);
-        // Each end has a place in the ring beside the credits, and is sent once.
-        drop(self.arrive(Arrival { session, opening, stamp: Stamp::default(), cost: 0, what }));
+        self.arrive(Arrival { session, opening, stamp: Stamp::default(), cost: 0, what });
     }
 
     fn hang_up(&self) {
@@ -442,7 +491,8 @@ impl SessionHandle {
             self.send_staged(&mut staging, cost, stamp.arrived_us);
         }
         let Some(cost) = self.take_credit(self.cost(frames)) else { return Err(Full(block)) };
-        self.send(block, cost, stamp)
+        self.send(block, cost, stamp);
+        Ok(())
     }
 
     /// Copies samples in: from one sample frame to one second, cut into blocks of at most 20 ms. Pieces under
@@ -512,7 +562,7 @@ impl SessionHandle {
             let cost = self.cost(len / channels).min(credit);
             credit -= cost;
             let stamp = Stamp { arrived_us, ..Stamp::default() };
-            self.send(block, cost, stamp).map_err(|_| PushError::Full)?;
+            self.send(block, cost, stamp);
         }
         staging.clear();
         Ok(())
@@ -532,24 +582,17 @@ impl SessionHandle {
         taken.ok().map(|_| cost)
     }
 
-    /// Sends a block whose credit was taken. There is a place for it in the ring: it holds all credits.
-    fn send(&self, block: Block, cost: u32, stamp: Stamp) -> Result<(), Full> {
+    /// Sends a block whose credit was taken.
+    fn send(&self, block: Block, cost: u32, stamp: Stamp) {
         let (session, opening) = (self.port.id, self.port.opening);
-        let arrival = Arrival { session, opening, stamp, cost, what: Arriving::Audio(block) };
-        self.port.arrive(arrival).map_err(|arrival| {
-            self.port.give_credit(cost);
-            match arrival.what {
-                Arriving::Audio(block) | Arriving::Silence(block) => Full(block),
-                Arriving::Finish | Arriving::Close => Full(Block::zeroed(0)),
-            }
-        })
+        self.port.arrive(Arrival { session, opening, stamp, cost, what: Arriving::Audio(block) });
     }
 
     fn send_staged(&self, staging: &mut Vec<f32>, cost: u32, arrived_us: Option<u64>) {
         let mut block = self.lease(staging.len());
         block.fill_from(staging);
         staging.clear();
-        drop(self.send(block, cost, Stamp { arrived_us, ..Stamp::default() }));
+        self.send(block, cost, Stamp { arrived_us, ..Stamp::default() });
     }
 
     /// Ends the input: what was pushed is worked off, answers are still given, then the session closes itself.

@@ -85,15 +85,13 @@ pub(crate) fn ingress(
             scatter.arrive(row, arrival, &mut queues);
         }
     }
-    for _ in 0..edge.0.arrivals.len() {
-        let Some(arrival) = edge.0.arrivals.pop() else { break };
+    edge.0.take(|arrival| {
         if matches!(arrival.what, Arriving::Audio(_)) {
             scatter.pool.adopt();
         }
         let row = sessions.get_mut(arrival.session).filter(|row| row.opening == arrival.opening);
         let Some(row) = row.filter(|row| row.phase != Phase::Gone) else {
-            scatter.homeless(arrival);
-            continue;
+            return scatter.homeless(arrival);
         };
         let hangs_up = matches!(arrival.what, Arriving::Close);
         if !hangs_up && (!row.held.is_empty() || blocked(row, &queues)) {
@@ -102,7 +100,7 @@ pub(crate) fn ingress(
         } else {
             scatter.arrive(row, arrival, &mut queues);
         }
-    }
+    });
     laps.lap_beside(Beside::Edge);
 }
 

@@ -147,7 +147,7 @@ impl SessionHandle {
             return Err(ControlError::Overflow);
         }
         inward.push_back(message);
-        port.shard.controls.fetch_add(1, Ordering::AcqRel);
+        port.shard.controlled();
         drop(inward);
         port.bell.ring();
         Ok(())

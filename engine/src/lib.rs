@@ -16,6 +16,7 @@ mod control;
 mod correction;
 pub mod delivery;
 mod desk;
+mod door;
 mod driver;
 mod egress;
 pub mod embed;
@@ -35,6 +36,7 @@ pub mod metrics;
 mod mutation;
 mod node;
 mod opening;
+mod placement;
 mod playout;
 mod queue;
 pub mod rng;
@@ -52,8 +54,9 @@ pub use books::{Books, NodeBook, SessionView};
 pub use control::{Control, ControlError, ControlIn};
 pub use correction::{Correction, Corrections, Void};
 pub use desk::{Cx, Desk, Lanes, Laps, Look, Now, STAGES_BESIDE, Stopwatch, purge};
+pub use door::{EngineHandle, NAME_BYTES_MAX, OpenError};
 pub use driver::{Clock, Deadlines, Driver, Pacing, run};
-pub use engine::{Census, Engine, EngineConfig, EngineHandle, NAME_BYTES_MAX, OpenError, ScenePlan};
+pub use engine::{Census, Engine, EngineConfig, ScenePlan};
 pub use event::{DropReason, Event, EventLog, Record};
 pub use frame::{Frame, Mark, Payload, frames_to_us, us_to_frames};
 pub use glance::Glance;
@@ -70,7 +73,8 @@ pub use ledger::{LATENCY_MAX_US, Ledger, NodeLedger, latency_histogram};
 #[doc(hidden)]
 pub use mutation::Mutation;
 pub use node::{
-    Advice, Node, NodeKind, Opening, Registry, Site, StepNode, SystemNode, correct_lanes, lane_params,
+    Advice, Node, NodeKind, Opening, Registry, RestSystem, Site, StepNode, SystemNode, correct_lanes,
+    lane_params,
 };
 pub use playout::{Playout, Playouts};
 pub use queue::{Lane, Pushed, Queue, TARGETS_MAX, Target};

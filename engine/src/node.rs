@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bevy_ecs::component::{ComponentId, Mutable};
 use bevy_ecs::prelude::*;
-use bevy_ecs::system::{BoxedSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use bevy_ecs::system::{BoxedSystem, ParamBuilder, QueryParamBuilder, SystemParamBuilder, SystemState};
 use bevy_ecs::world::EntityWorldMut;
 use ron::error::SpannedError;
 use serde::de::DeserializeOwned;
@@ -154,6 +154,12 @@ pub trait StepNode: NodeKind {
 
 /// A node kind that is a plain system over all its lanes, for kernels that batch over sessions.
 pub trait SystemNode: NodeKind {
+    /// Whether nothing would ever happen in this state without a frame, a message or a correction: not by time alone
+    /// either. Where all lanes of a shard rest, its ticks are left out.
+    fn rests(&self, state: &Self::State) -> bool {
+        let _unused = state;
+        false
+    }
     /// Builds the system; see [`lane_params`].
     fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem;
 }
@@ -162,6 +168,8 @@ pub trait SystemNode: NodeKind {
 pub trait Node: NodeSpec {
     /// Builds the system that runs this node.
     fn install(&self, site: Site, world: &mut World) -> BoxedSystem;
+    /// Builds the system that says whether all its lanes are empty and would stay as they are.
+    fn rest(&self, site: Site, world: &mut World) -> RestSystem;
     /// Adds one session's state to its queue entity.
     ///
     /// # Errors
@@ -172,6 +180,7 @@ pub trait Node: NodeSpec {
 struct Configured<K: NodeKind> {
     config: Arc<K>,
     install: fn(Arc<K>, Site, &mut World) -> BoxedSystem,
+    rests: fn(&K, &K::State) -> bool,
 }
 
 impl<K: NodeKind> NodeSpec for Configured<K> {
@@ -208,6 +217,10 @@ impl<K: NodeKind> Node for Configured<K> {
     fn install(&self, site: Site, world: &mut World) -> BoxedSystem {
         (self.install)(Arc::clone(&self.config), site, world)
     }
+    fn rest(&self, site: Site, world: &mut World) -> RestSystem {
+        let (config, rests) = (Arc::clone(&self.config), self.rests);
+        rest_system(site, world, move |state| rests(&config, state))
+    }
     fn open(&self, opening: &Opening, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
         entity.insert(self.config.open(opening)?);
         Ok(())
@@ -237,7 +250,8 @@ impl Registry {
     pub fn add<K: StepNode>(&mut self) -> &mut Self {
         self.kinds.insert(K::NAME, |config| {
             let config = Arc::new(scene::parse_config::<K>(config)?);
-            Ok(Arc::new(Configured { config, install: step_system::<K> }))
+            let rests = |kind: &K, state: &K::State| kind.due_us(state) == u64::MAX;
+            Ok(Arc::new(Configured { config, install: step_system::<K>, rests }))
         });
         self
     }
@@ -246,7 +260,7 @@ impl Registry {
     pub fn add_system<K: SystemNode>(&mut self) -> &mut Self {
         self.kinds.insert(K::NAME, |config| {
             let config = Arc::new(scene::parse_config::<K>(config)?);
-            Ok(Arc::new(Configured { config, install: K::system }))
+            Ok(Arc::new(Configured { config, install: K::system, rests: K::rests }))
         });
         self
     }
@@ -336,6 +350,31 @@ pub fn lane_params<S: Component<Mutability = Mutable>>(
     world: &mut World,
 ) -> impl SystemParamBuilder<Lanes<'static, 'static, S>> + use<S> {
     Lanes::of((MARKS[site.node.index()].0)(world))
+}
+
+/// Says whether all lanes of a node rest.
+pub type RestSystem = BoxedSystem<(), bool>;
+
+/// The system behind [`Node::rest`]: no frame waits anywhere in the node's lanes, and all states rest.
+pub(crate) fn rest_system<S: Component<Mutability = Mutable>>(
+    site: Site,
+    world: &mut World,
+    rests: impl Fn(&S) -> bool + Send + Sync + 'static,
+) -> RestSystem {
+    type Rows<S> = Query<'static, 'static, (&'static Lane, &'static Queue, &'static S)>;
+    let mark = (MARKS[site.node.index()].0)(world);
+    let rows = QueryParamBuilder::new(move |b: &mut QueryBuilder<'_, (&Lane, &Queue, &S)>| {
+        b.with_id(mark);
+    });
+    let state: SystemState<(Rows<S>,)> = (rows,).build_state(world);
+    let system = state.build_system(move |rows: Query<'_, '_, (&Lane, &Queue, &S)>| {
+        rows.iter().all(|(lane, queue, state)| {
+            queue.is_empty() && queue.behind == 0 && !lane.has_unsent() && rests(state)
+        })
+    });
+    let mut system: RestSystem = Box::new(IntoSystem::into_system(system));
+    system.initialize(world);
+    system
 }
 
 fn step_system<K: StepNode>(config: Arc<K>, site: Site, world: &mut World) -> BoxedSystem {

@@ -24,7 +24,7 @@ use crate::shard::{Blueprint, block_samples};
 /// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
 const OUTPUT_QUEUE_MAX: u32 = 1_500;
 /// Frames that a queue has room for from the start, beside what its senders may send at once.
-const QUEUE_ROOM: u32 = 4;
+const QUEUE_ROOM: u32 = 2;
 
 /// Opens a session of the shard's scene. One whose format some node refuses is gone at once, with the reason logged.
 pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {

@@ -5,6 +5,7 @@
 use bevy_ecs::prelude::*;
 
 use crate::ids::SessionId;
+use crate::placement::Placement;
 
 /// The answer that is being released to one session, and who speaks meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,17 +68,17 @@ impl Playout {
 #[derive(Resource, Debug)]
 pub struct Playouts {
     rows: Vec<Playout>,
-    shards: u32,
+    placement: Placement,
 }
 
 impl Playouts {
-    pub(crate) fn new(shards: u32) -> Self {
-        Self { rows: Vec::new(), shards }
+    pub(crate) fn new(placement: Placement) -> Self {
+        Self { rows: Vec::new(), placement }
     }
 
     /// A session begins: nothing sounds.
     pub(crate) fn open(&mut self, session: SessionId) {
-        let slot = (session.0 / self.shards) as usize;
+        let slot = self.placement.slot(session);
         if self.rows.len() <= slot {
             self.rows.resize(slot + 1, Playout::default());
         }
@@ -86,7 +87,7 @@ impl Playouts {
 
     /// The session's playout.
     pub fn get(&self, session: SessionId) -> Playout {
-        self.rows.get((session.0 / self.shards) as usize).copied().unwrap_or_default()
+        self.rows.get(self.placement.slot(session)).copied().unwrap_or_default()
     }
 
     /// Nobody speaks, as far as is known.
@@ -95,6 +96,6 @@ impl Playouts {
     }
 
     pub(crate) fn get_mut(&mut self, session: SessionId) -> Option<&mut Playout> {
-        self.rows.get_mut((session.0 / self.shards) as usize)
+        self.rows.get_mut(self.placement.slot(session))
     }
 }

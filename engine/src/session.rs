@@ -8,6 +8,7 @@ use bevy_ecs::prelude::*;
 use crate::control::Control;
 use crate::handle::{Arrival, SessionPort};
 use crate::ids::{NodeId, SessionId};
+use crate::placement::Placement;
 use crate::queue::Target;
 use crate::scene::Format;
 
@@ -58,21 +59,21 @@ pub struct SessionRow {
     pub(crate) held: VecDeque<Arrival>,
 }
 
-/// The sessions of one shard by slot (`id / shards`).
+/// The sessions of one shard by slot.
 #[derive(Resource, Debug)]
 pub struct SessionTable {
     pub(crate) rows: Vec<Option<SessionRow>>,
-    pub(crate) shards: u32,
+    placement: Placement,
     pub(crate) open: u32,
 }
 
 impl SessionTable {
-    pub(crate) fn new(shards: u32) -> Self {
-        Self { rows: Vec::new(), shards, open: 0 }
+    pub(crate) fn new(placement: Placement) -> Self {
+        Self { rows: Vec::new(), placement, open: 0 }
     }
 
     fn slot(&self, id: SessionId) -> usize {
-        (id.0 / self.shards) as usize
+        self.placement.slot(id)
     }
 
     /// The session with this id, if it is open.

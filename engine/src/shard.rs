@@ -13,6 +13,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::SingleThreadedExecutor;
@@ -23,7 +24,7 @@ use crate::block::BlockPool;
 use crate::control::Control;
 use crate::correction::{Correction, Corrections, Void};
 use crate::desk::{Beside, Laps, Now};
-use crate::egress::{Policy, answering_branches, egress_system};
+use crate::egress::{Policy, answering_branches, egress_rest, egress_system};
 use crate::engine::ScenePlan;
 use crate::event::{Event, EventLog};
 use crate::handle::{SessionPort, ShardPort};
@@ -32,8 +33,9 @@ use crate::ingress::{Edge, EdgeFigures, Leaving, ingress};
 use crate::inward::{ControlFigures, Messages, inward};
 use crate::ledger::Ledger;
 use crate::mutation::Mutation;
-use crate::node::Site;
+use crate::node::{RestSystem, Site};
 use crate::opening;
+use crate::placement::Placement;
 use crate::playout::Playouts;
 use crate::scene::{Deadline, DeadlinePolicy, Format};
 use crate::segment::{SegmentPool, Segments};
@@ -48,6 +50,8 @@ const SEGMENTS_LOW: usize = 16;
 /// Most free blocks of one size per session that are expected to come home: what a gate holds back, what stands in
 /// queues, and what the host has in hand.
 const BLOCKS_HOME: usize = 24;
+/// Sessions of a shard that are taken to want all of this in the same tick; of those beyond, every fourth.
+const AT_ONCE: usize = 32;
 /// Events of one session in one tick, at most, on average over a shard.
 const RECORDS_PER_TICK: usize = 4;
 
@@ -88,7 +92,7 @@ pub(crate) struct ShardSpec<'a> {
     pub(crate) plan: &'a Arc<ScenePlan>,
     pub(crate) port: Arc<ShardPort>,
     pub(crate) seed: u64,
-    pub(crate) shards: u32,
+    pub(crate) placement: Placement,
     pub(crate) wants_audio: &'a [bool],
 }
 
@@ -99,11 +103,11 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     world.insert_resource(BlockPool::default());
     world.insert_resource(EventLog::default());
     world.insert_resource(Ledger::new(plan.nodes.len()));
-    world.insert_resource(Corrections::new(spec.shards));
+    world.insert_resource(Corrections::new(spec.placement));
     world.insert_resource(Outbox::default());
     world.insert_resource(Inbox::default());
-    world.insert_resource(SessionTable::new(spec.shards));
-    world.insert_resource(Playouts::new(spec.shards));
+    world.insert_resource(SessionTable::new(spec.placement));
+    world.insert_resource(Playouts::new(spec.placement));
     world.insert_resource(SegmentPool::default());
     world.insert_resource(Laps::default());
     world.insert_resource(Edge(Arc::clone(&spec.port)));
@@ -211,10 +215,11 @@ fn make_room(world: &mut World) {
     });
     let lengths: BTreeSet<usize> = formats.map(block_samples).collect();
     let mut pool = world.resource_mut::<BlockPool>();
+    let at_once = open.min(AT_ONCE) + open.saturating_sub(AT_ONCE) / 4;
     for samples in lengths {
-        pool.reserve(samples, open * BLOCKS_HOME);
+        pool.reserve(samples, at_once * BLOCKS_HOME);
     }
-    world.resource_mut::<EventLog>().reserve(open * RECORDS_PER_TICK + 16);
+    world.resource_mut::<EventLog>().reserve(at_once * RECORDS_PER_TICK + 16);
     let slots = world.resource::<SessionTable>().rows.len();
     world.resource_mut::<Corrections>().reserve(open + 16, slots);
     world.resource_mut::<Leaving>().0.reserve(open);
@@ -279,8 +284,9 @@ fn account(
 /// A session whose last handle is gone can neither get audio nor be heard: as if its host had hung up.
 fn hang_up_abandoned(sessions: &mut SessionTable, corrections: &mut Corrections) {
     for row in sessions.rows.iter_mut().flatten() {
-        // What has ended is finished unheard, as far as it fits into the ring that nobody empties.
-        let goes = row.phase == Phase::Open || row.phase == Phase::Finishing && row.port.outputs.is_full();
+        // Whose input goes on was hung up on with the handle. What has ended is finished unheard, as far as it fits into
+        // the ring that nobody empties.
+        let goes = row.phase == Phase::Finishing && row.port.outputs.is_full();
         if goes && Arc::strong_count(&row.port) == 1 {
             row.phase = Phase::Gone;
             corrections.push(Correction { session: row.id, void: Void::Session });
@@ -332,6 +338,9 @@ fn restock(sessions: &SessionTable, edge: &Edge, pool: &mut BlockPool) {
     let block = |Format { rate_hz, channels }: Format| {
         (rate_hz * crate::handle::BLOCK_MS_MAX / 1_000) as usize * usize::from(channels)
     };
+    if edge.0.free.is_full() {
+        return;
+    }
     // The largest of the arriving sizes fits every session.
     let Some(samples) = sessions.rows.iter().flatten().map(|row| block(row.input)).max() else { return };
     while !edge.0.free.is_full() {
@@ -345,7 +354,23 @@ pub(crate) struct Shard {
     pub(crate) world: World,
     a: Schedule,
     b: Schedule,
+    port: Arc<ShardPort>,
+    /// One for each node and one for the output: whether all its lanes rest.
+    rests: Vec<RestSystem>,
+    /// Nothing would happen in a tick that brings nothing: such ticks are left out.
+    pub(crate) asleep: bool,
+    /// It takes part in this tick.
+    pub(crate) ran: bool,
+    /// Sessions open here.
+    pub(crate) open: u32,
+    /// Blocks that had come from the edge at the last look.
+    blocks_seen: u64,
+    /// Ticks until the lanes are looked at again, and how many it was after the last look.
+    look: (u32, u32),
 }
+
+/// Longest time between two looks at whether a busy shard rests, in ticks.
+const LOOK_MAX: u32 = 63;
 
 impl Shard {
     pub(crate) fn new(spec: &ShardSpec<'_>) -> Self {
@@ -356,16 +381,72 @@ impl Shard {
         a.set_executor(SingleThreadedExecutor::new());
         b.set_executor(SingleThreadedExecutor::new());
         install(spec, &mut world, &mut a, &mut b);
-        Self { world, a, b }
+        let nodes = spec.plan.nodes.iter().enumerate();
+        let mut rests: Vec<RestSystem> = nodes
+            .map(|(at, node)| node.spec.rest(site(spec.plan, at, spec.wants_audio), &mut world))
+            .collect();
+        rests.push(egress_rest(NodeId(spec.plan.nodes.len() as u8), &mut world));
+        let port = Arc::clone(&spec.port);
+        Self { world, a, b, port, rests, asleep: false, ran: false, open: 0, blocks_seen: 0, look: (0, 0) }
+    }
+
+    /// Whether there is anything to do in this tick.
+    pub(crate) fn is_awake(&self) -> bool {
+        !self.asleep || self.port.is_stirred()
     }
 
     pub(crate) fn first_half(&mut self, now: Now) {
-        *self.world.resource_mut::<Now>() = now;
-        self.a.run(&mut self.world);
+        self.ran = self.is_awake();
+        if self.ran {
+            self.port.settle();
+            *self.world.resource_mut::<Now>() = now;
+            self.a.run(&mut self.world);
+        }
     }
 
-    pub(crate) fn second_half(&mut self) {
+    pub(crate) fn second_half(&mut self, now: Now) {
+        if !self.ran {
+            return;
+        }
+        *self.world.resource_mut::<Now>() = now;
         self.b.run(&mut self.world);
         self.world.clear_trackers();
+        self.open = self.world.resource::<SessionTable>().open();
+        self.asleep = self.rests();
+    }
+
+    /// Whether nothing would happen in the next tick if nothing came. What is cheap to ask comes first.
+    fn rests(&mut self) -> bool {
+        // Messages of a host that was just putting another one in wait for the next tick.
+        let busy = self.port.controls.load(Ordering::Acquire) > 0
+            || self.world.resource::<SegmentPool>().active() > 0
+            || !self.world.resource::<EventLog>().records.is_empty()
+            || !self.world.resource::<Corrections>().all().is_empty()
+            || std::mem::replace(&mut self.blocks_seen, self.world.resource::<EdgeFigures>().blocks)
+                != self.world.resource::<EdgeFigures>().blocks;
+        if busy {
+            return false;
+        }
+        let (left, last) = self.look;
+        if left > 0 {
+            self.look = (left - 1, last);
+            return false;
+        }
+        let rests = self.sessions_rest() && self.lanes_rest();
+        let wait = if rests { 0 } else { (last * 2 + 1).min(LOOK_MAX) };
+        self.look = (wait, wait);
+        rests
+    }
+
+    fn sessions_rest(&self) -> bool {
+        let rows = &self.world.resource::<SessionTable>().rows;
+        rows.iter()
+            .flatten()
+            .all(|row| row.phase == Phase::Open && row.controls.is_empty() && row.held.is_empty())
+    }
+
+    fn lanes_rest(&mut self) -> bool {
+        let Self { rests, world, .. } = self;
+        rests.iter_mut().all(|rest| rest.run((), world).expect("its parameters are always there"))
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::json;
 use super::{Arrival, ControlMessage, MESSAGE_BYTES_MAX, MessageError, Overruled};
-use crate::engine::NAME_BYTES_MAX;
+use crate::door::NAME_BYTES_MAX;
 
 /// The type byte of control messages.
 pub const TYPE_CONTROL: u8 = 5;

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::engine::NAME_BYTES_MAX;
+use crate::door::NAME_BYTES_MAX;
 
 /// The greatest message id: what a double, and so every JSON reader, still tells from its neighbours (2^53 - 1).
 pub const MESSAGE_ID_MAX: u64 = (1 << 53) - 1;

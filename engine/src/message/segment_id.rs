@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use uuid::Uuid;
 
-use crate::engine::NAME_BYTES_MAX;
+use crate::door::NAME_BYTES_MAX;
 
 /// Namespace of segment ids: the UUIDv5 of `urn:mynah:segment` in the URL namespace of RFC 9562.
 pub const SEGMENT_NAMESPACE: Uuid = Uuid::from_u128(0x8c25_8128_353a_5363_8dc2_c225_ffaf_8f10);

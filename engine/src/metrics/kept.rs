@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::frame::frames_to_us;
 use crate::ids::SessionId;
 use crate::ledger::Ledger;
+use crate::placement::Placement;
 use crate::session::{Phase, SessionTable};
 use crate::shard::Shard;
 
@@ -41,7 +42,7 @@ impl Engine {
     /// After a tick: answers that began in it.
     pub(crate) fn hear_answers(&mut self) {
         let Some(mut book) = self.metrics.take() else { return };
-        book.hear(self.records(), |record| arrived_us(&self.shards, record.session));
+        book.hear(self.records(), |record| arrived_us(&self.shards, self.shared.placement, record.session));
         self.metrics = Some(book);
     }
 }
@@ -51,7 +52,7 @@ fn ledgers(shards: &[Shard]) -> impl Iterator<Item = &Ledger> + Clone {
 }
 
 /// Media time of a session that has arrived, microseconds.
-fn arrived_us(shards: &[Shard], session: SessionId) -> u64 {
-    let table = shards[session.0 as usize % shards.len()].world.resource::<SessionTable>();
+fn arrived_us(shards: &[Shard], placement: Placement, session: SessionId) -> u64 {
+    let table = shards[placement.shard(session)].world.resource::<SessionTable>();
     table.get(session).map_or(0, |row| frames_to_us(row.frames_in, row.input.rate_hz))
 }

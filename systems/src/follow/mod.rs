@@ -91,6 +91,9 @@ type Params = (
 );
 
 impl SystemNode for Follow {
+    fn rests(&self, state: &FollowLane) -> bool {
+        state.is_idle()
+    }
     fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem {
         let params = (lane_params::<FollowLane>(site, world), ParamBuilder, ParamBuilder, ParamBuilder);
         let state: SystemState<Params> = params.build_state(world);

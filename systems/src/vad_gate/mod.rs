@@ -204,6 +204,10 @@ impl VadGate {
 }
 
 impl SystemNode for VadGate {
+    fn rests(&self, state: &GateLane) -> bool {
+        // A hop that waits for company is heard when its time comes; everything else is decided on media time.
+        state.ready_hop(self.vad.hop()).is_none()
+    }
     fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem {
         system::build(self, site, world)
     }
