@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
-use mynah_systems::dsp::resampler::{Mode, Quality, ResampleSpec, build};
+use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, ResampleSpec, build};
 
 const PAIRS: [(u32, u32); 8] = [
     (48_000, 16_000),
@@ -36,7 +36,7 @@ fn main() {
         ];
         for (name, mode, quality) in rows {
             for chunk in CHUNKS {
-                let spec = ResampleSpec { from_hz, to_hz, channels: 1, quality, mode };
+                let spec = ResampleSpec { from_hz, to_hz, channels: 1, quality, mode, kernel: Kernel::Auto };
                 let mut resampler = build(spec).expect("both rates are within range");
                 let second: Vec<f32> = (0..from_hz).map(|n| (n as f32 * 0.05).sin()).collect();
                 let mut output = Vec::with_capacity(2 * to_hz as usize);

@@ -7,7 +7,7 @@
 
 use std::process::ExitCode;
 
-use mynah_systems::dsp::resampler::{Mode, Quality, ResampleSpec, build};
+use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, ResampleSpec, build};
 
 const FROM_HZ: u32 = 48_000;
 const TO_HZ: u32 = 16_000;
@@ -41,7 +41,8 @@ fn main() -> ExitCode {
 
 /// P50, P95 and maximum of the age of the newest output after each push, in milliseconds.
 fn ages_ms(mode: Mode, quality: Quality) -> [f64; 3] {
-    let spec = ResampleSpec { from_hz: FROM_HZ, to_hz: TO_HZ, channels: 1, quality, mode };
+    let spec =
+        ResampleSpec { from_hz: FROM_HZ, to_hz: TO_HZ, channels: 1, quality, mode, kernel: Kernel::Auto };
     let mut resampler = build(spec).expect("both rates are within range");
     let (mut random, mut output, silence) = (SEED, Vec::new(), [0.0; 2048]);
     let mut ages: Vec<f64> = (0..PUSHES)

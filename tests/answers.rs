@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mynah::chunk::ChunkSpec;
 use mynah_engine::{Event, NodeId};
-use mynah_systems::dsp::resampler::{self, Mode, Quality, ResampleSpec};
+use mynah_systems::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
 use mynah_systems::service::FliteVoice;
 use support::callers::Callers;
 use support::program::{number, simulate};
@@ -93,6 +93,7 @@ fn offline(calls: &[String]) -> Vec<f32> {
         channels: 1,
         quality: Quality::Standard,
         mode: Mode::Streaming,
+        kernel: Kernel::Auto,
     };
     let mut converter = resampler::build(spec).expect("16 to 48 kHz is supported");
     let mut samples = Vec::new();

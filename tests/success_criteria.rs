@@ -7,7 +7,7 @@ mod support;
 
 use std::process::Command;
 
-use mynah_systems::dsp::resampler::{Mode, Quality, ResampleSpec, build};
+use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, ResampleSpec, build};
 use serde_json::Value;
 use support::program::{number, simulate};
 
@@ -77,7 +77,14 @@ fn sc_004_a_control_message_reaches_the_last_consumer_within_10_ms() {
 fn sc_005_the_streaming_resampler_is_15_ms_ahead_of_fixed_chunks() {
     let p95_ms = |mode| {
         let (from_hz, to_hz) = (48_000, 16_000);
-        let spec = ResampleSpec { from_hz, to_hz, channels: 1, quality: Quality::Standard, mode };
+        let spec = ResampleSpec {
+            from_hz,
+            to_hz,
+            channels: 1,
+            quality: Quality::Standard,
+            mode,
+            kernel: Kernel::Auto,
+        };
         let mut resampler = build(spec).expect("both rates are within range");
         let (mut output, silence) = (Vec::new(), [0.0; 2048]);
         let mut ages: Vec<f64> = (0..1_000_usize)

@@ -14,7 +14,7 @@ use mynah_engine::{
 use serde::Deserialize;
 
 use crate::dsp::downmix::downmix;
-use crate::dsp::resampler::{self, Mode, Quality, ResampleSpec};
+use crate::dsp::resampler::{self, Kernel, Mode, Quality, RATE_HZ, ResampleSpec};
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 
@@ -43,6 +43,9 @@ pub struct Resample {
     /// `true`: output follows input at once. `false`: a fixed-chunk FFT of 1,024 frames, kept as the baseline.
     #[serde(default = "streaming")]
     pub streaming: bool,
+    /// Which code runs the streaming filter.
+    #[serde(default)]
+    pub kernel: Kernel,
 }
 
 fn streaming() -> bool {
@@ -122,6 +125,37 @@ impl Resample {
         };
         Format { rate_hz: self.rate_hz, channels }
     }
+
+    /// A kernel that was asked for by name must be able to do the work, and have some.
+    fn check_kernel(&self, input: Option<Format>, issues: &mut Vec<Issue>) {
+        if self.kernel != Kernel::Batched {
+            return;
+        }
+        if !self.streaming {
+            let issue = Issue::warning("kernel", "`Batched` changes nothing while `streaming` is `false`");
+            issues.push(issue.help("leave out `kernel`, or set `streaming: true`"));
+            return;
+        }
+        let in_range = |hz: &u32| RATE_HZ.contains(hz) && RATE_HZ.contains(&self.rate_hz);
+        if let Some(from_hz) = input.map(|input| input.rate_hz).filter(in_range)
+            && !resampler::is_exact(from_hz, self.rate_hz, self.quality)
+        {
+            let text = format!("`Batched` has no bank for {from_hz} to {} Hz", self.rate_hz);
+            issues.push(Issue::error("kernel", text).expected("`Auto` or `Rubato` for these rates"));
+        }
+    }
+
+    fn spec(&self, input: Format, quality: Quality) -> ResampleSpec {
+        let output = self.output(input);
+        ResampleSpec {
+            from_hz: input.rate_hz,
+            to_hz: output.rate_hz,
+            channels: output.channels,
+            quality,
+            mode: if self.streaming { Mode::Streaming } else { Mode::FixedChunk { frames: 1024 } },
+            kernel: self.kernel,
+        }
+    }
 }
 
 impl NodeKind for Resample {
@@ -141,13 +175,14 @@ impl NodeKind for Resample {
                     .expected("8000 to 192000"),
             );
         }
+        self.check_kernel(input, issues);
         input.map(|input| self.output(input))
     }
     fn capabilities(&self) -> NodeCapabilities {
         NodeCapabilities {
             parallelizable: true,
             batch_aware: false,
-            avg_processing_us: 11,
+            avg_processing_us: 3,
             queue_capacity: 120,
             overflow_policy: OverflowPolicy::DropOldest,
             supports_control_messages: true,
@@ -163,32 +198,13 @@ impl NodeKind for Resample {
     fn open(&self, opening: &Opening) -> Result<ResampleState, String> {
         let input = opening.input.ok_or("no audio arrives at this node")?;
         let output = self.output(input);
-        let mode = if self.streaming { Mode::Streaming } else { Mode::FixedChunk { frames: 1024 } };
-        let converter = if input.rate_hz == output.rate_hz {
-            None
-        } else {
-            let spec = ResampleSpec {
-                from_hz: input.rate_hz,
-                to_hz: output.rate_hz,
-                channels: output.channels,
-                quality: self.quality,
-                mode,
-            };
-            Some(SyncCell::new(resampler::build(spec).map_err(|e| e.to_string())?))
+        let filter = |quality| {
+            let converter = resampler::build(self.spec(input, quality)).map_err(|e| e.to_string())?;
+            Ok::<_, String>(Some(SyncCell::new(converter)))
         };
-        let spare = match (&converter, opening.lowers_quality) {
-            (Some(_), true) => {
-                let spec = ResampleSpec {
-                    from_hz: input.rate_hz,
-                    to_hz: output.rate_hz,
-                    channels: output.channels,
-                    quality: Quality::Fast,
-                    mode,
-                };
-                Some(SyncCell::new(resampler::build(spec).map_err(|e| e.to_string())?))
-            }
-            _ => None,
-        };
+        let converts = input.rate_hz != output.rate_hz;
+        let converter = if converts { filter(self.quality)? } else { None };
+        let spare = if converts && opening.lowers_quality { filter(Quality::Fast)? } else { None };
         let mut filters = [converter, spare];
         let delays = filters.iter_mut().flatten().map(|filter| filter.get().delay_us());
         let delay_us = delays.max().unwrap_or(0);
@@ -248,10 +264,10 @@ impl StepNode for Resample {
 }
 
 impl Resample {
-    fn convert(&self, state: &mut ResampleState, mut frame: Frame, cx: &mut Cx<'_>) {
+    fn convert(&self, state: &mut ResampleState, frame: Frame, cx: &mut Cx<'_>) {
         let input = cx.lane.input.expect("a lane that got audio has a format");
         let stereo_to_mono = input.channels == 2 && self.channels == Channels::Mono;
-        let Payload::Audio(block) = &mut frame.payload else { return };
+        let Payload::Audio(block) = &frame.payload else { return };
         if state.converter.is_none() && !stereo_to_mono {
             cx.send(0, frame);
             return;
@@ -273,15 +289,18 @@ impl Resample {
             frames_out: 0,
         });
         stream.frames_in += (block.len() / usize::from(input.channels)) as u64;
-        state.mixed.clear();
-        state.mixed.extend_from_slice(block.samples());
-        if stereo_to_mono {
+        let samples = if stereo_to_mono {
+            state.mixed.clear();
+            state.mixed.extend_from_slice(block.samples());
             downmix(&mut state.mixed, 2);
-        }
+            &state.mixed[..]
+        } else {
+            block.samples()
+        };
         state.converted.clear();
         match &mut state.converter {
-            Some(converter) => converter.get().push(&state.mixed, &mut state.converted),
-            None => state.converted.extend_from_slice(&state.mixed),
+            Some(converter) => converter.get().push(samples, &mut state.converted),
+            None => state.converted.extend_from_slice(samples),
         }
         emit(state, &frame, cx);
         cx.discard(frame);
@@ -343,17 +362,46 @@ fn forget_stream(state: &mut ResampleState) {
 mod tests {
     use super::*;
 
+    const MONO_48K: Format = Format { rate_hz: 48_000, channels: 1 };
+
+    fn to_16k(kernel: Kernel) -> Resample {
+        let (channels, quality) = (Channels::Mono, Quality::Standard);
+        Resample { rate_hz: 16_000, channels, quality, streaming: true, kernel }
+    }
+
     #[test]
     fn channels_and_rate_of_the_output_follow_the_configuration() {
         let stereo = Format { rate_hz: 48_000, channels: 2 };
-        let mut node = Resample {
-            rate_hz: 16_000,
-            channels: Channels::Mono,
-            quality: Quality::Standard,
-            streaming: true,
-        };
+        let mut node = to_16k(Kernel::Auto);
         assert_eq!(node.output(stereo), Format { rate_hz: 16_000, channels: 1 });
         node.channels = Channels::Keep;
         assert_eq!(node.output(stereo), Format { rate_hz: 16_000, channels: 2 });
+    }
+
+    #[test]
+    fn a_kernel_asked_for_by_name_must_be_able_to_do_the_work() {
+        let inexact = Resample { rate_hz: 15_999, ..to_16k(Kernel::Batched) };
+        let fixed = Resample { streaming: false, ..to_16k(Kernel::Batched) };
+        let equal = Resample { rate_hz: 48_000, ..to_16k(Kernel::Batched) };
+        let beyond = Resample { rate_hz: 0, ..to_16k(Kernel::Batched) };
+        let no_bank = "`Batched` has no bank for 48000 to 15999 Hz";
+        let no_use = "`Batched` changes nothing while `streaming` is `false`";
+        let cases = [
+            (to_16k(Kernel::Batched), Some(MONO_48K), None),
+            (inexact, Some(MONO_48K), Some(("kernel", no_bank))),
+            (inexact, None, None),
+            (Resample { kernel: Kernel::Auto, ..inexact }, Some(MONO_48K), None),
+            (Resample { kernel: Kernel::Rubato, ..inexact }, Some(MONO_48K), None),
+            (fixed, Some(MONO_48K), Some(("kernel", no_use))),
+            (Resample { kernel: Kernel::Rubato, ..fixed }, Some(MONO_48K), None),
+            (equal, Some(MONO_48K), None),
+            (beyond, Some(MONO_48K), Some(("rate_hz", "0 Hz is out of range"))),
+        ];
+        for (node, input, expected) in cases {
+            let mut issues = Vec::new();
+            node.check(input, &Tick::default(), &mut issues);
+            let found: Vec<(&str, &str)> = issues.iter().map(|i| (&i.field[..], &i.message[..])).collect();
+            assert_eq!(found, Vec::from_iter(expected), "{node:?}");
+        }
     }
 }

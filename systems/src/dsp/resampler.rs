@@ -11,6 +11,7 @@ use rubato::WindowFunction;
 use serde::{Deserialize, Serialize};
 
 use super::resampler_fft::FixedChunk;
+use super::resampler_polyphase::Polyphase;
 use super::resampler_sinc::Sinc;
 
 /// Sample rates a stream may have, in Hz: telephony to studio.
@@ -40,6 +41,20 @@ pub enum Quality {
     High,
 }
 
+/// Which code runs the streaming filter. The filter is the same: outputs differ by at most 1e-5 of full scale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Kernel {
+    /// `Batched` where the ratio is exact, `Rubato` elsewhere.
+    #[default]
+    Auto,
+    /// rubato's asynchronous sinc filter, with tables of its own for every stream.
+    Rubato,
+    /// One bank of taps for all streams of equal ratio and quality; a stream's outputs are computed several at
+    /// once. Only where `is_exact` holds.
+    Batched,
+}
+
 /// When a conversion hands out its frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
@@ -67,6 +82,8 @@ pub struct ResampleSpec {
     pub quality: Quality,
     /// When frames come out.
     pub mode: Mode,
+    /// Which code runs the filter while streaming; a fixed chunk knows only one.
+    pub kernel: Kernel,
 }
 
 /// Frames counted since the start of a stream.
@@ -121,6 +138,8 @@ pub enum ResampleError {
     Channels(u8),
     /// The fixed chunk is outside `CHUNK_FRAMES`.
     ChunkFrames(u32),
+    /// The ratio of these rates, from and to, is not exact, and the kernel has no other filters.
+    NoBank(u32, u32),
 }
 
 impl fmt::Display for ResampleError {
@@ -134,6 +153,10 @@ impl fmt::Display for ResampleError {
             Self::ChunkFrames(frames) => {
                 write!(f, "resampler: a chunk of {frames} frames is outside {CHUNK_FRAMES:?}")
             }
+            Self::NoBank(from_hz, to_hz) => write!(
+                f,
+                "resampler: {from_hz} to {to_hz} Hz has no bank for the kernel `Batched`; take `Auto` or `Rubato`"
+            ),
         }
     }
 }
@@ -143,7 +166,7 @@ impl std::error::Error for ResampleError {}
 /// Builds the converter of `spec`, with all memory it will ever need. Equal rates give one that copies.
 ///
 /// # Errors
-/// A rate, channel count or chunk outside its range.
+/// A rate, channel count or chunk outside its range, or the kernel `Batched` for a ratio that is not exact.
 pub fn build(spec: ResampleSpec) -> Result<Box<dyn Resample>, ResampleError> {
     if !RATE_HZ.contains(&spec.from_hz) {
         return Err(ResampleError::InputRate(spec.from_hz));
@@ -166,12 +189,28 @@ pub fn build(spec: ResampleSpec) -> Result<Box<dyn Resample>, ResampleError> {
     Ok(match spec.mode {
         Mode::Streaming => {
             let filter = design(spec.from_hz, spec.to_hz, spec.quality);
-            Box::new(Sinc::new(spec.from_hz, spec.to_hz, channels, filter))
+            match (spec.kernel, filter.phases) {
+                (Kernel::Auto | Kernel::Batched, Phases::Exact(_)) => {
+                    Box::new(Polyphase::new(spec.from_hz, spec.to_hz, channels, spec.quality, &filter))
+                }
+                (Kernel::Batched, Phases::Interpolated(_)) => {
+                    return Err(ResampleError::NoBank(spec.from_hz, spec.to_hz));
+                }
+                (Kernel::Rubato, _) | (Kernel::Auto, Phases::Interpolated(_)) => {
+                    Box::new(Sinc::new(spec.from_hz, spec.to_hz, channels, filter))
+                }
+            }
         }
         Mode::FixedChunk { frames } => {
             Box::new(FixedChunk::new(spec.from_hz, spec.to_hz, channels, frames as usize))
         }
     })
+}
+
+/// Whether the ratio of both rates has a filter with a row of taps for every position: it has where few outputs
+/// pass until positions repeat, as between all customary rates up to 48 kHz. Equal rates need no filter at all.
+pub fn is_exact(from_hz: u32, to_hz: u32, quality: Quality) -> bool {
+    from_hz == to_hz || matches!(design(from_hz, to_hz, quality).phases, Phases::Exact(_))
 }
 
 /// The filter of one conversion.
@@ -218,7 +257,7 @@ pub(super) fn design(from_hz: u32, to_hz: u32, quality: Quality) -> Filter {
     Filter { taps: taps as usize, window, cutoff, phases }
 }
 
-/// Most coefficients of an exact filter, 256 KB per stream. Every pair of customary rates up to 48 kHz stays
+/// Most coefficients of an exact filter, 256 KB per bank. Every pair of customary rates up to 48 kHz stays
 /// below; an exact filter does a third of the work of an interpolated one, whatever its size.
 const EXACT_TAPS_MAX: u64 = 65_536;
 

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use proptest::prelude::*;
 
-use super::resampler::{Mode, Quality, Resample, ResampleError, ResampleSpec, build};
+use super::resampler::{Kernel, Mode, Quality, Resample, ResampleError, ResampleSpec, build};
 
 /// Rates in Hz, from and to: down, up, and between the families of 44.1 and 48 kHz.
 const PAIRS: [(u32, u32); 12] = [
@@ -23,8 +23,22 @@ const PAIRS: [(u32, u32); 12] = [
     (15_999, 16_000),
 ];
 
-fn spec(from_hz: u32, to_hz: u32) -> ResampleSpec {
-    ResampleSpec { from_hz, to_hz, channels: 1, quality: Quality::Standard, mode: Mode::Streaming }
+/// Both kernels (rubato takes what has no exact filter), and the fixed chunk.
+const WAYS: [(Mode, Kernel); 3] = [
+    (Mode::Streaming, Kernel::Auto),
+    (Mode::Streaming, Kernel::Rubato),
+    (Mode::FixedChunk { frames: 1024 }, Kernel::Auto),
+];
+
+pub(super) fn spec(from_hz: u32, to_hz: u32) -> ResampleSpec {
+    ResampleSpec {
+        from_hz,
+        to_hz,
+        channels: 1,
+        quality: Quality::Standard,
+        mode: Mode::Streaming,
+        kernel: Kernel::Auto,
+    }
 }
 
 fn streaming(from_hz: u32, to_hz: u32) -> Box<dyn Resample> {
@@ -32,20 +46,20 @@ fn streaming(from_hz: u32, to_hz: u32) -> Box<dyn Resample> {
 }
 
 /// `frames` samples of a sine of `hz` at -1 dB.
-fn sine(frames: usize, hz: f64, rate_hz: u32) -> Vec<f32> {
+pub(super) fn sine(frames: usize, hz: f64, rate_hz: u32) -> Vec<f32> {
     (0..frames).map(|n| (0.89 * (TAU * hz * n as f64 / f64::from(rate_hz)).sin()) as f32).collect()
 }
 
 /// Seeded noise in [-1, 1); xorshift64*.
-fn noise(frames: usize, seed: u64) -> Vec<f32> {
+pub(super) fn noise(frames: usize, seed: u64) -> Vec<f32> {
     let mut random = Random(seed);
     (0..frames).map(|_| (random.below(1 << 24) as f32 / (1 << 23) as f32) - 1.0).collect()
 }
 
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -53,7 +67,7 @@ impl Random {
     }
 }
 
-fn whole(resampler: &mut dyn Resample, input: &[f32]) -> Vec<f32> {
+pub(super) fn whole(resampler: &mut dyn Resample, input: &[f32]) -> Vec<f32> {
     let mut output = Vec::new();
     resampler.push(input, &mut output);
     resampler.flush(&mut output);
@@ -101,6 +115,7 @@ fn alias_db(resampler: &mut dyn Resample, from_hz: u32, hz: f64) -> f64 {
 /// What a pair of rates measures; decibels and microseconds.
 struct Row {
     pair: (u32, u32),
+    kernel: Kernel,
     snr_db: f64,
     /// Worst of all tones from 9/8 of the output's Nyquist frequency on; absent where the input cannot hold one.
     alias_db: Option<f64>,
@@ -115,9 +130,10 @@ impl std::fmt::Display for Row {
         let alias = self.alias_db.map_or("-".to_string(), |db| format!("{db:.1}"));
         write!(
             f,
-            "{:>6} {:>6} | snr {:6.1} alias {alias:>6} gain {:6.3} dB | late {:7.4} age mean {:6.0} max {:6.0} us",
+            "{:>6} {:>6} {:?} | snr {:6.1} alias {alias:>6} gain {:6.3} dB | late {:7.4} age mean {:6.0} max {:6.0} us",
             self.pair.0,
             self.pair.1,
+            self.kernel,
             self.snr_db,
             self.gain_db,
             self.late_us,
@@ -127,9 +143,9 @@ impl std::fmt::Display for Row {
     }
 }
 
-fn measure(pair: (u32, u32), quality: Quality) -> Row {
+fn measure(pair: (u32, u32), quality: Quality, kernel: Kernel) -> Row {
     let (from_hz, to_hz) = pair;
-    let mut resampler = build(ResampleSpec { quality, ..spec(from_hz, to_hz) }).expect("valid");
+    let mut resampler = build(ResampleSpec { quality, kernel, ..spec(from_hz, to_hz) }).expect("valid");
     let nyquist = f64::from(from_hz.min(to_hz)) / 2.0;
     let tones: Vec<Tone> = (0..=32)
         .map(|i| tone(&mut *resampler, from_hz, to_hz, nyquist * (0.05 + 0.825 * f64::from(i) / 32.0)))
@@ -142,6 +158,7 @@ fn measure(pair: (u32, u32), quality: Quality) -> Row {
     let ages = ages_us(&mut *resampler, from_hz, to_hz);
     Row {
         pair,
+        kernel,
         snr_db: tones.iter().map(|t| t.snr_db).fold(f64::MAX, f64::min),
         alias_db,
         gain_db: tones[32].gain_db,
@@ -163,9 +180,11 @@ fn ages_us(resampler: &mut dyn Resample, from_hz: u32, to_hz: u32) -> Vec<f64> {
     ages.skip(20).collect()
 }
 
-/// Measures all pairs; prints the whole table if one of them is beyond its limits.
+/// Measures all pairs with both kernels; prints the whole table if one of them is beyond its limits.
 fn hold(quality: Quality, within: impl Fn(&Row) -> bool) {
-    let rows: Vec<Row> = PAIRS.iter().map(|&pair| measure(pair, quality)).collect();
+    let kernels = [Kernel::Auto, Kernel::Rubato];
+    let rows: Vec<Row> =
+        PAIRS.iter().flat_map(|&pair| kernels.map(|kernel| measure(pair, quality, kernel))).collect();
     let lines: Vec<String> =
         rows.iter().map(|row| format!("{} {row}", if within(row) { " " } else { "!" })).collect();
     assert!(
@@ -226,16 +245,16 @@ fn high_quality_is_cleaner_at_half_more_delay() {
 
 #[test]
 fn newest_output_is_never_older_than_the_delay_says() {
-    for mode in [Mode::Streaming, Mode::FixedChunk { frames: 1024 }] {
+    for (mode, kernel) in WAYS {
         for (from_hz, to_hz) in PAIRS {
             if from_hz == 15_999 && mode != Mode::Streaming {
                 continue; // Its transform is as long as its period, a second.
             }
-            let mut resampler = build(ResampleSpec { mode, ..spec(from_hz, to_hz) }).expect("valid");
+            let mut resampler = build(ResampleSpec { mode, kernel, ..spec(from_hz, to_hz) }).expect("valid");
             let oldest = ages_us(&mut *resampler, from_hz, to_hz).into_iter().fold(0.0, f64::max);
             assert!(
                 oldest <= f64::from(resampler.delay_us()),
-                "{from_hz} to {to_hz} {mode:?}: {oldest:.0} us > {} us",
+                "{from_hz} to {to_hz} {mode:?} {kernel:?}: {oldest:.0} us > {} us",
                 resampler.delay_us()
             );
         }
@@ -244,17 +263,21 @@ fn newest_output_is_never_older_than_the_delay_says() {
 
 #[test]
 fn a_stream_gives_its_rounded_share_of_frames() {
-    for mode in [Mode::Streaming, Mode::FixedChunk { frames: 1024 }] {
+    for (mode, kernel) in WAYS {
         for (from_hz, to_hz) in PAIRS {
             if from_hz == 15_999 && mode != Mode::Streaming {
                 continue;
             }
-            let mut resampler = build(ResampleSpec { mode, ..spec(from_hz, to_hz) }).expect("valid");
+            let mut resampler = build(ResampleSpec { mode, kernel, ..spec(from_hz, to_hz) }).expect("valid");
             for frames in [0, 1, 2, 7, 95, 320, 882, 1023, 1024, 2049, 5000, 44_100, 48_001] {
                 let output = whole(&mut *resampler, &noise(frames, 1 + frames as u64));
                 let exact = frames as f64 * f64::from(to_hz) / f64::from(from_hz);
                 let expected = (exact + 0.5).floor() as usize;
-                assert_eq!(output.len(), expected, "{from_hz} to {to_hz} {mode:?}: {frames} frames");
+                assert_eq!(
+                    output.len(),
+                    expected,
+                    "{from_hz} to {to_hz} {mode:?} {kernel:?}: {frames} frames"
+                );
             }
         }
     }
@@ -291,11 +314,12 @@ proptest! {
     #[test]
     fn cutting_the_input_changes_nothing(
         pair in prop::sample::select(PAIRS.to_vec()),
+        kernel in prop::sample::select(vec![Kernel::Auto, Kernel::Rubato]),
         channels in 1..=2u8,
         cuts in prop::collection::vec(prop_oneof![0..4usize, 1..2049usize, 2048..5000usize], 1..24),
         seed in 1..u64::MAX,
     ) {
-        let stream = ResampleSpec { channels, ..spec(pair.0, pair.1) };
+        let stream = ResampleSpec { channels, kernel, ..spec(pair.0, pair.1) };
         let width = usize::from(channels);
         let input = noise(cuts.iter().sum::<usize>() * width, seed);
         let at_once = whole(&mut *build(stream).expect("valid"), &input);
@@ -342,15 +366,15 @@ fn one_small_push_gives_output_at_once() {
 
 #[test]
 fn a_flushed_or_reset_stream_starts_afresh() {
-    for mode in [Mode::Streaming, Mode::FixedChunk { frames: 1024 }] {
-        let mut resampler = build(ResampleSpec { mode, ..spec(44_100, 16_000) }).expect("valid");
+    for (mode, kernel) in WAYS {
+        let mut resampler = build(ResampleSpec { mode, kernel, ..spec(44_100, 16_000) }).expect("valid");
         let input = noise(5000, 5);
         let first = whole(&mut *resampler, &input);
-        assert_eq!(first, whole(&mut *resampler, &input), "after a flush, {mode:?}");
+        assert_eq!(first, whole(&mut *resampler, &input), "after a flush, {mode:?} {kernel:?}");
         resampler.push(&input[..777], &mut Vec::new());
         resampler.reset();
         assert_eq!(resampler.frames().consumed, 0);
-        assert_eq!(first, whole(&mut *resampler, &input), "after a reset, {mode:?}");
+        assert_eq!(first, whole(&mut *resampler, &input), "after a reset, {mode:?} {kernel:?}");
     }
 }
 
@@ -358,10 +382,15 @@ fn a_flushed_or_reset_stream_starts_afresh() {
 /// drifted. rubato adds up positions in `f64`; rounding would have to reach half a filter row to show.
 #[test]
 fn an_hour_drifts_by_nothing() {
-    for (from_hz, to_hz) in [(44_100, 16_000), (48_000, 16_000)] {
+    for (from_hz, to_hz, kernel) in [
+        (44_100, 16_000, Kernel::Auto),
+        (48_000, 16_000, Kernel::Auto),
+        (44_100, 16_000, Kernel::Rubato),
+        (48_000, 16_000, Kernel::Rubato),
+    ] {
         let (period_in, period_out) = (from_hz as usize / 100, to_hz as usize / 100);
         let second: Vec<f32> = noise(period_in, 9).repeat(100);
-        let mut resampler = streaming(from_hz, to_hz);
+        let mut resampler = build(ResampleSpec { kernel, ..spec(from_hz, to_hz) }).expect("valid");
         let (mut output, mut reference) = (Vec::new(), Vec::new());
         for s in 1..=3600 {
             output.clear();
@@ -419,6 +448,10 @@ fn errors_name_value_and_range() {
         (
             ResampleSpec { mode: Mode::FixedChunk { frames: 0 }, ..fine },
             "resampler: a chunk of 0 frames is outside 1..=16384",
+        ),
+        (
+            ResampleSpec { to_hz: 15_999, kernel: Kernel::Batched, ..fine },
+            "resampler: 48000 to 15999 Hz has no bank for the kernel `Batched`; take `Auto` or `Rubato`",
         ),
     ];
     for (spec, text) in cases {

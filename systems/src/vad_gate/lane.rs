@@ -9,7 +9,7 @@ use mynah_engine::{
 };
 
 use crate::dsp::downmix::downmix;
-use crate::dsp::resampler::{self, Mode, Quality, ResampleSpec};
+use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
 use crate::vad::{SAMPLE_RATE_HZ, VadLane};
 use crate::vad_gate::lookback::{Lookback, Stretch};
 use crate::vad_gate::machine::{Decision, Machine, Settings};
@@ -72,6 +72,7 @@ impl GateLane {
                 channels: 1,
                 quality: Quality::Standard,
                 mode: Mode::Streaming,
+                kernel: Kernel::Auto,
             };
             Some(SyncCell::new(resampler::build(spec).map_err(|e| e.to_string())?))
         };

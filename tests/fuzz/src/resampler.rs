@@ -1,6 +1,6 @@
 //! Sample-rate conversion: any rates, any cuts, any bit patterns.
 
-use mynah_systems::dsp::resampler::{Mode, Quality, Resample, ResampleSpec, build};
+use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, Resample, ResampleSpec, build};
 
 use crate::bytes::Bytes;
 
@@ -69,7 +69,8 @@ fn spec_of(bytes: &mut Bytes<'_>) -> Option<ResampleSpec> {
     } else {
         Mode::Streaming
     };
-    let spec = ResampleSpec { from_hz, to_hz, channels, quality, mode };
+    let kernel = if shape & 0x20 > 0 { Kernel::Rubato } else { Kernel::Auto };
+    let spec = ResampleSpec { from_hz, to_hz, channels, quality, mode, kernel };
     let rates = [from_hz, to_hz].iter().all(|hz| (8_000..=192_000).contains(hz));
     let chunk = mode == Mode::Streaming || !matches!(mode, Mode::FixedChunk { frames: 0 });
     let fits = rates && (1..=2).contains(&channels) && chunk;
