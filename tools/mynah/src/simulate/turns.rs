@@ -60,6 +60,7 @@ struct Books<'a> {
     latencies: &'a mut Latencies,
     answered: &'a mut AnsweredTurns,
     stretches: Stretches,
+    counted_from_us: u64,
 }
 
 impl Books<'_> {
@@ -81,8 +82,9 @@ impl Measurement {
     /// Matches answers to the true utterances that were over at `before_us` of engine time (`u64::MAX`: to all), and
     /// forgets what is long past, once more looked at by the law; without a law nothing is forgotten.
     pub fn settle(&mut self, before_us: u64, law: Option<&StreamLaw>, stretches: Stretches) {
-        let Self { turns, latencies, answered, observers, wrong, .. } = self;
-        let mut books = Books { turns, latencies, answered, stretches };
+        let Self { turns, latencies, answered, observers, wrong, counted_from_us, .. } = self;
+        let counted_from_us = *counted_from_us;
+        let mut books = Books { turns, latencies, answered, stretches, counted_from_us };
         for (session, observer) in observers.iter_mut().enumerate() {
             let before_us = before_us.saturating_sub(observer.offset_us);
             if let Some(caller) = &mut observer.caller {
@@ -154,11 +156,18 @@ impl Observer {
             };
             let heard_from = utterance.start_us + self.offset_us;
             let heard_to = utterance.end_us + self.offset_us;
-            books.latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
+            let counts = heard_to >= books.counted_from_us;
+            if counts {
+                books.latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
+            }
             let answers = mine().flat_map(|(serial, s)| s.answers.iter().map(|(r, t)| (*t, *serial, *r)));
             let Some((answer, segment, revision)) = answers.min() else { continue };
             if answer < heard_to {
                 books.turns.premature += 1;
+                continue;
+            }
+            if !counts {
+                books.turns.answered += 1;
                 continue;
             }
             let steps = self.answers.steps(segment, revision);

@@ -1,0 +1,35 @@
+//! `bench`: what it costs here.
+
+use std::io::Write as _;
+
+use crate::args::{Bench, BenchWhat, Capacity};
+use crate::bench::capacity;
+use crate::failure::{Exit, Failure};
+use crate::scenes;
+use crate::terminal::{self, Stdout};
+
+/// Runs the command.
+///
+/// # Errors
+/// A scene that cannot be used, or nothing that could be measured.
+pub fn run(args: &Bench) -> Result<Exit, Failure> {
+    match &args.what {
+        Some(BenchWhat::Capacity(capacity)) => find_capacity(capacity),
+        None => Err(Failure::unable("nothing to measure yet")),
+    }
+}
+
+fn find_capacity(args: &Capacity) -> Result<Exit, Failure> {
+    let (plan, warnings) = scenes::compile(&args.scene, &args.sets.sets, None, None)?;
+    scenes::warn(&warnings);
+    let answers = plan.nodes.iter().any(|node| node.service.is_some());
+    let result = capacity::find(args, answers)?;
+    let mut out = Stdout::lock();
+    if args.json {
+        out.line(&capacity::json(&result))?;
+    } else {
+        out.write_all(capacity::text(&result, terminal::stdout_look()).as_bytes())?;
+    }
+    out.flush()?;
+    Ok(if result.sessions > 0 { Exit::Done } else { Exit::Refused })
+}
