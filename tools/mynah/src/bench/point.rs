@@ -150,7 +150,9 @@ impl Point {
             Bound::Limits => "speech_end_to_response",
         };
         let latency = |quantile| number(&format!("latency_ms.{name}.{quantile}"));
-        let measured_s = number("duration_s").unwrap_or(0.0) - number("warm_up_s").unwrap_or(0.0);
+        // An engine that cannot follow goes on when the callers have ended.
+        let whole_s = number("wall_s").unwrap_or(0.0).max(number("duration_s").unwrap_or(0.0));
+        let measured_s = whole_s - number("warm_up_s").unwrap_or(0.0);
         let share = |path| number(path).unwrap_or(0.0) / measured_s.max(1e-9);
         let dropped = report["frames"]["dropped"].as_object().into_iter().flat_map(|by| by.values());
         let lost_frames = dropped.filter_map(Value::as_u64).sum::<u64>()
