@@ -9,7 +9,7 @@
 # AVX-512, so what is counted is the path of AVX2, on a machine with more, too. Without valgrind, or without a baseline for
 # this key, nothing is compared and the script says so.
 set -u
-cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+cd "${BASH_SOURCE[0]%/*}/.." || exit 2
 
 MORE_PERCENT_MAX=2
 baseline=benches/instructions.txt

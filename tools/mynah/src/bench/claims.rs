@@ -111,7 +111,7 @@ impl Extent {
 
     fn work(&self, scene: &'static str, sessions: u32, seconds: u32, set: &'static str) -> Work {
         let (sessions, seconds) =
-            if self.quick { (sessions.min(4), seconds.min(4)) } else { (sessions, seconds) };
+            if self.quick { (sessions.min(8), seconds.min(12)) } else { (sessions, seconds) };
         Work { scene, set, sessions, seconds }
     }
 }

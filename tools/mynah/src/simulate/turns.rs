@@ -90,7 +90,7 @@ impl Measurement {
             if let Some(caller) = &mut observer.caller {
                 caller.drain_truth_until(before_us, &mut observer.truth);
             }
-            books.turns.interrupted_by_noise += observer.interruptions(before_us, books.latencies);
+            books.turns.interrupted_by_noise += observer.interruptions(before_us, &mut books);
             observer.match_answers(session, before_us, &mut books);
             if let Some(law) = law {
                 observer.forget(before_us.saturating_sub(KEPT_US), |serial, story| {
@@ -117,7 +117,7 @@ impl Measurement {
 
 impl Observer {
     /// How fast answers fell silent when the user began to speak; returns how many were interrupted by noise.
-    fn interruptions(&mut self, before_us: u64, latencies: &mut Latencies) -> u64 {
+    fn interruptions(&mut self, before_us: u64, books: &mut Books<'_>) -> u64 {
         let (segments, truth, offset_us) = (&self.segments, &self.truth, self.offset_us);
         let utterance_of = |serial: u32| {
             let story = segments.get(&serial)?;
@@ -134,7 +134,10 @@ impl Observer {
             let onset_us = story.map_or(utterance.start_us, |story| resumes_us(utterance, story));
             // An answer that began too early is spoken over from its own beginning.
             let both_us = (onset_us + offset_us).max(waited.since_us);
-            latencies.speech_to_silence.saturating_record(waited.quiet_us.saturating_sub(both_us));
+            if both_us >= books.counted_from_us {
+                let after_us = waited.quiet_us.saturating_sub(both_us);
+                books.latencies.speech_to_silence.saturating_record(after_us);
+            }
             false
         });
         let mut by_noise = 0;
