@@ -8,7 +8,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mynah_engine::message::{Arrival, ControlMessage, MessageError, MessageType, binary, json, segment_id};
+use mynah::bench::kernels::typical_message;
+use mynah_engine::message::{Arrival, ControlMessage, MessageError, binary, json};
 
 #[global_allocator]
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
@@ -16,16 +17,9 @@ static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
 /// What a typical message may take, nanoseconds (contracts: serialisation below 2 us).
 const LIMIT_NS: f64 = 2_000.0;
 
-const SESSION: &str = "sess_abc123";
-
 /// A cancel as it goes out for every rejected segment, and the same with metadata.
 fn messages() -> [(&'static str, ControlMessage); 2] {
-    let what =
-        MessageType::CancelSpeculation { from_timestamp: 61_000_000, to_timestamp: 61_160_000, late: false };
-    let mut typical = ControlMessage::new(SESSION.into(), 1_700_000_000_000_000, what);
-    typical.message_id = 1_234;
-    typical.target_segment_id = Some(segment_id(SESSION, 1, 42));
-    typical.turn = Some(7);
+    let typical = typical_message();
     let mut annotated = typical.clone();
     annotated.metadata.insert("origin", "vad");
     annotated.metadata.insert("probability", 0.31);

@@ -15,110 +15,32 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cpu_time::ThreadTime;
-use mynah::load::schedule::Phase;
+use mynah::bench::callers::{Stand, metrics_on_against_off};
+use mynah::bench::median::median;
 use mynah::metrics::{Board, Facts, Form, Publisher};
 use mynah::scenes;
-use mynah::simulate::callers::{CallerScript, Line, LineStyle, Load, open_lines};
-use mynah::simulate::{TickView, Watcher};
+use mynah::simulate::Watcher as _;
 use mynah_engine::scene::{Source, compile};
-use mynah_engine::{Engine, EngineConfig, Out, ScenePlan};
+use mynah_engine::{Engine, EngineConfig, ScenePlan};
 
 /// Callers, and seconds they speak.
 const SESSIONS: u32 = 20;
 const SECONDS: u64 = 60;
 
-/// One engine with its callers.
-struct Stand {
-    engine: Engine,
-    lines: Vec<Line>,
-    publisher: Option<Publisher>,
-    now_us: u64,
-    period_us: u64,
-}
-
-impl Stand {
-    fn new(plan: &Arc<ScenePlan>, script: &Arc<CallerScript>, load: &Load, keeps: bool) -> Self {
-        let config = EngineConfig { sessions_max: SESSIONS, ..EngineConfig::default() };
-        let mut engine = Engine::new(Arc::clone(plan), config);
-        let publisher = keeps.then(|| {
-            engine.keep_metrics();
-            Publisher::new(Arc::new(Board::new(Facts::of(plan))))
-        });
-        let streams = load.streams(SESSIONS, 1, SECONDS * 1_000_000, Phase::Staggered);
-        script.fill(streams.clone());
-        let chunk_us = u64::from(plan.scene.session.input.chunk_ms) * 1_000;
-        let style =
-            LineStyle { format: plan.input, chunk_us, phase: Phase::Staggered, waits: false, told: false };
-        let lines = open_lines(&engine.handle(), streams, style, &|_| false).expect("there is room");
-        Self { engine, lines, publisher, now_us: 0, period_us: u64::from(plan.scene.tick.period_ms) * 1_000 }
-    }
-
-    /// What is compared. Not inlined: an instruction counter is switched on and off by its name.
-    #[inline(never)]
-    fn tick_and_publish(&mut self) {
-        self.engine.tick(self.now_us);
-        if let Some(publisher) = &mut self.publisher {
-            let engine = &self.engine;
-            publisher.tick(TickView { engine, lines: &[], work_ns: 1_000, late_us: 0, started_us: 0 });
-        }
-    }
-
-    /// One second of engine time; processor time of its ticks and of what watches them, nanoseconds.
-    fn second(&mut self) -> u64 {
-        let (until_us, mut busy_ns) = (self.now_us + 1_000_000, 0);
-        while self.now_us < until_us {
-            self.now_us += self.period_us;
-            for line in &mut self.lines {
-                while line.next_arrival_us() <= self.now_us && line.push() {}
-            }
-            let began = ThreadTime::now();
-            self.tick_and_publish();
-            busy_ns += began.elapsed().as_nanos() as u64;
-            for line in &self.lines {
-                while let Some(out) = line.handle.poll() {
-                    if let Out::Audio(audio) = out {
-                        line.handle.give_back(audio.block);
-                    }
-                }
-            }
-        }
-        busy_ns
-    }
-}
-
 fn stand(scene: &str, keeps: bool) -> Stand {
-    let script = Arc::new(CallerScript::default());
-    let compiled = scenes::compile(scene, &[], None, Some(script.clone()));
-    let (plan, _) = compiled.unwrap_or_else(|failure| panic!("{failure}"));
-    let load = Load::prepare(None, 1, plan.input.rate_hz, &|_, _| {}).expect("callers can be made");
-    Stand::new(&plan, &script, &load, keeps)
+    Stand::new(scene, SESSIONS, SECONDS, keeps).unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 /// Median of the ratios of neighbouring seconds, and of both stands' sums.
 fn on_against_off(scene: &str) {
-    let (mut off, mut on) = (stand(scene, false), stand(scene, true));
-    let (mut ratios, mut sums) = (Vec::new(), [0, 0]);
-    for second in 0..SECONDS - 1 {
-        let pair = if second % 2 == 0 {
-            let off_ns = off.second();
-            [off_ns, on.second()]
-        } else {
-            let on_ns = on.second();
-            [off.second(), on_ns]
-        };
-        if second >= 10 {
-            ratios.push(pair[1] as f64 / pair[0] as f64);
-            sums = [sums[0] + pair[0], sums[1] + pair[1]];
-        }
-    }
-    ratios.sort_by(f64::total_cmp);
-    let median = ratios[ratios.len() / 2];
+    let measured = metrics_on_against_off(scene, SESSIONS, SECONDS);
+    let ([off_ns, on_ns], ratios) = measured.unwrap_or_else(|failure| panic!("{failure}"));
     println!(
-        "{scene:18} {SESSIONS} sessions: {:8.3} ms a second without metrics, {:8.3} with; ratio {:.4}, median of the seconds {median:.4}",
-        sums[0] as f64 / 1e6 / ratios.len() as f64,
-        sums[1] as f64 / 1e6 / ratios.len() as f64,
-        sums[1] as f64 / sums[0] as f64,
+        "{scene:18} {SESSIONS} sessions: {:8.3} ms a second without metrics, {:8.3} with; ratio {:.4}, median of the seconds {:.4}",
+        off_ns / 1e6,
+        on_ns / 1e6,
+        on_ns / off_ns,
+        median(ratios),
     );
 }
 

@@ -7,11 +7,9 @@
 
 use std::process::ExitCode;
 
-use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, ResampleSpec, build};
+use mynah::bench::kernels::{SIZES_SEED, resampler_ages_ms};
+use mynah_systems::dsp::resampler::{Mode, Quality};
 
-const FROM_HZ: u32 = 48_000;
-const TO_HZ: u32 = 16_000;
-const SEED: u64 = 0x6d79_6e61_6800_0001;
 /// About 44 s of audio.
 const PUSHES: usize = 2_000;
 const GAIN_MS_MIN: f64 = 15.0;
@@ -23,7 +21,7 @@ fn main() -> ExitCode {
         ("streaming, standard", Mode::Streaming, Quality::Standard),
         ("streaming, high", Mode::Streaming, Quality::High),
     ];
-    println!("{FROM_HZ} to {TO_HZ} Hz, {PUSHES} pushes of 64 to 2048 frames, seed {SEED:#x}");
+    println!("48000 to 16000 Hz, {PUSHES} pushes of 64 to 2048 frames, seed {SIZES_SEED:#x}");
     println!("{:<28}{:>9}{:>9}{:>9}", "content latency, ms", "P50", "P95", "max");
     let percentiles = rows.map(|(name, mode, quality)| {
         let [p50, p95, max] = ages_ms(mode, quality);
@@ -41,27 +39,6 @@ fn main() -> ExitCode {
 
 /// P50, P95 and maximum of the age of the newest output after each push, in milliseconds.
 fn ages_ms(mode: Mode, quality: Quality) -> [f64; 3] {
-    let spec =
-        ResampleSpec { from_hz: FROM_HZ, to_hz: TO_HZ, channels: 1, quality, mode, kernel: Kernel::Auto };
-    let mut resampler = build(spec).expect("both rates are within range");
-    let (mut random, mut output, silence) = (SEED, Vec::new(), [0.0; 2048]);
-    let mut ages: Vec<f64> = (0..PUSHES)
-        .map(|_| {
-            output.clear();
-            resampler.push(&silence[..64 + below(&mut random, 1985)], &mut output);
-            let frames = resampler.frames();
-            let input_s = frames.consumed as f64 / f64::from(FROM_HZ);
-            1e3 * (input_s - frames.emitted as f64 / f64::from(TO_HZ))
-        })
-        .collect();
-    ages.sort_by(f64::total_cmp);
+    let ages = resampler_ages_ms(mode, quality, PUSHES);
     [ages[PUSHES / 2], ages[PUSHES * 95 / 100], ages[PUSHES - 1]]
-}
-
-/// A number below `limit`; xorshift64*.
-fn below(state: &mut u64, limit: u64) -> usize {
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    ((state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit) as usize
 }

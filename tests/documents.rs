@@ -112,6 +112,7 @@ fn words(command: &str, folder: &Path) -> Result<Option<Vec<String>>, String> {
         "git ",
         "cd ",
         ".ci/run",
+        "benches/instructions.sh",
     ];
     if skipped.iter().any(|start| command.starts_with(start)) {
         println!("not repeated here: {command}");
@@ -153,6 +154,9 @@ fn words(command: &str, folder: &Path) -> Result<Option<Vec<String>>, String> {
             words[at + 1] = "1..2".into();
         }
     }
+    if words == ["bench"] || words.starts_with(&["bench".into(), "--json".into()]) {
+        words.push("--quick".into());
+    }
     Ok(Some(words))
 }
 
@@ -178,7 +182,7 @@ fn fault(command: &str, folder: &Path) -> Option<String> {
         Err(why) => return Some(why),
     };
     let line = words.join(" ");
-    if line.contains("--clock wall") || line.contains("--wall") {
+    if line.contains("--clock wall") || line.contains("--wall") || line.starts_with("bench capacity") {
         println!("takes real time, not run: mynah {line}");
         return None;
     }
@@ -204,7 +208,9 @@ fn every_command_of_the_documents_runs() {
         let typed = text.lines().take(3).filter_map(|line| line.strip_prefix("// Run: "));
         found.extend(typed.map(|line| (format!("scenes/{name}.ron"), line.to_owned())));
     }
-    for name in ["check", "graph", "run", "simulate", "replay", "compare", "doctor", "completions", "man"] {
+    for name in
+        ["check", "graph", "run", "simulate", "replay", "compare", "bench", "doctor", "completions", "man"]
+    {
         let (_, help) = run(&[name.into(), "--help".into()], &folder);
         let examples = help.split("Examples:").nth(1).unwrap_or_default().lines().map(str::trim);
         let examples = examples.filter(|line| line.starts_with("mynah "));

@@ -3,6 +3,7 @@
 //! `mynah-engine` and `mynah-systems` are functions of their arguments; the arguments come from here.
 
 pub mod args;
+pub mod bench;
 pub mod chunk;
 pub mod clock;
 pub mod commands;

@@ -321,6 +321,8 @@ pub struct Report {
     pub shards: u32,
     pub cpu_features: Vec<&'static str>,
     pub duration_s: f64,
+    /// So much of the beginning is not in latencies, lateness and CPU time.
+    pub warm_up_s: f64,
     pub wall_s: f64,
     pub verdict: &'static str,
     pub noisy: bool,

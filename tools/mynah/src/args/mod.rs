@@ -1,5 +1,6 @@
 //! Every flag once: parser, help and manual come from here.
 
+mod bench;
 mod proof;
 mod run;
 mod simulate;
@@ -8,6 +9,7 @@ mod values;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mynah_engine::scene::Override;
 
+pub use bench::{Bench, BenchWhat, Capacity};
 pub use proof::{Baseline, Compare, Completions, Doctor, Manual, Replay};
 pub use run::Run;
 pub use simulate::{Clock, Simulate};
@@ -55,6 +57,8 @@ pub enum Command {
     Replay(Replay),
     /// Puts two reports side by side: ratios, noise, regressions
     Compare(Compare),
+    /// Measures what mynah costs here, or how many sessions hold
+    Bench(Bench),
     /// Says what this machine is like for real-time voice, and what would help
     Doctor(Doctor),
     /// Prints the completions of a shell
@@ -158,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_not_offered() {
-        for command in ["serve", "bench"] {
+        for command in ["serve"] {
             assert!(Cli::try_parse_from(["mynah", command]).is_err(), "{command}");
         }
     }

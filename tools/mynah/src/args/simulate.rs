@@ -36,6 +36,9 @@ pub struct Simulate {
     /// What each of them sends, from 100ms to 24h
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub duration: Duration,
+    /// Leaves this much of the beginning out of latencies, lateness and CPU time, from 100ms [default: nothing]
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["faults", "seeds"])]
+    pub warm_up: Option<Duration>,
     /// Seed of callers and modelled service times
     #[arg(long, default_value_t = 1, value_parser = seed)]
     pub seed: u64,

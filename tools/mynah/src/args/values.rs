@@ -80,6 +80,19 @@ pub(super) fn percent(text: &str) -> Result<f64, String> {
     })
 }
 
+pub(super) fn core(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "no core: expected its number, counted from 0".into())
+}
+
+pub(super) fn seconds(text: &str) -> Result<u32, String> {
+    within(text, 1, 3_600, "seconds")
+}
+
+pub(super) fn milliseconds(text: &str) -> Result<f64, String> {
+    let ms = text.parse::<f64>().ok().filter(|ms| (0.01..=60_000.0).contains(ms));
+    ms.ok_or_else(|| "expected 0.01 to 60000 milliseconds".into())
+}
+
 fn within(text: &str, least: u32, most: u32, what: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
         Ok(count) if (least..=most).contains(&count) => Ok(count),

@@ -1,5 +1,6 @@
 //! One file a command: takes its flags, prints its results, says how it ended.
 
+pub mod bench;
 pub mod chaos;
 pub mod check;
 pub mod compare;
@@ -25,6 +26,7 @@ pub fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Simulate(args) => simulate::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::manual(args),

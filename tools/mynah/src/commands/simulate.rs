@@ -113,6 +113,7 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
         watchers.0.push(&mut page.witness);
     }
     let mut simulation = Simulation::new(plan, &script, options, &mut watchers).map_err(Failure::unable)?;
+    simulation.warm_up(args.warm_up.map_or(0, |time| time.us)).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         invariants = invariants.map(|invariants| invariants.with_far(far));
         files.events = files.events.map(|events| events.with_far(far));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cpu_time::{ProcessTime, ThreadTime};
 use hdrhistogram::Histogram;
-use mynah_engine::{Driver, Out, latency_histogram, run};
+use mynah_engine::{Driver, Engine, Out, latency_histogram, run};
 
 use super::balance::StreamLaw;
 use super::callers::Line;
@@ -39,6 +39,8 @@ pub struct Meter {
     pub(crate) wall_s: f64,
     /// On the wall clock, ticks that took longer than the scene's tick.
     pub(crate) overruns: u64,
+    /// How much of the beginning is not counted, microseconds, until it is over.
+    pub(crate) warm_up_us: u64,
 }
 
 impl Meter {
@@ -59,7 +61,22 @@ impl Meter {
             cpu_s: 0.0,
             wall_s: 0.0,
             overruns: 0,
+            warm_up_us: 0,
         }
+    }
+
+    /// Whether the warm-up ends with this tick, `so_far_us` after the start; whoever asks begins to count.
+    fn warms_up_until(&mut self, so_far_us: u64) -> bool {
+        let over = self.warm_up_us > 0 && so_far_us >= self.warm_up_us;
+        if over {
+            self.warm_up_us = 0;
+            self.generator_ns = 0;
+            self.overruns = 0;
+            self.tick_work.reset();
+            self.tick_late.reset();
+            self.process = ProcessTime::now();
+        }
+        over
     }
 }
 
@@ -96,7 +113,7 @@ impl Simulation {
                 let warm = now_us as f64 >= WARM_UP * end_us as f64 && !finished;
                 let allocations = mynah_alloc::allocations();
                 let work_ns = epoch.now_ns();
-                engine.tick(now_us);
+                tick(engine, now_us);
                 let work_ns = epoch.now_ns() - work_ns;
                 if warm {
                     cost.warm_ticks += 1;
@@ -108,6 +125,9 @@ impl Simulation {
                 }
                 cost.tick_work.saturating_record(work_ns / 1_000);
                 cost.ticks += 1;
+                if cost.warms_up_until(now_us) {
+                    run.count_from(now_us);
+                }
                 let observing = ThreadTime::now();
                 observe(engine, run, lines, remote.as_deref_mut(), watcher);
                 if let Some(remote) = remote {
@@ -156,7 +176,8 @@ impl Simulation {
         let done = AtomicBool::new(false);
         cost.process = ProcessTime::now();
         let fed = std::thread::scope(|scope| {
-            let generator = scope.spawn(|| generate(lines, started_us + end_us, epoch, &done));
+            let stretch = started_us + cost.warm_up_us..started_us + end_us;
+            let generator = scope.spawn(|| generate(lines, stretch, epoch, &done));
             let mut clock = WallClock::new(epoch, engine.handle().bell());
             engine.within(|engine| {
                 let mut ticked_ns = epoch.now_ns();
@@ -166,6 +187,9 @@ impl Simulation {
                     cost.tick_work.saturating_record(work_ns / 1_000);
                     cost.overruns += u64::from(work_ns > period_ns);
                     cost.ticks += 1;
+                    if cost.warms_up_until(engine.now_us().saturating_sub(started_us)) {
+                        measured.count_from(engine.now_us());
+                    }
                     let observing = ThreadTime::now();
                     for record in engine.records() {
                         measured.event(record);
@@ -184,7 +208,14 @@ impl Simulation {
                     cost.generator_ns += observing.elapsed().as_nanos() as u64;
                     ticked_ns = epoch.now_ns();
                     let over = engine.now_us() > started_us + end_us + DRAIN_US;
-                    let closed = done.load(Ordering::Acquire) && handles.iter().all(|h| h.is_closed());
+                    let fed = done.load(Ordering::Acquire);
+                    if !fed {
+                        cost.live_bytes_end = mynah_alloc::live_bytes();
+                        if cost.live_bytes_start == 0 {
+                            cost.live_bytes_start = cost.live_bytes_end;
+                        }
+                    }
+                    let closed = fed && handles.iter().all(|h| h.is_closed());
                     if closed || over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 });
             });
@@ -199,6 +230,12 @@ impl Simulation {
     }
 }
 
+/// What the simulation is about. Not inlined: an instruction counter is switched on and off by its name.
+#[inline(never)]
+fn tick(engine: &mut Engine, now_us: u64) {
+    engine.tick(now_us);
+}
+
 pub(super) fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
     let period_us = u64::from(tick.period_ms) * 1_000;
     match tick.driver {
@@ -209,15 +246,17 @@ pub(super) fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
     }
 }
 
-/// Pushes every chunk at its intended time, whatever the engine does; returns its own lateness and CPU time.
+/// Pushes every chunk at its intended time until the stretch ends, whatever the engine does; returns its own lateness and
+/// CPU time since the stretch began.
 pub(super) fn generate(
     lines: &mut [Line],
-    end_us: u64,
+    stretch: std::ops::Range<u64>,
     epoch: crate::clock::Epoch,
     done: &AtomicBool,
 ) -> (Histogram<u32>, u64) {
-    let busy = ThreadTime::now();
+    let (mut busy, mut counts) = (ThreadTime::now(), false);
     let mut late = latency_histogram();
+    let end_us = stretch.end;
     let mut order: std::collections::BTreeSet<(u64, usize)> =
         lines.iter().enumerate().map(|(at, line)| (line.next_arrival_us(), at)).collect();
     while let Some((due_us, at)) = order.pop_first() {
@@ -225,6 +264,10 @@ pub(super) fn generate(
             break;
         }
         epoch.sleep_until(due_us);
+        if !counts && due_us >= stretch.start {
+            (busy, counts) = (ThreadTime::now(), true);
+            late.reset();
+        }
         late.saturating_record(epoch.now_us().saturating_sub(due_us));
         let pushed = lines[at].push();
         // What had to wait is tried again after the engine has had a tick.
@@ -238,7 +281,7 @@ pub(super) fn generate(
 }
 
 fn observe(
-    engine: &mynah_engine::Engine,
+    engine: &Engine,
     run: &mut Measurement,
     lines: &[Line],
     mut remote: Option<&mut Remote>,

@@ -47,7 +47,8 @@ impl Simulation {
             && remote.as_ref().is_none_or(|remote| remote.broken.is_empty());
         let verdict = verdict(&limits, sound, late_ms);
         let duration_s = self.options.duration_us as f64 / 1e6;
-        let session_s = duration_s * f64::from(self.options.sessions);
+        let warm_up_s = self.warm_up_us as f64 / 1e6;
+        let session_s = (duration_s - warm_up_s) * f64::from(self.options.sessions);
         Report {
             schema: 1,
             version: env!("CARGO_PKG_VERSION"),
@@ -63,6 +64,7 @@ impl Simulation {
             shards: self.shard_count(),
             cpu_features: cpu_features(),
             duration_s,
+            warm_up_s,
             wall_s: self.cost.wall_s,
             verdict,
             noisy: late_ms > NOISY_LATE_MS,

@@ -157,6 +157,8 @@ pub struct Measurement {
     pub output_channels: u8,
     /// Engine time at which the callers stop: what comes out later is not counted as throughput.
     pub until_us: u64,
+    /// Engine time from which latencies are counted: utterances that ended before have none.
+    pub counted_from_us: u64,
     /// What came out of each node's service by then.
     pub done: BTreeMap<u8, Done>,
     /// Items whose deadline came near, by node: in its queue or in the hub.
@@ -233,6 +235,23 @@ impl Observer {
 }
 
 impl Measurement {
+    /// The warm-up is over at `now_us` of engine time: latencies so far are forgotten, everything that is counted stays.
+    pub fn count_from(&mut self, now_us: u64) {
+        self.counted_from_us = now_us;
+        let Latencies {
+            end_to_response,
+            start_to_forward,
+            silence_to_processing,
+            frame_in_to_out,
+            onset_hold,
+            speech_to_silence,
+            early_late: _,
+            replies: _,
+        } = &mut self.latencies;
+        let of_now = [end_to_response, start_to_forward, silence_to_processing, frame_in_to_out, onset_hold];
+        of_now.into_iter().chain([speech_to_silence]).for_each(hdrhistogram::Histogram::reset);
+    }
+
     /// Takes one event.
     pub fn event(&mut self, record: &Record) {
         use std::fmt::Write as _;

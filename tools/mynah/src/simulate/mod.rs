@@ -94,6 +94,7 @@ pub struct Simulation {
     pub(crate) steady: Steady,
     pub(crate) stretches: Stretches,
     load_name: String,
+    warm_up_us: u64,
 }
 
 impl Simulation {
@@ -170,7 +171,21 @@ impl Simulation {
         let cost = clockwork::Meter::new();
         let (steady, stretches) = (Steady::new(&options, 0), Steady::stretches(&options, 0));
         let (lines, load_name) = (Vec::new(), String::new());
-        Self { engine, lines, run, options, plan, epoch, cost, remote: None, steady, stretches, load_name }
+        let (remote, warm_up_us) = (None, 0);
+        Self {
+            engine,
+            lines,
+            run,
+            options,
+            plan,
+            epoch,
+            cost,
+            remote,
+            steady,
+            stretches,
+            load_name,
+            warm_up_us,
+        }
     }
 
     /// The scene behind the link that this one names.
@@ -190,6 +205,23 @@ impl Simulation {
     /// Keeps the answers' latencies over the run; takes the memory for it now.
     pub fn keep_replies(&mut self, replies: Replies) {
         self.run.latencies.replies = Some(Box::new(replies));
+    }
+
+    /// Leaves so much of the beginning, microseconds, out of latencies, lateness and CPU time; what is counted (frames,
+    /// segments, turns, drops) is counted from the start. Not for scenes with a link.
+    ///
+    /// # Errors
+    /// Nothing would be left, or the scene has a link.
+    pub fn warm_up(&mut self, warm_up_us: u64) -> Result<(), String> {
+        if warm_up_us >= self.options.duration_us {
+            return Err("--warm-up: nothing is left to measure; expected less than --duration".into());
+        }
+        if self.remote.is_some() && warm_up_us > 0 {
+            return Err("--warm-up: not for scenes with a link, whose two ends count for themselves".into());
+        }
+        self.cost.warm_up_us = warm_up_us;
+        self.warm_up_us = warm_up_us;
+        Ok(())
     }
 
     /// What session number `session` will hear, from where it stands.

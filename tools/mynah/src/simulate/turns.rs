@@ -60,6 +60,7 @@ struct Books<'a> {
     latencies: &'a mut Latencies,
     answered: &'a mut AnsweredTurns,
     stretches: Stretches,
+    counted_from_us: u64,
 }
 
 impl Books<'_> {
@@ -81,14 +82,15 @@ impl Measurement {
     /// Matches answers to the true utterances that were over at `before_us` of engine time (`u64::MAX`: to all), and
     /// forgets what is long past, once more looked at by the law; without a law nothing is forgotten.
     pub fn settle(&mut self, before_us: u64, law: Option<&StreamLaw>, stretches: Stretches) {
-        let Self { turns, latencies, answered, observers, wrong, .. } = self;
-        let mut books = Books { turns, latencies, answered, stretches };
+        let Self { turns, latencies, answered, observers, wrong, counted_from_us, .. } = self;
+        let counted_from_us = *counted_from_us;
+        let mut books = Books { turns, latencies, answered, stretches, counted_from_us };
         for (session, observer) in observers.iter_mut().enumerate() {
             let before_us = before_us.saturating_sub(observer.offset_us);
             if let Some(caller) = &mut observer.caller {
                 caller.drain_truth_until(before_us, &mut observer.truth);
             }
-            books.turns.interrupted_by_noise += observer.interruptions(before_us, books.latencies);
+            books.turns.interrupted_by_noise += observer.interruptions(before_us, &mut books);
             observer.match_answers(session, before_us, &mut books);
             if let Some(law) = law {
                 observer.forget(before_us.saturating_sub(KEPT_US), |serial, story| {
@@ -115,7 +117,7 @@ impl Measurement {
 
 impl Observer {
     /// How fast answers fell silent when the user began to speak; returns how many were interrupted by noise.
-    fn interruptions(&mut self, before_us: u64, latencies: &mut Latencies) -> u64 {
+    fn interruptions(&mut self, before_us: u64, books: &mut Books<'_>) -> u64 {
         let (segments, truth, offset_us) = (&self.segments, &self.truth, self.offset_us);
         let utterance_of = |serial: u32| {
             let story = segments.get(&serial)?;
@@ -132,7 +134,10 @@ impl Observer {
             let onset_us = story.map_or(utterance.start_us, |story| resumes_us(utterance, story));
             // An answer that began too early is spoken over from its own beginning.
             let both_us = (onset_us + offset_us).max(waited.since_us);
-            latencies.speech_to_silence.saturating_record(waited.quiet_us.saturating_sub(both_us));
+            if both_us >= books.counted_from_us {
+                let after_us = waited.quiet_us.saturating_sub(both_us);
+                books.latencies.speech_to_silence.saturating_record(after_us);
+            }
             false
         });
         let mut by_noise = 0;
@@ -154,11 +159,18 @@ impl Observer {
             };
             let heard_from = utterance.start_us + self.offset_us;
             let heard_to = utterance.end_us + self.offset_us;
-            books.latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
+            let counts = heard_to >= books.counted_from_us;
+            if counts {
+                books.latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
+            }
             let answers = mine().flat_map(|(serial, s)| s.answers.iter().map(|(r, t)| (*t, *serial, *r)));
             let Some((answer, segment, revision)) = answers.min() else { continue };
             if answer < heard_to {
                 books.turns.premature += 1;
+                continue;
+            }
+            if !counts {
+                books.turns.answered += 1;
                 continue;
             }
             let steps = self.answers.steps(segment, revision);

@@ -95,7 +95,7 @@ impl Simulation {
         self.cost.process = ProcessTime::now();
         std::thread::scope(|scope| {
             let lines = &mut self.lines;
-            let generator = scope.spawn(|| generate(lines, started_us + end_us, epoch, &done));
+            let generator = scope.spawn(|| generate(lines, started_us..started_us + end_us, epoch, &done));
             let (carried, rings) = (&mut nets, &rings);
             let (door, far) = (self.engine.handle(), &mut remote.far);
             let count = handles.len();

@@ -1,0 +1,205 @@
+//! `bench capacity`: how many sessions hold in real time.
+
+use std::fmt::Write as _;
+
+use mynah_engine::scene::Look;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::machine::Machine;
+use super::point::{Bound, Point, Runs};
+use super::search;
+use crate::args::Capacity;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::table::paint;
+
+/// Counts that are tried at most.
+const POINTS_MAX: u32 = 12;
+/// Sessions and seconds of the run that the first guess is made from.
+const GUESS: (u32, u32) = (64, 8);
+/// The first point's share of what runs flat out: below it most scenes hold.
+const GUESS_RATIO: f64 = 0.6;
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Knee {
+    schema: u32,
+    version: &'static str,
+    scene: String,
+    set: Vec<String>,
+    /// What decides: `frame_in_to_out`, or `limits` of the scene.
+    decided_by: &'static str,
+    p99_ms: f64,
+    seconds: u32,
+    warm_up_s: f64,
+    core: Option<u32>,
+    threads: u64,
+    machine: Machine,
+    /// Every run in real time, in order.
+    points: Vec<Point>,
+    /// The largest count that holds; 0: none.
+    pub sessions: u32,
+    /// The smallest that does not; absent: the most that may be tried holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fails_at: Option<u32>,
+    /// Of the run at the largest count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_us_per_session_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generator_late_p99_ms: Option<f64>,
+    /// Of a run of as many sessions in virtual time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_s_per_cpu_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_per_session: Option<f64>,
+}
+
+/// Finds it. `answers`: what comes out of the scene are answers.
+///
+/// # Errors
+/// A run that came to nothing.
+pub fn find(args: &Capacity, answers: bool) -> Result<Knee, Failure> {
+    let machine = Machine::look();
+    let set: Vec<String> = args.sets.sets.iter().map(ToString::to_string).collect();
+    let mut flags = vec![args.scene.clone()];
+    flags.extend(set.iter().flat_map(|set| ["--set".to_string(), set.clone()]));
+    flags.extend(args.threads.iter().flat_map(|count| ["--threads".to_string(), count.to_string()]));
+    let runs = Runs { flags, core: args.core };
+    runs.check()?;
+    let mut progress = Progress::new();
+    let bound = if answers { Bound::Limits } else { Bound::FrameP99Ms(args.p99_ms) };
+    progress.at("guessing", 0, 1);
+    let flat_out = virtual_run(&runs, GUESS.0.min(args.max), GUESS.1.min(args.seconds))?;
+    let guess = GUESS_RATIO * flat_out["cost"]["session_s_per_cpu_s"].as_f64().unwrap_or(0.0);
+    let (warm_up_ms, whole_ms) = (args.seconds * 250, args.seconds * 1_250);
+    let mut points: Vec<Point> = Vec::new();
+    let mut tried = 0;
+    let found = search::largest(guess as u32, args.max, POINTS_MAX, |sessions| {
+        for _ in 0..2 {
+            let flags = ["--clock", "wall", "--sessions", &sessions.to_string()].map(String::from);
+            let times = [format!("--duration={whole_ms}ms"), format!("--warm-up={warm_up_ms}ms")];
+            let report = runs.report(&[&flags[..], &times].concat(), &mut |us| {
+                let of_point = (us / 1_000).min(u64::from(whole_ms));
+                progress.at(
+                    "points",
+                    tried * u64::from(whole_ms) + of_point,
+                    u64::from(POINTS_MAX * whole_ms),
+                );
+            })?;
+            points.push(Point::of(&report, bound));
+            if points.last().is_some_and(|point| point.holds) {
+                break;
+            }
+        }
+        tried += 1;
+        Ok::<_, Failure>(points.last().is_some_and(|point| point.holds))
+    })?;
+    progress.at("flat out", 0, 1);
+    let knee = points.iter().rev().find(|point| point.holds && point.sessions == found.held);
+    let flat_out = knee.map(|point| virtual_run(&runs, point.sessions, args.seconds)).transpose()?;
+    progress.clear();
+    let cost = |name: &str| flat_out.as_ref().and_then(|report| report["cost"][name].as_f64());
+    Ok(Knee {
+        schema: 1,
+        version: env!("CARGO_PKG_VERSION"),
+        scene: args.scene.clone(),
+        set,
+        decided_by: if answers { "limits" } else { "frame_in_to_out" },
+        p99_ms: args.p99_ms,
+        seconds: args.seconds,
+        warm_up_s: f64::from(warm_up_ms) / 1e3,
+        core: args.core,
+        threads: points.last().map_or(0, |point| point.threads),
+        machine,
+        sessions: found.held,
+        fails_at: found.failed,
+        cpu_us_per_session_s: knee.map(|point| point.cpu_us_per_session_s),
+        generator_late_p99_ms: knee.map(|point| point.generator_late_p99_ms),
+        session_s_per_cpu_s: cost("session_s_per_cpu_s"),
+        bytes_per_session: cost("bytes_per_session"),
+        points,
+    })
+}
+
+fn virtual_run(runs: &Runs, sessions: u32, seconds: u32) -> Result<Value, Failure> {
+    let flags = [format!("--sessions={sessions}"), format!("--duration={seconds}s")];
+    runs.report(&flags, &mut |_| {})
+}
+
+/// One JSON object.
+pub fn json(result: &Knee) -> String {
+    serde_json::to_string(result).expect("text and numbers are always JSON")
+}
+
+/// A table of the points, and what they come to.
+pub fn text(result: &Knee, look: Look) -> String {
+    let mut text = String::new();
+    head(&mut text, result)
+        .and_then(|()| table(&mut text, result, look))
+        .and_then(|()| foot(&mut text, result))
+        .expect("a string takes everything");
+    text
+}
+
+fn head(t: &mut String, r: &Knee) -> std::fmt::Result {
+    let wanted = match r.decided_by {
+        "limits" => "the scene's limits".to_string(),
+        _ => format!("frame in to out P99 <= {} ms", r.p99_ms),
+    };
+    let place = r.core.map_or(String::new(), |core| format!(" on core {core}"));
+    let plural = if r.threads == 1 { "" } else { "s" };
+    writeln!(t, "{}: sessions in real time{place}, {} thread{plural}, {wanted}", r.scene, r.threads)?;
+    if !r.set.is_empty() {
+        writeln!(t, "with {}", r.set.join(", "))?;
+    }
+    writeln!(t, "{}\n", r.machine.line())
+}
+
+fn table(t: &mut String, r: &Knee, look: Look) -> std::fmt::Result {
+    let latency = if r.decided_by == "limits" { "response" } else { "in to out" };
+    writeln!(
+        t,
+        "  {:>8} {:>14} {:>8} {:>9} {:>9} {:>13}",
+        "sessions",
+        format!("{latency} P50"),
+        "P99 ms",
+        "engine",
+        "callers",
+        "late P99 ms"
+    )?;
+    for point in &r.points {
+        let ms = |value: Option<f64>| value.map_or("-".to_string(), |ms| format!("{ms:.1}"));
+        let share = |ratio: f64| format!("{:.0} %", 100.0 * ratio);
+        let word = if point.holds { "holds" } else { &point.why_not };
+        writeln!(
+            t,
+            "  {:>8} {:>14} {:>8} {:>9} {:>9} {:>13.1}  {}",
+            point.sessions,
+            ms(point.p50_ms),
+            ms(point.p99_ms),
+            share(point.engine_cpu_ratio),
+            share(point.generator_cpu_ratio),
+            point.generator_late_p99_ms,
+            paint(word, point.holds, look)
+        )?;
+    }
+    writeln!(t, "  engine and callers: CPU time as a share of one core; late: the callers themselves\n")
+}
+
+fn foot(t: &mut String, r: &Knee) -> std::fmt::Result {
+    let plural = |count| if count == 1 { "" } else { "s" };
+    match (r.sessions, r.fails_at) {
+        (0, _) => return writeln!(t, "  not even one session holds"),
+        (held, None) => writeln!(t, "  {held} session{} hold, and more were not to be tried", plural(held))?,
+        (held, Some(failed)) => writeln!(t, "  {held} session{} hold, {failed} do not", plural(held))?,
+    }
+    if let Some(us) = r.cpu_us_per_session_s {
+        writeln!(t, "  {us:.0} us of CPU time for a second of a session, in real time")?;
+    }
+    if let (Some(flat_out), Some(bytes)) = (r.session_s_per_cpu_s, r.bytes_per_session) {
+        writeln!(t, "  {flat_out:.0} session-seconds per CPU-second flat out, in virtual time")?;
+        writeln!(t, "  {:.1} KB a session, its simulated caller included", bytes / 1e3)?;
+    }
+    Ok(())
+}
