@@ -165,7 +165,7 @@ fn stages_add_up_to_the_latency_and_end_with_events_of_the_turn() {
 
 /// The stages of each turn, by session and segment.
 fn by_turn(report: &Report) -> BTreeMap<(u32, u32), Vec<(Stage, u64)>> {
-    report.answered.iter().map(|turn| ((turn.session, turn.segment), turn.stages.clone())).collect()
+    report.answered.iter().map(|turn| ((turn.session, turn.segment), turn.stages.to_vec())).collect()
 }
 
 #[test]
