@@ -63,7 +63,8 @@ pub struct Capacity {
     /// Most sessions to try, 1 to 20000
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = sessions)]
     pub max: u32,
-    /// Seconds measured at each point, 1 to 3600, after a quarter as many of warm-up
+    /// Seconds measured at each point, 1 to 3600, after a warm-up of a quarter as many; where a gate waits for speech, of
+    /// 7 s, in which all callers begin to talk
     #[arg(long, value_name = "S", default_value_t = 8, value_parser = seconds)]
     pub seconds: u32,
     /// Prints the result as one JSON object

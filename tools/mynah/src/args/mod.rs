@@ -162,8 +162,6 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_not_offered() {
-        for command in ["serve"] {
-            assert!(Cli::try_parse_from(["mynah", command]).is_err(), "{command}");
-        }
+        assert!(Cli::try_parse_from(["mynah", "serve"]).is_err());
     }
 }

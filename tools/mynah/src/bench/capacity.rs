@@ -18,6 +18,9 @@ use crate::table::paint;
 const POINTS_MAX: u32 = 12;
 /// Sessions and seconds of the run that the first guess is made from.
 const GUESS: (u32, u32) = (64, 8);
+/// After this all simulated callers have begun to talk, milliseconds; and this is how long they are silent at the end.
+const TALKING_MS: u32 = 7_000;
+const SILENT_MS: u32 = 4_500;
 /// The first point's share of what runs flat out: below it most scenes hold.
 const GUESS_RATIO: f64 = 0.6;
 
@@ -55,11 +58,32 @@ pub struct Knee {
     bytes_per_session: Option<f64>,
 }
 
-/// Finds it. `answers`: what comes out of the scene are answers.
+/// What about a scene decides how its points are measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Nature {
+    /// What comes out are answers: the scene's limits decide.
+    pub answers: bool,
+    /// Only speech comes out: callers must have begun to talk, and talk while it is measured.
+    pub gated: bool,
+}
+
+impl Nature {
+    /// What is not counted at the beginning of a point, and all of it, milliseconds.
+    fn times_ms(self, seconds: u32) -> (u32, u32) {
+        if self.gated || self.answers {
+            // Simulated callers begin to talk over 6.5 s, and are silent for the last 4.5 s.
+            (TALKING_MS, TALKING_MS + seconds * 1_000 + SILENT_MS)
+        } else {
+            (seconds * 250, seconds * 1_250)
+        }
+    }
+}
+
+/// Finds it.
 ///
 /// # Errors
 /// A run that came to nothing.
-pub fn find(args: &Capacity, answers: bool) -> Result<Knee, Failure> {
+pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
     let machine = Machine::look();
     let set: Vec<String> = args.sets.sets.iter().map(ToString::to_string).collect();
     let mut flags = vec![args.scene.clone()];
@@ -68,11 +92,11 @@ pub fn find(args: &Capacity, answers: bool) -> Result<Knee, Failure> {
     let runs = Runs { flags, core: args.core };
     runs.check()?;
     let mut progress = Progress::new();
-    let bound = if answers { Bound::Limits } else { Bound::FrameP99Ms(args.p99_ms) };
+    let bound = if nature.answers { Bound::Limits } else { Bound::FrameP99Ms(args.p99_ms) };
     progress.at("guessing", 0, 1);
     let flat_out = virtual_run(&runs, GUESS.0.min(args.max), GUESS.1.min(args.seconds))?;
     let guess = GUESS_RATIO * flat_out["cost"]["session_s_per_cpu_s"].as_f64().unwrap_or(0.0);
-    let (warm_up_ms, whole_ms) = (args.seconds * 250, args.seconds * 1_250);
+    let (warm_up_ms, whole_ms) = nature.times_ms(args.seconds);
     let mut points: Vec<Point> = Vec::new();
     let mut tried = 0;
     let found = search::largest(guess as u32, args.max, POINTS_MAX, |sessions| {
@@ -105,7 +129,7 @@ pub fn find(args: &Capacity, answers: bool) -> Result<Knee, Failure> {
         version: env!("CARGO_PKG_VERSION"),
         scene: args.scene.clone(),
         set,
-        decided_by: if answers { "limits" } else { "frame_in_to_out" },
+        decided_by: if nature.answers { "limits" } else { "frame_in_to_out" },
         p99_ms: args.p99_ms,
         seconds: args.seconds,
         warm_up_s: f64::from(warm_up_ms) / 1e3,

@@ -42,7 +42,7 @@ impl Runs {
         let Some(core) = self.core else { return Ok(()) };
         let tried = self.command()?.arg("--version").stdin(Stdio::null()).output().map_err(|error| {
             Failure::unable(format_args!(
-                "--core {core}: taskset: {error}; install it (it is in util-linux), or leave --core out"
+                "--core {core}: taskset: {error}; most Linux systems have it; install it, or leave --core out"
             ))
         })?;
         if tried.status.success() {

@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use crate::args::{Bench, BenchWhat, Capacity};
-use crate::bench::{capacity, claims, show};
+use crate::bench::capacity::{self, Nature};
+use crate::bench::{claims, show};
 use crate::failure::{Exit, Failure};
 use crate::scenes;
 use crate::terminal::{self, Stdout};
@@ -41,8 +42,11 @@ fn find_capacity(args: &Capacity) -> Result<Exit, Failure> {
             args.scene, link.scene
         )));
     }
-    let answers = plan.nodes.iter().any(|node| node.service.is_some());
-    let result = capacity::find(args, answers)?;
+    let nature = Nature {
+        answers: plan.nodes.iter().any(|node| node.service.is_some()),
+        gated: plan.nodes.iter().any(|node| node.spec.kind() == "VadGate"),
+    };
+    let result = capacity::find(args, nature)?;
     let mut out = Stdout::lock();
     if args.json {
         out.line(&capacity::json(&result))?;
