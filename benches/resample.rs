@@ -1,6 +1,8 @@
 //! Time to convert one second of audio, by pair of rates and push size; the reported time is per second of audio
 //! and channel, so 500 us is 0.05 % of a core. Before that, both kernels against each other in one run.
 
+#![allow(clippy::print_stdout, reason = "the figures are the result")]
+
 use std::hint::black_box;
 use std::time::Duration;
 
