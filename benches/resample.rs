@@ -60,6 +60,7 @@ fn median(mut rounds: Vec<f64>) -> f64 {
 }
 
 /// Prints what a second of audio costs with each kernel: medians of 61 rounds that take turns.
+#[allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 fn compare_kernels() {
     println!("us of processor time per second of audio and session, standard quality, pushes of 20 ms");
     println!("{:>16} {:>9} {:>8} {:>8} {:>6}", "Hz", "sessions", "Rubato", "Batched", "ratio");
