@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use crossbeam::queue::SegQueue;
 
 use crate::engine::{EngineConfig, ScenePlan};
-use crate::handle::{Bell, SessionHandle, SessionPort, SessionSpec, ShardPort};
+use crate::handle::{SessionHandle, SessionPort, SessionSpec};
 use crate::ids::SessionId;
 use crate::placement::Placement;
+use crate::port::{Bell, ShardPort};
 use crate::scene::Format;
 
 /// Longest session name in bytes.

@@ -5,30 +5,24 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crossbeam::queue::{ArrayQueue, SegQueue};
-use crossbeam::sync::Unparker;
+use crossbeam::queue::ArrayQueue;
 
 use crate::block::Block;
 use crate::control::{Control, ControlIn};
 use crate::ids::SessionId;
+use crate::port::{Arrival, Arriving, Bell, ShardPort};
 use crate::scene::Format;
-use crate::session::SessionRow;
 
 /// Longest block that may arrive or travel: 20 ms.
 pub const BLOCK_MS_MAX: u32 = 20;
 /// Audio that a session may have waiting at the edge: one second.
 pub const CREDIT_MS: u32 = 1_000;
-/// What an arrival costs at least, so that the ring holds the credits of all its sessions: 10 ms.
+/// What an arrival costs at least, so that a flood of tiny blocks is bounded: 10 ms.
 pub const ARRIVAL_COST_MS_MIN: u32 = 10;
 /// Latest media time that a host can give, microseconds: 142 years. A later one counts as this.
 pub const MEDIA_US_MAX: u64 = 1 << 52;
 /// Smaller pieces than this are put together first: 2.5 ms.
 const STAGING_US: u32 = 2_500;
-/// Arrivals of a session that the ring of its shard has room for; more are kept beside it, in memory made for them. A
-/// tick that is late by 160 ms still finds all in the ring.
-const ARRIVALS_PER_SESSION: usize = 8;
-/// And as many for all.
-const ARRIVALS_MIN: usize = 64;
 /// Outputs that may wait for one session's host; the rest waits in the engine.
 const OUTPUTS_MAX: usize = 16;
 
@@ -55,134 +49,6 @@ pub struct Tag {
     pub revision: u32,
     /// The turn there; 0 = none yet.
     pub turn: u32,
-}
-
-/// What arrives at a shard.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    pub(crate) session: SessionId,
-    pub(crate) opening: u32,
-    pub(crate) stamp: Stamp,
-    pub(crate) cost: u32,
-    pub(crate) what: Arriving,
-}
-
-impl Arrival {
-    /// One that takes no credit.
-    pub(crate) fn free(row: &SessionRow, what: Arriving, stamp: Stamp) -> Self {
-        Self { session: row.id, opening: row.opening, stamp, cost: 0, what }
-    }
-}
-
-#[derive(Debug)]
-pub(crate) enum Arriving {
-    Audio(Block),
-    /// Silence in place of lost audio that waits for room.
-    Silence(Block),
-    Finish,
-    Close,
-}
-
-/// Wakes a driver that sleeps until something arrives.
-#[derive(Debug, Default)]
-pub struct Bell {
-    rung: AtomicBool,
-    sleeper: Mutex<Option<Unparker>>,
-}
-
-impl Bell {
-    /// Something arrived. Only the first ring since the last answer wakes anybody.
-    pub fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel)
-            && let Ok(sleeper) = self.sleeper.lock()
-            && let Some(sleeper) = &*sleeper
-        {
-            sleeper.unpark();
-        }
-    }
-
-    /// Whether it rang since the last call.
-    pub fn answer(&self) -> bool {
-        self.rung.swap(false, Ordering::AcqRel)
-    }
-
-    /// Whom to wake from now on.
-    pub fn wakes(&self, sleeper: Unparker) {
-        if let Ok(mut slot) = self.sleeper.lock() {
-            *slot = Some(sleeper);
-        }
-    }
-}
-
-/// The rings of one shard.
-#[derive(Debug)]
-pub(crate) struct ShardPort {
-    arrivals: ArrayQueue<Arrival>,
-    /// What found no room there; while anything is here, everything comes here, so that each session's order holds.
-    overflow: SegQueue<Arrival>,
-    /// Empty blocks on their way to hosts.
-    pub(crate) free: ArrayQueue<Block>,
-    /// Blocks that hosts have done with.
-    pub(crate) back: ArrayQueue<Block>,
-    /// Control messages that wait for the sessions of this shard.
-    pub(crate) controls: AtomicU32,
-    /// Something has come since the shard's last tick.
-    stirred: AtomicBool,
-}
-
-impl ShardPort {
-    pub(crate) fn new(sessions: usize) -> Self {
-        Self {
-            arrivals: ArrayQueue::new(sessions * ARRIVALS_PER_SESSION + ARRIVALS_MIN),
-            overflow: SegQueue::new(),
-            free: ArrayQueue::new(sessions.max(1) * 4),
-            back: ArrayQueue::new(sessions.max(1) * 8),
-            controls: AtomicU32::new(0),
-            stirred: AtomicBool::new(false),
-        }
-    }
-
-    /// Puts an arrival behind those that came before it. One session's arrivals come one after the other. How many may
-    /// wait is what the credits say.
-    fn push(&self, arrival: Arrival) {
-        let arrival =
-            if self.overflow.is_empty() { self.arrivals.push(arrival).err() } else { Some(arrival) };
-        if let Some(arrival) = arrival {
-            self.overflow.push(arrival);
-        }
-        self.stirred.store(true, Ordering::Release);
-    }
-
-    /// Counts a control message that came.
-    pub(crate) fn controlled(&self) {
-        self.controls.fetch_add(1, Ordering::AcqRel);
-        self.stirred.store(true, Ordering::Release);
-    }
-
-    /// Whether something has come since [`ShardPort::settle`].
-    pub(crate) fn is_stirred(&self) -> bool {
-        self.stirred.load(Ordering::Acquire)
-    }
-
-    /// A tick begins, which takes what has come.
-    pub(crate) fn settle(&self) {
-        // With `Acquire`: what was put in before the mark that is wiped out here is seen by this tick.
-        self.stirred.swap(false, Ordering::AcqRel);
-    }
-
-    /// Takes what has arrived so far.
-    pub(crate) fn take(&self, mut take: impl FnMut(Arrival)) {
-        // Counted first: what stands before one of these in the ring is there by now.
-        let overflown = self.overflow.len();
-        for _ in 0..self.arrivals.len() {
-            let Some(arrival) = self.arrivals.pop() else { break };
-            take(arrival);
-        }
-        for _ in 0..overflown {
-            let Some(arrival) = self.overflow.pop() else { break };
-            take(arrival);
-        }
-    }
 }
 
 #[expect(

@@ -9,10 +9,11 @@ use crate::correction::{Correction, Corrections, Void};
 use crate::desk::{Beside, Laps, Now};
 use crate::event::{DropReason, Event, EventLog};
 use crate::frame::{Frame, Mark, Payload, frames_to_us};
-use crate::handle::{Arrival, Arriving, BLOCK_MS_MAX, MEDIA_US_MAX, ShardPort, Stamp, Tag};
+use crate::handle::{BLOCK_MS_MAX, MEDIA_US_MAX, Stamp, Tag};
 use crate::ids::{SegmentKey, SessionId};
 use crate::ledger::Ledger;
 use crate::mutation::Mutation;
+use crate::port::{Arrival, Arriving, ShardPort};
 use crate::queue::{Pushed, Queue};
 use crate::session::{Phase, SessionRow, SessionTable};
 

@@ -38,6 +38,7 @@ mod node;
 mod opening;
 mod placement;
 mod playout;
+mod port;
 mod queue;
 pub mod rng;
 pub mod scene;
@@ -61,7 +62,7 @@ pub use event::{DropReason, Event, EventLog, Record};
 pub use frame::{Frame, Mark, Payload, frames_to_us, us_to_frames};
 pub use glance::Glance;
 pub use handle::{
-    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, Bell, CREDIT_MS, Full, MEDIA_US_MAX, Out, OutAudio, PushError,
+    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, MEDIA_US_MAX, Out, OutAudio, PushError,
     SessionHandle, SessionSpec, Stamp, Tag,
 };
 pub use hub::{BatchFigures, Hub, ServiceFigures, Station};
@@ -77,6 +78,7 @@ pub use node::{
     lane_params,
 };
 pub use playout::{Playout, Playouts};
+pub use port::Bell;
 pub use queue::{Lane, Pushed, Queue, TARGETS_MAX, Target};
 pub use segment::{Answer, CancelReason, Extent, Segment, SegmentPool, Segments, Standing, Turn, Verdict};
 pub use service::{

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 
 use crate::control::Control;
-use crate::handle::{Arrival, SessionPort};
+use crate::handle::SessionPort;
 use crate::ids::{NodeId, SessionId};
 use crate::placement::Placement;
+use crate::port::Arrival;
 use crate::queue::Target;
 use crate::scene::Format;
 
