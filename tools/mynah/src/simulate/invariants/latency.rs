@@ -13,9 +13,9 @@ pub(super) const NAME: &str = "latency";
 
 /// Calls of one session that a node has under way at most; what comes then waits in its queue.
 const CALLS_MAX: i64 = 8;
-/// Segments of a session that are remembered, counted back from the newest: behind a gate that forwards everything half a
-/// minute of them, which is how long an answer may wait for those before it.
-const REMEMBERED: u32 = 256;
+/// Segments of a session that are remembered, counted back from the newest: an answer may wait half a minute for those
+/// before it, and behind a gate that forwards everything a sender whose time jumps opens a hundred a second meanwhile.
+const REMEMBERED: u32 = 4_096;
 
 /// When something happened: engine time and tick.
 type When = (u64, u64);
