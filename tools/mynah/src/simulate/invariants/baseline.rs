@@ -91,4 +91,14 @@ impl Checker for Baseline {
             findings.add(NAME, None, || left);
         }
     }
+
+    fn finish(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
+        // Runs end in the tick in which the last session is closed, or later.
+        if !self.reported
+            && let Some(since_us) = self.quiet_since_us
+            && let Some(left) = self.left(moment, moment.engine.now_us() - since_us)
+        {
+            findings.add(NAME, None, || left);
+        }
+    }
 }
