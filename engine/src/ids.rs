@@ -1,6 +1,6 @@
 //! Names of things that frames, events and services carry around.
 
-/// A session, interned when it opens. Its [`Placement`] follows from it, so a session never moves.
+/// A session, interned when it opens. Its shard follows from it, so a session never moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u32);
 
