@@ -350,7 +350,7 @@ trait Arithmetic: Copy {
     #[inline(always)]
     fn total(self, sums: Self::Wide) -> f32 {
         let a = self.halves(sums);
-        (a[0] + a[1]) + (a[2] + a[3])
+        (a[0] + a[2]) + (a[1] + a[3])
     }
 
     #[inline(always)]
