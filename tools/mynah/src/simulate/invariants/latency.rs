@@ -223,7 +223,11 @@ impl Checker for Latency {
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         self.tick = moment.tick;
         for session in moment.engine.sessions().filter(|_| !self.blocking.is_empty()) {
-            let waits = |node: &u8| session.queue(NodeId(*node)).is_some_and(|queue| !queue.is_empty());
+            // Something waits there, or what has been taken for the service takes up all the room there is.
+            let waits = |node: &u8| {
+                let queue = session.queue(NodeId(*node));
+                queue.is_some_and(|queue| !queue.is_empty() || queue.depth() >= queue.bound())
+            };
             if self.blocking.iter().any(waits)
                 && let Some(answers) = self.sessions.at(session.id())
             {
