@@ -148,7 +148,7 @@ fn on_a_terminal_it_shows_the_run_and_goes_when_it_is_over() {
 #[test]
 fn colours_and_pictures_are_not_forced_on_anybody() {
     // Queues of one frame: something is dropped, which is shown in red.
-    let line = "simulate overflow --sessions 8 --duration 12s";
+    let line = "simulate overflow --sessions 20 --duration 60s";
     let Some(coloured) = on_a_terminal(line, &[]) else { return };
     assert!(coloured.contains("\u{1b}[31m"), "nothing is red in {coloured:?}");
     let plain = on_a_terminal(line, &[("NO_COLOR", "1")]).expect("there was a terminal before");
