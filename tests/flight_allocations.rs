@@ -10,10 +10,9 @@ use std::sync::Arc;
 
 use mynah::clock::Epoch;
 use mynah::flight::Recorder;
-use mynah::load::schedule::Phase;
 use mynah::scenes;
 use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, RunClock, Simulation, TickView, Watcher};
+use mynah::simulate::{Options, Simulation, TickView, Watcher};
 
 #[global_allocator]
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
@@ -48,18 +47,7 @@ fn a_recorded_tick_allocates_nothing() {
     let script = Arc::new(CallerScript::default());
     let (plan, _) = scenes::compile("gate_only", &[], None, Some(script.clone()))
         .unwrap_or_else(|failure| panic!("gate_only: {failure}"));
-    let options = Options {
-        sessions: 100,
-        duration_us: 8_000_000,
-        seed: 1,
-        clock: RunClock::Virtual,
-        threads: 1,
-        shards: None,
-        recordings: None,
-        phase: Phase::Staggered,
-        set: Vec::new(),
-        linked: None,
-    };
+    let options = Options::in_virtual_time(100, 8_000_000, 1);
     let recorder = Recorder::new(plan.nodes.len());
     let epoch = Epoch::start();
     let mut scale = Scale { recorder, epoch, ticks: 0, cold: 0, warm: 0, took_ns: 0, engine_ns: 0 };

@@ -5,11 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mynah::load::schedule::Phase;
 use mynah::report::Report;
 use mynah::scenes;
 use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, RunClock, Simulation, Watcher};
+use mynah::simulate::{Options, Simulation, Watcher};
 use mynah_engine::scene::Override;
 use mynah_engine::{CancelReason, Event, OutAudio, Record};
 
@@ -38,18 +37,8 @@ fn run(sets: &[&str], sessions: u32, seconds: u64, seed: u64) -> (Witness, Repor
     let script = Arc::new(CallerScript::default());
     let compiled = scenes::compile("remote_consumer", &sets, None, Some(script.clone()));
     let (plan, _) = compiled.unwrap_or_else(|failure| panic!("{failure}"));
-    let options = Options {
-        sessions,
-        duration_us: seconds * 1_000_000,
-        seed,
-        clock: RunClock::Virtual,
-        threads: 1,
-        shards: Some(2),
-        recordings: None,
-        phase: Phase::Staggered,
-        set: Vec::new(),
-        linked: None,
-    };
+    let options =
+        Options { shards: Some(2), ..Options::in_virtual_time(sessions, seconds * 1_000_000, seed) };
     let mut witness = Witness::default();
     let simulation = Simulation::new(plan, &script, options, &mut witness).expect("the scenes fit");
     let report = simulation.run(&mut witness);

@@ -15,10 +15,9 @@ use std::sync::Arc;
 use mynah::flight::chrome;
 use mynah::flight::ring::{Ring, TICKS, Tick};
 use mynah::flight::{Recorder, names};
-use mynah::load::schedule::Phase;
 use mynah::scenes;
 use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, RunClock, Simulation, TickView, Watcher};
+use mynah::simulate::{Options, Simulation, TickView, Watcher};
 use mynah_engine::Glance;
 use serde_json::Value;
 use support::program::number;
@@ -239,18 +238,7 @@ fn what_waits_is_what_the_books_say() {
             .collect();
         let (plan, _) = scenes::compile(scene, &overrides, None, Some(script.clone()))
             .unwrap_or_else(|failure| panic!("{scene}: {failure}"));
-        let options = Options {
-            sessions: 6,
-            duration_us: 12_000_000,
-            seed: 1,
-            clock: RunClock::Virtual,
-            threads: 1,
-            shards: Some(2),
-            recordings: None,
-            phase: Phase::Staggered,
-            set: Vec::new(),
-            linked: None,
-        };
+        let options = Options { shards: Some(2), ..Options::in_virtual_time(6, 12_000_000, 1) };
         let mut keeper = Bookkeeper(Glance::default(), 0);
         let simulation = Simulation::new(plan, &script, options, &mut keeper).expect("the load is built in");
         simulation.run(&mut keeper);

@@ -8,12 +8,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah::load::schedule::Phase;
 use mynah::report::Report;
 use mynah::scenes;
 use mynah::simulate::breakdown::{AnsweredTurn, Stage};
 use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, RunClock, Simulation, Watcher};
+use mynah::simulate::{Options, Simulation, Watcher};
 use mynah_engine::scene::Override;
 use mynah_engine::{Event, Record};
 
@@ -36,18 +35,7 @@ fn simulate(scene: &str, sets: &[&str]) -> (Report, Vec<Record>) {
         sets.iter().map(|set| Override::parse(set).expect("it is a setting")).collect();
     let compiled = scenes::compile(scene, &overrides, None, Some(script.clone()));
     let (plan, _) = compiled.unwrap_or_else(|failure| panic!("{scene} {sets:?}: {failure}"));
-    let options = Options {
-        sessions: 8,
-        duration_us: 24_000_000,
-        seed: 3,
-        clock: RunClock::Virtual,
-        threads: 1,
-        shards: None,
-        recordings: None,
-        phase: Phase::Staggered,
-        set: Vec::new(),
-        linked: None,
-    };
+    let options = Options::in_virtual_time(8, 24_000_000, 3);
     let mut witness = Witness::default();
     let simulation = Simulation::new(plan, &script, options, &mut witness).expect("the load is built in");
     (simulation.run(&mut witness), witness.0)

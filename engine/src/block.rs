@@ -93,7 +93,6 @@ impl Block {
 #[derive(Resource, Debug, Default)]
 pub struct BlockPool {
     classes: [Class; 8],
-    created: u64,
     sessions: usize,
     out: i64,
 }
@@ -124,14 +123,12 @@ impl Class {
     }
 
     /// One of those ahead of need, so that no lease pays for many.
-    fn make_ahead(&mut self, capacity: usize) -> bool {
-        let due = self.ahead > 0;
-        if due {
+    fn make_ahead(&mut self, capacity: usize) {
+        if self.ahead > 0 {
             self.ahead -= 1;
             self.created += 1;
             self.free.push(Block::zeroed(capacity));
         }
-        due
     }
 }
 
@@ -153,13 +150,10 @@ impl BlockPool {
         match self.unshared(class) {
             Some(mut block) => {
                 block.set_len(len);
-                self.created += u64::from(self.classes[class].make_ahead(block.capacity()));
+                self.classes[class].make_ahead(block.capacity());
                 block
             }
-            None => {
-                self.created += 1;
-                self.classes[class].make(len)
-            }
+            None => self.classes[class].make(len),
         }
     }
 
@@ -221,7 +215,7 @@ impl BlockPool {
 
     /// Blocks made because the pool had none, or soon would have had: flat once a scene has warmed up.
     pub fn created(&self) -> u64 {
-        self.created
+        self.classes.iter().map(|class| class.created).sum()
     }
 
     /// Free samples at hand, over all capacities.

@@ -69,8 +69,8 @@ impl ScenePlan {
 pub struct EngineConfig {
     /// Worker threads for the shards; 1 = the calling thread alone. Never changes a result.
     pub threads: usize,
-    /// Number of shards, which sessions then go to in turn. `None`: one per 32 sessions up to 8, then one per 96, and
-    /// 32 sessions together. Never changes a result.
+    /// Number of shards, which sessions then go to in turn: right where few sessions are much work. `None`: one per 32
+    /// sessions up to 8, then one per 96, and 32 sessions together. Never changes a result.
     pub shards: Option<u32>,
     /// Most sessions open at once.
     pub sessions_max: u32,
@@ -136,7 +136,8 @@ pub struct Engine {
     pub(crate) metrics: Option<Box<MetricsBook>>,
 }
 
-/// With fewer sessions in busy shards, handing work to other threads takes longer than the work.
+/// With fewer sessions in busy shards, handing work to other threads takes longer than the work, unless a scene's nodes are
+/// heavy: who knows that gives the number of shards.
 const SHARED_MIN: u32 = 64;
 
 /// With as many records for each session as this, they are counted into place and not sorted.
@@ -244,7 +245,8 @@ impl Engine {
         let busy = self.shards.iter().filter(|shard| busy(shard));
         let (shards, sessions) =
             busy.fold((0, 0), |(shards, sessions), shard| (shards + 1, sessions + shard.open));
-        let pool = self.threads.as_ref().filter(|_| shards > 1 && sessions >= SHARED_MIN);
+        let worth = sessions >= SHARED_MIN || self.shared.placement.in_turn();
+        let pool = self.threads.as_ref().filter(|_| shards > 1 && worth);
         let Some(pool) = pool else { return self.shards.iter_mut().for_each(work) };
         let shards = &mut self.shards;
         let run = || shards.par_iter_mut().with_max_len(1).for_each(work);

@@ -19,6 +19,12 @@ impl Placement {
         Self { shards: shards.max(1), run: run.max(1) }
     }
 
+    /// Whether sessions go to the shards one by one: somebody has said how many shards there are, and so that the work is
+    /// worth sharing.
+    pub(crate) fn in_turn(self) -> bool {
+        self.run == 1
+    }
+
     /// How many shards there are.
     pub(crate) fn shards(self) -> usize {
         self.shards as usize

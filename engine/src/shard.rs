@@ -366,8 +366,10 @@ pub(crate) struct Shard {
     pub(crate) open: u32,
     /// Blocks that had come from the edge at the last look.
     blocks_seen: u64,
-    /// Ticks until the lanes are looked at again, and how many it was after the last look.
-    look: (u32, u32),
+    /// Ticks until the lanes are looked at again.
+    look_in: u32,
+    /// How many that was after the last look: twice as many after the next one that finds work.
+    look_wait: u32,
 }
 
 /// Longest time between two looks at whether a busy shard rests, in ticks.
@@ -388,7 +390,19 @@ impl Shard {
             .collect();
         rests.push(egress_rest(NodeId(spec.plan.nodes.len() as u8), &mut world));
         let port = Arc::clone(&spec.port);
-        Self { world, a, b, port, rests, asleep: false, ran: false, open: 0, blocks_seen: 0, look: (0, 0) }
+        Self {
+            world,
+            a,
+            b,
+            port,
+            rests,
+            asleep: false,
+            ran: false,
+            open: 0,
+            blocks_seen: 0,
+            look_in: 0,
+            look_wait: 0,
+        }
     }
 
     /// Whether there is anything to do in this tick.
@@ -428,14 +442,13 @@ impl Shard {
         if busy {
             return false;
         }
-        let (left, last) = self.look;
-        if left > 0 {
-            self.look = (left - 1, last);
+        if self.look_in > 0 {
+            self.look_in -= 1;
             return false;
         }
         let rests = self.sessions_rest() && self.lanes_rest();
-        let wait = if rests { 0 } else { (last * 2 + 1).min(LOOK_MAX) };
-        self.look = (wait, wait);
+        self.look_wait = if rests { 0 } else { (self.look_wait * 2 + 1).min(LOOK_MAX) };
+        self.look_in = self.look_wait;
         rests
     }
 

@@ -6,11 +6,10 @@ pub(crate) mod crowd;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah::load::schedule::Phase;
 use mynah::scenes;
 use mynah::simulate::callers::CallerScript;
 use mynah::simulate::invariants::{Digests, Invariants};
-use mynah::simulate::{Options, RunClock, Simulation};
+use mynah::simulate::{Options, Simulation};
 use mynah_engine::scene::Override;
 use mynah_engine::{Mutation, ScenePlan};
 
@@ -77,16 +76,9 @@ pub(crate) fn compile(scene: &str, sets: &[&str]) -> (Arc<ScenePlan>, Arc<Caller
 pub(crate) fn simulate(case: &Case<'_>) -> Verdict {
     let (plan, script) = compile(case.scene, case.sets);
     let options = Options {
-        sessions: case.sessions,
-        duration_us: case.seconds * 1_000_000,
-        seed: case.seed,
-        clock: RunClock::Virtual,
         threads: case.threads,
         shards: case.shards,
-        recordings: None,
-        phase: Phase::Staggered,
-        set: Vec::new(),
-        linked: None,
+        ..Options::in_virtual_time(case.sessions, case.seconds * 1_000_000, case.seed)
     };
     let mut invariants = Invariants::new(&plan);
     let simulation = Simulation::new(plan, &script, options, &mut Quiet).expect("the scenes fit");

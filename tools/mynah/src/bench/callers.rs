@@ -12,7 +12,7 @@ use crate::metrics::{Board, Facts, Publisher};
 use crate::report::Report;
 use crate::scenes;
 use crate::simulate::callers::{CallerScript, Line, LineStyle, Load, open_lines};
-use crate::simulate::{Options, RunClock, Simulation, TickView, Watcher};
+use crate::simulate::{Options, Simulation, TickView, Watcher};
 
 /// A load on a scene.
 #[derive(Clone, Copy, Debug)]
@@ -45,18 +45,7 @@ impl Work {
             sets.map(Override::parse).collect::<Result<_, _>>().map_err(Failure::unable)?;
         let script = Arc::new(CallerScript::default());
         let (plan, _) = scenes::compile(self.scene, &sets, None, Some(script.clone()))?;
-        let options = Options {
-            sessions: self.sessions,
-            duration_us: u64::from(self.seconds) * 1_000_000,
-            seed: 1,
-            clock: RunClock::Virtual,
-            threads: 1,
-            shards: None,
-            recordings: None,
-            phase: Phase::Staggered,
-            set: Vec::new(),
-            linked: None,
-        };
+        let options = Options::in_virtual_time(self.sessions, u64::from(self.seconds) * 1_000_000, 1);
         let simulation = Simulation::new(plan, &script, options, &mut Nobody).map_err(Failure::unable)?;
         Ok(simulation.run(&mut Nobody))
     }

@@ -74,6 +74,24 @@ pub struct Options {
     pub linked: Option<Source>,
 }
 
+impl Options {
+    /// Synthesized callers in virtual time on one thread, staggered.
+    pub fn in_virtual_time(sessions: u32, duration_us: u64, seed: u64) -> Self {
+        Self {
+            sessions,
+            duration_us,
+            seed,
+            clock: RunClock::Virtual,
+            threads: 1,
+            shards: None,
+            recordings: None,
+            phase: Phase::Staggered,
+            set: Vec::new(),
+            linked: None,
+        }
+    }
+}
+
 /// Whether what the scene puts out goes to another engine, which has to be told what the gate decides.
 fn links(plan: &ScenePlan) -> bool {
     LinkedScene::of(plan).is_some()

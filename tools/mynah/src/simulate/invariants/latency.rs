@@ -65,6 +65,8 @@ pub(super) struct Latency {
     places: Vec<Place>,
     /// Nodes whose senders wait when their queue is full.
     blocking: Vec<u8>,
+    /// How many nodes there are.
+    nodes: u8,
     sessions: Sessions<Answers>,
     tick: u64,
     /// Earliest and latest time of this tick's records.
@@ -93,7 +95,8 @@ impl Latency {
         }
         let blocking = plan.nodes.iter().zip(0u8..).filter(|(node, _)| node.blocks()).map(|(_, at)| at);
         let blocking = blocking.collect();
-        Self { places, blocking, sessions: Sessions::default(), tick: 0, range_us: None }
+        let nodes = plan.nodes.len() as u8;
+        Self { places, blocking, nodes, sessions: Sessions::default(), tick: 0, range_us: None }
     }
 
     fn place(&self, node: u8) -> Option<Place> {
@@ -223,14 +226,12 @@ impl Checker for Latency {
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         self.tick = moment.tick;
         for session in moment.engine.sessions().filter(|_| !self.blocking.is_empty()) {
-            // Something waits there, or what has been taken for the service takes up all the room there is.
-            let waits = |node: &u8| {
-                let queue = session.queue(NodeId(*node));
-                queue.is_some_and(|queue| !queue.is_empty() || queue.depth() >= queue.bound())
-            };
-            if self.blocking.iter().any(waits)
-                && let Some(answers) = self.sessions.at(session.id())
-            {
+            let queued = |node: &u8| session.queue(NodeId(*node)).is_some_and(|queue| !queue.is_empty());
+            // Where there is room for one, what is let in is gone by the end of the tick, and the rest stands outside.
+            let mut nodes = (0..self.nodes).map(NodeId);
+            let waits =
+                self.blocking.iter().any(queued) || nodes.any(|node| session.unsent(node).next().is_some());
+            if waits && let Some(answers) = self.sessions.at(session.id()) {
                 answers.congested = moment.tick;
             }
         }
