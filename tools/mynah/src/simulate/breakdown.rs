@@ -240,8 +240,8 @@ impl Answers {
     }
 }
 
-/// Stages of a turn that take no memory of their own; a way through four services has nine.
-const STAGES: usize = 10;
+/// Stages of a turn that take no memory of their own; a way through four services has eleven.
+const STAGES: usize = 12;
 
 /// An answered turn in stages.
 #[derive(Clone, Debug)]
