@@ -150,10 +150,24 @@ fn an_arrival_wakes_the_loop_at_once() {
 
 #[test]
 fn an_arrival_during_a_tick_is_taken_by_the_next_one_without_waiting() {
-    // The first tick runs from 1.0 to 4.0 ms; audio comes at 2.0 ms and nothing else does.
-    let course = drive(on_ingress(500_000, 0), 2, 0, &[1_000, 2_000], |n| if n == 0 { 3_000 } else { 0 });
-    assert_eq!(course.ticks_us, [1_000, 4_000]);
+    // The first tick runs from 1.0 to 7.0 ms; audio comes at 2.0 ms and nothing else does.
+    let course = drive(on_ingress(500_000, 0), 2, 0, &[1_000, 2_000], |n| if n == 0 { 6_000 } else { 0 });
+    assert_eq!(course.ticks_us, [1_000, 7_000]);
     assert_eq!(course.engine.census().edge.blocks, 2);
+}
+
+#[test]
+fn the_longer_ticks_take_the_more_arrivals_share_one_up_to_5_ms() {
+    let pushes: Vec<u64> = (1..=100).map(|n| n * 300).collect();
+    for (cost_us, gap_us) in [(0, 300), (10, 300), (100, 1_600), (300, 4_800), (1_000, 5_000), (4_000, 5_000)]
+    {
+        let course = drive(on_ingress(500_000, 0), 4, 0, &pushes, |_| cost_us);
+        let gaps: Vec<u64> = course.ticks_us.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(gaps, [gap_us; 3], "ticks of {cost_us} us");
+    }
+    // A heartbeat that is shorter wins, and so does a gap that is longer.
+    let gap = |driver| drive(driver, 3, 0, &pushes, |_| 300).ticks_us.windows(2).map(|t| t[1] - t[0]).last();
+    assert_eq!((gap(on_ingress(2_000, 0)), gap(on_ingress(500_000, 6_000))), (Some(2_000), Some(6_000)));
 }
 
 #[test]

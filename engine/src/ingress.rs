@@ -15,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::mutation::Mutation;
 use crate::port::{Arrival, Arriving, ShardPort};
 use crate::queue::{Pushed, Queue};
-use crate::session::{Phase, SessionRow, SessionTable};
+use crate::session::{Phase, SessionRow, SessionTable, Watch};
 
 /// The shard's end of its rings.
 #[derive(Resource)]
@@ -68,6 +68,7 @@ pub(crate) fn ingress(
     mut corrections: ResMut<'_, Corrections>,
     mut queues: Query<'_, '_, &'static mut Queue>,
     mut laps: ResMut<'_, Laps>,
+    mut watch: ResMut<'_, Watch>,
 ) {
     let mut scatter = Scatter {
         now: *now,
@@ -76,8 +77,10 @@ pub(crate) fn ingress(
         log: &mut log,
         corrections: &mut corrections,
         figures: &mut figures,
+        watch: &mut watch,
     };
-    for slot in 0..sessions.rows.len() {
+    let held = if scatter.watch.0 { sessions.rows.len() } else { 0 };
+    for slot in 0..held {
         // What waits outside a queue that blocks came before anything new.
         let Some(row) = sessions.rows[slot].as_mut().filter(|row| !row.held.is_empty()) else { continue };
         // Of a session that was cut off nothing is let in any more, and what it had waiting is counted.
@@ -98,6 +101,7 @@ pub(crate) fn ingress(
         if !hangs_up && (!row.held.is_empty() || blocked(row, &queues)) {
             // Its credit stays taken: that is what the sender feels.
             row.held.push_back(arrival);
+            scatter.watch.0 = true;
         } else {
             scatter.arrive(row, arrival, &mut queues);
         }
@@ -117,6 +121,7 @@ struct Scatter<'a> {
     log: &'a mut EventLog,
     corrections: &'a mut Corrections,
     figures: &'a mut EdgeFigures,
+    watch: &'a mut Watch,
 }
 
 /// Frames missing before a block that the sender places at `pts_us`; at most one second.
@@ -169,11 +174,13 @@ impl Scatter<'_> {
             }
             Arriving::Finish => {
                 row.phase = Phase::Finishing;
+                self.watch.0 = true;
                 let frame = self.frame(row, Payload::Mark(Mark::StreamEnd), self.now.us);
                 self.send(row, frame, queues);
             }
             Arriving::Close => {
                 row.phase = Phase::Gone;
+                self.watch.0 = true;
                 while let Some(held) = row.held.pop_front() {
                     self.homeless(held);
                 }
@@ -205,6 +212,7 @@ impl Scatter<'_> {
                 // The silence waits for room like any other audio, and the block behind it.
                 let stamp = Stamp { arrived_us: Some(arrived_us), ..Stamp::default() };
                 row.held.push_front(Arrival::free(row, Arriving::Audio(block), stamp));
+                self.watch.0 = true;
                 self.hold_silence(row, missing, stamp);
                 return;
             }

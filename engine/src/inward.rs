@@ -48,8 +48,9 @@ impl Messages {
         &mut self.list
     }
 
-    /// The tick is over, and with it what they stopped: the hosts are told.
-    pub(crate) fn applied(&mut self, sessions: &mut SessionTable, figures: &mut ControlFigures) {
+    /// The tick is over, and with it what they stopped: the hosts are told. True if there is anything to tell.
+    pub(crate) fn applied(&mut self, sessions: &mut SessionTable, figures: &mut ControlFigures) -> bool {
+        let any = !self.list.is_empty();
         for Received { session, message: ControlIn { message_id, .. }, effect } in self.list.drain(..) {
             figures.arrived += 1;
             figures.without_effect += u64::from(!effect);
@@ -57,6 +58,7 @@ impl Messages {
                 row.controls.push_back(Control::Applied { message_id });
             }
         }
+        any
     }
 }
 

@@ -18,7 +18,7 @@ use crate::playout::Playouts;
 use crate::queue::{Lane, Queue, TARGETS_MAX, Target};
 use crate::scene::{self, DeadlinePolicy, Format, OverflowPolicy, PlanNode};
 use crate::segment::Turn;
-use crate::session::{Phase, SessionRow, SessionTable};
+use crate::session::{Phase, SessionRow, SessionTable, Watch};
 use crate::shard::{Blueprint, block_samples};
 
 /// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
@@ -67,6 +67,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         failure = failure.or(refused.map(|reason| (NodeId(at as u8), reason)));
     }
     let phase = if failure.is_some() { Phase::Gone } else { Phase::Open };
+    world.resource_mut::<Watch>().0 |= failure.is_some();
     let row = row(port, phase, entity, lanes, wiring);
     let id = row.id;
     world.resource_mut::<Playouts>().open(id);

@@ -12,6 +12,7 @@ use crate::placement::Placement;
 use crate::port::Arrival;
 use crate::queue::Target;
 use crate::scene::Format;
+use crate::shard::block_samples;
 
 /// How far a session's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,17 +61,25 @@ pub struct SessionRow {
     pub(crate) held: VecDeque<Arrival>,
 }
 
+/// Whether some session of the shard may be ending, keep arrivals outside a queue, or have control messages for its
+/// host: only then is every session looked at in a tick, for looking means to fetch it from memory. Set by whoever makes
+/// one so; [`Stage::Account`](crate::shard::Stage) looks whether it is still true.
+#[derive(Resource, Debug, Default)]
+pub(crate) struct Watch(pub(crate) bool);
+
 /// The sessions of one shard by slot.
 #[derive(Resource, Debug)]
 pub struct SessionTable {
     pub(crate) rows: Vec<Option<SessionRow>>,
     placement: Placement,
     pub(crate) open: u32,
+    /// Samples of the longest block that may arrive.
+    longest: usize,
 }
 
 impl SessionTable {
     pub(crate) fn new(placement: Placement) -> Self {
-        Self { rows: Vec::new(), placement, open: 0 }
+        Self { rows: Vec::new(), placement, open: 0, longest: 0 }
     }
 
     fn slot(&self, id: SessionId) -> usize {
@@ -92,6 +101,11 @@ impl SessionTable {
         self.get(id)?.lanes.get(node.index()).copied()
     }
 
+    /// Samples of the longest block that may arrive at one of the sessions; 0 without any.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
     /// Sessions open in this shard.
     pub fn open(&self) -> u32 {
         self.open
@@ -102,6 +116,7 @@ impl SessionTable {
         if self.rows.len() <= slot {
             self.rows.resize_with(slot + 1, || None);
         }
+        self.longest = self.longest.max(block_samples(row.input));
         self.rows[slot] = Some(row);
         self.open += 1;
     }
@@ -110,6 +125,10 @@ impl SessionTable {
         let slot = self.slot(id);
         let row = self.rows.get_mut(slot)?.take()?;
         self.open -= 1;
+        if block_samples(row.input) == self.longest {
+            let rest = self.rows.iter().flatten();
+            self.longest = rest.map(|row| block_samples(row.input)).max().unwrap_or(0);
+        }
         Some(row)
     }
 }

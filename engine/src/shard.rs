@@ -28,7 +28,7 @@ use crate::egress::{Policy, answering_branches, egress_rest, egress_system};
 use crate::engine::ScenePlan;
 use crate::event::{Event, EventLog};
 use crate::handle::SessionPort;
-use crate::ids::NodeId;
+use crate::ids::{NodeId, SessionId};
 use crate::ingress::{Edge, EdgeFigures, Leaving, ingress};
 use crate::inward::{ControlFigures, Messages, inward};
 use crate::ledger::Ledger;
@@ -41,7 +41,7 @@ use crate::port::ShardPort;
 use crate::scene::{Deadline, DeadlinePolicy, Format};
 use crate::segment::{SegmentPool, Segments};
 use crate::service::{Inbox, Outbox};
-use crate::session::{CONTROLS_MAX, Phase, SessionTable};
+use crate::session::{CONTROLS_MAX, Phase, SessionRow, SessionTable, Watch};
 
 /// Segments kept ready per session, so that no rank ever has to spawn one.
 const SEGMENTS_SPARE: usize = 4;
@@ -108,6 +108,7 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     world.insert_resource(Outbox::default());
     world.insert_resource(Inbox::default());
     world.insert_resource(SessionTable::new(spec.placement));
+    world.insert_resource(Watch::default());
     world.insert_resource(Playouts::new(spec.placement));
     world.insert_resource(SegmentPool::default());
     world.insert_resource(Laps::default());
@@ -246,26 +247,30 @@ fn account(
     mut messages: ResMut<'_, Messages>,
     mut controls: ResMut<'_, ControlFigures>,
     mut laps: ResMut<'_, Laps>,
+    mut watch: ResMut<'_, Watch>,
 ) {
     corrections.clear();
     inbox.replies.clear();
     let sessions = &mut *sessions;
-    for row in sessions.rows.iter_mut().flatten().filter(|row| row.phase == Phase::Gone) {
-        if !leaving.0.contains(&row.id) {
-            leaving.0.push(row.id);
-        }
+    watch.0 |= !leaving.0.is_empty();
+    if watch.0 {
+        all_gone(sessions, &mut leaving.0);
     }
-    leaving.0.sort_unstable();
     for id in &leaving.0 {
         if let Some(row) = sessions.get_mut(*id) {
             row.phase = Phase::Gone;
             log.push(now.us, *id, 0, Event::SessionClosed);
         }
     }
-    messages.applied(sessions, &mut controls);
-    collect_controls(sessions, &log, &mut corrections);
-    tell_hosts(sessions);
-    hang_up_abandoned(sessions, &mut corrections);
+    watch.0 |= messages.applied(sessions, &mut controls);
+    watch.0 |= collect_controls(sessions, &log, &mut corrections);
+    if watch.0 {
+        tell_hosts(sessions);
+        hang_up_abandoned(sessions, &mut corrections);
+        let calm =
+            |row: &SessionRow| row.phase == Phase::Open && row.controls.is_empty() && row.held.is_empty();
+        watch.0 = !sessions.rows.iter().flatten().all(calm);
+    }
     for id in &leaving.0 {
         if let Some(row) = sessions.get_mut(*id) {
             row.port.close(&mut row.controls);
@@ -282,6 +287,16 @@ fn account(
     laps.lap_beside(Beside::Account);
 }
 
+/// Adds all sessions that are gone to those that are leaving, in id order.
+fn all_gone(sessions: &SessionTable, leaving: &mut Vec<SessionId>) {
+    for row in sessions.rows.iter().flatten().filter(|row| row.phase == Phase::Gone) {
+        if !leaving.contains(&row.id) {
+            leaving.push(row.id);
+        }
+    }
+    leaving.sort_unstable();
+}
+
 /// A session whose last handle is gone can neither get audio nor be heard: as if its host had hung up.
 fn hang_up_abandoned(sessions: &mut SessionTable, corrections: &mut Corrections) {
     for row in sessions.rows.iter_mut().flatten() {
@@ -295,8 +310,10 @@ fn hang_up_abandoned(sessions: &mut SessionTable, corrections: &mut Corrections)
     }
 }
 
-/// What this tick's events mean for the hosts; it waits with what did not fit into their rings, up to a bound.
-fn collect_controls(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Corrections) {
+/// What this tick's events mean for the hosts; it waits with what did not fit into their rings, up to a bound. True if
+/// there is anything.
+fn collect_controls(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Corrections) -> bool {
+    let mut any = false;
     let any_late = log.records.iter().any(|r| matches!(r.event, Event::LateCancelled { .. }));
     for record in &log.records {
         let Some(row) = sessions.get_mut(record.session).filter(|row| row.told) else { continue };
@@ -309,6 +326,7 @@ fn collect_controls(sessions: &mut SessionTable, log: &EventLog, corrections: &m
         };
         let Some(control) = Control::from_event(&record.event, record.turn, late) else { continue };
         row.controls.push_back(control);
+        any = true;
         if row.controls.len() >= CONTROLS_MAX && row.phase != Phase::Gone {
             // A host that reads nothing for this long is gone; corrections must never be dropped silently. The
             // nodes see this in the next tick and let go of what they hold, as after a hang-up.
@@ -316,6 +334,7 @@ fn collect_controls(sessions: &mut SessionTable, log: &EventLog, corrections: &m
             corrections.push(Correction { session: row.id, void: Void::Session });
         }
     }
+    any
 }
 
 /// Puts control messages into the hosts' rings, oldest first.
@@ -336,14 +355,11 @@ fn tell_hosts(sessions: &mut SessionTable) {
 
 /// Sends free blocks of the arriving size to the hosts, so that they need not allocate.
 fn restock(sessions: &SessionTable, edge: &Edge, pool: &mut BlockPool) {
-    let block = |Format { rate_hz, channels }: Format| {
-        (rate_hz * crate::handle::BLOCK_MS_MAX / 1_000) as usize * usize::from(channels)
-    };
-    if edge.0.free.is_full() {
+    // The largest of the arriving sizes fits every session.
+    let samples = sessions.longest();
+    if samples == 0 {
         return;
     }
-    // The largest of the arriving sizes fits every session.
-    let Some(samples) = sessions.rows.iter().flatten().map(|row| block(row.input)).max() else { return };
     while !edge.0.free.is_full() {
         let Some(block) = pool.surplus(samples, 4) else { break };
         drop(edge.0.free.push(block));
@@ -446,17 +462,10 @@ impl Shard {
             self.look_in -= 1;
             return false;
         }
-        let rests = self.sessions_rest() && self.lanes_rest();
+        let rests = !self.world.resource::<Watch>().0 && self.lanes_rest();
         self.look_wait = if rests { 0 } else { (self.look_wait * 2 + 1).min(LOOK_MAX) };
         self.look_in = self.look_wait;
         rests
-    }
-
-    fn sessions_rest(&self) -> bool {
-        let rows = &self.world.resource::<SessionTable>().rows;
-        rows.iter()
-            .flatten()
-            .all(|row| row.phase == Phase::Open && row.controls.is_empty() && row.held.is_empty())
     }
 
     fn lanes_rest(&mut self) -> bool {
