@@ -16,6 +16,8 @@ mod silero;
 mod spectrum;
 mod weights;
 
+use std::cell::RefCell;
+
 use earshot::EarshotMemory;
 use energy::EnergyMemory;
 use silero::{SileroMemory, SileroTile};
@@ -105,7 +107,7 @@ impl VadLane {
     }
 }
 
-/// Weights and scratch of one shard: stage up to [`Self::TILE`] lanes, run, take each back, clear.
+/// Weights and scratch: stage up to [`Self::TILE`] lanes, run, take each back, clear.
 ///
 /// Weights are read once per process and shared. Everything is allocated in [`Self::new`]; the other
 /// calls never allocate.
@@ -127,6 +129,23 @@ enum Work {
 impl VadKernel {
     /// Most lanes one run takes.
     pub const TILE: usize = 32;
+
+    /// Lends `work` this thread's kernel of that kind, empty. The scratch of `Silero` takes 360 kB: a shard that had one of
+    /// its own would find it cold in every tick, and so would whatever it drives out of the cache. A kernel keeps
+    /// nothing from one run to the next, so it is all the same whose it is. Allocates once a thread.
+    pub fn lend<R>(kind: VadKind, work: impl FnOnce(&mut Self) -> R) -> R {
+        thread_local! {
+            static KERNELS: RefCell<Vec<VadKernel>> = const { RefCell::new(Vec::new()) };
+        }
+        let kept = KERNELS.with_borrow_mut(|kernels| {
+            kernels.iter().position(|kernel| kernel.kind() == kind).map(|at| kernels.swap_remove(at))
+        });
+        let mut kernel = kept.unwrap_or_else(|| Self::new(kind));
+        kernel.clear();
+        let result = work(&mut kernel);
+        KERNELS.with_borrow_mut(|kernels| kernels.push(kernel));
+        result
+    }
 
     /// A kernel with an empty tile.
     #[must_use]

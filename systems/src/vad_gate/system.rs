@@ -24,7 +24,6 @@ struct Gates {
     gate: Arc<VadGate>,
     site: Site,
     settings: Settings,
-    kernel: VadKernel,
     ready: Vec<SessionId>,
     staged: Vec<usize>,
     decisions: Vec<Decision>,
@@ -35,7 +34,6 @@ type Params = (Lanes<'static, 'static, GateLane>, Desk<'static>, Segments<'stati
 pub(super) fn build(gate: Arc<VadGate>, site: Site, world: &mut World) -> BoxedSystem {
     let mut gates = Gates {
         settings: Settings::new(&gate, gate.hop_us()),
-        kernel: VadKernel::new(gate.vad),
         ready: Vec::new(),
         staged: Vec::with_capacity(VadKernel::TILE),
         decisions: Vec::with_capacity(8),
@@ -93,8 +91,12 @@ impl Gates {
                 self.ready.push(wiring.session);
             }
         }
-        while run_now && !self.ready.is_empty() {
-            self.hear(lanes, desk, segments);
+        if run_now && !self.ready.is_empty() {
+            VadKernel::lend(self.gate.vad, |kernel| {
+                while !self.ready.is_empty() {
+                    self.hear(kernel, lanes, desk, segments);
+                }
+            });
         }
     }
 
@@ -112,6 +114,7 @@ impl Gates {
     /// One hop of every ready lane; keeps those that have another one.
     fn hear(
         &mut self,
+        kernel: &mut VadKernel,
         lanes: &mut Lanes<'_, '_, GateLane>,
         desk: &mut Desk<'_>,
         segments: &mut Segments<'_, '_>,
@@ -121,20 +124,20 @@ impl Gates {
         let mut from = 0;
         while from < self.ready.len() {
             let to = (from + VadKernel::TILE).min(self.ready.len());
-            self.kernel.clear();
+            kernel.clear();
             self.staged.clear();
             for session in &self.ready[from..to] {
                 let Some(entity) = desk.sessions.lane(*session, node) else { continue };
                 let Ok((_, _, lane)) = lanes.ins.get(entity) else { continue };
                 let samples = lane.ready_hop(hop).expect("only ready lanes are listed");
-                self.staged.push(self.kernel.stage(&lane.detector, samples));
+                self.staged.push(kernel.stage(&lane.detector, samples));
             }
-            self.kernel.run();
+            kernel.run();
             for at in from..to {
                 let session = self.ready[at];
                 let Some(entity) = desk.sessions.lane(session, node) else { continue };
                 let Ok((mut wiring, mut queue, mut lane)) = lanes.ins.get_mut(entity) else { continue };
-                let p = self.kernel.take(self.staged[at - from], &mut lane.detector);
+                let p = kernel.take(self.staged[at - from], &mut lane.detector);
                 let wiring = wiring.bypass_change_detection();
                 let mut cx = Cx::new(node, wiring, desk, &mut lanes.outs);
                 let mut gate = Gate { cx: &mut cx, segments };
