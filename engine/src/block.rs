@@ -202,6 +202,14 @@ impl BlockPool {
         self.out
     }
 
+    /// Gives all free blocks back to the system: nothing has been under way for long.
+    pub(crate) fn empty(&mut self) {
+        for class in &mut self.classes {
+            class.free = Vec::new();
+            class.ahead = 0;
+        }
+    }
+
     /// How many sessions the free blocks are for.
     pub(crate) fn serve(&mut self, sessions: usize) {
         self.sessions = sessions;

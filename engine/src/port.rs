@@ -113,6 +113,11 @@ impl ShardPort {
         self.stirred.store(true, Ordering::Release);
     }
 
+    /// Gives the blocks in both rings back to the system.
+    pub(crate) fn empty(&self) {
+        while self.free.pop().is_some() || self.back.pop().is_some() {}
+    }
+
     /// Counts a control message that came.
     pub(crate) fn controlled(&self) {
         self.controls.fetch_add(1, Ordering::AcqRel);

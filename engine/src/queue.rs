@@ -26,6 +26,8 @@ pub struct Queue {
     pub behind: u32,
     /// Greatest depth seen.
     pub depth_max: u32,
+    /// Frames to make room for when the first one comes after a rest.
+    room_ahead: u32,
 }
 
 /// What a full queue did with a frame.
@@ -50,6 +52,7 @@ impl Queue {
             budget_us: 0,
             behind: 0,
             depth_max: 0,
+            room_ahead: 0,
         }
     }
 
@@ -69,7 +72,15 @@ impl Queue {
 
     /// Makes room for `frames` (at most the bound) at once, so that a tick need not when they come.
     pub fn reserve(&mut self, frames: u32) {
-        self.frames.reserve_exact(frames.min(self.bound) as usize);
+        self.room_ahead = frames.min(self.bound);
+        self.frames.reserve_exact(self.room_ahead as usize);
+    }
+
+    /// Gives the storage of an empty queue back until the next frame comes.
+    pub(crate) fn rest(&mut self) {
+        if self.frames.is_empty() {
+            self.frames = VecDeque::new();
+        }
     }
 
     /// Frames waiting.
@@ -142,6 +153,9 @@ impl Queue {
     }
 
     fn append(&mut self, frame: Frame) {
+        if self.frames.capacity() == 0 {
+            self.frames.reserve_exact(self.room_ahead as usize);
+        }
         self.frames.push_back(frame);
         self.depth_max = self.depth_max.max(self.depth());
     }

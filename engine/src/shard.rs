@@ -38,6 +38,7 @@ use crate::opening;
 use crate::placement::Placement;
 use crate::playout::Playouts;
 use crate::port::ShardPort;
+use crate::queue::Queue;
 use crate::scene::{Deadline, DeadlinePolicy, Format};
 use crate::segment::{SegmentPool, Segments};
 use crate::service::{Inbox, Outbox};
@@ -386,8 +387,14 @@ pub(crate) struct Shard {
     look_in: u32,
     /// How many that was after the last look: twice as many after the next one that finds work.
     look_wait: u32,
+    /// It has been asleep for [`LEAN_US`], and keeps no memory for what may come.
+    lean: bool,
+    /// It will be so after this tick.
+    slims: bool,
 }
 
+/// A shard that has been asleep for this long gives back the memory that it would not need while it sleeps.
+const LEAN_US: u64 = 1_000_000;
 /// Longest time between two looks at whether a busy shard rests, in ticks.
 const LOOK_MAX: u32 = 63;
 
@@ -418,6 +425,8 @@ impl Shard {
             blocks_seen: 0,
             look_in: 0,
             look_wait: 0,
+            lean: false,
+            slims: false,
         }
     }
 
@@ -427,7 +436,11 @@ impl Shard {
     }
 
     pub(crate) fn first_half(&mut self, now: Now) {
-        self.ran = self.is_awake();
+        let awake = self.is_awake();
+        self.lean &= !awake;
+        // One tick more before it sleeps on, so that nodes see how long nothing has come.
+        self.slims = !awake && !self.lean && now.us >= self.world.resource::<Now>().us + LEAN_US;
+        self.ran = awake || self.slims;
         if self.ran {
             self.port.settle();
             *self.world.resource_mut::<Now>() = now;
@@ -444,6 +457,24 @@ impl Shard {
         self.world.clear_trackers();
         self.open = self.world.resource::<SessionTable>().open();
         self.asleep = self.rests();
+        if self.slims && self.asleep {
+            self.slim();
+        }
+    }
+
+    /// Gives back free blocks and the storage of queues. Whoever comes next pays for new ones: a few allocations once.
+    fn slim(&mut self) {
+        self.lean = true;
+        self.port.empty();
+        self.world.resource_mut::<BlockPool>().empty();
+        let table = self.world.resource::<SessionTable>();
+        let lanes: Vec<Entity> =
+            table.rows.iter().flatten().flat_map(|row| row.lanes.iter().copied()).collect();
+        for lane in lanes {
+            if let Some(mut queue) = self.world.get_mut::<Queue>(lane) {
+                queue.rest();
+            }
+        }
     }
 
     /// Whether nothing would happen in the next tick if nothing came. What is cheap to ask comes first.

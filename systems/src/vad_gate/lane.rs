@@ -15,6 +15,9 @@ use crate::vad_gate::lookback::{Lookback, Stretch};
 use crate::vad_gate::machine::{Decision, Machine, Settings};
 use crate::vad_gate::{Forward, VadGate};
 
+/// A stream that has paused for this long, engine time, begins anew: what was kept of it is no pre-roll of what comes next.
+const PAUSE_US: u64 = 1_000_000;
+
 /// A frame in the lookback ring.
 struct Held {
     frame: Frame,
@@ -42,6 +45,10 @@ pub struct GateLane {
     pad_us: u64,
     machine: Machine,
     lookback: Lookback<Held>,
+    /// Frames that the ring has room for.
+    lookback_room: usize,
+    /// Engine time at which the last frame was taken.
+    taken_us: u64,
     input: Format,
     /// Every probability is logged.
     traced: bool,
@@ -80,13 +87,15 @@ impl GateLane {
         Ok(Self {
             detector: VadLane::new(gate.vad),
             converter,
-            heard: Vec::with_capacity(gate.vad.hop() * 2),
+            heard: Vec::new(),
             mixed: Vec::new(),
             hops: 0,
             hop_us: gate.hop_us(),
             pad_us: us(gate.pad_ms),
             machine: Machine::default(),
-            lookback: Lookback::with_room(us(gate.kept_ms()), gate.max_out(Some(input)) as usize),
+            lookback: Lookback::new(us(gate.kept_ms())),
+            lookback_room: gate.max_out(Some(input)) as usize,
+            taken_us: 0,
             input,
             traced: gate.trace || opening.traced,
             session: opening.session,
@@ -100,6 +109,17 @@ impl GateLane {
             end_us: 0,
             seq: 0,
         })
+    }
+
+    /// Whether what is kept has become worthless: a segment that is open goes on whenever its next frame comes.
+    pub(super) fn has_paused(&self, now_us: u64) -> bool {
+        now_us >= self.taken_us + PAUSE_US && !self.lookback.is_bare() && !self.segment.is_some()
+    }
+
+    /// Lets go of what is kept, and of the memory for it.
+    pub(super) fn pause(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
+        self.lookback.clear(|old| gate.let_go(old));
+        self.heard.shrink_to_fit();
     }
 
     /// The next hop of 16 kHz mono, if it is complete.
@@ -118,6 +138,7 @@ impl GateLane {
             gate.cx.send(0, frame);
             return;
         };
+        self.follow_on(gate);
         self.listen(block.samples());
         let frames = (block.len() / usize::from(self.input.channels)) as u64;
         let end_us = frame.pts_us + frames_to_us(frames, self.input.rate_hz);
@@ -131,6 +152,20 @@ impl GateLane {
         } else {
             let held = Held { frame, end_us, forwarded: false };
             self.lookback.push(held, |old| gate.let_go(old));
+        }
+    }
+
+    /// Another frame comes: after a pause nothing of what was kept precedes it.
+    fn follow_on(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
+        let now_us = gate.cx.now.us;
+        if self.has_paused(now_us) {
+            self.pause(gate);
+        }
+        self.taken_us = now_us;
+        if self.lookback.is_bare() {
+            self.lookback.settle(self.lookback_room);
+            let room = 2 * self.detector.kind().hop();
+            self.heard.reserve_exact(room.saturating_sub(self.heard.len()));
         }
     }
 

@@ -23,9 +23,21 @@ impl<T: Stretch> Lookback<T> {
         Self { items: VecDeque::new(), span_us }
     }
 
-    /// With storage for `items` from the start.
-    pub(crate) fn with_room(span_us: u64, items: usize) -> Self {
-        Self { items: VecDeque::with_capacity(items), span_us }
+    /// Room for `items`, if there is none at all.
+    pub(crate) fn settle(&mut self, items: usize) {
+        if self.items.capacity() == 0 {
+            self.items.reserve_exact(items);
+        }
+    }
+
+    /// Whether it has neither items nor storage.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.items.capacity() == 0
+    }
+
+    /// Gives the items out, oldest first, and the storage back.
+    pub(crate) fn clear(&mut self, each: impl FnMut(T)) {
+        std::mem::take(&mut self.items).into_iter().for_each(each);
     }
 
     #[cfg(test)]

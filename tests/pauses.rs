@@ -1,0 +1,112 @@
+//! A stream that pauses for a second begins anew: the gate's pre-roll of what comes next does not reach back over the
+//! pause, whoever else shares the shard, and a session that pauses gives back the memory it only needs while audio
+//! flows.
+#![allow(
+    clippy::print_stdout,
+    unused_crate_dependencies,
+    reason = "figures for --nocapture; crates are the package's"
+)]
+
+use std::sync::Arc;
+
+use mynah_engine::scene::{Source, compile};
+use mynah_engine::{Engine, EngineConfig, Event, SessionHandle, SessionSpec};
+
+#[global_allocator]
+static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
+
+const SCENE: &str = r#"(
+    name: "pauses",
+    session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
+    nodes: [(id: "gate", kind: VadGate(vad: Energy, min_speech_ms: 100, pad_ms: 150))],
+    edges: [("input", "gate"), ("gate", "output")],
+)"#;
+const TICK_US: u64 = 5_000;
+const FRAME_US: u64 = 20_000;
+
+fn engine(shards: u32, sessions: u32) -> Engine {
+    let source = Source::new("pauses.ron", SCENE);
+    let (plan, _) = compile(&source, &[], None, &mynah_systems::registry(None)).expect("the scene is right");
+    let config = EngineConfig { shards: Some(shards), sessions_max: sessions, ..EngineConfig::default() };
+    Engine::new(Arc::new(plan), config)
+}
+
+fn open(engine: &Engine, sessions: u32) -> Vec<SessionHandle> {
+    let door = engine.handle();
+    let open = |at| door.open(SessionSpec::named(format!("caller-{at}"))).expect("there is room");
+    (0..sessions).map(open).collect()
+}
+
+/// Ticks through `us` of engine time.
+fn pass(engine: &mut Engine, us: u64) -> Vec<Event> {
+    let until_us = engine.now_us() + us;
+    let mut events = Vec::new();
+    while engine.now_us() < until_us {
+        engine.tick(engine.now_us() + TICK_US);
+        events.extend(engine.records().iter().map(|record| record.event.clone()));
+    }
+    events
+}
+
+/// A frame of noise at this level, or of a tone.
+fn frame(level: f32) -> Vec<f32> {
+    (0..320).map(|at| level * if at / 20 % 2 == 0 { 1.0 } else { -0.9 }).collect()
+}
+
+/// A session speaks up after 200 ms of near silence and a pause of so long; where its segment begins, media time. The
+/// other one goes on all the time.
+fn begins_after(shards: u32, pause_us: u64) -> u64 {
+    let mut engine = engine(shards, 2);
+    let handles = open(&engine, 2);
+    for _ in 0..10 {
+        handles.iter().for_each(|handle| handle.try_push(&frame(0.001)).expect("there is credit"));
+        pass(&mut engine, FRAME_US);
+    }
+    for _ in 0..pause_us / FRAME_US - 1 {
+        handles[1].try_push(&frame(0.001)).expect("there is credit");
+        pass(&mut engine, FRAME_US);
+    }
+    for _ in 0..10 {
+        handles[0].try_push(&frame(0.5)).expect("there is credit");
+        let opened = pass(&mut engine, FRAME_US).into_iter().find_map(|event| match event {
+            Event::SegmentOpened { from_us, .. } => Some(from_us),
+            _ => None,
+        });
+        if let Some(from_us) = opened {
+            return from_us;
+        }
+    }
+    panic!("the tone opens a segment");
+}
+
+#[test]
+fn the_pre_roll_does_not_reach_back_over_a_pause() {
+    for shards in [1, 2] {
+        assert_eq!(begins_after(shards, 980_000), 40_000, "the pad before 200 ms, in whole frames");
+        assert_eq!(begins_after(shards, 1_000_000), 200_000, "{shards} shards: the pause came at 200 ms");
+    }
+}
+
+#[test]
+fn a_session_that_pauses_takes_less_than_8_kb() {
+    const SESSIONS: u32 = 96;
+    let each = |paused: bool| {
+        let mut engine = engine(1, SESSIONS);
+        let before = mynah_alloc::live_bytes();
+        let handles = open(&engine, SESSIONS);
+        for _ in 0..15 {
+            handles.iter().for_each(|handle| handle.try_push(&frame(0.001)).expect("there is credit"));
+            pass(&mut engine, FRAME_US);
+        }
+        pass(&mut engine, if paused { 2_100_000 } else { 100_000 });
+        let bytes = (mynah_alloc::live_bytes() - before) / i64::from(SESSIONS);
+        // It works as before afterwards.
+        handles.iter().for_each(|handle| handle.try_push(&frame(0.001)).expect("there is credit"));
+        pass(&mut engine, FRAME_US);
+        assert_eq!(engine.census().edge.blocks, 16 * u64::from(SESSIONS));
+        bytes
+    };
+    let (streaming, paused) = (each(false), each(true));
+    println!("{streaming} bytes while audio flows, {paused} in a pause");
+    assert!(paused < 8_192 && paused * 2 < streaming, "{streaming} bytes a session, {paused} in a pause");
+}
