@@ -296,7 +296,7 @@ fn the_host_is_told_of_speech_in_order_and_woken_for_it() {
 fn what_a_host_has_not_read_of_its_messages_survives_the_close() {
     let mut host = Host::new(GATE, EngineConfig::default());
     let session = host.told("slow reader");
-    // The audio alone fills the ring of 32, so that every message waits in the engine.
+    // The audio alone fills the ring of 16, so that every message waits in the engine.
     host.feed(&session, &bursts(&[400, 1_500, 600]));
     session.close();
     host.ticks(2);

@@ -70,7 +70,7 @@ pub struct EngineConfig {
     /// Worker threads for the shards; 1 = the calling thread alone. Never changes a result.
     pub threads: usize,
     /// Number of shards, which sessions then go to in turn: right where few sessions are much work. `None`: one per 32
-    /// sessions up to 8, then one per 96, and 32 sessions together. Never changes a result.
+    /// sessions up to 8, then one per 128, and 32 sessions together. Never changes a result.
     pub shards: Option<u32>,
     /// Most sessions open at once.
     pub sessions_max: u32,
@@ -91,7 +91,7 @@ impl EngineConfig {
     pub fn shard_count(&self) -> u32 {
         let sessions = self.sessions_max;
         self.shards
-            .unwrap_or_else(|| sessions.div_ceil(96).max(sessions.div_ceil(Placement::RUN).min(8)))
+            .unwrap_or_else(|| sessions.div_ceil(128).max(sessions.div_ceil(Placement::RUN).min(8)))
             .max(1)
     }
 

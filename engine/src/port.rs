@@ -12,8 +12,8 @@ use crate::ids::SessionId;
 use crate::session::SessionRow;
 
 /// Arrivals of a session that the ring of its shard has room for; more are kept beside it, in memory made for them. A
-/// tick that is late by 160 ms still finds all in the ring.
-const ARRIVALS_PER_SESSION: usize = 8;
+/// tick that is late by 80 ms still finds all in the ring.
+const ARRIVALS_PER_SESSION: usize = 4;
 /// And as many for all.
 const ARRIVALS_MIN: usize = 64;
 
