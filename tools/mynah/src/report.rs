@@ -279,6 +279,8 @@ pub struct Steadiness {
     pub looks: u64,
     /// Theil-Sen slope of all live bytes of the process.
     pub live_bytes_per_min: f64,
+    /// Its 95 % confidence interval: memory that does not grow has 0 in it.
+    pub live_bytes_per_min_95: [f64; 2],
     pub live_bytes_first: i64,
     pub live_bytes_last: i64,
     pub entities_first: u64,

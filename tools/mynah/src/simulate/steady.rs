@@ -89,9 +89,11 @@ impl Steady {
         let (first, last) = (warm.first()?, warm.last()?);
         let [early, late] = early_late.each_ref().map(Quantiles::of);
         let drift = early.zip(late).map(|(early, late)| late.p99 / early.p99 - 1.0);
+        let Slope { median, interval } = slope(&warm);
         Some(Steadiness {
             looks: warm.len() as u64,
-            live_bytes_per_min: slope(&warm),
+            live_bytes_per_min: median,
+            live_bytes_per_min_95: interval,
             live_bytes_first: first.live_bytes,
             live_bytes_last: last.live_bytes,
             entities_first: first.entities,
@@ -105,8 +107,17 @@ impl Steady {
     }
 }
 
-/// The median of the slopes between all pairs, bytes a minute (Theil 1950, Sen 1968): a few jumps do not move it.
-fn slope(looks: &[Look]) -> f64 {
+/// How live bytes grow, bytes a minute.
+#[derive(Debug, Default, PartialEq)]
+struct Slope {
+    median: f64,
+    /// In which the true one lies, at 95 %.
+    interval: [f64; 2],
+}
+
+/// The median of the slopes between all pairs (Theil 1950): a few jumps do not move it. The interval is Sen's (1968), from
+/// the variance of Kendall's S without ties.
+fn slope(looks: &[Look]) -> Slope {
     let mut slopes: Vec<f64> = looks
         .iter()
         .enumerate()
@@ -118,10 +129,14 @@ fn slope(looks: &[Look]) -> f64 {
         })
         .collect();
     if slopes.is_empty() {
-        return 0.0;
+        return Slope::default();
     }
-    let middle = slopes.len() / 2;
-    *slopes.select_nth_unstable_by(middle, f64::total_cmp).1
+    slopes.sort_unstable_by(f64::total_cmp);
+    let (pairs, n) = (slopes.len() as f64, looks.len() as f64);
+    let reach = 1.96 * (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
+    let at = |rank: f64| slopes[(rank.max(0.0) as usize).min(slopes.len() - 1)];
+    let interval = [at(((pairs - reach) / 2.0).floor()), at(((pairs + reach) / 2.0).ceil())];
+    Slope { median: slopes[slopes.len() / 2], interval }
 }
 
 #[cfg(test)]
@@ -147,7 +162,20 @@ mod tests {
             (&[7], 0.0),
         ];
         for (bytes, want) in cases {
-            assert!((slope(&looks(bytes)) - want).abs() < 1e-9, "{bytes:?}: {}", slope(&looks(bytes)));
+            let slope = slope(&looks(bytes));
+            assert!((slope.median - want).abs() < 1e-9, "{bytes:?}: {slope:?}");
+            let [low, high] = slope.interval;
+            assert!(low <= slope.median && slope.median <= high, "{bytes:?}: {slope:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_leak_has_no_0_in_its_interval() {
+        let noise = |at: i64| at * 7_919 % 1_000;
+        for (leak, leaks) in [(0, false), (1, false), (100, true), (-100, true)] {
+            let bytes: Vec<i64> = (0..44).map(|at| noise(at) + leak * at).collect();
+            let Slope { interval: [low, high], .. } = slope(&looks(&bytes));
+            assert_eq!(low > 0.0 || high < 0.0, leaks, "{leak} bytes a minute: {low} to {high}");
         }
     }
 }
