@@ -219,8 +219,8 @@ fn what_a_host_does_not_poll_waits_up_to_a_bound_and_is_counted_beyond() {
     let mut host = Host::new(PASS, EngineConfig { shards: Some(1), ..EngineConfig::default() });
     let session = host.open("deaf");
     let block = |n: usize| [(n + 1) as f32 / 65_536.0; 160];
-    // 32 in the host's ring, 1,500 in the engine.
-    let (kept, pushed) = (32 + 1_500, 1_700);
+    // 16 in the host's ring, 1,500 in the engine.
+    let (kept, pushed) = (16 + 1_500, 1_700);
     for n in 0..pushed {
         session.try_push(&block(n)).expect("ticked every 10 ms");
         host.tick();

@@ -71,9 +71,9 @@ impl Room {
             .expect("there is credit");
     }
 
-    /// Until nothing more can happen by itself.
+    /// Until nothing more can happen by itself: a second after its last tick a shard takes one more, to give memory back.
     fn fall_asleep(&mut self) {
-        (0..200).for_each(|_| self.tick());
+        (0..500).for_each(|_| self.tick());
         for session in 0..self.handles.len() {
             if self.handles[session].is_some() {
                 self.outputs(session);
