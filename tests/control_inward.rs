@@ -227,8 +227,7 @@ fn the_lane_holds_256_and_drops_none() {
     let full = host.send(256, Control::CancelAnswer { turn: 9 }).expect_err("256 is all");
     assert_eq!(full, ControlError::Overflow);
     assert!(full.to_string().starts_with("control_overflow: 256 "), "{full}");
-    // Sixteen a tick go into the host's ring.
-    (0..20).for_each(|_| host.tick());
+    (0..12).for_each(|_| host.tick());
     let applied: Vec<Control> = (0..256).map(|message_id| Control::Applied { message_id }).collect();
     assert_eq!(host.controls, applied, "each once, in order, and the session lives");
     assert_eq!(host.send(256, Control::CancelAnswer { turn: 9 }), Ok(()), "there is room again");

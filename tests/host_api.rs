@@ -219,8 +219,8 @@ fn what_a_host_does_not_poll_waits_up_to_a_bound_and_is_counted_beyond() {
     let mut host = Host::new(PASS, EngineConfig { shards: Some(1), ..EngineConfig::default() });
     let session = host.open("deaf");
     let block = |n: usize| [(n + 1) as f32 / 65_536.0; 160];
-    // 16 in the host's ring, 1,500 in the engine.
-    let (kept, pushed) = (16 + 1_500, 1_700);
+    // 32 in the host's ring, 1,500 in the engine.
+    let (kept, pushed) = (32 + 1_500, 1_700);
     for n in 0..pushed {
         session.try_push(&block(n)).expect("ticked every 10 ms");
         host.tick();
@@ -296,7 +296,7 @@ fn the_host_is_told_of_speech_in_order_and_woken_for_it() {
 fn what_a_host_has_not_read_of_its_messages_survives_the_close() {
     let mut host = Host::new(GATE, EngineConfig::default());
     let session = host.told("slow reader");
-    // The audio alone fills the ring of 16, so that every message waits in the engine.
+    // The audio alone fills the ring of 32, so that every message waits in the engine.
     host.feed(&session, &bursts(&[400, 1_500, 600]));
     session.close();
     host.ticks(2);

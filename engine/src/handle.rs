@@ -24,7 +24,7 @@ pub const MEDIA_US_MAX: u64 = 1 << 52;
 /// Smaller pieces than this are put together first: 2.5 ms.
 const STAGING_US: u32 = 2_500;
 /// Outputs that may wait for one session's host; the rest waits in the engine.
-const OUTPUTS_MAX: usize = 16;
+const OUTPUTS_MAX: usize = 32;
 
 /// What a host knows about a block beside its samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
