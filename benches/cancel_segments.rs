@@ -4,15 +4,15 @@
 //! The tick of the cancels minus the median of the ticks around it, which get as many frames and take nothing back,
 //! against the budget of 1 ms. Then what one session that cancels adds to a tick in which others are at work.
 
-#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark reads the clock and tells")]
+#![allow(clippy::print_stdout, reason = "a benchmark tells what it saw")]
 
+mod crowd;
 #[path = "../tests/prompted/mod.rs"]
 mod prompted;
 
-use std::time::Instant;
-
-use mynah::clock::{Epoch, NodeStopwatch};
-use mynah_engine::{Engine, EngineConfig, Event, SessionHandle, SessionSpec};
+use crowd::Crowd;
+use mynah::bench::median::median;
+use mynah_engine::Event;
 use prompted::{Cue, Prompter, compiled};
 
 const SCENE: &str = r#"(
@@ -35,65 +35,37 @@ const SCENE: &str = r#"(
 const SESSIONS: u32 = 10_000;
 const ROUNDS: usize = 15;
 const BUDGET_US: f64 = 1_000.0;
-const TICK_US: u64 = 5_000;
 /// The nodes, the output, and what is no node's: the edge, segments, hosts, the event log.
 const STAGES: [&str; 6] = ["prompter", "pass_1", "pass_2", "pass_3", "output", "books"];
 
-/// The engine with its sessions.
-struct Crowd {
-    engine: Engine,
-    sessions: Vec<SessionHandle>,
-    now_us: u64,
+fn crowd(sessions: u32) -> Crowd {
+    let mut registry = mynah_systems::registry(None);
+    registry.add_system::<Prompter>();
+    Crowd::new(compiled(SCENE, &[], &registry).expect("the scene is sound"), sessions)
 }
 
-impl Crowd {
-    fn new(sessions: u32) -> Self {
-        let mut registry = mynah_systems::registry(None);
-        registry.add_system::<Prompter>();
-        let plan = compiled(SCENE, &[], &registry).expect("the scene is sound");
-        let config = EngineConfig { sessions_max: sessions, ..EngineConfig::default() };
-        let engine = Engine::new(plan, config);
-        let door = engine.handle();
-        let open = |n| door.open(SessionSpec::named(format!("s{n}"))).expect("there is room");
-        let sessions = (0..sessions).map(open).collect();
-        let mut crowd = Self { engine, sessions, now_us: 0 };
-        let epoch = Epoch::start();
-        crowd.engine.lend_stopwatches(|| Box::new(NodeStopwatch::new(epoch, STAGES.len() - 2)));
-        crowd.tick();
-        crowd
-    }
-
-    /// Everybody's cue, but `first` for the first.
-    fn cue(&self, first: &[Cue], others: &[Cue]) {
-        for (at, session) in self.sessions.iter().enumerate() {
-            let cues = if at == 0 { first } else { others };
-            session.push(Cue::block(cues)).expect("the edge has room");
-        }
-    }
-
-    /// Microseconds of one tick, and of its stages.
-    fn tick(&mut self) -> (f64, [f64; STAGES.len()]) {
-        self.now_us += TICK_US;
-        let before_ns = self.engine.work_ns();
-        let start = Instant::now();
-        self.engine.tick(self.now_us);
-        let whole_us = start.elapsed().as_secs_f64() * 1e6;
-        let mut stages_us = [0.0; STAGES.len()];
-        let spent = self.engine.work_ns().into_iter().zip(before_ns).map(|(ns, before)| ns - before);
-        stages_us.iter_mut().zip(spent).for_each(|(us, ns)| *us = ns as f64 / 1e3);
-        stages_us[STAGES.len() - 1] = whole_us - stages_us.iter().sum::<f64>();
-        (whole_us, stages_us)
-    }
-
-    fn cancelled(&self) -> usize {
-        let cancel = |event: &Event| matches!(event, Event::SegmentCancelled { .. });
-        self.engine.records().iter().filter(|record| cancel(&record.event)).count()
+/// Everybody's cue, but `first` for the first.
+fn cue(crowd: &Crowd, first: &[Cue], others: &[Cue]) {
+    for (at, session) in crowd.sessions.iter().enumerate() {
+        let cues = if at == 0 { first } else { others };
+        session.push(Cue::block(cues)).expect("the edge has room");
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// Microseconds of one tick, and of its stages.
+fn tick(crowd: &mut Crowd) -> (f64, [f64; STAGES.len()]) {
+    let before_ns = crowd.engine.work_ns();
+    let whole_us = crowd.tick() as f64 / 1e3;
+    let mut stages_us = [0.0; STAGES.len()];
+    let spent = crowd.engine.work_ns().into_iter().zip(before_ns).map(|(ns, before)| ns - before);
+    stages_us.iter_mut().zip(spent).for_each(|(us, ns)| *us = ns as f64 / 1e3);
+    stages_us[STAGES.len() - 1] = whole_us - stages_us.iter().sum::<f64>();
+    (whole_us, stages_us)
+}
+
+fn cancelled(crowd: &Crowd) -> usize {
+    let cancel = |event: &Event| matches!(event, Event::SegmentCancelled { .. });
+    crowd.engine.records().iter().filter(|record| cancel(&record.event)).count()
 }
 
 /// The tick that takes back a segment of everybody, minus the median tick around it, whole and by stage; and that
@@ -103,16 +75,16 @@ fn all_at_once(crowd: &mut Crowd, frames: usize) -> (f64, [f64; STAGES.len()], f
     let (mut extra, mut by_stage, mut around) = (Vec::new(), vec![Vec::new(); STAGES.len()], Vec::new());
     for _ in 0..ROUNDS {
         let open: Vec<Cue> = [&[Cue::Open], &sounds[..]].concat();
-        crowd.cue(&open, &open);
-        crowd.tick();
+        cue(crowd, &open, &open);
+        tick(crowd);
         let mut ticks = Vec::new();
         let mut cancels = None;
         for at in 0..9 {
             let cues = if at == 4 { [Cue::Cancel] } else { [Cue::Rest] };
-            crowd.cue(&cues, &cues);
-            let tick = crowd.tick();
+            cue(crowd, &cues, &cues);
+            let tick = tick(crowd);
             if at == 4 {
-                assert_eq!(crowd.cancelled(), crowd.sessions.len(), "everybody's segment is taken back");
+                assert_eq!(cancelled(crowd), crowd.sessions.len(), "everybody's segment is taken back");
                 cancels = Some(tick);
             } else {
                 ticks.push(tick);
@@ -135,35 +107,29 @@ fn all_at_once(crowd: &mut Crowd, frames: usize) -> (f64, [f64; STAGES.len()], f
 
 /// Ticks in which all but one session let audio through, with that one cancelling in every tick or at rest.
 fn one_among_others(sessions: u32) -> (f64, f64) {
-    let mut crowd = Crowd::new(sessions);
+    let mut crowd = crowd(sessions);
     let (mut with, mut without) = (Vec::new(), Vec::new());
     let others = [Cue::Sound(320)];
-    crowd.cue(&[Cue::Rest], &[Cue::Open, Cue::Confirm]);
-    crowd.tick();
+    cue(&crowd, &[Cue::Rest], &[Cue::Open, Cue::Confirm]);
+    tick(&mut crowd);
     for round in 0..400 {
         let quiet = [Cue::Open, Cue::Sound(320), Cue::Confirm, Cue::End];
         let cancels = [Cue::Open, Cue::Sound(320), Cue::Cancel];
         let cancelling = round % 2 == 0;
-        crowd.cue(if cancelling { &cancels } else { &quiet }, &others);
-        let (us, _) = crowd.tick();
+        cue(&crowd, if cancelling { &cancels } else { &quiet }, &others);
+        let (us, _) = tick(&mut crowd);
         if cancelling {
             with.push(us)
         } else {
             without.push(us)
         }
-        for session in &crowd.sessions {
-            while let Some(out) = session.poll() {
-                if let mynah_engine::Out::Audio(audio) = out {
-                    session.give_back(audio.block);
-                }
-            }
-        }
+        crowd.hear();
     }
     (median(with), median(without))
 }
 
 fn main() {
-    let mut crowd = Crowd::new(SESSIONS);
+    let mut crowd = crowd(SESSIONS);
     all_at_once(&mut crowd, 1);
     for frames in [0, 1, 5] {
         let (extra_us, stages_us, around_us) = all_at_once(&mut crowd, frames);
