@@ -40,6 +40,8 @@ pub(super) fn build(gate: Arc<VadGate>, site: Site, world: &mut World) -> BoxedS
         gate,
         site,
     };
+    // The weights are unpacked and this thread's scratch is made here, and not in the first tick that hears something.
+    VadKernel::lend(gates.gate.vad, |_| ());
     let params = (lane_params::<GateLane>(site, world), ParamBuilder, ParamBuilder);
     let state: SystemState<Params> = params.build_state(world);
     let system = state.build_system(
