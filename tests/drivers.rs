@@ -166,7 +166,8 @@ fn the_longer_ticks_take_the_more_arrivals_share_one_up_to_5_ms() {
         assert_eq!(gaps, [gap_us; 3], "ticks of {cost_us} us");
     }
     // A heartbeat that is shorter wins, and so does a gap that is longer.
-    let gap = |driver| drive(driver, 3, 0, &pushes, |_| 300).ticks_us.windows(2).map(|t| t[1] - t[0]).last();
+    let gap =
+        |driver| drive(driver, 3, 0, &pushes, |_| 300).ticks_us.windows(2).map(|t| t[1] - t[0]).next_back();
     assert_eq!((gap(on_ingress(2_000, 0)), gap(on_ingress(500_000, 6_000))), (Some(2_000), Some(6_000)));
 }
 
