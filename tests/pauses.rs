@@ -7,7 +7,7 @@
     reason = "figures for --nocapture; crates are the package's"
 )]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::{Engine, EngineConfig, Event, SessionHandle, SessionSpec};
@@ -21,6 +21,8 @@ const SCENE: &str = r#"(
     nodes: [(id: "gate", kind: VadGate(vad: Energy, min_speech_ms: 100, pad_ms: 150))],
     edges: [("input", "gate"), ("gate", "output")],
 )"#;
+/// Held by each test: live bytes are those of the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
 const TICK_US: u64 = 5_000;
 const FRAME_US: u64 = 20_000;
 
@@ -81,6 +83,7 @@ fn begins_after(shards: u32, pause_us: u64) -> u64 {
 
 #[test]
 fn the_pre_roll_does_not_reach_back_over_a_pause() {
+    let _alone = ALONE.lock();
     for shards in [1, 2] {
         assert_eq!(begins_after(shards, 980_000), 40_000, "the pad before 200 ms, in whole frames");
         assert_eq!(begins_after(shards, 1_000_000), 200_000, "{shards} shards: the pause came at 200 ms");
@@ -90,6 +93,7 @@ fn the_pre_roll_does_not_reach_back_over_a_pause() {
 #[test]
 fn a_session_that_pauses_takes_less_than_8_kb() {
     const SESSIONS: u32 = 96;
+    let _alone = ALONE.lock();
     let each = |paused: bool| {
         let mut engine = engine(1, SESSIONS);
         let before = mynah_alloc::live_bytes();
