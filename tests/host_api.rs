@@ -293,6 +293,22 @@ fn the_host_is_told_of_speech_in_order_and_woken_for_it() {
 }
 
 #[test]
+fn what_has_ended_and_is_heard_by_nobody_does_not_stay_for_ever() {
+    let mut host = Host::new(PASS, EngineConfig::default());
+    let session = host.open("gone home");
+    for _ in 0..50 {
+        session.try_push(&[0.1; 160]).expect("ticked every 10 ms");
+        host.tick();
+    }
+    session.finish();
+    host.ticks(20);
+    assert_eq!(host.engine.census().sessions_open, 1, "what does not fit into the ring waits for its host");
+    drop(session);
+    host.ticks(3);
+    assert_eq!(host.engine.census().sessions_open, 0);
+}
+
+#[test]
 fn what_a_host_has_not_read_of_its_messages_survives_the_close() {
     let mut host = Host::new(GATE, EngineConfig::default());
     let session = host.told("slow reader");
