@@ -25,7 +25,13 @@ use support::markup::{Tag, tags};
 /// A description that would do harm if it were markup.
 const HOSTILE: &str = "</h1><script>alert('1')</script>\" onload=\"x &amp; {{body}} <!--";
 
+/// The scene with that description, written once: two tests that each wrote it would read each other's half-written file.
 fn plan() -> Arc<ScenePlan> {
+    static PLAN: OnceLock<Arc<ScenePlan>> = OnceLock::new();
+    Arc::clone(PLAN.get_or_init(compiled))
+}
+
+fn compiled() -> Arc<ScenePlan> {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile.ron");
     let scene = format!(
         "// A description that would do harm.\n(name: \"hostile\", description: {HOSTILE:?}, tick: (period_ms: 10),\n \

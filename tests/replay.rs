@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use mynah::scenes::SHIPPED;
 use proptest::prelude::*;
@@ -425,13 +426,13 @@ proptest! {
     /// Any byte of any event line changed, any line cut anywhere: found there, or refused there, never elsewhere.
     #[test]
     fn any_changed_byte_is_found_where_it_is(line in 1usize..1_000, byte in any::<prop::sample::Index>(), cut in any::<bool>()) {
+        static LOG: OnceLock<String> = OnceLock::new();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("replay/bytes");
-        let log = folder.join("events.jsonl");
-        if !log.is_file() {
-            fs::create_dir_all(&folder).expect("the target folder can be written");
+        let text = LOG.get_or_init(|| {
+            let folder = self::folder("bytes");
             record(&folder, "simulate speculative_vad --sessions 1 --duration 12s");
-        }
-        let text = fs::read_to_string(&log).expect("it was recorded");
+            fs::read_to_string(folder.join("events.jsonl")).expect("it was recorded")
+        });
         let mut lines: Vec<String> = text.lines().map(Into::into).collect();
         let at = 1 + line % (lines.len() - 2);
         let place = byte.index(lines[at].len());
