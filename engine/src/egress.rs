@@ -250,7 +250,7 @@ impl Stream<'_> {
             Payload::Mark(_) => return,
         };
         // There was room a moment ago, and only this system pushes.
-        drop(self.port.outputs.push(out));
+        self.port.outputs.push(out);
     }
 
     /// A boundary: answers end, turns close.

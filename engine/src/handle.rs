@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crossbeam::queue::ArrayQueue;
-
 use crate::block::Block;
 use crate::control::{Control, ControlIn};
 use crate::ids::SessionId;
+use crate::outlet::Outlet;
 use crate::port::{Arrival, Arriving, Bell, ShardPort};
 use crate::scene::Format;
 
@@ -23,8 +22,6 @@ pub const ARRIVAL_COST_MS_MIN: u32 = 10;
 pub const MEDIA_US_MAX: u64 = 1 << 52;
 /// Smaller pieces than this are put together first: 2.5 ms.
 const STAGING_US: u32 = 2_500;
-/// Outputs that may wait for one session's host; the rest waits in the engine.
-const OUTPUTS_MAX: usize = 32;
 
 /// What a host knows about a block beside its samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,7 +87,7 @@ pub(crate) struct SessionPort {
     pub(crate) opening: u32,
     pub(crate) name: Arc<str>,
     pub(crate) input: Format,
-    pub(crate) outputs: ArrayQueue<Out>,
+    pub(crate) outputs: Outlet,
     pub(crate) credits: AtomicU32,
     ended: AtomicBool,
     hung_up: AtomicBool,
@@ -242,7 +239,7 @@ impl SessionHandle {
             opening,
             name: spec.name.as_str().into(),
             input,
-            outputs: ArrayQueue::new(OUTPUTS_MAX),
+            outputs: Outlet::new(),
             credits: AtomicU32::new(input.rate_hz * CREDIT_MS / 1_000),
             ended: AtomicBool::new(false),
             hung_up: AtomicBool::new(false),

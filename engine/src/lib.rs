@@ -36,6 +36,7 @@ pub mod metrics;
 mod mutation;
 mod node;
 mod opening;
+mod outlet;
 mod placement;
 mod playout;
 mod port;

@@ -44,8 +44,9 @@ use crate::segment::{SegmentPool, Segments};
 use crate::service::{Inbox, Outbox};
 use crate::session::{CONTROLS_MAX, Phase, SessionRow, SessionTable, Watch};
 
-/// Segments kept ready per session, so that no rank ever has to spawn one.
-const SEGMENTS_SPARE: usize = 4;
+/// Segments kept ready per session, so that no rank ever has to spawn one: the one it is in, and one whose answer is
+/// under way.
+const SEGMENTS_SPARE: usize = 2;
 /// With fewer than one free segment per session and this many more, new ones are made.
 const SEGMENTS_LOW: usize = 16;
 
@@ -344,7 +345,7 @@ fn tell_hosts(sessions: &mut SessionTable) {
         let mut told = false;
         while !row.controls.is_empty() && !row.port.outputs.is_full() {
             if let Some(control) = row.controls.pop_front() {
-                drop(row.port.outputs.push(crate::handle::Out::Control(control)));
+                row.port.outputs.push(crate::handle::Out::Control(control));
                 told = true;
             }
         }
@@ -462,12 +463,13 @@ impl Shard {
         }
     }
 
-    /// Gives back free blocks and the storage of queues. Whoever comes next pays for new ones: a few allocations once.
+    /// Gives back free blocks, the hosts' rings and the storage of queues. Whoever comes next pays for new ones: a few allocations once.
     fn slim(&mut self) {
         self.lean = true;
         self.port.empty();
         self.world.resource_mut::<BlockPool>().empty();
         let table = self.world.resource::<SessionTable>();
+        table.rows.iter().flatten().for_each(|row| row.port.outputs.rest());
         let lanes: Vec<Entity> =
             table.rows.iter().flatten().flat_map(|row| row.lanes.iter().copied()).collect();
         for lane in lanes {
