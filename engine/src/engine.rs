@@ -70,7 +70,8 @@ pub struct EngineConfig {
     /// Worker threads for the shards; 1 = the calling thread alone. Never changes a result.
     pub threads: usize,
     /// Number of shards, which sessions then go to in turn: right where few sessions are much work. `None`: one per 32
-    /// sessions up to 8, then one per 128, and 32 sessions together. Never changes a result.
+    /// sessions up to four a thread, then one per 256, per 512 beyond 16,384 sessions; 32 neighbours are together. Never
+    /// changes a result.
     pub shards: Option<u32>,
     /// Most sessions open at once.
     pub sessions_max: u32,
@@ -79,6 +80,9 @@ pub struct EngineConfig {
     /// Whose time services take.
     pub time: TimeMode,
 }
+
+/// More sessions than this do not all speak at once.
+const CROWD: u32 = 16_384;
 
 impl Default for EngineConfig {
     fn default() -> Self {
@@ -90,9 +94,10 @@ impl EngineConfig {
     /// The number of shards this configuration means.
     pub fn shard_count(&self) -> u32 {
         let sessions = self.sessions_max;
-        self.shards
-            .unwrap_or_else(|| sessions.div_ceil(128).max(sessions.div_ceil(Placement::RUN).min(8)))
-            .max(1)
+        // A shard costs memory of its own, and time in every tick: it finds the detector's weights driven out of the cache.
+        let large = if sessions > CROWD { 512 } else { 256 };
+        let shared_out = sessions.div_ceil(Placement::RUN).min(4 * self.threads.clamp(1, 256) as u32);
+        self.shards.unwrap_or_else(|| sessions.div_ceil(large).max(shared_out)).max(1)
     }
 
     pub(crate) fn placement(&self) -> Placement {
@@ -351,7 +356,7 @@ impl Engine {
         counts.clear();
         for shard in &self.shards {
             let Some(ledger) = shard.world.resource::<Ledger>().nodes().get(node.index()) else { continue };
-            counts.resize(ledger.depths.len(), 0);
+            counts.resize(counts.len().max(ledger.depths.len()), 0);
             counts.iter_mut().zip(&ledger.depths).for_each(|(sum, count)| *sum += count);
         }
     }

@@ -14,7 +14,9 @@ use crate::metrics::Buckets;
 pub const LATENCY_MAX_US: u64 = 600_000_000;
 
 /// Depths that are told apart: the greatest queue, and what may wait behind it.
-const DEPTHS: usize = 1_056;
+pub(crate) const DEPTHS_MAX: usize = 1_056;
+/// Depths that there are places for from the start; queues that were ever deeper have twice as many, and so on.
+const DEPTHS_MIN: usize = 32;
 
 /// A latency histogram: microseconds up to 10 minutes, 2 significant digits.
 pub fn latency_histogram() -> Histogram<u32> {
@@ -57,7 +59,8 @@ pub struct NodeLedger {
     pub latency_buckets: Buckets,
     /// Latencies beyond the histogram's range.
     pub saturated: u64,
-    /// How often a frame that entered made the queue this deep (by depth; the last place: and deeper).
+    /// How often a frame that entered made the queue this deep, by depth, as far as any was; at most 1,056 places, the last
+    /// of which means: and deeper.
     pub depths: Vec<u64>,
     /// Items that came out after their deadline, each once.
     pub deadlines_missed: u64,
@@ -92,7 +95,7 @@ impl Default for NodeLedger {
             wait_buckets: Buckets::latency(),
             latency_buckets: Buckets::latency(),
             saturated: 0,
-            depths: vec![0; DEPTHS],
+            depths: vec![0; DEPTHS_MIN],
             deadlines_missed: 0,
             deadlines_near: 0,
             segments_opened: 0,
@@ -112,6 +115,9 @@ impl NodeLedger {
         self.gated += other.gated;
         self.cancelled += other.cancelled;
         self.merged += other.merged;
+        if self.depths.len() < other.depths.len() {
+            self.depths.resize(other.depths.len(), 0);
+        }
         for (a, b) in self.depths.iter_mut().zip(&other.depths) {
             *a += b;
         }
@@ -182,7 +188,11 @@ impl NodeLedger {
     /// Records the depth that a frame found itself at, itself included.
     pub fn record_depth(&mut self, depth: u32) {
         self.depth_max = self.depth_max.max(depth);
-        self.depths[(depth as usize).min(DEPTHS - 1)] += 1;
+        let place = (depth as usize).min(DEPTHS_MAX - 1);
+        if place >= self.depths.len() {
+            self.depths.resize((place + 1).next_power_of_two().min(DEPTHS_MAX), 0);
+        }
+        self.depths[place] += 1;
     }
 
     /// The depth that `quantile` (0..1) of the frames found at most; 0 when none came.

@@ -19,7 +19,7 @@ pub use snapshot::{NodeMetrics, QUANTILES, Recent, Snapshot, WINDOW_NAMES};
 use crate::event::{Event, Record};
 use crate::hub::Hub;
 use crate::ids::NodeId;
-use crate::ledger::{Ledger, NodeLedger, latency_histogram};
+use crate::ledger::{DEPTHS_MAX, Ledger, NodeLedger, latency_histogram};
 
 /// Answers of one session that may be under way at once, for the end-to-end latency; older ones are not counted.
 const ANSWERS_MAX: usize = 4;
@@ -61,14 +61,14 @@ struct NodeBook {
 }
 
 impl NodeBook {
-    fn new(calls: bool, depths: usize) -> Self {
+    fn new(calls: bool) -> Self {
         Self {
             calls,
             latencies: Ring::new(latency_histogram),
             decisions: Ring::new(Decided::default),
             before: latency_histogram(),
             decided_before: Decided::default(),
-            depths_before: vec![0; depths],
+            depths_before: vec![0; DEPTHS_MAX],
             recent: [Recent::default(); WINDOWS],
         }
     }
@@ -161,9 +161,8 @@ pub(crate) struct MetricsBook {
 impl MetricsBook {
     /// `calls`: for each node and the output, whether it calls a service.
     pub(crate) fn new(now_us: u64, calls: impl Iterator<Item = bool>, sessions_max: usize) -> Self {
-        let depths = NodeLedger::default().depths.len();
         Self {
-            nodes: calls.map(|calls| NodeBook::new(calls, depths)).collect(),
+            nodes: calls.map(NodeBook::new).collect(),
             slot: now_us / SLOT_US,
             all: latency_histogram(),
             gained: latency_histogram(),
@@ -269,6 +268,7 @@ fn sum(node: &mut NodeMetrics, ledger: &NodeLedger, calls: bool) {
 /// The greatest depth that more frames have found by now than `before`; 0 when none came.
 fn deepest<'a>(ledgers: impl Iterator<Item = &'a NodeLedger> + Clone, before: &[u64]) -> u32 {
     let most = ledgers.clone().map(|ledger| ledger.depth_max as usize).max().unwrap_or(0);
-    let grew = |depth: &usize| ledgers.clone().map(|l| l.depths[*depth]).sum::<u64>() > before[*depth];
+    let grew =
+        |depth: &usize| ledgers.clone().filter_map(|l| l.depths.get(*depth)).sum::<u64>() > before[*depth];
     (1..=most.min(before.len() - 1)).rev().find(grew).unwrap_or(0) as u32
 }

@@ -103,6 +103,7 @@ impl Simulation {
         mynah_engine::EngineConfig {
             shards: self.options.shards.or(self.plan.scene.tick.shards),
             sessions_max: self.options.sessions,
+            threads: self.options.threads,
             ..Default::default()
         }
         .shard_count()
