@@ -10,7 +10,7 @@ use mynah_engine::{
 
 use crate::dsp::downmix::downmix;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
-use crate::vad::{SAMPLE_RATE_HZ, VadLane};
+use crate::vad::{SAMPLE_RATE_HZ, VadKind, VadLane};
 use crate::vad_gate::lookback::{Lookback, Stretch};
 use crate::vad_gate::machine::{Decision, Machine, Settings};
 use crate::vad_gate::{Forward, VadGate};
@@ -35,12 +35,15 @@ impl Stretch for Held {
 /// State of one session's gate.
 #[derive(Component)]
 pub struct GateLane {
-    pub(super) detector: VadLane,
+    /// What the detector remembers; there from the first frame on.
+    detector: Option<VadLane>,
+    vad: VadKind,
     converter: Option<SyncCell<Box<dyn resampler::Resample>>>,
     /// 16 kHz mono that the detector has not seen yet.
     heard: Vec<f32>,
     mixed: Vec<f32>,
-    hops: u64,
+    /// Samples at 16 kHz that the detector is done with: media time.
+    past: u64,
     hop_us: u64,
     pad_us: u64,
     machine: Machine,
@@ -85,11 +88,12 @@ impl GateLane {
         };
         let us = |ms: f32| (f64::from(ms) * 1_000.0) as u64;
         Ok(Self {
-            detector: VadLane::new(gate.vad),
+            detector: None,
+            vad: gate.vad,
             converter,
             heard: Vec::new(),
             mixed: Vec::new(),
-            hops: 0,
+            past: 0,
             hop_us: gate.hop_us(),
             pad_us: us(gate.pad_ms),
             machine: Machine::default(),
@@ -116,15 +120,30 @@ impl GateLane {
         now_us >= self.taken_us + PAUSE_US && !self.lookback.is_bare() && !self.segment.is_some()
     }
 
-    /// Lets go of what is kept, and of the memory for it.
+    /// Lets go of what is kept and of what was heard, and of the memory for it: the stream goes on as a new one would.
     pub(super) fn pause(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
         self.lookback.clear(|old| gate.let_go(old));
-        self.heard.shrink_to_fit();
+        // Too little for a hop is too little for a verdict.
+        self.past += self.heard.len() as u64;
+        self.heard = Vec::new();
+        self.detector = None;
+        self.machine.abandon();
+    }
+
+    /// What the detector remembers of this session.
+    pub(super) fn memory(&mut self) -> &mut VadLane {
+        self.detector.get_or_insert_with(|| VadLane::new(self.vad))
     }
 
     /// The next hop of 16 kHz mono, if it is complete.
     pub(super) fn ready_hop(&self, hop: usize) -> Option<&[f32]> {
         self.heard.get(..hop)
+    }
+
+    /// What the detector needs for the next hop, which is [ready](Self::ready_hop).
+    pub(super) fn staged(&mut self, hop: usize) -> (&VadLane, &[f32]) {
+        let memory = self.detector.get_or_insert_with(|| VadLane::new(self.vad));
+        (memory, &self.heard[..hop])
     }
 
     /// Takes one frame: the detector hears it, and it is forwarded or kept.
@@ -164,8 +183,9 @@ impl GateLane {
         self.taken_us = now_us;
         if self.lookback.is_bare() {
             self.lookback.settle(self.lookback_room);
-            let room = 2 * self.detector.kind().hop();
+            let room = 2 * self.vad.hop();
             self.heard.reserve_exact(room.saturating_sub(self.heard.len()));
+            self.memory();
         }
     }
 
@@ -193,9 +213,9 @@ impl GateLane {
         gate: &mut Gate<'_, '_, '_, '_>,
     ) {
         self.heard.drain(..hop);
-        let from_us = self.hops * self.hop_us;
-        self.hops += 1;
-        let to_us = self.hops * self.hop_us;
+        let from_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
+        self.past += hop as u64;
+        let to_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
         if self.segment.is_some() {
             // An interruption may have begun a new turn with this segment: what is decided now belongs to that one.
             self.turn = gate.segments.turn(self.segment, self.session);
@@ -388,7 +408,7 @@ impl GateLane {
         if self.segment.is_some() {
             self.turn = gate.segments.turn(self.segment, self.session);
         }
-        let at_us = self.hops * self.hop_us;
+        let at_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
         let undecided = self.machine.finish(at_us, decisions).is_none();
         if undecided && self.segment.is_some() {
             self.cancel(CancelReason::Closed, gate);

@@ -134,16 +134,16 @@ impl Gates {
             self.staged.clear();
             for session in &self.ready[from..to] {
                 let Some(entity) = desk.sessions.lane(*session, node) else { continue };
-                let Ok((_, _, lane)) = lanes.ins.get(entity) else { continue };
-                let samples = lane.ready_hop(hop).expect("only ready lanes are listed");
-                self.staged.push(kernel.stage(&lane.detector, samples));
+                let Ok((_, _, mut lane)) = lanes.ins.get_mut(entity) else { continue };
+                let (memory, samples) = lane.bypass_change_detection().staged(hop);
+                self.staged.push(kernel.stage(memory, samples));
             }
             kernel.run();
             for at in from..to {
                 let session = self.ready[at];
                 let Some(entity) = desk.sessions.lane(session, node) else { continue };
                 let Ok((mut wiring, mut queue, mut lane)) = lanes.ins.get_mut(entity) else { continue };
-                let p = kernel.take(self.staged[at - from], &mut lane.detector);
+                let p = kernel.take(self.staged[at - from], lane.memory());
                 let wiring = wiring.bypass_change_detection();
                 let mut cx = Cx::new(node, wiring, desk, &mut lanes.outs);
                 let mut gate = Gate { cx: &mut cx, segments };
