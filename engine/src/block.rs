@@ -202,11 +202,14 @@ impl BlockPool {
         self.out
     }
 
-    /// Gives all free blocks back to the system: nothing has been under way for long.
-    pub(crate) fn empty(&mut self) {
+    /// Gives free blocks back to the system, all of each size but `kept`: whom they were for has paused.
+    pub(crate) fn shrink(&mut self, kept: usize) {
         for class in &mut self.classes {
-            class.free = Vec::new();
+            class.free.truncate(kept);
             class.ahead = 0;
+            if kept == 0 {
+                class.free = Vec::new();
+            }
         }
     }
 
@@ -277,6 +280,16 @@ mod tests {
         pool.serve(2);
         (0..1_000).for_each(|_| pool.put(Block::zeroed(100)));
         assert_eq!(pool.free_samples(), 3 * KEPT * 128);
+    }
+
+    #[test]
+    fn what_was_for_those_that_pause_is_given_back() {
+        let mut pool = BlockPool::default();
+        (0..60).for_each(|_| pool.put(Block::zeroed(100)));
+        pool.shrink(40);
+        assert_eq!(pool.free_samples(), 40 * 128);
+        pool.shrink(0);
+        assert_eq!((pool.free_samples(), pool.lease(100).len()), (0, 100));
     }
 
     #[test]

@@ -161,6 +161,7 @@ impl Scatter<'_> {
             self.homeless(arrival);
             return;
         }
+        row.arrived_us = self.now.us;
         row.port.give_credit(arrival.cost);
         match arrival.what {
             Arriving::Audio(block) => self.audio(row, block, arrival.stamp, queues),

@@ -1,7 +1,7 @@
 //! What has left the engine for one session's host and was not taken yet: a bounded ring that is there while it is needed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use arc_swap::ArcSwapOption;
 use crossbeam::queue::ArrayQueue;
@@ -17,12 +17,18 @@ pub(crate) struct Outlet {
     /// At least as many as stand in the ring. Most of the time there is nothing, and whoever looks
     /// fetches no more from memory than this.
     waiting: AtomicU32,
+    /// Something was put in since the last look.
+    used: AtomicBool,
 }
 
 impl Outlet {
     /// With a ring: the first output of a session is no reason to allocate in a tick.
     pub(crate) fn new() -> Self {
-        Self { ring: ArcSwapOption::new(Some(ring())), waiting: AtomicU32::new(0) }
+        Self {
+            ring: ArcSwapOption::new(Some(ring())),
+            waiting: AtomicU32::new(0),
+            used: AtomicBool::new(false),
+        }
     }
 
     /// Appends what `is_full` said there is room for; more is lost. Allocates for the first output after a
@@ -33,6 +39,7 @@ impl Outlet {
             self.ring.store(Some(self::ring()));
             ring = self.ring.load();
         }
+        self.used.store(true, Ordering::Relaxed);
         // Counted first: two threads of a host that take what is not counted yet would count below zero.
         self.waiting.fetch_add(1, Ordering::Release);
         if !ring.as_ref().is_some_and(|ring| ring.push(out).is_ok()) {
@@ -58,9 +65,10 @@ impl Outlet {
         self.waiting.load(Ordering::Acquire) as usize
     }
 
-    /// Gives the ring back if nothing waits in it: 2.5 KB.
-    pub(crate) fn rest(&self) {
-        if self.len() == 0 {
+    /// Gives the ring back, 2.5 KB, if nothing waits in it and, but for `at_once`, nothing was put in since the last call.
+    pub(crate) fn rest(&self, at_once: bool) {
+        let used = self.used.swap(false, Ordering::Relaxed) && !at_once;
+        if !used && self.len() == 0 {
             self.ring.store(None);
         }
     }
@@ -86,13 +94,18 @@ mod tests {
     fn what_waits_is_kept_when_it_rests_and_what_comes_after_a_rest_comes_out() {
         let outlet = Outlet::new();
         outlet.push(text(1));
-        outlet.rest();
+        outlet.rest(true);
         assert_eq!((outlet.len(), turn(outlet.pop())), (1, Some(1)));
-        outlet.rest();
+        outlet.rest(true);
+        assert!(outlet.ring.load().is_none());
         assert_eq!((outlet.len(), outlet.is_full(), turn(outlet.pop())), (0, false, None));
         (0..OUTPUTS_MAX).for_each(|at| outlet.push(text(at)));
         assert!(outlet.is_full());
         assert!((0..OUTPUTS_MAX).all(|at| turn(outlet.pop()) == Some(at)));
+        outlet.rest(false);
+        assert!(outlet.ring.load().is_some(), "it was used a moment ago");
+        outlet.rest(false);
+        assert!(outlet.ring.load().is_none());
     }
 
     /// However the two sides fall together, everything comes out once and in order.
@@ -104,7 +117,7 @@ mod tests {
             threads.spawn(|| {
                 let mut next = 0;
                 while next < ALL {
-                    outlet.rest();
+                    outlet.rest(next % 3 == 0);
                     if !outlet.is_full() {
                         outlet.push(text(next));
                         next += 1;

@@ -113,9 +113,9 @@ impl ShardPort {
         self.stirred.store(true, Ordering::Release);
     }
 
-    /// Gives the blocks in both rings back to the system.
-    pub(crate) fn empty(&self) {
-        while self.free.pop().is_some() || self.back.pop().is_some() {}
+    /// Gives the blocks in both rings back to the system, all but so many of those on their way to hosts.
+    pub(crate) fn shrink(&self, kept: usize) {
+        while self.back.pop().is_some() || (self.free.len() > kept && self.free.pop().is_some()) {}
     }
 
     /// Counts a control message that came.

@@ -28,6 +28,8 @@ pub struct Queue {
     pub depth_max: u32,
     /// Frames to make room for when the first one comes after a rest.
     room_ahead: u32,
+    /// Something came since the last look.
+    used: bool,
 }
 
 /// What a full queue did with a frame.
@@ -53,6 +55,7 @@ impl Queue {
             behind: 0,
             depth_max: 0,
             room_ahead: 0,
+            used: false,
         }
     }
 
@@ -76,9 +79,10 @@ impl Queue {
         self.frames.reserve_exact(self.room_ahead as usize);
     }
 
-    /// Gives the storage of an empty queue back until the next frame comes.
-    pub(crate) fn rest(&mut self) {
-        if self.frames.is_empty() {
+    /// Gives the storage of an empty queue back until the next frame comes, if none came since the last call or `at_once`.
+    pub(crate) fn rest(&mut self, at_once: bool) {
+        let used = std::mem::take(&mut self.used) && !at_once;
+        if !used && self.frames.is_empty() {
             self.frames = VecDeque::new();
         }
     }
@@ -157,6 +161,7 @@ impl Queue {
             self.frames.reserve_exact(self.room_ahead as usize);
         }
         self.frames.push_back(frame);
+        self.used = true;
         self.depth_max = self.depth_max.max(self.depth());
     }
 

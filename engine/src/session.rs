@@ -59,6 +59,8 @@ pub struct SessionRow {
     pub(crate) waits: bool,
     /// Arrivals that wait outside such a queue; bounded by the session's credits, which they keep.
     pub(crate) held: VecDeque<Arrival>,
+    /// Engine time at which something last arrived.
+    pub(crate) arrived_us: u64,
 }
 
 /// Whether some session of the shard may be ending, keep arrivals outside a queue, or have control messages for its
@@ -73,13 +75,15 @@ pub struct SessionTable {
     pub(crate) rows: Vec<Option<SessionRow>>,
     placement: Placement,
     pub(crate) open: u32,
+    /// Sessions that blocks are made ready for at the edge.
+    pub(crate) served: usize,
     /// Samples of the longest block that may arrive.
     longest: usize,
 }
 
 impl SessionTable {
     pub(crate) fn new(placement: Placement) -> Self {
-        Self { rows: Vec::new(), placement, open: 0, longest: 0 }
+        Self { rows: Vec::new(), placement, open: 0, served: 0, longest: 0 }
     }
 
     fn slot(&self, id: SessionId) -> usize {
@@ -119,6 +123,7 @@ impl SessionTable {
         self.longest = self.longest.max(block_samples(row.input));
         self.rows[slot] = Some(row);
         self.open += 1;
+        self.served += 1;
     }
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionRow> {

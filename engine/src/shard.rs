@@ -219,7 +219,7 @@ fn make_room(world: &mut World) {
     });
     let lengths: BTreeSet<usize> = formats.map(block_samples).collect();
     let mut pool = world.resource_mut::<BlockPool>();
-    let at_once = open.min(AT_ONCE) + open.saturating_sub(AT_ONCE) / 4;
+    let at_once = at_once(open);
     for samples in lengths {
         pool.reserve(samples, at_once * BLOCKS_HOME);
     }
@@ -227,6 +227,11 @@ fn make_room(world: &mut World) {
     let slots = world.resource::<SessionTable>().rows.len();
     world.resource_mut::<Corrections>().reserve(open + 16, slots);
     world.resource_mut::<Leaving>().0.reserve(open);
+}
+
+/// Of so many sessions, how many are taken to want all they may in the same tick.
+fn at_once(sessions: usize) -> usize {
+    sessions.min(AT_ONCE) + sessions.saturating_sub(AT_ONCE) / 4
 }
 
 /// Samples of the longest block in this format.
@@ -362,7 +367,8 @@ fn restock(sessions: &SessionTable, edge: &Edge, pool: &mut BlockPool) {
     if samples == 0 {
         return;
     }
-    while !edge.0.free.is_full() {
+    let wanted = (4 * sessions.served.max(1)).min(edge.0.free.capacity());
+    while edge.0.free.len() < wanted {
         let Some(block) = pool.surplus(samples, 4) else { break };
         drop(edge.0.free.push(block));
     }
@@ -392,10 +398,18 @@ pub(crate) struct Shard {
     lean: bool,
     /// It will be so after this tick.
     slims: bool,
+    /// Engine time at which its sessions were last looked at for those that pause.
+    looked_us: u64,
+    /// The queues of those that do.
+    resting: Vec<Entity>,
+    /// Most sessions to which audio flowed at a look since fewer than half as many were left.
+    served: usize,
 }
 
-/// A shard that has been asleep for this long gives back the memory that it would not need while it sleeps.
+/// A session to which nothing has come for this long, and a shard in which nothing has happened for it, give back the
+/// memory that they would not need while that goes on.
 const LEAN_US: u64 = 1_000_000;
+
 /// Longest time between two looks at whether a busy shard rests, in ticks.
 const LOOK_MAX: u32 = 63;
 
@@ -428,6 +442,9 @@ impl Shard {
             look_wait: 0,
             lean: false,
             slims: false,
+            looked_us: 0,
+            resting: Vec::new(),
+            served: 0,
         }
     }
 
@@ -459,24 +476,40 @@ impl Shard {
         self.open = self.world.resource::<SessionTable>().open();
         self.asleep = self.rests();
         if self.slims && self.asleep {
-            self.slim();
+            self.lean = true;
+            self.slim(now.us, true);
+        } else if now.us >= self.looked_us + LEAN_US {
+            self.looked_us = now.us;
+            self.slim(now.us, false);
         }
     }
 
-    /// Gives back free blocks, the hosts' rings and the storage of queues. Whoever comes next pays for new ones: a few allocations once.
-    fn slim(&mut self) {
-        self.lean = true;
-        self.port.empty();
-        self.world.resource_mut::<BlockPool>().empty();
-        let table = self.world.resource::<SessionTable>();
-        table.rows.iter().flatten().for_each(|row| row.port.outputs.rest());
-        let lanes: Vec<Entity> =
-            table.rows.iter().flatten().flat_map(|row| row.lanes.iter().copied()).collect();
-        for lane in lanes {
-            if let Some(mut queue) = self.world.get_mut::<Queue>(lane) {
-                queue.rest();
+    /// Sessions to which nothing has come for a second give back the storage of their queues and their hosts' rings, once
+    /// nothing goes through these either, and when they are half of those there were, or all, the blocks that were kept
+    /// for them. Whoever goes on pays for new ones: a few allocations once.
+    fn slim(&mut self, now_us: u64, asleep: bool) {
+        let Self { world, port, resting, .. } = self;
+        let table = world.resource::<SessionTable>();
+        resting.clear();
+        for row in table.rows.iter().flatten().filter(|row| now_us >= row.arrived_us + LEAN_US) {
+            row.port.outputs.rest(asleep);
+            resting.extend(&row.lanes);
+        }
+        for lane in resting.iter() {
+            if let Some(mut queue) = world.get_mut::<Queue>(*lane) {
+                queue.rest(asleep);
             }
         }
+        let lanes = self.rests.len();
+        let flowing = self.open as usize - (resting.len() / lanes).min(self.open as usize);
+        if asleep || 2 * flowing < self.served {
+            let kept = if asleep { 0 } else { at_once(flowing) * BLOCKS_HOME };
+            world.resource_mut::<BlockPool>().shrink(kept);
+            port.shrink(4 * flowing);
+            self.served = flowing;
+        }
+        self.served = self.served.max(flowing);
+        world.resource_mut::<SessionTable>().served = self.served;
     }
 
     /// Whether nothing would happen in the next tick if nothing came. What is cheap to ask comes first.

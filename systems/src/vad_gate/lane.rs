@@ -5,7 +5,7 @@ use bevy_platform::cell::SyncCell;
 use mynah_engine::scene::Format;
 use mynah_engine::{
     CancelReason, Correction, Cx, Event, Extent, Frame, Mark, Mutation, NodeKind as _, Opening, Payload,
-    SegmentKey, Segments, SessionId, Void, frames_to_us,
+    SegmentKey, Segments, SessionId, Void, frames_to_us, us_to_frames,
 };
 
 use crate::dsp::downmix::downmix;
@@ -124,8 +124,13 @@ impl GateLane {
     pub(super) fn pause(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
         self.lookback.clear(|old| gate.let_go(old));
         // Too little for a hop is too little for a verdict.
-        self.past += self.heard.len() as u64;
-        self.heard = Vec::new();
+        if let Some(converter) = &mut self.converter {
+            converter.get().reset();
+            self.past = us_to_frames(self.end_us, SAMPLE_RATE_HZ);
+        } else {
+            self.past += self.heard.len() as u64;
+        }
+        (self.heard, self.mixed) = (Vec::new(), Vec::new());
         self.detector = None;
         self.machine.abandon();
     }
@@ -157,7 +162,7 @@ impl GateLane {
             gate.cx.send(0, frame);
             return;
         };
-        self.follow_on(gate);
+        self.follow_on(frame.queued_us, gate);
         self.listen(block.samples());
         let frames = (block.len() / usize::from(self.input.channels)) as u64;
         let end_us = frame.pts_us + frames_to_us(frames, self.input.rate_hz);
@@ -174,13 +179,13 @@ impl GateLane {
         }
     }
 
-    /// Another frame comes: after a pause nothing of what was kept precedes it.
-    fn follow_on(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
-        let now_us = gate.cx.now.us;
-        if self.has_paused(now_us) {
+    /// Another frame is taken, that came at `queued_us`: after a pause nothing of what was kept precedes it. One that had to
+    /// wait here was no pause.
+    fn follow_on(&mut self, queued_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
+        if self.has_paused(queued_us) {
             self.pause(gate);
         }
-        self.taken_us = now_us;
+        self.taken_us = gate.cx.now.us;
         if self.lookback.is_bare() {
             self.lookback.settle(self.lookback_room);
             let room = 2 * self.vad.hop();
@@ -405,6 +410,10 @@ impl GateLane {
         decisions: &mut Vec<Decision>,
         gate: &mut Gate<'_, '_, '_, '_>,
     ) {
+        if self.has_paused(gate.cx.now.us) {
+            // In a shard that is awake this has happened before now.
+            self.pause(gate);
+        }
         if self.segment.is_some() {
             self.turn = gate.segments.turn(self.segment, self.session);
         }

@@ -206,7 +206,7 @@ impl VadGate {
 impl SystemNode for VadGate {
     fn rests(&self, state: &GateLane) -> bool {
         // A hop that waits for company is heard when its time comes; everything else is decided on media time. What is kept
-        // in a pause is let go of whenever the lane is looked at next: that makes no difference to anybody.
+        // in a pause is let go of whenever the lane is next looked at, before anything comes of what comes then.
         state.ready_hop(self.vad.hop()).is_none()
     }
     fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem {
