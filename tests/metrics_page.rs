@@ -7,7 +7,7 @@
 
 mod support;
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
@@ -151,11 +151,15 @@ fn silent_end(mut stream: TcpStream) -> u16 {
 
 #[test]
 fn a_server_that_is_dropped_gives_its_port_back() {
-    let server = serving();
-    let address = server.address();
-    drop(server);
-    let again = TcpStream::connect_timeout(&address, Duration::from_secs(1)).map(drop);
-    assert_eq!(again.map_err(|error| error.kind()), Err(ErrorKind::ConnectionRefused));
+    // A port that is free belongs to whoever is first, and the tests beside this one ask for ports, too.
+    let is_free = |_| {
+        let server = serving();
+        let address = server.address();
+        assert!(TcpListener::bind(address).is_err(), "it is there as long as the server is");
+        drop(server);
+        TcpListener::bind(address).is_ok()
+    };
+    assert!((0..5).any(is_free), "five servers kept theirs");
 }
 
 #[test]

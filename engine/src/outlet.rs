@@ -42,7 +42,7 @@ impl Outlet {
         self.used.store(true, Ordering::Relaxed);
         // Counted first: two threads of a host that take what is not counted yet would count below zero.
         self.waiting.fetch_add(1, Ordering::Release);
-        if !ring.as_ref().is_some_and(|ring| ring.push(out).is_ok()) {
+        if ring.as_ref().is_none_or(|ring| ring.push(out).is_err()) {
             self.waiting.fetch_sub(1, Ordering::Release);
         }
     }
