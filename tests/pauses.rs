@@ -185,3 +185,35 @@ fn the_detector_hears_what_follows_a_pause_as_it_hears_a_new_stream() {
         assert!(alike < 3, "{rate_hz} Hz: a stall is no pause, and {alike} probabilities are the same");
     }
 }
+
+/// What is logged of a caller who hangs up 1,050 ms after her last frame, beside one who goes on.
+fn told_of_a_hang_up(shards: u32) -> Vec<Event> {
+    let mut engine = engine(ENERGY, shards, 2);
+    let mut handles = open(&engine, 2);
+    let other = handles.pop().expect("two were opened");
+    let mut told = Vec::new();
+    for at in 0..70 {
+        if at < 10 {
+            handles[0].try_push(&frame(0.001)).expect("there is credit");
+        }
+        other.try_push(&frame(0.001)).expect("there is credit");
+        if at == 62 {
+            handles[0].close();
+        }
+        let until_us = engine.now_us() + FRAME_US;
+        while engine.now_us() < until_us {
+            engine.tick(engine.now_us() + TICK_US);
+            let hers = engine.records().iter().filter(|record| record.session == handles[0].id());
+            told.extend(hers.map(|record| record.event.clone()));
+        }
+    }
+    told
+}
+
+#[test]
+fn a_hang_up_in_a_pause_is_the_same_whether_the_shard_slept_or_not() {
+    let _alone = ALONE.lock();
+    let told = told_of_a_hang_up(1);
+    assert_eq!(told, told_of_a_hang_up(2));
+    assert_eq!(told.last(), Some(&Event::SessionClosed));
+}
