@@ -186,34 +186,35 @@ fn the_detector_hears_what_follows_a_pause_as_it_hears_a_new_stream() {
     }
 }
 
-/// What is logged of a caller who hangs up 1,050 ms after her last frame, beside one who goes on.
-fn told_of_a_hang_up(shards: u32) -> Vec<Event> {
+/// What is logged of a caller who sends 200 ms and hangs up at `at_us`, beside one who goes on.
+fn told_of_a_hang_up(shards: u32, at_us: u64) -> Vec<Event> {
     let mut engine = engine(ENERGY, shards, 2);
-    let mut handles = open(&engine, 2);
-    let other = handles.pop().expect("two were opened");
+    let handles = open(&engine, 2);
     let mut told = Vec::new();
-    for at in 0..70 {
-        if at < 10 {
-            handles[0].try_push(&frame(0.001)).expect("there is credit");
+    while engine.now_us() < at_us + FRAME_US {
+        if engine.now_us().is_multiple_of(FRAME_US) {
+            let speaking = &handles[usize::from(engine.now_us() >= 200_000)..];
+            speaking.iter().for_each(|handle| handle.try_push(&frame(0.001)).expect("there is credit"));
         }
-        other.try_push(&frame(0.001)).expect("there is credit");
-        if at == 62 {
+        if engine.now_us() == at_us {
             handles[0].close();
         }
-        let until_us = engine.now_us() + FRAME_US;
-        while engine.now_us() < until_us {
-            engine.tick(engine.now_us() + TICK_US);
-            let hers = engine.records().iter().filter(|record| record.session == handles[0].id());
-            told.extend(hers.map(|record| record.event.clone()));
-        }
+        engine.tick(engine.now_us() + TICK_US);
+        let hers = engine.records().iter().filter(|record| record.session == handles[0].id());
+        told.extend(hers.map(|record| record.event.clone()));
     }
+    assert_eq!(told.last(), Some(&Event::SessionClosed));
     told
 }
 
 #[test]
-fn a_hang_up_in_a_pause_is_the_same_whether_the_shard_slept_or_not() {
+fn a_hang_up_about_a_pause_is_the_same_whether_the_shard_slept_or_not() {
     let _alone = ALONE.lock();
-    let told = told_of_a_hang_up(1);
-    assert_eq!(told, told_of_a_hang_up(2));
-    assert_eq!(told.last(), Some(&Event::SessionClosed));
+    let mut lost = std::collections::BTreeSet::new();
+    for at_us in (1_100_000..1_600_000).step_by(TICK_US as usize) {
+        let told = told_of_a_hang_up(1, at_us);
+        assert_eq!(told, told_of_a_hang_up(2, at_us), "at {at_us} us");
+        lost.insert(told.len());
+    }
+    assert_eq!(lost.len(), 2, "before the pause what was kept is lost, after it it was not speech: {lost:?}");
 }
