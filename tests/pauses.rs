@@ -26,6 +26,17 @@ fn scene(gate: &str) -> String {
     )
 }
 
+/// The same, and nothing but a frame every two seconds gets out of the gate; everybody waits.
+fn narrow(gate: &str) -> String {
+    let block = "overflow_policy: Block";
+    let gate_waits = format!("VadGate({gate}), capabilities: (queue_capacity: 8, {block})");
+    let narrow = format!("Throttle(carries: Audio, per_s: 0.5), capabilities: (queue_capacity: 1, {block})");
+    scene(gate)
+        .replace(&format!("VadGate({gate})"), &gate_waits)
+        .replace(")],\n    edges", &format!("), (id: \"narrow\", kind: {narrow})],\n    edges"))
+        .replace("(\"gate\", \"output\")", "(\"gate\", \"narrow\"), (\"narrow\", \"output\")")
+}
+
 const ENERGY: &str = "vad: Energy, min_speech_ms: 100, pad_ms: 150";
 /// Held by each test: live bytes are those of the whole process.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -33,7 +44,11 @@ const TICK_US: u64 = 5_000;
 const FRAME_US: u64 = 20_000;
 
 fn engine(gate: &str, shards: u32, sessions: u32) -> Engine {
-    let source = Source::new("pauses.ron", scene(gate));
+    engine_of(scene(gate), shards, sessions)
+}
+
+fn engine_of(scene: String, shards: u32, sessions: u32) -> Engine {
+    let source = Source::new("pauses.ron", scene);
     let (plan, _) = compile(&source, &[], None, &mynah_systems::registry(None)).expect("the scene is right");
     let config = EngineConfig { shards: Some(shards), sessions_max: sessions, ..EngineConfig::default() };
     Engine::new(Arc::new(plan), config)
@@ -217,4 +232,33 @@ fn a_hang_up_about_a_pause_is_the_same_whether_the_shard_slept_or_not() {
         lost.insert(told.len());
     }
     assert_eq!(lost.len(), 2, "before the pause what was kept is lost, after it it was not speech: {lost:?}");
+}
+
+#[test]
+fn a_frame_that_has_to_wait_for_the_gate_is_no_pause() {
+    let _alone = ALONE.lock();
+    let gate = "vad: Energy, min_speech_ms: 100, min_silence_ms: 200, pad_ms: 150, trace: true";
+    let mut engine = engine_of(narrow(gate), 1, 1);
+    let handle = &open(&engine, 1)[0];
+    let (mut heard, mut ended, mut sent) = (Vec::new(), 0, 0);
+    while heard.len() < 100 {
+        // Frames of 15 ms, so that there is part of a hop of 20 ms most of the time.
+        let level = if (20..60).contains(&sent) { 0.5 } else { 0.001 };
+        sent += u32::from(handle.try_push(&frame(level)[..240]).is_ok());
+        for event in pass(&mut engine, 3 * TICK_US) {
+            match event {
+                Event::Probability { at_us, .. } => heard.push(at_us),
+                Event::SegmentEnded { .. } => ended = engine.now_us(),
+                _ => {}
+            }
+        }
+        assert!(
+            engine.now_us() < 300_000_000,
+            "{} hops were heard, the segment ended at {ended} us",
+            heard.len()
+        );
+    }
+    assert!(ended > 10_000_000, "what was said waited: {ended} us");
+    let whole: Vec<u64> = (1..=heard.len() as u64).map(|hop| hop * 20_000).collect();
+    assert_eq!(heard, whole, "no part of a hop is left out");
 }
