@@ -255,3 +255,25 @@ impl Ledger {
         !matches!(frame.payload, Payload::Mark(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depths_of_all_shards_are_kept_however_deep_and_those_beyond_the_last_place_stand_there() {
+        let ledger = |depths: &[u32]| {
+            let mut ledger = NodeLedger::default();
+            depths.iter().for_each(|depth| ledger.record_depth(*depth));
+            ledger
+        };
+        let deep = ledger(&[1, 31, 32, 700, 5_000]);
+        let (mut all, mut last) = (ledger(&[2]), deep.clone());
+        all.merge(&deep);
+        last.merge(&ledger(&[2]));
+        for merged in [all, last] {
+            let at = [0.0, 0.2, 0.4, 0.5, 0.7, 0.8, 1.0].map(|quantile| merged.depth_at(quantile));
+            assert_eq!((at, merged.depth_max), ([0, 2, 31, 31, 700, 700, DEPTHS_MAX as u32 - 1], 5_000));
+        }
+    }
+}

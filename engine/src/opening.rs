@@ -68,7 +68,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     }
     let phase = if failure.is_some() { Phase::Gone } else { Phase::Open };
     world.resource_mut::<Watch>().0 |= failure.is_some();
-    let row = SessionRow { arrived_us: now_us, ..row(port, phase, entity, lanes, wiring) };
+    let row = row(port, phase, entity, lanes, wiring, now_us);
     let id = row.id;
     world.resource_mut::<Playouts>().open(id);
     world.resource_mut::<SessionTable>().insert(row);
@@ -85,6 +85,7 @@ fn row(
     entity: Entity,
     lanes: Box<[Entity]>,
     wiring: Wiring,
+    now_us: u64,
 ) -> SessionRow {
     SessionRow {
         id: port.id,
@@ -103,7 +104,7 @@ fn row(
         controls: VecDeque::new(),
         waits: wiring.input_waits,
         held: VecDeque::new(),
-        arrived_us: 0,
+        arrived_us: now_us,
     }
 }
 

@@ -59,7 +59,7 @@ pub struct SessionRow {
     pub(crate) waits: bool,
     /// Arrivals that wait outside such a queue; bounded by the session's credits, which they keep.
     pub(crate) held: VecDeque<Arrival>,
-    /// Engine time at which something last arrived.
+    /// Engine time at which something last arrived; before that, of its opening.
     pub(crate) arrived_us: u64,
 }
 

@@ -485,8 +485,8 @@ impl Shard {
     }
 
     /// Sessions to which nothing has come for a second give back the storage of their queues and their hosts' rings, once
-    /// nothing goes through these either, and when they are half of those there were, or all, the blocks that were kept
-    /// for them. Whoever goes on pays for new ones: a few allocations once.
+    /// nothing goes through these either. When fewer than half of those there were are left, or the shard is asleep, the
+    /// free blocks of the others go, too. Whoever goes on pays for new ones: a few allocations once.
     fn slim(&mut self, now_us: u64, asleep: bool) {
         let Self { world, port, resting, .. } = self;
         let table = world.resource::<SessionTable>();
