@@ -1,14 +1,12 @@
 //! What the metrics say is what happened: the page's shape, its counts against the report, its windows against a plain
 //! model and under silence, and outside programs that read it.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
 mod support;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
@@ -22,7 +20,8 @@ use mynah::simulate::{Options, RunClock, Simulation, TickView, Watcher, Watchers
 use mynah_engine::metrics::{SLOT_US, Snapshot};
 use mynah_engine::scene::Override;
 use mynah_engine::{Engine, EngineConfig, Event, Record, SessionHandle, SessionSpec};
-use support::page::{OPEN_METRICS, Samples, feed, get, installed};
+use support::given::{Skip, program};
+use support::page::{OPEN_METRICS, Samples, feed, get};
 use support::program::{number, simulate};
 
 /// A finished simulation whose page can still be read.
@@ -422,10 +421,14 @@ fn metrics_change_no_result_and_allocate_nothing_in_a_tick() {
 }
 
 /// A Python that has the reference parser: named by `MYNAH_TEST_PYTHON`, or the one of the path.
-fn python() -> Option<std::path::PathBuf> {
-    let named = std::env::var_os("MYNAH_TEST_PYTHON").map(Into::into).or_else(|| installed("python3"))?;
+fn python() -> Option<OsString> {
+    let named = std::env::var_os("MYNAH_TEST_PYTHON").unwrap_or("python3".into());
     let has = Command::new(&named).args(["-c", "import prometheus_client.openmetrics.parser"]).output();
-    has.is_ok_and(|out| out.status.success()).then_some(named)
+    let has = has.is_ok_and(|out| out.status.success());
+    if !has {
+        Skip::Absent("prometheus_client").say();
+    }
+    has.then_some(named)
 }
 
 const PARSE: &str = "import sys
@@ -435,15 +438,8 @@ print(len(families), 'families', sum(len(family.samples) for family in families)
 
 #[test]
 fn outside_programs_accept_the_page() {
-    let promtool = installed("promtool");
+    let promtool = program(&["promtool"]);
     let python = python();
-    for (missing, what) in
-        [(promtool.is_none(), "promtool"), (python.is_none(), "python3 with prometheus_client")]
-    {
-        if missing {
-            println!("skipped: {what} is not installed");
-        }
-    }
     for scene in ["voice_assistant", "batched_tts", "passthrough", "remote_consumer"] {
         let served = served(scene, &[], 3, 8);
         let [text, open] =

@@ -1,10 +1,5 @@
 //! The metrics page as others get it: whatever they send, however slowly they read, and whatever stands in a label.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
-
 mod support;
 
 use std::io::{Read as _, Write as _};
@@ -17,7 +12,8 @@ use mynah::metrics::exposition::{Exposition, Form, Kind, float};
 use mynah::metrics::{Board, Facts, Server, address, server};
 use mynah::scenes;
 use proptest::prelude::*;
-use support::page::{OPEN_METRICS, Samples, exchange, get, installed, read, sample};
+use support::given::program;
+use support::page::{OPEN_METRICS, Samples, exchange, get, read, sample};
 
 fn serving() -> Server {
     let (plan, _) = scenes::compile("passthrough", &[], None, None).expect("it is sound");
@@ -244,14 +240,12 @@ proptest! {
 #[test]
 fn others_read_escaped_labels() {
     let value = "a\\b\"c\nd{},= é";
-    if let Some(promtool) = installed("promtool") {
+    if let Some(promtool) = program(&["promtool"]) {
         let (code, said) = support::page::feed(
             Command::new(promtool).args(["check", "metrics"]),
             &labelled(Form::Text, value),
         );
         assert_eq!(code, Some(0), "{said}");
-    } else {
-        println!("skipped: promtool is not installed");
     }
     assert_eq!(Samples::of(&labelled(Form::OpenMetrics, value)).iter().count(), 1);
 }

@@ -3,10 +3,7 @@
 //!
 //! Where Prometheus is not installed this says so and checks the dashboard's form alone.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 #![allow(clippy::disallowed_methods, reason = "Prometheus lives on the wall clock")]
 
 mod support;
@@ -20,7 +17,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::page::{get, installed};
+use support::given::program;
+use support::page::get;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,10 +79,7 @@ fn every_panel_reads_metrics_that_exist() {
 
 #[test]
 fn the_rules_pass_their_own_tests() {
-    let Some(promtool) = installed("promtool") else {
-        println!("skipped: promtool is not installed");
-        return;
-    };
+    let Some(promtool) = program(&["promtool"]) else { return };
     for line in [
         &["check", "config", "prometheus.yml"][..],
         &["check", "rules", "rules.yml"],
@@ -189,10 +184,7 @@ fn rules(prometheus: SocketAddr) -> Vec<(String, String, String)> {
 
 #[test]
 fn a_real_prometheus_answers_every_expression_and_an_alert_fires() {
-    let Some(program) = installed("prometheus") else {
-        println!("skipped: prometheus is not installed");
-        return;
-    };
+    let Some(program) = program(&["prometheus"]) else { return };
     let began = Instant::now();
     let engines: Vec<(Running, SocketAddr)> = SCENES.iter().map(|scene| engine(scene)).collect();
     let targets: Vec<SocketAddr> = engines.iter().map(|(_, address)| *address).collect();

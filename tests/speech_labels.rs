@@ -1,59 +1,62 @@
 //! The gate against labelled speech: what it accepts, when, and what it takes back.
 //!
-//! Recordings beside the project are used where they are; the same questions are always asked of synthesized callers.
+//! The same questions are asked of the recordings of the checkout, of those that `MYNAH_RECORDINGS` names, and of
+//! synthesized callers.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
 mod support;
 
+use std::ops::Range;
+
 use support::callers::Callers;
-use support::conditions::{PAD_MS, SCENE, all_conditions, heard, judged, recordings};
+use support::conditions::{PAD_MS, SCENE, all_conditions, heard, judged};
 use support::judge::{Figures, HEAD, Targets, sounding_after_cancel};
-use support::labels::Labelled;
+use support::labels::{Labelled, sets};
+use support::noise::with_scraps;
 use support::stage::Outcome;
 
 #[test]
 fn recordings_meet_the_targets_clean_and_in_noise_at_10_db() {
-    let Some((sizes, files)) = all_conditions() else { return };
-    let outcomes = heard(&files, &[]);
     let targets = Targets { p50_ms: 85.0, p95_ms: 300.0, from_the_start: 0.95 };
-    let (mut from, mut failed) = (0, Vec::new());
-    println!("{HEAD}");
-    for (name, size) in sizes {
-        let range = from..from + size;
-        from += size;
-        let figures = Figures::of(&files[range.clone()], &outcomes[range], PAD_MS);
-        println!("{}", figures.row(name));
-        println!(
-            "  speech touched by a cancel {}, open already {}",
-            figures.speech_cancelled, figures.open_already
-        );
-        failed.extend(targets.missed(&figures).into_iter().map(|miss| format!("{name}: {miss}")));
+    let mut failed = Vec::new();
+    for set in sets() {
+        let (sizes, files) = all_conditions(&set);
+        let outcomes = heard(&files, &[]);
+        let mut judge = |name: &str, range: Range<usize>| {
+            let figures = Figures::of(&files[range.clone()], &outcomes[range], PAD_MS);
+            println!("{}", figures.row(name));
+            println!(
+                "  speech touched by a cancel {}, open already {}",
+                figures.speech_cancelled, figures.open_already
+            );
+            failed.extend(targets.missed(&figures).into_iter().map(|m| format!("{} {name}: {m}", set.name)));
+        };
+        println!("{}\n{HEAD}", set.name);
+        let mut from = 0;
+        for (name, size) in sizes {
+            judge(name, from..from + size);
+            from += size;
+        }
+        judge("together", 0..from);
     }
-    let all = Figures::of(&files, &outcomes, PAD_MS);
-    println!("{}", all.row("together"));
-    failed.extend(targets.missed(&all).into_iter().map(|miss| format!("together: {miss}")));
     assert!(failed.is_empty(), "mynah run scenes/{SCENE}.ron:\n{}", failed.join("\n"));
 }
 
 /// Noise is in these already, some of it people talking: no count of false accepts is asked of babble.
 #[test]
 fn recordings_that_came_noisy_lose_no_utterance() {
-    let Some(files) = recordings() else { return };
-    let noisy: Vec<Labelled> = files.into_iter().filter(|file| file.noisy).collect();
-    let outcomes = heard(&noisy, &[]);
-    println!("{HEAD}");
     let mut failed = Vec::new();
-    for (file, outcome) in noisy.iter().zip(&outcomes) {
-        let figures = Figures::of(std::slice::from_ref(file), std::slice::from_ref(outcome), PAD_MS);
+    let noisy: Vec<Labelled> = sets().iter().flat_map(|set| set.noisy(true)).collect();
+    println!("{HEAD}");
+    for (file, outcome) in noisy.iter().zip(heard(&noisy, &[])) {
+        let figures = Figures::of(std::slice::from_ref(file), std::slice::from_ref(&outcome), PAD_MS);
         println!("{}", figures.row(&file.file));
+        assert!(figures.utterances > 0, "{}: nothing is asked of it", file.file);
         let lost = figures.missed.iter().chain(&figures.speech_lost).chain(&figures.unsettled);
         failed.extend(lost.map(|what| format!("{}: {what}", file.file)));
     }
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(!noisy.is_empty() && failed.is_empty(), "{}", failed.join("\n"));
 }
 
 #[test]
@@ -85,13 +88,11 @@ fn clean_cancels(name: &str, files: &[Labelled], outcomes: &[Outcome], figures: 
 
 #[test]
 fn a_loose_gate_cancels_each_segment_once_and_nothing_of_it_leaves_afterwards() {
-    let files = match recordings() {
-        Some(files) => files.into_iter().filter(|file| !file.noisy).collect(),
-        None => {
-            let callers = Callers::new(3, 24, 16_000, 40);
-            (0..6).map(|session| callers.labelled(session, 40)).collect::<Vec<_>>()
-        }
-    };
+    let callers = Callers::amid_noises(3, 24, 16_000, 40);
+    let callers = (0..6).map(|session| callers.labelled(session, 40)).collect::<Vec<_>>();
+    let recordings = sets().into_iter().map(|set| (set.files, set.name));
+    let callers = (with_scraps(&callers), "loud and odd callers".to_owned());
+    let all: Vec<(Vec<Labelled>, String)> = recordings.chain([callers]).collect();
     let mut failed = Vec::new();
     for sets in [
         &["gate.threshold=0.3", "gate.release_threshold=0.3"][..],
@@ -99,8 +100,11 @@ fn a_loose_gate_cancels_each_segment_once_and_nothing_of_it_leaves_afterwards() 
         &["gate.forward=Always"],
         &["gate.forward=Always", "gate.threshold=0.3", "gate.release_threshold=0.3"],
     ] {
-        let (figures, outcomes) = judged(&files, sets);
-        failed.extend(clean_cancels(&sets.join(" "), &files, &outcomes, &figures));
+        for (files, name) in &all {
+            let (figures, outcomes) = judged(files, sets);
+            println!("{}", figures.row(&format!("{name} {}", sets.join(" "))));
+            failed.extend(clean_cancels(&format!("{name} {}", sets.join(" ")), files, &outcomes, &figures));
+        }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::given;
+
 /// What the reader's system prefers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
@@ -56,10 +58,7 @@ const PROBE: &str = r"<script>
 impl Browser {
     /// The first that is installed.
     pub(crate) fn find() -> Option<Self> {
-        let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-        let folders = std::env::var_os("PATH")?;
-        let all = std::env::split_paths(&folders).flat_map(|folder| names.map(|name| folder.join(name)));
-        all.into_iter().find(|path| path.is_file()).map(Self)
+        given::program(&["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]).map(Self)
     }
 
     /// Opens `page`, which is written to `path` for it.

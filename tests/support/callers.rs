@@ -20,11 +20,20 @@ pub(crate) struct Callers {
 impl Callers {
     /// `clips` utterances at `rate_hz`; nobody begins to speak within the last seconds before `seconds`.
     pub(crate) fn new(seed: u64, clips: usize, rate_hz: u32, seconds: u64) -> Self {
-        let bank =
-            Bank::build(BankConfig { seed, clips, rate_hz }, &|_, _| {}).expect("the voice is built in");
         let quiet_from_us = (seconds * 1_000_000).saturating_sub(2_000_000);
-        let config = CallerConfig { seed, quiet_from_us, ..CallerConfig::default() };
-        Self { bank: Arc::new(bank), config: Arc::new(config) }
+        Self::with(clips, rate_hz, CallerConfig { seed, quiet_from_us, ..CallerConfig::default() })
+    }
+
+    /// The same among coughs, clicks and bangs, as many in a gap as there can be, and twice as loud.
+    pub(crate) fn amid_noises(seed: u64, clips: usize, rate_hz: u32, seconds: u64) -> Self {
+        let Self { bank, config } = Self::new(seed, clips, rate_hz, seconds);
+        let config = CallerConfig { baits_per_gap: 4.0, gain: 1.4..2.0, ..CallerConfig::clone(&config) };
+        Self { bank, config: Arc::new(config) }
+    }
+
+    fn with(clips: usize, rate_hz: u32, config: CallerConfig) -> Self {
+        let bank = Bank::build(BankConfig { seed: config.seed, clips, rate_hz }, &|_, _| {});
+        Self { bank: Arc::new(bank.expect("the voice is built in")), config: Arc::new(config) }
     }
 
     fn caller(&self, session: u64) -> Caller {

@@ -1,7 +1,7 @@
-//! The labelled recordings as they are and with noise mixed in at 10 dB, and what the gate makes of them.
+//! Labelled recordings as they are and with noise mixed in at 10 dB, and what the gate makes of them.
 
 use super::judge::Figures;
-use super::labels::{Labelled, bed, labelled};
+use super::labels::{Labelled, Set};
 use super::noise::{mixed, pink, white};
 use super::stage::{Outcome, Part, run};
 
@@ -21,36 +21,31 @@ pub(crate) fn judged(files: &[Labelled], sets: &[&str]) -> (Figures, Vec<Outcome
     (Figures::of(files, &outcomes, pad_ms), outcomes)
 }
 
-/// The labelled recordings without the beds, which have no labels.
-pub(crate) fn recordings() -> Option<Vec<Labelled>> {
-    Some(labelled()?.into_iter().filter(|file| !file.file.starts_with("bed_")).collect())
-}
-
-/// The recordings as they are, and with noise at 10 dB.
-pub(crate) fn conditions() -> Option<Vec<(&'static str, Vec<Labelled>)>> {
-    let clean: Vec<Labelled> = recordings()?.into_iter().filter(|file| !file.noisy).collect();
+/// The recordings that came without noise, as they are and with noise at 10 dB.
+pub(crate) fn conditions(set: &Set) -> Vec<(&'static str, Vec<Labelled>)> {
+    let clean = set.noisy(false);
+    let (white, pink) = (white(1, NOISE_SAMPLES), pink(1, NOISE_SAMPLES));
     let noises = [
-        ("keys 10 dB", bed("keys")?),
-        ("music 10 dB", bed("music")?),
-        ("white 10 dB", white(1, NOISE_SAMPLES)),
-        ("pink 10 dB", pink(1, NOISE_SAMPLES)),
+        ("keys 10 dB", set.bed("keys")),
+        ("music 10 dB", set.bed("music")),
+        ("white 10 dB", &white),
+        ("pink 10 dB", &pink),
     ];
-    let noisy = noises.iter().map(|(name, noise)| (*name, mixed(&clean, noise, 10.0)));
-    let noisy: Vec<_> = noisy.collect();
-    Some(std::iter::once(("clean", clean)).chain(noisy).collect())
+    let noisy = noises.map(|(name, noise)| (name, mixed(&clean, noise, 10.0)));
+    std::iter::once(("clean", clean)).chain(noisy).collect()
 }
 
 /// Name of a condition and how many recordings it has.
 pub(crate) type Sizes = Vec<(&'static str, usize)>;
 
 /// All conditions as sessions of one run: the detector works on them together.
-pub(crate) fn all_conditions() -> Option<(Sizes, Vec<Labelled>)> {
-    let conditions = conditions()?;
+pub(crate) fn all_conditions(set: &Set) -> (Sizes, Vec<Labelled>) {
+    let conditions = conditions(set);
     let sizes = conditions.iter().map(|(name, files)| (*name, files.len())).collect();
     let rename = |name: &str, file: Labelled| Labelled { file: format!("{} {name}", file.file), ..file };
     let all = conditions.into_iter().flat_map(|(name, files)| {
         let renamed: Vec<_> = files.into_iter().map(|file| rename(name, file)).collect();
         renamed
     });
-    Some((sizes, all.collect()))
+    (sizes, all.collect())
 }

@@ -1,9 +1,12 @@
-//! The labelled recordings beside the project (`shared/speech`), where they are.
+//! Labelled recordings: those of the checkout, and those that `MYNAH_RECORDINGS` names.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use mynah::wav;
 use serde_json::Value;
+
+use super::given;
 
 /// A stretch of media time in microseconds, half-open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,40 +37,73 @@ pub(crate) struct Labelled {
     pub(crate) noisy: bool,
 }
 
-/// A folder of the data kept beside the project; `None`, with a line that says so, when it is not there.
-pub(crate) fn beside(folder: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(folder);
-    if path.is_dir() {
-        return Some(path);
+/// A folder of labelled recordings.
+#[derive(Debug)]
+pub(crate) struct Set {
+    /// The folder, for messages.
+    pub(crate) name: String,
+    pub(crate) files: Vec<Labelled>,
+    /// Noise to mix in, by its name: the recordings without labels, at 16 kHz.
+    beds: BTreeMap<String, Vec<f32>>,
+}
+
+impl Set {
+    /// Reads a folder: `labels.jsonl`, and the files it names.
+    fn read(folder: &Path) -> Self {
+        let labels = folder.join("labels.jsonl");
+        let text =
+            std::fs::read_to_string(&labels).unwrap_or_else(|error| panic!("{}: {error}", labels.display()));
+        let mut set = Self { name: folder.display().to_string(), files: Vec::new(), beds: BTreeMap::new() };
+        for (line, at) in text.lines().zip(1..) {
+            let place = format!("{}:{at}", labels.display());
+            let entry: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{place}: {error}"));
+            let file = entry["file"].as_str().unwrap_or_else(|| panic!("{place}: no file"));
+            let recording = wav::read(&folder.join(file)).unwrap_or_else(|error| panic!("{place}: {error}"));
+            assert_eq!(recording.channels, 1, "{place}: expected mono");
+            let segments = entry["segments"].as_array().unwrap_or_else(|| panic!("{place}: no segments"));
+            let noise = entry["noise"].as_str().unwrap_or("room");
+            if segments.is_empty() {
+                assert_eq!(recording.rate, 16_000, "{place}: expected a bed of noise at 16 kHz");
+                set.beds.insert(noise.to_owned(), recording.samples);
+                continue;
+            }
+            let spans = |kind: &str| {
+                let mine = segments.iter().filter(|segment| segment["kind"] == kind);
+                let us = |value: &Value| value.as_u64().expect("milliseconds") * 1_000;
+                let span = |s: &Value| Span { from_us: us(&s["start_ms"]), to_us: us(&s["end_ms"]) };
+                mine.map(span).collect::<Vec<_>>()
+            };
+            set.files.push(Labelled {
+                file: file.to_owned(),
+                rate: recording.rate,
+                samples: recording.samples,
+                utterances: spans("utterance"),
+                speech: spans("speech"),
+                noisy: noise != "room",
+            });
+        }
+        set
     }
-    println!("skipped: no {}", path.display());
-    None
+
+    /// Noise by its name.
+    pub(crate) fn bed(&self, name: &str) -> &[f32] {
+        self.beds.get(name).unwrap_or_else(|| panic!("{}: no bed of noise named {name}", self.name))
+    }
+
+    /// The recordings with noise in them, or those without.
+    pub(crate) fn noisy(&self, noisy: bool) -> Vec<Labelled> {
+        self.files.iter().filter(|file| file.noisy == noisy).cloned().collect()
+    }
 }
 
-/// All labelled recordings, or `None` when they are not there.
-pub(crate) fn labelled() -> Option<Vec<Labelled>> {
-    let folder = beside("speech")?;
-    let text =
-        std::fs::read_to_string(folder.join("labels.jsonl")).expect("labels.jsonl is beside the files");
-    let files = text.lines().map(|line| {
-        let entry: Value = serde_json::from_str(line).expect("a line is one object");
-        let file = entry["file"].as_str().expect("a file name").to_string();
-        let recording = wav::read(&folder.join(&file)).expect("the labelled file is there");
-        let spans = |kind: &str| {
-            let all = entry["segments"].as_array().expect("segments").iter();
-            let mine = all.filter(|segment| segment["kind"] == kind);
-            let us = |value: &Value| value.as_u64().expect("milliseconds") * 1_000;
-            mine.map(|s| Span { from_us: us(&s["start_ms"]), to_us: us(&s["end_ms"]) }).collect::<Vec<_>>()
-        };
-        let (utterances, speech) = (spans("utterance"), spans("speech"));
-        let noisy = entry["noise"] != "room";
-        Labelled { file, rate: recording.rate, samples: recording.samples, utterances, speech, noisy }
-    });
-    Some(files.collect())
-}
-
-/// A noise bed of 16 kHz.
-pub(crate) fn bed(name: &str) -> Option<Vec<f32>> {
-    let path = beside("speech")?.join(format!("bed_dev_{name}.wav"));
-    Some(wav::read(&path).expect("the bed is there").samples)
+/// Every folder of labelled recordings there is: the checkout's comes first, and lends its beds to one without.
+pub(crate) fn sets() -> Vec<Set> {
+    let mut sets: Vec<Set> = given::recordings().iter().map(|folder| Set::read(folder)).collect();
+    let own = sets[0].beds.clone();
+    for (name, bed) in own {
+        for set in &mut sets[1..] {
+            set.beds.entry(name.clone()).or_insert_with(|| bed.clone());
+        }
+    }
+    sets
 }

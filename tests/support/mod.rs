@@ -5,6 +5,7 @@ pub(crate) mod books;
 pub(crate) mod browser;
 pub(crate) mod callers;
 pub(crate) mod conditions;
+pub(crate) mod given;
 pub(crate) mod judge;
 pub(crate) mod labels;
 pub(crate) mod markup;

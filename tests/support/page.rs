@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -122,12 +121,6 @@ impl Samples {
         };
         self.0.iter().find(same).unwrap_or_else(|| panic!("no {name} {labels:?}")).value
     }
-}
-
-/// The program `name`, if it is installed.
-pub(crate) fn installed(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 /// Gives `input` to a program; its exit code and all it said.

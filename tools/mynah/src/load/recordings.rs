@@ -273,6 +273,10 @@ impl Playback {
 }
 
 #[cfg(test)]
+#[path = "../../../../tests/support/given.rs"]
+mod given;
+
+#[cfg(test)]
 mod tests {
     use super::super::truth;
     use super::*;
@@ -380,30 +384,43 @@ mod tests {
         assert!(error.to_string().contains("no/such.jsonl"), "{error}");
     }
 
+    /// Lines of labels with segments that are synthesis over a quiet floor, counted from 0.
+    fn synthesized(labels: &Path) -> Vec<usize> {
+        let text = std::fs::read_to_string(labels).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let played = lines.filter(|line| line["segments"].as_array().is_some_and(|all| !all.is_empty()));
+        let quiet = |line: &serde_json::Value| {
+            let segments = line["segments"].as_array().unwrap().iter();
+            let sources: Vec<_> =
+                segments.filter(|s| s["kind"] == "utterance").map(|s| s["source"].as_str()).collect();
+            let voice = |source: &Option<&str>| matches!(source, Some("flite" | "espeak"));
+            line["noise"] == "room" && !sources.is_empty() && sources.iter().all(voice)
+        };
+        played.enumerate().filter(|(_, line)| quiet(line)).map(|(index, _)| index).collect()
+    }
+
     /// The rule of `truth` against labels made by the same rule before the floor was mixed in. Floor and neighbouring
     /// sounds move some edges of the mixed files, so two of three must agree.
     #[test]
     fn the_energy_rule_finds_the_labelled_edges() {
-        let labels = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/speech/labels.jsonl");
-        let Ok(recordings) = Recordings::load(&labels, 16_000) else {
-            use std::io::Write;
-            writeln!(std::io::stderr(), "skipped: no labelled recordings at {}", labels.display()).unwrap();
-            return;
-        };
-        let mut edges_us = Vec::new();
-        // The first two files are synthesis over a quiet floor.
-        for take in &recordings.takes[..2] {
-            for spoken in &take.spoken {
-                let margin_us = 250_000;
-                let from_us = spoken.truth.start_us() - margin_us;
-                let at = |us: u64| (us * 16 / 1_000) as usize;
-                let dry = &take.samples[at(from_us)..at(spoken.truth.end_us() + margin_us)];
-                let found = truth::find(dry, 16_000).unwrap();
-                edges_us.push((from_us + found.start_us()) as i64 - spoken.truth.start_us() as i64);
-                edges_us.push((from_us + found.end_us()) as i64 - spoken.truth.end_us() as i64);
+        for folder in given::recordings() {
+            let labels = folder.join("labels.jsonl");
+            let recordings = Recordings::load(&labels, 16_000).unwrap();
+            let mut edges_us = Vec::new();
+            for take in synthesized(&labels).into_iter().map(|index| &recordings.takes[index]) {
+                for spoken in &take.spoken {
+                    let margin_us = 250_000;
+                    let from_us = spoken.truth.start_us() - margin_us;
+                    let at = |us: u64| (us * 16 / 1_000) as usize;
+                    let dry = &take.samples[at(from_us)..at(spoken.truth.end_us() + margin_us)];
+                    let found = truth::find(dry, 16_000).unwrap();
+                    edges_us.push((from_us + found.start_us()) as i64 - spoken.truth.start_us() as i64);
+                    edges_us.push((from_us + found.end_us()) as i64 - spoken.truth.end_us() as i64);
+                }
             }
+            let agree = edges_us.iter().filter(|edge| edge.abs() <= 5_000).count();
+            let (name, all) = (folder.display(), edges_us.len());
+            assert!(all >= 10 && agree * 3 >= all * 2, "{name}: {agree} of {all} edges: {edges_us:?}");
         }
-        let agree = edges_us.iter().filter(|edge| edge.abs() <= 5_000).count();
-        assert!(agree * 3 >= edges_us.len() * 2, "{agree} of {} edges: {edges_us:?}", edges_us.len());
     }
 }
