@@ -1,13 +1,17 @@
 //! `benches/instructions.sh`: when it fails, when it passes, what it says when it cannot compare. A script stands in for
 //! valgrind and says how much was counted.
 
-#![allow(clippy::print_stdout, reason = "says why it does not run, for whoever runs it with --nocapture")]
 #![cfg(unix)]
+
+#[path = "support/given.rs"]
+mod given;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use given::program;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/instructions.sh");
 
@@ -54,8 +58,7 @@ fn run(top: &Path, flags: &[&str], count: u32, feature: &str) -> (Option<i32>, S
 
 #[test]
 fn two_percent_more_than_the_baseline_fail() {
-    if Command::new("bash").arg("--version").output().is_err() {
-        println!("skipped: there is no bash");
+    if program(&["bash"]).is_none() {
         return;
     }
     let top = checkout();
@@ -90,10 +93,8 @@ fn two_percent_more_than_the_baseline_fail() {
 #[test]
 fn without_valgrind_it_says_so_and_passes() {
     let line = format!("PATH=; source {SCRIPT}");
-    let Ok(out) = Command::new("bash").args(["-c", &line]).output() else {
-        println!("skipped: there is no bash");
-        return;
-    };
+    let Some(bash) = program(&["bash"]) else { return };
+    let out = Command::new(bash).args(["-c", &line]).output().expect("bash starts");
     let text = String::from_utf8_lossy(&out.stdout);
     assert!(out.status.success() && text.contains("skipped: valgrind is not installed"), "{text}");
 }

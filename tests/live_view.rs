@@ -1,10 +1,12 @@
 //! The live view is there for people who look, goes when it is over, and is nowhere else.
 
-#![allow(clippy::print_stdout, reason = "a skip is printed for whoever runs this with --nocapture")]
+#[path = "support/given.rs"]
+mod given;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use given::Skip;
 use mynah::clock::Epoch;
 
 const MYNAH: &str = env!("CARGO_BIN_EXE_mynah");
@@ -47,8 +49,12 @@ fn on_a_terminal(line: &str, environment: &[(&str, &str)]) -> Option<String> {
         .output();
     match out {
         Ok(out) if out.status.success() => Some(String::from_utf8_lossy(&out.stdout).into_owned()),
-        other => {
-            println!("skipped: no pseudo terminal here ({other:?})");
+        Ok(out) => {
+            Skip::Unusable("script", format!("no pseudo terminal here ({})", out.status)).say();
+            None
+        }
+        Err(_) => {
+            Skip::Absent("script").say();
             None
         }
     }

@@ -1,7 +1,5 @@
 //! Whatever a name or a text says, it stays text: no tag, no attribute and no entity of a page comes from it.
 
-#![allow(clippy::print_stdout, reason = "what tests share prints what it skips")]
-
 mod support;
 
 use std::sync::{Arc, OnceLock};

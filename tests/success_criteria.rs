@@ -9,6 +9,7 @@ use std::process::Command;
 
 use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, ResampleSpec, build};
 use serde_json::Value;
+use support::given;
 use support::program::{number, simulate};
 
 fn node<'a>(report: &'a Value, id: &str) -> &'a Value {
@@ -140,12 +141,8 @@ fn sc_007_a_long_run_is_as_good_at_its_end_as_at_its_beginning() {
 #[test]
 fn sc_009_three_changes_of_the_scene_lead_from_a_bad_profile_to_the_target() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/three-iterations.sh");
-    let bash = Command::new("bash").arg("--version").output().is_ok_and(|out| out.status.success());
-    if !bash {
-        println!("skipped: there is no bash to run docs/three-iterations.sh");
-        return;
-    }
-    let out = Command::new("bash").args([script, env!("CARGO_BIN_EXE_mynah")]).output().expect("bash starts");
+    let Some(bash) = given::program(&["bash"]) else { return };
+    let out = Command::new(bash).args([script, env!("CARGO_BIN_EXE_mynah")]).output().expect("bash starts");
     let said = String::from_utf8_lossy(&out.stdout);
     println!("{said}");
     assert!(out.status.success(), "{said}{}", String::from_utf8_lossy(&out.stderr));

@@ -1,9 +1,7 @@
 //! What mynah says of the machine it runs on, and what it tells shells and the manual of itself.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "says which outside programs are missing, for whoever runs it with --nocapture"
-)]
+#[path = "support/given.rs"]
+mod given;
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use clap::CommandFactory as _;
+use given::program;
 use mynah::args::Cli;
 use serde_json::Value;
 
@@ -34,18 +33,10 @@ fn commands() -> Vec<String> {
 }
 
 /// Runs a program on a file: `None` if there is no such program.
-fn outside(program: &str, arguments: &[&str]) -> Option<(bool, String)> {
-    match Command::new(program).args(arguments).output() {
-        Ok(out) => {
-            let text =
-                [&out.stdout, &out.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
-            Some((out.status.success(), text))
-        }
-        Err(_) => {
-            println!("skipped: {program} is not installed");
-            None
-        }
-    }
+fn outside(name: &str, arguments: &[&str]) -> Option<(bool, String)> {
+    let out = Command::new(program(&[name])?).args(arguments).output().expect("it is installed");
+    let text = [&out.stdout, &out.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    Some((out.status.success(), text))
 }
 
 #[test]
