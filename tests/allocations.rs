@@ -1,9 +1,6 @@
 //! A warm tick allocates nothing: counted by the program inside its ticks, on one thread.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
 mod support;
 

@@ -1,10 +1,7 @@
 //! What is heard is what was meant: answers are their replies spoken, the gate changes no sample, what was taken back
 //! does not sound, and one session's rubbish is nobody else's.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
 mod support;
 

@@ -1,10 +1,7 @@
 //! Nothing is lost silently and nothing stays open, however a session ends. The books are kept twice: by the engine,
 //! and by `support/books.rs` from events and samples alone.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
 mod support;
 

@@ -1,10 +1,7 @@
 //! Speech during an answer: a short sound pauses it, speech that goes on withdraws it, and nothing of it is heard in the
 //! turn that follows.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
 mod support;
 

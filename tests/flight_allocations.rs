@@ -1,10 +1,7 @@
 //! The flight recorder is always on, so it costs a tick next to nothing: no memory, and a few sums.
 //! Alone in its program, so that nobody else's allocations are counted.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
 use std::sync::Arc;
 

@@ -1,10 +1,7 @@
 //! What holds when more comes than can be taken: batches carry more, every overflow policy does what its name says,
 //! and what gives way at a deadline gives way in the stated direction. All in virtual time, through the command line.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
 mod support;
 

@@ -1,9 +1,6 @@
 //! Text waits while enough of its answer is unplayed: shown from the event log and the released audio alone.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
 mod support;
 

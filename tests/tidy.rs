@@ -30,7 +30,11 @@ fn files() -> Vec<(String, String)> {
         for entry in fs::read_dir(folder).expect("the checkout can be read") {
             let path = entry.expect("the checkout can be read").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if path.is_dir() && name != "target" && name != ".git" {
+            // Git's own: a folder in a clone, a file in a work tree beside one.
+            if name == ".git" || name == "target" {
+                continue;
+            }
+            if path.is_dir() {
                 walk(&path, found);
             } else if path.is_file() {
                 found.push(path.clone());
@@ -116,6 +120,34 @@ fn nothing_is_left_for_later_and_no_machine_is_named() {
             let later = words(line).any(|word| ["TODO", "FIXME", "XXX"].contains(&word));
             if path || later {
                 findings.push(format!("{name}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    none(findings);
+}
+
+/// A path that climbs leads to something of the checkout, from the file it stands in or from a crate: who has nothing but
+/// the checkout has all that a test needs.
+#[test]
+fn no_source_looks_beside_the_checkout() {
+    let top = top().canonicalize().expect("the checkout can be read");
+    let mut findings = Vec::new();
+    for (name, text) in sources().iter().filter(|(name, _)| name != "tests/tidy.rs") {
+        let file = top.join(name);
+        let crates = file.ancestors().filter(|folder| folder.join("Cargo.toml").is_file());
+        let bases: Vec<PathBuf> = file.parent().into_iter().chain(crates).map(Path::to_path_buf).collect();
+        // Tests and benches of the top level belong to this crate.
+        let bases: Vec<PathBuf> = bases.into_iter().chain([top.join("tools/mynah")]).collect();
+        for (at, line) in text.lines().enumerate() {
+            // Every second piece stands in quotes.
+            for path in line.split('"').skip(1).step_by(2) {
+                let path = path.trim_start_matches('/').split('{').next().unwrap_or("");
+                let inside = |base: &PathBuf| {
+                    base.join(path).canonicalize().is_ok_and(|found| found.starts_with(&top))
+                };
+                if path.starts_with("../") && !bases.iter().any(inside) {
+                    findings.push(format!("{name}:{}: {path}", at + 1));
+                }
             }
         }
     }

@@ -1,9 +1,6 @@
 //! The stages of an answered turn add up to what was heard, and each ends with an event of that turn.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "figures and skips are printed for whoever runs this with --nocapture"
-)]
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,0 +1,162 @@
+//! `.ci/run`: which tests it runs, what it gives them, which skips it expects, and what it says in the end. A script
+//! stands in for cargo and tells how it was called.
+
+#![cfg(unix)]
+
+#[path = "support/given.rs"]
+mod given;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use given::{Skip, program};
+
+/// What the script needs. Nothing else is installed.
+const TOOLS: &str = "bash basename cat dirname env git grep mktemp rm sed sort";
+/// Writes down how it was called; a test says what it skips; what `FAILS` matches fails.
+const CARGO: &str = r#"#!/usr/bin/env bash
+given="recordings=${MYNAH_RECORDINGS-} models=${MYNAH_MODELS-}"
+echo "$* | CI=${CI-} $given expected=${MYNAH_SKIPS_EXPECTED-} " >> "$CALLS"
+if [[ $1 == test && -n ${MYNAH_SKIPPED_FILE-} ]]; then
+    echo "skipped: promtool is not installed: a test" >> "$MYNAH_SKIPPED_FILE"
+    [[ -n ${MYNAH_RECORDINGS-} ]] || echo "not set: MYNAH_RECORDINGS: a test" >> "$MYNAH_SKIPPED_FILE"
+fi
+[[ "$*" != ${FAILS:-none} ]]
+"#;
+/// A bench that criterion runs, and one that it does not.
+const BENCHES: [(&str, &str); 2] =
+    [("edge", "use criterion::Criterion;\n"), ("wake", "// Not for criterion.\n")];
+
+/// A checkout with nothing in it but what the script reads, and the stand-in; `None` where a tool is missing.
+fn checkout(name: &str) -> Option<PathBuf> {
+    let outer = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ci").join(name);
+    drop(fs::remove_dir_all(&outer));
+    let top = outer.join("mynah");
+    for folder in [".ci", "benches", "bin"] {
+        fs::create_dir_all(top.join(folder)).expect("the target folder can be written");
+    }
+    for tool in TOOLS.split(' ') {
+        symlink(program(&[tool])?, top.join("bin").join(tool)).expect("the folder is new");
+    }
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for file in [".ci/run", "README.md"] {
+        fs::copy(ours.join(file), top.join(file)).expect("it is there");
+    }
+    for (bench, text) in BENCHES {
+        fs::write(top.join("benches").join(format!("{bench}.rs")), text).expect("the folder is new");
+    }
+    let cargo = top.join("bin/cargo");
+    fs::write(&cargo, CARGO).expect("the folder is new");
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    Some(top)
+}
+
+/// Exit code, what was said, and how cargo was called.
+fn run(top: &Path, environment: &[(&str, &str)]) -> (Option<i32>, String, Vec<String>) {
+    let calls = top.join("calls");
+    drop(fs::remove_file(&calls));
+    let out = Command::new(top.join("bin/bash"))
+        .arg(top.join(".ci/run"))
+        .env("PATH", top.join("bin"))
+        .env("CALLS", &calls)
+        .env_remove("MYNAH_RECORDINGS")
+        .env_remove("MYNAH_MODELS")
+        .env_remove("MYNAH_TEST_PYTHON")
+        .envs(environment.iter().copied())
+        .output()
+        .expect("there is a bash");
+    let said = [out.stdout, out.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let calls = fs::read_to_string(&calls).expect("cargo was called");
+    (out.status.code(), said, calls.lines().map(str::to_owned).collect())
+}
+
+fn call<'a>(calls: &'a [String], start: &str) -> Vec<&'a String> {
+    calls.iter().filter(|call| call.starts_with(start)).collect()
+}
+
+#[test]
+fn with_nothing_beside_it_the_tests_run_as_the_readme_has_it_and_every_skip_is_listed() {
+    let Some(top) = checkout("alone") else { return };
+    let (code, said, calls) = run(&top, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let [tests] = call(&calls, "test --workspace | CI=1 recordings= models= expected=")[..] else {
+        panic!("{calls:#?}")
+    };
+    let missing =
+        "promtool prometheus script zsh fish groff chromium prometheus_client MYNAH_RECORDINGS MYNAH_MODELS";
+    for name in missing.split(' ') {
+        assert!(tests.contains(&format!("{name} ")), "{name}: {tests}");
+    }
+    assert!(call(&calls, "test --no-fail-fast -p mynah --lib").is_empty(), "{calls:#?}");
+    assert_eq!(call(&calls, "test -p mynah --bench edge |").len(), 1, "{calls:#?}");
+    for line in ["skipped: promtool is not installed: a test", "not set: MYNAH_RECORDINGS: a test"] {
+        assert_eq!(said.matches(line).count(), 1, "{said}");
+    }
+    assert!(said.contains("skipped: valgrind is not installed"), "{said}");
+
+    let (code, said, _) = run(&top, &[("FAILS", "test --workspace")]);
+    assert!(code == Some(1) && said.contains("FAILED: tests\n"), "{said}");
+    fs::write(top.join("README.md"), "```sh\ncargo run\n```\n").expect("it is ours");
+    let (code, said, _) = run(&top, &[]);
+    assert!(code == Some(1) && said.contains("FAILED: tests\n"), "{said}");
+}
+
+#[test]
+fn recordings_beside_it_or_in_the_variables_are_asked_once_more() {
+    let Some(top) = checkout("beside") else { return };
+    let folder = |name: &str| top.with_file_name(name).display().to_string();
+    let (speech, models) = (folder("shared/speech"), folder("shared/models"));
+    let (mine, bin) = (folder("mine"), top.join("bin"));
+    for path in [&speech, &models] {
+        fs::create_dir_all(path).expect("the target folder can be written");
+    }
+    // A program that is there may not be missing.
+    symlink(bin.join("bash"), bin.join("zsh")).expect("the folder is new");
+    for (environment, recordings) in
+        [(&[][..], speech.as_str()), (&[("MYNAH_RECORDINGS", mine.as_str())], mine.as_str())]
+    {
+        let (code, said, calls) = run(&top, environment);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(call(&calls, "test --workspace | CI=1 recordings= models= ").len(), 1, "{calls:#?}");
+        for targets in [
+            "--no-fail-fast -p mynah --lib --test speech_labels --test vad_reference",
+            "-p mynah-systems --lib vad::",
+        ] {
+            let call =
+                call(&calls, &format!("test {targets} | CI=1 recordings={recordings} models={models} "));
+            assert!(call.len() == 1 && !call[0].contains("MYNAH_"), "{targets}: {calls:#?}");
+            assert!(!call[0].contains("zsh") && call[0].contains("fish"), "{call:?}");
+        }
+        assert!(!said.contains("not set:"), "it was asked: {said}");
+        assert_eq!(said.matches("skipped: promtool is not installed: a test").count(), 1, "{said}");
+    }
+    let (code, said, _) = run(&top, &[("FAILS", "*vad_reference")]);
+    assert!(code == Some(1) && said.contains("FAILED: tests with recordings\n"), "{said}");
+}
+
+#[test]
+fn a_skip_fails_where_ci_does_not_expect_it() {
+    let absent = Skip::Absent("promtool");
+    let not_set = Skip::NotSet("MYNAH_MODELS");
+    let unusable = Skip::Unusable("script", "no pseudo terminal".into());
+    let rows = [
+        (&absent, None, None, false),
+        (&absent, Some("0"), Some("fish"), false),
+        (&absent, Some("1"), None, false),
+        (&absent, Some("1"), Some("fish promtool"), false),
+        (&absent, Some("1"), Some("prom tool promtools"), true),
+        (&absent, Some("true"), Some(""), true),
+        (&not_set, Some("true"), None, false),
+        (&not_set, Some("1"), Some("MYNAH_RECORDINGS"), true),
+        (&unusable, None, None, false),
+        (&unusable, Some("1"), None, true),
+        (&unusable, Some("true"), Some("script"), false),
+    ];
+    let wrong: Vec<_> = rows
+        .iter()
+        .filter(|(skip, ci, expected, fails)| skip.is_unexpected(*ci, *expected) != *fails)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
