@@ -20,8 +20,8 @@ const CARGO: &str = r#"#!/usr/bin/env bash
 given="recordings=${MYNAH_RECORDINGS-} models=${MYNAH_MODELS-}"
 echo "$* | CI=${CI-} $given expected=${MYNAH_SKIPS_EXPECTED-} " >> "$CALLS"
 if [[ $1 == test && -n ${MYNAH_SKIPPED_FILE-} ]]; then
-    echo "skipped: promtool is not installed: a test" >> "$MYNAH_SKIPPED_FILE"
-    [[ -n ${MYNAH_RECORDINGS-} ]] || echo "not set: MYNAH_RECORDINGS: a test" >> "$MYNAH_SKIPPED_FILE"
+    lines=("skipped: promtool is not installed: a test" "not set: MYNAH_RECORDINGS: a test")
+    [[ -n ${MYNAH_RECORDINGS-} ]] || printf '%s\n' "${lines[@]}" >> "$MYNAH_SKIPPED_FILE"
 fi
 [[ "$*" != ${FAILS:-none} ]]
 "#;
@@ -61,6 +61,9 @@ fn run(top: &Path, environment: &[(&str, &str)]) -> (Option<i32>, String, Vec<St
         .arg(top.join(".ci/run"))
         .env("PATH", top.join("bin"))
         .env("CALLS", &calls)
+        .env_remove("CI")
+        .env_remove("MYNAH_SKIPPED_FILE")
+        .env_remove("MYNAH_SKIPS_EXPECTED")
         .env_remove("MYNAH_RECORDINGS")
         .env_remove("MYNAH_MODELS")
         .env_remove("MYNAH_TEST_PYTHON")
