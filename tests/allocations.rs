@@ -9,15 +9,20 @@ use support::program::{number, replay, simulate};
 #[test]
 fn no_tick_allocates_after_warm_up() {
     let mut failed = Vec::new();
-    for (scene, sessions, duration) in [
-        ("passthrough", "200", "20s"),
-        ("gate_only", "100", "20s"),
-        ("gate_only", "24", "60s"),
-        ("streaming_resample", "200", "8s"),
+    let eight = "session.input.channels=8";
+    for (scene, sessions, duration, set) in [
+        ("passthrough", "200", "20s", "tick.period_ms=5"),
+        ("gate_only", "100", "20s", "tick.period_ms=5"),
+        ("gate_only", "24", "60s", "tick.period_ms=5"),
+        ("streaming_resample", "200", "8s", "tick.period_ms=5"),
+        ("passthrough", "40", "8s", eight),
+        ("gate_only", "24", "20s", eight),
+        ("streaming_resample", "24", "8s", eight),
     ] {
         for seed in ["1", "2"] {
-            let flags =
+            let run =
                 [scene, "--sessions", sessions, "--duration", duration, "--threads", "1", "--seed", seed];
+            let flags = [&run[..], &["--set", set]].concat();
             let report = simulate(&flags);
             let per_tick = number(&report, "cost.allocations_per_tick");
             println!("{}: {per_tick}", flags.join(" "));

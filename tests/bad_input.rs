@@ -181,11 +181,28 @@ const RECORDING_CASES: &[Case] = &[
     ("samples that were cut off", "run speculative_vad --input cut.wav"),
     ("no samples", "run speculative_vad --input no_samples.wav"),
     ("compressed samples", "run speculative_vad --input adpcm.wav"),
-    ("six channels", "run speculative_vad --input six.wav"),
+    ("a file that was written to a pipe", "run streaming_resample --input piped.wav"),
+    ("frames of another size than the header has it", "run streaming_resample --input block.wav"),
+    ("samples behind which something else stands", "run streaming_resample --input tail.wav"),
+    ("the telephone's samples", "run streaming_resample --input mulaw.wav"),
+    ("six channels", "run streaming_resample --input six.wav"),
+    ("nine channels", "run speculative_vad --input nine.wav"),
+    (
+        "a channel that is not there",
+        "run streaming_resample --input stereo.wav --set resample.channels=Channel(3)",
+    ),
+    ("a channel that no recording has", "check streaming_resample --set resample.channels=Channel(0)"),
+    (
+        "a channel that the second recording lacks",
+        "run gate_only --input stereo.wav float.wav --set gate.channels=Right",
+    ),
+    ("channels that cancel each other", "run speculative_vad --input cancelling.wav"),
+    ("one of them", "run speculative_vad --input cancelling.wav --set resample.channels=Right"),
+    ("all of them, unmixed", "run streaming_resample --input cancelling.wav"),
     ("no channels", "run speculative_vad --input channels_0.wav"),
     ("a rate below the telephone's", "run speculative_vad --input slow.wav"),
     ("a rate above the studio's", "run speculative_vad --input fast.wav"),
-    ("several bad recordings, all said at once", "run speculative_vad --input six.wav slow.wav text.wav"),
+    ("several bad recordings, all said at once", "run speculative_vad --input nine.wav slow.wav text.wav"),
     (
         "stereo at 48 kHz into a gate without a resampler: it hears any format",
         "run gate_only --input stereo.wav",
@@ -208,6 +225,7 @@ const RECORDING_CASES: &[Case] = &[
 const PCM: u16 = 1;
 const ADPCM: u16 = 2;
 const FLOAT: u16 = 3;
+const MULAW: u16 = 7;
 
 /// A WAV file with these figures in its header.
 fn wav(tag: u16, channels: u16, rate_hz: u32, bits: u16, samples: &[u8]) -> Vec<u8> {
@@ -226,6 +244,12 @@ fn wav(tag: u16, channels: u16, rate_hz: u32, bits: u16, samples: &[u8]) -> Vec<
     file.extend(b"data");
     file.extend((samples.len() as u32).to_le_bytes());
     file.extend(samples);
+    file
+}
+
+/// A file with other bytes at a place.
+fn with(at: usize, bytes: &[u8], mut file: Vec<u8>) -> Vec<u8> {
+    file[at..at + bytes.len()].copy_from_slice(bytes);
     file
 }
 
@@ -259,6 +283,12 @@ fn recordings() -> Vec<(&'static str, Vec<u8>)> {
         ("no_samples.wav", wav(PCM, 1, 16_000, 16, &[])),
         ("adpcm.wav", wav(ADPCM, 1, 16_000, 4, &silence)),
         ("six.wav", wav(PCM, 6, 48_000, 16, &silence[..12_000])),
+        ("nine.wav", wav(PCM, 9, 48_000, 16, &silence[..18_000])),
+        ("piped.wav", with(40, &u32::MAX.to_le_bytes(), mono.clone())),
+        ("block.wav", with(32, &4_u16.to_le_bytes(), mono.clone())),
+        ("tail.wav", [&mono[..], b"no chunk at all"].concat()),
+        ("mulaw.wav", wav(MULAW, 1, 8_000, 8, &[0xff; 8_000])),
+        ("cancelling.wav", wav(FLOAT, 2, 16_000, 32, &floats(tone(16_000, 16_000).flat_map(|x| [x, -x])))),
         ("channels_0.wav", wav(PCM, 0, 16_000, 16, &silence)),
         ("slow.wav", wav(PCM, 1, 7_999, 16, &silence)),
         ("fast.wav", wav(PCM, 1, 192_001, 16, &silence)),

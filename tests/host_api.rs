@@ -150,7 +150,7 @@ fn names_and_formats_that_cannot_be_are_refused_with_the_reason() {
     for (name, bytes) in [(String::new(), 0), ("x".repeat(129), 129), ("é".repeat(65), 130)] {
         assert_eq!(handle.open(SessionSpec::named(name)).err(), Some(OpenError::BadName { bytes }));
     }
-    for (rate_hz, channels) in [(7_999, 1), (192_001, 1), (0, 1), (16_000, 0), (16_000, 3)] {
+    for (rate_hz, channels) in [(7_999, 1), (192_001, 1), (0, 1), (16_000, 0), (16_000, 9)] {
         let format = Format { rate_hz, channels };
         let spec = SessionSpec { input: Some(format), ..SessionSpec::named("x") };
         let refused = handle.open(spec).expect_err("no usable format");

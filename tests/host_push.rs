@@ -109,7 +109,7 @@ fn through(
 
 #[test]
 fn every_size_of_piece_gives_the_same_stream() {
-    let formats = [(16_000, 1), (48_000, 1), (44_100, 2), (11_025, 1), (8_001, 1)];
+    let formats = [(16_000, 1), (48_000, 1), (44_100, 2), (11_025, 1), (8_001, 1), (48_000, 3), (192_000, 8)];
     let mut wrong = Vec::new();
     for (rate_hz, channels) in formats {
         let second = rate_hz as usize;

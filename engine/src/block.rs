@@ -17,8 +17,8 @@ pub struct Block {
 }
 
 impl Block {
-    /// Most samples a pooled block holds: 20 ms of 192 kHz stereo is 7,680.
-    pub const CAPACITY_MAX: usize = 8192;
+    /// Most samples a pooled block holds: 20 ms of eight channels at 192 kHz are 30,720.
+    pub const CAPACITY_MAX: usize = 1 << 15;
 
     /// A fresh block outside any pool, silent, `len` samples long.
     pub fn zeroed(len: usize) -> Self {
@@ -92,10 +92,13 @@ impl Block {
 /// Free blocks of one shard, by capacity (powers of two from 64 to [`Block::CAPACITY_MAX`]).
 #[derive(Resource, Debug, Default)]
 pub struct BlockPool {
-    classes: [Class; 8],
+    classes: [Class; CLASSES],
     sessions: usize,
     out: i64,
 }
+
+/// Powers of two from 64 to [`Block::CAPACITY_MAX`].
+const CLASSES: usize = Block::CAPACITY_MAX.ilog2() as usize - 5;
 
 /// The blocks of one capacity.
 #[derive(Debug, Default)]
@@ -139,7 +142,7 @@ const KEPT: usize = 64;
 
 impl BlockPool {
     fn class(capacity: usize) -> usize {
-        (capacity.max(64).next_power_of_two().trailing_zeros() as usize - 6).min(7)
+        (capacity.max(64).next_power_of_two().trailing_zeros() as usize - 6).min(CLASSES - 1)
     }
 
     /// An unshared block of `len` samples with undefined content.

@@ -10,7 +10,7 @@ use crate::handle::{SessionHandle, SessionPort, SessionSpec};
 use crate::ids::SessionId;
 use crate::placement::Placement;
 use crate::port::{Bell, ShardPort};
-use crate::scene::Format;
+use crate::scene::{CHANNELS, Format};
 
 /// Longest session name in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -160,14 +160,16 @@ impl EngineHandle {
     fn judge(&self, format: Format) -> Result<(), OpenError> {
         let plan = &*self.shared.plan;
         let bad = |reason: String| OpenError::Format { format, reason };
-        if !(8_000..=192_000).contains(&format.rate_hz) || !(1..=2).contains(&format.channels) {
-            return Err(bad("expected 8000 to 192000 Hz, mono or stereo".into()));
+        if !(8_000..=192_000).contains(&format.rate_hz) || !CHANNELS.contains(&format.channels) {
+            return Err(bad("expected 8000 to 192000 Hz, 1 to 8 channels".into()));
         }
         for (node, (input, _)) in plan.nodes.iter().zip(plan.formats(format)) {
             let mut issues = Vec::new();
             node.spec.check(input, &plan.scene.tick, &mut issues);
             if let Some(issue) = issues.iter().find(|i| i.severity == crate::scene::Severity::Error) {
-                return Err(bad(format!("node `{}`: {}", node.id, issue.message)));
+                let expected = issue.expected.as_ref().map(|would| format!("; expected {would}"));
+                let expected = expected.unwrap_or_default();
+                return Err(bad(format!("node `{}`: {}{expected}", node.id, issue.message)));
             }
         }
         Ok(())

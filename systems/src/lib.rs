@@ -18,8 +18,9 @@ use std::sync::Arc;
 
 use mynah_engine::Registry;
 
+pub use dsp::downmix::Channels;
 pub use pass::{Pass, PassState};
-pub use resample::{Channels, Progress, Resample, ResampleState};
+pub use resample::{Progress, Resample, ResampleState};
 pub use throttle::{Carries, Throttle, ThrottleState};
 
 use service::{Script, ServiceNode};

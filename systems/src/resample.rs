@@ -13,20 +13,10 @@ use mynah_engine::{
 };
 use serde::Deserialize;
 
-use crate::dsp::downmix::downmix;
+use crate::dsp::downmix::Channels;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, RATE_HZ, ResampleSpec};
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
-
-/// What becomes of stereo.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub enum Channels {
-    /// One channel comes out: the mean of both, taken before the filter.
-    #[default]
-    Mono,
-    /// As many come out as went in.
-    Keep,
-}
 
 /// Configuration of the kind `Resample`.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -34,7 +24,7 @@ pub enum Channels {
 pub struct Resample {
     /// Rate that leaves, 8000 to 192000 Hz. Audio that has it already passes untouched.
     pub rate_hz: u32,
-    /// How many channels leave.
+    /// Which channels leave; chosen or mixed before the filter.
     #[serde(default)]
     pub channels: Channels,
     /// Length of the filter.
@@ -119,11 +109,7 @@ struct Stream {
 
 impl Resample {
     fn output(&self, input: Format) -> Format {
-        let channels = match self.channels {
-            Channels::Mono => 1,
-            Channels::Keep => input.channels,
-        };
-        Format { rate_hz: self.rate_hz, channels }
+        Format { rate_hz: self.rate_hz, channels: self.channels.leaving(input.channels) }
     }
 
     /// A kernel that was asked for by name must be able to do the work, and have some.
@@ -175,6 +161,7 @@ impl NodeKind for Resample {
                     .expected("8000 to 192000"),
             );
         }
+        issues.extend(self.channels.issue(input.map(|input| input.channels)));
         self.check_kernel(input, issues);
         input.map(|input| self.output(input))
     }
@@ -197,6 +184,9 @@ impl NodeKind for Resample {
     }
     fn open(&self, opening: &Opening) -> Result<ResampleState, String> {
         let input = opening.input.ok_or("no audio arrives at this node")?;
+        if let Some(issue) = self.channels.issue(Some(input.channels)) {
+            return Err(issue.message);
+        }
         let output = self.output(input);
         let filter = |quality| {
             let converter = resampler::build(self.spec(input, quality)).map_err(|e| e.to_string())?;
@@ -266,9 +256,9 @@ impl StepNode for Resample {
 impl Resample {
     fn convert(&self, state: &mut ResampleState, frame: Frame, cx: &mut Cx<'_>) {
         let input = cx.lane.input.expect("a lane that got audio has a format");
-        let stereo_to_mono = input.channels == 2 && self.channels == Channels::Mono;
+        let folds = self.channels.leaving(input.channels) != input.channels;
         let Payload::Audio(block) = &frame.payload else { return };
-        if state.converter.is_none() && !stereo_to_mono {
+        if state.converter.is_none() && !folds {
             cx.send(0, frame);
             return;
         }
@@ -289,10 +279,10 @@ impl Resample {
             frames_out: 0,
         });
         stream.frames_in += (block.len() / usize::from(input.channels)) as u64;
-        let samples = if stereo_to_mono {
+        let samples = if folds {
             state.mixed.clear();
             state.mixed.extend_from_slice(block.samples());
-            downmix(&mut state.mixed, 2);
+            self.channels.fold(&mut state.mixed, input.channels);
             &state.mixed[..]
         } else {
             block.samples()

@@ -1,7 +1,7 @@
 //! Values that parse and still cannot be: out of range, contradicting each other, or with a name nobody knows.
 use super::catalogue::{Catalogue, Severity};
 use super::diagnostic::Diagnostic;
-use super::formats::QUEUE_CAPACITY;
+use super::formats::{CHANNELS, QUEUE_CAPACITY};
 use super::limits::Limits;
 use super::locate::{Document, Step};
 use super::model::{Deadline, Entry, Latency, Pace, Scene, Timing};
@@ -112,7 +112,7 @@ impl Checker<'_> {
         let rate = &at!["session", "input", "rate_hz"];
         self.range(rate, input.rate_hz, RATE_HZ.contains(&input.rate_hz), "8000..=192000 Hz");
         let channels = &at!["session", "input", "channels"];
-        self.range(channels, input.channels, (1..=2).contains(&input.channels), "1..=2");
+        self.range(channels, input.channels, CHANNELS.contains(&input.channels), "1..=8");
         let chunk = &at!["session", "input", "chunk_ms"];
         self.range(chunk, input.chunk_ms, (1..=1000).contains(&input.chunk_ms), "1..=1000 ms");
         if let Pace::RealTime { lead_ms } = scene.session.output.pace {

@@ -1,13 +1,17 @@
 //! What flows between nodes, and what a node promises about itself.
 use serde::Deserialize;
 use std::fmt;
+use std::ops::RangeInclusive;
+
+/// Channels that a session's audio may have: one microphone to 7.1.
+pub(crate) const CHANNELS: RangeInclusive<u8> = 1..=8;
 
 /// How audio is laid out: interleaved f32 samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Format {
     /// Samples a second and channel.
     pub rate_hz: u32,
-    /// 1 = mono, 2 = stereo.
+    /// 1 = mono, 2 = stereo, up to 8.
     pub channels: u8,
 }
 

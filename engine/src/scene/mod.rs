@@ -24,6 +24,7 @@ mod wiring;
 pub use catalogue::{Catalogue, Issue, NodeSpec, Severity, parse_config};
 pub use diagnostic::{Diagnostic, Diagnostics, Look, Place};
 pub use draw::{Form, draw};
+pub(crate) use formats::CHANNELS;
 pub use formats::{
     CapabilitiesOverride, Format, NodeCapabilities, OverflowPolicy, Port, PortType, QUEUE_CAPACITY,
 };

@@ -17,7 +17,7 @@ use super::resampler_sinc::Sinc;
 /// Sample rates a stream may have, in Hz: telephony to studio.
 pub const RATE_HZ: RangeInclusive<u32> = 8_000..=192_000;
 /// Channels a stream may have.
-pub const CHANNELS: RangeInclusive<u8> = 1..=2;
+pub const CHANNELS: RangeInclusive<u8> = 1..=8;
 /// Frames a fixed chunk may have.
 pub const CHUNK_FRAMES: RangeInclusive<u32> = 1..=16_384;
 
@@ -76,7 +76,7 @@ pub struct ResampleSpec {
     pub from_hz: u32,
     /// Rate of the output in Hz, 8000 to 192000.
     pub to_hz: u32,
-    /// Interleaved channels, 1 or 2.
+    /// Interleaved channels, 1 to 8.
     pub channels: u8,
     /// What the filter may cost.
     pub quality: Quality,

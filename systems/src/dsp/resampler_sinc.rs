@@ -10,15 +10,16 @@
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Async, FixedAsync, Resampler, Resizable, SincInterpolationParameters, SincInterpolationType};
 
-use super::resampler::{Filter, FrameCount, Ledger, Phases, Ratio, Resample, whole_frames};
+use super::resampler::{CHANNELS, Filter, FrameCount, Ledger, Phases, Ratio, Resample, whole_frames};
 
 /// Most frames converted in one call; longer pushes are cut. 2048 frames are 43 ms at 48 kHz.
 const BLOCK_FRAMES: usize = 2048;
 /// Most frames of silence searched through for an exact start: all of them for `down` up to 4096, which covers
 /// every pair of customary rates; for others the start is off by less than `1 / (2 * 4096)` output periods.
 const PRIMER_FRAMES_MAX: u64 = 4096;
-/// Silence for up to two channels.
-static SILENCE: [f32; 2 * BLOCK_FRAMES] = [0.0; 2 * BLOCK_FRAMES];
+/// Silence for as many channels as a stream may have.
+static SILENCE: [f32; CHANNELS_MAX * BLOCK_FRAMES] = [0.0; CHANNELS_MAX * BLOCK_FRAMES];
+const CHANNELS_MAX: usize = *CHANNELS.end() as usize;
 
 /// A streaming converter; see the module.
 pub(super) struct Sinc {

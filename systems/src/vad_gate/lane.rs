@@ -8,7 +8,7 @@ use mynah_engine::{
     SegmentKey, Segments, SessionId, Void, frames_to_us, us_to_frames,
 };
 
-use crate::dsp::downmix::downmix;
+use crate::dsp::downmix::Channels;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
 use crate::vad::{SAMPLE_RATE_HZ, VadKind, VadLane};
 use crate::vad_gate::lookback::{Lookback, Stretch};
@@ -38,6 +38,7 @@ pub struct GateLane {
     /// What the detector remembers; there from the first frame on.
     detector: Option<VadLane>,
     vad: VadKind,
+    channels: Channels,
     converter: Option<SyncCell<Box<dyn resampler::Resample>>>,
     /// 16 kHz mono that the detector has not seen yet.
     heard: Vec<f32>,
@@ -73,6 +74,9 @@ pub struct GateLane {
 impl GateLane {
     pub(super) fn new(gate: &VadGate, opening: &Opening) -> Result<Self, String> {
         let input = opening.input.ok_or("no audio arrives at this node")?;
+        if let Some(issue) = gate.channels.issue(Some(input.channels)) {
+            return Err(issue.message);
+        }
         let converter = if input.rate_hz == SAMPLE_RATE_HZ {
             None
         } else {
@@ -90,6 +94,7 @@ impl GateLane {
         Ok(Self {
             detector: None,
             vad: gate.vad,
+            channels: gate.channels,
             converter,
             heard: Vec::new(),
             mixed: Vec::new(),
@@ -201,7 +206,7 @@ impl GateLane {
         }
         self.mixed.clear();
         self.mixed.extend_from_slice(samples);
-        downmix(&mut self.mixed, self.input.channels);
+        self.channels.fold(&mut self.mixed, self.input.channels);
         match &mut self.converter {
             Some(converter) => converter.get().push(&self.mixed, &mut self.heard),
             None => self.heard.extend_from_slice(&self.mixed),

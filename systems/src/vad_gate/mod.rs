@@ -20,6 +20,7 @@ use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port,
 use mynah_engine::{NodeKind, Opening, Site, SystemNode};
 use serde::Deserialize;
 
+use crate::dsp::downmix::Channels;
 use crate::vad::{SAMPLE_RATE_HZ, VadKind};
 
 pub use lane::GateLane;
@@ -42,6 +43,8 @@ pub enum Forward {
 pub struct VadGate {
     /// Which detector listens.
     pub vad: VadKind,
+    /// What it listens to: the mean of all channels, or one of them. All are forwarded.
+    pub channels: Channels,
     /// Probability that opens a segment, 0 to 1. At 0.9, 2-4 % of the accepted segments are noise, at 0.5, 11-14 %.
     pub threshold: f32,
     /// Probability below which speech pauses, 0 to `threshold`.
@@ -72,6 +75,7 @@ impl Default for VadGate {
     fn default() -> Self {
         Self {
             vad: VadKind::Silero,
+            channels: Channels::Mono,
             threshold: 0.9,
             release_threshold: 0.5,
             min_speech_ms: 96.0,
@@ -108,6 +112,14 @@ impl VadGate {
                 "a gate that closes more easily than it opens flutters: choose a lower release_threshold";
             issues.push(Issue::error("release_threshold", text).expected("0.0 to `threshold`").help(help));
         }
+    }
+
+    fn check_channels(&self, arriving: Option<u8>, issues: &mut Vec<Issue>) {
+        if self.channels == Channels::Keep {
+            let issue = Issue::error("channels", "`Keep` chooses none, and the detector hears one");
+            issues.push(issue.expected("`Mono`, `Left`, `Right` or `Channel(n)`"));
+        }
+        issues.extend(self.channels.issue(arriving));
     }
 
     fn check_durations(&self, issues: &mut Vec<Issue>) {
@@ -172,6 +184,7 @@ impl NodeKind for VadGate {
     }
     fn check(&self, input: Option<Format>, _: &Tick, issues: &mut Vec<Issue>) -> Option<Format> {
         self.check_levels(issues);
+        self.check_channels(input.map(|input| input.channels), issues);
         self.check_durations(issues);
         input
     }
@@ -230,6 +243,9 @@ mod tests {
         let d = VadGate::default();
         let cases = [
             (d, vec![]),
+            (VadGate { channels: Channels::Left, ..d }, vec![]),
+            (VadGate { channels: Channels::Right, ..d }, vec![(Error, "channels")]),
+            (VadGate { channels: Channels::Keep, ..d }, vec![(Error, "channels")]),
             (VadGate { threshold: 1.5, ..d }, vec![(Error, "threshold")]),
             (VadGate { threshold: f32::NAN, ..d }, vec![(Error, "threshold")]),
             (VadGate { release_threshold: 0.95, ..d }, vec![(Error, "release_threshold")]),

@@ -63,7 +63,7 @@ fn spec_of(bytes: &mut Bytes<'_>) -> Option<ResampleSpec> {
     let mut rate = |any: bool| if any { bytes.u32() % 200_000 } else { bytes.pick(&RATES_HZ) };
     let (from_hz, to_hz) = (rate(shape & 1 > 0), rate(shape & 2 > 0));
     let quality = bytes.pick(&[Quality::Fast, Quality::Standard, Quality::High]);
-    let channels = (shape >> 2) % 4;
+    let channels = [0, 1, 2, 8][usize::from(shape >> 2) % 4];
     let mode = if shape & 0x10 > 0 {
         Mode::FixedChunk { frames: u32::from(bytes.u16()) % 4_096 }
     } else {
@@ -73,7 +73,7 @@ fn spec_of(bytes: &mut Bytes<'_>) -> Option<ResampleSpec> {
     let spec = ResampleSpec { from_hz, to_hz, channels, quality, mode, kernel };
     let rates = [from_hz, to_hz].iter().all(|hz| (8_000..=192_000).contains(hz));
     let chunk = mode == Mode::Streaming || !matches!(mode, Mode::FixedChunk { frames: 0 });
-    let fits = rates && (1..=2).contains(&channels) && chunk;
+    let fits = rates && (1..=8).contains(&channels) && chunk;
     if !fits {
         let error = build(spec).err().unwrap_or_else(|| panic!("{spec:?} is out of range and was built"));
         assert!(error.to_string().contains("outside"), "{error}");

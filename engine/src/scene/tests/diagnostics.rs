@@ -218,7 +218,7 @@ fn values_out_of_range() {
             "rate_hz: 7999",
             &[("7999", &["`session.input.rate_hz` is 7999", "8000..=192000 Hz"])],
         ),
-        ("channels: 1", "channels: 3", &[("3", &["`session.input.channels` is 3", "1..=2"])]),
+        ("channels: 1", "channels: 9", &[("9", &["`session.input.channels` is 9", "1..=8"])]),
         ("chunk_ms: 20", "chunk_ms: 1001", &[("1001", &["1..=1000 ms"])]),
         ("lead_ms: 40", "lead_ms: 10001", &[("10001", &["0..=10000 ms"])]),
         (

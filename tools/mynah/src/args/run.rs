@@ -17,7 +17,7 @@ use crate::chunk::ChunkSpec;
 pub struct Run {
     /// Scene file, or name of a scene that comes with mynah
     pub scene: String,
-    /// Recordings, one session each: WAV, 8000 to 192000 Hz, mono or stereo
+    /// Recordings, one session each: WAV, 8000 to 192000 Hz, 1 to 8 channels
     #[arg(long, required = true, num_args = 1.., value_name = "WAV")]
     pub input: Vec<PathBuf>,
     /// Writes what each session put out to DIR/NAME.out.wav, 16 bit, placed at its time with gaps silent

@@ -20,6 +20,7 @@ use crate::picture::session::Picture;
 use crate::progress::Progress;
 use crate::run::drive::{Listener, Pace, drive};
 use crate::run::feed::Feed;
+use crate::run::mixing;
 use crate::run::page::{Recorded, page};
 use crate::run::sessions;
 use crate::run::summary::{self, Row};
@@ -34,10 +35,11 @@ use crate::wav::{self, Recording};
 /// # Errors
 /// An invalid scene; recordings, formats or files that cannot be used.
 pub fn run(args: &Run) -> Result<Exit, Failure> {
-    let recordings = read_all(&args.input)?;
+    let (recordings, hashes) = read_all(&args.input)?;
     let first = sessions::format_of(&recordings[0]);
     let source = scenes::find(&args.scene)?;
     let (plan, traced) = compile(args, &source, first)?;
+    mixing::warn(&plan, &args.input, &recordings);
     let names = names(&args.input);
     let mut html = args.html.as_deref().map(create).transpose()?;
     if let Some(folder) = &args.output {
@@ -57,7 +59,11 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         by_id: feeds.iter().enumerate().map(|(index, feed)| (feed.handle.id(), index)).collect(),
         tracks: feeds.iter().map(|feed| track(args, &plan, feed.handle.input())).collect(),
         pictures: feeds.iter().map(|_| Picture::default()).collect(),
-        events: args.events.as_deref().map(|path| log(args, path, &source, &plan, &names)).transpose()?,
+        events: args
+            .events
+            .as_deref()
+            .map(|path| log(args, path, &source, &plan, (&names, &hashes)))
+            .transpose()?,
         trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
         probabilities: if traced { Probabilities::Asked } else { Probabilities::ForTraceOnly },
         progress: Progress::new(),
@@ -83,17 +89,17 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Reads all recordings; what is wrong with any of them is said of all of them at once.
-fn read_all(paths: &[PathBuf]) -> Result<Vec<Recording>, Failure> {
+/// Reads all recordings and hashes them; what is wrong with any of them is said of all of them at once.
+fn read_all(paths: &[PathBuf]) -> Result<(Vec<Recording>, Vec<u64>), Failure> {
     let (mut recordings, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
-        match wav::read(path) {
-            Ok(recording) => recordings.push(recording),
+        match wav::load(path) {
+            Ok(loaded) => recordings.push((loaded.recording, loaded.xxh3)),
             Err(error) => faults.push(Failure::unable(error).message),
         }
     }
     if faults.is_empty() {
-        Ok(recordings)
+        Ok(recordings.into_iter().unzip())
     } else {
         Err(Failure { exit: Exit::Unable, message: faults.join("\n") })
     }
@@ -140,13 +146,13 @@ fn log(
     path: &Path,
     source: &Source,
     plan: &ScenePlan,
-    names: &[String],
+    (names, hashes): (&[String], &[u64]),
 ) -> Result<EventLog<'static>, Failure> {
-    let input = |(path, name): (&PathBuf, &String)| {
-        let file = ContentOf::file(path).map_err(Failure::unable)?;
-        Ok(RecordingInput { name: name.clone(), file })
+    let input = |((path, name), xxh3): ((&PathBuf, &String), &u64)| RecordingInput {
+        name: name.clone(),
+        file: ContentOf::hashed(path, *xxh3),
     };
-    let inputs = args.input.iter().zip(names).map(input).collect::<Result<_, Failure>>()?;
+    let inputs = args.input.iter().zip(names).zip(hashes).map(input).collect();
     let inputs = Inputs::Run(RunInputs { inputs, chunk: args.chunk.to_string() });
     let sets = args.sets.sets.iter().map(ToString::to_string).collect();
     let clock = if args.wall { RunClock::Wall } else { RunClock::Virtual };

@@ -175,6 +175,11 @@ impl ContentOf {
         Ok(Self::new(path, &hash))
     }
 
+    /// A file that was hashed while it was read: a pipe cannot be read twice.
+    pub fn hashed(path: &Path, xxh3: u64) -> Self {
+        Self { path: path.to_path_buf(), xxh3: format!("{xxh3:016x}") }
+    }
+
     /// Hashes labels and the recordings that they name, each once, in the order of the lines. What cannot be
     /// understood is left to whoever loads it.
     ///
@@ -196,7 +201,7 @@ impl ContentOf {
     }
 
     fn new(path: &Path, hash: &Xxh3) -> Self {
-        Self { path: path.to_path_buf(), xxh3: format!("{:016x}", hash.digest()) }
+        Self::hashed(path, hash.digest())
     }
 }
 

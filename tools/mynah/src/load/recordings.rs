@@ -14,7 +14,8 @@ use serde::Deserialize;
 use super::heard::{Part, append_words, overlap};
 use super::truth::{Stretch, Truth};
 use super::{Utterance, rate, us_of};
-use crate::wav::{self, WavError};
+use crate::terminal;
+use crate::wav::{self, Cancelling, WavError};
 
 /// Why a load file cannot be played.
 #[derive(Debug)]
@@ -145,6 +146,14 @@ impl Recordings {
 /// The samples of a file at `rate_hz`, and its length in microseconds.
 fn mono(path: &Path, rate_hz: u32) -> Result<(Vec<f32>, u64), RecordingsError> {
     let recording = wav::read(path).map_err(RecordingsError::Wav)?;
+    if let Some(found) = Cancelling::find(&recording) {
+        terminal::notice(&format!(
+            "warning: {}: {found}, which callers would send: take one channel, e.g. with `ffmpeg -i FILE -af \
+             'pan=mono|c0=c{}' out.wav`",
+            path.display(),
+            found.loudest() - 1
+        ));
+    }
     let channels = usize::from(recording.channels);
     let mut samples: Vec<f32> = recording
         .samples

@@ -1,10 +1,11 @@
 //! Real recordings through a scene: one session a file, in virtual time or in real time.
 //!
 //! `feed` pushes the audio when it would arrive, `drive` ticks the engine until every session has closed, `track`
-//! keeps what left it, `crate::picture` what happened, `page` draws that.
+//! keeps what left it, `crate::picture` what happened, `page` draws that. `mixing` warns of channels that cancel.
 
 pub mod drive;
 pub mod feed;
+pub mod mixing;
 pub mod page;
 pub mod sessions;
 pub mod summary;

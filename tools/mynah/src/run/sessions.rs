@@ -12,7 +12,7 @@ use crate::wav::Recording;
 
 /// The format in which a recording arrives.
 pub fn format_of(recording: &Recording) -> Format {
-    // Recordings have one or two channels.
+    // Recordings have at most eight channels.
     Format { rate_hz: recording.rate, channels: recording.channels as u8 }
 }
 

@@ -20,7 +20,7 @@ const LEAVING: f64 = 0.2;
 /// Formats that sessions may be opened with.
 const GOOD: [(u32, u8); 6] = [(8_000, 1), (16_000, 1), (22_050, 2), (44_100, 1), (48_000, 1), (48_000, 2)];
 /// And some that none may.
-const BAD: [(u32, u8); 4] = [(4_000, 1), (200_000, 1), (48_000, 3), (16_000, 0)];
+const BAD: [(u32, u8); 4] = [(4_000, 1), (200_000, 1), (48_000, 9), (16_000, 0)];
 
 #[derive(Debug)]
 enum State {
