@@ -62,7 +62,12 @@ pub(crate) fn paint(word: &str, good: bool, look: Look) -> String {
 fn verdict(t: &mut String, r: &Report, look: Look) -> std::fmt::Result {
     writeln!(t, "  {:<40} {:>12} {:>12}", "limit", "at most", "measured")?;
     for limit in &r.limits {
-        writeln!(t, "  {}  {}", row(limit), paint(if limit.ok { "ok" } else { "OVER" }, limit.ok, look))?;
+        let word = match limit.value {
+            Some(_) if limit.ok => "ok",
+            Some(_) => "OVER",
+            None => "to measure",
+        };
+        writeln!(t, "  {}  {}", row(limit), paint(word, limit.ok, look))?;
     }
     let balanced = r.frames.balanced;
     let word = paint(if balanced { "ok" } else { "NO" }, balanced, look);
@@ -75,8 +80,12 @@ fn verdict(t: &mut String, r: &Report, look: Look) -> std::fmt::Result {
     writeln!(t, "  {:<40} {:>12} {:>12}  {word}", "segments left open", 0, r.segments.open_at_end)?;
     far_end::verdict(t, r, look)?;
     let good = r.verdict == "ok";
-    let noisy = if r.noisy { " (noisy: the load generator was late itself)" } else { "" };
-    writeln!(t, "  verdict: {}{noisy}\n", paint(r.verdict, good, look))
+    let why = match r.why_invalid() {
+        Some(why) => format!(" ({why})"),
+        None if r.noisy => " (noisy: the load generator was late itself)".into(),
+        None => String::new(),
+    };
+    writeln!(t, "  verdict: {}{why}\n", paint(r.verdict, good, look))
 }
 
 fn row(limit: &LimitResult) -> String {
