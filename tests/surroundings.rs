@@ -66,7 +66,7 @@ fn the_machine_is_described_and_nothing_stands_in_the_way() {
     }
     assert_eq!(check("engine")["standing"], "ok");
     assert_eq!((&check("metrics port")["standing"], &found["standing"]), (&"warn".into(), &"warn".into()));
-    assert!(check("python worker")["value"].as_str().is_some_and(|v| v.contains("not used by this version")));
+    assert!(check("python")["value"].as_str().is_some_and(|v| v.contains("nothing in mynah needs it")));
     // Whatever is not as it should be says what helps.
     for check in checks {
         let fine = check["standing"] == "ok";

@@ -6,7 +6,8 @@ use super::limits::Limits;
 use super::locate::{Document, Step};
 use super::model::{Deadline, Entry, Latency, Pace, Scene, Timing};
 use super::overrides::{FIXED, SECTIONS};
-use super::parse::{explain, path_name, short_span};
+use super::parse::{path_name, short_span};
+use super::repair;
 use super::source::Edited;
 use super::suggest;
 use ron::error::SpannedError;
@@ -280,16 +281,15 @@ impl Checker<'_> {
             self.found.push(Diagnostic::error(place, title, "unknown name").help(help));
             return None;
         }
-        let error = match parse(&entry.name, &entry.config) {
-            Ok(read) => return Some(read),
-            Err(error) => error,
+        let Some(group) = value.and_then(|value| value.group.as_ref()) else {
+            let refused = |error| self.found.push(self.bare_entry(head, entry, &error));
+            return parse(&entry.name, &entry.config).map_err(refused).ok();
         };
-        let group = value.and_then(|value| value.group.as_ref());
-        self.found.push(match group {
-            Some(group) => explain(self.edited, self.document, group.span.clone(), &error),
-            None => self.bare_entry(head, entry, &error),
-        });
-        None
+        let config = |text: &str| parse(&entry.name, text);
+        let read = repair::read(self.edited, self.document, group.span.clone(), config);
+        let fits = read.found.is_empty();
+        self.found.extend(read.found);
+        read.value.filter(|_| fits)
     }
 
     /// What is wrong with `Name` without parentheses: a field is missing.

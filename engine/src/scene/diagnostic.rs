@@ -47,6 +47,11 @@ impl Place {
         (line, before.chars().rev().take_while(|&c| c != '\n').count() + 1)
     }
 
+    /// Whether it is in a `--set` argument, and not in the file.
+    pub fn is_argument(&self) -> bool {
+        &*self.origin == COMMAND_LINE
+    }
+
     /// The text meant.
     pub fn excerpt(&self) -> &str {
         &self.text[self.span.clone()]
@@ -56,7 +61,7 @@ impl Place {
 impl fmt::Display for Place {
     /// `file:line:column`, or the whole `--set PATH=VALUE`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if &*self.origin == COMMAND_LINE {
+        if self.is_argument() {
             return f.write_str(&self.text);
         }
         let (line, column) = self.line_column();
@@ -199,7 +204,7 @@ fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// Findings in the order of the checks; at least one error among them where they stand for a refused scene.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl From<Diagnostic> for Diagnostics {
@@ -221,6 +226,13 @@ impl Diagnostics {
     /// How many are errors.
     pub fn errors(&self) -> usize {
         self.0.iter().filter(|one| one.severity == Severity::Error).count()
+    }
+}
+
+/// What `Display` shows: a `main` that returns an error prints it by this.
+impl fmt::Debug for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -16,6 +16,7 @@ mod overrides;
 mod parse;
 mod plan;
 mod reading;
+mod repair;
 mod scan;
 mod source;
 mod suggest;

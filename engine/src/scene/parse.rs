@@ -3,6 +3,8 @@ use super::catalogue::dialect;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::locate::{Document, Step, Value};
 use super::model::{Entry, Scene};
+use super::repair;
+use super::scan::{Bracket, unpaired};
 use super::source::Edited;
 use super::suggest;
 use ron::error::{Error, Position, SpannedError};
@@ -13,11 +15,14 @@ pub(crate) const NODES_MAX: usize = 64;
 /// The most edges: four from every node, and one from the input to every node.
 const EDGES_MAX: usize = NODES_MAX * 5;
 
-/// Reads the scene; the first error ends it, as nothing behind it can be trusted.
-pub(crate) fn parse(edited: &Edited, document: &Document<'_>) -> Result<Scene, Diagnostics> {
-    let mut scene: Scene = dialect()
-        .from_str(&edited.text)
-        .map_err(|error| -> Diagnostics { explain(edited, document, 0..edited.text.len(), &error).into() })?;
+/// Reads the scene, and what is wrong with fields that could be left out. An error that leaves nothing behind it to be
+/// trusted ends it.
+pub(crate) fn parse(
+    edited: &Edited,
+    document: &Document<'_>,
+) -> Result<(Scene, Vec<Diagnostic>), Diagnostics> {
+    let read = repair::read(edited, document, 0..edited.text.len(), |text| dialect().from_str::<Scene>(text));
+    let Some(mut scene) = read.value else { return Err(Diagnostics(read.found)) };
     sizes(edited, document, &scene)?;
     let entry =
         |path: &[Step]| document.find(path).map(|value| entry_at(document, value)).unwrap_or_default();
@@ -30,7 +35,7 @@ pub(crate) fn parse(edited: &Edited, document: &Document<'_>) -> Result<Scene, D
     for (index, transport) in scene.transports.iter_mut().enumerate() {
         *transport = entry(&["transports".into(), index.into()]);
     }
-    Ok(scene)
+    Ok((scene, read.found))
 }
 
 /// Refuses lists that are longer than any scene needs, before every entry is judged on its own.
@@ -71,25 +76,6 @@ pub(crate) fn is_name(text: &str) -> bool {
     !keyword
         && text.starts_with(|c: char| c == '_' || c.is_alphabetic())
         && text.chars().all(|c| c == '_' || c.is_alphanumeric())
-}
-
-/// The diagnostic for ron's error about `part` of the text, whose positions count from its start.
-pub(crate) fn explain(
-    edited: &Edited,
-    document: &Document<'_>,
-    part: Range<usize>,
-    error: &SpannedError,
-) -> Diagnostic {
-    let text = document.text;
-    let at = part.start + byte_at(&text[part], error.span.end);
-    let finder = Finder { edited, document, at };
-    match &error.code {
-        Error::NoSuchStructField { expected, found, .. } => finder.unknown_field(found, expected),
-        Error::MissingStructField { field, .. } => finder.missing_field(field),
-        Error::DuplicateStructField { field, .. } => finder.duplicate_field(field),
-        Error::NoSuchEnumVariant { expected, found, .. } => finder.unknown_variant(found, expected),
-        code => finder.misfit(code),
-    }
 }
 
 /// Byte of a line and column, both counted from 1 in characters.
@@ -152,14 +138,36 @@ fn owner_name(document: &Document<'_>, path: &[Step], value: &Value) -> String {
     }
 }
 
-struct Finder<'a> {
+/// Finds what an error means.
+pub(crate) struct Finder<'a> {
     edited: &'a Edited,
-    document: &'a Document<'a>,
+    pub(crate) document: &'a Document<'a>,
     /// Where the parser stood.
-    at: usize,
+    pub(crate) at: usize,
 }
 
-impl Finder<'_> {
+impl<'a> Finder<'a> {
+    /// For an error about `part` of the text, whose positions count from its start.
+    pub(crate) fn new(
+        edited: &'a Edited,
+        document: &'a Document<'a>,
+        part: Range<usize>,
+        error: &SpannedError,
+    ) -> Self {
+        let at = part.start + byte_at(&document.text[part], error.span.end);
+        Self { edited, document, at }
+    }
+
+    pub(crate) fn explain(&self, code: &Error) -> Diagnostic {
+        match code {
+            Error::NoSuchStructField { expected, found, .. } => self.unknown_field(found, expected),
+            Error::MissingStructField { field, .. } => self.missing_field(field),
+            Error::DuplicateStructField { field, .. } => self.duplicate_field(field),
+            Error::NoSuchEnumVariant { expected, found, .. } => self.unknown_variant(found, expected),
+            code => self.misfit(code),
+        }
+    }
+
     fn error(&self, span: Range<usize>, title: String, label: impl Into<String>) -> Diagnostic {
         Diagnostic::error(self.edited.place(span), title, label)
     }
@@ -272,6 +280,9 @@ impl Finder<'_> {
             code,
             Error::SuggestRawIdentifier(_) | Error::InvalidIdentifier(_) | Error::ExpectedIdentifier
         );
+        if unnamed && unpaired(text).is_some() {
+            return Some(self.malformed(code));
+        }
         if unnamed && matches!(path.last(), Some(Step::Index(_))) {
             let (owner_path, owner) = self.document.enclosing(self.at);
             if owner.group.as_ref().is_some_and(|group| group.bracket == b'(') {
@@ -290,6 +301,9 @@ impl Finder<'_> {
     }
 
     fn malformed(&self, code: &Error) -> Diagnostic {
+        if let Some(bracket) = unpaired(self.document.text) {
+            return self.unpaired(&bracket);
+        }
         let label = match code {
             Error::ExpectedComma => "a comma or the closing bracket is missing before this",
             Error::TrailingCharacters => "the scene ends before this",
@@ -308,6 +322,27 @@ impl Finder<'_> {
             error.help("look at the brackets, quotes and commas up to this place")
         } else {
             error
+        }
+    }
+}
+
+impl Finder<'_> {
+    /// A bracket without its other half: ron says where it noticed, which may be far behind.
+    fn unpaired(&self, bracket: &Bracket) -> Diagnostic {
+        let text = self.document.text;
+        let one = |at: usize| at..at + 1;
+        let (open, close) = match *bracket {
+            Bracket::Closes(at) => {
+                let title = format!("this is not RON: `{}` closes nothing", &text[one(at)]);
+                return self.error(one(at), title, "nothing is open here");
+            }
+            Bracket::Open { at, close } => (at, close),
+        };
+        let title = format!("this is not RON: `{}` is not closed", &text[one(open)]);
+        let error = self.error(one(open), title, "opened here");
+        match close {
+            Some(close) => error.related(self.edited.place(one(close)), "expected its closing bracket first"),
+            None => error.help("the text ends without its closing bracket"),
         }
     }
 }

@@ -145,12 +145,19 @@ pub fn compile<C: Catalogue>(
 ) -> Result<Compiled<C>, Diagnostics> {
     let edited = overrides::apply(source, overrides)?;
     let document = Document::new(&edited.text);
-    let scene = parse(&edited, &document)?;
-    let mut checker = Checker { edited: &edited, document: &document, scene: &scene, found: Vec::new() };
-    checker.values();
+    let (scene, found) = parse(&edited, &document)?;
+    let whole = found.is_empty();
+    let mut checker = Checker { edited: &edited, document: &document, scene: &scene, found };
+    if whole {
+        checker.values();
+    }
     let specs = checker.kinds(catalogue);
     let outputs = checker.service_outputs(catalogue);
     checker.transports(catalogue);
+    if !whole {
+        // What belongs together cannot be judged where something is left out.
+        return Err(Diagnostics(checker.found));
+    }
     let session = input.unwrap_or_else(|| scene.session.input.format());
     let wiring = checker.wiring(&specs);
     let flow = checker.flow(session, &wiring, &specs);

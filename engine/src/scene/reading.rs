@@ -2,7 +2,7 @@
 use super::catalogue::dialect;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::locate::{Document, Step};
-use super::parse::explain;
+use super::repair;
 use super::source::{Edited, Source};
 use serde::de::DeserializeOwned;
 
@@ -18,13 +18,14 @@ impl<T: DeserializeOwned> Reading<T> {
     /// Reads the whole text of `source`.
     ///
     /// # Errors
-    /// The first thing that does not fit, with its place.
+    /// All that does not fit, each with its place.
     pub fn new(source: &Source) -> Result<Self, Diagnostics> {
         let edited = Edited::new(source);
         let document = Document { subject: "the file", ..Document::new(&edited.text) };
-        match dialect().from_str(&edited.text) {
-            Ok(value) => Ok(Self { value, source: source.clone() }),
-            Err(error) => Err(explain(&edited, &document, 0..edited.text.len(), &error).into()),
+        let read = repair::read(&edited, &document, 0..edited.text.len(), |text| dialect().from_str(text));
+        match read.value {
+            Some(value) if read.found.is_empty() => Ok(Self { value, source: source.clone() }),
+            _ => Err(Diagnostics(read.found)),
         }
     }
 
@@ -55,7 +56,7 @@ mod tests {
         let cases = [
             ("(inner: {\"a\": 1.0}, outer: 2)", "x.ron:1:21"),
             ("(inner: {\"a\": high})", "x.ron:1:15"),
-            ("(inner: {\"a\": 1.0)", "x.ron:1:18"),
+            ("(inner: {\"a\": 1.0)", "x.ron:1:9"),
         ];
         for (text, place) in cases {
             let found = Reading::<Small>::new(&Source::new("x.ron", text)).unwrap_err();

@@ -14,6 +14,51 @@ pub(crate) fn scan(text: &str) -> Value {
     scan.value(0)
 }
 
+/// A bracket without its other half. Bytes of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bracket {
+    /// Nothing of its kind is open.
+    Closes(usize),
+    /// `close`: another kind of bracket is closed before it; `None`: the text ends.
+    Open { at: usize, close: Option<usize> },
+}
+
+/// The first bracket without its other half; the innermost where the text ends too early.
+pub(crate) fn unpaired(text: &str) -> Option<Bracket> {
+    let mut scan = Scan { text, at: 0 };
+    let mut open: Vec<(usize, u8)> = Vec::new();
+    loop {
+        scan.skip_trivia();
+        let at = scan.at;
+        match scan.peek() {
+            None => return open.pop().map(|(at, _)| Bracket::Open { at, close: None }),
+            Some(bracket @ (b'(' | b'[' | b'{')) => open.push((at, bracket)),
+            Some(bracket @ (b')' | b']' | b'}')) => {
+                let half = match bracket {
+                    b')' => b'(',
+                    b']' => b'[',
+                    _ => b'{',
+                };
+                if !open.iter().any(|(_, open)| *open == half) {
+                    return Some(Bracket::Closes(at));
+                }
+                match open.pop() {
+                    Some((open, other)) if other != half => {
+                        return Some(Bracket::Open { at: open, close: Some(at) });
+                    }
+                    _ => {}
+                }
+            }
+            Some(b',' | b':') => {}
+            Some(_) => {
+                scan.token();
+                continue;
+            }
+        }
+        scan.at += 1;
+    }
+}
+
 struct Scan<'a> {
     text: &'a str,
     at: usize,

@@ -56,7 +56,9 @@ impl<'a> Checker<'a> {
             let link = Link { edge, from: from.0, to: to.0, ports: self.ports(edge, from, to, specs) };
             let same = |other: &&Link| {
                 let named = |link: &Link| link.ports.map(|(output, input, _)| (output, input));
-                (other.from, other.to, named(other)) == (link.from, link.to, named(&link))
+                // Where ports are not known, only what is written can be the same.
+                let known = link.ports.is_some() || self.scene.edges[other.edge] == self.scene.edges[edge];
+                known && (other.from, other.to, named(other)) == (link.from, link.to, named(&link))
             };
             if let Some(first) = links.iter().find(same) {
                 let place = self.edited.place(self.span(&at!["edges", first.edge]));
@@ -279,7 +281,8 @@ impl<'a> Checker<'a> {
     /// What no audio gets to, and what leads nowhere.
     fn reach<N: NodeSpec + ?Sized>(&mut self, links: &[Link], specs: &[Option<Arc<N>>]) {
         let scene = self.scene;
-        let source = |node: usize| specs[node].as_ref().is_some_and(|spec| spec.inputs().is_empty());
+        // What is refused may be one: it has been reported already.
+        let source = |node: usize| specs[node].as_ref().is_none_or(|spec| spec.inputs().is_empty());
         let mut reached: Vec<bool> = (0..scene.nodes.len()).map(source).collect();
         let mut output = false;
         // Each round reaches a further node or is the last.

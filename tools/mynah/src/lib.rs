@@ -8,6 +8,7 @@ pub mod chunk;
 pub mod clock;
 pub mod commands;
 pub mod compare;
+mod completion;
 pub mod doctor;
 pub mod events;
 pub mod failure;

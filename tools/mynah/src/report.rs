@@ -85,7 +85,7 @@ pub struct LimitResult {
     pub name: &'static str,
     /// The limit.
     pub limit: f64,
-    /// What was measured; `None`: nothing to measure it on, which does not hold.
+    /// What was measured; `None`: nothing to measure it on, so that it neither holds nor is missed.
     pub value: Option<f64>,
     /// Unit of both.
     pub unit: &'static str,
@@ -348,6 +348,26 @@ pub struct Report {
     /// The engine behind the link that the scene names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote: Option<RemoteReport>,
+}
+
+impl Report {
+    /// Why the run shows nothing about the limits; `None`: it does.
+    pub fn why_invalid(&self) -> Option<String> {
+        if self.verdict != "invalid" {
+            return None;
+        }
+        let unmeasured = self.limits.iter().filter(|limit| limit.value.is_none()).count();
+        let late = "the load generator was late itself";
+        let nothing = format!(
+            "nothing to measure for {unmeasured} of {} limits: run longer, or leave them out",
+            self.limits.len()
+        );
+        Some(match unmeasured {
+            0 => late.into(),
+            _ if self.noisy => format!("{late}; {nothing}"),
+            _ => nothing,
+        })
+    }
 }
 
 /// The CPU features that decide which code path the kernels take.

@@ -40,26 +40,35 @@ const BYTES_MAX: u64 = 1 << 20;
 /// A compiled scene, and the warnings about it.
 pub type Compiled = (Arc<ScenePlan>, Vec<Diagnostic>);
 
-/// Finds a scene: an existing file, or `NAME` or `scenes/NAME.ron` of one that is part of the program.
+/// Finds a scene. A bare name is one that is part of the program; what looks like a path (with a `/` or `\\`, or ending
+/// in `.ron`) is a file and nothing else, so that nobody gets another scene than the one he wrote.
 ///
 /// # Errors
 /// There is none of that name, or the file cannot be read: exit code 2. It is no text: exit code 1.
 pub fn find(name: &str) -> Result<Source, Failure> {
     let path = Path::new(name);
-    if path.is_file() {
-        return read(path, name);
-    }
-    let bare = name.strip_prefix("./").unwrap_or(name);
-    let bare = bare.strip_prefix("scenes/").unwrap_or(bare);
-    let bare = bare.strip_suffix(".ron").unwrap_or(bare);
-    if let Some((shipped, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == bare) {
-        return Ok(Source::new(format!("scenes/{shipped}.ron"), *text));
+    let is_path = name.contains(['/', '\\']) || name.ends_with(".ron");
+    let shipped = |wanted: &str| SHIPPED.iter().find(|(shipped, _)| *shipped == wanted);
+    match shipped(name) {
+        Some((shipped, text)) => return Ok(Source::new(format!("{shipped} (built in)"), *text)),
+        None if path.is_file() => return read(path, name),
+        None => {}
     }
     let all: Vec<String> = SHIPPED.iter().map(|(shipped, _)| format!("`{shipped}`")).collect();
     let all = all.join(", ");
-    let stem = path.file_stem().map_or(bare.into(), |stem| stem.to_string_lossy());
-    let what = if path.is_dir() { "is a folder, no scene" } else { "no such scene" };
-    Err(Failure::unable(match nearest(&stem, SHIPPED.iter().map(|(shipped, _)| *shipped)) {
+    let stem = path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy());
+    let what = match path.is_dir() {
+        true => "is a folder, no scene",
+        false if is_path => "no such file",
+        false => "no such scene",
+    };
+    let near = nearest(&stem, SHIPPED.iter().map(|(shipped, _)| *shipped));
+    Err(Failure::unable(match near {
+        Some(near) if is_path && near == stem => {
+            format!(
+                "`{name}`: {what}; the scene that comes with mynah is called `{near}`, without path and ending"
+            )
+        }
         Some(near) => format!("`{name}`: {what}; did you mean `{near}`? Expected a file, or one of {all}"),
         None => format!("`{name}`: {what}; expected a file, or one of {all}"),
     }))
@@ -132,7 +141,9 @@ pub fn compile_source(
 fn refusal(source: &Source, found: &Diagnostics) -> Failure {
     let errors = found.errors();
     let warnings = found.0.len() - errors;
-    let mut count = format!("{}: {}", source.name, counted(errors, "error"));
+    let all_set = found.0.iter().all(|one| one.place.is_argument());
+    let place = if all_set { "--set" } else { &source.name };
+    let mut count = format!("{place}: {}", counted(errors, "error"));
     if warnings > 0 {
         count += &format!(", {}", counted(warnings, "warning"));
     }
@@ -157,10 +168,21 @@ mod tests {
     use crate::failure::Exit;
 
     #[test]
-    fn shipped_scenes_are_found_by_name_and_by_path() {
-        for name in ["gate_only", "scenes/gate_only.ron", "./scenes/gate_only.ron", "gate_only.ron"] {
-            assert_eq!(&*find(name).unwrap().name, "scenes/gate_only.ron", "{name}");
+    fn a_bare_name_is_a_shipped_scene_and_a_path_is_a_file() {
+        assert_eq!(&*find("gate_only").unwrap().name, "gate_only (built in)");
+        for name in
+            ["scenes/gate_only.ron", "./gate_only.ron", "gate_only.ron", "x\\gate_only", "./gate_only"]
+        {
+            let failure = find(name).unwrap_err();
+            assert_eq!(failure.exit, Exit::Unable, "{name}");
+            let fits = failure.message.contains("no such file");
+            assert!(
+                fits && (name.contains('\\') || failure.message.contains("is called `gate_only`")),
+                "{failure}"
+            );
         }
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenes/gate_only.ron");
+        assert_eq!(&*find(file).unwrap().name, file);
     }
 
     #[test]

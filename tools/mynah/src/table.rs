@@ -62,7 +62,12 @@ pub(crate) fn paint(word: &str, good: bool, look: Look) -> String {
 fn verdict(t: &mut String, r: &Report, look: Look) -> std::fmt::Result {
     writeln!(t, "  {:<40} {:>12} {:>12}", "limit", "at most", "measured")?;
     for limit in &r.limits {
-        writeln!(t, "  {}  {}", row(limit), paint(if limit.ok { "ok" } else { "OVER" }, limit.ok, look))?;
+        let word = match limit.value {
+            Some(_) if limit.ok => "ok",
+            Some(_) => "OVER",
+            None => "to measure",
+        };
+        writeln!(t, "  {}  {}", row(limit), paint(word, limit.ok, look))?;
     }
     let balanced = r.frames.balanced;
     let word = paint(if balanced { "ok" } else { "NO" }, balanced, look);
@@ -75,8 +80,12 @@ fn verdict(t: &mut String, r: &Report, look: Look) -> std::fmt::Result {
     writeln!(t, "  {:<40} {:>12} {:>12}  {word}", "segments left open", 0, r.segments.open_at_end)?;
     far_end::verdict(t, r, look)?;
     let good = r.verdict == "ok";
-    let noisy = if r.noisy { " (noisy: the load generator was late itself)" } else { "" };
-    writeln!(t, "  verdict: {}{noisy}\n", paint(r.verdict, good, look))
+    let why = match r.why_invalid() {
+        Some(why) => format!(" ({why})"),
+        None if r.noisy => " (noisy: the load generator was late itself)".into(),
+        None => String::new(),
+    };
+    writeln!(t, "  verdict: {}{why}\n", paint(r.verdict, good, look))
 }
 
 fn row(limit: &LimitResult) -> String {
@@ -128,8 +137,8 @@ fn latencies(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
         let utterances = r.turns.utterances;
         writeln!(
             t,
-            "  the response counts from the true end of speech; {} of {utterances} utterances were answered while \
-             they went on (premature, {:.0} %) and are not in it",
+            "  the response counts from the true end of speech; {} of {utterances} utterances got an answer while \
+             they went on (premature, {:.0} %): it is not in it",
             response.excluded,
             r.turns.premature_ratio * 100.0
         )?;
@@ -153,11 +162,7 @@ fn speech(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
         s.late_cancelled,
         s.wasted_service_ms / 1_000.0
     )?;
-    writeln!(
-        t,
-        "  utterances: {}, answered {}, premature {}, missed {}",
-        r.turns.utterances, r.turns.answered, r.turns.premature, r.turns.missed
-    )?;
+    utterances(t, r)?;
     if r.turns.paused + r.turns.interrupted > 0 {
         writeln!(
             t,
@@ -166,6 +171,23 @@ fn speech(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
         )?;
     }
     writeln!(t)
+}
+
+/// Answered, premature and the rest are apart, here as in the JSON object.
+fn utterances(t: &mut String, r: &Report) -> std::fmt::Result {
+    let u = &r.turns;
+    let (utterances, missed) = (u.utterances, u.missed);
+    let sounded = u.answered + u.premature;
+    if sounded == 0 && r.latency_ms.speech_end_to_response.is_none() {
+        return writeln!(t, "  utterances: {utterances}, missed {missed}");
+    }
+    let unanswered = utterances.saturating_sub(sounded);
+    writeln!(
+        t,
+        "  utterances: {utterances}, answered after their end {}, too early (premature) {}, not at all {unanswered} \
+         (missed by the gate: {missed})",
+        u.answered, u.premature
+    )
 }
 
 fn services(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {

@@ -2,10 +2,10 @@
 use super::*;
 
 /// Replaced text, its replacement, then for each finding the excerpt under the caret and parts of the rendering.
-type Case = (&'static str, &'static str, &'static [(&'static str, &'static [&'static str])]);
+pub(super) type Case = (&'static str, &'static str, &'static [(&'static str, &'static [&'static str])]);
 
 /// Runs the cases and prints every failing row.
-fn check(cases: &[Case]) {
+pub(super) fn check(cases: &[Case]) {
     let mut failed = Vec::new();
     for (from, to, wanted) in cases {
         let found = findings(&changed(from, to), &[]);
@@ -201,7 +201,7 @@ fn text_that_is_no_ron() {
         ("    limits:", "    ]limits:", &[("]", &["not RON"])]),
         ("threshold: 0.9,", "threshold: 0.9", &[("l", &["not RON: expected comma"])]),
         (r#"("asr", "tts"),"#, r#"("asr", "tts")"#, &[("(", &["not RON: expected comma", "scene.ron:27:9"])]),
-        ("dropped_frames: 0),\n)\n", "", &[("", &["not RON"])]),
+        ("dropped_frames: 0),\n)\n", "", &[("(", &["not RON", "scene.ron:32:13"])]),
     ]);
 }
 

@@ -3,6 +3,7 @@ mod diagnostics;
 mod documents;
 mod plans;
 mod sets;
+mod several;
 
 use super::*;
 use ron::error::SpannedError;

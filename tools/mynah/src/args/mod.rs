@@ -9,6 +9,8 @@ mod values;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mynah_engine::scene::Override;
 
+use crate::scenes;
+
 pub use bench::{Bench, BenchWhat, Capacity};
 pub use proof::{Baseline, Compare, Completions, Doctor, Manual, Replay};
 pub use run::Run;
@@ -23,17 +25,25 @@ pub const SCENE_DEFAULT: &str = "voice_assistant";
 ///
 /// Without a command: `mynah simulate voice_assistant --sessions 100`, in virtual time.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "mynah", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+#[command(name = "mynah", version, after_help = after_help())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run.
-Scenes: a file, or one that comes with mynah: passthrough, gate_only, streaming_resample, speculative_vad,
-voice_assistant, voice_assistant_cloud.";
+/// Exit codes, and every scene there is.
+fn after_help() -> String {
+    let mut text = String::from(
+        "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run.
+Scenes: a path of a file, or the name of one that comes with mynah:",
+    );
+    for names in scenes::SHIPPED.chunks(6) {
+        let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        text += &format!("\n  {}", names.join(", "));
+    }
+    text
+}
 
 impl Cli {
     /// The command, or the one that none stands for.
@@ -65,6 +75,8 @@ pub enum Command {
     Completions(Completions),
     /// Prints the manual
     Man(Manual),
+    /// Prints the version
+    Version,
 }
 
 /// Changes of the scene from outside.

@@ -106,10 +106,11 @@ pub struct Completions {
 #[command(after_help = "Examples:
   mynah man | man -l -
   mynah man simulate > mynah-simulate.1
+  mynah man bench capacity > mynah-bench-capacity.1
   mynah man --output man1")]
 pub struct Manual {
     /// The command whose page to print [default: the page of mynah itself]
-    pub command: Option<String>,
+    pub command: Vec<String>,
     /// Writes all pages to DIR/mynah.1, DIR/mynah-COMMAND.1
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     pub output: Option<PathBuf>,

@@ -191,12 +191,16 @@ impl Point {
                 }
             }
             Bound::Limits => {
-                if report["verdict"] == "invalid" {
+                let limits = || report["limits"].as_array().into_iter().flatten();
+                let unmeasured = limits().any(|limit| limit["value"].is_null());
+                if report["verdict"] == "invalid" && !unmeasured {
                     failings.push(format!("the callers themselves were {late_ms:.1} ms late"));
                 }
-                let limits = report["limits"].as_array().into_iter().flatten();
-                let missed = limits.filter(|limit| limit["ok"] == false);
-                failings.extend(missed.filter_map(|limit| Some(format!("over {}", limit["name"].as_str()?))));
+                let missed = limits().filter(|limit| limit["ok"] == false);
+                failings.extend(missed.filter_map(|limit| {
+                    let what = if limit["value"].is_null() { "nothing to measure for" } else { "over" };
+                    Some(format!("{what} {}", limit["name"].as_str()?))
+                }));
             }
         }
         if self.lost_frames > 0 {
@@ -220,7 +224,7 @@ mod tests {
             "sessions": 10, "threads": 1, "duration_s": 10.0, "warm_up_s": 2.0, "verdict": "ok",
             "latency_ms": {"frame_in_to_out": {"p50": 1.0, "p99": 20.0}, "speech_end_to_response": {"p50": 200.0, "p99": 240.0}},
             "frames": {"dropped": {}, "refused": 0, "balanced": true},
-            "limits": [{"name": "premature_ratio", "ok": true}],
+            "limits": [{"name": "premature_ratio", "value": 0.1, "ok": true}],
             "cost": {"cpu_s": 4.0}, "generator": {"cpu_s": 0.8, "late_ms": {"p99": 0.5}},
         })
     }
@@ -246,6 +250,12 @@ mod tests {
             ("/frames/balanced", json!(false), frames, "not every frame is accounted for"),
             ("/verdict", json!("invalid"), Bound::Limits, "the callers themselves were 0.5 ms late"),
             ("/limits/0/ok", json!(false), Bound::Limits, "over premature_ratio"),
+            (
+                "/limits/0",
+                json!({"name": "premature_ratio", "value": null, "ok": false}),
+                Bound::Limits,
+                "nothing to measure for premature_ratio",
+            ),
         ];
         for (path, value, bound, want) in cases {
             let mut broken = report();

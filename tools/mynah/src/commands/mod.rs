@@ -30,5 +30,6 @@ pub fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::manual(args),
+        Command::Version => shell::version(),
     }
 }

@@ -22,6 +22,7 @@ use crate::run::drive::{Listener, Pace, drive};
 use crate::run::feed::Feed;
 use crate::run::mixing;
 use crate::run::page::{Recorded, page};
+use crate::run::segments::SegmentList;
 use crate::run::sessions;
 use crate::run::summary::{self, Row};
 use crate::run::track::{Placement, Released, Track};
@@ -59,6 +60,7 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         by_id: feeds.iter().enumerate().map(|(index, feed)| (feed.handle.id(), index)).collect(),
         tracks: feeds.iter().map(|feed| track(args, &plan, feed.handle.input())).collect(),
         pictures: feeds.iter().map(|_| Picture::default()).collect(),
+        segments: vec![SegmentList::default(); feeds.len()],
         events: args
             .events
             .as_deref()
@@ -71,11 +73,14 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     let pace = if args.wall { Pace::Wall(Epoch::start()) } else { Pace::Virtual };
     drive(&mut engine, &mut feeds, pace, &mut recorder)?;
     recorder.progress.clear();
-    let Recorder { tracks, pictures, events, trace, .. } = recorder;
+    let Recorder { tracks, pictures, segments, events, trace, .. } = recorder;
     events.map_or(Ok(()), |events| events.finish(None))?;
     trace.map_or(Ok(()), TraceWriter::finish)?;
     let sessions: Vec<Row> = (0..names.len())
-        .map(|index| Row::new(&names[index], &feeds[index], &pictures[index], tracks[index].as_ref()))
+        .map(|index| {
+            let segments = segments[index].rows(&plan);
+            Row::new(&names[index], &feeds[index], &pictures[index], tracks[index].as_ref(), segments)
+        })
         .collect();
     if let (Some(file), Some(path)) = (&mut html, &args.html) {
         let text = page(&plan, &recorded(&names, &feeds, &pictures, &tracks));
@@ -206,6 +211,7 @@ struct Recorder<'a> {
     by_id: BTreeMap<SessionId, usize>,
     tracks: Vec<Option<Track>>,
     pictures: Vec<Picture>,
+    segments: Vec<SegmentList>,
     events: Option<EventLog<'static>>,
     trace: Option<TraceWriter>,
     probabilities: Probabilities,
@@ -218,6 +224,7 @@ impl Listener for Recorder<'_> {
             let Some(&index) = self.by_id.get(&record.session) else { continue };
             let name = &self.names[index];
             self.pictures[index].take(record);
+            self.segments[index].take(record);
             if let (Event::LateCancelled { segment, revision }, Some(track)) =
                 (&record.event, &mut self.tracks[index])
             {

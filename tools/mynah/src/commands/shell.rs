@@ -6,6 +6,7 @@ use clap::CommandFactory as _;
 use clap_mangen::Man;
 
 use crate::args::{Cli, Completions, Manual};
+use crate::completion;
 use crate::failure::{Exit, Failure};
 use crate::terminal::Stdout;
 
@@ -14,11 +15,15 @@ use crate::terminal::Stdout;
 /// # Errors
 /// They cannot be printed.
 pub fn completions(args: &Completions) -> Result<Exit, Failure> {
-    let mut text = Vec::new();
-    let mut command = Cli::command();
-    let name = command.get_name().to_owned();
-    clap_complete::generate(args.shell, &mut command, name, &mut text);
-    print(&text)
+    print(completion::script(args.shell, Cli::command()).as_bytes())
+}
+
+/// Prints the version.
+///
+/// # Errors
+/// It cannot be printed.
+pub fn version() -> Result<Exit, Failure> {
+    print(Cli::command().render_version().as_bytes())
 }
 
 /// Prints a page of the manual, or writes all of them.
@@ -26,24 +31,25 @@ pub fn completions(args: &Completions) -> Result<Exit, Failure> {
 /// # Errors
 /// There is no such command; the pages cannot be written.
 pub fn manual(args: &Manual) -> Result<Exit, Failure> {
-    let mut command = Cli::command();
+    let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     if let Some(folder) = &args.output {
-        let written = std::fs::create_dir_all(folder).and_then(|()| {
-            let pages = command.get_subcommands().cloned().map(Man::new);
-            pages.chain([Man::new(command.clone())]).try_for_each(|page| page.generate_to(folder).map(drop))
-        });
+        let written =
+            std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
         return written
             .map(|()| Exit::Done)
             .map_err(|error| Failure::write(format_args!("--output {}", folder.display()), &error));
     }
-    let page = match &args.command {
-        None => command,
-        Some(name) => command.find_subcommand(name).cloned().ok_or_else(|| {
+    let page = args.command.iter().try_fold(command, |command, name| {
+        command.find_subcommand(name).cloned().ok_or_else(|| {
             let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-            Failure::unable(format_args!("`{name}`: no such command; expected one of {}", names.join(", ")))
-        })?,
-    };
+            let expected = match names.is_empty() {
+                true => format!("`{}` has none", command.get_name()),
+                false => format!("expected one of {}", names.join(", ")),
+            };
+            Failure::unable(format_args!("`{name}`: no such command; {expected}"))
+        })
+    })?;
     let mut text = Vec::new();
     Man::new(page).render(&mut text)?;
     print(&text)

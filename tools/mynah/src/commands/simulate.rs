@@ -73,7 +73,7 @@ fn run_seed(args: &Simulate, seed: u64) -> Result<chaos::Seed, Failure> {
     let missed = report.limits.iter().filter(|limit| !limit.ok);
     let mut violations: Vec<String> = missed
         .map(|limit| {
-            let value = limit.value.map_or("nothing".to_string(), |value| value.to_string());
+            let value = limit.value.map_or("nothing to measure".to_string(), |value| value.to_string());
             format!("{}: {value}, limit {}", limit.name, limit.limit)
         })
         .collect();

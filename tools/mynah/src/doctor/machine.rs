@@ -93,7 +93,7 @@ pub(super) fn shared_memory() -> Finding {
     let name = "shared memory";
     let folder = Path::new("/dev/shm");
     if !folder.is_dir() {
-        return Finding::ok(name, "there is no /dev/shm; not used by this version");
+        return Finding::ok(name, "there is no /dev/shm; nothing in mynah needs it");
     }
     let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
     let options = mounts.lines().find(|line| line.split(' ').nth(1) == Some("/dev/shm"));
@@ -101,8 +101,8 @@ pub(super) fn shared_memory() -> Finding {
         options.and_then(|line| line.split([' ', ',']).find_map(|option| option.strip_prefix("size=")));
     let size = size.map_or("the system's default size".into(), |size| format!("size {size}"));
     match writable(folder) {
-        Ok(()) => Finding::ok(name, format!("/dev/shm, {size}, writable; not used by this version")),
-        Err(error) => Finding::ok(name, format!("/dev/shm, {size}: {error}; not used by this version")),
+        Ok(()) => Finding::ok(name, format!("/dev/shm, {size}, writable; nothing in mynah needs it")),
+        Err(error) => Finding::ok(name, format!("/dev/shm, {size}: {error}; nothing in mynah needs it")),
     }
 }
 
@@ -119,13 +119,11 @@ pub(super) fn temporary() -> Finding {
 }
 
 pub(super) fn python() -> Finding {
-    let unused = "Python workers are not used by this version";
+    let unused = "nothing in mynah needs it";
     match version("python3") {
-        Version::Is(version) => Finding::ok("python worker", format!("{version} found; {unused}")),
-        Version::NotThere => Finding::ok("python worker", format!("no python3 found; {unused}")),
-        Version::NotTold => {
-            Finding::ok("python worker", format!("python3 does not say its version; {unused}"))
-        }
+        Version::Is(version) => Finding::ok("python", format!("{version} found; {unused}")),
+        Version::NotThere => Finding::ok("python", format!("no python3 found; {unused}")),
+        Version::NotTold => Finding::ok("python", format!("python3 does not say its version; {unused}")),
     }
 }
 

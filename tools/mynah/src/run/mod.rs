@@ -7,6 +7,7 @@ pub mod drive;
 pub mod feed;
 pub mod mixing;
 pub mod page;
+pub(crate) mod segments;
 pub mod sessions;
 pub mod summary;
 pub mod track;

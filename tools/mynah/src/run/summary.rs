@@ -11,6 +11,7 @@ use crate::args::Run;
 use crate::failure::Failure;
 use crate::picture::session::Picture;
 use crate::run::feed::Feed;
+use crate::run::segments::{Outcome, Segment};
 use crate::run::track::Track;
 use crate::terminal::Stdout;
 
@@ -39,11 +40,19 @@ pub struct Row {
     pub frames_overflowed: u64,
     /// Samples of the recording that were no numbers; silence took their place.
     pub non_finite_samples: u64,
+    /// One by one, in the order of their opening.
+    pub(crate) segments: Vec<Segment>,
 }
 
 impl Row {
     /// The figures of one session; `track`: what it put out, if the scene puts out audio.
-    pub fn new(name: &str, feed: &Feed, picture: &Picture, track: Option<&Track>) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        feed: &Feed,
+        picture: &Picture,
+        track: Option<&Track>,
+        segments: Vec<Segment>,
+    ) -> Self {
         let counts = picture.counts;
         let released = track.map_or(0.0, |t| t.frames() as f64 / f64::from(t.format().rate_hz));
         let thousandths = |seconds: f64| (seconds * 1_000.0).round() / 1_000.0;
@@ -59,6 +68,7 @@ impl Row {
             released_s: thousandths(released),
             frames_overflowed: counts.overflowed,
             non_finite_samples: counts.non_finite,
+            segments,
         }
     }
 }
@@ -97,6 +107,7 @@ pub fn print(args: &Run, plan: &ScenePlan, rows: &[Row]) -> Result<(), Failure> 
         out.line("")?;
     } else {
         out.write_all(table(rows).as_bytes())?;
+        out.write_all(segments(rows).as_bytes())?;
     }
     out.flush()?;
     Ok(())
@@ -131,6 +142,65 @@ fn table(rows: &[Row]) -> String {
     text
 }
 
+/// Most segments of one session in the table.
+const SEGMENTS_SHOWN_MAX: usize = 20;
+/// Most characters of what was said in the table.
+const SAID_CHARS_MAX: usize = 60;
+
+/// The segments of every session that has some.
+fn segments(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for row in rows.iter().filter(|row| !row.segments.is_empty()) {
+        push(
+            &mut text,
+            format_args!(
+                "\n{}\n  segment    from s      to s  {:<30} said\n",
+                row.session, "speech, or what was taken back"
+            ),
+        );
+        for segment in row.segments.iter().take(SEGMENTS_SHOWN_MAX) {
+            push(&mut text, format_args!("{}\n", segment_line(segment).trim_end()));
+        }
+        let more = row.segments.len().saturating_sub(SEGMENTS_SHOWN_MAX);
+        if more > 0 {
+            let more = crate::scenes::counted(more, "more segment");
+            push(&mut text, format_args!("  {more}; --json lists all\n"));
+        }
+    }
+    text
+}
+
+fn segment_line(segment: &Segment) -> String {
+    let seconds = |us: u64| format!("{:.3}", us as f64 / 1e6);
+    let (from_us, to_us) = segment.shown_us();
+    let (from, to) = (seconds(from_us), to_us.map_or("-".into(), seconds));
+    let what = match (segment.outcome, segment.reason) {
+        (Outcome::Cancelled, Some(reason)) => format!("cancelled: {}", reason.replace('_', " ")),
+        (outcome, _) => format!("{}{}", outcome.name(), split(segment)),
+    };
+    let said = shortened(segment.said.as_deref().unwrap_or_default());
+    format!("  {:>7}  {from:>8}  {to:>8}  {what:<30} {said}", segment.segment)
+}
+
+fn split(segment: &Segment) -> &'static str {
+    match (segment.continues, segment.split) {
+        (false, false) => "",
+        (false, true) => ", goes on in the next",
+        (true, false) => ", from the one before",
+        (true, true) => ", goes on before and after",
+    }
+}
+
+/// On one line, and not too long.
+fn shortened(said: &str) -> String {
+    let words = said.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let said = words.collect::<Vec<_>>().join(" ");
+    match said.char_indices().nth(SAID_CHARS_MAX) {
+        Some((at, _)) => format!("{}...", said[..at].trim_end()),
+        None => said,
+    }
+}
+
 fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
     text.write_fmt(what).expect("a string takes everything");
 }
@@ -153,9 +223,17 @@ mod tests {
             released_s: 7.25,
             frames_overflowed: 0,
             non_finite_samples: 0,
+            segments: Vec::new(),
         };
         let text = table(&[row("a.wav", 2), row("a longer name.wav", 12)]);
         let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
         assert!(widths.iter().all(|w| *w == widths[0]), "{text}");
+    }
+
+    #[test]
+    fn what_was_said_stays_on_one_line() {
+        assert_eq!(shortened("  turn\n off\u{1b}[2J\tthe radio "), "turn off [2J the radio");
+        let long = shortened(&"ä ".repeat(100));
+        assert_eq!((long.chars().count(), long.ends_with("...")), (SAID_CHARS_MAX - 1 + 3, true), "{long}");
     }
 }

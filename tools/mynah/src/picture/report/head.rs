@@ -20,9 +20,13 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     let (sign, why) = match report.verdict {
         "ok" => ("✓", "all limits hold and every frame is accounted for".to_string()),
         "over" => ("✕", missed_text(report, missed)),
-        _ => ("!", "the load generator was too late itself: nothing is shown about the limits".to_string()),
+        _ => ("!", report.why_invalid().unwrap_or_default()),
     };
-    let noisy = if report.noisy { "; noisy: the load generator was late itself" } else { "" };
+    let noisy = if report.noisy && report.verdict != "invalid" {
+        "; noisy: the load generator was late itself"
+    } else {
+        ""
+    };
     push(
         text,
         format_args!(

@@ -75,7 +75,7 @@ fn row(at: usize, limit: &LimitResult) -> Vec<String> {
         bar(limit),
         measured,
         format!("{} {}", if least { "≥" } else { "≤" }, figure("limit", limit.limit)),
-        judged(limit.ok),
+        if limit.value.is_some() { judged(limit.ok) } else { "<span>! run longer</span>".into() },
     ]
 }
 
