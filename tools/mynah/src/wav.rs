@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
+use crate::outputs;
+
 /// Sample rates that are read, Hz: telephone to studio.
 const RATE_HZ: RangeInclusive<u32> = 8_000..=192_000;
 
@@ -182,11 +184,13 @@ pub fn write(path: &Path, rate: u32, channels: u16, samples: &[f32]) -> Result<(
         return Err(failed(WavFault::Ragged(samples.len() as u64 * 2, channels * 2)));
     }
     let spec = WavSpec { channels, sample_rate: rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
-    let mut file = WavWriter::create(path, spec).map_err(encoder)?;
+    let mut bytes = Cursor::new(Vec::new());
+    let mut file = WavWriter::new(&mut bytes, spec).map_err(encoder)?;
     for sample in samples {
         file.write_sample((sample * 32_768.0).round() as i16).map_err(encoder)?;
     }
-    file.finalize().map_err(encoder)
+    file.finalize().map_err(encoder)?;
+    outputs::write(path, bytes.get_ref()).map_err(|error| failed(WavFault::Io(error)))
 }
 
 /// Reads a whole recording from the bytes of a file; it never takes more memory than a small multiple of them.

@@ -7,6 +7,7 @@ use clap_mangen::Man;
 
 use crate::args::{Cli, Completions, Manual};
 use crate::failure::{Exit, Failure};
+use crate::outputs;
 use crate::terminal::Stdout;
 
 /// Prints the completions of a shell.
@@ -31,7 +32,11 @@ pub fn manual(args: &Manual) -> Result<Exit, Failure> {
     if let Some(folder) = &args.output {
         let written = std::fs::create_dir_all(folder).and_then(|()| {
             let pages = command.get_subcommands().cloned().map(Man::new);
-            pages.chain([Man::new(command.clone())]).try_for_each(|page| page.generate_to(folder).map(drop))
+            pages.chain([Man::new(command.clone())]).try_for_each(|page| {
+                let mut text = Vec::new();
+                page.render(&mut text)?;
+                outputs::write(&folder.join(page.get_filename()), &text)
+            })
         });
         return written
             .map(|()| Exit::Done)
