@@ -258,7 +258,8 @@ impl Simulation {
     /// The input has ended at `heard_us` of media time, before its end.
     fn cut(&mut self, heard_us: u64) {
         self.asked_us = Some(self.options.duration_us);
-        self.options.duration_us = heard_us;
+        // Whole milliseconds: nobody hears the rest.
+        self.options.duration_us = heard_us / 1_000 * 1_000;
         self.run.is_cut = true;
     }
 
