@@ -247,3 +247,27 @@ fn every_kind_has_a_scene_a_description_and_a_test() {
     }
     none(findings);
 }
+
+/// Who opens a file for writing anywhere else could overwrite one that is read, or leave half of one.
+#[test]
+fn files_are_written_in_one_place() {
+    let mut findings = Vec::new();
+    let of_the_program = |name: &str| name.starts_with("tools/mynah/") && !name.contains("/outputs/");
+    for (name, text) in sources().iter().filter(|(name, _)| of_the_program(name)) {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (at, line) in code.lines().enumerate() {
+            let opens = [
+                "File::create(",
+                "fs::write(",
+                "OpenOptions",
+                "File::options",
+                "fs::rename(",
+                "WavWriter::create",
+            ];
+            if opens.iter().any(|call| line.contains(call)) {
+                findings.push(format!("{name}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    none(findings);
+}

@@ -13,9 +13,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// A text and what to call it.
+    /// A text and what to call it. A byte order mark in front of the text is no part of it.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        let text: Arc<str> = text.into();
+        let text = text.strip_prefix('\u{feff}').map_or_else(|| Arc::clone(&text), Arc::from);
+        Self { name: name.into(), text }
     }
 }
 

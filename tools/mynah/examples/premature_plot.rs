@@ -184,6 +184,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         curves.push((release, points));
     }
-    std::fs::write(path, picture(&curves)?)?;
+    mynah::outputs::write(path.as_ref(), picture(&curves)?.as_bytes())?;
     Ok(())
 }

@@ -4,19 +4,17 @@ pub mod header;
 pub mod log;
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mynah_engine::{Event, NodeId, Record, ScenePlan};
 
 use crate::failure::Failure;
+use crate::outputs::Output;
 
 /// Writes `{session, t_us, p}` for every probability that a gate tells.
 #[derive(Debug)]
 pub struct TraceWriter {
-    file: BufWriter<File>,
-    path: PathBuf,
+    file: Output,
     line: String,
 }
 
@@ -26,8 +24,7 @@ impl TraceWriter {
     /// # Errors
     /// It cannot be created.
     pub fn create(path: &Path) -> Result<Self, Failure> {
-        let file = File::create(path).map_err(|error| Failure::write(path.display(), &error))?;
-        Ok(Self { file: BufWriter::new(file), path: path.to_path_buf(), line: String::new() })
+        Ok(Self { file: Output::create(path)?, line: String::new() })
     }
 
     /// Appends one line if the record is a probability; `t_us` is the media time of the hop's end.
@@ -42,15 +39,15 @@ impl TraceWriter {
         push(&mut self.line, format_args!(",\"t_us\":{at_us},\"p\":"));
         push_probability(&mut self.line, p);
         self.line.push_str("}\n");
-        self.file.write_all(self.line.as_bytes()).map_err(|error| Failure::write(self.path.display(), &error))
+        self.file.put(self.line.as_bytes())
     }
 
-    /// Writes what is still in memory.
+    /// The file is complete.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn finish(mut self) -> Result<(), Failure> {
-        self.file.flush().map_err(|error| Failure::write(self.path.display(), &error))
+    pub fn finish(self) -> Result<(), Failure> {
+        self.file.finish()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// The three exit codes.
+/// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// 0: done, and all is well.
@@ -12,15 +12,18 @@ pub enum Exit {
     Refused,
     /// 2: a bad flag, a missing file; nothing could be said about the scene.
     Unable,
+    /// 130: Ctrl-C or SIGTERM ended it; what it says is of the time until then.
+    Interrupted,
 }
 
 impl Exit {
-    /// 0, 1 or 2.
+    /// 0, 1, 2 or 130.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Refused => 1,
             Self::Unable => 2,
+            Self::Interrupted => 130,
         }
     }
 }

@@ -13,9 +13,11 @@ pub mod doctor;
 pub mod events;
 pub mod failure;
 pub mod flight;
+pub mod interrupt;
 pub mod link;
 pub mod load;
 pub mod metrics;
+pub mod outputs;
 pub mod picture;
 pub mod progress;
 pub mod replay;
@@ -25,24 +27,34 @@ pub mod scenes;
 pub mod simulate;
 pub mod table;
 pub mod terminal;
+pub mod text;
 pub mod transport;
 pub mod wav;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::args::Cli;
-use crate::failure::Exit;
+use crate::failure::{Exit, Failure};
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help goes to stdout, refusals to stderr; whoever has stopped reading wants neither.
-            drop(error.print());
-            return if error.use_stderr() { Exit::Unable.into() } else { Exit::Done.into() };
+            // Help goes to stdout, refusals to stderr.
+            let printed = error.print().and_then(|()| std::io::stdout().flush());
+            return match printed {
+                _ if error.use_stderr() => Exit::Unable.into(),
+                // Whoever has stopped reading has had enough.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    terminal::notice(&Failure::from(error).message);
+                    Exit::Unable.into()
+                }
+                _ => Exit::Done.into(),
+            };
         }
     };
     let exit = commands::run(&cli.into_command()).unwrap_or_else(|failure| {

@@ -1,5 +1,5 @@
-//! `mynah`: reads the command line, runs one command, exits with 0 (done and ok), 1 (invalid scene or missed limit)
-//! or 2 (could not run).
+//! `mynah`: reads the command line, runs one command, exits with 0 (done and ok), 1 (invalid scene or missed limit),
+//! 2 (could not run) or 130 (interrupted).
 
 use std::process::ExitCode;
 

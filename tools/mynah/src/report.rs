@@ -296,6 +296,28 @@ pub struct Steadiness {
     pub response_p99_drift_ratio: Option<f64>,
 }
 
+/// A run that ended before its time.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Interruption {
+    /// So much was heard of each caller, seconds.
+    pub after_s: f64,
+    /// So much was to be heard.
+    pub of_s: f64,
+}
+
+impl Interruption {
+    /// From microseconds; `None` stays `None`.
+    pub fn of(after_us: Option<u64>, of_us: u64) -> Option<Self> {
+        after_us.map(|after_us| Self { after_s: after_us as f64 / 1e6, of_s: of_us as f64 / 1e6 })
+    }
+}
+
+impl std::fmt::Display for Interruption {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "interrupted after {:.3} of {} s: all of this is of that time", self.after_s, self.of_s)
+    }
+}
+
 /// The load generator's own part.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
@@ -326,6 +348,9 @@ pub struct Report {
     /// So much of the beginning is not in latencies, lateness and CPU time.
     pub warm_up_s: f64,
     pub wall_s: f64,
+    /// Absent: the run came to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<Interruption>,
     pub verdict: &'static str,
     pub noisy: bool,
     pub limits: Vec<LimitResult>,

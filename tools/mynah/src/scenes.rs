@@ -8,7 +8,9 @@ use mynah_engine::{Registry, ScenePlan};
 use mynah_systems::service::Script;
 
 use crate::failure::Failure;
+use crate::outputs;
 use crate::terminal;
+use crate::text;
 use crate::transport::LinkedScene;
 
 macro_rules! shipped {
@@ -40,13 +42,19 @@ const BYTES_MAX: u64 = 1 << 20;
 /// A compiled scene, and the warnings about it.
 pub type Compiled = (Arc<ScenePlan>, Vec<Diagnostic>);
 
-/// Finds a scene. A bare name is one that is part of the program; what looks like a path (with a `/` or `\\`, or ending
-/// in `.ron`) is a file and nothing else, so that nobody gets another scene than the one he wrote.
+/// Finds a scene: standard input (`-`), a file, or one that is part of the program by its bare name. What looks like a path
+/// (with a `/` or `\\`, or ending in `.ron`) is a file and nothing else, so that nobody gets another scene than the one he
+/// wrote.
 ///
 /// # Errors
 /// There is none of that name, or the file cannot be read: exit code 2. It is no text: exit code 1.
 pub fn find(name: &str) -> Result<Source, Failure> {
     let path = Path::new(name);
+    if name == outputs::DASH {
+        let bytes = text::standard_input()
+            .map_err(|error| Failure::unable(format_args!("standard input: {error}; expected a scene")))?;
+        return source("standard input", bytes.to_vec());
+    }
     let is_path = name.contains(['/', '\\']) || name.ends_with(".ron");
     let shipped = |wanted: &str| SHIPPED.iter().find(|(shipped, _)| *shipped == wanted);
     match shipped(name) {
@@ -84,15 +92,13 @@ fn read(path: &Path, name: &str) -> Result<Source, Failure> {
             format!("{name}: {bytes} bytes; expected a scene of at most {BYTES_MAX}: is it another file?");
         return Err(Failure::unable(text));
     }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    match String::from_utf8(bytes) {
+    source(name, std::fs::read(path).map_err(unreadable)?)
+}
+
+fn source(name: &str, bytes: Vec<u8>) -> Result<Source, Failure> {
+    match text::decode(bytes) {
         Ok(text) => Ok(Source::new(name, text)),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            Err(Failure::refused(format!(
-                "error: {name}: byte {at} is not UTF-8; expected RON, which is text"
-            )))
-        }
+        Err(error) => Err(Failure::refused(format!("error: {name}: {error}; expected RON, which is text"))),
     }
 }
 

@@ -48,7 +48,11 @@ fn head(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     if !r.set.is_empty() {
         writeln!(t, "with {}", r.set.join(", "))?;
     }
-    writeln!(t, "load: {}\n", r.load)
+    writeln!(t, "load: {}", r.load)?;
+    if let Some(interruption) = &r.interrupted {
+        writeln!(t, "{interruption}")?;
+    }
+    writeln!(t)
 }
 
 pub(crate) fn paint(word: &str, good: bool, look: Look) -> String {

@@ -36,6 +36,27 @@ impl Write for Stdout {
     }
 }
 
+/// Standard output as a file among others: like [`Stdout`], but it keeps nobody else from it.
+#[derive(Debug)]
+pub struct Pipe(Quiet<io::Stdout>);
+
+impl Pipe {
+    /// Of this process.
+    pub fn stdout() -> Self {
+        Self(Quiet::new(io::stdout()))
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Takes everything, and passes it on as long as somebody reads.
 #[derive(Debug)]
 struct Quiet<W> {
@@ -74,6 +95,43 @@ impl<W: Write> Write for Quiet<W> {
         }
         let flushed = self.inner.flush();
         self.unless_gone(flushed, ())
+    }
+}
+
+/// Prints a result to stdout.
+///
+/// # Errors
+/// Anything but a broken pipe.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = Stdout::lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Where a table goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableTo {
+    /// Where results go.
+    Stdout,
+    /// Stdout has an event log or another file in it.
+    Stderr,
+}
+
+impl TableTo {
+    /// Shows what `draw` makes for the look of the place.
+    ///
+    /// # Errors
+    /// Results that could not be written.
+    pub fn show(self, draw: impl FnOnce(Look) -> String) -> io::Result<()> {
+        match self {
+            Self::Stdout => print(&draw(stdout_look())),
+            Self::Stderr => {
+                let mut stderr = io::stderr().lock();
+                // As for notices: if nobody can read it, nothing can be done.
+                drop(stderr.write_all(draw(stderr_look()).as_bytes()));
+                Ok(())
+            }
+        }
     }
 }
 
@@ -116,9 +174,9 @@ fn look(terminal: bool, environment: &dyn Fn(&str) -> Option<String>) -> Look {
 mod tests {
     use super::*;
 
-    struct Pipe(io::ErrorKind);
+    struct Gone(io::ErrorKind);
 
-    impl Write for Pipe {
+    impl Write for Gone {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(self.0.into())
         }
@@ -129,10 +187,10 @@ mod tests {
 
     #[test]
     fn a_broken_pipe_is_success_and_a_full_disk_is_not() {
-        let mut gone = Quiet::new(Pipe(io::ErrorKind::BrokenPipe));
+        let mut gone = Quiet::new(Gone(io::ErrorKind::BrokenPipe));
         gone.write_all(b"more than it wants").unwrap();
         gone.flush().unwrap();
-        let mut full = Quiet::new(Pipe(io::ErrorKind::StorageFull));
+        let mut full = Quiet::new(Gone(io::ErrorKind::StorageFull));
         assert_eq!(full.write_all(b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 

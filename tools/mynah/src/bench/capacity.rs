@@ -11,6 +11,7 @@ use super::point::{Bound, Point, Runs};
 use super::search;
 use crate::args::Capacity;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::progress::Progress;
 use crate::table::paint;
 
@@ -39,6 +40,9 @@ pub struct Knee {
     core: Option<u32>,
     threads: u64,
     machine: Machine,
+    /// The search was interrupted: what it found so far.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// Every run in real time, in order.
     points: Vec<Point>,
     /// The largest count that holds; 0: none.
@@ -95,11 +99,15 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
     let bound = if nature.answers { Bound::Limits } else { Bound::FrameP99Ms(args.p99_ms) };
     progress.at("guessing", 0, 1);
     let flat_out = virtual_run(&runs, GUESS.0.min(args.max), GUESS.1.min(args.seconds))?;
-    let guess = GUESS_RATIO * flat_out["cost"]["session_s_per_cpu_s"].as_f64().unwrap_or(0.0);
+    let guess = flat_out.as_ref().and_then(|report| report["cost"]["session_s_per_cpu_s"].as_f64());
+    let guess = GUESS_RATIO * guess.unwrap_or(0.0);
     let (warm_up_ms, whole_ms) = nature.times_ms(args.seconds);
     let mut points: Vec<Point> = Vec::new();
     let mut tried = 0;
     let found = search::largest(guess as u32, args.max, POINTS_MAX, |sessions| {
+        if flat_out.is_none() {
+            return Err(Stop::Interrupted);
+        }
         for _ in 0..2 {
             let flags = ["--clock", "wall", "--sessions", &sessions.to_string()].map(String::from);
             let times = [format!("--duration={whole_ms}ms"), format!("--warm-up={warm_up_ms}ms")];
@@ -110,18 +118,26 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
                     tried * u64::from(whole_ms) + of_point,
                     u64::from(POINTS_MAX * whole_ms),
                 );
-            })?;
+            });
+            let report = report.map_err(Stop::Failed)?.ok_or(Stop::Interrupted)?;
             points.push(Point::of(&report, bound));
             if points.last().is_some_and(|point| point.holds) {
                 break;
             }
         }
         tried += 1;
-        Ok::<_, Failure>(points.last().is_some_and(|point| point.holds))
-    })?;
+        Ok(points.last().is_some_and(|point| point.holds))
+    });
+    let (found, stopped) = match found {
+        Ok(found) => (found, false),
+        Err(Stop::Interrupted) => (so_far(&points), true),
+        Err(Stop::Failed(failure)) => return Err(failure),
+    };
     progress.at("flat out", 0, 1);
     let knee = points.iter().rev().find(|point| point.holds && point.sessions == found.held);
-    let flat_out = knee.map(|point| virtual_run(&runs, point.sessions, args.seconds)).transpose()?;
+    let known = knee.filter(|_| !stopped);
+    let flat_out = known.map(|point| virtual_run(&runs, point.sessions, args.seconds)).transpose()?.flatten();
+    let interrupted = stopped || interrupt::is_asked();
     progress.clear();
     let cost = |name: &str| flat_out.as_ref().and_then(|report| report["cost"][name].as_f64());
     Ok(Knee {
@@ -136,6 +152,7 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
         core: args.core,
         threads: points.last().map_or(0, |point| point.threads),
         machine,
+        interrupted,
         sessions: found.held,
         fails_at: found.failed,
         cpu_us_per_session_s: knee.map(|point| point.cpu_us_per_session_s),
@@ -146,7 +163,20 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
     })
 }
 
-fn virtual_run(runs: &Runs, sessions: u32, seconds: u32) -> Result<Value, Failure> {
+/// Why a search ends before it has found anything.
+enum Stop {
+    Interrupted,
+    Failed(Failure),
+}
+
+/// What an interrupted search knows: the last word on the last count may be missing.
+fn so_far(points: &[Point]) -> search::Found {
+    let held = points.iter().filter(|point| point.holds).map(|point| point.sessions).max().unwrap_or(0);
+    let above = points.iter().filter(|point| !point.holds && point.sessions > held);
+    search::Found { held, failed: above.map(|point| point.sessions).min() }
+}
+
+fn virtual_run(runs: &Runs, sessions: u32, seconds: u32) -> Result<Option<Value>, Failure> {
     let flags = [format!("--sessions={sessions}"), format!("--duration={seconds}s")];
     runs.report(&flags, &mut |_| {})
 }
@@ -213,7 +243,12 @@ fn table(t: &mut String, r: &Knee, look: Look) -> std::fmt::Result {
 
 fn foot(t: &mut String, r: &Knee) -> std::fmt::Result {
     let plural = |count| if count == 1 { "" } else { "s" };
+    if r.interrupted {
+        writeln!(t, "  interrupted: more may hold than is known so far")?;
+    }
     match (r.sessions, r.fails_at) {
+        (0, None) if r.interrupted => return Ok(()),
+        (held, None) if r.interrupted => writeln!(t, "  {held} session{} hold", plural(held))?,
         (0, _) => return writeln!(t, "  not even one session holds"),
         (held, None) => writeln!(t, "  {held} session{} hold, and more were not to be tried", plural(held))?,
         (held, Some(failed)) => writeln!(t, "  {held} session{} hold, {failed} do not", plural(held))?,

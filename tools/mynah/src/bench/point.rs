@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock::Epoch;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+use crate::interrupt;
 
 /// Time between two looks at a child, microseconds.
 const LOOK_US: u64 = 50_000;
@@ -56,17 +57,20 @@ impl Runs {
         )))
     }
 
-    /// The report of one run. `progress` is told of the microseconds since it began.
+    /// The report of one run; `None`: it was interrupted. `progress` is told of the microseconds since it began.
     ///
     /// # Errors
     /// It could not run.
-    pub fn report(&self, flags: &[String], progress: &mut dyn FnMut(u64)) -> Result<Value, Failure> {
+    pub fn report(&self, flags: &[String], progress: &mut dyn FnMut(u64)) -> Result<Option<Value>, Failure> {
         let mut command = self.command()?;
         command.arg("simulate").args(&self.flags).args(flags).arg("--json");
         let (status, out, err) = finished(&mut command, progress)
             .map_err(|error| Failure::unable(format_args!("a run could not be started: {error}")))?;
+        if interrupt::is_asked() || status.code() == Some(Exit::Interrupted.code().into()) {
+            return Ok(None);
+        }
         // An invalid run ends with 2, and its report says why; without a report there was no run.
-        serde_json::from_slice(&out).map_err(|_| {
+        serde_json::from_slice(&out).map(Some).map_err(|_| {
             let said = String::from_utf8_lossy(&err);
             Failure::unable(format_args!("a run came to nothing ({status}): {}", said.trim()))
         })
@@ -88,6 +92,11 @@ fn finished(
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;
+            }
+            if interrupt::is_asked() {
+                // It writes nothing but its report, which nobody wants any more.
+                child.kill()?;
+                break child.wait()?;
             }
             progress(epoch.now_us());
             epoch.sleep_until(epoch.now_us() + LOOK_US);

@@ -6,6 +6,8 @@ use crate::args::{Bench, BenchWhat, Capacity};
 use crate::bench::capacity::{self, Nature};
 use crate::bench::{claims, show};
 use crate::failure::{Exit, Failure};
+use crate::interrupt;
+use crate::outputs;
 use crate::scenes;
 use crate::terminal::{self, Stdout};
 use crate::transport::LinkedScene;
@@ -34,6 +36,10 @@ fn tell_claims(args: &Bench) -> Result<Exit, Failure> {
 }
 
 fn find_capacity(args: &Capacity) -> Result<Exit, Failure> {
+    if args.scene == outputs::DASH {
+        let what = "each run reads the scene anew; expected a file, or the name of a scene";
+        return Err(Failure::unable(format_args!("-: {what}")));
+    }
     let (plan, warnings) = scenes::compile(&args.scene, &args.sets.sets, None, None)?;
     scenes::warn(&warnings);
     if let Some(link) = LinkedScene::of(&plan) {
@@ -46,6 +52,8 @@ fn find_capacity(args: &Capacity) -> Result<Exit, Failure> {
         answers: plan.nodes.iter().any(|node| node.service.is_some()),
         gated: plan.nodes.iter().any(|node| node.spec.kind() == "VadGate"),
     };
+    interrupt::listen()?;
+    interrupt::run_begins();
     let result = capacity::find(args, nature)?;
     let mut out = Stdout::lock();
     if args.json {
@@ -54,5 +62,10 @@ fn find_capacity(args: &Capacity) -> Result<Exit, Failure> {
         out.write_all(capacity::text(&result, terminal::stdout_look()).as_bytes())?;
     }
     out.flush()?;
-    Ok(if result.sessions > 0 { Exit::Done } else { Exit::Refused })
+    Ok(interrupt::exit(match result.sessions {
+        // The runs are told of Ctrl-C at a terminal, too, perhaps before this process.
+        _ if result.interrupted => Exit::Interrupted,
+        0 => Exit::Refused,
+        _ => Exit::Done,
+    }))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::args::{SeedRange, Simulate};
 use crate::failure::{Exit, Failure};
+use crate::interrupt;
 use crate::progress::Progress;
 use crate::simulate::faults::report::{ChaosReport, draw};
 use crate::simulate::faults::spec::FaultSpec;
@@ -31,15 +32,14 @@ pub fn run_one<'a, W: Watcher + 'a>(
     let mut progress = Progress::new();
     let prepared = chaos.prepare(args.seed)?;
     let files = files(prepared.plan(), prepared.far_plan().map(|far| &**far))?;
-    let report = prepared.run(&mut Watchers(vec![files, &mut progress]));
+    interrupt::run_begins();
+    let report = prepared.run(&mut Watchers(vec![files, &mut progress, &mut Interruptible]));
     progress.clear();
-    let mut out = terminal::Stdout::lock();
     if args.json {
-        out.line(&serde_json::to_string(&report).map_err(Failure::unable)?)?;
+        terminal::print(&(serde_json::to_string(&report).map_err(Failure::unable)? + "\n"))?;
     } else {
-        out.write_all(draw(&report, terminal::stdout_look()).as_bytes())?;
+        args.table_to().show(|look| draw(&report, look))?;
     }
-    out.flush()?;
     Ok((exit(report.verdict == "ok"), report.event_hash))
 }
 
@@ -50,7 +50,7 @@ pub fn run_one<'a, W: Watcher + 'a>(
 pub fn run_many(args: &Simulate, faults: &str, seeds: SeedRange) -> Result<Exit, Failure> {
     let mut chaos = Chaos::new(options(args, faults)?);
     run_all(args, seeds, |seed| {
-        let report = chaos.prepare(seed)?.run(&mut Quiet);
+        let report = chaos.prepare(seed)?.run(&mut Interruptible);
         Ok(Seed {
             seed,
             verdict: report.verdict,
@@ -87,6 +87,9 @@ struct SeedsReport {
     first: u64,
     last: u64,
     verdict: &'static str,
+    /// Not every seed has run, and the one under way does not count.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    interrupted: bool,
     failed: Vec<u64>,
     cpu_s: f64,
     runs: Vec<Seed>,
@@ -102,30 +105,35 @@ pub fn run_all(
     mut one: impl FnMut(u64) -> Result<Seed, Failure>,
 ) -> Result<Exit, Failure> {
     let began = cpu_time::ProcessTime::now();
+    interrupt::run_begins();
     let mut progress = Progress::new();
     let mut runs = Vec::new();
     for seed in seeds.first..=seeds.last {
         progress.at("seeds", seed - seeds.first, seeds.count());
-        runs.push(one(seed)?);
+        let run = one(seed)?;
+        if interrupt::is_asked() {
+            break;
+        }
+        runs.push(run);
     }
     progress.clear();
     let failed: Vec<u64> = runs.iter().filter(|run| run.verdict != "ok").map(|run| run.seed).collect();
     let ok = failed.is_empty();
     let cpu_s = began.elapsed().as_secs_f64();
     let verdict = if ok { "ok" } else { "over" };
-    let report =
-        SeedsReport { schema: 1, first: seeds.first, last: seeds.last, verdict, failed, cpu_s, runs };
+    let (first, last, interrupted) = (seeds.first, seeds.last, interrupt::is_asked());
+    let report = SeedsReport { schema: 1, first, last, verdict, interrupted, failed, cpu_s, runs };
     let mut out = terminal::Stdout::lock();
     if args.json {
         out.line(&serde_json::to_string(&report).map_err(Failure::unable)?)?;
     } else {
-        out.write_all(table(&report, args).as_bytes())?;
+        out.write_all(table(&report, args, seeds).as_bytes())?;
     }
     out.flush()?;
-    Ok(exit(ok))
+    Ok(interrupt::exit(exit(ok)))
 }
 
-fn table(report: &SeedsReport, args: &Simulate) -> String {
+fn table(report: &SeedsReport, args: &Simulate, seeds: SeedRange) -> String {
     let mut text = String::new();
     for run in report.runs.iter().filter(|run| run.verdict != "ok") {
         text += &format!("seed {}: {}\n", run.seed, run.verdict);
@@ -136,6 +144,9 @@ fn table(report: &SeedsReport, args: &Simulate) -> String {
             text += &format!("    and {} more\n", run.violations.len() - SHOWN);
         }
         text += &format!("    again: {}\n", run.replay);
+    }
+    if report.interrupted {
+        text += &format!("interrupted: {} of {} seeds have run\n", report.runs.len(), seeds.count());
     }
     let count = report.runs.len();
     let ok = report.failed.is_empty();
@@ -168,7 +179,11 @@ fn options(args: &Simulate, faults: &str) -> Result<ChaosOptions, Failure> {
     })
 }
 
-/// Nobody watches.
-struct Quiet;
+/// Watches for Ctrl-C alone.
+pub struct Interruptible;
 
-impl Watcher for Quiet {}
+impl Watcher for Interruptible {
+    fn interrupts(&mut self) -> bool {
+        interrupt::is_asked()
+    }
+}

@@ -5,6 +5,7 @@ pub mod chaos;
 pub mod check;
 pub mod compare;
 pub mod doctor;
+pub mod files;
 pub mod graph;
 pub mod replay;
 pub mod run;

@@ -1,8 +1,6 @@
 //! `mynah run`: real recordings through a scene, and what came of them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,12 +10,16 @@ use mynah_systems::vad_gate::VadGate;
 
 use crate::args::Run;
 use crate::clock::Epoch;
+use crate::commands::files;
 use crate::events::TraceWriter;
 use crate::events::header::{ContentOf, Header, Inputs, RecordingInput, RunInputs};
 use crate::events::log::EventLog;
 use crate::failure::{Exit, Failure};
+use crate::interrupt;
+use crate::outputs::{Output, is_dash};
 use crate::picture::session::Picture;
 use crate::progress::Progress;
+use crate::report::Interruption;
 use crate::run::drive::{Listener, Pace, drive};
 use crate::run::feed::Feed;
 use crate::run::mixing;
@@ -29,20 +31,24 @@ use crate::run::track::{Placement, Released, Track};
 use crate::scenes;
 use crate::simulate::{RunClock, TickView, Watcher as _};
 use crate::terminal;
-use crate::wav::{self, Recording};
+use crate::text;
+use crate::wav::{self, Loaded, Recording, WavError};
 
 /// Feeds the recordings, writes the files asked for, prints the table.
 ///
 /// # Errors
 /// An invalid scene; recordings, formats or files that cannot be used.
 pub fn run(args: &Run) -> Result<Exit, Failure> {
+    interrupt::listen()?;
     let (recordings, hashes) = read_all(&args.input)?;
     let first = sessions::format_of(&recordings[0]);
     let source = scenes::find(&args.scene)?;
     let (plan, traced) = compile(args, &source, first)?;
     mixing::warn(&plan, &args.input, &recordings);
     let names = names(&args.input);
-    let mut html = args.html.as_deref().map(create).transpose()?;
+    let outputs = args.output.as_ref().map_or(Vec::new(), |folder| outputs(folder, &args.input));
+    files::of_run(args, &plan, &outputs)?;
+    let mut html = args.html.as_deref().map(Output::create).transpose()?;
     if let Some(folder) = &args.output {
         if folder.is_file() {
             let folder = folder.display();
@@ -69,11 +75,14 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
         probabilities: if traced { Probabilities::Asked } else { Probabilities::ForTraceOnly },
         progress: Progress::new(),
+        end_us: 0,
+        interrupted: None,
     };
     let pace = if args.wall { Pace::Wall(Epoch::start()) } else { Pace::Virtual };
+    interrupt::run_begins();
     drive(&mut engine, &mut feeds, pace, &mut recorder)?;
     recorder.progress.clear();
-    let Recorder { tracks, pictures, segments, events, trace, .. } = recorder;
+    let Recorder { tracks, pictures, segments, events, trace, interrupted, .. } = recorder;
     events.map_or(Ok(()), |events| events.finish(None))?;
     trace.map_or(Ok(()), TraceWriter::finish)?;
     let sessions: Vec<Row> = (0..names.len())
@@ -82,23 +91,21 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
             Row::new(&names[index], &feeds[index], &pictures[index], tracks[index].as_ref(), segments)
         })
         .collect();
-    if let (Some(file), Some(path)) = (&mut html, &args.html) {
-        let text = page(&plan, &recorded(&names, &feeds, &pictures, &tracks));
-        file.write_all(text.as_bytes()).map_err(|error| Failure::write(path.display(), &error))?;
+    if let Some(mut file) = html.take() {
+        file.put(page(&plan, &recorded(&names, &feeds, &pictures, &tracks), interrupted).as_bytes())?;
+        file.finish()?;
     }
-    if let Some(folder) = &args.output {
-        write_outputs(folder, &args.input, tracks)?;
-    }
+    write_outputs(&outputs, tracks)?;
     warn_of_losses(&sessions);
-    summary::print(args, &plan, &sessions)?;
-    Ok(Exit::Done)
+    summary::print(args, &plan, &sessions, interrupted)?;
+    Ok(interrupt::exit(Exit::Done))
 }
 
 /// Reads all recordings and hashes them; what is wrong with any of them is said of all of them at once.
 fn read_all(paths: &[PathBuf]) -> Result<(Vec<Recording>, Vec<u64>), Failure> {
     let (mut recordings, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
-        match wav::load(path) {
+        match load(path) {
             Ok(loaded) => recordings.push((loaded.recording, loaded.xxh3)),
             Err(error) => faults.push(Failure::unable(error).message),
         }
@@ -107,6 +114,15 @@ fn read_all(paths: &[PathBuf]) -> Result<(Vec<Recording>, Vec<u64>), Failure> {
         Ok(recordings.into_iter().unzip())
     } else {
         Err(Failure { exit: Exit::Unable, message: faults.join("\n") })
+    }
+}
+
+/// Reads one recording; `-` is standard input.
+fn load(path: &Path) -> Result<Loaded, WavError> {
+    if is_dash(path) {
+        wav::load_from(Path::new("standard input"), std::io::stdin().lock())
+    } else {
+        wav::load(path)
     }
 }
 
@@ -165,10 +181,14 @@ fn log(
     EventLog::to_file(path, &header, plan, names.to_vec())
 }
 
+/// What the session of standard input is called.
+const STDIN: &str = "stdin";
+
 /// File names, made distinct, as the engine takes them.
 fn names(paths: &[PathBuf]) -> Vec<String> {
     distinct(paths.iter().map(|path| {
         let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+        let name = if is_dash(path) { STDIN.into() } else { name };
         // Room for what makes it distinct.
         name[..name.floor_char_boundary(NAME_BYTES_MAX - 8)].to_owned()
     }))
@@ -216,6 +236,9 @@ struct Recorder<'a> {
     trace: Option<TraceWriter>,
     probabilities: Probabilities,
     progress: Progress,
+    /// When the recordings end, engine time.
+    end_us: u64,
+    interrupted: Option<Interruption>,
 }
 
 impl Listener for Recorder<'_> {
@@ -244,6 +267,7 @@ impl Listener for Recorder<'_> {
     }
 
     fn tick(&mut self, engine: &Engine, end_us: u64) {
+        self.end_us = end_us;
         self.progress.tick(TickView { engine, lines: &[], work_ns: 0, late_us: 0, started_us: 0 });
         self.progress.at("recordings", engine.now_us().min(end_us), end_us);
     }
@@ -267,10 +291,15 @@ impl Listener for Recorder<'_> {
     fn ticked(&mut self, now_us: u64) -> Result<(), Failure> {
         self.events.as_mut().map_or(Ok(()), |events| events.tick(now_us))
     }
-}
 
-fn create(path: &Path) -> Result<File, Failure> {
-    File::create(path).map_err(|error| Failure::write(path.display(), &error))
+    fn interrupts(&mut self) -> bool {
+        interrupt::is_asked()
+    }
+
+    fn interrupted(&mut self, now_us: u64) -> Result<(), Failure> {
+        self.interrupted = Interruption::of(Some(now_us), self.end_us);
+        self.events.as_mut().map_or(Ok(()), |events| events.interrupted(now_us))
+    }
 }
 
 fn recorded<'a>(
@@ -289,15 +318,20 @@ fn recorded<'a>(
     .collect()
 }
 
-fn write_outputs(folder: &Path, inputs: &[PathBuf], tracks: Vec<Option<Track>>) -> Result<(), Failure> {
+/// The files that `--output` makes of these recordings.
+fn outputs(folder: &Path, inputs: &[PathBuf]) -> Vec<PathBuf> {
     let stems = inputs.iter().map(|path| {
-        path.file_stem().map_or_else(|| "session".into(), |stem| stem.to_string_lossy().into_owned())
+        let stem = path.file_stem().map_or("session".into(), |stem| stem.to_string_lossy().into_owned());
+        if is_dash(path) { STDIN.into() } else { stem }
     });
-    for (stem, track) in distinct(stems).into_iter().zip(tracks) {
+    distinct(stems).iter().map(|stem| folder.join(format!("{stem}.out.wav"))).collect()
+}
+
+fn write_outputs(paths: &[PathBuf], tracks: Vec<Option<Track>>) -> Result<(), Failure> {
+    for (path, track) in paths.iter().zip(tracks) {
         let Some(track) = track else { continue };
         let Format { rate_hz, channels } = track.format();
-        let path = folder.join(format!("{stem}.out.wav"));
-        wav::write(&path, rate_hz, u16::from(channels), &track.into_samples()).map_err(Failure::unable)?;
+        wav::write(path, rate_hz, u16::from(channels), &track.into_samples()).map_err(Failure::unable)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `completions` and `man`: what a shell and a manual know of the commands, from the definition of their flags.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use clap::CommandFactory as _;
 use clap_mangen::Man;
@@ -8,6 +9,7 @@ use clap_mangen::Man;
 use crate::args::{Cli, Completions, Manual};
 use crate::completion;
 use crate::failure::{Exit, Failure};
+use crate::outputs;
 use crate::terminal::Stdout;
 
 /// Prints the completions of a shell.
@@ -34,8 +36,7 @@ pub fn manual(args: &Manual) -> Result<Exit, Failure> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     if let Some(folder) = &args.output {
-        let written =
-            std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
+        let written = std::fs::create_dir_all(folder).and_then(|()| write_pages(&command, folder));
         return written
             .map(|()| Exit::Done)
             .map_err(|error| Failure::write(format_args!("--output {}", folder.display()), &error));
@@ -53,6 +54,15 @@ pub fn manual(args: &Manual) -> Result<Exit, Failure> {
     let mut text = Vec::new();
     Man::new(page).render(&mut text)?;
     print(&text)
+}
+
+/// Writes the page of a command, and of each command below it.
+fn write_pages(command: &clap::Command, folder: &Path) -> std::io::Result<()> {
+    command.get_subcommands().try_for_each(|below| write_pages(below, folder))?;
+    let page = Man::new(command.clone());
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    outputs::write(&folder.join(page.get_filename()), &text)
 }
 
 fn print(text: &[u8]) -> Result<Exit, Failure> {

@@ -1,20 +1,19 @@
 //! `simulate`: callers at a scene, and the verdict.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use mynah_engine::scene::{Override, Source};
 use mynah_engine::{Event, OutAudio, Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
-use crate::clock::Epoch;
-use crate::commands::chaos;
+use crate::commands::{chaos, files};
 use crate::compare::{self, Side, baseline};
 use crate::events::TraceWriter;
 use crate::events::header::{Header, Inputs};
 use crate::events::log::EventLog;
 use crate::failure::{Exit, Failure};
 use crate::flight::Flight;
+use crate::interrupt;
 use crate::load::schedule::Phase;
 use crate::metrics::{Board, Facts, Publisher, Server, address};
 use crate::picture::lane;
@@ -36,6 +35,7 @@ const VIRTUAL_THREADS_MAX: usize = 2;
 /// # Errors
 /// Scene, load or files that cannot be used.
 pub fn run(args: &Simulate) -> Result<Exit, Failure> {
+    interrupt::listen()?;
     match (&args.faults, args.seeds) {
         (None, None) => run_one(args),
         (Some(faults), Some(seeds)) => chaos::run_many(args, faults, seeds),
@@ -43,6 +43,7 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
             let source = scenes::find(&args.scene)?;
             let ((plan, warnings), sets) = compile(args, &source, &Arc::default())?;
             scenes::warn(&warnings);
+            files::of_simulate(args, &plan)?;
             let mut header = recorded::header(&source, &sets, &options(args, &plan)?)?;
             if let Inputs::Simulate(inputs) = &mut header.inputs {
                 FaultSpec::find(faults)?;
@@ -57,7 +58,7 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
                 Ok(files.insert(made))
             })?;
             files.map_or(Ok(()), |files: Files| files.finish(&event_hash))?;
-            Ok(exit)
+            Ok(interrupt::exit(exit))
         }
         (None, Some(seeds)) => chaos::run_all(args, seeds, |seed| run_seed(args, seed)),
     }
@@ -69,7 +70,7 @@ fn run_seed(args: &Simulate, seed: u64) -> Result<chaos::Seed, Failure> {
     let ((plan, _), _) = compile(args, &scenes::find(&args.scene)?, &script)?;
     let options = Options { seed, ..options(args, &plan)? };
     let simulation = Simulation::new(plan, &script, options, &mut Nobody).map_err(Failure::unable)?;
-    let report = simulation.run(&mut Nobody);
+    let report = simulation.run(&mut chaos::Interruptible);
     let missed = report.limits.iter().filter(|limit| !limit.ok);
     let mut violations: Vec<String> = missed
         .map(|limit| {
@@ -98,6 +99,7 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     let source = scenes::find(&args.scene)?;
     let ((plan, warnings), sets) = compile(args, &source, &script)?;
     scenes::warn(&warnings);
+    files::of_simulate(args, &plan)?;
     let options = options(args, &plan)?;
     let header = args.events.is_some().then(|| recorded::header(&source, &sets, &options)).transpose()?;
     let mut progress = Progress::new();
@@ -128,6 +130,7 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
         watchers.push(&mut page.witness);
     }
     watchers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Watcher));
+    interrupt::run_begins();
     let report = simulation.run(&mut Watchers(watchers));
     progress.clear();
     files.finish(&report.event_hash)?;
@@ -135,16 +138,16 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     page.map_or(Ok(()), |page| page.write(&report))?;
     print(args, &report)?;
     if let Some(hold) = args.metrics_hold.filter(|_| metrics.is_some()) {
-        Epoch::start().sleep_until(hold.us);
+        interrupt::wait(hold.us);
     }
     let holds = invariants.is_none_or(|invariants| invariants.tell());
     let regressed = against(args, baseline.as_ref(), &report)?;
-    Ok(match report.verdict {
+    Ok(interrupt::exit(match report.verdict {
         "ok" if !holds || regressed => Exit::Refused,
         "ok" => Exit::Done,
         "over" => Exit::Refused,
         _ => Exit::Unable,
-    })
+    }))
 }
 
 /// Compares with the baseline, then keeps the run; true: it is worse than it may be. Under `--json` stdout is the
@@ -153,6 +156,13 @@ fn against(args: &Simulate, kept: Option<&Side>, report: &Report) -> Result<bool
     let flags = &args.baseline;
     let run = baseline::side(&[report]);
     let mut regressed = false;
+    if report.interrupted.is_some() {
+        if kept.is_some() || flags.save_baseline.is_some() {
+            let what = "warning: the run was interrupted, so it is not compared and not kept as a baseline";
+            terminal::notice(what);
+        }
+        return Ok(false);
+    }
     if let Some(kept) = kept {
         let percent = flags.fail_on_regression.unwrap_or(compare::PERCENT_DEFAULT);
         let comparison = baseline::check(kept, &run, percent)?;
@@ -160,10 +170,7 @@ fn against(args: &Simulate, kept: Option<&Side>, report: &Report) -> Result<bool
         if args.json {
             terminal::notice(&compare::text(kept, &run, &comparison, terminal::stderr_look()));
         } else {
-            let mut out = terminal::Stdout::lock();
-            let text = compare::text(kept, &run, &comparison, terminal::stdout_look());
-            out.write_all(format!("\n{text}").as_bytes())?;
-            out.flush()?;
+            args.table_to().show(|look| format!("\n{}", compare::text(kept, &run, &comparison, look)))?;
         }
     }
     match &flags.save_baseline {
@@ -177,14 +184,12 @@ fn against(args: &Simulate, kept: Option<&Side>, report: &Report) -> Result<bool
 }
 
 fn print(args: &Simulate, report: &Report) -> Result<(), Failure> {
-    let mut out = terminal::Stdout::lock();
     if args.json {
         let json = serde_json::to_string(report).map_err(Failure::unable)?;
-        out.line(&json)?;
+        terminal::print(&(json + "\n"))?;
     } else {
-        out.write_all(table::draw(report, terminal::stdout_look()).as_bytes())?;
+        args.table_to().show(|look| table::draw(report, look))?;
     }
-    out.flush()?;
     Ok(())
 }
 
@@ -331,5 +336,13 @@ impl Watcher for Files {
 
     fn tick(&mut self, view: TickView<'_>) {
         self.log(|events| events.tick(view.engine.now_us()));
+    }
+
+    fn interrupts(&mut self) -> bool {
+        interrupt::is_asked()
+    }
+
+    fn interrupted(&mut self, now_us: u64) {
+        self.log(|events| events.interrupted(now_us));
     }
 }

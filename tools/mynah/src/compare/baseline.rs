@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::judge::{Comparison, compare};
 use super::reports::{Side, sides_differ};
 use crate::failure::Failure;
+use crate::outputs;
 use crate::report::Report;
 
 /// What has to be the same for a comparison to say anything.
@@ -67,8 +68,6 @@ pub fn save(path: &Path, run: &Side) -> Result<(), Failure> {
         text += &report.to_string();
         text.push('\n');
     }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|error| Failure::write(format_args!("--save-baseline {}", path.display()), &error))
+    outputs::write(path, text.as_bytes())
+        .map_err(|error| Failure::write(format_args!("--save-baseline {}", path.display()), &error))
 }

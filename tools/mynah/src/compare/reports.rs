@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::text;
 
 /// Version of reports that can be compared.
 const SCHEMA: u64 = 1;
@@ -35,7 +36,7 @@ impl Side {
                 "{name}: {bytes} bytes; {wanted}: is it another file?"
             )));
         }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let text = text::read(path).map_err(unreadable)?;
         let mut reports = Vec::new();
         for report in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
             let report = report.map_err(|error| {

@@ -1,6 +1,6 @@
 //! Processor, memory, files, programs.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -85,8 +85,9 @@ pub(super) fn memory() -> Finding {
 /// Whether a file can be created in a folder, as an error that says why not.
 fn writable(folder: &Path) -> std::io::Result<()> {
     let path = folder.join(format!("mynah-doctor-{}", std::process::id()));
-    std::fs::write(&path, b"mynah")?;
-    std::fs::remove_file(&path)
+    let mut file = std::fs::File::create_new(&path)?;
+    let written = file.write_all(b"mynah");
+    std::fs::remove_file(&path).and(written)
 }
 
 pub(super) fn shared_memory() -> Finding {

@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::load::schedule::Phase;
 use crate::report::cpu_features;
 use crate::simulate::RunClock;
+use crate::text;
 
 /// Version of the log's shape.
 pub const SCHEMA: u32 = 1;
@@ -44,10 +45,15 @@ impl From<&SceneText> for Source {
 /// A file that is input, and what was in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentOf {
-    /// As it was given.
+    /// As it was given; what is not UTF-8 in it stands as U+FFFD.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Hash of the content, 16 hexadecimal digits; of labels: of theirs and of the recordings they name.
     pub xxh3: String,
+}
+
+fn lossy<S: serde::Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
 }
 
 /// Where callers come from.
@@ -187,7 +193,7 @@ impl ContentOf {
     /// One of the files cannot be read.
     pub fn labels(path: &Path) -> io::Result<Self> {
         let mut hash = Xxh3::new();
-        let text = std::fs::read_to_string(path)?;
+        let text = text::read(path)?;
         hash.update(text.as_bytes());
         let folder = path.parent().unwrap_or(Path::new(""));
         for line in text.lines() {

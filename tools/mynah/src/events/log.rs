@@ -4,9 +4,7 @@
 //! run whose events agree and whose samples do not differs there. Whoever takes the lines writes them, or compares
 //! them with those of an earlier run.
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mynah_engine::{OutAudio, Record, ScenePlan};
 use xxhash_rust::xxh3::Xxh3;
@@ -14,6 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::{Entry, json_line, node_names, push, push_string};
 use crate::events::header::Header;
 use crate::failure::Failure;
+use crate::outputs::Output;
 
 /// Released samples are told of once in this much engine time.
 const OUTPUT_US: u64 = 1_000_000;
@@ -38,13 +37,19 @@ pub trait LineTaker: Send {
     fn wants_more(&self) -> bool {
         true
     }
+
+    /// Whether the next line is that of an interruption at this time: then the run is to be interrupted there.
+    fn awaits_interruption(&mut self, now_us: u64) -> bool {
+        let _unused = now_us;
+        false
+    }
 }
 
 /// Writes the lines to a file.
 #[derive(Debug)]
 pub struct LogFile {
-    file: BufWriter<File>,
-    path: PathBuf,
+    /// `None`: it is complete.
+    file: Option<Output>,
 }
 
 impl LogFile {
@@ -53,19 +58,19 @@ impl LogFile {
     /// # Errors
     /// It cannot be created.
     pub fn create(path: &Path) -> Result<Self, Failure> {
-        let file = File::create(path).map_err(|error| Failure::write(path.display(), &error))?;
-        Ok(Self { file: BufWriter::new(file), path: path.to_path_buf() })
+        Ok(Self { file: Some(Output::create(path)?) })
     }
 }
 
 impl LineTaker for LogFile {
     fn take(&mut self, line: &str) -> Result<(), Failure> {
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.write_all(b"\n"));
-        written.map_err(|error| Failure::write(self.path.display(), &error))
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.put(line.as_bytes())?;
+        file.put(b"\n")
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        self.file.flush().map_err(|error| Failure::write(self.path.display(), &error))
+        self.file.take().map_or(Ok(()), Output::finish)
     }
 }
 
@@ -144,6 +149,7 @@ pub struct EventLog<'a> {
     lines: u64,
     hash: Xxh3,
     now_us: u64,
+    is_interrupted: bool,
 }
 
 impl<'a> EventLog<'a> {
@@ -161,7 +167,7 @@ impl<'a> EventLog<'a> {
         taker.take(header)?;
         let (mut hash, line) = (Xxh3::new(), String::new());
         fold(&mut hash, header);
-        Ok(Self { taker, near, far: None, line, lines: 1, hash, now_us: 0 })
+        Ok(Self { taker, near, far: None, line, lines: 1, hash, now_us: 0, is_interrupted: false })
     }
 
     /// Writes to a file.
@@ -189,6 +195,25 @@ impl<'a> EventLog<'a> {
     /// False: no later line changes anything any more.
     pub fn wants_more(&self) -> bool {
         self.taker.wants_more()
+    }
+
+    /// Whether the run has to be interrupted now, so that its lines are those that are awaited.
+    pub fn awaits_interruption(&mut self) -> bool {
+        self.taker.awaits_interruption(self.now_us)
+    }
+
+    /// Behind the tick at `now_us` the input has ended before its time.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn interrupted(&mut self, now_us: u64) -> Result<(), Failure> {
+        self.is_interrupted = true;
+        self.line.clear();
+        push(
+            &mut self.line,
+            format_args!("{{\"t_us\":{now_us},\"session\":\"\",\"turn\":0,\"event\":\"{INTERRUPTED}\"}}"),
+        );
+        self.pass()
     }
 
     /// Takes one event.
@@ -260,7 +285,7 @@ impl<'a> EventLog<'a> {
     pub fn finish(mut self, event_hash: Option<&str>) -> Result<(), Failure> {
         self.tell_released()?;
         let log_hash = self.hash.digest();
-        let Self { line, lines, now_us, .. } = &mut self;
+        let Self { line, lines, now_us, is_interrupted, .. } = &mut self;
         line.clear();
         let lines = *lines + 1;
         push(
@@ -269,6 +294,9 @@ impl<'a> EventLog<'a> {
                 "{{\"t_us\":{now_us},\"session\":\"\",\"turn\":0,\"event\":\"{END}\",\"lines\":{lines}"
             ),
         );
+        if *is_interrupted {
+            line.push_str(",\"interrupted\":true");
+        }
         if let Some(event_hash) = event_hash {
             push(line, format_args!(",\"event_hash\":\"{event_hash}\""));
         }
@@ -277,6 +305,9 @@ impl<'a> EventLog<'a> {
         self.taker.finish()
     }
 }
+
+/// The event of a line between two ticks: the input ended there before its time.
+pub const INTERRUPTED: &str = "interrupted";
 
 /// The last line's event.
 pub const END: &str = "end";

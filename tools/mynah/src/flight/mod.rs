@@ -5,8 +5,6 @@
 pub mod chrome;
 pub mod ring;
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
@@ -14,6 +12,7 @@ use mynah_engine::{Glance, STAGES_BESIDE, ScenePlan};
 
 use crate::events::node_names;
 use crate::failure::Failure;
+use crate::outputs::{Output, is_dash};
 use crate::simulate::{TickView, Watcher};
 use crate::terminal;
 use chrome::Names;
@@ -101,7 +100,7 @@ pub struct Flight {
     recorder: Recorder,
     names: Names,
     /// Where `--trace` says, opened before anything runs.
-    file: Option<(PathBuf, File)>,
+    file: Option<(PathBuf, Output)>,
     /// What a tick may take; `None`: in virtual time no tick is too long.
     budget_us: Option<u64>,
     first: Option<Overrun>,
@@ -117,13 +116,11 @@ impl Flight {
     /// # Errors
     /// The file cannot be created.
     pub fn new(plan: &ScenePlan, trace: Option<&Path>, budget_us: Option<u64>) -> Result<Self, Failure> {
-        let create = |path: &Path| -> Result<_, Failure> {
-            let file = File::create(path).map_err(|error| Failure::write(path.display(), &error))?;
-            Ok((path.to_path_buf(), file))
-        };
+        let create = |path: &Path| Ok::<_, Failure>((path.to_path_buf(), Output::create(path)?));
         let file = trace.map(create).transpose()?;
         let recorder = Recorder::new(plan.nodes.len());
-        let snapshot = (file.is_some() && budget_us.is_some()).then(|| recorder.ring().clone());
+        let is_file = trace.is_some_and(|path| !is_dash(path));
+        let snapshot = (is_file && budget_us.is_some()).then(|| recorder.ring().clone());
         let names = names(plan);
         Ok(Self { recorder, names, file, budget_us, first: None, overruns: 0, snapshot, writing: None })
     }
@@ -134,8 +131,8 @@ impl Flight {
     /// A file cannot be written.
     pub fn finish(mut self) -> Result<(), Failure> {
         let at_overrun = self.writing.take().map(|writing| writing.join());
-        if let Some((path, file)) = &self.file {
-            save(self.recorder.ring(), &self.names, path, file)?;
+        if let Some((path, file)) = self.file.take() {
+            save(self.recorder.ring(), &self.names, &path, file)?;
         }
         let written = match at_overrun {
             Some(Ok(result)) => Some(result?),
@@ -162,8 +159,7 @@ impl Flight {
             let (names, path) = (self.names.clone(), beside(path));
             // Not here: to write it would be the next overrun.
             self.writing = Some(std::thread::spawn(move || {
-                let file = File::create(&path).map_err(|error| Failure::write(path.display(), &error))?;
-                save(&ring, &names, &path, &file)?;
+                save(&ring, &names, &path, Output::create(&path)?)?;
                 Ok(path)
             }));
         }
@@ -179,15 +175,13 @@ impl Watcher for Flight {
     }
 }
 
-fn save(ring: &Ring, names: &Names, path: &Path, file: &File) -> Result<(), Failure> {
-    let mut out = BufWriter::new(file);
-    chrome::write(ring, names, &mut out)
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::write(path.display(), &error))
+fn save(ring: &Ring, names: &Names, path: &Path, mut file: Output) -> Result<(), Failure> {
+    chrome::write(ring, names, &mut file).map_err(|error| Failure::write(path.display(), &error))?;
+    file.finish()
 }
 
 /// `trace.json` becomes `trace.overrun.json`.
-fn beside(path: &Path) -> PathBuf {
+pub fn beside(path: &Path) -> PathBuf {
     path.with_extension(match path.extension() {
         Some(extension) => format!("overrun.{}", extension.display()),
         None => "overrun".into(),

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use super::heard::{Part, append_words, overlap};
 use super::truth::{Stretch, Truth};
 use super::{Utterance, rate, us_of};
-use crate::terminal;
 use crate::wav::{self, Cancelling, WavError};
+use crate::{terminal, text};
 
 /// Why a load file cannot be played.
 #[derive(Debug)]
@@ -91,6 +91,14 @@ struct Take {
     spoken: Vec<Spoken>,
 }
 
+/// The recordings that labels name. What cannot be read or understood is left to whoever loads it.
+pub fn files(labels: &Path) -> Vec<PathBuf> {
+    let text = text::read(labels).unwrap_or_default();
+    let folder = labels.parent().unwrap_or(Path::new(""));
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.filter_map(|line| Some(folder.join(line["file"].as_str()?))).collect()
+}
+
 /// All recordings of a load, shared by its sessions.
 #[derive(Clone, Debug)]
 pub struct Recordings {
@@ -104,8 +112,8 @@ impl Recordings {
     /// # Errors
     /// [`RecordingsError`], at the first line that cannot be used.
     pub fn load(labels: &Path, rate_hz: u32) -> Result<Self, RecordingsError> {
-        let text = std::fs::read_to_string(labels)
-            .map_err(|error| RecordingsError::Labels(labels.to_path_buf(), error))?;
+        let text =
+            text::read(labels).map_err(|error| RecordingsError::Labels(labels.to_path_buf(), error))?;
         let folder = labels.parent().unwrap_or(Path::new(""));
         let mut takes = Vec::new();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

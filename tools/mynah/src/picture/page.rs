@@ -1,13 +1,12 @@
 //! The file that the page of a simulation goes into, and who watches for it.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use mynah_engine::ScenePlan;
 
 use crate::failure::Failure;
+use crate::outputs::Output;
 use crate::picture::report;
 use crate::picture::witness::Witness;
 use crate::report::Report;
@@ -16,8 +15,7 @@ use crate::report::Report;
 pub struct Page {
     /// Watches the run.
     pub witness: Witness,
-    file: File,
-    path: PathBuf,
+    file: Output,
 }
 
 impl Page {
@@ -27,8 +25,7 @@ impl Page {
     /// # Errors
     /// The file cannot be created.
     pub fn create(path: &Path, plan: &Arc<ScenePlan>, duration_us: u64) -> Result<Self, Failure> {
-        let file = File::create(path).map_err(|error| Failure::write(path.display(), &error))?;
-        Ok(Self { witness: Witness::new(plan, duration_us), file, path: path.to_path_buf() })
+        Ok(Self { witness: Witness::new(plan, duration_us), file: Output::create(path)? })
     }
 
     /// Writes the page about the run that its witness has watched.
@@ -37,6 +34,7 @@ impl Page {
     /// It cannot be written.
     pub fn write(mut self, report: &Report) -> Result<(), Failure> {
         let text = report::page(report, &self.witness);
-        self.file.write_all(text.as_bytes()).map_err(|error| Failure::write(self.path.display(), &error))
+        self.file.put(text.as_bytes())?;
+        self.file.finish()
     }
 }

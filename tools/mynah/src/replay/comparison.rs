@@ -135,6 +135,10 @@ impl LineTaker for Comparison {
         Ok(())
     }
 
+    fn awaits_interruption(&mut self, now_us: u64) -> bool {
+        self.parting.is_none() && self.log.is_interrupted_next(now_us)
+    }
+
     fn wants_more(&self) -> bool {
         self.parting.as_ref().is_none_or(|parting| parting.replay_goes_on.len() < BEHIND)
     }

@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::events::header::{Header, RUN, SCHEMA};
-use crate::events::log::{END, fold};
+use crate::events::log::{END, INTERRUPTED, fold};
 use crate::failure::Failure;
+use crate::text::BYTE_ORDER_MARK;
 
 /// Longest first line: a scene and the one behind its link, at most 1 MiB each, every byte escaped.
 const HEADER_BYTES_MAX: u64 = 16 << 20;
@@ -26,6 +27,8 @@ pub struct LogLines {
     /// The line read last, and whether it has its end.
     line: String,
     whole: bool,
+    /// The next line, with its end, if somebody has looked at it.
+    ahead: Option<Vec<u8>>,
     /// Of all lines before the last one.
     hash: Xxh3,
 }
@@ -63,6 +66,7 @@ impl LogLines {
             number: 0,
             line: String::new(),
             whole: true,
+            ahead: None,
             hash: Xxh3::new(),
         })
     }
@@ -121,22 +125,50 @@ impl LogLines {
         self.read(LINE_BYTES_MAX)
     }
 
-    fn read(&mut self, bytes_max: u64) -> Result<bool, Failure> {
-        let path = self.path.display();
+    /// Whether the next line tells of an interruption at `now_us`.
+    pub fn is_interrupted_next(&mut self, now_us: u64) -> bool {
+        if self.ahead.is_none() {
+            // What cannot be read is said when it is its turn.
+            self.ahead = self.next_bytes(LINE_BYTES_MAX).ok();
+        }
+        let bytes = self.ahead.as_deref().unwrap_or_default();
+        // Most lines need not be understood for this.
+        let close = now_us.to_string();
+        if !bytes.windows(close.len()).any(|part| part == close.as_bytes()) {
+            return false;
+        }
+        let line: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        line["event"] == INTERRUPTED && line["t_us"] == now_us
+    }
+
+    /// The next line with its end; empty: there is none.
+    fn next_bytes(&mut self, bytes_max: u64) -> std::io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.line.capacity());
-        let read = (&mut self.reader).take(bytes_max + 1).read_until(b'\n', &mut bytes);
-        let read = read.map_err(|error| Failure::unable(format_args!("{path}: {error}")))?;
-        if read == 0 {
+        // One more than is allowed, and room for an end of two bytes.
+        (&mut self.reader).take(bytes_max + 2).read_until(b'\n', &mut bytes)?;
+        if self.number == 0 && bytes.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
+        Ok(bytes)
+    }
+
+    fn read(&mut self, bytes_max: u64) -> Result<bool, Failure> {
+        let bytes = self.ahead.take().map_or_else(|| self.next_bytes(bytes_max), Ok);
+        let mut bytes =
+            bytes.map_err(|error| Failure::unable(format_args!("{}: {error}", self.path.display())))?;
+        if bytes.is_empty() {
             return Ok(false);
         }
         if self.number > 0 {
             fold(&mut self.hash, &self.line);
         }
         self.number += 1;
-        let number = self.number;
+        let (path, number) = (self.path.display(), self.number);
         self.whole = bytes.last() == Some(&b'\n');
         if self.whole {
             bytes.pop();
+            // Some programs end lines with two bytes; the hash is of the line without them.
+            bytes.pop_if(|last| *last == b'\r');
         }
         if bytes.len() as u64 > bytes_max {
             return Err(Failure::unable(format_args!(

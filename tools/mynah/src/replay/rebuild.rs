@@ -12,6 +12,7 @@ use crate::chunk::ChunkSpec;
 use crate::events::header::{ContentOf, Header, Inputs, LoadInput, RunInputs, SimulateInputs};
 use crate::events::log::{EventLog, LineTaker};
 use crate::failure::{Exit, Failure};
+use crate::outputs::is_dash;
 use crate::run::drive::{Listener, Pace, drive};
 use crate::run::sessions;
 use crate::scenes;
@@ -32,6 +33,10 @@ impl LineTaker for &mut Comparison {
 
     fn wants_more(&self) -> bool {
         (**self).wants_more()
+    }
+
+    fn awaits_interruption(&mut self, now_us: u64) -> bool {
+        (**self).awaits_interruption(now_us)
     }
 }
 
@@ -164,18 +169,24 @@ fn unchanged(
     log: &Path,
     hash: fn(&Path) -> std::io::Result<ContentOf>,
 ) -> Result<PathBuf, Failure> {
+    if is_dash(&content.path) {
+        return Err(Failure::unable(format_args!(
+            "{}: made from standard input, which is gone; record it again with --input FILE",
+            log.display()
+        )));
+    }
     let folder = log.parent().unwrap_or(Path::new(""));
     let beside = content.path.file_name().map_or_else(|| content.path.clone(), |name| folder.join(name));
     let places = [content.path.clone(), folder.join(&content.path), beside];
-    let path = places.iter().find(|place| place.is_file()).unwrap_or(&content.path);
-    let found = hash(path).map_err(|error| {
+    let path = places.iter().find_map(|place| file_called(place)).unwrap_or_else(|| content.path.clone());
+    let found = hash(&path).map_err(|error| {
         Failure::unable(format_args!(
             "{}: {error}; the log was made with it: put it there, or beside the log",
             path.display()
         ))
     })?;
     if found.xxh3 == content.xxh3 {
-        return Ok(path.clone());
+        return Ok(path);
     }
     Err(Failure::unable(format_args!(
         "{}: its content has the hash {}, and had {} when the log was written; put back what it was, or record the \
@@ -184,6 +195,17 @@ fn unchanged(
         found.xxh3,
         content.xxh3
     )))
+}
+
+/// The file at a path of a log, in which U+FFFD stands for what is no UTF-8.
+fn file_called(path: &Path) -> Option<PathBuf> {
+    if path.is_file() {
+        return Some(path.to_path_buf());
+    }
+    let name = path.file_name()?.to_str().filter(|name| name.contains(char::REPLACEMENT_CHARACTER))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut entries = folder.read_dir().ok()?.flatten();
+    entries.find(|entry| entry.file_name().to_string_lossy() == name).map(|entry| entry.path())
 }
 
 /// Passes what a simulation does to its log.
@@ -230,6 +252,14 @@ impl Watcher for Following<'_, '_> {
 
     fn wants_more(&self) -> bool {
         self.failure.is_none() && self.log.wants_more()
+    }
+
+    fn interrupts(&mut self) -> bool {
+        self.log.awaits_interruption()
+    }
+
+    fn interrupted(&mut self, now_us: u64) {
+        self.all(&[now_us], |log, now_us| log.interrupted(*now_us));
     }
 }
 
@@ -281,5 +311,13 @@ impl Listener for Listening<'_> {
     fn ticked(&mut self, now_us: u64) -> Result<(), Failure> {
         self.log.tick(now_us)?;
         if self.log.wants_more() { Ok(()) } else { Err(Failure::unable("log and replay differ")) }
+    }
+
+    fn interrupts(&mut self) -> bool {
+        self.log.awaits_interruption()
+    }
+
+    fn interrupted(&mut self, now_us: u64) -> Result<(), Failure> {
+        self.log.interrupted(now_us)
     }
 }

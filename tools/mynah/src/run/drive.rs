@@ -36,6 +36,18 @@ pub trait Listener {
     fn tick(&mut self, engine: &Engine, end_us: u64) {
         let _unused = (engine, end_us);
     }
+    /// Asked behind every tick. True: the recordings end here, before their time.
+    fn interrupts(&mut self) -> bool {
+        false
+    }
+    /// Behind the tick at `now_us` they have ended, because the listener wanted it.
+    ///
+    /// # Errors
+    /// See [`Self::records`].
+    fn interrupted(&mut self, now_us: u64) -> Result<(), Failure> {
+        let _unused = now_us;
+        Ok(())
+    }
 }
 
 /// Engine time behind the end of the longest recording after which nobody waits any more: 10 minutes.
@@ -53,8 +65,7 @@ pub fn drive(
 ) -> Result<u64, Failure> {
     let tick = engine.plan().scene.tick;
     let mut deadlines = Deadlines::new(0, u64::from(tick.period_ms) * 1_000, tick.catch_up_max);
-    let end_us = feeds.iter().map(Feed::end_us).max().unwrap_or(0);
-    let patience_us = end_us + PATIENCE_US;
+    let mut end_us = feeds.iter().map(Feed::end_us).max().unwrap_or(0);
     // The sessions exist from time 0 on.
     step(engine, feeds, 0, listener)?;
     loop {
@@ -69,10 +80,15 @@ pub fn drive(
         deadlines.ticked(now_us);
         step(engine, feeds, now_us, listener)?;
         listener.tick(engine, end_us);
+        if now_us < end_us && listener.interrupts() {
+            listener.interrupted(now_us)?;
+            feeds.iter_mut().for_each(Feed::cut);
+            end_us = now_us;
+        }
         if feeds.iter().all(|feed| feed.handle.is_closed()) {
             return Ok(now_us);
         }
-        if now_us > patience_us {
+        if now_us > end_us + PATIENCE_US {
             return Err(too_long(feeds));
         }
     }

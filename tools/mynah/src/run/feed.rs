@@ -63,6 +63,13 @@ impl Feed {
         self.due_us = self.exists_us(self.pushed + self.due);
     }
 
+    /// The recording ends with what has been pushed of it.
+    pub fn cut(&mut self) {
+        let channels = usize::from(self.recording.channels);
+        self.recording.samples.truncate(self.pushed * channels);
+        self.due = 0;
+    }
+
     /// Pushes every chunk whose last sample exists at `now_us`, as arrived at that moment; ends the input in the tick
     /// behind the last one. What the engine's edge refuses is pushed in smaller pieces, now or next time: nothing is
     /// lost.

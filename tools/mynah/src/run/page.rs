@@ -7,6 +7,7 @@ use crate::picture::lane::{self, Lane, MARKS_MAX, Sound};
 use crate::picture::peaks::Peaks;
 use crate::picture::session::Picture;
 use crate::picture::svg::{Escaped, push};
+use crate::report::Interruption;
 use crate::run::track::{Answer, Track};
 use crate::wav::Recording;
 
@@ -23,8 +24,8 @@ pub struct Recorded<'a> {
     pub track: Option<&'a Track>,
 }
 
-/// The whole page.
-pub fn page(plan: &ScenePlan, sessions: &[Recorded<'_>]) -> String {
+/// The whole page. `interrupted`: the run ended before its time.
+pub fn page(plan: &ScenePlan, sessions: &[Recorded<'_>], interrupted: Option<Interruption>) -> String {
     let title = format!("{}: {}", plan.scene.name, crate::scenes::counted(sessions.len(), "recording"));
     let gates = lane::gates(plan);
     let nodes = crate::events::node_names(plan);
@@ -32,9 +33,10 @@ pub fn page(plan: &ScenePlan, sessions: &[Recorded<'_>]) -> String {
     push(
         &mut body,
         format_args!(
-            "<header><h1>{}</h1>\n<p class=\"lead\">{}</p>\n{}</header>\n<main>\n",
+            "<header><h1>{}</h1>\n<p class=\"lead\">{}</p>\n{}{}</header>\n<main>\n",
             Escaped(&title),
             Escaped(&plan.scene.description),
+            interrupted.map_or(String::new(), |interruption| format!("<p>{interruption}</p>\n")),
             lane::legend(&gates)
         ),
     );

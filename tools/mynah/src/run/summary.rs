@@ -1,7 +1,6 @@
 //! The figures of a run: a table for people, one object for programs.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use mynah_engine::ScenePlan;
 use mynah_engine::scene::Override;
@@ -10,10 +9,11 @@ use serde::Serialize;
 use crate::args::Run;
 use crate::failure::Failure;
 use crate::picture::session::Picture;
+use crate::report::Interruption;
 use crate::run::feed::Feed;
 use crate::run::segments::{Outcome, Segment};
 use crate::run::track::Track;
-use crate::terminal::Stdout;
+use crate::terminal;
 
 /// One session in the table and in the JSON object.
 #[derive(Debug, Serialize)]
@@ -83,15 +83,21 @@ struct Summary<'a> {
     seed: u64,
     clock: &'static str,
     chunk: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<Interruption>,
     sessions: &'a [Row],
 }
 
-/// Prints the run to stdout.
+/// Prints the run, a table to stderr if stdout has a file in it. `interrupted`: it ended before its time.
 ///
 /// # Errors
 /// It cannot be written.
-pub fn print(args: &Run, plan: &ScenePlan, rows: &[Row]) -> Result<(), Failure> {
-    let mut out = Stdout::lock();
+pub fn print(
+    args: &Run,
+    plan: &ScenePlan,
+    rows: &[Row],
+    interrupted: Option<Interruption>,
+) -> Result<(), Failure> {
     if args.json {
         let summary = Summary {
             schema: 1,
@@ -101,15 +107,15 @@ pub fn print(args: &Run, plan: &ScenePlan, rows: &[Row]) -> Result<(), Failure> 
             seed: args.seed,
             clock: if args.wall { "wall" } else { "virtual" },
             chunk: args.chunk.to_string(),
+            interrupted,
             sessions: rows,
         };
-        serde_json::to_writer(&mut out, &summary).map_err(std::io::Error::from)?;
-        out.line("")?;
+        let json = serde_json::to_string(&summary).map_err(std::io::Error::from)?;
+        terminal::print(&(json + "\n"))?;
     } else {
-        out.write_all(table(rows).as_bytes())?;
-        out.write_all(segments(rows).as_bytes())?;
+        let foot = interrupted.map_or(String::new(), |interruption| format!("{interruption}\n"));
+        args.table_to().show(|_| table(rows) + &segments(rows) + &foot)?;
     }
-    out.flush()?;
     Ok(())
 }
 

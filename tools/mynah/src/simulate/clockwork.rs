@@ -1,7 +1,7 @@
 //! The loops of a simulation: virtual time, and the wall clock with a generator thread of its own.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cpu_time::{ProcessTime, ThreadTime};
 use hdrhistogram::Histogram;
@@ -89,7 +89,7 @@ impl Default for Meter {
 impl Simulation {
     pub(super) fn run_virtual(&mut self, watcher: &mut dyn Watcher) {
         let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
-        let end_us = self.options.duration_us;
+        let (mut end_us, mut cut_us) = (self.options.duration_us, None);
         let started_ns = self.epoch.now_ns();
         let Self { engine, lines, run, cost, epoch, remote, steady, plan, stretches, .. } = self;
         let law = StreamLaw::of(plan);
@@ -134,6 +134,10 @@ impl Simulation {
                     remote.tick(now_us, engine.records(), run, watcher);
                 }
                 watcher.tick(TickView { engine, lines, work_ns, late_us: 0, started_us: 0 });
+                if now_us < end_us && watcher.interrupts() {
+                    watcher.interrupted(now_us);
+                    (end_us, cut_us, run.until_us) = (now_us, Some(now_us), now_us);
+                }
                 if let Some(before_us) = steady.due(now_us) {
                     run.settle(before_us, Some(&law), *stretches);
                     steady.look(engine);
@@ -153,13 +157,15 @@ impl Simulation {
         let generated_s = cost.generator_ns as f64 / 1e9;
         cost.cpu_s = cost.process.elapsed().as_secs_f64() - generated_s;
         cost.wall_s = (epoch.now_ns() - started_ns) as f64 / 1e9;
+        cut_us.into_iter().for_each(|cut_us| self.cut(cut_us));
     }
 
     pub(super) fn run_wall(&mut self, watcher: &mut dyn Watcher) {
         if self.remote.is_some() {
             return self.run_linked(watcher);
         }
-        let end_us = self.options.duration_us;
+        let mut end_us = self.options.duration_us;
+        let mut cut_us = None;
         let driver = wall_driver(&self.plan.scene.tick);
         let period_ns = u64::from(self.plan.scene.tick.period_ms) * 1_000_000;
         let Self { engine, lines, run: measured, cost, epoch, steady, plan, stretches, options, .. } = self;
@@ -173,11 +179,11 @@ impl Simulation {
             line.offset_us += started_us;
             observer.starts_at(line.offset_us);
         }
-        let done = AtomicBool::new(false);
+        let (done, until_us) = (AtomicBool::new(false), AtomicU64::new(started_us + end_us));
+        let from_us = started_us + cost.warm_up_us;
         cost.process = ProcessTime::now();
         let fed = std::thread::scope(|scope| {
-            let stretch = started_us + cost.warm_up_us..started_us + end_us;
-            let generator = scope.spawn(|| generate(lines, stretch, epoch, &done));
+            let generator = scope.spawn(|| generate(lines, (from_us, &until_us), epoch, &done));
             let mut clock = WallClock::new(epoch, engine.handle().bell());
             engine.within(|engine| {
                 let mut ticked_ns = epoch.now_ns();
@@ -204,6 +210,12 @@ impl Simulation {
                         steady.look(engine);
                     }
                     let so_far = engine.now_us().saturating_sub(started_us);
+                    if so_far < end_us && watcher.interrupts() {
+                        watcher.interrupted(engine.now_us());
+                        (end_us, cut_us) = (so_far, Some(so_far));
+                        measured.until_us = engine.now_us();
+                        until_us.store(measured.until_us, Ordering::Release);
+                    }
                     watcher.progress("in real time", so_far.min(end_us), end_us);
                     cost.generator_ns += observing.elapsed().as_nanos() as u64;
                     ticked_ns = epoch.now_ns();
@@ -227,6 +239,7 @@ impl Simulation {
         }
         cost.cpu_s = cost.process.elapsed().as_secs_f64() - cost.generator_ns as f64 / 1e9;
         cost.wall_s = (epoch.now_us() - started_us) as f64 / 1e6;
+        cut_us.into_iter().for_each(|cut_us| self.cut(cut_us));
     }
 }
 
@@ -253,25 +266,25 @@ const PACKED_MIN: usize = 200;
 const PACKED_US: u64 = 1_000;
 
 /// Pushes every chunk at its intended time until the stretch ends, whatever the engine does; returns its own lateness and
-/// CPU time since the stretch began. That many callers' chunks come together counts as lateness.
+/// CPU time since the stretch began. That many callers' chunks come together counts as lateness. The end may be moved
+/// forward meanwhile.
 pub(super) fn generate(
     lines: &mut [Line],
-    stretch: std::ops::Range<u64>,
+    (from_us, until_us): (u64, &AtomicU64),
     epoch: crate::clock::Epoch,
     done: &AtomicBool,
 ) -> (Histogram<u32>, u64) {
     let (mut busy, mut counts) = (ThreadTime::now(), false);
     let mut late = latency_histogram();
-    let end_us = stretch.end;
     let packed = lines.len() >= PACKED_MIN;
     let mut order: std::collections::BTreeSet<(u64, usize)> =
         lines.iter().enumerate().map(|(at, line)| (line.next_arrival_us(), at)).collect();
     while let Some((due_us, at)) = order.pop_first() {
-        if due_us > end_us {
+        if due_us > until_us.load(Ordering::Acquire) {
             break;
         }
         epoch.sleep_until(if packed { due_us.next_multiple_of(PACKED_US) } else { due_us });
-        if !counts && due_us >= stretch.start {
+        if !counts && due_us >= from_us {
             (busy, counts) = (ThreadTime::now(), true);
             late.reset();
         }
@@ -281,7 +294,7 @@ pub(super) fn generate(
         let next_us = if pushed { lines[at].next_arrival_us() } else { due_us + WAIT_US };
         order.insert((next_us, at));
     }
-    epoch.sleep_until(end_us + 50_000);
+    epoch.sleep_until(until_us.load(Ordering::Acquire) + 50_000);
     lines.iter().for_each(|line| line.handle.finish());
     done.store(true, Ordering::Release);
     (late, busy.elapsed().as_nanos() as u64)

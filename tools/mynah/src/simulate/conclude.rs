@@ -11,8 +11,8 @@ use super::measure::Counts;
 use super::turns::Turns;
 use super::{RunClock, Simulation};
 use crate::report::{
-    Cost, Frames, GeneratorFigures, LatencyMs, LimitResult, NodeFigures, Quantiles, QuantilesUs, Report,
-    Response, Segments, ServiceFiguresReport, TickStats, TurnFigures, cpu_features,
+    Cost, Frames, GeneratorFigures, Interruption, LatencyMs, LimitResult, NodeFigures, Quantiles,
+    QuantilesUs, Report, Response, Segments, ServiceFiguresReport, TickStats, TurnFigures, cpu_features,
 };
 
 /// A generator later than this makes a wall-clock run noisy.
@@ -46,8 +46,9 @@ impl Simulation {
             && segments.open_at_end == 0
             && remote.as_ref().is_none_or(|remote| remote.broken.is_empty());
         let verdict = verdict(&limits, sound, late_ms);
+        let asked_us = self.asked_us.unwrap_or(self.options.duration_us);
         let duration_s = self.options.duration_us as f64 / 1e6;
-        let warm_up_s = self.warm_up_us as f64 / 1e6;
+        let warm_up_s = (self.warm_up_us as f64 / 1e6).min(duration_s);
         let session_s = (duration_s - warm_up_s) * f64::from(self.options.sessions);
         Report {
             schema: 1,
@@ -66,6 +67,7 @@ impl Simulation {
             duration_s,
             warm_up_s,
             wall_s: self.cost.wall_s,
+            interrupted: Interruption::of(self.asked_us.map(|_| self.options.duration_us), asked_us),
             verdict,
             noisy: late_ms > NOISY_LATE_MS,
             limits,

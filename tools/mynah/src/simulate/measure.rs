@@ -157,6 +157,8 @@ pub struct Measurement {
     pub output_channels: u8,
     /// Engine time at which the callers stop: what comes out later is not counted as throughput.
     pub until_us: u64,
+    /// The callers were cut off: what they were in the middle of is no utterance.
+    pub is_cut: bool,
     /// Engine time from which latencies are counted: utterances that ended before have none.
     pub counted_from_us: u64,
     /// What came out of each node's service by then.

@@ -113,6 +113,8 @@ pub struct Simulation {
     pub(crate) stretches: Stretches,
     load_name: String,
     warm_up_us: u64,
+    /// What was asked for, microseconds, where the run was interrupted before.
+    asked_us: Option<u64>,
 }
 
 impl Simulation {
@@ -189,7 +191,7 @@ impl Simulation {
         let cost = clockwork::Meter::new();
         let (steady, stretches) = (Steady::new(&options, 0), Steady::stretches(&options, 0));
         let (lines, load_name) = (Vec::new(), String::new());
-        let (remote, warm_up_us) = (None, 0);
+        let (remote, warm_up_us, asked_us) = (None, 0, None);
         Self {
             engine,
             lines,
@@ -203,6 +205,7 @@ impl Simulation {
             stretches,
             load_name,
             warm_up_us,
+            asked_us,
         }
     }
 
@@ -250,6 +253,14 @@ impl Simulation {
     /// Lets the engine keep metrics; of two engines the first one.
     pub fn keep_metrics(&mut self) {
         self.engine.keep_metrics();
+    }
+
+    /// The input has ended at `heard_us` of media time, before its end.
+    fn cut(&mut self, heard_us: u64) {
+        self.asked_us = Some(self.options.duration_us);
+        // Whole milliseconds: nobody hears the rest.
+        self.options.duration_us = heard_us / 1_000 * 1_000;
+        self.run.is_cut = true;
     }
 
     /// Runs to the end and reports.

@@ -107,7 +107,11 @@ impl Measurement {
     pub fn over(&mut self, lines: &[Line], stretches: Stretches) -> Turns {
         for (observer, line) in self.observers.iter_mut().zip(lines) {
             let mut caller = observer.caller.take().unwrap_or_else(|| line.stream.clone());
-            caller.drain_truth_until(line.stream.position_us(), &mut observer.truth);
+            let said_us = line.stream.position_us();
+            caller.drain_truth_until(said_us, &mut observer.truth);
+            if self.is_cut {
+                observer.truth.retain(|utterance| utterance.end_us <= said_us);
+            }
         }
         // Nothing is to be forgotten any more: what is left is looked at with the rest of the books.
         self.settle(u64::MAX, None, stretches);

@@ -75,6 +75,14 @@ pub trait Watcher: Send {
     fn wants_more(&self) -> bool {
         true
     }
+    /// Asked behind every tick. True: the input ends here, before its time, and the run with what it has shown so far.
+    fn interrupts(&mut self) -> bool {
+        false
+    }
+    /// Behind the tick at `now_us` the input has ended, because one of those who watch wanted it.
+    fn interrupted(&mut self, now_us: u64) {
+        let _unused = now_us;
+    }
     /// The report has been drawn up.
     fn reported(&mut self, ending: Ending<'_>) {
         let _unused = ending;
@@ -124,6 +132,14 @@ impl Watcher for Watchers<'_> {
 
     fn wants_more(&self) -> bool {
         self.0.iter().all(|one| one.wants_more())
+    }
+
+    fn interrupts(&mut self) -> bool {
+        self.0.iter_mut().any(|one| one.interrupts())
+    }
+
+    fn interrupted(&mut self, now_us: u64) {
+        self.0.iter_mut().for_each(|one| one.interrupted(now_us));
     }
 
     fn reported(&mut self, ending: Ending<'_>) {

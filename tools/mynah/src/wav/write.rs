@@ -1,12 +1,12 @@
 //! WAV files out: 16-bit PCM.
 
-use std::fs::File;
-use std::io::{BufWriter, Seek, Write};
+use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use super::{WavError, WavFault};
+use crate::outputs;
 
 /// Writes interleaved samples as 16-bit PCM: the inverse of [`read`](super::read) bit for bit; what lies beyond -1.0 or
 /// 32767/32768 is clipped to them, NaN becomes 0. More than two channels get an extensible header.
@@ -14,9 +14,9 @@ use super::{WavError, WavFault};
 /// # Errors
 /// [`WavError`] when the file cannot be written, or the samples are no whole number of frames.
 pub fn write(path: &Path, rate: u32, channels: u16, samples: &[f32]) -> Result<(), WavError> {
-    let written = whole(channels, samples)
-        .and_then(|()| File::create(path).map_err(WavFault::Io))
-        .and_then(|file| write_to(BufWriter::new(file), rate, channels, samples));
+    let mut bytes = Cursor::new(Vec::new());
+    let written = write_to(&mut bytes, rate, channels, samples)
+        .and_then(|()| outputs::write(path, bytes.get_ref()).map_err(WavFault::Io));
     written.map_err(|fault| WavError { path: path.to_path_buf(), fault })
 }
 

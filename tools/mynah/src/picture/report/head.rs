@@ -40,6 +40,9 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     for (name, markup) in wide(report) {
         push(text, format_args!("<div class=\"wide\"><dt>{name}</dt><dd>{markup}</dd></div>\n"));
     }
+    if let Some(interruption) = &report.interrupted {
+        push(text, format_args!("<div class=\"wide\"><dt>{interruption}</dt><dd></dd></div>\n"));
+    }
     text.push_str("</dl>\n</header>\n<main>\n");
 }
 

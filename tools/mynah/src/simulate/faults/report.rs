@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::plan::Drawn;
 use super::run::{Outcome, Setting};
 use super::spec::Shape;
+use crate::report::Interruption;
 
 /// One site as it was in this run.
 #[derive(Clone, Debug, Serialize)]
@@ -79,6 +80,9 @@ pub struct ChaosReport {
     pub sessions: u32,
     /// Media time.
     pub duration_s: f64,
+    /// Absent: the run came to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<Interruption>,
     /// When everything was well again.
     pub heal_s: f64,
     /// The sites that were on.
@@ -138,6 +142,7 @@ impl ChaosReport {
             seed: setting.faults.seed,
             sessions: setting.sessions,
             duration_s: setting.duration_us as f64 / 1e6,
+            interrupted: Interruption::of(outcome.cut_us, setting.duration_us),
             heal_s: setting.faults.heal_us as f64 / 1e6,
             sites: on.map(|drawn| site(drawn, tally.of(drawn.site))).collect(),
             sessions_opened: totals.opened,
@@ -218,6 +223,9 @@ fn head(t: &mut String, r: &ChaosReport) -> std::fmt::Result {
     if !r.set.is_empty() {
         writeln!(t, "with {}", r.set.join(", "))?;
     }
+    if let Some(interruption) = &r.interrupted {
+        writeln!(t, "{interruption}")?;
+    }
     writeln!(t)
 }
 
@@ -277,6 +285,7 @@ fn figures(t: &mut String, r: &ChaosReport) -> std::fmt::Result {
         Some(ticks) => {
             writeln!(t, "  drained {ticks} ticks after the end of the input (at most {})", r.drain_ticks_max)?
         }
+        None if r.interrupted.is_some() => writeln!(t, "  interrupted before it could drain")?,
         None => writeln!(t, "  NOT drained {} ticks after the end of the input", r.drain_ticks_max)?,
     }
     writeln!(t, "  {} ticks, {:.2} CPU s; event hash {}", r.ticks, r.cpu_s, r.event_hash)

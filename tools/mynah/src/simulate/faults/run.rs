@@ -52,6 +52,8 @@ pub(super) struct Setting {
 pub(super) struct Outcome {
     /// Ticks in all.
     pub ticks: u64,
+    /// When it was interrupted, microseconds: then it was not drained, and nothing is said about that.
+    pub cut_us: Option<u64>,
     /// Ticks from the end of the input until nothing was left; `None`: something was.
     pub drained_after_ticks: Option<u64>,
     /// Strikes by site.
@@ -82,6 +84,7 @@ struct Run<'a> {
     print: Fingerprint,
     now_us: u64,
     ticks: u64,
+    cut_us: Option<u64>,
 }
 
 /// Runs it.
@@ -110,8 +113,8 @@ pub(super) fn run(setting: &Setting, watcher: &mut dyn Watcher) -> Outcome {
     };
     let (totals, seen, print) = (Totals::default(), Seen::default(), Fingerprint::default());
     let dice = Dice::new(faults.seed, STREAM);
-    let (now_us, ticks) = (0, 0);
-    let run = Run { setting, town, places, behind, dice, tally, totals, seen, print, now_us, ticks };
+    let (now_us, ticks, cut_us) = (0, 0, None);
+    let run = Run { setting, town, places, behind, dice, tally, totals, seen, print, now_us, ticks, cut_us };
     engine.within(|engine| run.live(engine, watcher, began))
 }
 
@@ -123,22 +126,31 @@ impl Run<'_> {
             if self.ticks.is_multiple_of(PROGRESS) {
                 watcher.progress("simulated", self.now_us.min(duration_us), duration_us);
             }
+            if self.now_us < duration_us && watcher.interrupts() {
+                watcher.interrupted(self.now_us);
+                self.cut_us = Some(self.now_us);
+                break;
+            }
         }
         self.town.closing = true;
         let ended = self.ticks;
         let mut drained = None;
-        while drained.is_none() && self.ticks - ended <= self.setting.drain_ticks_max {
+        while self.cut_us.is_none() && drained.is_none() && self.ticks - ended <= self.setting.drain_ticks_max
+        {
             self.tick(engine, watcher);
             if self.is_drained(engine) {
                 drained = Some(self.ticks - ended);
             }
         }
-        watcher.over(engine);
+        if self.cut_us.is_none() {
+            watcher.over(engine);
+        }
         self.conclude(engine, drained, began.elapsed().as_secs_f64())
     }
 
     fn tick(&mut self, engine: &mut Engine, watcher: &mut dyn Watcher) {
-        let Self { setting, town, places, behind, dice, tally, totals, seen, print, now_us, ticks } = self;
+        let Self { setting, town, places, behind, dice, tally, totals, seen, print, now_us, ticks, .. } =
+            self;
         let period_us = u64::from(setting.plan.scene.tick.period_ms) * 1_000;
         let mut hazard = Hazard { plan: &setting.faults, now_us: *now_us, tally };
         if hazard.strikes(Site::TickOverrun, dice).is_some() {
@@ -210,7 +222,7 @@ impl Run<'_> {
             let census = engine.census();
             violations
                 .extend(books(engine.plan(), &census).into_iter().map(|wrong| format!("{name}: {wrong}")));
-            if drained_after_ticks.is_none() {
+            if drained_after_ticks.is_none() && self.cut_us.is_none() {
                 violations.push(left(name, engine, self.setting.drain_ticks_max));
             }
         }
@@ -226,6 +238,7 @@ impl Run<'_> {
         let out = census.nodes.last().map_or(0, mynah_engine::NodeLedger::created_all);
         Outcome {
             ticks: self.ticks,
+            cut_us: self.cut_us,
             drained_after_ticks,
             tally: self.tally,
             totals: self.totals,

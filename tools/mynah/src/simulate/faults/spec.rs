@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::site::{Group, ROWS, Site, Span, Unit};
 use crate::failure::Failure;
 use crate::terminal;
+use crate::text;
 
 /// The presets, with what they are.
 pub const PRESETS: [(&str, &str); 4] = [
@@ -164,9 +165,8 @@ impl FaultSpec {
             );
             return Err(Failure::unable(text));
         }
-        let text = String::from_utf8(std::fs::read(path).map_err(unreadable)?).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            Failure::refused(format!("error: {name}: byte {at} is not UTF-8; expected RON, which is text"))
+        let text = text::decode(std::fs::read(path).map_err(unreadable)?).map_err(|error| {
+            Failure::refused(format!("error: {name}: {error}; expected RON, which is text"))
         })?;
         Self::parse(&Source::new(name, text))
             .map_err(|found| Failure::refused(found.render(terminal::stderr_look())))
@@ -181,7 +181,7 @@ impl FaultSpec {
         if !path.is_file() {
             return Ok(name.to_string());
         }
-        std::fs::read_to_string(path).map_err(|error| Failure::unable(format_args!("{name}: {error}")))
+        text::read(path).map_err(|error| Failure::unable(format_args!("{name}: {error}")))
     }
 
     /// What a log says, read again.

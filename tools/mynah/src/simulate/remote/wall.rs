@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use cpu_time::ProcessTime;
@@ -56,7 +56,8 @@ impl Simulation {
     /// The wall-clock run of a scene with a link.
     pub(in crate::simulate) fn run_linked(&mut self, watcher: &mut dyn Watcher) {
         let Some(mut remote) = self.remote.take() else { return };
-        let (end_us, epoch) = (self.options.duration_us, self.epoch);
+        let (mut end_us, epoch) = (self.options.duration_us, self.epoch);
+        let mut cut_us = None;
         // One clock for both, or nothing between them could be measured.
         remote.far.epoch = epoch;
         let started_us = epoch.now_us();
@@ -92,10 +93,11 @@ impl Simulation {
         };
         let done = AtomicBool::new(false);
         let until_us = started_us + end_us + DRAIN_US;
+        let fed_until_us = AtomicU64::new(started_us + end_us);
         self.cost.process = ProcessTime::now();
         std::thread::scope(|scope| {
             let lines = &mut self.lines;
-            let generator = scope.spawn(|| generate(lines, started_us..started_us + end_us, epoch, &done));
+            let generator = scope.spawn(|| generate(lines, (started_us, &fed_until_us), epoch, &done));
             let (carried, rings) = (&mut nets, &rings);
             let (door, far) = (self.engine.handle(), &mut remote.far);
             let count = handles.len();
@@ -116,6 +118,12 @@ impl Simulation {
                 let work_ns = work_us * 1_000;
                 watcher.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
                 let so_far = engine.now_us().saturating_sub(started_us);
+                if so_far < end_us && watcher.interrupts() {
+                    watcher.interrupted(engine.now_us());
+                    (end_us, cut_us) = (so_far, Some(so_far));
+                    self.run.until_us = engine.now_us();
+                    fed_until_us.store(engine.now_us(), Ordering::Release);
+                }
                 watcher.progress("in real time", so_far.min(end_us), end_us);
                 let over =
                     done.load(Ordering::Acquire) && near.is_over() && rings.far_over.load(Ordering::Acquire);
@@ -145,6 +153,7 @@ impl Simulation {
         self.cost.cpu_s = self.cost.process.elapsed().as_secs_f64() - self.cost.generator_ns as f64 / 1e9;
         self.cost.wall_s = (epoch.now_us() - started_us) as f64 / 1e6;
         self.remote = Some(remote);
+        cut_us.into_iter().for_each(|cut_us| self.cut(cut_us));
     }
 
     /// The far engine's thread: ticks when something arrives, until its sessions are over.

@@ -1,0 +1,35 @@
+//! Every file that a command writes is opened here.
+//!
+//! `claims` refuses, before anything is opened, an output that is the same file as something that is read or as another
+//! output; `identity` says what the same file is. `draft` is a file under a temporary name until it is complete, `output`
+//! what commands write to.
+
+mod claims;
+mod draft;
+mod identity;
+mod output;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+pub use claims::Claims;
+pub use draft::leave;
+pub use output::Output;
+
+/// The path that stands for standard input or output.
+pub const DASH: &str = "-";
+
+/// Whether a path stands for standard input or output.
+pub fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == DASH
+}
+
+/// Writes a file in one go: it is there whole, or as it was.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut output = Output::open(path)?;
+    output.write_all(bytes)?;
+    output.close()
+}
