@@ -48,9 +48,12 @@ mod service;
 mod service_faults;
 mod session;
 mod shard;
+mod sound;
 
 pub use average::Ema;
-pub use batch::{BatchPolicy, BatchQueue, DeadlineRule, FlushReason, Gives, Merge, SENTENCES_MAX, Settled};
+pub use batch::{
+    BatchPolicy, BatchQueue, DeadlineRule, FlushReason, Gives, Merge, SENTENCES_MAX, SOUND_MAX_US, Settled,
+};
 pub use block::{Block, BlockPool};
 pub use books::{Books, NodeBook, SessionView};
 pub use control::{Control, ControlError, ControlIn};
@@ -88,4 +91,5 @@ pub use service::{
 pub use service_faults::{BadEnd, CallFate, ServiceFaults, ServiceStrikes};
 pub use session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
 pub use shard::Stage;
+pub use sound::Sound;
 pub use uuid::Uuid;

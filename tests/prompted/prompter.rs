@@ -30,6 +30,8 @@ pub(crate) enum Cue {
     AnswerEnd,
     /// That many samples of the open segment's own audio, each the number of the segment.
     Sound(u16),
+    /// That many samples are missing: what comes next is later by so much.
+    Lost(u16),
 }
 
 impl Cue {
@@ -45,6 +47,7 @@ impl Cue {
             Self::Text(text) => (7, text),
             Self::AnswerEnd => (8, 0),
             Self::Sound(samples) => (9, samples),
+            Self::Lost(samples) => (10, samples),
         };
         [f32::from(code as u8), f32::from(argument)]
     }
@@ -61,6 +64,7 @@ impl Cue {
             7 => Self::Text(argument),
             8 => Self::AnswerEnd,
             9 => Self::Sound(argument),
+            10 => Self::Lost(argument),
             _ => Self::Rest,
         }
     }
@@ -213,6 +217,7 @@ impl Prompter {
                 let mark = frame(state, Payload::Mark(Mark::AnswerEnd), cx);
                 cx.send(1, mark);
             }
+            Cue::Lost(samples) => state.samples += u64::from(samples),
             Cue::Sound(samples) => {
                 let mut block = cx.pool.lease(usize::from(samples));
                 block.try_mut().expect("a leased block has one owner").fill(segment as f32);
