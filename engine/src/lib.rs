@@ -6,6 +6,12 @@
 //! The engine knows no node kind; `mynah-systems` registers them. A host compiles a scene, makes an [`Engine`],
 //! opens sessions through its [`EngineHandle`], pushes audio and polls what comes back, and calls
 //! [`Engine::tick`] with the time.
+//!
+//! Crates whose types stand in signatures here are re-exported: `bevy_ecs`, `crossbeam`, `hdrhistogram`, `ron`, `serde`,
+//! `serde_json`, `uuid`.
+
+// Whose types stand in public signatures: whoever names one through here has the version that fits.
+pub use {bevy_ecs, crossbeam, hdrhistogram, ron, serde, serde_json, uuid};
 
 mod average;
 mod barge_in;
