@@ -452,6 +452,33 @@ fn what_found_no_place_is_counted_with_its_samples() {
     assert_eq!(frames, 15);
 }
 
+/// Whether the end of speech finds a place decides whether what the pieces said leaves: a call that never began answers
+/// nothing.
+#[test]
+fn an_end_that_found_no_place_answers_nothing() {
+    let sets = ["asr.buffering.max_buffer_size=1", "asr.capabilities.overflow_policy=DropNewest"];
+    let mut room = Room::new(2, &sets);
+    let mut cues = vec![Cue::Open, Cue::Confirm];
+    cues.extend(speech(6));
+    room.cue(0, &cues);
+    room.rig.ticks(20);
+    assert_eq!(room.calls().len(), 1, "the piece was heard");
+    // The other session takes the recogniser, then the one place.
+    room.cue(1, &utterance(&[speech(3)]));
+    room.rig.ticks(2);
+    room.cue(1, &utterance(&[speech(3)]));
+    room.rig.ticks(2);
+    room.cue(0, &[Cue::Endpoint, Cue::End]);
+    room.all_done();
+    assert_eq!(room.texts(0), []);
+    assert_eq!(room.texts(1).len(), 2);
+    // What was said does not stand in the next text.
+    room.cue(0, &utterance(&[speech(3)]));
+    room.all_done();
+    assert_eq!(room.texts(0), [((2, 1), "120-180".to_owned())]);
+    room.close();
+}
+
 #[test]
 fn a_scene_says_what_is_wrong_with_pieces() {
     let rows = [

@@ -302,6 +302,8 @@ impl StepNode for ServiceNode {
                 true
             }
             ReplyPart::Dropped => {
+                // A call that was never begun answers nothing, not even with what pieces said.
+                asked.spoke = true;
                 cx.overflowed(asked.frames, asked.heard, key.turn);
                 true
             }
