@@ -94,6 +94,7 @@ impl StepNode for Ask {
             key,
             name: cx.session_name(),
             text: "".into(),
+            audio: None,
             from_us: frame.pts_us,
             to_us: frame.pts_us,
             queued_us: cx.now.us,

@@ -15,7 +15,7 @@ use support::stage::{Outcome, Part, Run, run};
 
 const SECONDS: u64 = 12;
 /// Scene, rate of the caller, what becomes of the samples.
-const SCENES: [(&str, u32, Flow); 9] = [
+const SCENES: [(&str, u32, Flow); 10] = [
     ("passthrough", 16_000, Flow::Plain { rate_hz: 16_000 }),
     ("streaming_resample", 48_000, Flow::Plain { rate_hz: 16_000 }),
     ("gate_only", 16_000, Flow::Gated { rate_hz: 16_000 }),
@@ -25,6 +25,7 @@ const SCENES: [(&str, u32, Flow); 9] = [
     ("batched_tts", 16_000, Flow::Answered { made_hz: 16_000, released_hz: 16_000 }),
     ("barge_in", 16_000, Flow::Answered { made_hz: 16_000, released_hz: 16_000 }),
     ("deadlines", 16_000, Flow::Answered { made_hz: 16_000, released_hz: 16_000 }),
+    ("full", 48_000, Flow::Answered { made_hz: 16_000, released_hz: 48_000 }),
 ];
 
 /// What the two books say against each other and against themselves.

@@ -76,6 +76,11 @@ fn interruptions_hold_under_chaos() {
 }
 
 #[test]
+fn everything_at_once_holds_under_chaos() {
+    all_hold("full", SEEDS);
+}
+
+#[test]
 fn two_engines_hold_under_chaos() {
     all_hold("remote_consumer", SEEDS);
 }

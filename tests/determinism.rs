@@ -54,7 +54,7 @@ fn answers_hash_the_same_on_any_threads_and_shards() {
 
 #[test]
 fn batches_queues_and_interruptions_hash_the_same_on_any_threads_and_shards() {
-    ["batched_tts", "overflow", "barge_in", "deadlines"].into_iter().for_each(check);
+    ["batched_tts", "overflow", "barge_in", "deadlines", "full"].into_iter().for_each(check);
 }
 
 #[test]
@@ -73,6 +73,7 @@ fn every_shipped_scene_is_checked_here() {
         "deadlines",
         "voice_assistant",
         "voice_assistant_cloud",
+        "full",
     ];
     let shipped: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
     assert_eq!(shipped, checked);

@@ -20,7 +20,9 @@ use crate::ids::SessionId;
 use crate::scene::OverflowPolicy;
 use crate::service::{Call, CallKey};
 use forming::Group;
-pub use policy::{BatchPolicy, DeadlineRule, FlushReason, Gives, Merge, SENTENCES_MAX, Settled};
+pub use policy::{
+    BatchPolicy, DeadlineRule, FlushReason, Gives, Merge, SENTENCES_MAX, SOUND_MAX_US, Settled,
+};
 
 /// A waiting call.
 #[derive(Debug)]
@@ -279,16 +281,16 @@ impl BatchQueue {
     }
 
     /// Makes one of the two neighbours that may be joined and of which the first waits longest, if there are any.
-    /// However many sentences they have: the alternative is to lose some.
+    /// However much they are: the alternative is to lose some.
     fn merge_oldest(&mut self) -> Option<Settled> {
-        let joins =
-            |at: &usize| self.policy.merge.may_join(&self.item(*at).call.key, &self.item(at + 1).call.key);
+        let joins = |at: &usize| self.policy.merge.may_join(&self.item(*at).call, &self.item(at + 1).call);
         let pairs = (0..self.places.len().saturating_sub(1)).filter(joins);
         let first = pairs.min_by_key(|&at| self.places[at].queued_us)?;
-        let later = self.remove(first + 1).call;
+        let mut later = self.remove(first + 1).call;
         let place = &mut self.places[first];
         let call = &mut self.slots[place.slot as usize].as_mut().expect(HELD).call;
         call.text = self.policy.merge.join(&[Arc::clone(&call.text), Arc::clone(&later.text)]);
+        self.policy.merge.append(call, &mut later);
         call.absorb(&later);
         (place.queued_us, place.deadline_us) = (call.queued_us, call.deadline_us);
         Some(Settled::Merged(later.key))

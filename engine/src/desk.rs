@@ -427,8 +427,13 @@ impl<'a> Cx<'a> {
 
     /// Asks service number `service` of the scene.
     pub fn request(&mut self, service: u8, request: Request) {
-        if matches!(request, Request::Push(..)) {
-            self.pool.give();
+        match &request {
+            Request::Push(..) => self.pool.give(),
+            Request::End(call) => {
+                let blocks = call.audio.iter().flat_map(|sound| &sound.blocks);
+                blocks.for_each(|_| self.pool.give());
+            }
+            Request::Retract(_) | Request::Cancel(_) | Request::Hold(..) => {}
         }
         self.outbox.push(service, request);
     }
@@ -467,13 +472,13 @@ impl<'a> Cx<'a> {
         ledger.merged += frames;
     }
 
-    /// Counts frames that were taken as dropped: there was no place for what they asked for.
-    pub fn overflowed(&mut self, frames: u64, turn: u32) {
+    /// Counts frames of so many samples that were taken as dropped: there was no place for what they asked for.
+    pub fn overflowed(&mut self, frames: u64, samples: u64, turn: u32) {
         let (node, reason) = (self.node, DropReason::Overflow);
         let ledger = self.ledger.node(node);
         ledger.consumed -= frames;
         ledger.dropped[reason as usize] += frames;
-        self.event(turn, Event::FrameDropped { node, reason, samples: 0 });
+        self.event(turn, Event::FrameDropped { node, reason, samples });
     }
 
     /// Records how long audio that is forwarded took to its release.

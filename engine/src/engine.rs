@@ -439,6 +439,9 @@ fn batch_policy(node: &PlanNode<dyn Node>, buffering: &Buffering) -> BatchPolicy
         (MergeStrategy::ConcatenateText { separator }, _) => {
             Merge::Texts { separator: separator.as_str().into() }
         }
+        (&MergeStrategy::ConcatenateAudio { ensure_continuity, max_gap_ms }, _) => {
+            Merge::Audio { ensure_continuity, max_gap_us: (max_gap_ms * 1_000.0) as u64 }
+        }
         _ => Merge::Separate,
     };
     BatchPolicy {

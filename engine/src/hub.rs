@@ -46,6 +46,8 @@ pub struct BatchFigures {
     pub size_max: u32,
     /// Batches by what triggered them, in the order of [`crate::FlushReason`].
     pub reasons: [u64; 4],
+    /// Items that were asked for, whatever became of them.
+    pub asked: u64,
     /// Items that became one with another before they were submitted.
     pub merged: u64,
     /// Most items that waited at once.
@@ -63,6 +65,7 @@ impl Default for BatchFigures {
             items: 0,
             size_max: 0,
             reasons: [0; 4],
+            asked: 0,
             merged: 0,
             waiting_max: 0,
             wait: latency_histogram(),
@@ -298,6 +301,7 @@ impl Hub {
             (Request::End(call), Some(station)) => {
                 let before = self.settled.len();
                 station.queue.push(call, now_us, &mut self.settled);
+                station.figures.asked += 1;
                 let merged = self.settled[before..].iter().filter(|s| matches!(s, Settled::Merged(_)));
                 station.figures.merged += merged.count() as u64;
                 let waiting = (station.queue.len() + station.queue.at_door()) as u32;

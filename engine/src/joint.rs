@@ -90,4 +90,4 @@ impl Joint {
 }
 
 /// Sender and engine round media times to a microsecond each.
-const ROUNDING_US: u64 = 2;
+pub(crate) const ROUNDING_US: u64 = 2;

@@ -6,6 +6,12 @@
 //! The engine knows no node kind; `mynah-systems` registers them. A host compiles a scene, makes an [`Engine`],
 //! opens sessions through its [`EngineHandle`], pushes audio and polls what comes back, and calls
 //! [`Engine::tick`] with the time.
+//!
+//! Crates whose types stand in signatures here are re-exported: `bevy_ecs`, `crossbeam`, `hdrhistogram`, `ron`, `serde`,
+//! `serde_json`, `uuid`.
+
+// Whose types stand in public signatures: whoever names one through here has the version that fits.
+pub use {bevy_ecs, crossbeam, hdrhistogram, ron, serde, serde_json, uuid};
 
 mod average;
 mod barge_in;
@@ -48,9 +54,12 @@ mod service;
 mod service_faults;
 mod session;
 mod shard;
+mod sound;
 
 pub use average::Ema;
-pub use batch::{BatchPolicy, BatchQueue, DeadlineRule, FlushReason, Gives, Merge, SENTENCES_MAX, Settled};
+pub use batch::{
+    BatchPolicy, BatchQueue, DeadlineRule, FlushReason, Gives, Merge, SENTENCES_MAX, SOUND_MAX_US, Settled,
+};
 pub use block::{Block, BlockPool};
 pub use books::{Books, NodeBook, SessionView};
 pub use control::{Control, ControlError, ControlIn};
@@ -88,4 +97,5 @@ pub use service::{
 pub use service_faults::{BadEnd, CallFate, ServiceFaults, ServiceStrikes};
 pub use session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
 pub use shard::Stage;
+pub use sound::Sound;
 pub use uuid::Uuid;

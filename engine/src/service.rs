@@ -8,6 +8,7 @@ use crate::block::Block;
 use crate::ids::{NodeId, SegmentKey, SessionId};
 use crate::scene::Timing;
 use crate::service_faults::ServiceFaults;
+use crate::sound::Sound;
 
 /// Which call: one piece of work for one revision of one segment at one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,9 @@ pub struct Call {
     pub name: Arc<str>,
     /// Text to work on, joined; empty for a recogniser.
     pub text: Arc<str>,
+    /// Audio to work on: what was heard from `from_us` to `to_us`, for services that [want](Service::wants_audio) it and
+    /// nodes that send it with the call.
+    pub audio: Option<Sound>,
     /// Media time of the first sample heard.
     pub from_us: u64,
     /// Media time after the last sample heard.
@@ -113,7 +117,8 @@ pub struct Reply {
 /// Called from the serial hub step only, in (due time, session) order. After `retract` or `cancel` it answers that
 /// call with nothing but [`ReplyPart::Stopped`].
 pub trait Service: Send + Sync {
-    /// Whether `push` is wanted; if not, audio stays where it is and only its range is told.
+    /// Whether audio is wanted: pushed as it arrives, or in the calls of a node that asks in pieces. If not, audio stays
+    /// where it is and only its range is told.
     fn wants_audio(&self) -> bool {
         false
     }

@@ -16,6 +16,9 @@ pub mod vad_gate;
 
 use std::sync::Arc;
 
+// Its types stand in signatures here.
+pub use mynah_engine;
+
 use mynah_engine::Registry;
 
 pub use dsp::downmix::Channels;

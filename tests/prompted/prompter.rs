@@ -30,6 +30,10 @@ pub(crate) enum Cue {
     AnswerEnd,
     /// That many samples of the open segment's own audio, each the number of the segment.
     Sound(u16),
+    /// That many samples are missing: what comes next is later by so much.
+    Lost(u16),
+    /// The segment has grown too long: the next one goes on.
+    Split,
 }
 
 impl Cue {
@@ -45,6 +49,8 @@ impl Cue {
             Self::Text(text) => (7, text),
             Self::AnswerEnd => (8, 0),
             Self::Sound(samples) => (9, samples),
+            Self::Lost(samples) => (10, samples),
+            Self::Split => (11, 0),
         };
         [f32::from(code as u8), f32::from(argument)]
     }
@@ -61,6 +67,8 @@ impl Cue {
             7 => Self::Text(argument),
             8 => Self::AnswerEnd,
             9 => Self::Sound(argument),
+            10 => Self::Lost(argument),
+            11 => Self::Split,
             _ => Self::Rest,
         }
     }
@@ -205,6 +213,19 @@ impl Prompter {
                 cx.event(state.turn, Event::EndpointRetracted { segment, revision, at_us });
             }
             Cue::End => end(state, segments, cx),
+            Cue::Split => {
+                let before = state.segment;
+                segments.set_extent(before, session, Extent::Ended(0));
+                let split =
+                    Event::SegmentEnded { segment, revision: 0, from_us: 0, to_us: at_us, split: true };
+                cx.event(state.turn, split);
+                let mut mark = frame(state, Payload::Mark(Mark::Split), cx);
+                mark.revision = 0;
+                cx.send(0, mark);
+                self.follow(Cue::Open, state, segments, cx);
+                self.follow(Cue::Confirm, state, segments, cx);
+                segments.answered(before, session);
+            }
             Cue::Text(text) => {
                 let text = frame(state, Payload::Text(Arc::clone(&self.texts[usize::from(text)])), cx);
                 cx.send(1, text);
@@ -213,6 +234,7 @@ impl Prompter {
                 let mark = frame(state, Payload::Mark(Mark::AnswerEnd), cx);
                 cx.send(1, mark);
             }
+            Cue::Lost(samples) => state.samples += u64::from(samples),
             Cue::Sound(samples) => {
                 let mut block = cx.pool.lease(usize::from(samples));
                 block.try_mut().expect("a leased block has one owner").fill(segment as f32);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::policy::{FlushReason, Gives, SENTENCES_MAX, Settled};
+use super::policy::{FlushReason, Gives, Settled};
 use super::{BatchQueue, Item, Place};
 use crate::ids::SessionId;
 use crate::service::Call;
@@ -74,9 +74,10 @@ impl BatchQueue {
             }
             let (mut count, mut sentences) = (1, call.sentences);
             while at + count < self.places.len() {
-                let next = &self.item(at + count).call;
+                let (last, next) = (&self.item(at + count - 1).call, &self.item(at + count).call);
                 sentences = sentences.saturating_add(next.sentences);
-                if sentences > SENTENCES_MAX || !self.policy.merge.may_join(&call.key, &next.key) {
+                let merge = &self.policy.merge;
+                if !merge.may_join(last, next) || !merge.fits(call, next, sentences) {
                     break;
                 }
                 count += 1;
@@ -104,7 +105,8 @@ impl BatchQueue {
         }
         self.texts.push(Arc::clone(&call.text));
         for at in first + 1..first + group.count as usize {
-            let later = self.lift(at).call;
+            let mut later = self.lift(at).call;
+            self.policy.merge.append(&mut call, &mut later);
             call.absorb(&later);
             settled.push(Settled::Merged(later.key));
             self.texts.push(later.text);

@@ -3,13 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::joint::JoinTexts;
+use crate::joint::{JoinTexts, ROUNDING_US};
 use crate::scene::OverflowPolicy;
 use crate::service::{Call, CallKey};
 
 /// Sentences that a flush joins into one item at most: a longer text would keep the listener waiting for its first
 /// sound.
 pub const SENTENCES_MAX: u32 = 5;
+
+/// Longest stretch of audio that a flush makes one item of, in microseconds: the half minute that common recognisers
+/// hear at once.
+pub const SOUND_MAX_US: u64 = 30_000_000;
 
 /// What a batch queue does.
 #[derive(Clone, Debug)]
@@ -61,7 +65,15 @@ pub enum Merge {
         /// What stands between them.
         separator: Arc<str>,
     },
-    /// The host joins them, under the same limit.
+    /// Audio is put one behind the other, at a flush up to [`SOUND_MAX_US`].
+    Audio {
+        /// Only what follows without a gap in media time becomes one; a gap up to `max_gap_us` is filled with silence.
+        /// Otherwise gaps do not matter and leave no trace.
+        ensure_continuity: bool,
+        /// The longest gap that is filled.
+        max_gap_us: u64,
+    },
+    /// The host joins texts, under the limit of `Texts`.
     Custom(JoinTexts),
 }
 
@@ -70,20 +82,47 @@ impl fmt::Debug for Merge {
         match self {
             Self::Separate => f.write_str("Separate"),
             Self::Texts { separator } => f.debug_struct("Texts").field("separator", separator).finish(),
+            Self::Audio { ensure_continuity, max_gap_us } => f
+                .debug_struct("Audio")
+                .field("ensure_continuity", ensure_continuity)
+                .field("max_gap_us", max_gap_us)
+                .finish(),
             Self::Custom(_) => f.write_str("Custom"),
         }
     }
 }
 
 impl Merge {
-    /// Whether the second of two neighbours may become part of the first, as far as whose they are goes.
-    pub(super) fn may_join(&self, first: &CallKey, second: &CallKey) -> bool {
-        let same = first.session == second.session
-            && first.opening == second.opening
-            && first.node == second.node
-            && first.segment == second.segment
-            && first.revision == second.revision;
-        same && !matches!(self, Self::Separate)
+    /// Whether the second of two neighbours may go on where the first ends.
+    pub(super) fn may_join(&self, first: &Call, second: &Call) -> bool {
+        let owner = |key: &CallKey| (key.session, key.opening, key.node, key.segment, key.revision);
+        let follows = match *self {
+            Self::Separate => false,
+            Self::Audio { ensure_continuity: true, max_gap_us } => {
+                let gap_us = second.from_us.saturating_sub(first.to_us);
+                let overlap_us = first.to_us.saturating_sub(second.from_us);
+                gap_us <= max_gap_us.saturating_add(ROUNDING_US) && overlap_us <= ROUNDING_US
+            }
+            Self::Audio { .. } | Self::Texts { .. } | Self::Custom(_) => true,
+        };
+        follows && owner(&first.key) == owner(&second.key)
+    }
+
+    /// Whether a flush may make one item of everything from `first` to `last`, so many sentences in all.
+    pub(super) fn fits(&self, first: &Call, last: &Call, sentences: u32) -> bool {
+        match self {
+            Self::Audio { .. } => last.to_us.saturating_sub(first.from_us) <= SOUND_MAX_US,
+            _ => sentences <= SENTENCES_MAX,
+        }
+    }
+
+    /// Puts the audio of `second` behind that of `first`, before the times of the two become one.
+    pub(super) fn append(&self, first: &mut Call, second: &mut Call) {
+        let (Some(sound), Some(more)) = (&mut first.audio, &mut second.audio) else { return };
+        if matches!(self, Self::Audio { ensure_continuity: true, .. }) {
+            sound.pause(second.from_us.saturating_sub(first.to_us));
+        }
+        sound.blocks.append(&mut more.blocks);
     }
 
     /// The text of an item that consists of these.
@@ -91,13 +130,19 @@ impl Merge {
         match self {
             Self::Separate => texts.concat().into(),
             Self::Texts { separator } => texts.join(&**separator).into(),
+            // A recogniser is asked without words.
+            Self::Audio { .. } => {
+                let said: Vec<&str> =
+                    texts.iter().map(|text| &**text).filter(|text| !text.is_empty()).collect();
+                said.join(" ").into()
+            }
             Self::Custom(join) => join(texts),
         }
     }
 }
 
 impl Call {
-    /// Takes over what a later item of the same revision brings, all but its text.
+    /// Takes over what a later item of the same revision brings, all but its text and its audio.
     pub(super) fn absorb(&mut self, later: &Call) {
         self.from_us = self.from_us.min(later.from_us);
         self.to_us = self.to_us.max(later.to_us);

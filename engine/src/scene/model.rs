@@ -268,7 +268,7 @@ pub enum MergeStrategy {
         /// Refuses to join over a gap in media time.
         #[serde(default)]
         ensure_continuity: bool,
-        /// The gap that is still none.
+        /// The gap that is still none, 0 to 100 ms; where calls are joined it is filled with silence.
         #[serde(default)]
         max_gap_ms: f64,
     },

@@ -17,12 +17,15 @@ pub(super) struct Asked {
     pub(super) deadline_us: u64,
     /// Media time of the first sample of an answer to it.
     pub(super) from_us: u64,
-    /// Frames of text that it is made of.
+    /// Frames that it is made of and that count as taken for it alone, with their samples.
     pub(super) frames: u64,
+    pub(super) heard: u64,
     /// Samples that came of it.
     pub(super) samples: u64,
     /// Something came of it.
     pub(super) begun: bool,
+    /// Some of that was text.
+    pub(super) spoke: bool,
 }
 
 /// An entry in the order of a session.

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
-use mynah_engine::{Call, CallKey, Cx, Frame, Mark, Payload, Request, Site, frames_to_us};
+use mynah_engine::{Call, CallKey, Cx, Frame, Mark, Payload, Request, Site, Sound};
 
 use crate::service::asked::{Asked, Order};
+use crate::service::pieces::{Pieces, end_us};
 
 /// What one session has gathered and asked for.
 #[derive(Component, Default)]
 pub struct ServiceState {
     /// The audio of the segment heard at present.
     pub(super) heard: Option<Heard>,
+    /// The same for a recogniser that is asked in pieces.
+    pub(super) pieces: Pieces,
     /// Text gathered for one revision.
     pub(super) gathered: Gathered,
     pub(super) order: Order,
@@ -88,8 +91,7 @@ impl Gathered {
 /// Takes audio: notes its range, and passes it to services that want it.
 pub(super) fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut Cx<'_>, site: Site) {
     let format = cx.lane.input.expect("a lane that got audio has a format");
-    let frames = (frame.samples() / usize::from(format.channels)) as u64;
-    let end_us = frame.pts_us + frames_to_us(frames, format.rate_hz);
+    let end_us = end_us(&frame, format);
     let segment = frame.segment.serial;
     let heard =
         state.heard.get_or_insert(Heard { segment, from_us: frame.pts_us, to_us: end_us, goes_on: false });
@@ -112,38 +114,48 @@ pub(super) fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut Cx<'_>, 
     cx.discard(frame);
 }
 
-/// Asks the service; what is not the first in order hands out nothing until it is.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a call is what it is about, when it came, and whom it goes to"
-)]
-pub(super) fn ask(
-    state: &mut ServiceState,
-    frame: &Frame,
-    text: Arc<str>,
-    (from_us, to_us): (u64, u64),
-    (entered_us, deadline_us): (u64, u64),
-    frames: u64,
-    cx: &mut Cx<'_>,
-    site: Site,
-) {
+/// What is asked of a service.
+#[derive(Default)]
+pub(super) struct Question {
+    pub(super) text: Arc<str>,
+    pub(super) audio: Option<Sound>,
+    /// Media time of what was heard.
+    pub(super) range: (u64, u64),
+    /// When it entered the node's queue, and its deadline.
+    pub(super) times: (u64, u64),
+    /// Frames that were taken for this call alone, and their samples.
+    pub(super) frames: u64,
+    pub(super) heard: u64,
+    /// Its number among the calls of its revision; `None`: the next.
+    pub(super) part: Option<u32>,
+}
+
+/// Asks the service about what `frame` is of; what is not the first in order hands out nothing until it is.
+pub(super) fn ask(state: &mut ServiceState, frame: &Frame, asks: Question, cx: &mut Cx<'_>, site: Site) {
     let Some(service) = site.service else { return };
-    let origin = (frame.segment.serial, frame.revision);
-    if state.asking.origin != origin {
-        state.asking = Asking { origin, ..Asking::default() };
-    }
-    let key = key(frame, state.asking.parts, cx);
-    state.asking.parts += 1;
+    let Question { text, audio, range: (from_us, to_us), times, frames, heard, part } = asks;
+    let (entered_us, deadline_us) = times;
+    let part = part.unwrap_or_else(|| {
+        let origin = (frame.segment.serial, frame.revision);
+        if state.asking.origin != origin {
+            state.asking = Asking { origin, ..Asking::default() };
+        }
+        state.asking.parts += 1;
+        state.asking.parts - 1
+    });
+    let key = key(frame, part, cx);
     let deadline_us = if site.rule.is_some() { deadline_us } else { 0 };
     let sentences = sentences(&text);
     let (name, queued_us) = (cx.session_name(), cx.now.us);
-    let call = Call { key, name, text, from_us, to_us, queued_us, deadline_us, reduced: false, sentences };
+    let reduced = false;
+    let call = Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences };
     cx.request(service, Request::End(call));
     if state.order.calls() > 0 {
         cx.request(service, Request::Hold(key, true));
     }
     let from_us = to_us;
-    state.order.ask(Asked { key, entered_us, deadline_us, from_us, frames, samples: 0, begun: false });
+    let (samples, begun, spoke) = (0, false, false);
+    state.order.ask(Asked { key, entered_us, deadline_us, from_us, frames, heard, samples, begun, spoke });
 }
 
 /// Sentences in a text, at least 1; abbreviations count, so it is never too few.
@@ -157,6 +169,10 @@ fn sentences(text: &str) -> u32 {
 /// What passes on leaves as soon as everything before it has.
 pub(super) fn pass_on(state: &mut ServiceState, cx: &mut Cx<'_>) {
     while let Some(frame) = state.order.passing() {
+        if matches!(frame.payload, Payload::Mark(Mark::SegmentEnd)) {
+            state.pieces.over();
+            continue;
+        }
         cx.send(0, frame);
     }
 }

@@ -5,6 +5,7 @@ mod job;
 mod lane;
 mod modelled;
 mod node;
+mod pieces;
 mod reply;
 mod synthesis;
 mod timing;

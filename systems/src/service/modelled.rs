@@ -36,6 +36,10 @@ pub enum Work {
 
 /// Does the work of a service; the timing is not its business.
 pub trait Production: Send + Sync {
+    /// Whether calls are to bring their audio.
+    fn wants_audio(&self) -> bool {
+        false
+    }
     /// Begins or does the work of one call.
     fn work(&self, call: &Call) -> Work;
 }
@@ -232,6 +236,10 @@ impl Modelled {
 }
 
 impl Service for Modelled {
+    fn wants_audio(&self) -> bool {
+        self.production.wants_audio()
+    }
+
     fn submit(&mut self, batch: &mut Vec<Call>, _: u64) {
         if self.room() == 0 {
             self.waiting.extend(batch.drain(..));
@@ -322,9 +330,9 @@ mod tests {
         let (node, segment) = (NodeId(0), SegmentKey { slot: 0, serial: 1 });
         let session = SessionId(session);
         let key = CallKey { session, opening: 1, node, segment, revision: 1, turn: 1, part: 0 };
-        let (name, text): (Arc<str>, Arc<str>) = ("s".into(), "".into());
+        let (name, text, audio): (Arc<str>, Arc<str>, _) = ("s".into(), "".into(), None);
         let (from_us, to_us, deadline_us, reduced, sentences) = (0, 0, 0, false, 1);
-        Call { key, name, text, from_us, to_us, queued_us, deadline_us, reduced, sentences }
+        Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences }
     }
 
     /// Two calls at once to a service with one worker and 20 ms a call: what came when, in ms.

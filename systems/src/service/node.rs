@@ -2,7 +2,7 @@
 //!
 //! A recogniser and a reply get one call a revision, a synthesis one for every text. Answers leave in the order of the
 //! questions: of a session's calls only the first hands anything out. A call whose segment or revision was taken back
-//! is stopped and leaves nothing.
+//! is stopped and leaves nothing. With `piece_ms` a recogniser gets audio in pieces as it comes, as well.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use mynah_engine::{
 use serde::Deserialize;
 
 use crate::service::asked::CALLS_MAX;
-use crate::service::lane::{Asking, ServiceState, Speaking, advance, answer, ask, hear, pass_on};
+use crate::service::lane::{Asking, Question, ServiceState, Speaking, advance, answer, ask, hear, pass_on};
+use crate::service::pieces::{ask_piece, gather, let_go, rest};
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
@@ -48,6 +49,10 @@ pub struct ServiceNode {
     /// text waits. Synthesis only.
     #[serde(default)]
     pub runway_ms: u32,
+    /// A recogniser gets one call for every so much audio of a segment as it comes, and one for the rest at each end of
+    /// speech; 0: one call for each end of speech. Recognition only.
+    #[serde(default)]
+    pub piece_ms: u32,
 }
 
 fn synthesis_rate() -> u32 {
@@ -85,6 +90,16 @@ impl NodeKind for ServiceNode {
         if self.runway_ms > 0 && self.task != Task::Synthesize {
             let text = "only a synthesis makes audio that can be ahead of the ear";
             issues.push(Issue::error("runway_ms", text).expected("0").help("set it on the node that speaks"));
+        }
+        if self.piece_ms != 0 && !(PIECE_MS_MIN..=PIECE_MS_MAX).contains(&self.piece_ms) {
+            let text = format!("{} ms is out of range", self.piece_ms);
+            issues.push(Issue::error("piece_ms", text).expected("0, or 100 to 10000 ms"));
+        }
+        if self.piece_ms > 0 && self.task != Task::Transcribe {
+            let text = "only a recogniser hears audio";
+            issues.push(
+                Issue::error("piece_ms", text).expected("0").help("set it on the node that transcribes"),
+            );
         }
         (self.task == Task::Synthesize).then_some(Format { rate_hz: self.rate_hz, channels: 1 })
     }
@@ -127,16 +142,29 @@ impl NodeKind for ServiceNode {
 
 /// Longest runway: half a minute of speech.
 const RUNWAY_MS_MAX: u32 = 30_000;
+/// Shortest and longest piece: less is no word, and more keeps the recogniser waiting.
+const PIECE_MS_MIN: u32 = 100;
+/// See `PIECE_MS_MIN`.
+const PIECE_MS_MAX: u32 = 10_000;
 
 impl StepNode for ServiceNode {
     fn step(&self, state: &mut ServiceState, frame: Frame, cx: &mut Cx<'_>, site: Site) {
         match &frame.payload {
-            Payload::Audio(_) => hear(state, frame, cx, site),
+            Payload::Audio(_) => match cx.lane.input.filter(|_| self.piece_ms > 0) {
+                Some(format) => gather(state, frame, self.piece_us(), format, cx, site),
+                None => hear(state, frame, cx, site),
+            },
             Payload::Text(text) if self.task == Task::Synthesize => {
                 let (text, now_tick) = (Arc::clone(text), cx.now.tick);
                 if !text.trim().is_empty() {
-                    let times = (frame.queued_us, frame.deadline_us);
-                    ask(state, &frame, text, (frame.pts_us, frame.pts_us), times, 1, cx, site);
+                    let (range, times) = ((frame.pts_us, frame.pts_us), (frame.queued_us, frame.deadline_us));
+                    ask(
+                        state,
+                        &frame,
+                        Question { text, range, times, frames: 1, ..Question::default() },
+                        cx,
+                        site,
+                    );
                     state.asking.open_tick = now_tick;
                 }
             }
@@ -155,6 +183,11 @@ impl StepNode for ServiceNode {
                 true
             }
             (Payload::Mark(Mark::Endpoint), Task::Transcribe) => true,
+            (Payload::Mark(Mark::Split), Task::Transcribe) => self.piece_ms > 0,
+            (Payload::Audio(_), Task::Transcribe) if self.piece_ms > 0 => {
+                let closes = |format| state.pieces.closes_before(front, format, self.piece_us());
+                look.lane.input.is_some_and(closes)
+            }
             (Payload::Mark(Mark::AnswerEnd), Task::Reply) => true,
             _ => false,
         };
@@ -205,6 +238,7 @@ impl StepNode for ServiceNode {
                 cx.discard(frame);
             },
         );
+        frames += state.pieces.void(correction, cx);
         cx.cancelled(frames);
         if let Some(service) = site.service {
             for key in stopped.keys() {
@@ -237,10 +271,14 @@ impl StepNode for ServiceNode {
             cx.came_out(asked.deadline_us, key.turn);
         }
         let ends = match reply.part {
+            ReplyPart::Text(text) if self.is_piece(key) => {
+                state.pieces.say(segment, text);
+                false
+            }
             ReplyPart::Text(text) => {
-                cx.event(key.turn, Event::Text { node, segment, revision, text: Arc::clone(&text) });
-                let frame = answer(state, key, 0, Payload::Text(text), cx);
-                cx.send(0, frame);
+                let first = !std::mem::replace(&mut asked.spoke, true);
+                let whole = if first { state.pieces.before(&text) } else { None };
+                say(state, key, whole.unwrap_or(text), cx);
                 false
             }
             ReplyPart::Audio(block) => {
@@ -264,21 +302,15 @@ impl StepNode for ServiceNode {
                 true
             }
             ReplyPart::Dropped => {
-                cx.overflowed(asked.frames, key.turn);
+                // A call that was never begun answers nothing, not even with what pieces said.
+                asked.spoke = true;
+                cx.overflowed(asked.frames, asked.heard, key.turn);
                 true
             }
             ReplyPart::Stopped { .. } => true,
         };
         if ends {
-            if let (true, Some(service)) = (state.full, site.service) {
-                // It may have been told to hold in this very tick: of what is over nothing is remembered.
-                cx.request(service, Request::Hold(key, false));
-            }
-            let was_first = state.order.front() == Some(key);
-            state.order.remove(key);
-            if was_first {
-                advance(state, cx, site);
-            }
+            self.is_over(state, key, cx, site);
         } else if cx.lane.has_unsent()
             && !std::mem::replace(&mut state.full, true)
             && let Some(service) = site.service
@@ -288,7 +320,41 @@ impl StepNode for ServiceNode {
     }
 }
 
+/// Text of an answer leaves.
+fn say(state: &mut ServiceState, key: CallKey, text: Arc<str>, cx: &mut Cx<'_>) {
+    let CallKey { node, segment, revision, turn, .. } = key;
+    cx.event(turn, Event::Text { node, segment: segment.serial, revision, text: Arc::clone(&text) });
+    let frame = answer(state, key, 0, Payload::Text(text), cx);
+    cx.send(0, frame);
+}
+
 impl ServiceNode {
+    fn piece_us(&self) -> u64 {
+        u64::from(self.piece_ms) * 1_000
+    }
+
+    /// Whether a call is about a piece, and not about an end of speech.
+    fn is_piece(&self, key: CallKey) -> bool {
+        self.piece_ms > 0 && key.revision == 0
+    }
+
+    /// Nothing more comes of a call.
+    fn is_over(&self, state: &mut ServiceState, key: CallKey, cx: &mut Cx<'_>, site: Site) {
+        let silent = !self.is_piece(key) && state.order.get_mut(key).is_some_and(|asked| !asked.spoke);
+        if let Some(said) = state.pieces.before("").filter(|_| silent) {
+            say(state, key, said, cx);
+        }
+        if let (true, Some(service)) = (state.full, site.service) {
+            // It may have been told to hold in this very tick: of what is over nothing is remembered.
+            cx.request(service, Request::Hold(key, false));
+        }
+        let was_first = state.order.front() == Some(key);
+        state.order.remove(key);
+        if was_first {
+            advance(state, cx, site);
+        }
+    }
+
     /// Whether text may be asked for: little enough of the answer is unplayed, or the reply is complete.
     fn runway_is_open(&self, state: &ServiceState, front: &Frame, queue: &Queue, look: Look<'_>) -> bool {
         let origin = (front.segment.serial, front.revision);
@@ -318,22 +384,33 @@ impl ServiceNode {
             (Mark::Endpoint, Task::Transcribe) => {
                 let heard = state.heard.filter(|h| h.segment == frame.segment.serial);
                 let range = heard.map_or((frame.pts_us, frame.pts_us), |h| (h.from_us, h.to_us));
-                let times = (frame.queued_us, 0);
-                ask(state, &frame, "".into(), range, times, 0, cx, site);
+                let asks = rest(state, &frame, cx).unwrap_or(Question { range, ..Question::default() });
+                let (to_us, times) = (asks.range.1, (frame.queued_us, 0));
+                ask(state, &frame, Question { times, ..asks }, cx, site);
                 let end = frame.with(Payload::Mark(Mark::AnswerEnd));
-                state.order.pass(Frame { pts_us: range.1, ..end });
+                state.order.pass(Frame { pts_us: to_us, ..end });
             }
             (Mark::AnswerEnd, Task::Reply) => {
                 let (text, frames, times) = state.gathered.take(&frame);
                 // Nothing was said, so there is nothing to answer: the turn is empty.
                 if !text.is_empty() {
                     let range = (frame.pts_us, frame.pts_us);
-                    ask(state, &frame, text, range, times, frames, cx, site);
+                    let asks = Question { text, range, times, frames, ..Question::default() };
+                    ask(state, &frame, asks, cx, site);
                 }
                 state.order.pass(frame);
             }
-            (Mark::AnswerEnd, Task::Synthesize) | (Mark::StreamEnd, _) => state.order.pass(frame),
+            (Mark::StreamEnd, _) => {
+                let_go(state, cx);
+                state.order.pass(frame);
+            }
+            (Mark::AnswerEnd, Task::Synthesize) => state.order.pass(frame),
+            (Mark::SegmentEnd, Task::Transcribe) if self.piece_ms > 0 => {
+                let_go(state, cx);
+                state.order.pass(frame);
+            }
             (Mark::Split, _) => {
+                ask_piece(state, cx, site);
                 if let Some(heard) = &mut state.heard {
                     heard.goes_on = true;
                 }

@@ -1,6 +1,6 @@
 //! `Limiter`: no sample leaves louder than the ceiling. The gain falls at once and recovers slowly, in place.
 
-use bevy_ecs::prelude::Component;
+use mynah_engine::bevy_ecs::{self, prelude::Component};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use mynah_engine::{Correction, Cx, Frame, NodeKind, Opening, Payload, Site, StepNode, Void};
 use serde::Deserialize;

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use bevy_ecs::change_detection::DetectChangesMut as _;
-use bevy_ecs::prelude::{Component, World};
-use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use mynah_engine::bevy_ecs;
+use mynah_engine::bevy_ecs::change_detection::DetectChangesMut as _;
+use mynah_engine::bevy_ecs::prelude::{Component, World};
+use mynah_engine::bevy_ecs::system::{
+    BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState,
+};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use mynah_engine::{
     Cx, Desk, Frame, Lanes, Mark, NodeKind, Opening, Payload, Site, SystemNode, correct_lanes, lane_params,

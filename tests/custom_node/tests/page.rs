@@ -16,7 +16,10 @@ fn blocks(page: &str) -> Vec<(String, String)> {
             None => {
                 if let Some(rest) = line.strip_prefix(MARK) {
                     named = rest.strip_suffix(" -->").map(str::to_owned);
-                } else if line.starts_with("```rust") || line.starts_with("```ron") {
+                } else if line.starts_with("```rust")
+                    || line.starts_with("```ron")
+                    || (named.is_some() && line.starts_with("```"))
+                {
                     let file =
                         named.take().unwrap_or_else(|| panic!("`{line}` without `{MARK}FILE -->` above"));
                     open = Some((file, String::new()));
@@ -44,7 +47,7 @@ fn the_page_shows_the_code_that_runs() {
     }
     assert!(wrong.is_empty(), "docs/adding-a-node.md shows code that is not there\n{}", wrong.join("\n"));
     let shown: Vec<&str> = blocks.iter().map(|(file, _)| file.as_str()).collect();
-    for file in ["src/limiter.rs", "src/lib.rs", "scenes/limiter.ron", "tests/kinds.rs"] {
+    for file in ["Cargo.toml", "src/limiter.rs", "src/lib.rs", "scenes/limiter.ron", "tests/kinds.rs"] {
         let file = format!("tests/custom_node/{file}");
         assert!(shown.contains(&file.as_str()), "the page does not show {file}: {shown:?}");
     }

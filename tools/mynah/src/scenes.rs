@@ -34,6 +34,7 @@ shipped!(
     "deadlines",
     "voice_assistant",
     "voice_assistant_cloud",
+    "full",
 );
 
 /// Largest scene file; the largest that makes sense has 64 nodes.

@@ -80,7 +80,15 @@ pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 pub(super) fn policies() -> impl Strategy<Value = BatchPolicy> {
     use OverflowPolicy::{Block, DropNewest, DropOldest, MergeOnOverflow};
-    let merge = prop::sample::select(vec![Merge::Separate, words(), custom()]);
+    let sound = |ensure_continuity| Merge::Audio { ensure_continuity, max_gap_us: 6 };
+    let merge = prop::sample::select(vec![
+        Merge::Separate,
+        words(),
+        custom(),
+        sound(false),
+        sound(true),
+        sound(true),
+    ]);
     let overflow =
         prop::sample::select(vec![Block, DropNewest, DropOldest, MergeOnOverflow, MergeOnOverflow]);
     let gives = prop_oneof![

@@ -4,6 +4,7 @@
 mod deadlines;
 mod laws;
 mod model;
+mod sounds;
 mod tables;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ fn call(session: u32, part: u32, queued_us: u64) -> Call {
         key: key(session, part),
         name: "caller".into(),
         text: format!("{session}.{part}").into(),
+        audio: None,
         from_us: queued_us,
         to_us: queued_us.saturating_add(10),
         queued_us,

@@ -81,7 +81,15 @@ impl Model {
 
     fn joinable(&self, one: &Call, other: &Call) -> bool {
         let of = |key: CallKey| CallKey { part: 0, turn: 0, ..key };
-        !matches!(self.policy.merge, Merge::Separate) && of(one.key) == of(other.key)
+        let near = match self.policy.merge {
+            Merge::Audio { ensure_continuity: true, max_gap_us } => {
+                let (ends_us, begins_us) = (one.to_us as i64, other.from_us as i64);
+                (-2..=max_gap_us as i64 + 2).contains(&(begins_us - ends_us))
+            }
+            Merge::Separate => false,
+            _ => true,
+        };
+        near && of(one.key) == of(other.key)
     }
 
     fn merged(&self, head: Call, more: &[Call]) -> Call {
@@ -94,8 +102,10 @@ impl Model {
             text: match &self.policy.merge {
                 Merge::Custom(join) => join(&texts),
                 Merge::Texts { separator } => texts.join(&**separator).into(),
+                Merge::Audio { .. } => texts.join(" ").into(),
                 Merge::Separate => panic!("nothing is merged"),
             },
+            audio: None,
             from_us: all.iter().map(|c| c.from_us).min().unwrap(),
             to_us: all.iter().map(|c| c.to_us).max().unwrap(),
             queued_us: all.iter().map(|c| c.queued_us).min().unwrap(),
@@ -189,7 +199,8 @@ impl Model {
                 let (mut more, mut sentences) = (Vec::new(), head.sentences);
                 while let Some(next) = line.first().map(|w| w.call.clone()) {
                     sentences += next.sentences;
-                    if sentences > 5 || !self.joinable(&head, &next) {
+                    let sounds = matches!(self.policy.merge, Merge::Audio { .. });
+                    if (sentences > 5 && !sounds) || !self.joinable(more.last().unwrap_or(&head), &next) {
                         break;
                     }
                     line.remove(0);

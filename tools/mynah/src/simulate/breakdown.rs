@@ -190,7 +190,7 @@ impl Answers {
             }
             // Later calls of an answer that sounds are no part of its beginning.
             Event::ServiceSubmitted { node, segment, revision, .. }
-                if !self.started.contains_key(&(segment, revision)) =>
+                if revision > 0 && !self.started.contains_key(&(segment, revision)) =>
             {
                 note(&mut self.marks((segment, revision)).submitted_us, node, t_us);
             }

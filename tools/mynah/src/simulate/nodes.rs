@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mynah_engine::scene::{Latency, PlanNode, Timing};
+use mynah_engine::scene::{Latency, PlanNode, PortType, Timing};
 use mynah_engine::{BatchFigures, Census, DropReason, FlushReason, Node, NodeId, NodeLedger};
 use mynah_systems::speech::flite::RATE_HZ;
 
@@ -51,6 +51,7 @@ impl Simulation {
             .map(|reason| (reason.name(), figures.reasons[reason as usize]))
             .filter(|(_, count)| *count > 0)
             .collect();
+        let hears = node.spec.inputs().iter().any(|port| port.kind == PortType::Audio);
         let service = node.service.and_then(|service| self.plan.services.get(service));
         let speech_s = done.samples as f64 / f64::from(RATE_HZ) / done.items.max(1) as f64;
         BatchReport {
@@ -62,7 +63,8 @@ impl Simulation {
             merged: figures.merged,
             waiting_max: figures.waiting_max,
             items_per_s: done.items as f64 / seconds,
-            offered_per_s: ledger.arrived as f64 / seconds,
+            // Of a recogniser in pieces it is not frames that are items.
+            offered_per_s: if hears { figures.asked as f64 } else { ledger.arrived as f64 } / seconds,
             capacity_per_s: service.map(|service| capacity(&service.timing, speech_s, size_mean)),
         }
     }

@@ -197,6 +197,17 @@ impl Checker for Latency {
                 answers.of(segment, revision).endpoint = Some(now);
                 None
             }
+            // Work on a segment's audio that follows from no end of speech is no part of an answer.
+            Event::ServiceSubmitted { node, revision: 0, .. } => {
+                *answers.calls.entry(node.0).or_default() += 1;
+                None
+            }
+            Event::ServiceDone { node, revision: 0, .. }
+            | Event::ServiceFailed { node, revision: 0, .. }
+            | Event::ServiceCancelled { node, revision: 0, .. } => {
+                *answers.calls.entry(node.0).or_default() -= 1;
+                None
+            }
             Event::ServiceSubmitted { segment, revision, .. } => {
                 asked.and_then(|place| answers.submitted(place, (segment, revision), now))
             }
