@@ -216,8 +216,15 @@ impl Prompter {
             Cue::Split => {
                 let before = state.segment;
                 segments.set_extent(before, session, Extent::Ended(0));
-                let split =
-                    Event::SegmentEnded { segment, revision: 0, from_us: 0, to_us: at_us, split: true };
+                let split = Event::SegmentEnded {
+                    segment,
+                    revision: 0,
+                    from_us: 0,
+                    to_us: at_us,
+                    speech_from_us: 0,
+                    speech_to_us: at_us,
+                    split: true,
+                };
                 cx.event(state.turn, split);
                 let mut mark = frame(state, Payload::Mark(Mark::Split), cx);
                 mark.revision = 0;

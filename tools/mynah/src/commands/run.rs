@@ -31,7 +31,6 @@ use crate::run::track::{Placement, Released, Track};
 use crate::scenes;
 use crate::simulate::{RunClock, TickView, Watcher as _};
 use crate::terminal;
-use crate::text;
 use crate::wav::{self, Loaded, Recording, WavError};
 
 /// Feeds the recordings, writes the files asked for, prints the table.
