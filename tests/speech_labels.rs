@@ -18,12 +18,14 @@ use support::stage::Outcome;
 
 #[test]
 fn recordings_meet_the_targets_clean_and_in_noise_at_10_db() {
-    let targets = Targets { p50_ms: 85.0, p95_ms: 300.0, from_the_start: 0.95 };
     let mut failed = Vec::new();
-    for set in sets() {
+    for (index, set) in sets().into_iter().enumerate() {
+        // The first is the checkout's: of its sounds, a breath is speech to the detector.
+        let (each, together) = if index == 0 { (1, 5) } else { (4, 4) };
         let (sizes, files) = all_conditions(&set);
         let outcomes = heard(&files, &[]);
-        let mut judge = |name: &str, range: Range<usize>| {
+        let mut judge = |name: &str, range: Range<usize>, false_accepts: u32| {
+            let targets = Targets { p50_ms: 85.0, p95_ms: 300.0, from_the_start: 0.95, false_accepts };
             let figures = Figures::of(&files[range.clone()], &outcomes[range], PAD_MS);
             println!("{}", figures.row(name));
             println!(
@@ -35,10 +37,10 @@ fn recordings_meet_the_targets_clean_and_in_noise_at_10_db() {
         println!("{}\n{HEAD}", set.name);
         let mut from = 0;
         for (name, size) in sizes {
-            judge(name, from..from + size);
+            judge(name, from..from + size, each);
             from += size;
         }
-        judge("together", 0..from);
+        judge("together", 0..from, together);
     }
     assert!(failed.is_empty(), "mynah run scenes/{SCENE}.ron:\n{}", failed.join("\n"));
 }
@@ -67,7 +69,8 @@ fn synthesized_callers_meet_the_targets() {
     println!("{HEAD}\n{}", figures.row("synthesized callers"));
     // Their truth begins at -40 dB of the peak: up to 300 ms before anything that a detector hears, and the pre-roll
     // is 200 ms at most.
-    let failed = Targets { p50_ms: 120.0, p95_ms: 320.0, from_the_start: 0.85 }.missed(&figures);
+    let failed =
+        Targets { p50_ms: 120.0, p95_ms: 320.0, from_the_start: 0.85, false_accepts: 4 }.missed(&figures);
     assert!(figures.utterances >= 30, "{}", figures.utterances);
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
