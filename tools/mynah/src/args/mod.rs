@@ -31,7 +31,8 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run.
+    "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run,
+130 interrupted (Ctrl-C).
 Scenes: a file, or one that comes with mynah: passthrough, gate_only, streaming_resample, speculative_vad,
 voice_assistant, voice_assistant_cloud.";
 
@@ -81,7 +82,7 @@ pub struct Sets {
   mynah check scenes/*.ron
   mynah check voice_assistant --set gate.min_silence_ms=512 --deny-warnings")]
 pub struct Check {
-    /// Scene files, or names of scenes that come with mynah
+    /// Scene files, or names of scenes that come with mynah; - is standard input
     #[arg(required = true, value_name = "SCENE")]
     pub scenes: Vec<String>,
     /// Warnings fail, too
