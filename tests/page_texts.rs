@@ -93,7 +93,7 @@ fn recorded(plan: &ScenePlan, text: &str) -> String {
     let samples = [0.5; 80];
     track.add(Released { samples: &samples, pts_us: 0, released_us: 0, segment: 1, revision: 1, turn: 1 });
     let session = Recorded { name: text, recording: &recording, picture: &picture, track: Some(&track) };
-    page(plan, &[session])
+    page(plan, &[session], None)
 }
 
 /// Tags and the names of their attributes, without what attributes say.

@@ -167,9 +167,12 @@ fn on_the_wall_clock_it_is_the_same() {
     ] {
         ["log", "page", "trace", "long.out.wav"].iter().for_each(|name| folder.put(name, OLD));
         let child = start(&folder, &line);
-        // The log is the first, the trace the second file; a block of it means that the run has begun.
-        let trace = folder.at(format!(".mynah-{}-1.part", child.id()));
-        while !fs::metadata(&trace).is_ok_and(|found| found.len() > 0) {
+        // A block of the log or the trace means that the run has begun.
+        let begun = || {
+            let drafts = folder.drafts();
+            drafts.iter().any(|name| fs::metadata(folder.at(name)).is_ok_and(|found| found.len() > 0))
+        };
+        while !begun() {
             std::thread::sleep(Duration::from_millis(5));
         }
         signal(&child, "INT");

@@ -100,15 +100,11 @@ impl Folder {
         out
     }
 
-    /// Runs a line of the shell, `$M` for the program.
-    pub(crate) fn shell(&self, line: &str) -> (Option<i32>, String, String) {
+    /// Runs a line of the shell, in which `$@` is the program and the words of `line`.
+    pub(crate) fn shell(&self, script: &str, line: &str) -> (Option<i32>, String, String) {
         let mut command = Command::new("sh");
-        command
-            .args(["-c", line])
-            .current_dir(&self.0)
-            .env("M", env!("CARGO_BIN_EXE_mynah"))
-            .env("NO_COLOR", "1");
-        said(command.output().expect("there is a shell"))
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_mynah")]).args(line.split(' '));
+        said(command.current_dir(&self.0).env("NO_COLOR", "1").output().expect("there is a shell"))
     }
 }
 

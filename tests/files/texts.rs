@@ -84,11 +84,11 @@ fn places_of_errors_and_logs_of_runs_are_the_same() {
     assert_eq!(places.len(), 1, "{places:?}");
 
     // A log made with labels and a scene that were saved elsewhere replays.
-    for (how, labels) in saved(LABELS) {
+    let scene = folder.text("scene.ron");
+    for ((how, labels), (_, scene)) in saved(LABELS).into_iter().zip(saved(&scene)) {
         folder.put("labels.jsonl", &labels);
-        folder
-            .put("scene.ron", &saved(&String::from_utf8(folder.get("scene.ron")).expect("it is text"))[1].1);
-        folder.run(
+        folder.put("scene.ron", &scene);
+        folder.done(
             "simulate scene.ron --sessions 1 --duration 3s --set limits=() --load labels.jsonl --events log",
         );
         let out = folder.done("replay log");

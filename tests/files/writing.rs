@@ -21,20 +21,22 @@ const WRITES: &[(&str, &str)] = &[
     ("man --output .", "mynah-simulate.1"),
 ];
 
+/// A disk that is full after half a kilobyte.
+const FULL: &str = "trap '' XFSZ; ulimit -f 1; exec \"$@\"";
+
 #[test]
 fn a_file_that_could_not_be_written_is_as_it_was() {
     let folder = Folder::new("failed");
     let mut failed = Vec::new();
     for (line, file) in WRITES {
         folder.put(file, b"yesterday's");
-        // A disk that is full after half a kilobyte.
-        let (code, _, err) = folder.shell(&format!("trap '' XFSZ; ulimit -f 1; exec \"$M\" {line}"));
+        let (code, _, err) = folder.shell(FULL, line);
         let whole = folder.get(file) == b"yesterday's";
         if code != Some(2) || !whole || !folder.drafts().is_empty() || !err.contains("too large") {
             failed.push(format!("{line}: {code:?}, whole {whole}, {:?}, {err}", folder.drafts()));
         }
         fs::remove_file(folder.at(file)).expect("it is there");
-        let (code, _, err) = folder.shell(&format!("trap '' XFSZ; ulimit -f 1; exec \"$M\" {line}"));
+        let (code, _, err) = folder.shell(FULL, line);
         if code != Some(2) || folder.at(file).exists() {
             failed.push(format!("{line}, nothing there before: {code:?} {err}"));
         }
@@ -96,9 +98,10 @@ fn pipes_and_devices_are_written_as_they_are() {
     let folder = Folder::new("devices");
     let line = "run gate_only --input said.wav --events";
     folder.done(&format!("{line} plain"));
-    let (code, out, err) = folder.shell(&format!("mkfifo pipe; cat pipe > got & \"$M\" {line} pipe; wait"));
+    let script = "mkfifo pipe; cat pipe > got & \"$@\"; code=$?; wait; exit $code";
+    let (code, out, err) = folder.shell(script, &format!("{line} pipe"));
     assert!(code == Some(0) && folder.text("got") == folder.text("plain"), "{out} {err}");
-    let (code, out, err) = folder.shell(&format!("\"$M\" {line} /dev/stdout | cat"));
+    let (code, out, err) = folder.shell("\"$@\" | cat", &format!("{line} /dev/stdout"));
     assert!(code == Some(0) && out.starts_with(&folder.text("plain")), "{out} {err}");
     assert!(out.contains("said.wav"), "the table is missing: {out}");
     let full = folder.run(&format!("{line} /dev/full"));

@@ -306,9 +306,9 @@ pub struct Interruption {
 }
 
 impl Interruption {
-    /// From microseconds; `None` stays `None`.
-    pub fn of(after_us: Option<u64>, of_us: u64) -> Option<Self> {
-        after_us.map(|after_us| Self { after_s: after_us as f64 / 1e6, of_s: of_us as f64 / 1e6 })
+    /// From microseconds.
+    pub fn of(after_us: u64, of_us: u64) -> Self {
+        Self { after_s: after_us as f64 / 1e6, of_s: of_us as f64 / 1e6 }
     }
 }
 

@@ -47,7 +47,7 @@ Each point is `simulate SCENE --clock wall` in a process of its own. Frames come
 from when a frame should have come. A point holds if frame in to out is within the bound at P99, no frame was dropped or
 refused, and the simulated callers were not late by half the bound themselves: they share the core. Where answers come
 out, not the caller's own frames, the scene's limits decide. A point that fails is tried once more.
-Exit codes: 0 found, 1 not even one session holds, 2 could not run.")]
+Exit codes: 0 found, 1 not even one session holds, 2 could not run, 130 interrupted (Ctrl-C): what it knows so far.")]
 pub struct Capacity {
     /// Scene file, or name of a scene that comes with mynah
     pub scene: String,

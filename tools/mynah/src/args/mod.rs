@@ -35,7 +35,8 @@ pub struct Cli {
 /// Exit codes, and every scene there is.
 fn after_help() -> String {
     let mut text = String::from(
-        "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run.
+        "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run,
+130 interrupted (Ctrl-C).
 Scenes: a path of a file, or the name of one that comes with mynah:",
     );
     for names in scenes::SHIPPED.chunks(6) {
@@ -93,7 +94,7 @@ pub struct Sets {
   mynah check scenes/*.ron
   mynah check voice_assistant --set gate.min_silence_ms=512 --deny-warnings")]
 pub struct Check {
-    /// Scene files, or names of scenes that come with mynah
+    /// Scene files, or names of scenes that come with mynah; - is standard input
     #[arg(required = true, value_name = "SCENE")]
     pub scenes: Vec<String>,
     /// Warnings fail, too

@@ -13,11 +13,15 @@ use crate::chunk::ChunkSpec;
 #[command(after_help = "Examples:
   mynah run speculative_vad --input call.wav --html call.html
   mynah run streaming_resample --input *.wav --output out --chunk random:64-2048
-  mynah run voice_assistant --input question.wav --output out --events events.jsonl --wall")]
+  mynah run voice_assistant --input question.wav --output out --events events.jsonl --wall
+  ffmpeg -i call.mp3 -f wav - | mynah run gate_only --input - --events -
+
+Outputs are never what is read, and appear when they are complete. Ctrl-C ends the run with what there is so far, exit
+code 130; once more leaves at once, and all files are as they were.")]
 pub struct Run {
     /// Scene file, or name of a scene that comes with mynah
     pub scene: String,
-    /// Recordings, one session each: WAV, 8000 to 192000 Hz, 1 to 8 channels
+    /// Recordings, one session each: WAV, 8000 to 192000 Hz, 1 to 8 channels; - is standard input
     #[arg(long, required = true, num_args = 1.., value_name = "WAV")]
     pub input: Vec<PathBuf>,
     /// Writes what each session put out to DIR/NAME.out.wav, 16 bit, placed at its time with gaps silent
@@ -26,7 +30,7 @@ pub struct Run {
     /// With --output: one after the other, without the gaps
     #[arg(long, requires = "output")]
     pub output_packed: bool,
-    /// Writes what happened as JSON Lines
+    /// Writes what happened as JSON Lines; to - for standard output, and the table to standard error
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// Writes the gate's probabilities as JSON Lines {session, t_us, p}; t_us is the media time of each hop's end

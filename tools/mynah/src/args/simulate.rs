@@ -25,7 +25,10 @@ pub enum Clock {
   mynah simulate voice_assistant --set gate.speculate=false --json > baseline.json
   mynah simulate gate_only --save-baseline main.json
   mynah simulate gate_only --baseline main.json --fail-on-regression 20
-  mynah simulate voice_assistant --faults chaos --seeds 1..4 --sessions 8 --duration 20s")]
+  mynah simulate voice_assistant --faults chaos --seeds 1..4 --sessions 8 --duration 20s
+
+Outputs are never what is read, and appear when they are complete. Ctrl-C ends the run with its verdict so far, exit code
+130; once more leaves at once, and all files are as they were.")]
 pub struct Simulate {
     /// Scene file, or name of a scene that comes with mynah
     #[arg(default_value = SCENE_DEFAULT)]
@@ -70,7 +73,7 @@ pub struct Simulate {
     /// Looks after every tick whether all invariants hold (docs/invariants.md); one that does not is a missed limit
     #[arg(long)]
     pub check: bool,
-    /// Writes what happened as JSON Lines
+    /// Writes what happened as JSON Lines; to - for standard output, and the table to standard error
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// Writes the gate's probabilities as JSON Lines {session, t_us, p}

@@ -90,10 +90,7 @@ impl Nature {
 pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
     let machine = Machine::look();
     let set: Vec<String> = args.sets.sets.iter().map(ToString::to_string).collect();
-    let mut flags = vec![args.scene.clone()];
-    flags.extend(set.iter().flat_map(|set| ["--set".to_string(), set.clone()]));
-    flags.extend(args.threads.iter().flat_map(|count| ["--threads".to_string(), count.to_string()]));
-    let runs = Runs { flags, core: args.core };
+    let runs = Runs { flags: flags(args, &set), core: args.core };
     runs.check()?;
     let mut progress = Progress::new();
     let bound = if nature.answers { Bound::Limits } else { Bound::FrameP99Ms(args.p99_ms) };
@@ -161,6 +158,14 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
         bytes_per_session: cost("bytes_per_session"),
         points,
     })
+}
+
+/// What every run of the search is asked for.
+fn flags(args: &Capacity, set: &[String]) -> Vec<String> {
+    let mut flags = vec![args.scene.clone()];
+    flags.extend(set.iter().flat_map(|set| ["--set".to_string(), set.clone()]));
+    flags.extend(args.threads.iter().flat_map(|count| ["--threads".to_string(), count.to_string()]));
+    flags
 }
 
 /// Why a search ends before it has found anything.

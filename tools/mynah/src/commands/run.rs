@@ -296,7 +296,7 @@ impl Listener for Recorder<'_> {
     }
 
     fn interrupted(&mut self, now_us: u64) -> Result<(), Failure> {
-        self.interrupted = Interruption::of(Some(now_us), self.end_us);
+        self.interrupted = Some(Interruption::of(now_us, self.end_us));
         self.events.as_mut().map_or(Ok(()), |events| events.interrupted(now_us))
     }
 }

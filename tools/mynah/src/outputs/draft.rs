@@ -30,6 +30,8 @@ pub fn leave(code: i32) -> ! {
 pub(super) struct Draft {
     temporary: PathBuf,
     target: PathBuf,
+    /// The content is copied into the file that is there, which stays the file it is.
+    is_copied: bool,
 }
 
 /// Opens what is to be written to a path: a draft of a regular file, or the device, pipe or open file itself.
@@ -43,17 +45,20 @@ pub(super) fn open(path: &Path) -> io::Result<(File, Option<Draft>)> {
         return as_it_is(path);
     }
     match fs::metadata(path) {
-        Ok(old) if !old.is_file() || has_other_names(&old) => as_it_is(path),
+        Ok(old) if !old.is_file() => as_it_is(path),
         Ok(old) => {
             // Whoever may write the folder could replace a file that may not be written.
             OpenOptions::new().write(true).open(path)?;
-            match draft(&landing.path, Some(&old)) {
-                // Only the file itself may be written: there is no place beside it, or its owner would change.
+            match Draft::beside(&landing.path) {
+                Ok((file, draft)) => Ok((file, Some(draft.in_place_of(&old)?))),
+                // Only the file itself may be written.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => as_it_is(path),
-                other => other,
+                Err(error) => Err(error),
             }
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => draft(&landing.path, None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Draft::beside(&landing.path).map(|(file, draft)| (file, Some(draft)))
+        }
         Err(error) => Err(error),
     }
 }
@@ -62,39 +67,16 @@ fn as_it_is(path: &Path) -> io::Result<(File, Option<Draft>)> {
     Ok((File::create(path)?, None))
 }
 
-/// A draft with the owner and the permissions of what it is to replace.
-fn draft(target: &Path, old: Option<&Metadata>) -> io::Result<(File, Option<Draft>)> {
-    let (file, draft) = Draft::beside(target)?;
-    if let Some(old) = old {
-        keep_owner(&file, old)?;
-        file.set_permissions(old.permissions())?;
-    }
-    Ok((file, Some(draft)))
-}
-
+/// Whether a file must stay the one it is: it has other names, or the new one would be somebody else's.
 #[cfg(unix)]
-fn has_other_names(old: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(old) > 1
-}
-
-#[cfg(not(unix))]
-fn has_other_names(_: &Metadata) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn keep_owner(file: &File, old: &Metadata) -> io::Result<()> {
+fn must_stay(old: &Metadata, new: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    let new = file.metadata()?;
-    if (new.uid(), new.gid()) == (old.uid(), old.gid()) {
-        return Ok(());
-    }
-    std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()))
+    old.nlink() > 1 || (old.uid(), old.gid()) != (new.uid(), new.gid())
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_: &File, _: &Metadata) -> io::Result<()> {
-    Ok(())
+fn must_stay(_: &Metadata, _: &Metadata) -> bool {
+    false
 }
 
 impl Draft {
@@ -108,7 +90,7 @@ impl Draft {
             match File::create_new(&temporary) {
                 Ok(file) => {
                     known.insert(temporary.clone());
-                    return Ok((file, Self { temporary, target: target.to_path_buf() }));
+                    return Ok((file, Self { temporary, target: target.to_path_buf(), is_copied: false }));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
                 Err(error) => return Err(error),
@@ -117,11 +99,24 @@ impl Draft {
         Err(last)
     }
 
+    /// The draft of what replaces a file, with its permissions.
+    fn in_place_of(mut self, old: &Metadata) -> io::Result<Self> {
+        self.is_copied = must_stay(old, &fs::metadata(&self.temporary)?);
+        if !self.is_copied {
+            fs::set_permissions(&self.temporary, old.permissions())?;
+        }
+        Ok(self)
+    }
+
     /// The file is complete: it takes its name.
     ///
     /// # Errors
     /// It cannot be kept; what was there before stays.
     pub(super) fn commit(self, file: &File) -> io::Result<()> {
+        if self.is_copied {
+            let mut whole = File::open(&self.temporary)?;
+            return io::copy(&mut whole, &mut File::create(&self.target)?).map(drop);
+        }
         // Without this a power cut could leave the new name with nothing behind it.
         file.sync_all()?;
         let mut known = temporaries();

@@ -8,8 +8,8 @@ use super::draft::{self, Draft};
 use crate::failure::Failure;
 use crate::terminal::Pipe;
 
-/// A file on its way. Regular files get their name when they are complete; devices, pipes and files with several names
-/// are written as they are; `-` is standard output. Dropped before it is finished, a regular file is as it was.
+/// A file on its way. Regular files get their name when they are complete; devices and pipes are written as they are; `-`
+/// is standard output. Dropped before it is finished, a regular file is as it was.
 #[derive(Debug)]
 pub struct Output {
     // Before the draft, so that the file is closed when the draft goes.

@@ -65,6 +65,12 @@ impl Meter {
         }
     }
 
+    /// A tick took so long.
+    fn took(&mut self, work_ns: u64) {
+        self.tick_work.saturating_record(work_ns / 1_000);
+        self.ticks += 1;
+    }
+
     /// Whether the warm-up ends with this tick, `so_far_us` after the start; whoever asks begins to count.
     fn warms_up_until(&mut self, so_far_us: u64) -> bool {
         let over = self.warm_up_us > 0 && so_far_us >= self.warm_up_us;
@@ -123,8 +129,7 @@ impl Simulation {
                     }
                     cost.live_bytes_end = mynah_alloc::live_bytes();
                 }
-                cost.tick_work.saturating_record(work_ns / 1_000);
-                cost.ticks += 1;
+                cost.took(work_ns);
                 if cost.warms_up_until(now_us) {
                     run.count_from(now_us);
                 }
@@ -154,8 +159,7 @@ impl Simulation {
                 }
             }
         });
-        let generated_s = cost.generator_ns as f64 / 1e9;
-        cost.cpu_s = cost.process.elapsed().as_secs_f64() - generated_s;
+        cost.cpu_s = cost.process.elapsed().as_secs_f64() - cost.generator_ns as f64 / 1e9;
         cost.wall_s = (epoch.now_ns() - started_ns) as f64 / 1e9;
         cut_us.into_iter().for_each(|cut_us| self.cut(cut_us));
     }
@@ -190,9 +194,8 @@ impl Simulation {
                 run(engine, driver, &mut clock, &mut |engine, late_us| {
                     cost.tick_late.saturating_record(late_us);
                     let work_ns = epoch.now_ns() - ticked_ns.max(engine.now_us() * 1_000);
-                    cost.tick_work.saturating_record(work_ns / 1_000);
+                    cost.took(work_ns);
                     cost.overruns += u64::from(work_ns > period_ns);
-                    cost.ticks += 1;
                     if cost.warms_up_until(engine.now_us().saturating_sub(started_us)) {
                         measured.count_from(engine.now_us());
                     }

@@ -46,10 +46,8 @@ impl Simulation {
             && segments.open_at_end == 0
             && remote.as_ref().is_none_or(|remote| remote.broken.is_empty());
         let verdict = verdict(&limits, sound, late_ms);
-        let asked_us = self.asked_us.unwrap_or(self.options.duration_us);
         let duration_s = self.options.duration_us as f64 / 1e6;
         let warm_up_s = (self.warm_up_us as f64 / 1e6).min(duration_s);
-        let session_s = (duration_s - warm_up_s) * f64::from(self.options.sessions);
         Report {
             schema: 1,
             version: env!("CARGO_PKG_VERSION"),
@@ -67,7 +65,7 @@ impl Simulation {
             duration_s,
             warm_up_s,
             wall_s: self.cost.wall_s,
-            interrupted: Interruption::of(self.asked_us.map(|_| self.options.duration_us), asked_us),
+            interrupted: self.asked_us.map(|asked_us| Interruption::of(self.options.duration_us, asked_us)),
             verdict,
             noisy: late_ms > NOISY_LATE_MS,
             limits,
@@ -83,7 +81,7 @@ impl Simulation {
                 late_us: QuantilesUs::of(&self.cost.tick_late),
                 overruns: self.cost.overruns,
             },
-            cost: self.costs(session_s),
+            cost: self.costs((duration_s - warm_up_s) * f64::from(self.options.sessions)),
             steadiness: self.steady.conclude(&self.run.latencies.early_late),
             generator,
             event_hash: self.event_hash(),

@@ -142,7 +142,7 @@ impl ChaosReport {
             seed: setting.faults.seed,
             sessions: setting.sessions,
             duration_s: setting.duration_us as f64 / 1e6,
-            interrupted: Interruption::of(outcome.cut_us, setting.duration_us),
+            interrupted: outcome.cut_us.map(|cut_us| Interruption::of(cut_us, setting.duration_us)),
             heal_s: setting.faults.heal_us as f64 / 1e6,
             sites: on.map(|drawn| site(drawn, tally.of(drawn.site))).collect(),
             sessions_opened: totals.opened,
