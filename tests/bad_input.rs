@@ -9,6 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
+
 /// What happens, and the words behind `mynah`.
 type Case = (&'static str, &'static str);
 
@@ -34,6 +36,15 @@ const SCENES: &[(&str, &str, &str)] = &[
     ("good.ron", "", ""),
     ("unknown_kind.ron", "Resample(", "Resmaple("),
     ("unknown_field.ron", "threshold: 0.9", "treshold: 0.9"),
+    ("typos.ron", "threshold: 0.9", "treshold: 0.9, spekulate: maybe, pad_ms: long"),
+    ("typo_required.ron", r#"service: "asr""#, r#"servce: "asr""#),
+    ("node_typos.ron", r#"kind: VadGate(threshold: 0.9)"#, r#"kind: VadGate(treshold: 0.9), bufering: ()"#),
+    ("bracket.ron", "VadGate(threshold: 0.9)", "VadGate(threshold: 0.9"),
+    (
+        "unknown_ports.ron",
+        r#"VadGate(threshold: 0.9)),"#,
+        r#"Loudness(window_ms: 20)), (id: "spare", kind: Pass),"#,
+    ),
     ("unknown_node.ron", r#"("gate", "asr")"#, r#"("gat", "asr")"#),
     ("unknown_port.ron", r#"("gate", "asr")"#, r#"("gate.adio", "asr")"#),
     ("unknown_service.ron", r#"service: "asr""#, r#"service: "ars""#),
@@ -61,6 +72,11 @@ const SCENE_CASES: &[Case] = &[
     ("a scene without a fault", "check good.ron"),
     ("a node kind that does not exist", "check unknown_kind.ron"),
     ("a field that does not exist", "check unknown_field.ron"),
+    ("several fields that do not exist or do not fit, in one node", "check typos.ron"),
+    ("a required field by a wrong name is one error", "check typo_required.ron"),
+    ("fields that do not exist, of the node and of its kind", "check node_typos.ron"),
+    ("a bracket that is not closed", "check bracket.ron"),
+    ("a kind that does not exist says nothing of its ports", "check unknown_ports.ron"),
     ("an edge from a node that does not exist", "check unknown_node.ron"),
     ("an edge from a port that does not exist", "check unknown_port.ron"),
     ("a service that does not exist", "check unknown_service.ron"),
@@ -86,6 +102,8 @@ const SCENE_CASES: &[Case] = &[
     ("a file that is no text", "check binary.ron"),
     ("a folder", "check folder"),
     ("no such scene, but one nearly so called", "check scenes/voice_asistant.ron"),
+    ("a scene that comes with mynah, as a file that is not here", "check scenes/gate_only.ron"),
+    ("the same with its ending only", "check gate_only.ron"),
     ("a good and a bad scene", "check good.ron negative_time.ron"),
 ];
 
@@ -170,6 +188,23 @@ const FAULT_FILES: &[(&str, &str, &str)] = &[
     ("faults_shape.ron", "ratio: (0.1, 0.2)", "shape: Gamma"),
     ("faults_curve.ron", "Gamma", "Gauss"),
     ("faults_heal.ron", "heal_ratio: 0.5", "heal_ratio: -1"),
+];
+
+/// Where speech is and what was said, and runs too short to show anything.
+const SEGMENT_CASES: &[Case] = &[
+    ("what was said, and when", "run voice_assistant --input spoken.wav"),
+    ("no recogniser", "run speculative_vad --input spoken.wav"),
+    ("nothing was said", "run gate_only --input silence.wav"),
+    ("too long for one segment", "run gate_only --input spoken.wav --set gate.max_segment_ms=700"),
+    (
+        "something that is no speech",
+        "run gate_only --input knock.wav --set gate.vad=Energy --set gate.threshold=0.6",
+    ),
+    (
+        "more segments than a table shows",
+        "run gate_only --input bursts.wav --set gate.vad=Energy --set gate.threshold=0.6",
+    ),
+    ("the same for programs", "run voice_assistant --input spoken.wav --json"),
 ];
 
 const RECORDING_CASES: &[Case] = &[
@@ -271,6 +306,25 @@ fn noise(samples: u32) -> impl Iterator<Item = f32> {
     })
 }
 
+/// Two sentences with a pause between.
+fn spoken() -> Vec<f32> {
+    let voice = Flite::new().expect("the voice is part of the program");
+    let say = |text| voice.speak(text, VoiceStyle::default()).expect("these are words");
+    let pause = || vec![0.0; RATE_HZ as usize];
+    [pause(), say("please open the door"), pause(), say("and turn on the light in the kitchen"), pause()]
+        .concat()
+}
+
+/// Silence, 40 ms of noise, silence.
+fn knock() -> Vec<f32> {
+    [vec![0.0; 16_000], noise(640).collect(), vec![0.0; 16_000]].concat()
+}
+
+/// 24 times 300 ms of noise and 700 ms of silence.
+fn bursts() -> Vec<f32> {
+    (0..24).flat_map(|_| noise(4_800).chain(std::iter::repeat_n(0.0, 11_200))).collect()
+}
+
 fn recordings() -> Vec<(&'static str, Vec<u8>)> {
     let silence = vec![0; 2 * 16_000];
     let mono = wav(PCM, 1, 16_000, 16, &silence);
@@ -303,6 +357,9 @@ fn recordings() -> Vec<(&'static str, Vec<u8>)> {
             wav(FLOAT, 1, 16_000, 32, &floats((0..32_000).map(|at| [f32::NAN, f32::INFINITY, 0.1][at % 3]))),
         ),
         ("huge.wav", wav(FLOAT, 1, 16_000, 32, &floats(tone(16_000, 32_000).map(|x| x * 1e30)))),
+        ("spoken.wav", wav(FLOAT, 1, RATE_HZ, 32, &floats(spoken().into_iter()))),
+        ("bursts.wav", wav(FLOAT, 1, 16_000, 32, &floats(bursts().into_iter()))),
+        ("knock.wav", wav(FLOAT, 1, 16_000, 32, &floats(knock().into_iter()))),
         ("clipped.wav", wav(FLOAT, 1, 16_000, 32, &floats(clipped))),
         ("silence.wav", wav(PCM, 1, 16_000, 16, &vec![0; 2 * 600 * 16_000])),
     ]
@@ -326,6 +383,9 @@ fn prepared(test: &str) -> PathBuf {
     write("faults_several.ron", several.as_bytes());
     let several = SCENE.replace("VadGate(", "VadGat(").replace("rate_hz: 16000", "rate_hz: 1");
     write("several.ron", several.replace("(\"tts\", \"output\")", "(\"tss\", \"output\")").as_bytes());
+    let ports = fs::read_to_string(folder.join("unknown_ports.ron")).expect("just written");
+    let edges = r#"("gate.audio", "asr"), ("gate.level", "spare"), ("gate.peak", "spare"), ("spare", "asr")"#;
+    write("unknown_ports.ron", ports.replace(r#"("gate", "asr")"#, edges).as_bytes());
     write("binary.ron", &[0x28, 0xff, 0xfe, 0x00, 0x80]);
     for (name, bytes) in recordings() {
         write(name, &bytes);
@@ -347,6 +407,8 @@ fn check(name: &str, cases: &[Case]) {
             .expect("the program was built");
         let (stdout, stderr) =
             (String::from_utf8_lossy(&command.stdout), String::from_utf8_lossy(&command.stderr));
+        let version = concat!("\"version\":\"", env!("CARGO_PKG_VERSION"), "\"");
+        let stdout = stdout.replace(version, "\"version\":\"V\"");
         let code = command.status.code();
         if !matches!(code, Some(0..=2)) || stderr.contains("panicked") {
             wrong.push(format!("`mynah {line}` ended with {code:?}: {stderr}"));
@@ -378,6 +440,11 @@ fn bad_flags() {
 #[test]
 fn bad_faults() {
     check("bad_faults", FAULT_CASES);
+}
+
+#[test]
+fn segments() {
+    check("segments", SEGMENT_CASES);
 }
 
 #[test]

@@ -55,6 +55,8 @@ struct Host {
     messages: u64,
     applied: Vec<u64>,
     told: Vec<String>,
+    /// Of segments that ended: media time behind what was forwarded, and behind the speech.
+    ends_us: Vec<(u64, u64)>,
     /// Released samples by segment.
     audio: Vec<(u32, usize)>,
     released: Vec<(u32, u32, String)>,
@@ -69,7 +71,8 @@ impl Host {
         let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");
         engine.tick(0);
         let (applied, told, audio, released) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { engine, session, now_us: 0, messages: 0, applied, told, audio, released }
+        let ends_us = Vec::new();
+        Self { engine, session, now_us: 0, messages: 0, applied, told, ends_us, audio, released }
     }
 
     fn tick(&mut self) {
@@ -77,6 +80,9 @@ impl Host {
         self.engine.tick(self.now_us);
         for record in self.engine.records() {
             self.told.extend(short(&record.event));
+            if let Event::SegmentEnded { to_us, speech_to_us, .. } = record.event {
+                self.ends_us.push((to_us, speech_to_us));
+            }
         }
         while let Some(out) = self.session.poll() {
             match out {
@@ -438,6 +444,23 @@ fn audio_leaves_once_its_segment_is_confirmed_and_as_it_came() {
         "a step back in the sender's time is none of its business"
     );
     host.finish();
+}
+
+#[test]
+fn the_silence_behind_speech_is_forwarded_if_it_is_there_and_waited_for_by_nobody() {
+    // Speech ends after 5 blocks. Blocks of silence that are there when that is told, and that come later.
+    for (there, later) in [(0, 0), (10, 0), (10, 5), (0, 5)] {
+        let mut host = Host::new(AUDIO);
+        for step in [Audio(1, 0, 5 + there), Confirm(1), Finished(1, 1, 5), Held(1, 1, 5), Wait(10)] {
+            host.step(step);
+        }
+        let ends_us = [((5 + there) * BLOCK_US, 5 * BLOCK_US)];
+        assert_eq!(host.ends_us, ends_us, "{there} there, {later} later: {:?}", host.told);
+        host.step(Audio(1, 5 + there, later));
+        host.step(Wait(50));
+        assert_eq!(host.audio, [(1, 320 * (5 + there as usize))], "{there} there, {later} later");
+        host.finish();
+    }
 }
 
 #[test]

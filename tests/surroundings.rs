@@ -11,6 +11,7 @@ use std::process::Command;
 use clap::CommandFactory as _;
 use given::program;
 use mynah::args::Cli;
+use mynah::scenes::SHIPPED;
 use serde_json::Value;
 
 fn mynah(line: &str) -> (Option<i32>, String) {
@@ -98,8 +99,70 @@ fn completions_of_every_shell_know_every_command_and_flag() {
             assert!(fine && said.is_empty(), "{shell}: {said}");
         }
     }
+    let names = SHIPPED.iter().map(|(name, _)| *name);
+    for shell in ["bash", "zsh", "fish"] {
+        let (_, text) = mynah(&format!("completions {shell}"));
+        for word in names.clone().chain(["chaos", "churn"]) {
+            assert!(text.contains(word), "{shell}: no {word}");
+        }
+    }
     let (code, text) = mynah("completions ksh");
     assert!(code == Some(2) && text.contains("bash"), "{text}");
+}
+
+/// Typed words (the last one half typed), and what bash offers.
+const COMPLETED: &[(&str, &[&str])] = &[
+    ("run specu", &["speculative_vad"]),
+    ("check gate", &["gate_only"]),
+    ("simulate voice", &["voice_assistant", "voice_assistant_cloud"]),
+    ("graph pass", &["passthrough"]),
+    ("bench capacity over", &["overflow"]),
+    ("simulate --faults c", &["chaos", "churn"]),
+    ("simulate --faults ./my", &[]),
+    ("run ./my", &[]),
+];
+
+#[test]
+fn bash_completes_scenes_and_presets() {
+    let (_, script) = mynah("completions bash");
+    let mut wrong = Vec::new();
+    for (typed, wanted) in COMPLETED {
+        let words: Vec<&str> = std::iter::once("mynah").chain(typed.split(' ')).collect();
+        let (last, before) = (words[words.len() - 1], words[words.len() - 2]);
+        let call = format!(
+            "\nCOMP_WORDS=({}); COMP_CWORD={}; _mynah mynah '{last}' '{before}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            words.join(" "),
+            words.len() - 1
+        );
+        let Ok(out) = Command::new("bash").args(["-c", &(script.clone() + &call)]).output() else {
+            println!("no bash here: not completed");
+            return;
+        };
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let offered: Vec<&str> = text.split_whitespace().collect();
+        if offered != *wanted {
+            wrong.push(format!(
+                "{typed}: {offered:?}, not {wanted:?} {}",
+                String::from_utf8_lossy(&out.stderr)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn help_names_every_scene_and_every_command() {
+    let (code, help) = mynah("--help");
+    assert_eq!(code, Some(0), "{help}");
+    for (name, _) in SHIPPED {
+        assert!(help.split([' ', ',', '\n']).any(|word| word == *name), "no {name} in\n{help}");
+    }
+    for line in ["help", "help run", "help bench capacity", "version", "-V"] {
+        let (code, text) = mynah(line);
+        assert!(code == Some(0) && !text.is_empty(), "{line}: {code:?} {text}");
+    }
+    assert_eq!(mynah("help run"), mynah("run --help"));
+    assert_eq!(mynah("version"), mynah("--version"));
 }
 
 #[test]
@@ -108,7 +171,8 @@ fn the_manual_has_a_page_for_every_command_and_it_renders() {
     drop(fs::remove_dir_all(&folder));
     let (code, text) = mynah(&format!("man --output {}", folder.display()));
     assert_eq!(code, Some(0), "{text}");
-    let pages = commands().into_iter().map(|name| format!("mynah-{name}.1")).chain(["mynah.1".to_owned()]);
+    let names = commands().into_iter().chain(["bench-capacity".to_owned()]);
+    let pages = names.map(|name| format!("mynah-{name}.1")).chain(["mynah.1".to_owned()]);
     for page in pages {
         let path = folder.join(&page);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
@@ -127,6 +191,34 @@ fn the_manual_has_a_page_for_every_command_and_it_renders() {
     }
     let (code, page) = mynah("man simulate");
     assert!(code == Some(0) && page.contains("\\-\\-save\\-baseline"), "{page}");
+    let (code, page) = mynah("man bench capacity");
+    assert!(code == Some(0) && page.contains("\\-\\-p99\\-ms"), "{page}");
+    let (code, text) = mynah("man bench capacty");
+    assert!(code == Some(2) && text.contains("expected one of capacity"), "{text}");
     let (code, text) = mynah("man simulat");
     assert!(code == Some(2) && text.contains("no such command; expected one of check, graph"), "{text}");
+}
+
+#[test]
+fn a_run_too_short_to_measure_says_so_and_is_no_missed_limit() {
+    let line = "simulate gate_only --sessions 1 --duration 500ms";
+    let (code, text) = mynah_both(line);
+    assert_eq!(code, Some(2), "{text}");
+    for part in
+        ["nothing  to measure", "verdict: invalid (nothing to measure for ", "of 4 limits: run longer"]
+    {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    assert!(!text.contains("OVER"), "{text}");
+}
+
+/// Both outputs together, whatever the exit code.
+fn mynah_both(line: &str) -> (Option<i32>, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_mynah"))
+        .args(line.split(' '))
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the program was built");
+    let text = [out.stdout, out.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    (out.status.code(), text)
 }

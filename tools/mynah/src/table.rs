@@ -188,8 +188,7 @@ fn utterances(t: &mut String, r: &Report) -> std::fmt::Result {
     let unanswered = utterances.saturating_sub(sounded);
     writeln!(
         t,
-        "  utterances: {utterances}, answered after their end {}, too early (premature) {}, not at all {unanswered} \
-         (missed by the gate: {missed})",
+        "  utterances: {utterances}: {} answered, {} too early (premature), {unanswered} not at all ({missed} missed by the gate)",
         u.answered, u.premature
     )
 }

@@ -307,3 +307,31 @@ pub(super) fn turn_figures(turns: &Turns, counts: &Counts, answers: bool) -> Tur
         resumed: counts.resumed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_without_a_measurement_neither_holds_nor_is_missed() {
+        let limit = |value: Option<f64>| {
+            let ok = value.is_some_and(|value| value <= 20.0);
+            LimitResult { name: "frame_in_to_out_p99_ms", limit: 20.0, value, unit: "ms", ok }
+        };
+        let (holds, missed, nothing) = (limit(Some(19.0)), limit(Some(21.0)), limit(None));
+        let cases = [
+            (vec![], true, 0.0, "ok"),
+            (vec![&holds], true, 0.0, "ok"),
+            (vec![&holds], false, 0.0, "over"),
+            (vec![&holds], true, 10.1, "invalid"),
+            (vec![&holds, &missed], true, 0.0, "over"),
+            (vec![&holds, &nothing], true, 0.0, "invalid"),
+            (vec![&missed, &nothing], true, 0.0, "over"),
+            (vec![&nothing], false, 0.0, "over"),
+        ];
+        for (limits, sound, late_ms, want) in cases {
+            let limits: Vec<LimitResult> = limits.into_iter().cloned().collect();
+            assert_eq!(verdict(&limits, sound, late_ms), want, "{limits:?} {sound} {late_ms}");
+        }
+    }
+}
