@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mynah_engine::bevy_ecs::component::Mutable;
-use mynah_engine::bevy_ecs::prelude::{Component, Entity, Mut, Query, Res, ResMut, World};
-use mynah_engine::bevy_ecs::schedule::{IntoScheduleConfigs, ScheduleLabel, SystemSet};
+use mynah_engine::bevy_ecs::prelude::{Component, Entity, Query, Res, ResMut, World};
+use mynah_engine::bevy_ecs::schedule::SystemSet;
 use mynah_engine::bevy_ecs::system::{BoxedSystem, SystemParam, SystemParamBuilder};
 use mynah_engine::bevy_ecs::world::EntityWorldMut;
 use mynah_engine::crossbeam::sync::{Parker, Unparker};
@@ -20,8 +20,6 @@ use mynah_engine::uuid::Uuid;
 use mynah_engine::{
     Bell, Desk, Lanes, Node, Opening, Registry, ServiceKind, Site, lane_params, latency_histogram,
 };
-
-type Row<'a, S> = (Mut<'a, S>, Entity);
 
 /// What a node kind of full access touches.
 fn lanes<S: Component<Mutability = Mutable>>(
@@ -44,8 +42,8 @@ fn installs(node: &dyn Node, site: Site, world: &mut World) -> BoxedSystem {
 }
 
 fn takes<P: SystemParam>() {}
-fn labels<L: ScheduleLabel, S: SystemSet>() {}
-fn orders<M>(_: impl IntoScheduleConfigs<BoxedSystem, M>) {}
+
+fn orders<S: SystemSet>() {}
 
 fn reads<T: DeserializeOwned>(config: &str) -> Result<T, SpannedError> {
     parse_config(config)
@@ -77,7 +75,8 @@ fn whoever_names_a_foreign_type_finds_it_here() {
     takes::<Res<'static, mynah_engine::Now>>();
     takes::<ResMut<'static, mynah_engine::BlockPool>>();
     takes::<Query<'static, 'static, (Entity, &'static mynah_engine::Lane)>>();
-    let _compiled = (owner, opens, installs, answers);
+    orders::<mynah_engine::Stage>();
+    let _compiled = (lanes::<mynah_engine::Queue>, owner, opens, installs, answers);
 }
 
 #[test]
