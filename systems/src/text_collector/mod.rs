@@ -10,7 +10,9 @@
 //! go that is held: whoever sent it has gone on. Corrections are the exception: what they void is gone before anything
 //! else of its tick is looked at, so text that is flushed has not been taken back.
 
+mod abbreviations;
 mod batch;
+mod ends;
 mod outgoing;
 pub mod sentences;
 
@@ -197,5 +199,7 @@ impl TextCollector {
     }
 }
 
+#[cfg(test)]
+mod language_tests;
 #[cfg(test)]
 mod tests;
