@@ -30,6 +30,10 @@ const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
 /// Most frames, marks among them, that leave in one step.
 const OUT_MAX: u32 = 8;
 
+/// Longer than the gaps between the words of a model that speaks 10 words a second, and shorter than a pause that a
+/// listener takes for the end of a turn.
+const FLUSH_AFTER_MS: f32 = 250.0;
+
 /// Configuration of the kind `TextCollector`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -42,11 +46,19 @@ pub struct TextCollector {
     /// The first text of a reply waits for no company, and may leave before its sentence is complete: at a comma, a
     /// colon or a dash once it has so many characters, after any word once it has twice as many; 1 to 500.
     pub first_chunk_min_chars: Option<u32>,
+    /// What reads as a whole sentence leaves when no text has come for so long; 20 to 10000 ms. Without it such a
+    /// sentence waits for the word behind it or the end of the reply.
+    pub flush_after_ms: Option<f32>,
 }
 
 impl Default for TextCollector {
     fn default() -> Self {
-        Self { language: "en".into(), batch_window_ms: None, first_chunk_min_chars: None }
+        Self {
+            language: "en".into(),
+            batch_window_ms: None,
+            first_chunk_min_chars: None,
+            flush_after_ms: Some(FLUSH_AFTER_MS),
+        }
     }
 }
 
@@ -54,6 +66,8 @@ impl Default for TextCollector {
 #[derive(Component, Debug)]
 pub struct TextCollectorState {
     sentences: Sentences,
+    /// Engine time at which what reads as whole leaves, if nothing comes before.
+    flush_us: u64,
     /// Where what is held began: in the first frame, or in the one that completed the sentence before.
     origin: Origin,
     /// That of the text taken last.
@@ -92,6 +106,12 @@ impl NodeKind for TextCollector {
                 issues.push(Issue::warning("batch_window_ms", text).expected("100 to 150"));
             }
         }
+        if let Some(ms) = self.flush_after_ms
+            && !(20.0..=10_000.0).contains(&ms)
+        {
+            let text = format!("{ms} ms is out of range");
+            issues.push(Issue::error("flush_after_ms", text).expected("20 to 10000"));
+        }
         if let Some(chars) = self.first_chunk_min_chars
             && !(1..=500).contains(&chars)
         {
@@ -117,6 +137,7 @@ impl NodeKind for TextCollector {
         let first_chars = self.first_chunk_min_chars.map(|chars| chars as usize);
         Ok(TextCollectorState {
             sentences: Sentences::new(self.language.as_str().into(), first_chars),
+            flush_us: u64::MAX,
             origin: Origin::none(opening.session),
             latest: Origin::none(opening.session),
             taken: 0,
@@ -140,6 +161,8 @@ impl StepNode for TextCollector {
             state.latest = origin;
             state.taken += 1;
             self.gather(state, now_us, |sentences, leaves| sentences.push(text, leaves));
+            let after_us = self.flush_after_ms.map(microseconds);
+            state.flush_us = after_us.map_or(u64::MAX, |after_us| now_us.saturating_add(after_us));
         } else {
             self.finish(state, now_us);
             state.outgoing.pass(frame);
@@ -151,6 +174,7 @@ impl StepNode for TextCollector {
         let mut taken = state.outgoing.void(correction);
         if state.origin.is_void(correction) {
             state.sentences.clear();
+            state.flush_us = u64::MAX;
             taken += std::mem::take(&mut state.taken) + state.batch.clear();
         }
         cx.cancelled(u64::from(taken));
@@ -161,12 +185,23 @@ impl StepNode for TextCollector {
     }
 
     fn due_us(&self, state: &TextCollectorState) -> u64 {
-        if state.outgoing.is_empty() { state.batch.due_us() } else { 0 }
+        if state.outgoing.is_empty() { state.batch.due_us().min(state.flush_us) } else { 0 }
     }
 
     fn wake(&self, state: &mut TextCollectorState, cx: &mut Cx<'_>, _: Site) {
-        if state.batch.due_us() <= cx.now.us {
-            state.outgoing.release(&mut state.batch, cx.now.us);
+        let now_us = cx.now.us;
+        // While something waits to leave, so may text that came since in front of this node.
+        if state.flush_us <= now_us && state.outgoing.is_empty() {
+            state.flush_us = u64::MAX;
+            let before = state.sentences.len();
+            self.gather(state, now_us, Sentences::pause);
+            if state.sentences.len() < before {
+                // No company comes either.
+                state.outgoing.release(&mut state.batch, now_us);
+            }
+        }
+        if state.batch.due_us() <= now_us {
+            state.outgoing.release(&mut state.batch, now_us);
         }
         state.outgoing.send(OUT_MAX, cx);
     }
@@ -177,6 +212,7 @@ impl TextCollector {
     fn finish(&self, state: &mut TextCollectorState, now_us: u64) {
         self.gather(state, now_us, Sentences::flush);
         state.outgoing.release(&mut state.batch, now_us);
+        (state.taken, state.flush_us) = (0, u64::MAX);
     }
 
     /// Runs `work` on the sentences; those that leave wait in the batch, or go on at once.
@@ -186,7 +222,7 @@ impl TextCollector {
         now_us: u64,
         work: impl FnOnce(&mut Sentences, &mut dyn FnMut(&str)),
     ) {
-        let window_us = self.batch_window_ms.map(|ms| (f64::from(ms) * 1_000.0).round() as u64);
+        let window_us = self.batch_window_ms.map(microseconds);
         let mut is_first = self.first_chunk_min_chars.is_some() && !state.sentences.begun();
         work(&mut state.sentences, &mut |sentence| {
             let (began, taken) =
@@ -197,6 +233,11 @@ impl TextCollector {
             }
         });
     }
+}
+
+/// Milliseconds of a configuration in microseconds.
+fn microseconds(ms: f32) -> u64 {
+    (f64::from(ms) * 1_000.0).round() as u64
 }
 
 #[cfg(test)]
