@@ -41,6 +41,87 @@ fn bursts(stretches_ms: &[usize]) -> Vec<f32> {
     samples
 }
 
+/// What leaves the collector, with its time in milliseconds, and the samples of the answer: an assistant that answers one
+/// burst of speech with `template`.
+fn answered(settings: &str, template: &str, words_per_s: f32) -> (Vec<(u64, String)>, usize) {
+    let scene = ASSISTANT
+        .replace("TextCollector(batch_window_ms: 100)", &format!("TextCollector({settings})"))
+        .replace("\"Dr. Echo heard this. It was {text}.\"", &format!("{template:?}"))
+        .replace(
+            r#"(latency: Fixed(ms: 20))),
+        "tts""#,
+            &format!(
+                r#"(latency: Fixed(ms: 20), words_per_s: {words_per_s:?})),
+        "tts""#
+            ),
+        );
+    let compiled = compile(&Source::new("test.ron", &*scene), &[], None, &mynah_systems::registry(None));
+    let (plan, warnings) = compiled.unwrap_or_else(|found| panic!("{found}"));
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let mut engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
+    let session = engine.handle().open(SessionSpec::named("ada")).expect("there is room");
+    let samples = bursts(&[500, 800, 1_000]);
+    let mut pieces = samples.chunks(80);
+    let (mut texts, mut heard, mut now_us) = (Vec::new(), 0, 0);
+    while !session.is_closed() && now_us < 60_000_000 {
+        match pieces.next() {
+            Some(piece) => session.try_push(piece).expect("5 ms in 5 ms"),
+            None => session.finish(),
+        }
+        now_us += 5_000;
+        engine.tick(now_us);
+        for record in engine.records() {
+            if let Event::Text { node: NodeId(2 | 3), text, .. } = &record.event {
+                texts.push((now_us / 1_000, text.to_string()));
+            }
+        }
+        while let Some(out) = session.poll() {
+            if let Out::Audio(audio) = out {
+                heard += audio.block.samples().len();
+                session.give_back(audio.block);
+            }
+        }
+    }
+    assert!(session.is_closed());
+    (texts, heard)
+}
+
+#[test]
+fn french_titles_stay_with_their_names() {
+    let template = "Il parle avec M. Dupont et le Dr. Martin demain. Fin.";
+    let (texts, _) = answered("language: \"fr\"", template, 60.0);
+    let texts: Vec<&str> =
+        texts.iter().map(|(_, text)| text.as_str()).filter(|text| text.ends_with('.')).collect();
+    assert_eq!(
+        texts[texts.len() - 2..],
+        ["Il parle avec M. Dupont et le Dr. Martin demain.", "Fin."],
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn a_model_that_falls_silent_after_a_sentence_does_not_keep_it_waiting() {
+    for settings in ["", "batch_window_ms: 100", "first_chunk_min_chars: 40"] {
+        let (texts, _) = answered(settings, "Let me check that for you. One moment please. Here it is.", 0.5);
+        for (sentence, last) in [("Let me check that for you.", "you. "), ("One moment please.", "please. ")]
+        {
+            let at = |what: &str| texts.iter().find(|(_, text)| text == what).map(|(ms, _)| *ms);
+            let waited_ms = at(sentence).zip(at(last)).map(|(left_ms, came_ms)| left_ms - came_ms);
+            assert_eq!(waited_ms, Some(250), "{settings}: {texts:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_written_in_markdown_sounds_like_its_words() {
+    let (_, plain) = answered("", "Find information now.", 60.0);
+    let (texts, written) = answered("", "**Find [information](https://example.com/a?b=c)** now. 🎉", 60.0);
+    assert_eq!(texts.last().map(|(_, text)| text.as_str()), Some("Find information now."), "{texts:?}");
+    assert_eq!(written, plain);
+    let (_, aloud) = answered("markup: Plain", "**Find information** now.", 60.0);
+    assert!(aloud > 2 * plain, "{aloud} samples with the stars, {plain} without");
+}
+
 #[test]
 fn an_assistant_speaks_whole_sentences_and_its_books_balance() {
     let compiled = compile(&Source::new("test.ron", ASSISTANT), &[], None, &mynah_systems::registry(None));

@@ -1,102 +1,12 @@
 //! Streamed text leaves `TextCollector` as whole sentences: in order, in time, never when it was taken back.
 
+mod collecting;
 mod prompting;
 
-use std::sync::Arc;
-
+use collecting::{Host, at_ms, heard, stream};
 use mynah_engine::scene::{Source, compile};
-use mynah_engine::{Census, Engine, EngineConfig, Out, SessionHandle, SessionSpec};
 use prompting::Line;
 use proptest::prelude::*;
-
-const TICK_US: u64 = 5_000;
-
-struct Host {
-    engine: Engine,
-    session: SessionHandle,
-    now_us: u64,
-    heard: Vec<String>,
-}
-
-impl Host {
-    /// A collector with these settings behind somebody who says `lines`.
-    fn new(settings: &str, lines: &[(u64, Line)]) -> Self {
-        let scene = format!(
-            r#"(
-                name: "sentences",
-                session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
-                nodes: [
-                    (id: "prompter", kind: Prompter(lines: {lines:?})),
-                    (id: "text_collector", kind: TextCollector({settings})),
-                    (id: "ear", kind: Ear()),
-                ],
-                edges: [
-                    ("input", "prompter"), ("prompter", "text_collector"), ("text_collector", "ear"), ("ear", "output"),
-                ],
-            )"#
-        );
-        let compiled = compile(&Source::new("test.ron", &*scene), &[], None, &prompting::registry());
-        let (plan, _) = compiled.unwrap_or_else(|found| panic!("{found}"));
-        let engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
-        let session = engine.handle().open(SessionSpec::named("ada")).expect("there is room");
-        Self { engine, session, now_us: 0, heard: Vec::new() }
-    }
-
-    fn tick(&mut self) {
-        self.engine.tick(self.now_us);
-        self.now_us += TICK_US;
-        while let Some(out) = self.session.poll() {
-            if let Out::Text { text, .. } = out {
-                self.heard.push(text.to_string());
-            }
-        }
-    }
-
-    /// Ticks from 0 on while the time is not after `ms`.
-    fn until(&mut self, ms: u64) {
-        while self.now_us <= ms * 1_000 {
-            self.tick();
-        }
-    }
-
-    /// Ticks a second, ends the session and checks the books.
-    fn finished(mut self) -> Vec<String> {
-        self.until(1_000);
-        self.session.finish();
-        // Three ticks, and what is held to the end may take some more.
-        (0..8).for_each(|_| self.tick());
-        assert!(self.session.is_closed(), "the end of the stream got through");
-        balanced(&self.engine.census());
-        self.heard
-    }
-}
-
-/// in = consumed + gated + cancelled + dropped + queued at every node; what is sent arrives; nothing is left.
-fn balanced(census: &Census) {
-    for (at, node) in census.nodes.iter().enumerate() {
-        let ends = node.consumed + node.gated + node.cancelled + node.dropped_all();
-        assert_eq!((node.arrived, census.queued[at]), (ends, 0), "node {at}: {node:?}");
-        if at > 0 {
-            assert_eq!(census.nodes[at - 1].created_all(), node.arrived, "sent to node {at}");
-        }
-    }
-    assert_eq!((census.sessions_open, census.segments_active), (0, 0));
-}
-
-/// (segment, revision) says `text` as tokens, `ms` apart, and ends.
-fn stream(from_ms: u64, ms: u64, (segment, revision): (u32, u32), text: &str) -> Vec<(u64, Line)> {
-    let words = text.split_inclusive(' ').enumerate();
-    let say =
-        |(at, word): (usize, &str)| (from_ms + at as u64 * ms, Line::Say(segment, revision, word.to_owned()));
-    let mut lines: Vec<_> = words.map(say).collect();
-    let end_ms = lines.last().map_or(from_ms, |(last_ms, _)| *last_ms);
-    lines.push((end_ms, Line::End(segment, revision)));
-    lines
-}
-
-fn heard(settings: &str, lines: &[(u64, Line)]) -> Vec<String> {
-    Host::new(settings, lines).finished()
-}
 
 #[test]
 fn sentences_leave_in_order_with_the_word_behind_them_and_the_mark_comes_last() {
@@ -109,11 +19,6 @@ fn sentences_leave_in_order_with_the_word_behind_them_and_the_mark_comes_last() 
         "190 3/2 AnswerEnd",
     ];
     assert_eq!(heard("", &lines), want);
-}
-
-/// Milliseconds at which a note was made.
-fn at_ms(note: &str) -> u64 {
-    note.split(' ').next().and_then(|ms| ms.parse().ok()).expect("a note begins with its time")
 }
 
 #[test]
@@ -273,6 +178,16 @@ fn settings_out_of_range_are_refused_and_unusual_ones_warned_of() {
         ("first_chunk_min_chars: 500", "", ""),
         ("first_chunk_min_chars: 0", "0 characters are out of range", ""),
         ("first_chunk_min_chars: 501", "501 characters are out of range", ""),
+        ("flush_after_ms: 20", "", ""),
+        ("flush_after_ms: 10000", "", ""),
+        ("flush_after_ms: None", "", ""),
+        ("flush_after_ms: 19.9", "19.9 ms is out of range", ""),
+        ("flush_after_ms: 10001", "10001 ms is out of range", ""),
+        ("flush_after_ms: NaN", "NaN ms is out of range", ""),
+        ("markup: Plain", "", ""),
+        ("markup: Html", "`Html`", ""),
+        ("code_text: \"I leave out the code.\"", "", ""),
+        ("markup: Plain, code_text: \"Code.\"", "", "plain text has no code"),
         ("window_ms: 120", "has no field `window_ms`", ""),
     ];
     for (settings, error, warning) in cases {
@@ -343,6 +258,7 @@ proptest! {
         replies in replies(),
         window_ms in prop::option::of(1u64..300),
         first in prop::option::of(1u32..40),
+        flush_ms in prop::option::of(20u64..300),
     ) {
         let mut lines = Vec::new();
         let mut ms = 5;
@@ -360,9 +276,11 @@ proptest! {
             }
             ms += 7;
         }
-        let window = window_ms.map_or(String::new(), |ms| format!("batch_window_ms: {ms}, "));
-        let first = first.map_or(String::new(), |chars| format!("first_chunk_min_chars: {chars}"));
-        let mut host = Host::new(&(window + &first), &lines);
+        let window = window_ms.map_or(String::new(), |ms| format!(", batch_window_ms: {ms}"));
+        let first = first.map_or(String::new(), |chars| format!(", first_chunk_min_chars: {chars}"));
+        // An item of a list would get a full stop.
+        let rest = format!(", markup: Plain, flush_after_ms: {flush_ms:?}");
+        let mut host = Host::new((window + &first + &rest).trim_start_matches(", "), &lines);
         host.until(ms + 400);
         let heard = host.finished();
         let mut before = (0, 0);

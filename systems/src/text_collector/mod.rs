@@ -1,5 +1,5 @@
 //! `TextCollector`: whole sentences out of text that streams in, so that a synthesis has something to say early and
-//! yet knows how each sentence goes on.
+//! yet knows how each sentence goes on. What models write for the eye is turned into what a person would say.
 //!
 //! A reply is the text of one (segment, revision) up to its `Mark::AnswerEnd`. Its pieces are put together as they
 //! come, without a space of our own: tokens bring theirs, and between whole sentences none is needed to tell them
@@ -10,7 +10,10 @@
 //! go that is held: whoever sent it has gone on. Corrections are the exception: what they void is gone before anything
 //! else of its tick is looked at, so text that is flushed has not been taken back.
 
+mod abbreviations;
 mod batch;
+mod ends;
+mod markdown;
 mod outgoing;
 pub mod sentences;
 
@@ -20,6 +23,7 @@ use mynah_engine::{Correction, Cx, Frame, Look, NodeKind, Opening, Payload, Queu
 use serde::Deserialize;
 
 use batch::Batch;
+use markdown::{Block, Blocks, Piece, spoken};
 use outgoing::{Origin, Outgoing};
 use sentences::Sentences;
 
@@ -27,6 +31,10 @@ const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
 
 /// Most frames, marks among them, that leave in one step.
 const OUT_MAX: u32 = 8;
+
+/// Longer than the gaps between the words of a model that speaks 10 words a second, and shorter than a pause that a
+/// listener takes for the end of a turn.
+const FLUSH_AFTER_MS: f32 = 250.0;
 
 /// Configuration of the kind `TextCollector`.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,11 +48,35 @@ pub struct TextCollector {
     /// The first text of a reply waits for no company, and may leave before its sentence is complete: at a comma, a
     /// colon or a dash once it has so many characters, after any word once it has twice as many; 1 to 500.
     pub first_chunk_min_chars: Option<u32>,
+    /// What reads as a whole sentence leaves when no text has come for so long; 20 to 10000 ms. Without it such a
+    /// sentence waits for the word behind it or the end of the reply.
+    pub flush_after_ms: Option<f32>,
+    /// How the text is written.
+    pub markup: Markup,
+    /// What is said in place of a block of code; without it, nothing.
+    pub code_text: Option<String>,
+}
+
+/// How text is written.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+pub enum Markup {
+    /// In Markdown, as models write: what leaves is what a person would say of it.
+    #[default]
+    Markdown,
+    /// As it is to be said.
+    Plain,
 }
 
 impl Default for TextCollector {
     fn default() -> Self {
-        Self { language: "en".into(), batch_window_ms: None, first_chunk_min_chars: None }
+        Self {
+            language: "en".into(),
+            batch_window_ms: None,
+            first_chunk_min_chars: None,
+            flush_after_ms: Some(FLUSH_AFTER_MS),
+            markup: Markup::default(),
+            code_text: None,
+        }
     }
 }
 
@@ -52,6 +84,10 @@ impl Default for TextCollector {
 #[derive(Component, Debug)]
 pub struct TextCollectorState {
     sentences: Sentences,
+    /// The beginning of a line of Markdown, before it is clear what line it is.
+    blocks: Blocks,
+    /// Engine time at which what reads as whole leaves, if nothing comes before.
+    flush_us: u64,
     /// Where what is held began: in the first frame, or in the one that completed the sentence before.
     origin: Origin,
     /// That of the text taken last.
@@ -90,6 +126,16 @@ impl NodeKind for TextCollector {
                 issues.push(Issue::warning("batch_window_ms", text).expected("100 to 150"));
             }
         }
+        if let Some(ms) = self.flush_after_ms
+            && !(20.0..=10_000.0).contains(&ms)
+        {
+            let text = format!("{ms} ms is out of range");
+            issues.push(Issue::error("flush_after_ms", text).expected("20 to 10000"));
+        }
+        if self.code_text.is_some() && self.markup == Markup::Plain {
+            let text = "plain text has no code to speak of";
+            issues.push(Issue::warning("code_text", text).help("leave it out, or set markup: Markdown"));
+        }
         if let Some(chars) = self.first_chunk_min_chars
             && !(1..=500).contains(&chars)
         {
@@ -115,6 +161,8 @@ impl NodeKind for TextCollector {
         let first_chars = self.first_chunk_min_chars.map(|chars| chars as usize);
         Ok(TextCollectorState {
             sentences: Sentences::new(self.language.as_str().into(), first_chars),
+            blocks: Blocks::default(),
+            flush_us: u64::MAX,
             origin: Origin::none(opening.session),
             latest: Origin::none(opening.session),
             taken: 0,
@@ -137,7 +185,9 @@ impl StepNode for TextCollector {
             }
             state.latest = origin;
             state.taken += 1;
-            self.gather(state, now_us, |sentences, leaves| sentences.push(text, leaves));
+            self.read(state, now_us, text);
+            let after_us = self.flush_after_ms.map(microseconds);
+            state.flush_us = after_us.map_or(u64::MAX, |after_us| now_us.saturating_add(after_us));
         } else {
             self.finish(state, now_us);
             state.outgoing.pass(frame);
@@ -149,6 +199,8 @@ impl StepNode for TextCollector {
         let mut taken = state.outgoing.void(correction);
         if state.origin.is_void(correction) {
             state.sentences.clear();
+            state.blocks.clear();
+            state.flush_us = u64::MAX;
             taken += std::mem::take(&mut state.taken) + state.batch.clear();
         }
         cx.cancelled(u64::from(taken));
@@ -159,22 +211,72 @@ impl StepNode for TextCollector {
     }
 
     fn due_us(&self, state: &TextCollectorState) -> u64 {
-        if state.outgoing.is_empty() { state.batch.due_us() } else { 0 }
+        if state.outgoing.is_empty() { state.batch.due_us().min(state.flush_us) } else { 0 }
     }
 
     fn wake(&self, state: &mut TextCollectorState, cx: &mut Cx<'_>, _: Site) {
-        if state.batch.due_us() <= cx.now.us {
-            state.outgoing.release(&mut state.batch, cx.now.us);
+        let now_us = cx.now.us;
+        // While something waits to leave, so may text that came since in front of this node.
+        if state.flush_us <= now_us && state.outgoing.is_empty() {
+            state.flush_us = u64::MAX;
+            let before = state.sentences.len();
+            self.gather(state, now_us, Sentences::pause);
+            if state.sentences.len() < before {
+                // No company comes either.
+                state.outgoing.release(&mut state.batch, now_us);
+            }
+        }
+        if state.batch.due_us() <= now_us {
+            state.outgoing.release(&mut state.batch, now_us);
         }
         state.outgoing.send(OUT_MAX, cx);
     }
 }
 
 impl TextCollector {
+    /// Takes text of a reply.
+    fn read(&self, state: &mut TextCollectorState, now_us: u64, text: &str) {
+        if self.markup == Markup::Plain {
+            return self.gather(state, now_us, |sentences, leaves| sentences.push(text, leaves));
+        }
+        let mut blocks = std::mem::take(&mut state.blocks);
+        blocks.push(text, &mut |piece| self.piece(state, now_us, &piece));
+        state.blocks = blocks;
+    }
+
+    /// Takes what a line of Markdown turned out to be.
+    fn piece(&self, state: &mut TextCollectorState, now_us: u64, piece: &Piece<'_>) {
+        match piece {
+            Piece::Text(text) => self.gather(state, now_us, |sentences, leaves| sentences.push(text, leaves)),
+            Piece::End(block) => self.close(state, now_us, *block),
+            Piece::Code => {
+                if let Some(text) = &self.code_text {
+                    self.gather(state, now_us, |sentences, leaves| sentences.push(text, leaves));
+                    self.close(state, now_us, Block::Item);
+                }
+            }
+        }
+    }
+
+    /// A block is complete: it leaves, with a full stop where it is a sentence by its place alone.
+    fn close(&self, state: &mut TextCollectorState, now_us: u64, block: Block) {
+        let stop = state.sentences.last().and_then(|last| block.full_stop(last));
+        self.gather(state, now_us, |sentences, leaves| {
+            if let Some(stop) = stop {
+                sentences.stop(stop);
+            }
+            sentences.close(leaves);
+        });
+    }
+
     /// The reply is complete, or something else begins: everything goes on.
     fn finish(&self, state: &mut TextCollectorState, now_us: u64) {
+        let mut blocks = std::mem::take(&mut state.blocks);
+        blocks.finish(&mut |piece| self.piece(state, now_us, &piece));
+        state.blocks = blocks;
         self.gather(state, now_us, Sentences::flush);
         state.outgoing.release(&mut state.batch, now_us);
+        (state.taken, state.flush_us) = (0, u64::MAX);
     }
 
     /// Runs `work` on the sentences; those that leave wait in the batch, or go on at once.
@@ -184,12 +286,16 @@ impl TextCollector {
         now_us: u64,
         work: impl FnOnce(&mut Sentences, &mut dyn FnMut(&str)),
     ) {
-        let window_us = self.batch_window_ms.map(|ms| (f64::from(ms) * 1_000.0).round() as u64);
+        let window_us = self.batch_window_ms.map(microseconds);
         let mut is_first = self.first_chunk_min_chars.is_some() && !state.sentences.begun();
         work(&mut state.sentences, &mut |sentence| {
+            let said = if self.markup == Markup::Plain { sentence.into() } else { spoken(sentence) };
+            if said.is_empty() {
+                return;
+            }
             let (began, taken) =
                 (std::mem::replace(&mut state.origin, state.latest), std::mem::take(&mut state.taken));
-            state.batch.add(sentence, began, taken, now_us + window_us.unwrap_or(0));
+            state.batch.add(&said, began, taken, now_us + window_us.unwrap_or(0));
             if window_us.is_none() || std::mem::take(&mut is_first) || state.batch.is_full() {
                 state.outgoing.release(&mut state.batch, now_us);
             }
@@ -197,5 +303,12 @@ impl TextCollector {
     }
 }
 
+/// Milliseconds of a configuration in microseconds.
+fn microseconds(ms: f32) -> u64 {
+    (f64::from(ms) * 1_000.0).round() as u64
+}
+
+#[cfg(test)]
+mod language_tests;
 #[cfg(test)]
 mod tests;

@@ -10,10 +10,14 @@
 //!   inside the quote nor `"Go. Now` ends at all. After [`OPEN_CHARS_MAX`] characters such a mark is no quote.
 //! - **Lists.** One item makes no list; the first items of a list are judged like other text until the second comes.
 //!   A number ("2.") stays with what it numbers.
+//! - **Abbreviations.** [`ends`] has those that it lacks, and rules for what may end a sentence and may not.
 //! - **What was said before.** A sentence that left is not looked at again; in a whole text an odd quotation mark or a
 //!   clause far in front could still join what was two sentences here.
 
 use std::sync::Arc;
+
+use super::abbreviations::{self, Abbreviations};
+use super::ends::{self, Stop};
 
 /// Longest text that leaves, in characters: a longer one is cut at the last space.
 pub const CHARS_MAX: usize = 1_000;
@@ -51,6 +55,9 @@ pub(super) fn prepare(language: &str) {
     sentencex::segment(language, "“So.” 'So.' \"So.\" [1] (a@b.cd) So");
 }
 
+/// A word in no language, as it would begin a sentence.
+const NEUTRAL: &str = " Zzz";
+
 /// Words that an apostrophe begins: no quote.
 const ELISIONS: [&str; 9] = ["em", "tis", "twas", "til", "till", "cause", "n", "bout", "round"];
 
@@ -58,6 +65,7 @@ const ELISIONS: [&str; 9] = ["em", "tis", "twas", "til", "till", "cause", "n", "
 #[derive(Debug)]
 pub struct Sentences {
     language: Arc<str>,
+    words: &'static Abbreviations,
     first_chars: Option<usize>,
     /// What has not left; begins with no white space.
     held: String,
@@ -73,13 +81,18 @@ impl Sentences {
     /// Nothing yet. `language` is an ISO 639 code; `first_chars`: the first text of a reply may leave before its
     /// sentence is complete, once it has that many characters.
     pub fn new(language: Arc<str>, first_chars: Option<usize>) -> Self {
-        let held = String::new();
-        Self { language, first_chars, held, chars: 0, pending: false, again: usize::MAX, begun: false }
+        let (words, held) = (abbreviations::of(&language), String::new());
+        Self { language, words, first_chars, held, chars: 0, pending: false, again: usize::MAX, begun: false }
     }
 
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
+    }
+
+    /// Bytes held.
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
     }
 
     /// Whether some of this reply has left.
@@ -112,12 +125,59 @@ impl Sentences {
 
     /// The reply is complete: what is held leaves, sentence by sentence.
     pub fn flush(&mut self, leaves: &mut dyn FnMut(&str)) {
+        self.close(leaves);
+        self.clear();
+    }
+
+    /// A paragraph is complete: what is held leaves, and the reply goes on.
+    pub fn close(&mut self, leaves: &mut dyn FnMut(&str)) {
         self.word_ended(leaves);
         while !self.held.is_empty() {
             let at = self.first_end("").unwrap_or(self.held.len());
             self.leave(at, leaves);
         }
-        self.clear();
+    }
+
+    /// Ends what is held with `mark`, in front of its white space.
+    pub(super) fn stop(&mut self, mark: char) {
+        self.held.truncate(self.held.trim_end().len());
+        self.held.push(mark);
+        self.chars = self.held.chars().count();
+        self.pending = true;
+    }
+
+    /// The last character of what is held, marks of emphasis, brackets and quotes aside.
+    pub(super) fn last(&self) -> Option<char> {
+        let marks = |c: char| c.is_whitespace() || "*_~`)]\"'”’»".contains(c);
+        self.held.trim_end_matches(marks).chars().next_back()
+    }
+
+    /// Nothing has come for a while: what reads as whole leaves. A word that has begun counts as one.
+    pub fn pause(&mut self, leaves: &mut dyn FnMut(&str)) {
+        self.judge(leaves);
+        let early = self.first_chars.is_some_and(|chars| !self.begun && self.chars >= chars);
+        // "1," may be the beginning of a number.
+        let number = self.held.trim_end_matches(|c: char| !c.is_alphanumeric()).ends_with(char::is_numeric);
+        if early && !number && ends_softly(&self.held) && !in_link(&self.held) || self.is_whole() {
+            self.leave(self.held.len(), leaves);
+        }
+        // The word may go on.
+        self.pending = self.held.chars().any(may_end);
+    }
+
+    /// Whether what is held reads as a whole sentence: nothing stands open, and it ends with a mark that ends one.
+    fn is_whole(&mut self) -> bool {
+        let len = self.held.trim_end().len();
+        let over = has_word(&self.held) && ends::may_be_over(self.words, &self.held[..len]);
+        if !over || open_marks(&self.held).iter().any(Option::is_some) {
+            return false;
+        }
+        // `sentencex` knows further abbreviations: it is asked with a word behind that decides nothing.
+        let whole = self.held.len();
+        self.held.push_str(NEUTRAL);
+        let is_end = self.first_end("").is_some_and(|end| end >= len);
+        self.held.truncate(whole);
+        is_end
     }
 
     /// Forgets everything; the next piece begins another reply.
@@ -133,7 +193,7 @@ impl Sentences {
         // A full stop there could be that of an abbreviation, which the next word tells. And where no space is written
         // nobody knows what is a word.
         let long = self.chars >= 2 * chars && !self.held.ends_with(|c| c == '.' || stands_alone(c));
-        if long || self.chars >= chars && ends_softly(&self.held) {
+        if (long || self.chars >= chars && ends_softly(&self.held)) && !in_link(&self.held) {
             self.leave(self.held.len(), leaves);
         }
     }
@@ -162,19 +222,32 @@ impl Sentences {
         self.held.push_str(closing);
         let mut end = 0;
         let mut found = None;
+        let open = |at: usize| open_marks(&self.held[..at]).iter().any(Option::is_some);
         for sentence in sentencex::segment(&self.language, &self.held) {
+            let from = end;
             end += sentence.len();
             let past = end + emphasis(self.held.get(end..len).unwrap_or(""));
-            if past >= len {
+            found = ends::overlooked(self.words, &self.held[..past.min(len)], from.min(len), open);
+            if found.is_some() || past >= len {
                 break;
             }
-            if !ends_with_item_number(self.held[..end].trim()) {
+            if !ends_with_item_number(self.held[..end].trim()) && !self.goes_on(end, past, len) {
                 found = Some(past);
                 break;
             }
         }
         self.held.truncate(len);
         found
+    }
+
+    /// Whether the full stop in front of `end` is inside a sentence that goes on from `past` to `len`. An empty line ends
+    /// all, and so does a line that begins with a mark.
+    fn goes_on(&self, end: usize, past: usize, len: usize) -> bool {
+        let (before, after) = (&self.held[..end], &self.held[past..len]);
+        let gap = &self.held[before.trim_end().len()..len - after.trim_start().len()];
+        let lines = gap.matches('\n').count();
+        let marked = lines > 0 && !after.trim_start().starts_with(char::is_alphanumeric);
+        lines < 2 && !marked && ends::stop(self.words, before, after) == Stop::Inside
     }
 
     /// Lets the first `end` bytes go.
@@ -199,7 +272,7 @@ fn may_end(c: char) -> bool {
 }
 
 /// Scripts that put no space between words: each of their characters counts as a word, and so do their commas.
-fn stands_alone(c: char) -> bool {
+pub(super) fn stands_alone(c: char) -> bool {
     let spaceless = matches!(c, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}'
         | '\u{2E80}'..='\u{A4CF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}');
     spaceless && c.is_alphanumeric() || is_wide_pause(c)
@@ -228,6 +301,12 @@ fn ends_softly(text: &str) -> bool {
     matches!(last, ',' | ';' | ':' | '—' | '–')
         || is_wide_pause(last)
         || matches!(last_word(text), "-" | "--")
+}
+
+/// Whether `text` ends within a link or what may become one.
+fn in_link(text: &str) -> bool {
+    let named = text.rfind('[') > text.rfind(']');
+    named || text.rfind("](").is_some_and(|at| !text[at..].contains(')'))
 }
 
 /// Length of the marks at the front of `text` that end an emphasis: that of the sentence before ("**No.** Then").

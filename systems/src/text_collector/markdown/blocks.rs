@@ -1,0 +1,333 @@
+//! Lines of Markdown, as they stream in: headings, items, rows of tables, quotes, code, rules.
+
+use std::mem;
+
+use super::super::sentences::stands_alone;
+use super::words::is_symbol;
+
+/// Longest beginning of a line, in characters, that is held until it is clear what the line is. What is longer and still
+/// not clear is a rule, or the name of a language behind a fence.
+const HEAD_CHARS_MAX: usize = 200;
+
+/// What lines belong to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) enum Block {
+    /// Nothing has begun.
+    #[default]
+    None,
+    Paragraph,
+    Item,
+    Heading,
+    /// Of a table.
+    Row,
+}
+
+impl Block {
+    /// What ends it where its writer put no mark: it is said as a sentence of its own. `last`: its last character.
+    pub(in super::super) fn full_stop(self, last: char) -> Option<char> {
+        let bare = matches!(self, Self::Item | Self::Heading | Self::Row);
+        let has_none = bare && (last.is_alphanumeric() || "%€$°".contains(last) || is_symbol(last));
+        let wide = matches!(last, '\u{2E80}'..);
+        match (has_none, stands_alone(last)) {
+            (true, false) => Some('.'),
+            (true, true) if wide => Some('。'),
+            _ => None,
+        }
+    }
+}
+
+/// What [`Blocks`] makes of a text.
+#[derive(Debug)]
+pub(in super::super) enum Piece<'a> {
+    /// Text of the block that is open, marks within lines included.
+    Text(&'a str),
+    /// That block is over.
+    End(Block),
+    /// There was a block of code, of which nothing is said.
+    Code,
+}
+
+/// Where in a line the text ended.
+#[derive(Clone, Copy, Debug, Default)]
+enum At {
+    /// In the first characters, which are held.
+    #[default]
+    Start,
+    /// Behind them, in text.
+    Text(Block),
+    /// Behind what makes it a rule or the like: the rest says nothing.
+    Nothing,
+    /// In code, which a run of this length and mark ends.
+    Code { mark: char, len: usize },
+}
+
+/// What a line turned out to be, and how much of its held beginning (bytes) is not said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    Text(Block, usize),
+    Rule,
+    /// "===" or "---": the paragraph above is a heading.
+    Underline,
+    /// Below the head of a table.
+    Delimiter,
+    Fence(char, usize),
+}
+
+/// A reader of lines. What is held is the beginning of one line.
+#[derive(Debug, Default)]
+pub(in super::super) struct Blocks {
+    at: At,
+    head: String,
+    /// What the line before belongs to, if this one may still go on with it.
+    open: Block,
+    /// In a row: something was said, a cell ended since, white space came since, and it was a backslash.
+    row: (bool, bool, bool, bool),
+}
+
+impl Blocks {
+    /// Reads on.
+    pub(in super::super) fn push(&mut self, text: &str, sink: &mut dyn FnMut(Piece<'_>)) {
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let taken = match self.at {
+                At::Text(block) if block != Block::Row => self.text(block, rest, sink),
+                _ => {
+                    self.character(c, sink);
+                    c.len_utf8()
+                }
+            };
+            rest = &rest[taken..];
+        }
+    }
+
+    /// The text is over.
+    pub(in super::super) fn finish(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
+        if matches!(self.at, At::Start) {
+            self.head_ended(sink);
+        }
+        self.end(sink);
+        self.clear();
+    }
+
+    /// Forgets everything.
+    pub(in super::super) fn clear(&mut self) {
+        self.head.clear();
+        (self.at, self.open, self.row) = Default::default();
+    }
+
+    /// Takes text up to the end of the line and says how much.
+    fn text(&mut self, block: Block, rest: &str, sink: &mut dyn FnMut(Piece<'_>)) -> usize {
+        let Some(at) = rest.find('\n') else {
+            sink(Piece::Text(rest));
+            return rest.len();
+        };
+        sink(Piece::Text(&rest[..at]));
+        self.line_ended(block, sink);
+        at + 1
+    }
+
+    fn character(&mut self, c: char, sink: &mut dyn FnMut(Piece<'_>)) {
+        match (self.at, c) {
+            (At::Start, '\n') => {
+                self.head_ended(sink);
+                match self.at {
+                    // Nothing was decided: the line is empty.
+                    At::Start => self.end(sink),
+                    At::Text(block) => self.line_ended(block, sink),
+                    At::Nothing => self.at = At::Start,
+                    At::Code { .. } => {}
+                }
+            }
+            (At::Start, _) => {
+                // Indentation and the marks of a quote say nothing.
+                if !self.head.is_empty() || !(c.is_whitespace() || c == '>') {
+                    self.head.push(c);
+                    if let Some(line) = decide(&self.head) {
+                        self.begin(line, sink);
+                    }
+                }
+            }
+            (At::Text(_), _) => self.cell(c, sink),
+            (At::Nothing, '\n') => self.at = At::Start,
+            (At::Nothing, _) => {}
+            (At::Code { mark, len }, '\n') => {
+                let line = self.head.trim();
+                if line.len() >= len && line.chars().all(|c| c == mark) {
+                    self.at = At::Start;
+                }
+                self.head.clear();
+            }
+            (At::Code { .. }, _) => {
+                // A line that closes is short.
+                if self.head.len() < HEAD_CHARS_MAX {
+                    self.head.push(c);
+                }
+            }
+        }
+    }
+
+    /// The line is over before it was clear what it is.
+    fn head_ended(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
+        if !self.head.is_empty() {
+            let line = decide_whole(self.head.trim_end());
+            self.begin(line, sink);
+        }
+    }
+
+    /// What the held beginning is, is known.
+    fn begin(&mut self, line: Line, sink: &mut dyn FnMut(Piece<'_>)) {
+        let head = mem::take(&mut self.head);
+        match line {
+            Line::Text(block, skipped) => {
+                let goes_on =
+                    block == Block::Paragraph && matches!(self.open, Block::Paragraph | Block::Item);
+                let block = if goes_on { self.open } else { block };
+                if !goes_on {
+                    self.end(sink);
+                }
+                self.open = block;
+                self.at = At::Text(block);
+                if block == Block::Row {
+                    head[skipped..].chars().for_each(|c| self.cell(c, sink));
+                } else if skipped < head.len() {
+                    sink(Piece::Text(&head[skipped..]));
+                }
+            }
+            Line::Fence(mark, len) => {
+                self.end(sink);
+                sink(Piece::Code);
+                self.at = At::Code { mark, len };
+            }
+            Line::Underline if self.open == Block::Paragraph => {
+                self.open = Block::Heading;
+                self.end(sink);
+                self.at = At::Nothing;
+            }
+            Line::Rule | Line::Underline | Line::Delimiter => {
+                self.end(sink);
+                self.at = At::Nothing;
+            }
+        }
+        // Its memory is kept.
+        self.head = head;
+        self.head.clear();
+    }
+
+    fn line_ended(&mut self, block: Block, sink: &mut dyn FnMut(Piece<'_>)) {
+        self.at = At::Start;
+        self.open = block;
+        if matches!(block, Block::Paragraph | Block::Item) {
+            sink(Piece::Text("\n"));
+        } else {
+            self.end(sink);
+        }
+    }
+
+    /// A character in a row: cells become parts of a sentence.
+    fn cell(&mut self, c: char, sink: &mut dyn FnMut(Piece<'_>)) {
+        let (said, ended, gap, escaped) = self.row;
+        match c {
+            '\n' => self.line_ended(Block::Row, sink),
+            '|' if !escaped => self.row = (said, true, false, false),
+            '\\' if !escaped => self.row.3 = true,
+            c if c.is_whitespace() => self.row = (said, ended, true, false),
+            c => {
+                match (said, ended, gap) {
+                    (true, true, _) => sink(Piece::Text(", ")),
+                    (true, false, true) => sink(Piece::Text(" ")),
+                    _ => {}
+                }
+                self.row = (true, false, false, false);
+                if escaped && c != '|' {
+                    sink(Piece::Text("\\"));
+                }
+                sink(Piece::Text(c.encode_utf8(&mut [0; 4])));
+            }
+        }
+    }
+
+    /// The open block is over.
+    fn end(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
+        self.row = Default::default();
+        if self.open != Block::None {
+            sink(Piece::End(mem::take(&mut self.open)));
+        }
+    }
+}
+
+/// What a line is that begins with `head`, unless more of it must be seen.
+fn decide(head: &str) -> Option<Line> {
+    if head.chars().count() > HEAD_CHARS_MAX {
+        return Some(decide_whole(head));
+    }
+    let first = head.chars().next()?;
+    let run = head.len() - head.trim_start_matches(first).len();
+    let behind = head[run..].chars().next();
+    let plain = Some(Line::Text(Block::Paragraph, 0));
+    match first {
+        '#' => match behind {
+            None if run <= 6 => None,
+            Some(c) if run <= 6 && c.is_whitespace() => Some(Line::Text(Block::Heading, run)),
+            _ => plain,
+        },
+        '`' | '~' if run >= 3 && (first == '~' || !head[run..].contains('`')) => None,
+        '`' | '~' if behind.is_none() => None,
+        '|' if !is_delimiter(head) => Some(Line::Text(Block::Row, 0)),
+        '|' => None,
+        '-' | '*' | '_' | '=' | ':' if is_delimiter(head) || is_rule(head, first) => None,
+        '-' | '*' | '+' if run > 1 => behind.and(plain),
+        '-' | '*' | '+' | '•' | '‣' | '◦' => match behind {
+            None => None,
+            Some(c) if c.is_whitespace() || !first.is_ascii() => item(head),
+            Some(_) => plain,
+        },
+        '0'..='9' => {
+            let digits = head.len() - head.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            let mut behind = head[digits..].chars();
+            match (behind.next(), behind.next()) {
+                _ if digits > 9 => plain,
+                (None, _) | (Some('.' | ')'), None) => None,
+                (Some('.' | ')'), Some(c)) if c.is_whitespace() => Some(Line::Text(Block::Item, 0)),
+                _ => plain,
+            }
+        }
+        _ => plain,
+    }
+}
+
+/// The item that `head` begins, once there is something behind its bullet. A number of an item is said, a bullet is not.
+fn item(head: &str) -> Option<Line> {
+    let bullet = |c: char| c.is_whitespace() || matches!(c, '-' | '*' | '+' | '•' | '‣' | '◦');
+    let text = head.trim_start_matches(bullet);
+    let marks = &head[..head.len() - text.len()];
+    // "- **Red**", "- -5": what stands at the text is its own.
+    let own = marks.len() - marks.trim_end_matches(['*', '-', '+']).len();
+    (!text.is_empty()).then_some(Line::Text(Block::Item, marks.len() - own))
+}
+
+/// What the whole line `head` is, where its beginning alone did not tell.
+fn decide_whole(head: &str) -> Line {
+    let Some(first) = head.chars().next() else { return Line::Rule };
+    let run = head.len() - head.trim_start_matches(first).len();
+    match first {
+        '#' if run == head.len() && run <= 6 => Line::Rule,
+        '`' | '~' if run >= 3 => Line::Fence(first, run),
+        '=' if run == head.len() => Line::Underline,
+        '-' if run == head.len() && run >= 2 => Line::Underline,
+        '-' | '*' | '+' | '•' if head.len() == first.len_utf8() => Line::Rule,
+        '-' | '*' | '_' if is_rule(head, first) && head.matches(first).count() >= 3 => Line::Rule,
+        '|' | ':' | '-' if is_delimiter(head) && head.contains('-') => Line::Delimiter,
+        '|' => Line::Text(Block::Row, 0),
+        _ => Line::Text(Block::Paragraph, 0),
+    }
+}
+
+/// Nothing but `mark` and space.
+fn is_rule(head: &str, mark: char) -> bool {
+    mark != ':' && head.chars().all(|c| c == mark || c.is_whitespace())
+}
+
+/// Nothing but what stands between the head of a table and its rows.
+fn is_delimiter(head: &str) -> bool {
+    head.chars().all(|c| matches!(c, '|' | '-' | ':') || c.is_whitespace())
+}
