@@ -80,6 +80,7 @@ fn crowd(scene: &'static str, seed: u64) -> Crowd<'static> {
         churns: true,
         silent: false,
         sick: false,
+        mutes: false,
         mutation: None,
     }
 }
@@ -95,6 +96,22 @@ fn callers_who_come_and_go_leave_nothing_behind() {
             assert!(openings > 15, "{crowd:?}: {openings} sessions came and went");
             wrong.extend(complaints(&format!("{crowd:?}"), &verdict));
         }
+    }
+    none(wrong);
+}
+
+#[test]
+fn microphones_that_are_muted_keep_every_invariant() {
+    let mut wrong = Vec::new();
+    for (scene, sets) in [
+        ("gate_only", &["gate.forward=Always"][..]),
+        ("speculative_vad", &["gate.silence_timeout_ms=300"]),
+        ("voice_assistant", &["gate.speculate=false"]),
+        ("batched_tts", &[]),
+        ("barge_in", &["gate.max_segment_ms=400"]),
+    ] {
+        let crowd = Crowd { mutes: true, sets, ..crowd(scene, 3) };
+        wrong.extend(complaints(&format!("{crowd:?}"), &crowd.run()));
     }
     none(wrong);
 }

@@ -46,11 +46,12 @@ const ROWS: [Row; 21] = [
     (Mutation::SkipRecord, "metrics", "passthrough", &[], 3, 3),
 ];
 
-/// Broken only where sessions come and go, or only when two runs are compared.
-const ELSEWHERE: [(Mutation, &str); 3] = [
+/// Broken only where sessions come and go or microphones are muted, or only when two runs are compared.
+const ELSEWHERE: [(Mutation, &str); 4] = [
     (Mutation::LeakEntity, "baseline"),
     (Mutation::SpreadPoison, "isolation"),
     (Mutation::CountShard, "determinism"),
+    (Mutation::AwaitMicrophone, "silence"),
 ];
 
 #[test]
@@ -81,6 +82,7 @@ fn what_sessions_leave_behind_is_noticed() {
         churns: true,
         silent: false,
         sick: false,
+        mutes: false,
         mutation: None,
     };
     let sound = crowd.run();
@@ -89,6 +91,31 @@ fn what_sessions_leave_behind_is_noticed() {
         let verdict = Crowd { mutation: Some(mutation), ..crowd }.run();
         assert!(verdict.counts.contains_key("baseline"), "{mutation:?}: {:?}", verdict.counts);
     }
+}
+
+#[test]
+fn a_gate_that_waits_for_a_muted_microphone_is_noticed() {
+    let mut wrong = Vec::new();
+    for scene in ["gate_only", "voice_assistant"] {
+        let crowd = Crowd {
+            scene,
+            sets: &[],
+            seats: 6,
+            seconds: 12,
+            seed: 1,
+            churns: false,
+            silent: false,
+            sick: false,
+            mutes: true,
+            mutation: None,
+        };
+        wrong.extend(crowd.run().words.into_iter().map(|words| format!("unbroken {scene}: {words}")));
+        let verdict = Crowd { mutation: Some(Mutation::AwaitMicrophone), ..crowd }.run();
+        if verdict.counts.keys().ne([&"silence"]) {
+            wrong.push(format!("{scene}: {:?}", verdict.counts));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -102,6 +129,7 @@ fn poison_that_spreads_is_noticed() {
         churns: false,
         silent: false,
         sick: false,
+        mutes: false,
         mutation: None,
     };
     let found = |mutation| {

@@ -28,9 +28,11 @@ const STAGING_US: u32 = 2_500;
 pub struct Stamp {
     /// Engine time at which it arrived; `None`, and later than the tick that takes it, counts as that tick.
     pub arrived_us: Option<u64>,
-    /// Media time of its first sample as the sender counts, microseconds. A gap to the block before, up to one
-    /// second, is filled with silence of exactly that length and counted; a longer one, or a step back, only moves
-    /// the origin of the sender's count. `None`: it follows without a gap.
+    /// Media time of its first sample as the sender counts, microseconds, from any origin; the first one given is it. A
+    /// gap to the block before, up to one second, is filled with silence of exactly that length and counted; a longer
+    /// one, or two blocks in a row that step back, only move the origin. What is off by less than the scene's
+    /// `session.input.pts_tolerance_ms` may be jitter, coarse clocks and packets that were overtaken: within it only a
+    /// gap that stays is filled, once it has lasted so long. `None`: it follows without a gap.
     pub pts_us: Option<u64>,
     /// Where another engine says it comes from; nothing by default.
     pub tag: Tag,

@@ -297,6 +297,7 @@ impl Hub {
         }
         match (request, station) {
             (Request::Push(key, block), _) => desk.service.push(key, block),
+            (Request::GoesOn(before, key), _) => desk.service.goes_on(before, key),
             (Request::Hold(key, held), _) => desk.service.hold(key, held),
             (Request::End(call), Some(station)) => {
                 let before = self.settled.len();

@@ -15,14 +15,12 @@ use crate::ledger::Ledger;
 use crate::mutation::Mutation;
 use crate::port::{Arrival, Arriving, ShardPort};
 use crate::queue::{Pushed, Queue};
+use crate::sender_clock::Stamped;
 use crate::session::{Phase, SessionRow, SessionTable, Watch};
 
 /// The shard's end of its rings.
 #[derive(Resource)]
 pub(crate) struct Edge(pub(crate) Arc<ShardPort>);
-
-/// Longest gap that is filled with silence: one second.
-const GAP_US_MAX: i64 = 1_000_000;
 
 /// Arrivals that had no session any more, and samples that were no numbers.
 #[derive(Resource, Debug, Default, Clone, Copy)]
@@ -39,7 +37,7 @@ pub struct EdgeFigures {
     pub concealed_blocks: u64,
     /// Sample frames of that silence.
     pub concealed_frames: u64,
-    /// Steps in the sender's times that were too long to fill, or went back.
+    /// Steps in the sender's times that were too long to fill, or went back further than the tolerance.
     pub discontinuities: u64,
 }
 
@@ -124,25 +122,6 @@ struct Scatter<'a> {
     watch: &'a mut Watch,
 }
 
-/// Frames missing before a block that the sender places at `pts_us`; at most one second.
-fn missing_frames(row: &mut SessionRow, pts_us: u64, figures: &mut EdgeFigures) -> u64 {
-    let rate_hz = row.input.rate_hz;
-    // A sender may begin to count anywhere, and so go round.
-    let expected_us = (frames_to_us(row.frames_in, rate_hz) as i64).wrapping_add(row.pts_origin_us);
-    let ahead_us = (pts_us as i64).wrapping_sub(expected_us);
-    // Sender and engine round to a microsecond each, and to a sample.
-    let tolerance_us = 2 + 1_000_000 / u64::from(rate_hz);
-    if ahead_us.unsigned_abs() <= tolerance_us {
-        return 0;
-    }
-    if (0..=GAP_US_MAX).contains(&ahead_us) {
-        return (ahead_us as u64 * u64::from(rate_hz) + 500_000) / 1_000_000;
-    }
-    figures.discontinuities += 1;
-    row.pts_origin_us = row.pts_origin_us.wrapping_add(ahead_us);
-    0
-}
-
 impl Scatter<'_> {
     fn homeless(&mut self, arrival: Arrival) {
         self.figures.homeless += 1;
@@ -174,6 +153,12 @@ impl Scatter<'_> {
                 self.send(row, frame, queues);
             }
             Arriving::Finish => {
+                let missing = row.clock.ends();
+                if missing > 0 && row.waits {
+                    row.held.push_front(Arrival::free(row, Arriving::Finish, arrival.stamp));
+                    return self.hold_silence(row, missing, Stamp::default());
+                }
+                self.conceal(row, missing, self.now.us, queues);
                 row.phase = Phase::Finishing;
                 self.watch.0 = true;
                 let frame = self.frame(row, Payload::Mark(Mark::StreamEnd), self.now.us);
@@ -208,14 +193,15 @@ impl Scatter<'_> {
         }
         let arrived_us = stamp.arrived_us.unwrap_or(now_us).min(now_us);
         if let (Some(pts_us), 0) = (stamp.pts_us, stamp.tag.segment) {
-            let missing = missing_frames(row, pts_us, self.figures);
+            let frames = (block.len() / usize::from(row.input.channels)) as u32;
+            let found = row.clock.takes(Stamped { pts_us, before: row.frames_in, frames });
+            let missing = found.missing;
+            self.figures.discontinuities += u64::from(found.stepped);
             if missing > 0 && row.waits {
                 // The silence waits for room like any other audio, and the block behind it.
                 let stamp = Stamp { arrived_us: Some(arrived_us), ..Stamp::default() };
                 row.held.push_front(Arrival::free(row, Arriving::Audio(block), stamp));
-                self.watch.0 = true;
-                self.hold_silence(row, missing, stamp);
-                return;
+                return self.hold_silence(row, missing, stamp);
             }
             self.conceal(row, missing, arrived_us, queues);
         }
@@ -254,6 +240,7 @@ impl Scatter<'_> {
 
     /// The same, before what is held.
     fn hold_silence(&mut self, row: &mut SessionRow, mut missing: u64, stamp: Stamp) {
+        self.watch.0 = true;
         while missing > 0 {
             let (block, frames) = self.silence(row, missing);
             row.held.push_front(Arrival::free(row, Arriving::Silence(block), stamp));

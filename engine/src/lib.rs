@@ -50,6 +50,7 @@ mod queue;
 pub mod rng;
 pub mod scene;
 mod segment;
+mod sender_clock;
 mod service;
 mod service_faults;
 mod session;

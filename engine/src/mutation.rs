@@ -48,6 +48,8 @@ pub enum Mutation {
     SpreadPoison,
     /// Detectors look at how many sessions their shard has.
     CountShard,
+    /// Gates wait for ever for a microphone that delivers nothing.
+    AwaitMicrophone,
     /// Some waiting times are in no histogram.
     SkipRecord,
 }

@@ -18,6 +18,7 @@ use crate::playout::Playouts;
 use crate::queue::{Lane, Queue, TARGETS_MAX, Target};
 use crate::scene::{self, DeadlinePolicy, Format, OverflowPolicy, PlanNode};
 use crate::segment::Turn;
+use crate::sender_clock::SenderClock;
 use crate::session::{Phase, SessionRow, SessionTable, Watch};
 use crate::shard::{Blueprint, block_samples};
 
@@ -68,7 +69,9 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     }
     let phase = if failure.is_some() { Phase::Gone } else { Phase::Open };
     world.resource_mut::<Watch>().0 |= failure.is_some();
-    let row = row(port, phase, entity, lanes, wiring, now_us);
+    let tolerance_us = i64::from(plan.scene.session.input.pts_tolerance_ms) * 1_000;
+    let clock = SenderClock::new(port.input.rate_hz, tolerance_us);
+    let row = row(port, phase, entity, lanes, wiring, clock, now_us);
     let id = row.id;
     world.resource_mut::<Playouts>().open(id);
     world.resource_mut::<SessionTable>().insert(row);
@@ -85,6 +88,7 @@ fn row(
     entity: Entity,
     lanes: Box<[Entity]>,
     wiring: Wiring,
+    clock: SenderClock,
     now_us: u64,
 ) -> SessionRow {
     SessionRow {
@@ -100,7 +104,7 @@ fn row(
         lanes,
         input_targets: wiring.input.into(),
         seq: 0,
-        pts_origin_us: 0,
+        clock,
         controls: VecDeque::new(),
         waits: wiring.input_waits,
         held: VecDeque::new(),

@@ -348,6 +348,16 @@ impl Segments<'_, '_> {
         state.turn
     }
 
+    /// The segment `before` was split, and `key` goes on with it: what was heard there was heard here.
+    pub fn carry_on(&mut self, before: SegmentKey, key: SegmentKey, session: SessionId) {
+        let Some(heard) = self.state(before, session).map(|state| (state.voiced, state.voiced_at_us)) else {
+            return;
+        };
+        let Some(mut state) = self.state(key, session).filter(|_| heard.0 != (0, 0)) else { return };
+        state.voiced = (heard.0.0, state.voiced.1.max(heard.0.1));
+        state.voiced_at_us = state.voiced_at_us.max(heard.1);
+    }
+
     /// The turn a segment belongs to by now; 0 when it was recycled.
     pub fn turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
         self.state(key, session).map_or(0, |state| state.turn)

@@ -60,6 +60,8 @@ pub struct Call {
 pub enum Request {
     /// Audio of a segment as it arrives, for services that [want](Service::wants_audio) it.
     Push(CallKey, Block),
+    /// The segment of the first call was split, and that of the second goes on with it.
+    GoesOn(CallKey, CallKey),
     /// The input is complete as far as this revision goes: work.
     End(Call),
     /// The speaker went on: stop the call, keep the audio.
@@ -74,7 +76,11 @@ impl Request {
     /// Which call it concerns.
     pub fn key(&self) -> CallKey {
         match self {
-            Self::Push(key, _) | Self::Retract(key) | Self::Cancel(key) | Self::Hold(key, _) => *key,
+            Self::Push(key, _)
+            | Self::GoesOn(_, key)
+            | Self::Retract(key)
+            | Self::Cancel(key)
+            | Self::Hold(key, _) => *key,
             Self::End(call) => call.key,
         }
     }
@@ -125,6 +131,11 @@ pub trait Service: Send + Sync {
     /// Audio of a segment as it arrives.
     fn push(&mut self, key: CallKey, block: Block) {
         drop((key, block));
+    }
+    /// The segment of `before` was split: what was heard of it belongs to that of `key`, which goes on without a gap and
+    /// is the one that is asked about. Comes before the first audio of `key`, where audio is wanted.
+    fn goes_on(&mut self, before: CallKey, key: CallKey) {
+        let _unused = (before, key);
     }
     /// Starts a batch of calls; empties `batch`. More than one only for nodes behind the hub.
     fn submit(&mut self, batch: &mut Vec<Call>, now_us: u64);

@@ -12,6 +12,7 @@ use crate::placement::Placement;
 use crate::port::Arrival;
 use crate::queue::Target;
 use crate::scene::Format;
+use crate::sender_clock::SenderClock;
 use crate::shard::block_samples;
 
 /// How far a session's life has come.
@@ -52,8 +53,8 @@ pub struct SessionRow {
     pub(crate) lanes: Box<[Entity]>,
     pub(crate) input_targets: Box<[Target]>,
     pub(crate) seq: u32,
-    /// The sender's media time minus the engine's.
-    pub(crate) pts_origin_us: i64,
+    /// What the sender's times say is missing.
+    pub(crate) clock: SenderClock,
     pub(crate) controls: VecDeque<Control>,
     /// A queue that the input feeds makes its senders wait.
     pub(crate) waits: bool,
@@ -98,6 +99,12 @@ impl SessionTable {
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut SessionRow> {
         let slot = self.slot(id);
         self.rows.get_mut(slot)?.as_mut().filter(|row| row.id == id)
+    }
+
+    /// Engine time at which something last arrived for this session, and `now_us` while arrivals wait outside a queue.
+    pub fn arrived_us(&self, id: SessionId, now_us: u64) -> u64 {
+        let Some(row) = self.get(id) else { return now_us };
+        if row.held.is_empty() { row.arrived_us } else { now_us }
     }
 
     /// The queue entity of `node` for this session.

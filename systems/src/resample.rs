@@ -1,20 +1,21 @@
 //! `Resample`: another sample rate, without delay beyond the filter's, padding or artifacts.
 //!
-//! What belongs together is one stream: the session's input up to its end, one segment behind a gate, one answer.
-//! A stream is flushed once, at its end, and comes out at exactly `round(n * to / from)` frames; its start delay is
-//! trimmed, so that times stay true. What a correction takes back is forgotten without a flush.
+//! What belongs together is one stream: the session's input up to its end, one segment behind a gate with those that go on
+//! with it after a split, one answer. A stream is flushed once, at its end, and comes out at exactly
+//! `round(n * to / from)` frames; its start delay is trimmed, so that times stay true. What a correction takes back is
+//! forgotten without a flush.
+
+mod stream;
 
 use bevy_ecs::prelude::Component;
 use bevy_platform::cell::SyncCell;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{
-    Advice, Correction, Cx, Frame, Mark, Mutation, NodeKind, Opening, Payload, Site, StepNode, Void,
-    frames_to_us,
-};
+use mynah_engine::{Advice, Correction, Cx, Frame, Mark, NodeKind, Opening, Payload, Site, StepNode, Void};
 use serde::Deserialize;
 
 use crate::dsp::downmix::Channels;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, RATE_HZ, ResampleSpec};
+use stream::{Seams, Stream};
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 
@@ -56,6 +57,7 @@ pub struct ResampleState {
     converted: Vec<f32>,
     mixed: Vec<f32>,
     stream: Option<Stream>,
+    seams: Seams,
     seq: u32,
     /// The stream that ended last.
     ended: Option<Progress>,
@@ -95,16 +97,6 @@ impl ResampleState {
         let (taken, given) = (stream.frames_in, stream.frames_out);
         Progress { from_hz, to_hz, taken, given, delay_us: self.delay_us }
     }
-}
-
-/// The stream in the filter.
-#[derive(Clone, Copy, Debug)]
-struct Stream {
-    segment: u32,
-    revision: u32,
-    from_us: u64,
-    frames_in: u64,
-    frames_out: u64,
 }
 
 impl Resample {
@@ -208,6 +200,7 @@ impl NodeKind for Resample {
             converted: Vec::new(),
             mixed: Vec::new(),
             stream: None,
+            seams: Seams::new(),
             seq: 0,
             ended: None,
             rates_hz: (input.rate_hz, output.rate_hz),
@@ -221,10 +214,12 @@ impl StepNode for Resample {
         match &frame.payload {
             Payload::Audio(_) => self.convert(state, frame, cx),
             Payload::Text(_) => cx.send(0, frame),
+            Payload::Mark(Mark::Split) => state.split(frame, cx),
             Payload::Mark(mark) => {
                 if matches!(mark, Mark::AnswerEnd | Mark::SegmentEnd | Mark::StreamEnd) {
-                    end_stream(state, &frame, cx);
+                    state.end(&frame, cx);
                 }
+                state.tell_splits(cx);
                 cx.send(0, frame);
             }
         }
@@ -240,15 +235,18 @@ impl StepNode for Resample {
         }
     }
 
-    fn control(&self, state: &mut ResampleState, correction: &Correction, _: &mut Cx<'_>, _: Site) {
+    fn control(&self, state: &mut ResampleState, correction: &Correction, cx: &mut Cx<'_>, _: Site) {
+        if correction.void == Void::Session {
+            return state.drop_all();
+        }
         let voided = state.stream.is_some_and(|s| match correction.void {
             Void::Segment { segment } => s.segment == segment,
             Void::Revision { segment, revision } => s.segment == segment && s.revision == revision,
             Void::Answer { segment } => s.segment == segment && s.revision > 0,
-            Void::Session => true,
+            Void::Session => false,
         });
         if voided {
-            forget_stream(state);
+            state.forget(cx);
         }
     }
 }
@@ -262,22 +260,12 @@ impl Resample {
             cx.send(0, frame);
             return;
         }
-        let identity = (frame.segment.serial, frame.revision);
-        if state.stream.is_some_and(|s| (s.segment, s.revision) != identity) {
-            // The stream before was left without an end: what it held belongs to nobody any more.
-            forget_stream(state);
-        }
+        state.join(&frame, cx);
         if state.stream.is_none() {
             state.choose_filter();
         }
-        let from_us = frame.pts_us;
-        let stream = state.stream.get_or_insert(Stream {
-            segment: identity.0,
-            revision: identity.1,
-            from_us,
-            frames_in: 0,
-            frames_out: 0,
-        });
+        let identity = (frame.segment.serial, frame.revision);
+        let stream = state.stream.get_or_insert(Stream::new(identity, frame.pts_us));
         stream.frames_in += (block.len() / usize::from(input.channels)) as u64;
         let samples = if folds {
             state.mixed.clear();
@@ -292,7 +280,7 @@ impl Resample {
             Some(converter) => converter.get().push(samples, &mut state.converted),
             None => state.converted.extend_from_slice(samples),
         }
-        emit(state, &frame, cx);
+        state.emit(&frame, cx);
         cx.discard(frame);
     }
 }
@@ -306,46 +294,6 @@ impl ResampleState {
             self.is_spare = hurried;
         }
     }
-}
-
-/// Sends what was converted, in blocks, with the times of the stream.
-fn emit(state: &mut ResampleState, like: &Frame, cx: &mut Cx<'_>) {
-    let output = cx.lane.output.expect("a lane that got audio has a format");
-    let Some(stream) = &mut state.stream else { return };
-    for piece in state.converted.chunks(state.block_max) {
-        let mut block = cx.pool.lease(piece.len());
-        block.fill_from(piece);
-        let mut frame = like.with(Payload::Audio(block));
-        frame.pts_us = stream.from_us + frames_to_us(stream.frames_out, output.rate_hz);
-        state.seq = state.seq.wrapping_add(1);
-        frame.seq = state.seq;
-        stream.frames_out += (piece.len() / usize::from(output.channels)) as u64;
-        cx.send(0, frame);
-    }
-}
-
-fn end_stream(state: &mut ResampleState, mark: &Frame, cx: &mut Cx<'_>) {
-    let Some(stream) = state.stream else { return };
-    state.converted.clear();
-    if let Some(converter) = &mut state.converter {
-        converter.get().flush(&mut state.converted);
-    }
-    if cx.now.is_broken(Mutation::DropTail) {
-        state.converted.clear();
-    }
-    let mut like = mark.with(Payload::Mark(Mark::StreamEnd));
-    like.segment.serial = stream.segment;
-    like.revision = stream.revision;
-    emit(state, &like, cx);
-    state.ended = state.under_way();
-    state.stream = None;
-}
-
-fn forget_stream(state: &mut ResampleState) {
-    if let Some(converter) = &mut state.converter {
-        converter.get().reset();
-    }
-    state.stream = None;
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ use super::{Verdict, compile};
 const CHUNK_TICKS: u64 = 4;
 /// Where callers come and go, the host of the second seat looks up only this often.
 const SLEEPY_TICKS: u64 = 90;
+/// Two seconds.
+const MUTE_TICKS: u64 = 400;
 /// After the last arrival, for what is under way.
 const DRAIN_TICKS: u64 = 4_000;
 /// With nobody there, before the last look.
@@ -35,6 +37,8 @@ pub(crate) struct Crowd<'a> {
     /// Whoever is in the first seat: says nothing, and sends what no caller should.
     pub(crate) silent: bool,
     pub(crate) sick: bool,
+    /// Microphones deliver nothing for two seconds in six, each at another time.
+    pub(crate) mutes: bool,
     pub(crate) mutation: Option<Mutation>,
 }
 
@@ -135,10 +139,13 @@ impl Room<'_> {
         let format = self.plan.input;
         let frames = format.rate_hz as usize / 50;
         let mut mono = vec![0.0; frames];
-        let Crowd { silent, sick, .. } = self.crowd;
+        let Crowd { silent, sick, mutes, .. } = self.crowd;
         for (at, seat) in self.seats.iter_mut().enumerate() {
             let Some(seat) = seat.as_mut().filter(|seat| !seat.left) else { continue };
             seat.stream.fill(&mut mono);
+            if mutes && (tick / MUTE_TICKS + at as u64).is_multiple_of(3) {
+                continue;
+            }
             if at == 0 && silent {
                 mono.fill(0.0);
             }

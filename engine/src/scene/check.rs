@@ -116,6 +116,9 @@ impl Checker<'_> {
         self.range(channels, input.channels, CHANNELS.contains(&input.channels), "1..=8");
         let chunk = &at!["session", "input", "chunk_ms"];
         self.range(chunk, input.chunk_ms, (1..=1000).contains(&input.chunk_ms), "1..=1000 ms");
+        let tolerance_ms = input.pts_tolerance_ms;
+        let tolerance = &at!["session", "input", "pts_tolerance_ms"];
+        self.range(tolerance, tolerance_ms, tolerance_ms <= 500, "0..=500 ms");
         if let Pace::RealTime { lead_ms } = scene.session.output.pace {
             let lead = &at!["session", "output", "pace", "lead_ms"];
             self.range(lead, lead_ms, lead_ms <= 10_000, "0..=10000 ms");

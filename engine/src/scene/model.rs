@@ -90,11 +90,13 @@ pub struct SessionInput {
     pub channels: u8,
     /// Audio a push brings, 1..=1000 ms.
     pub chunk_ms: u32,
+    /// How far a sender's times may be off before audio counts as missing at once, 0..=500 ms.
+    pub pts_tolerance_ms: u32,
 }
 
 impl Default for SessionInput {
     fn default() -> Self {
-        Self { rate_hz: 48_000, channels: 1, chunk_ms: 20 }
+        Self { rate_hz: 48_000, channels: 1, chunk_ms: 20, pts_tolerance_ms: 40 }
     }
 }
 

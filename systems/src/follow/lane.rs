@@ -21,6 +21,7 @@ pub struct FollowLane {
     split: Option<(SegmentKey, u64)>,
     input: Format,
     wait_us: u64,
+    silence_timeout_us: u64,
     seq: u32,
 }
 
@@ -74,8 +75,9 @@ enum Place {
 }
 
 impl FollowLane {
-    pub(super) fn new(input: Format, wait_us: u64) -> Self {
-        Self { memory: Memory::default(), current: None, split: None, input, wait_us, seq: 0 }
+    pub(super) fn new(input: Format, wait_us: u64, silence_timeout_us: u64) -> Self {
+        let (memory, current, split) = (Memory::default(), None, None);
+        Self { memory, current, split, input, wait_us, silence_timeout_us, seq: 0 }
     }
 
     /// Whether nothing is open: then there is nothing to do without audio.
@@ -175,6 +177,8 @@ impl FollowLane {
         let known = self.memory.of(current.key.serial);
         let now_us = hands.cx.now.us;
         let waited = |since_us: u64| now_us >= since_us.saturating_add(self.wait_us);
+        // With nothing behind it the microphone may be muted, and the sender's gate silent about it for so long.
+        let muted_us = if comes == Comes::Nothing { 0 } else { self.silence_timeout_us };
         let has_audio = |at_us: u64| {
             current.to_us + TOLERANCE_US >= at_us || comes == Comes::Nothing || waited(known.told_us)
         };
@@ -193,7 +197,7 @@ impl FollowLane {
             && has_audio(at_us)
         {
             self.end(revision, hands);
-        } else if waited(current.heard_us.max(known.told_us)) {
+        } else if waited(current.heard_us.max(known.told_us) + muted_us) {
             self.give_up(current, hands);
         } else {
             return false;
@@ -284,6 +288,9 @@ impl FollowLane {
     /// The segment after a split carries the answer of both.
     fn answer_split(&mut self, hands: &mut Hands<'_, '_, '_, '_>) {
         if let Some((before, _)) = self.split.take() {
+            if let Some(current) = self.current.filter(|current| current.confirmed) {
+                hands.segments.carry_on(before, current.key, hands.cx.lane.session);
+            }
             hands.segments.answered(before, hands.cx.lane.session);
         }
     }

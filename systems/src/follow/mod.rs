@@ -6,7 +6,8 @@
 //! until then, work on an end of speech waits for the audio before it, and audio of a segment that was cancelled is
 //! dropped whenever it comes. Segments never overlap: the next one's audio waits in the queue until the one before is
 //! settled. All waiting ends after `wait_ms`; what has no verdict by then is not speech, and an end that was never said
-//! to hold does not. Segments keep the sender's serials and their audio the sender's media time; a scene has one `Follow`.
+//! to hold does not. Where nothing comes at all, the sender's microphone may be muted, and its gate says so only after its
+//! `silence_timeout_ms`: so long more is waited for that. Segments keep the sender's serials and their audio the sender's media time; a scene has one `Follow`.
 //!
 //! Files: `memory` is what was said, `lane` is one session.
 
@@ -37,11 +38,14 @@ pub struct Follow {
     /// Longest time that audio waits for what is said of it, and work for its audio; 50 to 10000 ms. More than a message
     /// takes that is sent again three times.
     pub wait_ms: f32,
+    /// Engine time without any audio after which the sender's gate ends what is open (its `silence_timeout_ms`); 100 to
+    /// 600000 ms. While nothing comes, its word on that is awaited.
+    pub silence_timeout_ms: f32,
 }
 
 impl Default for Follow {
     fn default() -> Self {
-        Self { wait_ms: 1_000.0 }
+        Self { wait_ms: 1_000.0, silence_timeout_ms: 1_000.0 }
     }
 }
 
@@ -59,6 +63,10 @@ impl NodeKind for Follow {
         if !(50.0..=10_000.0).contains(&self.wait_ms) {
             let text = format!("{} ms is out of range", self.wait_ms);
             issues.push(Issue::error("wait_ms", text).expected("50 to 10000 ms"));
+        }
+        if !(100.0..=600_000.0).contains(&self.silence_timeout_ms) {
+            let text = format!("{} ms is out of range", self.silence_timeout_ms);
+            issues.push(Issue::error("silence_timeout_ms", text).expected("100 to 600000 ms"));
         }
         input
     }
@@ -79,7 +87,8 @@ impl NodeKind for Follow {
     }
     fn open(&self, opening: &Opening) -> Result<FollowLane, String> {
         let input = opening.input.ok_or("no audio arrives at this node")?;
-        Ok(FollowLane::new(input, (f64::from(self.wait_ms) * 1_000.0) as u64))
+        let us = |ms: f32| (f64::from(ms) * 1_000.0) as u64;
+        Ok(FollowLane::new(input, us(self.wait_ms), us(self.silence_timeout_ms)))
     }
 }
 

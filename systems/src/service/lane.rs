@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
-use mynah_engine::{Call, CallKey, Cx, Frame, Mark, Payload, Request, Site, Sound};
+use mynah_engine::{Call, CallKey, Cx, Frame, Mark, Payload, Request, SegmentKey, Site, Sound};
 
 use crate::service::asked::{Asked, Order};
 use crate::service::pieces::{Pieces, end_us};
@@ -27,7 +27,7 @@ pub struct ServiceState {
 
 #[derive(Clone, Copy)]
 pub(super) struct Heard {
-    pub(super) segment: u32,
+    pub(super) segment: SegmentKey,
     pub(super) from_us: u64,
     pub(super) to_us: u64,
     /// The segment was split: the next one goes on with this range.
@@ -92,11 +92,15 @@ impl Gathered {
 pub(super) fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut Cx<'_>, site: Site) {
     let format = cx.lane.input.expect("a lane that got audio has a format");
     let end_us = end_us(&frame, format);
-    let segment = frame.segment.serial;
+    let segment = frame.segment;
     let heard =
         state.heard.get_or_insert(Heard { segment, from_us: frame.pts_us, to_us: end_us, goes_on: false });
     if heard.segment != segment {
         let from_us = if heard.goes_on { heard.from_us } else { frame.pts_us };
+        if let (true, true, Some(service)) = (heard.goes_on, site.wants_audio, site.service) {
+            let to = key(&frame, 0, cx);
+            cx.request(service, Request::GoesOn(CallKey { segment: heard.segment, ..to }, to));
+        }
         *heard = Heard { segment, from_us, to_us: end_us, goes_on: false };
     }
     heard.to_us = end_us;

@@ -222,7 +222,7 @@ impl StepNode for ServiceNode {
             state.gathered.texts.clear();
         }
         let forgets = matches!(correction.void, Void::Segment { .. } | Void::Session);
-        if forgets && state.heard.is_some_and(|h| correction.voids(session, h.segment, 0)) {
+        if forgets && state.heard.is_some_and(|h| correction.voids(session, h.segment.serial, 0)) {
             state.heard = None;
         }
         let before = state.order.front();
@@ -382,7 +382,7 @@ impl ServiceNode {
     fn bound(&self, mark: Mark, state: &mut ServiceState, frame: Frame, cx: &mut Cx<'_>, site: Site) {
         match (mark, self.task) {
             (Mark::Endpoint, Task::Transcribe) => {
-                let heard = state.heard.filter(|h| h.segment == frame.segment.serial);
+                let heard = state.heard.filter(|h| h.segment.serial == frame.segment.serial);
                 let range = heard.map_or((frame.pts_us, frame.pts_us), |h| (h.from_us, h.to_us));
                 let asks = rest(state, &frame, cx).unwrap_or(Question { range, ..Question::default() });
                 let (to_us, times) = (asks.range.1, (frame.queued_us, 0));

@@ -4,7 +4,7 @@ use bevy_ecs::prelude::{Component, Entity};
 use bevy_platform::cell::SyncCell;
 use mynah_engine::scene::Format;
 use mynah_engine::{
-    CancelReason, Correction, Cx, Event, Extent, Frame, Mark, Mutation, NodeKind as _, Opening, Payload,
+    CancelReason, Correction, Cx, Event, Extent, Frame, Mark, Mutation, NodeKind as _, Now, Opening, Payload,
     SegmentKey, Segments, SessionId, Void, frames_to_us, us_to_frames,
 };
 
@@ -51,8 +51,9 @@ pub struct GateLane {
     lookback: Lookback<Held>,
     /// Frames that the ring has room for.
     lookback_room: usize,
-    /// Engine time at which the last frame was taken.
+    /// Engine time at which the last frame was taken, and up to which something is known to have come, be it not so far.
     taken_us: u64,
+    stirred_us: u64,
     input: Format,
     /// Every probability is logged.
     traced: bool,
@@ -107,6 +108,7 @@ impl GateLane {
             lookback: Lookback::new(us(gate.kept_ms())),
             lookback_room: gate.max_out(Some(input)) as usize,
             taken_us: 0,
+            stirred_us: 0,
             input,
             traced: gate.trace || opening.traced,
             session: opening.session,
@@ -123,9 +125,42 @@ impl GateLane {
         })
     }
 
-    /// Whether what is kept has become worthless: a segment that is open goes on whenever its next frame comes.
+    /// Whether a segment is open, or an onset under way that may become one.
+    pub(super) fn is_open(&self) -> bool {
+        self.segment.is_some() || !self.machine.is_idle()
+    }
+
+    /// Whether what is kept has become worthless: while something is open it is not.
     pub(super) fn has_paused(&self, now_us: u64) -> bool {
-        now_us >= self.taken_us + PAUSE_US && !self.lookback.is_bare() && !self.segment.is_some()
+        now_us >= self.taken_us + PAUSE_US && !self.lookback.is_bare() && !self.is_open()
+    }
+
+    /// Whether something is open and this gate has taken nothing for so long that it ends, unless something has come that
+    /// has not got so far.
+    pub(super) fn may_starve(&self, now: &Now, settings: &Settings) -> bool {
+        now.us >= self.stirred_us + settings.silence_timeout_us
+            && self.is_open()
+            && !now.is_broken(Mutation::AwaitMicrophone)
+    }
+
+    /// The microphone delivers nothing: what is open ends as if silence had come. Something last came at `arrived_us`.
+    pub(super) fn starve(
+        &mut self,
+        arrived_us: u64,
+        settings: &Settings,
+        decisions: &mut Vec<Decision>,
+        gate: &mut Gate<'_, '_, '_, '_>,
+    ) {
+        self.stirred_us = self.stirred_us.max(arrived_us);
+        // What is sent then must find room, like anything else.
+        if !self.may_starve(&gate.cx.now, settings) || !gate.cx.may_step() {
+            return;
+        }
+        if self.segment.is_some() {
+            self.turn = gate.segments.turn(self.segment, self.session);
+        }
+        self.machine.starve(frames_to_us(self.past, SAMPLE_RATE_HZ), settings, decisions);
+        self.apply(decisions, gate);
     }
 
     /// Lets go of what is kept and of what was heard, and of the memory for it: the stream goes on as a new one would.
@@ -194,6 +229,7 @@ impl GateLane {
             self.pause(gate);
         }
         self.taken_us = gate.cx.now.us;
+        self.stirred_us = self.taken_us;
         if self.lookback.is_bare() {
             self.lookback.settle(self.lookback_room);
             let room = 2 * self.vad.hop();
@@ -417,6 +453,7 @@ impl GateLane {
         self.mark(Mark::Split, 0, gate);
         if self.open(self.to_us, gate) {
             self.confirm(gate);
+            gate.segments.carry_on(before, self.segment, self.session);
         } else {
             self.segment = SegmentKey::NONE;
         }

@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) lookahead_us: u64,
     pub(crate) min_silence_us: u64,
     pub(crate) max_segment_us: u64,
+    /// Engine time.
+    pub(crate) silence_timeout_us: u64,
     pub(crate) pad_us: u64,
     pub(crate) forward: Forward,
     pub(crate) speculate: bool,
@@ -81,6 +83,7 @@ impl Settings {
             lookahead_us: hops(gate.lookahead_ms) * hop_us,
             min_silence_us: hops(gate.min_silence_ms) * hop_us,
             max_segment_us: hops(gate.max_segment_ms) * hop_us,
+            silence_timeout_us: (f64::from(gate.silence_timeout_ms) * 1_000.0) as u64,
             pad_us: (f64::from(gate.pad_ms) * 1_000.0) as u64,
             forward: gate.forward,
             speculate: gate.speculate,
@@ -112,6 +115,11 @@ impl Machine {
             State::Onset { .. } => settings.speculate,
             State::Probe { .. } | State::Speech { .. } | State::Ending { .. } => true,
         }
+    }
+
+    /// Whether nothing is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state == State::Idle
     }
 
     /// Whether the open segment is confirmed.
@@ -266,15 +274,39 @@ impl Machine {
         match state {
             State::Idle => {}
             State::Probe { .. } | State::Onset { .. } => return None,
-            State::Speech { silent_from_us } => {
-                self.revision += 1;
-                let revision = self.revision;
-                out.push(Decision::Endpoint { revision, at_us: silent_from_us.unwrap_or(at_us) });
-                out.push(Decision::End { revision });
-            }
+            State::Speech { silent_from_us } => self.over(silent_from_us.unwrap_or(at_us), out),
             State::Ending { revision, .. } => out.push(Decision::End { revision }),
         }
         Some(())
+    }
+
+    /// Nothing has come after `at_us` for so long that it counts as silence, however much of it.
+    pub(crate) fn starve(&mut self, at_us: u64, s: &Settings, out: &mut Vec<Decision>) {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Idle => {}
+            State::Probe { .. } => out.push(Decision::CancelSilence),
+            State::Onset { from_us, hits, silent_from_us, .. } => {
+                if hits * 100 >= SUSTAINED_PERCENT * s.window_hops {
+                    if !s.speculate {
+                        out.push(Decision::Open { from_us });
+                    }
+                    out.push(Decision::Confirm);
+                    self.over(silent_from_us.unwrap_or(at_us), out);
+                } else if s.speculate {
+                    out.push(Decision::CancelNotSustained);
+                }
+            }
+            State::Speech { silent_from_us } => self.over(silent_from_us.unwrap_or(at_us), out),
+            State::Ending { revision, .. } => out.push(Decision::End { revision }),
+        }
+    }
+
+    /// The speaker has finished at `at_us`, and that holds.
+    fn over(&mut self, at_us: u64, out: &mut Vec<Decision>) {
+        self.revision += 1;
+        let revision = self.revision;
+        out.push(Decision::Endpoint { revision, at_us });
+        out.push(Decision::End { revision });
     }
 }
 
@@ -370,6 +402,42 @@ mod tests {
             (6, Confirm { from_us: 4 * HOP }),
         ];
         assert_eq!(seen, want);
+    }
+
+    #[test]
+    fn what_is_open_when_nothing_comes_any_more_ends_as_if_silence_had_come() {
+        let always = VadGate { forward: Forward::Always, ..gate() };
+        let slow = VadGate { speculate: false, ..gate() };
+        // The window has three hops, and two of them must be speech.
+        let [end, ended] = [|at| Endpoint { revision: 1, at_us: at * HOP }, |_| End { revision: 1 }];
+        let cases: [(&str, VadGate, &[f32], Vec<Decision>); 9] = [
+            ("nothing", gate(), &[0.1], vec![]),
+            ("a probe", always, &[0.1], vec![CancelSilence]),
+            ("a third of an onset", gate(), &[0.95], vec![CancelNotSustained]),
+            ("two thirds", gate(), &[0.95, 0.9], vec![Confirm, end(2), ended(0)]),
+            ("and not even opened", slow, &[0.95], vec![]),
+            ("opened at last", slow, &[0.95, 0.9], vec![Open { from_us: 0 }, Confirm, end(2), ended(0)]),
+            ("in a word", gate(), &[0.95, 0.9, 0.9, 0.9], vec![end(4), ended(0)]),
+            ("after it", slow, &[0.95, 0.9, 0.9, 0.1], vec![end(3), ended(0)]),
+            ("an end suspected", gate(), &[0.95, 0.9, 0.9, 0.1], vec![ended(0)]),
+        ];
+        let mut wrong = Vec::new();
+        for (name, gate, heard, want) in cases {
+            let settings = Settings::new(&gate, HOP);
+            let (mut machine, mut out) = (Machine::default(), Vec::new());
+            for (p, at) in heard.iter().zip(0..) {
+                if gate.forward == Forward::Always {
+                    machine.probe(at * HOP);
+                }
+                machine.hop(*p, at * HOP, (at + 1) * HOP, &settings, &mut out);
+            }
+            out.clear();
+            machine.starve(heard.len() as u64 * HOP, &settings, &mut out);
+            if out != want || !machine.is_idle() {
+                wrong.push(format!("{name}: {out:?}, expected {want:?}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]

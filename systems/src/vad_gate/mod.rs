@@ -61,6 +61,8 @@ pub struct VadGate {
     pub lookahead_ms: f32,
     /// Longest segment; a longer one is split without losing a sample.
     pub max_segment_ms: f32,
+    /// Engine time without any audio after which what is open ends, as if silence had come.
+    pub silence_timeout_ms: f32,
     /// The detector runs at boundaries of this much engine time, to have more lanes at once; 0 = every tick.
     pub vad_gather_ms: f32,
     /// What is forwarded before speech was heard.
@@ -84,6 +86,7 @@ impl Default for VadGate {
             lookback_ms: 200.0,
             lookahead_ms: 32.0,
             max_segment_ms: 30_000.0,
+            silence_timeout_ms: 1_000.0,
             vad_gather_ms: 4.0,
             forward: Forward::OnOnset,
             speculate: true,
@@ -130,6 +133,7 @@ impl VadGate {
             ("lookback_ms", self.lookback_ms, 1.0, 2_000.0),
             ("lookahead_ms", self.lookahead_ms, 1.0, 2_000.0),
             ("max_segment_ms", self.max_segment_ms, 200.0, 600_000.0),
+            ("silence_timeout_ms", self.silence_timeout_ms, 100.0, 600_000.0),
             ("vad_gather_ms", self.vad_gather_ms, 0.0, 100.0),
         ];
         for (field, value, least, most) in durations {
@@ -218,9 +222,9 @@ impl VadGate {
 
 impl SystemNode for VadGate {
     fn rests(&self, state: &GateLane) -> bool {
-        // A hop that waits for company is heard when its time comes; everything else is decided on media time. What is kept
+        // A hop that waits for company is heard when its time comes, and what is open ends when nothing comes. What is kept
         // in a pause is let go of whenever the lane is next looked at, before anything comes of what comes then.
-        state.ready_hop(self.vad.hop()).is_none()
+        state.ready_hop(self.vad.hop()).is_none() && !state.is_open()
     }
     fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem {
         system::build(self, site, world)
@@ -257,6 +261,10 @@ mod tests {
             (VadGate { lookahead_ms: 60.0, ..d }, vec![(Warning, "lookahead_ms")]),
             (VadGate { min_silence_ms: 20.0, ..d }, vec![(Error, "lookahead_ms")]),
             (VadGate { forward: Forward::Always, speculate: false, ..d }, vec![(Error, "forward")]),
+            (VadGate { silence_timeout_ms: 100.0, ..d }, vec![]),
+            (VadGate { silence_timeout_ms: 99.0, ..d }, vec![(Error, "silence_timeout_ms")]),
+            (VadGate { silence_timeout_ms: 600_000.0, ..d }, vec![]),
+            (VadGate { silence_timeout_ms: 600_001.0, ..d }, vec![(Error, "silence_timeout_ms")]),
         ];
         for (gate, want) in cases {
             let want: Vec<_> = want.into_iter().map(|(s, f)| (s, f.to_string())).collect();

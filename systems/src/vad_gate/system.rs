@@ -73,6 +73,12 @@ impl Gates {
         for (mut wiring, mut queue, mut lane) in &mut lanes.ins {
             // Most lanes have nothing in most ticks: no more of them is fetched from memory than it takes to see that.
             if queue.is_empty() && lane.ready_hop(self.hop()).is_none() && !wiring.has_unsent() {
+                if lane.may_starve(&desk.now, &self.settings) {
+                    let arrived_us = desk.sessions.arrived_us(wiring.session, desk.now.us);
+                    let mut cx = Cx::new(self.site.node, &mut wiring, desk, &mut lanes.outs);
+                    let mut gate = Gate { cx: &mut cx, segments };
+                    lane.starve(arrived_us, &self.settings, &mut self.decisions, &mut gate);
+                }
                 if lane.has_paused(desk.now.us) {
                     let mut cx = Cx::new(self.site.node, &mut wiring, desk, &mut lanes.outs);
                     lane.pause(&mut Gate { cx: &mut cx, segments });

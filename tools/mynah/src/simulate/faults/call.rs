@@ -9,6 +9,7 @@ use super::network::Network;
 use super::place::Totals;
 use super::plan::{Dice, Hazard};
 use super::sender::Sender;
+use super::site::Site;
 use crate::load::Stream;
 
 /// A caller's call.
@@ -20,6 +21,8 @@ pub(super) struct Call {
     pub(super) id: SessionId,
     told: bool,
     sender: Sender,
+    /// Until then the microphone delivers nothing, engine time.
+    muted_until_us: u64,
     network: Network,
     host: Host,
     controls: Controls,
@@ -44,7 +47,19 @@ impl Call {
         let host = Host::new(hazard, &mut dice);
         let (network, controls, pushed) = (Network::default(), Controls::default(), Pushed::default());
         let id = handle.id();
-        Self { handle: Some(handle), id, told, sender, network, host, controls, dice, pushed, closed: false }
+        Self {
+            handle: Some(handle),
+            id,
+            told,
+            sender,
+            muted_until_us: 0,
+            network,
+            host,
+            controls,
+            dice,
+            pushed,
+            closed: false,
+        }
     }
 
     /// Whether no packet is under way.
@@ -71,11 +86,21 @@ impl Call {
         }
         while self.sender.due_us() <= hazard.now_us {
             let packet = self.sender.send(hazard, &mut self.dice);
-            self.network.send(packet, hazard, &mut self.dice);
+            if !self.is_muted(hazard) {
+                self.network.send(packet, hazard, &mut self.dice);
+            }
         }
         if let Some(handle) = &self.handle {
             self.controls.speak(handle, &self.host, hazard, &mut self.dice);
         }
+    }
+
+    /// Whether what is said now is heard by nobody.
+    fn is_muted(&mut self, hazard: &mut Hazard<'_>) -> bool {
+        if hazard.now_us >= self.muted_until_us && hazard.strikes(Site::Mute, &mut self.dice).is_some() {
+            self.muted_until_us = hazard.now_us + hazard.up_to_us(Site::Mute, &mut self.dice);
+        }
+        hazard.now_us < self.muted_until_us && !hazard.is_over()
     }
 
     /// Hands the engine what has arrived.

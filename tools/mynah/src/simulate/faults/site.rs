@@ -187,6 +187,8 @@ sites! {
         "queues hold 1 frame, or the least that the scene allows; share of nodes";
     TickOverrun "tick_overrun" Engine [(0.002, 0.05)] [Ms (1.0, 60_000.0), (5.0, 500.0)]
         "a tick comes up to this much late";
+    Mute "mute" Sender [(0.001, 0.01)] [Ms (1.0, 60_000.0), (200.0, 5_000.0)]
+        "the microphone delivers nothing for up to this long, in a word too; share of packets that begin it";
 }
 
 /// How many sites there are.

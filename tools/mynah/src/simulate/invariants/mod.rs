@@ -22,6 +22,7 @@ mod order;
 mod overflow;
 mod resampler;
 mod segments;
+mod silence;
 mod streams;
 mod taken_back;
 
@@ -41,7 +42,7 @@ use streams::Streams;
 pub type Digests = BTreeMap<(u32, u32), u64>;
 
 /// The names of all checkers, in the order of the documents.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
     conservation::NAME,
     streams::NAME,
     segments::NAME,
@@ -57,6 +58,7 @@ pub const NAMES: [&str; 15] = [
     isolation::NAME,
     determinism::NAME,
     metrics::NAME,
+    silence::NAME,
 ];
 
 /// All checkers at once.
@@ -88,6 +90,7 @@ impl Invariants {
             Box::new(resampler::Resampler::new(plan)),
             Box::new(baseline::Baseline::new(plan)),
             Box::new(metrics::Metrics::new(plan)),
+            Box::new(silence::Silence::new(plan)),
         ];
         Self {
             checkers,

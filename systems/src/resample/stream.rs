@@ -1,0 +1,185 @@
+//! The stream in a resampler: how far it has come, and where in it one segment ended and the next went on.
+//!
+//! A split ends no stream. What the filter gives belongs to the segment in whose time it sounds: of the frames that the
+//! samples before the split become, rounded like a whole stream, all are the old segment's, whenever they come out. Its
+//! `Split` mark leaves behind the last of them. Should the segment that goes on be taken back before they have, the
+//! filter is emptied for them and nothing of that segment comes out.
+
+use std::collections::VecDeque;
+
+use mynah_engine::{Cx, Frame, Mark, Payload, frames_to_us};
+
+use super::ResampleState;
+
+/// Splits that may lie in one filter's delay. With more the stream ends at the last one: segments of a few
+/// milliseconds, which no gate makes.
+const SEAMS_MAX: usize = 8;
+/// A segment that goes on begins where the one before ended; times of audio are rounded to microseconds by the sender
+/// and by every resampler before this one.
+const ROUNDING_US: u64 = 1_000;
+
+/// The stream in the filter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stream {
+    /// What the samples that come belong to.
+    pub(super) segment: u32,
+    pub(super) revision: u32,
+    pub(super) from_us: u64,
+    pub(super) frames_in: u64,
+    pub(super) frames_out: u64,
+    /// The segment was split; the next one goes on with the stream.
+    split: bool,
+}
+
+/// Where a segment in the filter ends and the next one goes on.
+pub(super) struct Seam {
+    /// Frames of the stream that belong to what is before it.
+    at: u64,
+    /// The mark of that segment, and whether it has left.
+    mark: Frame,
+    told: bool,
+}
+
+/// Seams whose frames have not all come out, oldest first.
+pub(super) type Seams = VecDeque<Seam>;
+
+impl Stream {
+    pub(super) fn new((segment, revision): (u32, u32), from_us: u64) -> Self {
+        Self { segment, revision, from_us, frames_in: 0, frames_out: 0, split: false }
+    }
+}
+
+impl ResampleState {
+    /// Makes sure that `frame` belongs to the stream in the filter, or that there is none.
+    pub(super) fn join(&mut self, frame: &Frame, cx: &mut Cx<'_>) {
+        let identity = (frame.segment.serial, frame.revision);
+        let (from_hz, _) = self.rates_hz;
+        let Some(stream) = &mut self.stream else { return };
+        if (stream.segment, stream.revision) == identity {
+            return;
+        }
+        let end_us = stream.from_us + frames_to_us(stream.frames_in, from_hz);
+        match stream.split {
+            true if frame.pts_us.abs_diff(end_us) <= ROUNDING_US => {
+                (stream.segment, stream.revision) = identity;
+                stream.split = false;
+            }
+            true => self.end(frame, cx),
+            // The stream before was left without an end: what it held belongs to nobody any more.
+            false => self.forget(cx),
+        }
+    }
+
+    /// The segment in the filter was split, as `mark` says.
+    pub(super) fn split(&mut self, mark: Frame, cx: &mut Cx<'_>) {
+        let Some(stream) = self.stream.filter(|stream| stream.segment == mark.segment.serial) else {
+            return cx.send(0, mark);
+        };
+        if self.seams.len() >= SEAMS_MAX {
+            self.end(&mark, cx);
+            return cx.send(0, mark);
+        }
+        let at = self.due(stream.frames_in);
+        if let Some(stream) = &mut self.stream {
+            stream.split = true;
+        }
+        let like = mark.share();
+        self.seams.push_back(Seam { at, mark, told: false });
+        self.converted.clear();
+        self.emit(&like, cx);
+    }
+
+    /// Another mark passes: those of the splits before it come first.
+    pub(super) fn tell_splits(&mut self, cx: &mut Cx<'_>) {
+        for seam in self.seams.iter_mut().filter(|seam| !seam.told) {
+            seam.told = true;
+            cx.send(0, seam.mark.share());
+        }
+    }
+
+    /// Frames that `frames_in` become, to the nearest.
+    fn due(&self, frames_in: u64) -> u64 {
+        let (from, to) = (u64::from(self.rates_hz.0), u64::from(self.rates_hz.1));
+        (frames_in * to * 2 + from) / (from * 2)
+    }
+
+    /// Sends what was converted, in blocks with the times of the stream, each to the segment it belongs to.
+    pub(super) fn emit(&mut self, like: &Frame, cx: &mut Cx<'_>) {
+        let output = cx.lane.output.expect("a lane that got audio has a format");
+        let channels = usize::from(output.channels);
+        let Self { stream: Some(stream), seams, converted, seq, block_max, .. } = self else { return };
+        let mut rest = &converted[..];
+        loop {
+            let before = seams.front().map(|seam| seam.at.saturating_sub(stream.frames_out));
+            if before == Some(0) {
+                let seam = seams.pop_front().expect("it was just looked at");
+                if !seam.told {
+                    cx.send(0, seam.mark);
+                }
+                continue;
+            }
+            if rest.is_empty() {
+                return;
+            }
+            let most = before.map_or(usize::MAX, |frames| (frames as usize).saturating_mul(channels));
+            let (piece, later) = rest.split_at(rest.len().min(*block_max).min(most));
+            rest = later;
+            let mut block = cx.pool.lease(piece.len());
+            block.fill_from(piece);
+            let mut frame = seams.front().map_or(like, |seam| &seam.mark).with(Payload::Audio(block));
+            frame.pts_us = stream.from_us + frames_to_us(stream.frames_out, output.rate_hz);
+            *seq = seq.wrapping_add(1);
+            frame.seq = *seq;
+            stream.frames_out += (piece.len() / channels) as u64;
+            cx.send(0, frame);
+        }
+    }
+
+    /// The stream is over: what the filter holds comes out. `like` says when.
+    pub(super) fn end(&mut self, like: &Frame, cx: &mut Cx<'_>) {
+        let Some(stream) = self.stream else { return };
+        self.converted.clear();
+        if let Some(converter) = &mut self.converter {
+            converter.get().flush(&mut self.converted);
+        }
+        if cx.now.is_broken(mynah_engine::Mutation::DropTail) {
+            self.converted.clear();
+        }
+        let mut like = like.with(Payload::Mark(Mark::StreamEnd));
+        like.segment.serial = stream.segment;
+        like.revision = stream.revision;
+        self.emit(&like, cx);
+        self.tell_splits(cx);
+        self.seams.clear();
+        self.ended = self.under_way();
+        self.stream = None;
+    }
+
+    /// What the filter holds is void, but for what belongs to segments before the last split.
+    pub(super) fn forget(&mut self, cx: &mut Cx<'_>) {
+        if let (Some(stream), Some(last)) = (self.stream, self.seams.back()) {
+            let wanted = last.at.saturating_sub(stream.frames_out) as usize;
+            let like = last.mark.share();
+            self.converted.clear();
+            if let Some(converter) = &mut self.converter {
+                converter.get().flush(&mut self.converted);
+            }
+            let channels = cx.lane.output.map_or(1, |output| usize::from(output.channels));
+            self.converted.truncate(wanted * channels);
+            self.emit(&like, cx);
+            self.seams.clear();
+        } else if let Some(converter) = &mut self.converter {
+            converter.get().reset();
+        }
+        self.stream = None;
+    }
+
+    /// The session is over: of what the filter holds nothing is wanted.
+    pub(super) fn drop_all(&mut self) {
+        self.seams.clear();
+        if let Some(converter) = &mut self.converter {
+            converter.get().reset();
+        }
+        self.stream = None;
+    }
+}

@@ -1,0 +1,281 @@
+//! A segment that was split because it grew too long goes on without a seam: what comes out of the nodes behind the gate
+//! is the same to the bit as without the split, and each segment has the samples of its own time.
+
+use std::sync::Arc;
+
+use mynah_engine::scene::{Format, Source, compile};
+use mynah_engine::{
+    Control, ControlIn, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stamp, Tag,
+    frames_to_us,
+};
+
+const TICK_US: u64 = 5_000;
+
+/// A released block: its segment, media time and samples.
+type Released = (u32, u64, Vec<f32>);
+
+struct Host {
+    engine: Engine,
+    session: SessionHandle,
+    events: Vec<Event>,
+    released: Vec<Released>,
+    messages: u64,
+}
+
+impl Host {
+    /// `behind` follows `first`, and stands before the output.
+    fn new(first: &str, behind: &[&str], rate_hz: u32) -> Self {
+        let ids: Vec<String> = (0..behind.len()).map(|at| format!("n{at}")).collect();
+        let nodes: Vec<String> =
+            ids.iter().zip(behind).map(|(id, kind)| format!("(id: \"{id}\", kind: {kind})")).collect();
+        let way: Vec<&str> =
+            ["input", "first"].into_iter().chain(ids.iter().map(String::as_str)).chain(["output"]).collect();
+        let edges: Vec<String> = way.windows(2).map(|to| format!("({:?}, {:?})", to[0], to[1])).collect();
+        let scene = format!(
+            r#"(
+    name: "split",
+    session: (input: (rate_hz: {rate_hz}), output: (release: Immediately, pace: Burst)),
+    nodes: [(id: "first", kind: {first}), {}],
+    edges: [{}],
+)"#,
+            nodes.join(", "),
+            edges.join(", ")
+        );
+        let registry = mynah_systems::registry(None);
+        let compiled = compile(&Source::new("split.ron", scene), &[], None, &registry);
+        let (plan, _) = compiled.unwrap_or_else(|wrong| panic!("{wrong:?}"));
+        let config = EngineConfig { shards: Some(1), ..EngineConfig::default() };
+        let engine = Engine::new(Arc::new(plan), config);
+        let input = Some(Format { rate_hz, channels: 1 });
+        let spec = SessionSpec { input, ..SessionSpec::named("caller") };
+        let session = engine.handle().open(spec).expect("there is room");
+        Self { engine, session, events: Vec::new(), released: Vec::new(), messages: 0 }
+    }
+
+    fn tick(&mut self) {
+        self.engine.tick(self.engine.now_us() + TICK_US);
+        self.events.extend(self.engine.records().iter().map(|record| record.event.clone()));
+        while let Some(out) = self.session.poll() {
+            if let Out::Audio(audio) = out {
+                self.released.push((audio.segment, audio.pts_us, audio.block.samples().to_vec()));
+            }
+        }
+    }
+
+    fn finish(mut self) -> Self {
+        self.session.finish();
+        (0..1_000).for_each(|_| self.tick());
+        assert!(self.session.is_closed(), "the session ends");
+        self
+    }
+
+    fn whole(&self) -> Vec<f32> {
+        self.released.iter().flat_map(|(_, _, samples)| samples.iter().copied()).collect()
+    }
+
+    fn samples_of(&self, segment: u32) -> u64 {
+        let mine = self.released.iter().filter(|(of, ..)| *of == segment);
+        mine.map(|(_, _, samples)| samples.len() as u64).sum()
+    }
+
+    fn splits(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event, Event::SegmentEnded { split: true, .. })).count()
+    }
+}
+
+/// A second of next to nothing, four and a half of a sound that is never twice the same, a second of nothing.
+fn talk(rate_hz: u32) -> Vec<f32> {
+    let at = |at: u32| {
+        let s = at as f32 / rate_hz as f32;
+        let loud = (1.0..5.5).contains(&s);
+        (s * s * 700.0).sin() * if loud { 0.5 } else { 0.0001 }
+    };
+    (0..rate_hz * 13 / 2).map(at).collect()
+}
+
+/// Through a gate that splits after so long, in chunks of `chunk` samples.
+fn gated(max_segment_ms: u32, behind: &[&str], rate_hz: u32, chunk: usize) -> Host {
+    let gate = format!(
+        "VadGate(vad: Energy, min_speech_ms: 60, min_silence_ms: 300, max_segment_ms: {max_segment_ms})"
+    );
+    let mut host = Host::new(&gate, behind, rate_hz);
+    for piece in talk(rate_hz).chunks(chunk) {
+        host.session.try_push(piece).expect("there is room");
+        host.tick();
+    }
+    host.finish()
+}
+
+/// What is wrong with the segments of a split run whose audio leaves at `rate_hz`.
+fn faults(host: &Host, rate_hz: u32) -> Vec<String> {
+    let mut faults = Vec::new();
+    for event in &host.events {
+        if let Event::SegmentEnded { segment, from_us, to_us, .. } = *event {
+            let (due_us, came_us) = (to_us - from_us, frames_to_us(host.samples_of(segment), rate_hz));
+            // To the nearest sample at both ends.
+            if due_us.abs_diff(came_us) > 1_000_000 / u64::from(rate_hz) + 2 {
+                faults.push(format!("segment {segment}: {due_us} us of speech, {came_us} us came"));
+            }
+        }
+    }
+    for pair in host.released.windows(2) {
+        let end_us = pair[0].1 + frames_to_us(pair[0].2.len() as u64, rate_hz);
+        if pair[1].0 < pair[0].0 || pair[1].1.abs_diff(end_us) > 2 {
+            let (before, behind) = ((pair[0].0, end_us), (pair[1].0, pair[1].1));
+            faults.push(format!("(segment, time) {behind:?} follows {before:?}"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn what_is_split_comes_out_as_if_it_were_not() {
+    let up = "Resample(rate_hz: 48000)";
+    let merging = "Resample(rate_hz: 48000), capabilities: (queue_capacity: 12, overflow_policy: MergeOnOverflow), \
+                   buffering: (merge: ConcatenateAudio(ensure_continuity: true))";
+    let narrow =
+        "Throttle(carries: Audio, per_s: 150), capabilities: (queue_capacity: 4, overflow_policy: Block)";
+    let cases: [(&str, &[&str], u32, u32); 11] = [
+        ("as it is", &[], 16_000, 16_000),
+        ("up", &[up], 16_000, 48_000),
+        ("up by the other kernel", &["Resample(rate_hz: 48000, kernel: Rubato)"], 16_000, 48_000),
+        ("up in fixed chunks", &["Resample(rate_hz: 48000, streaming: false)"], 16_000, 48_000),
+        ("down in fixed chunks", &["Resample(rate_hz: 8000, streaming: false)"], 8_001, 8_000),
+        ("down", &["Resample(rate_hz: 16000, quality: High)"], 44_100, 16_000),
+        ("to no customary rate", &["Resample(rate_hz: 22051)"], 44_100, 22_051),
+        ("twice", &[up, "Resample(rate_hz: 11025)"], 16_000, 11_025),
+        ("behind others", &["Pass(gain: 0.5)", "Throttle(carries: Audio, per_s: 2000)", up], 16_000, 48_000),
+        ("where frames merge", &[merging, narrow], 16_000, 48_000),
+        (
+            "fixed twice",
+            &["Resample(rate_hz: 48000, streaming: false)", "Resample(rate_hz: 8000, streaming: false)"],
+            16_000,
+            8_000,
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (name, behind, from_hz, to_hz) in cases {
+        for chunk_ms in [5, 13, 20] {
+            let chunk = from_hz as usize * chunk_ms / 1_000;
+            let one = gated(60_000, behind, from_hz, chunk);
+            let whole = one.whole();
+            assert!(one.splits() == 0 && whole.len() as u32 > to_hz * 4, "{name}: {} samples", whole.len());
+            for max_ms in [200, 320, 1_000] {
+                let many = gated(max_ms, behind, from_hz, chunk);
+                let what = format!("{name}, chunks of {chunk_ms} ms, split after {max_ms} ms");
+                assert!(many.splits() as u32 >= 4_000 / max_ms, "{what}: {} splits", many.splits());
+                let split = many.whole();
+                if split != whole {
+                    let at = split.iter().zip(&whole).position(|(a, b)| a != b);
+                    let (got, want) = (split.len(), whole.len());
+                    wrong.push(format!("{what}: {got} samples of {want}, first difference {at:?}"));
+                }
+                wrong.extend(faults(&many, to_hz).into_iter().map(|fault| format!("{what}: {fault}")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+impl Host {
+    /// 10 ms of the sender's segment from there on, milliseconds, of which only so many are sent.
+    fn tagged(&mut self, segment: u32, from_ms: u64, ms: u64) {
+        let samples: Vec<f32> = talk(16_000)[(1_000 + from_ms as usize) * 16..][..ms as usize * 16].to_vec();
+        let mut block = self.session.lease(samples.len());
+        block.fill_from(&samples);
+        let tag = Tag { segment, revision: 0, turn: 0 };
+        let stamp = Stamp { pts_us: Some(1_000_000 + from_ms * 1_000), tag, ..Stamp::default() };
+        self.session.push_stamped(block, stamp).expect("there is room");
+    }
+
+    fn say(&mut self, control: Control) {
+        self.messages += 1;
+        self.session.control(ControlIn { message_id: self.messages, control }).expect("there is room");
+    }
+
+    fn confirm(&mut self, segment: u32) {
+        self.say(Control::ConfirmSpeculation { segment, turn: 1, from_us: 0, to_us: 1 });
+    }
+
+    /// Says that a segment ended there; revision 0: that it was split.
+    fn ended(&mut self, segment: u32, revision: u32, at_ms: u64) {
+        let at_us = 1_000_000 + at_ms * 1_000;
+        self.say(Control::EndOfSpeech { segment, revision, at_us, last: true });
+    }
+}
+
+/// Half a second that another engine's gate has split into pieces that end there, milliseconds.
+fn followed(behind: &str, ends_ms: &[u64]) -> Host {
+    let mut host = Host::new("Follow()", &[behind], 16_000);
+    let mut from_ms = 0;
+    for (segment, end_ms) in (1..).zip(ends_ms) {
+        while from_ms < *end_ms {
+            let ms = (end_ms - from_ms).min(10);
+            host.tagged(segment, from_ms, ms);
+            from_ms += ms;
+            host.tick();
+        }
+        host.confirm(segment);
+        host.ended(segment, u32::from(*end_ms == 500), *end_ms);
+        host.tick();
+    }
+    host.finish()
+}
+
+#[test]
+fn what_another_engine_split_comes_out_as_if_it_were_not() {
+    let mut wrong = Vec::new();
+    for behind in
+        ["Resample(rate_hz: 48000)", "Resample(rate_hz: 44100, streaming: false)", "Resample(rate_hz: 8000)"]
+    {
+        let whole = followed(behind, &[500]).whole();
+        assert!(whole.len() >= 4_000, "{behind}: {} samples", whole.len());
+        let ends: [&[u64]; 4] =
+            [&[240, 500], &[3, 500], &[200, 201, 202, 203, 500], &[100, 200, 300, 400, 500]];
+        for ends in ends {
+            let host = followed(behind, ends);
+            if (host.splits() + 1, host.whole().len()) != (ends.len(), whole.len()) || host.whole() != whole {
+                wrong.push(format!("{behind}, {ends:?}: {} of {} samples", host.whole().len(), whole.len()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_segment_that_goes_on_and_is_taken_back_leaves_the_one_before_whole() {
+    for behind in ["Resample(rate_hz: 48000)", "Resample(rate_hz: 48000, streaming: false)"] {
+        let mut host = Host::new("Follow()", &[behind], 16_000);
+        for from_ms in (0..100).step_by(10) {
+            host.tagged(1, from_ms, 10);
+        }
+        host.confirm(1);
+        host.ended(1, 0, 100);
+        host.tick();
+        // Too little to drive out what the filter holds of the first.
+        host.tagged(2, 100, 1);
+        host.tick();
+        host.say(Control::CancelSpeculation { segment: 2, from_us: 0, to_us: 1, late: false });
+        host.tick();
+        let host = host.finish();
+        let came = (host.samples_of(1), host.samples_of(2));
+        assert_eq!(came, (4_800, 0), "{behind}: {:?}", host.events);
+    }
+}
+
+#[test]
+fn a_segment_that_begins_elsewhere_is_no_continuation() {
+    let mut host = Host::new("Follow()", &["Resample(rate_hz: 48000)"], 16_000);
+    for (segment, at_ms) in [(1, 0), (1, 10), (2, 40), (2, 50)] {
+        host.tagged(segment, at_ms, 10);
+    }
+    host.confirm(1);
+    host.ended(1, 0, 20);
+    host.confirm(2);
+    host.ended(2, 1, 60);
+    (0..4).for_each(|_| host.tick());
+    let host = host.finish();
+    assert_eq!((host.samples_of(1), host.samples_of(2)), (960, 960));
+    let second = host.released.iter().find(|(segment, ..)| *segment == 2).expect("it came");
+    assert_eq!(second.1, 1_040_000, "where it was said to begin");
+}

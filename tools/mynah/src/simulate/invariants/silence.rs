@@ -1,0 +1,90 @@
+//! A microphone that delivers nothing ends what is open: while nothing arrived for the gate's `silence_timeout_ms`, and no
+//! frame was on its way to the gate or stood in front of a full queue behind it, no segment is open.
+
+use std::sync::Arc;
+
+use mynah_engine::scene::{OverflowPolicy, parse_config};
+use mynah_engine::{Event, NodeId, Phase, Record, ScenePlan, SessionView};
+use mynah_systems::vad_gate::VadGate;
+
+use super::checker::{Checker, Findings, Moment, Sessions};
+
+pub(super) const NAME: &str = "silence";
+
+/// A gate by its place in the plan.
+#[derive(Clone, Copy)]
+struct Gate {
+    at: usize,
+    timeout_us: u64,
+}
+
+#[derive(Debug, Default)]
+struct Story {
+    open: Option<u32>,
+    /// Sample frames that had arrived, and engine time of the last tick in which something moved.
+    frames_in: u64,
+    since_us: u64,
+}
+
+pub(super) struct Silence {
+    plan: Arc<ScenePlan>,
+    /// The last one, which everything on the way to the others stands before; with the longest time of all.
+    gate: Option<Gate>,
+    sessions: Sessions<Story>,
+}
+
+impl Silence {
+    pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
+        let gates = plan.scene.nodes.iter().filter(|said| said.kind.name == "VadGate").filter_map(|said| {
+            let gate: VadGate = parse_config(&said.kind.config).ok()?;
+            let at = plan.nodes.iter().position(|node| node.id == said.id)?;
+            Some(Gate { at, timeout_us: (f64::from(gate.silence_timeout_ms) * 1_000.0) as u64 })
+        });
+        let gate =
+            gates.reduce(|a, b| Gate { at: a.at.max(b.at), timeout_us: a.timeout_us.max(b.timeout_us) });
+        Self { plan: Arc::clone(plan), gate, sessions: Sessions::default() }
+    }
+
+    /// Whether something waits before the gate, or the gate for what is behind it.
+    fn moves(&self, session: &SessionView<'_>, gate: usize) -> bool {
+        let waits = (0..=gate).map(|at| NodeId(at as u8)).any(|node| {
+            session.queue(node).is_some_and(|queue| !queue.is_empty())
+                || session.unsent(node).next().is_some()
+        });
+        let blocks = self.plan.nodes[gate].targets.iter().any(|target| {
+            let queue = session.queue(self.plan.position(target.node));
+            queue.is_some_and(|queue| queue.overflow() == OverflowPolicy::Block && !queue.is_empty())
+        });
+        waits || blocks || session.held() > 0
+    }
+}
+
+impl Checker for Silence {
+    fn record(&mut self, record: &Record, _: &mut Findings) {
+        let Some(story) = self.sessions.of(record) else { return };
+        match record.event {
+            Event::SegmentOpened { segment, .. } => story.open = Some(segment),
+            Event::SegmentCancelled { .. } | Event::SegmentEnded { .. } => story.open = None,
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
+        let Some(Gate { at, timeout_us }) = self.gate else { return };
+        let now_us = moment.engine.now_us();
+        for session in moment.engine.sessions().filter(|session| session.phase() != Phase::Gone) {
+            let moves = self.moves(&session, at);
+            let Some(story) = self.sessions.at(session.id()) else { continue };
+            if moves || session.frames_in() != story.frames_in {
+                (story.frames_in, story.since_us) = (session.frames_in(), now_us);
+            } else if now_us >= story.since_us + timeout_us
+                && let Some(segment) = story.open.take()
+            {
+                let since_us = now_us - story.since_us;
+                findings.add(NAME, Some(session.id()), || {
+                    format!("segment {segment} is open, and nothing has come for {since_us} us")
+                });
+            }
+        }
+    }
+}
