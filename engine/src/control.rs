@@ -14,8 +14,8 @@ pub enum Control {
     ConfirmSpeculation { segment: u32, turn: u32, from_us: u64, to_us: u64 },
     /// Not speech: stop, discard its audio and everything derived from it.
     CancelSpeculation { segment: u32, from_us: u64, to_us: u64, late: bool },
-    /// The speaker has finished: as believed (`last: false`), or it holds. Revision 0 with `last`: the segment was
-    /// split, and the next one goes on without a gap.
+    /// The speaker has finished at `at_us`: as believed (`last: false`), or it holds, with the same time. Revision 0 with
+    /// `last`: the segment was split there, and the next one goes on without a gap.
     EndOfSpeech { segment: u32, revision: u32, at_us: u64, last: bool },
     /// That revision, which ended at `at_us`, is void: discard what was derived from it, keep the audio.
     RetractEndOfSpeech { segment: u32, revision: u32, at_us: u64 },
@@ -82,9 +82,9 @@ impl Control {
             Event::Endpoint { segment, revision, at_us, .. } => {
                 Self::EndOfSpeech { segment, revision, at_us, last: false }
             }
-            Event::SegmentEnded { segment, revision, to_us, split, .. } => {
+            Event::SegmentEnded { segment, revision, speech_to_us, split, .. } => {
                 let revision = if split { 0 } else { revision };
-                Self::EndOfSpeech { segment, revision, at_us: to_us, last: true }
+                Self::EndOfSpeech { segment, revision, at_us: speech_to_us, last: true }
             }
             Event::EndpointRetracted { segment, revision, at_us } => {
                 Self::RetractEndOfSpeech { segment, revision, at_us }

@@ -62,8 +62,17 @@ pub enum Event {
     Endpoint { segment: u32, revision: u32, at_us: u64, seen_us: u64 },
     /// The speaker went on after `at_us`.
     EndpointRetracted { segment: u32, revision: u32, at_us: u64 },
-    /// The end holds.
-    SegmentEnded { segment: u32, revision: u32, from_us: u64, to_us: u64, split: bool },
+    /// The end holds. Forwarded as this segment is `from_us..to_us`, with the pre-roll and the silence that decided;
+    /// speech in it is `speech_from_us..speech_to_us`. `split`: it was too long, and the next goes on without a gap.
+    SegmentEnded {
+        segment: u32,
+        revision: u32,
+        from_us: u64,
+        to_us: u64,
+        speech_from_us: u64,
+        speech_to_us: u64,
+        split: bool,
+    },
     /// A service got a call; `part` counts the calls of this revision at this node.
     ServiceSubmitted { node: NodeId, segment: u32, revision: u32, part: u32 },
     /// A service has finished a call; `samples` of audio came of it.

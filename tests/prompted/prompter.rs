@@ -238,7 +238,11 @@ fn end(state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
     let (segment, revision) = (state.segment.serial, state.revision);
     segments.set_extent(state.segment, cx.lane.session, Extent::Ended(revision));
     let to_us = frames_to_us(state.samples, 16_000);
-    cx.event(state.turn, Event::SegmentEnded { segment, revision, from_us: 0, to_us, split: false });
+    let (from_us, speech_from_us, speech_to_us) = (0, 0, to_us);
+    cx.event(
+        state.turn,
+        Event::SegmentEnded { segment, revision, from_us, to_us, speech_from_us, speech_to_us, split: false },
+    );
     let mut mark = frame(state, Payload::Mark(Mark::SegmentEnd), cx);
     mark.revision = 0;
     cx.send(0, mark);

@@ -47,6 +47,17 @@ pub(super) struct Hands<'a, 'b, 'w, 's> {
     pub(super) segments: &'a mut Segments<'w, 's>,
 }
 
+/// What more there is of the open segment's audio.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comes {
+    /// The oldest frame.
+    Waits,
+    /// It may be on its way.
+    Perhaps,
+    /// What comes behind it is here.
+    Nothing,
+}
+
 /// What becomes of the oldest frame.
 enum Place {
     Forward,
@@ -96,8 +107,12 @@ impl FollowLane {
     pub(super) fn work(&mut self, queue: &mut Queue, hands: &mut Hands<'_, '_, '_, '_>) {
         while hands.cx.may_step() {
             let place = queue.front().map(|front| self.place(front));
-            let more_comes = !matches!(place, Some(Place::Wait));
-            if self.advance(more_comes, hands) {
+            let comes = match place {
+                Some(Place::Forward) => Comes::Waits,
+                Some(Place::Wait) => Comes::Nothing,
+                _ => Comes::Perhaps,
+            };
+            if self.advance(comes, hands) {
                 continue;
             }
             let Some(place) = place else { break };
@@ -155,14 +170,14 @@ impl FollowLane {
     }
 
     /// Does one thing that was said of the open segment, or that time says; false when there is nothing to do.
-    /// `more_comes`: its audio may go on.
-    fn advance(&mut self, more_comes: bool, hands: &mut Hands<'_, '_, '_, '_>) -> bool {
+    fn advance(&mut self, comes: Comes, hands: &mut Hands<'_, '_, '_, '_>) -> bool {
         let Some(current) = self.current else { return false };
         let known = self.memory.of(current.key.serial);
         let now_us = hands.cx.now.us;
         let waited = |since_us: u64| now_us >= since_us.saturating_add(self.wait_us);
-        let has_audio =
-            |at_us: u64| current.to_us + TOLERANCE_US >= at_us || !more_comes || waited(known.told_us);
+        let has_audio = |at_us: u64| {
+            current.to_us + TOLERANCE_US >= at_us || comes == Comes::Nothing || waited(known.told_us)
+        };
         if known.is_speech() && !current.confirmed {
             self.confirm(hands);
         } else if current.ending > 0 && is_void(current.ending, &known) {
@@ -173,6 +188,8 @@ impl FollowLane {
             self.endpoint(revision, at_us, hands);
         } else if let Some((revision, at_us)) = known.ended
             && revision == current.ending
+            // The silence behind the speech belongs to it, as far as it is here.
+            && comes != Comes::Waits
             && has_audio(at_us)
         {
             self.end(revision, hands);
@@ -317,8 +334,14 @@ impl FollowLane {
         let Some(current) = self.current else { return };
         let segment = current.key.serial;
         hands.segments.set_extent(current.key, hands.cx.lane.session, Extent::Ended(revision));
-        let (from_us, to_us) = (current.from_us, current.to_us);
-        hands.cx.event(current.turn, Event::SegmentEnded { segment, revision, from_us, to_us, split });
+        let Current { from_us, to_us, .. } = current;
+        // Whether speech began behind the first sample is known only where the gate is.
+        let speech_from_us = from_us;
+        let speech_to_us = if revision > 0 { current.finished_us } else { to_us };
+        hands.cx.event(
+            current.turn,
+            Event::SegmentEnded { segment, revision, from_us, to_us, speech_from_us, speech_to_us, split },
+        );
         self.mark(if split { Mark::Split } else { Mark::SegmentEnd }, 0, hands);
         self.memory.settle(segment);
         self.current = None;

@@ -36,7 +36,7 @@ impl Known {
     pub(super) fn wanted(&self) -> Option<(u32, u64)> {
         match (self.ended, self.announced) {
             (Some((0, _)), _) => None,
-            // Work began, or would have, where speech was said to end, not where the audio does.
+            // Should a sender tell two times, work has begun at the first.
             (Some((revision, _)), Some((announced, at_us))) if announced == revision => {
                 Some((revision, at_us))
             }

@@ -63,6 +63,8 @@ pub struct GateLane {
     /// Media time of the open segment's first sample, and after the last one forwarded.
     from_us: u64,
     to_us: u64,
+    /// Media time at which speech began in the open segment.
+    speech_from_us: u64,
     /// Media time at which the speaker last seemed to have finished.
     finished_us: u64,
     /// Media time after the last frame.
@@ -109,6 +111,7 @@ impl GateLane {
             turn: 0,
             from_us: 0,
             to_us: 0,
+            speech_from_us: 0,
             finished_us: 0,
             end_us: 0,
             seq: 0,
@@ -244,7 +247,11 @@ impl GateLane {
                     }
                     self.forward_lookback(gate);
                 }
-                Decision::Confirm => self.confirm(gate),
+                Decision::Confirm { from_us } => {
+                    // Of what came before the first sample forwarded nobody knows.
+                    self.speech_from_us = from_us.max(self.from_us);
+                    self.confirm(gate);
+                }
                 Decision::CancelNotSustained => self.cancel(CancelReason::NotSustained, gate),
                 Decision::CancelSilence => self.cancel(CancelReason::Silence, gate),
                 Decision::Endpoint { revision, at_us } => self.endpoint(revision, at_us, gate),
@@ -267,6 +274,7 @@ impl GateLane {
         let first_us = self.lookback.first_from(from_us).map_or(from_us, |held| held.frame.pts_us);
         self.from_us = first_us;
         self.to_us = first_us;
+        self.speech_from_us = first_us;
         gate.cx.event(self.turn, Event::SegmentOpened { segment: key.serial, from_us: first_us });
         true
     }
@@ -377,22 +385,30 @@ impl GateLane {
 
     fn end(&mut self, revision: u32, gate: &mut Gate<'_, '_, '_, '_>) {
         gate.segments.set_extent(self.segment, self.session, Extent::Ended(revision));
-        self.ended(revision, false, gate);
+        self.ended(revision, self.finished_us, gate);
         self.mark(Mark::SegmentEnd, 0, gate);
         self.segment = SegmentKey::NONE;
     }
 
-    fn ended(&mut self, revision: u32, split: bool, gate: &mut Gate<'_, '_, '_, '_>) {
-        let segment = self.segment.serial;
-        let (from_us, to_us) = (self.from_us, self.to_us);
-        gate.cx.event(self.turn, Event::SegmentEnded { segment, revision, from_us, to_us, split });
+    /// Revision 0: the segment is split.
+    fn ended(&mut self, revision: u32, speech_to_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
+        let ended = Event::SegmentEnded {
+            segment: self.segment.serial,
+            revision,
+            from_us: self.from_us,
+            to_us: self.to_us,
+            speech_from_us: self.speech_from_us,
+            speech_to_us,
+            split: revision == 0,
+        };
+        gate.cx.event(self.turn, ended);
     }
 
     /// Ends the segment and goes on with the next of the same turn, from the next sample.
     fn split(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
         let before = self.segment;
         gate.segments.set_extent(before, self.session, Extent::Ended(0));
-        self.ended(0, true, gate);
+        self.ended(0, self.to_us, gate);
         self.mark(Mark::Split, 0, gate);
         if self.open(self.to_us, gate) {
             self.confirm(gate);

@@ -17,8 +17,8 @@ const SUSTAINED_PERCENT: u32 = 60;
 pub(crate) enum Decision {
     /// Open a segment at `from_us` (before the pre-roll is added).
     Open { from_us: u64 },
-    /// It is speech.
-    Confirm,
+    /// It is speech, from `from_us` on.
+    Confirm { from_us: u64 },
     /// It was not sustained.
     CancelNotSustained,
     /// No speech began in it (`forward: Always`).
@@ -208,7 +208,7 @@ impl Machine {
             if !s.speculate {
                 out.push(Decision::Open { from_us: o.from_us });
             }
-            out.push(Decision::Confirm);
+            out.push(Decision::Confirm { from_us: o.from_us });
             // The trailing silence of the window counts: carry on as if it had been heard in Speech.
             self.state = State::Speech { silent_from_us };
             self.silence(silent_from_us, to_us, s, out);
@@ -313,7 +313,7 @@ mod tests {
         let p = [0.0, 0.95, 0.9, 0.9, 0.9, 0.1, 0.9, 0.1, 0.1, 0.1, 0.0];
         let want = vec![
             (1, Open { from_us: HOP }),
-            (3, Confirm),
+            (3, Confirm { from_us: HOP }),
             (5, Endpoint { revision: 1, at_us: 5 * HOP }),
             (6, Retract { revision: 1 }),
             (7, Endpoint { revision: 2, at_us: 7 * HOP }),
@@ -337,7 +337,7 @@ mod tests {
         let p = [0.95, 0.9, 0.9, 0.1, 0.1, 0.1];
         let want = vec![
             (2, Open { from_us: 0 }),
-            (2, Confirm),
+            (2, Confirm { from_us: 0 }),
             (5, Endpoint { revision: 1, at_us: 3 * HOP }),
             (5, End { revision: 1 }),
         ];
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(run(&gate(), &[0.7; 20]), vec![]);
         let mut p = vec![0.95];
         p.extend([0.7; 20]);
-        assert_eq!(run(&gate(), &p), vec![(0, Open { from_us: 0 }), (2, Confirm)]);
+        assert_eq!(run(&gate(), &p), vec![(0, Open { from_us: 0 }), (2, Confirm { from_us: 0 })]);
     }
 
     #[test]
@@ -363,7 +363,12 @@ mod tests {
             machine.hop(p, i as u64 * HOP, (i as u64 + 1) * HOP, &settings, &mut out);
             seen.extend(out.into_iter().map(|d| (i, d)));
         }
-        let want = vec![(2, CancelSilence), (4, CancelSilence), (4, Open { from_us: 4 * HOP }), (6, Confirm)];
+        let want = vec![
+            (2, CancelSilence),
+            (4, CancelSilence),
+            (4, Open { from_us: 4 * HOP }),
+            (6, Confirm { from_us: 4 * HOP }),
+        ];
         assert_eq!(seen, want);
     }
 

@@ -148,8 +148,17 @@ impl Fields<'_> {
             Event::OutputStarted { segment, revision } | Event::LateCancelled { segment, revision } => {
                 self.revision(*segment, *revision);
             }
-            Event::SegmentEnded { segment, revision, from_us, to_us, split } => {
+            Event::SegmentEnded {
+                segment,
+                revision,
+                from_us,
+                to_us,
+                speech_from_us,
+                speech_to_us,
+                split,
+            } => {
                 self.revision(*segment, *revision).number("from_us", *from_us).number("to_us", *to_us);
+                self.number("speech_from_us", *speech_from_us).number("speech_to_us", *speech_to_us);
                 push(self.line, format_args!(",\"split\":{split}"));
             }
             Event::OutputEnded { segment, revision, samples } => {
@@ -339,8 +348,16 @@ mod tests {
                 r#""endpoint","segment":2,"revision":1,"at_us":3,"seen_us":4}"#,
             ),
             (
-                Event::SegmentEnded { segment: 2, revision: 1, from_us: 3, to_us: 4, split: false },
-                r#""segment_ended","segment":2,"revision":1,"from_us":3,"to_us":4,"split":false}"#,
+                Event::SegmentEnded {
+                    segment: 2,
+                    revision: 1,
+                    from_us: 3,
+                    to_us: 9,
+                    speech_from_us: 4,
+                    speech_to_us: 7,
+                    split: false,
+                },
+                r#""segment_ended","segment":2,"revision":1,"from_us":3,"to_us":9,"speech_from_us":4,"speech_to_us":7,"split":false}"#,
             ),
             (
                 Event::FrameDropped { node: NodeId(1), reason: DropReason::Overflow, samples: 320 },

@@ -87,11 +87,14 @@ impl Laws {
                 told.cancelled += 1;
                 assert!(told.confirmed == 0 && from_us <= to_us, "{event:?} {told:?}");
             }
-            Event::SegmentEnded { segment, revision, from_us, to_us, .. } => {
+            Event::SegmentEnded {
+                segment, revision, from_us, to_us, speech_from_us, speech_to_us, ..
+            } => {
                 let told = self.open_one(segment, event);
                 told.ended += 1;
                 told.held = revision;
                 assert!(told.confirmed == 1 && from_us <= to_us, "{event:?} {told:?}");
+                assert!(from_us <= speech_from_us && speech_to_us <= to_us, "{event:?} {told:?}");
                 assert!(revision == 0 || told.standing.contains(&revision), "{event:?} {told:?}");
             }
             Event::Endpoint { segment, revision, .. } => {

@@ -191,7 +191,18 @@ mod tests {
             (50, Event::Endpoint { segment: 2, revision: 1, at_us: 45, seen_us: 48 }),
             (60, Event::EndpointRetracted { segment: 2, revision: 1, at_us: 45 }),
             (70, Event::Endpoint { segment: 2, revision: 2, at_us: 66, seen_us: 69 }),
-            (80, Event::SegmentEnded { segment: 2, revision: 2, from_us: 15, to_us: 66, split: false }),
+            (
+                80,
+                Event::SegmentEnded {
+                    segment: 2,
+                    revision: 2,
+                    from_us: 15,
+                    to_us: 66,
+                    speech_from_us: 20,
+                    speech_to_us: 60,
+                    split: false,
+                },
+            ),
             (81, Event::OutputStarted { segment: 2, revision: 0 }),
             (90, Event::OutputStarted { segment: 2, revision: 2 }),
         ];

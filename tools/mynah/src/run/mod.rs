@@ -6,6 +6,7 @@
 pub mod drive;
 pub mod feed;
 pub mod page;
+pub(crate) mod segments;
 pub mod sessions;
 pub mod summary;
 pub mod track;

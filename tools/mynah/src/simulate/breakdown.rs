@@ -408,7 +408,18 @@ mod tests {
             (300, out(3)),
             (310, out(4)),
             (350, out(2)),
-            (400, Event::SegmentEnded { segment, revision, from_us: 0, to_us: 0, split: false }),
+            (
+                400,
+                Event::SegmentEnded {
+                    segment,
+                    revision,
+                    from_us: 0,
+                    to_us: 0,
+                    speech_from_us: 0,
+                    speech_to_us: 0,
+                    split: false,
+                },
+            ),
             (450, Event::OutputStarted { segment, revision }),
         ]
     }
