@@ -6,6 +6,7 @@
 
 pub mod document;
 pub mod figure;
+pub mod labels;
 pub mod lane;
 pub mod page;
 pub mod peaks;
