@@ -10,6 +10,7 @@ pub mod labels;
 pub mod lane;
 pub mod page;
 pub mod peaks;
+pub mod player;
 pub mod plot;
 pub mod report;
 pub mod scale;
