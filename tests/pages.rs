@@ -125,6 +125,8 @@ fn the_page_has_what_was_asked_for() {
     for class in ["wave", "probability", "threshold", "speculative", "confirmed", "end", "answer", "sound"] {
         assert!(lane.contains(&format!("class=\"{class}\"")), "the lane lacks {class}");
     }
+    // Words that do not fit on one line go on on the next one.
+    assert!(lane.contains("class=\"said\"") && !lane.contains('…'), "{}", read(lane));
     // Whoever cannot see a drawing is told what it shows.
     let drawings = tags(&page).filter(|tag| tag.name == "svg" && tag.has("role")).count();
     assert!(drawings >= 12, "{drawings} drawings");

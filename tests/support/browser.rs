@@ -29,7 +29,7 @@ pub(crate) struct Opened {
     pub(crate) outside: Vec<String>,
     /// Pairs of words in one chart that stand on each other.
     pub(crate) overlapping: Vec<String>,
-    /// Tables and charts of which a part is to be seen only by scrolling sideways.
+    /// Tables, charts and words of which a part is to be seen only by scrolling sideways, or not at all.
     pub(crate) cut: Vec<String>,
     /// Colour of the paper.
     pub(crate) paper: String,
@@ -69,7 +69,8 @@ const PROBE: &str = r"<script>
     return all.flatMap((p, at) => all.slice(0, at).filter(q => meet(p.box, q.box)).map(q => q.text + ' | ' + p.text));
   });
   const cut = [...document.querySelectorAll('body *')]
-    .filter(one => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX !== 'visible')
+    .filter(one => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX !== 'visible'
+      || one.scrollHeight > one.clientHeight + 1 && getComputedStyle(one).overflowY === 'hidden' && one.clientHeight > 0)
     .map(one => one.className + ': ' + one.textContent.slice(0, 40));
   const paper = getComputedStyle(document.body).backgroundColor;
   const quiet = document.querySelector('section p, section dt') || document.querySelector('p');

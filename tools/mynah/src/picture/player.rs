@@ -41,7 +41,7 @@ pub struct Heard<'a> {
     pub channels: usize,
     /// Sample rate, Hz, at least 1.
     pub rate_hz: u32,
-    /// Where else it can be had, if the page has no room for it.
+    /// Where else it can be had, if the page has no room for it; markup.
     pub elsewhere: &'a str,
 }
 
@@ -125,7 +125,7 @@ pub fn player(budget: &mut Budget, heard: Heard<'_>) -> String {
     format!(
         "<figure><figcaption>{name} <small>{seconds}</small></figcaption><p>No player: {}. {}</p></figure>\n",
         Escaped(&why),
-        Escaped(heard.elsewhere)
+        heard.elsewhere
     )
 }
 

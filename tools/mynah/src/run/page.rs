@@ -166,7 +166,7 @@ fn players(session: &Recorded<'_>, budget: &mut Budget) -> String {
             samples: &recording.samples,
             channels: usize::from(recording.channels),
             rate_hz: recording.rate,
-            elsewhere: "The recording itself has it.",
+            elsewhere: "Play the recording itself.",
         },
     ));
     if let Some(track) = session.track {
@@ -178,7 +178,7 @@ fn players(session: &Recorded<'_>, budget: &mut Budget) -> String {
                 samples: &track.samples(),
                 channels: usize::from(format.channels),
                 rate_hz: format.rate_hz,
-                elsewhere: "--output FOLDER writes it as a file.",
+                elsewhere: "<code>--output FOLDER</code> writes it as a file.",
             },
         ));
     }

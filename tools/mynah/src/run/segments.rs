@@ -191,7 +191,7 @@ mod tests {
 
     const NODES: [(&str, bool); 3] = [("gate", true), ("asr", true), ("reply", false)];
 
-    fn text(node: u16, revision: u32, text: &str) -> (u32, Event) {
+    fn text(node: u8, revision: u32, text: &str) -> (u32, Event) {
         (1, Event::Text { node: NodeId(node), segment: 1, revision, text: text.into() })
     }
 

@@ -178,3 +178,29 @@ pub(super) fn turns(text: &mut String, cell: &Cell, (top, _): (f64, f64), starts
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_turns_do_not_stand_on_each_other() {
+        let cell = Cell::new((0, 10_000_000));
+        let answer = |turn: u32, from_ms: u64| {
+            let from_us = from_ms * 1_000;
+            Answer { segment: turn, revision: 1, turn, from_us, to_us: from_us + 100_000 }
+        };
+        let labels = |answers: &[Answer]| {
+            let mut text = String::new();
+            turns(&mut text, &cell, (0.0, 16.0), &answers.iter().collect::<Vec<_>>());
+            let texts = text.split("<text ").skip(1).filter_map(|part| part.split_once('>'));
+            texts.map(|(_, rest)| rest.replace("</text>\n", "")).collect::<Vec<_>>()
+        };
+        // 26 pixels a second: a digit and its space take 15.
+        let near = [answer(4, 5_000), answer(5, 6_000), answer(6, 6_300), answer(7, 6_700), answer(8, 9_900)];
+        assert_eq!(labels(&near), ["4", "5–7", "8"]);
+        // Two answers of one turn have its number once.
+        assert_eq!(labels(&[answer(3, 1_000), answer(3, 1_200)]), ["3"]);
+        assert_eq!(labels(&[]), Vec::<String>::new());
+    }
+}
