@@ -194,8 +194,11 @@ fn a_path_that_cannot_be_written_is_known_before_the_run() {
     assert!(errors.contains(&path) && errors.contains("check the path"), "{errors}");
 }
 
-/// Pages, each with the widths and colours it is looked at in.
-fn looked_at() -> Vec<(&'static str, String, Vec<(Scheme, u32)>)> {
+/// The colours and the width in which a page is looked at.
+type View = (Scheme, u32);
+
+/// Pages, each with its views.
+fn looked_at() -> Vec<(&'static str, String, Vec<View>)> {
     let everywhere = || {
         let widths = [390, 1_280, 1_600];
         [Scheme::Light, Scheme::Dark]

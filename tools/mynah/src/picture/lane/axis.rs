@@ -78,7 +78,7 @@ mod tests {
         for s in [0, 1, 12, 13, 20, 60, 3_600, 86_400] {
             let (from_us, to_us) = (7_000_000, 7_000_000 + s * 1_000_000);
             let cells = cells((from_us, to_us));
-            assert!(cells.len() == 1 || cells.len() % 2 == 0, "{s} s: {}", cells.len());
+            assert!(cells.len() == 1 || cells.len().is_multiple_of(2), "{s} s: {}", cells.len());
             assert!(cells.len() as u64 <= CELLS_MAX);
             for us in [from_us, from_us + s * 500_000, from_us + s * 333_333, to_us] {
                 assert_eq!(cells.iter().filter(|cell| cell.sees(us, us)).count(), 1, "{s} s: {us}");

@@ -2,7 +2,7 @@
 
 use mynah_engine::DropReason;
 
-use super::{Shown, Strip, row, section};
+use super::{Seen, Shown, Strip, row, section};
 use crate::picture::figure::{Figure, grouped};
 use crate::picture::plot::{Height, escaped, table};
 
@@ -68,7 +68,7 @@ fn nodes(text: &mut String, shown: Shown<'_>) {
 }
 
 /// How often a reason occurred in each stretch of the run, and in all.
-fn over_the_run(shown: Shown<'_>, reason: DropReason) -> (Vec<((f64, f64), f64)>, u64) {
+fn over_the_run(shown: Shown<'_>, reason: DropReason) -> (Seen, u64) {
     let at = DropReason::ALL.iter().position(|one| *one == reason).expect("ALL has every reason");
     let counts: Vec<_> =
         shown.witness.windows.seen().map(|(span, window)| (span, window.dropped[at])).collect();

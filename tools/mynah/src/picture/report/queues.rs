@@ -1,15 +1,12 @@
 //! How much waited where, over the run.
 
-use super::{Shown, Strip, row, section};
+use super::{Seen, Shown, Strip, row, section};
 use crate::picture::figure::{Figure, short};
 use crate::picture::plot::{Height, escaped, table};
 use crate::report::NodeFigures;
 
 /// Drawn from this on: 1 is the frame that enters, found by itself.
 const DRAWN_FROM: f64 = 2.0;
-
-/// What was seen over the run: stretches in seconds, and the most in each.
-type Seen = Vec<((f64, f64), f64)>;
 
 pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     section(
