@@ -1,8 +1,6 @@
 //! A microphone that delivers nothing any more, in a word or right after it: what is open ends a second later, the answer
 //! comes then, and nothing of it is left for when the microphone is back.
 
-use std::sync::Arc;
-
 use mynah_engine::scene::{Override, Source, compile};
 use mynah_engine::{
     Control, ControlIn, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stamp, Tag,

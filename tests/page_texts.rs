@@ -87,13 +87,19 @@ fn reported(text: &str) -> String {
 fn recorded(plan: &ScenePlan, text: &str) -> String {
     let recording = Recording { rate: 8_000, channels: 1, samples: vec![0.1; 8_000] };
     let mut picture = Picture::default();
-    let words = Event::Text { node: NodeId(0), segment: 1, revision: 1, text: text.into() };
-    picture.take(&Record::new(0, SessionId(0), 1, words));
+    let said: String = format!("said: {text}");
+    for event in [
+        Event::SegmentOpened { segment: 1, from_us: 0 },
+        Event::Endpoint { segment: 1, revision: 1, at_us: 9_000, seen_us: 10_000 },
+        Event::Text { node: NodeId(0), segment: 1, revision: 1, text: said.as_str().into() },
+    ] {
+        picture.take(&Record::new(0, SessionId(0), 1, event));
+    }
     let mut track = Track::new(Format { rate_hz: 8_000, channels: 1 }, Placement::Placed);
     let samples = [0.5; 80];
     track.add(Released { samples: &samples, pts_us: 0, released_us: 0, segment: 1, revision: 1, turn: 1 });
     let session = Recorded { name: text, recording: &recording, picture: &picture, track: Some(&track) };
-    page(plan, &[session], None)
+    page(plan, &[session, session], None)
 }
 
 /// Tags and the names of their attributes, without what attributes say.
@@ -150,6 +156,12 @@ proptest! {
             let heading = if name == "report" { "<h1>" } else { "<h2>" };
             let shown = page.split(heading).nth(1).and_then(|rest| rest.split("</h").next());
             prop_assert_eq!(shown.map(read_back), Some(meant.clone()), "{}", name);
+            // Beside the heading the name stands in the overview, and what was said in the list.
+            if name == "recording" {
+                let read = read_back(&page);
+                prop_assert!(read.contains(&format!(">said: {meant}</td>")), "{}", name);
+                prop_assert!(read.contains(&format!("\">{meant}</a>")), "{}", name);
+            }
         }
     }
 }

@@ -433,7 +433,7 @@ impl<'a> Cx<'a> {
                 let blocks = call.audio.iter().flat_map(|sound| &sound.blocks);
                 blocks.for_each(|_| self.pool.give());
             }
-            Request::Retract(_) | Request::Cancel(_) | Request::Hold(..) => {}
+            Request::GoesOn(..) | Request::Retract(_) | Request::Cancel(_) | Request::Hold(..) => {}
         }
         self.outbox.push(service, request);
     }

@@ -290,7 +290,7 @@ impl Machine {
                     if !s.speculate {
                         out.push(Decision::Open { from_us });
                     }
-                    out.push(Decision::Confirm);
+                    out.push(Decision::Confirm { from_us });
                     self.over(silent_from_us.unwrap_or(at_us), out);
                 } else if s.speculate {
                     out.push(Decision::CancelNotSustained);
@@ -414,9 +414,14 @@ mod tests {
             ("nothing", gate(), &[0.1], vec![]),
             ("a probe", always, &[0.1], vec![CancelSilence]),
             ("a third of an onset", gate(), &[0.95], vec![CancelNotSustained]),
-            ("two thirds", gate(), &[0.95, 0.9], vec![Confirm, end(2), ended(0)]),
+            ("two thirds", gate(), &[0.95, 0.9], vec![Confirm { from_us: 0 }, end(2), ended(0)]),
             ("and not even opened", slow, &[0.95], vec![]),
-            ("opened at last", slow, &[0.95, 0.9], vec![Open { from_us: 0 }, Confirm, end(2), ended(0)]),
+            (
+                "opened at last",
+                slow,
+                &[0.95, 0.9],
+                vec![Open { from_us: 0 }, Confirm { from_us: 0 }, end(2), ended(0)],
+            ),
             ("in a word", gate(), &[0.95, 0.9, 0.9, 0.9], vec![end(4), ended(0)]),
             ("after it", slow, &[0.95, 0.9, 0.9, 0.1], vec![end(3), ended(0)]),
             ("an end suspected", gate(), &[0.95, 0.9, 0.9, 0.1], vec![ended(0)]),

@@ -11,7 +11,7 @@ pub mod recordings;
 pub mod schedule;
 pub mod truth;
 
-mod rate;
+pub(crate) mod rate;
 mod texts;
 
 use std::sync::Arc;

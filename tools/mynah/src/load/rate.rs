@@ -1,4 +1,5 @@
-//! Whole clips from one sample rate to another, before a session starts (the stream itself is never converted here).
+//! Whole clips from one sample rate to another, before a session starts or after it has ended (the stream itself is never
+//! converted here).
 
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
@@ -11,7 +12,7 @@ const CHUNK_FRAMES: usize = 1_024;
 ///
 /// # Errors
 /// The converter's own words, with both rates, when it cannot be made for them (a rate of 0).
-pub(super) fn convert(samples: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>, String> {
+pub(crate) fn convert(samples: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>, String> {
     if from_hz == to_hz || samples.is_empty() {
         return Ok(samples.to_vec());
     }

@@ -15,6 +15,8 @@ pub enum Unit {
     Us,
     /// 0..1, written in percent.
     Ratio,
+    /// Bytes, written in the decimal unit that leaves at most three digits before the point.
+    Bytes,
     /// Anything else, to three digits.
     Plain,
 }
@@ -62,7 +64,20 @@ pub fn written(value: f64, unit: Unit) -> String {
         Unit::Us if value >= 10_000.0 => format!("{} ms", short(value / 1_000.0)),
         Unit::Us => format!("{} µs", short(value)),
         Unit::Ratio => format!("{} %", short(value * 100.0)),
+        Unit::Bytes => bytes(value),
         Unit::Plain => short(value),
+    }
+}
+
+/// 1 kB is 1,000 bytes.
+fn bytes(value: f64) -> String {
+    let (mut value, mut units) = (value, ["bytes", "kB", "MB", "GB"].into_iter().peekable());
+    loop {
+        let unit = units.next().unwrap_or("TB");
+        if value.abs() < 999.5 || units.peek().is_none() {
+            return format!("{} {unit}", short(value));
+        }
+        value /= 1_000.0;
     }
 }
 
@@ -130,6 +145,8 @@ mod tests {
         for (value, want) in cases {
             assert_eq!(short(value), want);
         }
+        let bytes = [0.0, 999.0, 417_700.0, -2_500_000.0, 999_600.0].map(|b| written(b, Unit::Bytes));
+        assert_eq!(bytes, ["0 bytes", "999 bytes", "418 kB", "-2.5 MB", "1 MB"]);
         assert_eq!([moment(7.5), moment(125.0), moment(3_720.0)], ["7.5 s", "2:05", "1:02:00"]);
     }
 

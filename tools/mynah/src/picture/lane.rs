@@ -1,18 +1,25 @@
 //! One session over time: what arrived, how the gate judged it, what was answered.
 
+mod axis;
+mod legend;
 mod marks;
+mod said;
 
 use mynah_engine::scene::parse_config;
 use mynah_engine::{NodeKind, ScenePlan};
 use mynah_systems::vad_gate::VadGate;
 
 use crate::load::Utterance;
+use crate::picture::figure::moment;
+use crate::picture::labels::{NARROW, width_of};
+use crate::picture::peaks::COLUMN_US;
 use crate::picture::peaks::Peaks;
-use crate::picture::plot::key;
-use crate::picture::scale::time_step_s;
 use crate::picture::session::Picture;
 use crate::picture::svg::{Escaped, curve, envelope, push};
 use crate::run::track::Answer;
+
+use self::axis::{Cell, cells};
+pub use self::legend::legend;
 
 /// Audio that arrived; interleaved.
 #[derive(Clone, Copy, Debug)]
@@ -71,21 +78,18 @@ pub fn gates(plan: &ScenePlan) -> Vec<VadGate> {
 /// Most segments, ends and answers drawn of one session; the page says when there are more.
 pub const MARKS_MAX: usize = 1_000;
 
-/// Pixels: names of the rows, and how wide the time axis may be.
-const LEFT: f64 = 84.0;
-/// The last time's label stands here.
-const RIGHT: f64 = 48.0;
-const WIDTH_MIN: f64 = 1_000.0;
-const WIDTH_MAX: f64 = 8_000.0;
-const PX_PER_S: f64 = 50.0;
-/// The first row begins here, below the times.
+/// The first row begins here, below the times; pixels.
 const TOP: f64 = 24.0;
 const GAP: f64 = 8.0;
+/// Columns of a waveform in one cell.
+const COLUMNS: usize = 400;
+/// Side of the box that curves are drawn in, stretched to their cell.
+const SIDE: f64 = 1_000.0;
 
 /// Top and bottom of a row, in pixels; a row that is not there has none.
 type Row = Option<(f64, f64)>;
 
-/// The rows that this session has.
+/// The rows that this session has: those in which anything is to be seen.
 #[derive(Clone, Copy, Debug)]
 struct Rows {
     said: Row,
@@ -93,156 +97,181 @@ struct Rows {
     probability: Row,
     segments: Row,
     ends: Row,
+    turns: Row,
     output: Row,
     height: f64,
 }
 
 impl Rows {
     fn of(lane: &Lane<'_>) -> Self {
+        let whole = Cell::new(lane.stretch);
         let mut y = TOP;
-        let mut row = |there: bool, height: f64| {
+        let mut row = |there: bool, height: f64, gap: f64| {
             there.then(|| {
                 let top = y;
-                y += height + GAP;
+                y += height + gap;
                 (top, top + height)
             })
         };
-        let gated = !lane.gates.is_empty() || !lane.picture.spans.is_empty();
-        let said = row(!lane.truth.is_empty(), 18.0);
-        let input = row(true, 80.0);
-        let probability = row(!lane.picture.probabilities.is_empty(), 60.0);
-        let (segments, ends) = (row(gated, 16.0), row(gated, 16.0));
-        let output = row(true, 52.0);
-        Self { said, input, probability, segments, ends, output, height: y }
+        let picture = lane.picture;
+        let has_segments = picture.spans.iter().any(|s| whole.sees(s.from_us, s.to_us.unwrap_or(u64::MAX)));
+        let has_ends = picture.ends.iter().any(|end| whole.sees(end.at_us, end.at_us));
+        let answers = || lane.answers.iter().filter(|answer| whole.sees(answer.from_us, answer.to_us));
+        let sounds = lane.output.most(lane.stretch.0, lane.stretch.1) > 0.0;
+        let said = row(!lane.truth.is_empty(), said::height(&cells(lane.stretch), lane.truth), GAP);
+        let input = row(true, 80.0, GAP);
+        let probability = row(!picture.probabilities.is_empty(), 60.0, GAP);
+        let (segments, ends) = (row(has_segments, 16.0, GAP), row(has_ends, 16.0, GAP));
+        let turns = row(answers().any(|answer| answer.turn > 0), 16.0, 0.0);
+        let output = row(sounds || answers().next().is_some(), 48.0, GAP);
+        Self { said, input, probability, segments, ends, turns, output, height: y }
     }
 
-    fn named(&self) -> [(&'static str, Row); 6] {
+    fn named(&self) -> [(&'static str, Row); 7] {
         [
             ("said", self.said),
             ("input", self.input),
             ("speech", self.probability),
             ("segments", self.segments),
             ("ends", self.ends),
+            ("turn", self.turns),
             ("output", self.output),
         ]
     }
 }
 
-/// From time to pixels.
-#[derive(Clone, Copy)]
-struct Axis {
-    from_us: u64,
-    to_us: u64,
-    width: f64,
-}
-
-impl Axis {
-    fn new((from_us, to_us): (u64, u64)) -> Self {
-        let to_us = to_us.max(from_us + 1);
-        let width = ((to_us - from_us) as f64 / 1e6 * PX_PER_S).clamp(WIDTH_MIN, WIDTH_MAX);
-        Self { from_us, to_us, width }
-    }
-
-    fn x(&self, us: u64) -> f64 {
-        let inside = us.clamp(self.from_us, self.to_us) - self.from_us;
-        LEFT + self.width * inside as f64 / (self.to_us - self.from_us) as f64
-    }
-
-    /// Whether any of `from_us..=to_us` is to be seen.
-    fn sees(&self, from_us: u64, to_us: u64) -> bool {
-        from_us < self.to_us && to_us >= self.from_us
-    }
-
-    /// Left edge and width of a stretch, wide enough to be seen.
-    fn stretch(&self, from_us: u64, to_us: u64) -> (f64, f64) {
-        let x = self.x(from_us);
-        (x, (self.x(to_us.max(from_us)) - x).max(1.5))
-    }
-}
-
-/// Draws the session; `title` and `told` say to who cannot see it what it is and shows.
+/// Draws the session in one or more cells, side by side where the window is wide and below each other where it is not;
+/// `title` and `told` say to who cannot see it what it is and shows.
 pub fn draw(lane: &Lane<'_>, title: &str, told: &str) -> String {
-    let (axis, rows) = (Axis::new(lane.stretch), Rows::of(lane));
-    let mut text = String::new();
-    let width = LEFT + axis.width + RIGHT;
-    push(
-        &mut text,
-        format_args!(
-            "<div class=\"scroll\" tabindex=\"0\"><svg width=\"{width:.0}\" height=\"{0:.0}\" viewBox=\"0 0 {width:.0} \
-             {0:.0}\" role=\"img\"><title>{1}</title><desc>{2}</desc>\n",
-            rows.height,
-            Escaped(title),
-            Escaped(told)
-        ),
-    );
-    grid(&mut text, &axis, &rows);
-    if let Some(row) = rows.input {
-        marks::bands(&mut text, &axis, row, lane.picture);
-        waveform(&mut text, &axis, row, lane.input);
+    let rows = Rows::of(lane);
+    let cells = cells(lane.stretch);
+    let most = lane.input.most();
+    let one = if cells.len() == 1 { " one" } else { "" };
+    let mut text = format!("<div class=\"lane{one}\">\n");
+    for (at, cell) in cells.iter().enumerate() {
+        // In a wide window two cells share the names.
+        let class = if at % 2 == 1 { "names more" } else { "names" };
+        push(&mut text, format_args!("<div class=\"{class}\" style=\"height:{:.0}px\">", rows.height));
+        for (name, row) in rows.named() {
+            let Some((top, bottom)) = row else { continue };
+            push(
+                &mut text,
+                format_args!("<span style=\"top:{:.0}px\">{name}</span>", (top + bottom) / 2.0 - 8.0),
+            );
+        }
+        push(
+            &mut text,
+            format_args!(
+                "</div><div class=\"cell\"><svg width=\"100%\" height=\"{:.0}\" role=\"img\"><title>{}, {}</title>\
+                 <desc>{}</desc>\n",
+                rows.height,
+                Escaped(title),
+                cell.told(),
+                Escaped(told)
+            ),
+        );
+        fill(&mut text, cell, &rows, lane, most);
+        text.push_str("</svg>");
+        if let Some(row) = rows.said {
+            said::words(&mut text, &cells, at, row, lane.truth);
+        }
+        text.push_str("</div>\n");
     }
-    if let Some(row) = rows.said {
-        marks::said(&mut text, &axis, row, lane.truth);
-    }
-    if let Some(row) = rows.probability {
-        probability(&mut text, &axis, row, lane);
-    }
-    if let Some(row) = rows.segments {
-        let spans = lane.picture.spans.iter().take(MARKS_MAX);
-        let seen = spans.filter(|span| axis.sees(span.from_us, span.to_us.unwrap_or(u64::MAX)));
-        seen.for_each(|span| marks::segment(&mut text, &axis, row, span));
-    }
-    if let Some(row) = rows.ends {
-        let ends = lane.picture.ends.iter().take(MARKS_MAX);
-        let seen = ends.filter(|end| axis.sees(end.at_us, end.at_us));
-        seen.for_each(|end| marks::endpoint(&mut text, &axis, row, end));
-    }
-    if let Some(row) = rows.output {
-        output(&mut text, &axis, row, lane);
-    }
-    text.push_str("</svg></div>\n");
+    text.push_str("</div>\n");
     text
 }
 
-fn grid(text: &mut String, axis: &Axis, rows: &Rows) {
-    for (name, row) in rows.named() {
-        let Some((top, bottom)) = row else { continue };
-        push(text, format_args!("<text x=\"8\" y=\"{:.1}\">{name}</text>\n", (top + bottom) / 2.0 + 4.0));
+fn fill(text: &mut String, cell: &Cell, rows: &Rows, lane: &Lane<'_>, most: f32) {
+    grid(text, cell, rows);
+    if let Some(row) = rows.input {
+        marks::bands(text, cell, row, lane.picture);
+        waveform(text, cell, row, lane.input, most);
     }
-    let (from_s, to_s) = (axis.from_us as f64 / 1e6, axis.to_us as f64 / 1e6);
-    // About one line in 80 pixels.
-    let step_s = time_step_s(to_s - from_s, axis.width / 80.0);
-    let first = (from_s / step_s).ceil() as u64;
-    for at_s in (first..).map(|line| line as f64 * step_s).take_while(|at_s| *at_s <= to_s) {
-        let x = axis.x((at_s * 1e6).round() as u64);
-        let label = if step_s < 1.0 { format!("{at_s:.1} s") } else { format!("{at_s:.0} s") };
+    if let Some(row) = rows.said {
+        said::lines(text, cell, row, lane.truth);
+    }
+    if let Some(row) = rows.probability {
+        probability(text, cell, row, lane);
+    }
+    if let Some(row) = rows.segments {
+        let spans = lane.picture.spans.iter().take(MARKS_MAX);
+        let seen = spans.filter(|span| cell.sees(span.from_us, span.to_us.unwrap_or(u64::MAX)));
+        seen.for_each(|span| marks::segment(text, cell, row, span));
+    }
+    if let Some(row) = rows.ends {
+        let ends = lane.picture.ends.iter().take(MARKS_MAX);
+        let seen = ends.filter(|end| cell.sees(end.at_us, end.at_us));
+        seen.for_each(|end| marks::endpoint(text, cell, row, end));
+    }
+    if let Some(row) = rows.output {
+        output(text, cell, (rows.turns, row), lane);
+    }
+}
+
+fn grid(text: &mut String, cell: &Cell, rows: &Rows) {
+    /// Between a line and its label, pixels.
+    const BESIDE: f64 = 3.0;
+    let mut free = 0.0;
+    for us in cell.ticks() {
+        let at = cell.at(us);
         push(
             text,
             format_args!(
-                "<line class=\"grid\" x1=\"{x:.1}\" y1=\"20\" x2=\"{x:.1}\" y2=\"{:.1}\"/><text x=\"{:.1}\" \
-                 y=\"14\">{label}</text>\n",
-                rows.height,
-                x + 2.0
+                "<line class=\"grid\" x1=\"{at:.2}%\" y1=\"20\" x2=\"{at:.2}%\" y2=\"{:.0}\"/>\n",
+                rows.height
+            ),
+        );
+        // A label that would leave a narrow cell stands left of its line; one without room is left out.
+        let label = moment(us as f64 / 1e6);
+        let (px, width) = (at / 100.0 * NARROW, width_of(&label));
+        let outside = px + BESIDE + width > NARROW;
+        let (anchor, dx, left) =
+            if outside { ("end", -BESIDE, px - BESIDE - width) } else { ("start", BESIDE, px + BESIDE) };
+        if left < free {
+            continue;
+        }
+        free = left + width + BESIDE;
+        push(
+            text,
+            format_args!(
+                "<text x=\"{at:.2}%\" dx=\"{dx}\" y=\"14\" text-anchor=\"{anchor}\">{label}</text>\n"
             ),
         );
     }
 }
 
-fn waveform(text: &mut String, axis: &Axis, (top, bottom): (f64, f64), input: Sound<'_>) {
-    let left = axis.x(input.from_us);
-    let (middle, half) = ((top + bottom) / 2.0, (bottom - top) / 2.0);
-    let shape = envelope(
-        input.samples,
-        input.channels,
-        left,
-        axis.x(input.to_us()) - left,
-        middle,
-        half / f64::from(input.most()),
+/// Opens a box over `from..to` percent of the cell and the row, in which curves are drawn 1,000 wide.
+fn stretched(text: &mut String, (left, width): (f64, f64), (top, bottom): (f64, f64)) {
+    let height = bottom - top;
+    push(
+        text,
+        format_args!(
+            "<svg x=\"{left:.3}%\" y=\"{top}\" width=\"{width:.3}%\" height=\"{height}\" viewBox=\"0 0 {SIDE} {height}\" \
+             preserveAspectRatio=\"none\" pointer-events=\"none\">"
+        ),
     );
-    push(text, format_args!("<path class=\"wave\" d=\"{shape}\"/>\n"));
 }
 
-fn probability(text: &mut String, axis: &Axis, (top, bottom): (f64, f64), lane: &Lane<'_>) {
-    let y = |p: f32| bottom - (bottom - top) * f64::from(p.clamp(0.0, 1.0));
+fn waveform(text: &mut String, cell: &Cell, row: (f64, f64), input: Sound<'_>, most: f32) {
+    let rate = u64::from(input.rate_hz.max(1));
+    let channels = input.channels.max(1);
+    let frame = |us: u64| (us.saturating_sub(input.from_us) as u128 * u128::from(rate) / 1_000_000) as usize;
+    let frames = input.samples.len() / channels;
+    let (from, to) = (frame(cell.from_us).min(frames), frame(cell.to_us).min(frames));
+    if from == to {
+        return;
+    }
+    let us = |frame: usize| input.from_us + frame as u64 * 1_000_000 / rate;
+    let half = (row.1 - row.0) / 2.0;
+    let samples = &input.samples[from * channels..to * channels];
+    let shape = envelope(samples, channels, COLUMNS, SIDE, half, half / f64::from(most));
+    stretched(text, cell.stretch(us(from), us(to)), row);
+    push(text, format_args!("<path class=\"wave\" d=\"{shape}\"/></svg>\n"));
+}
+
+fn probability(text: &mut String, cell: &Cell, row: (f64, f64), lane: &Lane<'_>) {
+    let height = row.1 - row.0;
+    let y = |p: f32| height * (1.0 - f64::from(p.clamp(0.0, 1.0)));
     for gate in lane.gates {
         for (class, what, level) in
             [("threshold", "opens at", gate.threshold), ("release", "pauses below", gate.release_threshold)]
@@ -250,60 +279,41 @@ fn probability(text: &mut String, axis: &Axis, (top, bottom): (f64, f64), lane: 
             push(
                 text,
                 format_args!(
-                    "<line class=\"{class}\" x1=\"{LEFT}\" y1=\"{0:.1}\" x2=\"{1:.1}\" y2=\"{0:.1}\"><title>{what} \
-                     {level}</title></line>\n",
-                    y(level),
-                    LEFT + axis.width
+                    "<line class=\"{class}\" x1=\"0\" y1=\"{0:.1}\" x2=\"100%\" y2=\"{0:.1}\"><title>{what} {level}\
+                     </title></line>\n",
+                    row.0 + y(level),
                 ),
             );
         }
     }
     let all = &lane.picture.probabilities;
-    let from = all.partition_point(|(us, _)| *us < axis.from_us);
-    let to = all.partition_point(|(us, _)| *us <= axis.to_us);
-    let path = curve(&all[from..to.max(from)], |us| axis.x(us), y);
+    // One more on both sides, so that the curve goes on in the next cell.
+    let from = all.partition_point(|(us, _)| *us < cell.from_us).saturating_sub(1);
+    let to = (all.partition_point(|(us, _)| *us <= cell.to_us) + 1).min(all.len());
+    let path = curve(&all[from..to.max(from)], COLUMNS * 2, |us| cell.signed(us) * SIDE, y);
     if !path.is_empty() {
-        push(text, format_args!("<path class=\"probability\" d=\"{path}\"/>\n"));
+        stretched(text, (0.0, 100.0), row);
+        push(text, format_args!("<path class=\"probability\" d=\"{path}\"/></svg>\n"));
     }
 }
 
-/// Most shapes that an output's outline consists of.
-const SHAPES_MAX: usize = 1_500;
-
-fn output(text: &mut String, axis: &Axis, row: (f64, f64), lane: &Lane<'_>) {
-    let seen = |answer: &&Answer| axis.sees(answer.from_us, answer.to_us);
+fn output(text: &mut String, cell: &Cell, (turns, row): (Row, (f64, f64)), lane: &Lane<'_>) {
+    let seen = |answer: &&Answer| cell.sees(answer.from_us, answer.to_us);
     let answers = || lane.answers.iter().take(MARKS_MAX).filter(seen);
-    answers().for_each(|answer| marks::answer(text, axis, row, answer, lane));
-    let (middle, half) = ((row.0 + row.1) / 2.0, (row.1 - row.0) / 2.0);
-    let most = lane.output.most(axis.from_us, axis.to_us).max(0.05);
-    let stretch = (axis.from_us, axis.to_us);
-    let shape = lane.output.outline(stretch, SHAPES_MAX, |us| axis.x(us), middle, half / f64::from(most));
+    let ground = (turns.map_or(row.0, |(top, _)| top), row.1);
+    answers().for_each(|answer| marks::answer(text, cell, ground, answer, lane));
+    let half = (row.1 - row.0) / 2.0;
+    let most = lane.output.most(lane.stretch.0, lane.stretch.1).max(0.05);
+    // A shape may reach over the end of the cell: what is outside is cut off.
+    let from_us = cell.from_us.saturating_sub(COLUMN_US);
+    let x = |us: u64| cell.signed(us) * SIDE;
+    let shape = lane.output.outline((from_us, cell.to_us), COLUMNS, x, half, half / f64::from(most));
     if !shape.is_empty() {
-        push(text, format_args!("<path class=\"sound\" pointer-events=\"none\" d=\"{shape}\"/>\n"));
+        stretched(text, (0.0, 100.0), row);
+        push(text, format_args!("<path class=\"sound\" d=\"{shape}\"/></svg>\n"));
     }
-    answers().for_each(|answer| marks::turn(text, axis, row, answer));
-}
-
-/// What the colours and patterns of a lane mean; `gates` are those of its scene.
-pub fn legend(gates: &[VadGate]) -> String {
-    let gated = [
-        (r#"<path class="probability" d="M0 12L8 11L14 2L26 3"/>"#, "probability of speech"),
-        (r#"<line class="threshold" x1="0" y1="7" x2="26" y2="7"/>"#, "opens at"),
-        (r#"<line class="release" x1="0" y1="7" x2="26" y2="7"/>"#, "pauses below"),
-        (r#"<rect class="speculative" x="1" y="2" width="24" height="10"/>"#, "forwarded, not yet decided"),
-        (r#"<rect class="confirmed" y="2" width="26" height="10"/>"#, "confirmed speech"),
-        (r#"<rect class="cancelled" x="1" y="2" width="24" height="10"/>"#, "cancelled: was no speech"),
-        (r#"<line class="end" x1="13" y1="0" x2="13" y2="14"/>"#, "end of speech that held"),
-        (r#"<path class="retracted" d="M8 2L18 12M18 2L8 12"/>"#, "end of speech taken back"),
-    ];
-    let input = (
-        r#"<path class="wave" d="M0 7L5 2L10 6L16 1L21 5L26 7L21 9L16 13L10 8L5 12Z"/>"#,
-        "waveform of the input",
-    );
-    let output = (
-        r#"<rect class="answer" width="26" height="14"/><path class="sound" d="M3 7L8 3L14 6L20 2L24 7L20 12L14 8L8 11Z"/>"#,
-        "output; answers are tinted and have the number of their turn",
-    );
-    let gated = gated.into_iter().filter(|_| !gates.is_empty());
-    key([input].into_iter().chain(gated).chain([output]))
+    if let Some(row) = turns {
+        let starts: Vec<&Answer> = answers().filter(|a| a.turn > 0 && a.from_us >= cell.from_us).collect();
+        marks::turns(text, cell, row, &starts);
+    }
 }

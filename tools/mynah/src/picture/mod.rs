@@ -6,9 +6,11 @@
 
 pub mod document;
 pub mod figure;
+pub mod labels;
 pub mod lane;
 pub mod page;
 pub mod peaks;
+pub mod player;
 pub mod plot;
 pub mod report;
 pub mod scale;

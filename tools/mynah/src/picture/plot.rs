@@ -2,15 +2,14 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::picture::labels::{LINE, NARROW, ROOMY, Stand, Taken, apart, width_of};
 use crate::picture::scale::Scale;
 use crate::picture::svg::{Escaped, push};
 
 /// Side of the square that shapes are drawn in; the page stretches it.
 const SIDE: f64 = 1_000.0;
 
-/// Words below an axis are at least so far apart, in percent of its length.
-const WORDS_APART: f64 = 8.0;
-/// So near an edge, as a share of the axis, words have no room.
+/// So near the bottom, as a share of the axis, words have no room below their point.
 const EDGE: f64 = 0.14;
 
 /// Where words stand against their point.
@@ -38,6 +37,32 @@ impl Beside {
             Self::RightFlag => "right-flag",
         }
     }
+
+    /// How far the words stand from their point, in widths and heights of their own, as the style sheet moves them.
+    fn shift(self) -> (f64, f64) {
+        match self {
+            Self::Right => (0.0, -1.2),
+            Self::Below => (-0.7, 0.5),
+            Self::After => (0.0, 0.5),
+            Self::Flag => (-1.0, 0.2),
+            Self::RightFlag => (0.0, 0.2),
+        }
+    }
+
+    /// The same, or another side where words of `px` pixels would leave a narrow chart.
+    fn inside(self, at_x: f64, at_y: f64, px: f64) -> Self {
+        let (left, right) = (at_x * NARROW, (1.0 - at_x) * NARROW);
+        match self {
+            Self::Flag if left < px => Self::RightFlag,
+            Self::RightFlag if right < px => Self::Flag,
+            Self::Below | Self::After if at_y < EDGE => Self::Right,
+            Self::Below | Self::After if right < px * if self == Self::After { 1.0 } else { 0.3 } => {
+                Self::Flag
+            }
+            Self::Below if left < px * 0.7 => Self::After,
+            other => other,
+        }
+    }
 }
 
 /// How high a chart is.
@@ -47,6 +72,16 @@ pub enum Height {
     Tall,
     /// One of several above each other.
     Strip,
+}
+
+impl Height {
+    /// Pixels, as the style sheet has them.
+    fn px(self) -> f64 {
+        match self {
+            Self::Tall => 240.0,
+            Self::Strip => 54.0,
+        }
+    }
 }
 
 /// A chart while it is drawn.
@@ -60,13 +95,16 @@ pub struct Plot {
     words: String,
     xs: String,
     ys: String,
+    /// Characters of the longest word beside the axis.
+    ys_width: usize,
+    taken: Taken,
 }
 
 impl Plot {
     /// An empty chart over these axes.
     pub fn new(height: Height, x: Scale, y: Scale) -> Self {
         let [grid, shapes, words, xs, ys] = [const { String::new() }; 5];
-        Self { x, y, height, grid, shapes, words, xs, ys }
+        Self { x, y, height, grid, shapes, words, xs, ys, ys_width: 0, taken: Taken::default() }
     }
 
     fn x(&self, value: f64) -> f64 {
@@ -77,24 +115,31 @@ impl Plot {
         SIDE * (1.0 - self.y.at(value))
     }
 
-    /// Words below the axis at these values, in rising order; the ends are kept inside the chart, and what would stand
-    /// on the words before is left out.
+    /// Words below the axis at these values, in rising order. They stay inside the chart; those for which a narrow chart
+    /// has no room are seen in a roomy one only, those for which neither has are left out.
     pub fn label_x(mut self, values: impl IntoIterator<Item = (f64, String)>) -> Self {
-        let mut free = 0.0;
-        for (value, text) in values {
-            let at = self.x.at(value) * 100.0;
-            if at < free {
-                continue;
-            }
-            free = at + WORDS_APART;
-            let class = match at {
-                at if at < 2.0 => " class=\"first\"",
-                at if at > 98.0 => " class=\"last\"",
-                _ => "",
+        let words: Vec<(f64, String)> =
+            values.into_iter().map(|(value, text)| (self.x.at(value), text)).collect();
+        let (narrow, roomy) = (apart(&words, NARROW), apart(&words, ROOMY));
+        for (((at, text), narrow), roomy) in words.iter().zip(narrow).zip(roomy) {
+            let stand = match Stand::of(*at, width_of(text)) {
+                Stand::First => "first",
+                Stand::Middle => "middle",
+                Stand::Last => "last",
+            };
+            let only = match (narrow, roomy) {
+                (true, true) => "",
+                (false, true) => " roomy",
+                (true, false) => " narrow",
+                (false, false) => continue,
             };
             push(
                 &mut self.xs,
-                format_args!("<span{class} style=\"left:{at:.2}%\">{}</span>", Escaped(&text)),
+                format_args!(
+                    "<span class=\"{stand}{only}\" style=\"left:{:.2}%\">{}</span>",
+                    at * 100.0,
+                    Escaped(text)
+                ),
             );
         }
         self
@@ -104,6 +149,7 @@ impl Plot {
     pub fn label_y(mut self, values: impl IntoIterator<Item = (f64, String)>) -> Self {
         for (value, text) in values {
             let at = self.y.at(value);
+            self.ys_width = self.ys_width.max(text.chars().count());
             push(
                 &mut self.ys,
                 format_args!("<span style=\"bottom:{:.2}%\">{}</span>", at * 100.0, Escaped(&text)),
@@ -186,20 +232,23 @@ impl Plot {
         push(&mut self.shapes, format_args!("<path class=\"{class}\" d=\"M{x:.1} 0V{SIDE}\"/>"));
     }
 
-    /// Words at a point; they turn away from the edge that they would leave the chart at.
+    /// Words at a point; they turn away from the edge that they would leave the chart at, and make room for words before.
     pub fn words(&mut self, beside: Beside, (x, y): (f64, f64), text: &str) {
-        let beside = match beside {
-            Beside::Flag if self.x.at(x) < EDGE => Beside::RightFlag,
-            Beside::Below | Beside::After if self.y.at(y) < EDGE => Beside::Right,
-            other => other,
-        };
+        let (at_x, at_y) = (self.x.at(x), self.y.at(y));
+        let beside = beside.inside(at_x, at_y, width_of(text));
+        let (left_px, top_px) = (at_x * NARROW, (1.0 - at_y) * self.height.px());
+        let (shift_x, shift_y) = beside.shift();
+        let (left, top) = (left_px + shift_x * width_of(text), top_px + shift_y * LINE);
+        let step = if beside == Beside::Right { -LINE } else { LINE };
+        let by = self.taken.shift([left, top, left + width_of(text), top + LINE], step);
+        let by = if by == 0.0 { String::new() } else { format!(";margin-top:{by}px") };
         push(
             &mut self.words,
             format_args!(
-                "<span class=\"{}\" style=\"left:{:.2}%;top:{:.2}%\">{}</span>",
+                "<span class=\"{}\" style=\"left:{:.2}%;top:{:.2}%{by}\">{}</span>",
                 beside.class(),
-                self.x.at(x) * 100.0,
-                (1.0 - self.y.at(y)) * 100.0,
+                at_x * 100.0,
+                (1.0 - at_y) * 100.0,
                 Escaped(text)
             ),
         );
@@ -215,10 +264,11 @@ impl Plot {
         push(
             &mut text,
             format_args!(
-                "<div class=\"plot {height}\"><div class=\"ys\">{}</div><div class=\"canvas\">\
+                "<div class=\"plot {height}\"><div class=\"ys\" style=\"width:{:.2}rem\">{}</div><div class=\"canvas\">\
                  <svg viewBox=\"0 0 {SIDE} {SIDE}\" preserveAspectRatio=\"none\" role=\"img\">\
                  <title>{}</title><desc>{}</desc>{}{}<path class=\"grid base\" d=\"M0 {SIDE}H{SIDE}\"/></svg>{}</div>\
                  <div class=\"xs\">{}</div></div>\n",
+                (self.ys_width as f64 * 0.46 + 0.6).max(3.1),
                 self.ys,
                 Escaped(title),
                 Escaped(told),
@@ -240,10 +290,14 @@ pub fn figures(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -
     text
 }
 
+/// Most columns of a table that fits a narrow window as it is; of those with more each row becomes a block there.
+const COLUMNS_NARROW: usize = 4;
+
 /// A table; cells are markup, headings text. The first column names the row; the first `words` columns are read as words,
-/// the rest as figures.
+/// the rest as figures. In a narrow window a table of many columns says beside each figure what it is.
 pub fn table(headings: &[&str], words: usize, rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut text = String::from("<div class=\"table\"><table><thead><tr>");
+    let many = headings.len() > COLUMNS_NARROW;
+    let mut text = format!("<div class=\"table{}\"><table><thead><tr>", if many { " many" } else { "" });
     let class = |at: usize| if at < words { " class=\"text\"" } else { "" };
     for (at, heading) in headings.iter().enumerate() {
         push(&mut text, format_args!("<th scope=\"col\"{}>{}</th>", class(at), Escaped(heading)));
@@ -252,15 +306,35 @@ pub fn table(headings: &[&str], words: usize, rows: impl IntoIterator<Item = Vec
     for row in rows {
         text.push_str("<tr>");
         for (at, cell) in row.iter().enumerate() {
+            let label = match headings.get(at) {
+                Some(heading) if many && !heading.is_empty() => {
+                    format!(" data-label=\"{}\"", Escaped(heading))
+                }
+                _ => String::new(),
+            };
             let written = match at {
                 0 => write!(text, "<th scope=\"row\" class=\"text\">{cell}</th>"),
-                _ => write!(text, "<td{}>{cell}</td>", class(at)),
+                _ => write!(text, "<td{}{label}>{cell}</td>", class(at)),
             };
             written.expect("a string takes everything");
         }
         text.push_str("</tr>\n");
     }
     text.push_str("</tbody></table></div>\n");
+    text
+}
+
+/// Figures with their names: (name, markup of the figure, what it means, which may be empty).
+pub fn facts<N: AsRef<str>>(rows: impl IntoIterator<Item = (N, String, &'static str)>) -> String {
+    let mut text = String::from("<dl class=\"facts\">\n");
+    for (name, figure, meaning) in rows {
+        push(&mut text, format_args!("<div><dt>{}</dt><dd>{figure}", Escaped(name.as_ref())));
+        if !meaning.is_empty() {
+            push(&mut text, format_args!("<small>{}</small>", Escaped(meaning)));
+        }
+        text.push_str("</dd></div>\n");
+    }
+    text.push_str("</dl>\n");
     text
 }
 

@@ -2,6 +2,8 @@
 
 use mynah_engine::{Event, Record};
 
+use crate::run::segments::SegmentList;
+
 /// How a segment ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -92,12 +94,15 @@ pub struct Picture {
     pub probabilities: Vec<(u64, f32)>,
     /// Everything that was recognised or replied.
     pub words: Vec<Words>,
+    /// The segments as people ask for them.
+    pub(crate) segments: SegmentList,
 }
 
 impl Picture {
     /// Takes one record of this session.
     pub fn take(&mut self, record: &Record) {
         self.note(record.t_us, &record.event);
+        self.segments.take(record);
     }
 
     fn note(&mut self, t_us: u64, event: &Event) {

@@ -2,9 +2,6 @@
 
 use std::fmt::{self, Write as _};
 
-/// Most points of one curve.
-pub const POINTS_MAX: usize = 2_000;
-
 /// Appends formatted text.
 pub fn push(text: &mut String, what: fmt::Arguments<'_>) {
     text.write_fmt(what).expect("a string takes everything");
@@ -30,12 +27,19 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// The path around the least and greatest sample of each of at most 2,000 columns: a closed shape, drawn between
-/// `left` and `left + width`; a sample of 1.0 is `half` above `middle`.
-pub fn envelope(samples: &[f32], channels: usize, left: f64, width: f64, middle: f64, half: f64) -> String {
+/// The path around the least and greatest sample of each of at most `columns_max` columns: a closed shape, drawn between 0
+/// and `width`; a sample of 1.0 is `half` above `middle`.
+pub fn envelope(
+    samples: &[f32],
+    channels: usize,
+    columns_max: usize,
+    width: f64,
+    middle: f64,
+    half: f64,
+) -> String {
     let frames = samples.len() / channels.max(1);
-    let columns = frames.min(POINTS_MAX / 2);
-    let x = |column: usize| left + width * column as f64 / columns.max(1) as f64;
+    let columns = frames.min(columns_max);
+    let x = |column: usize| width * column as f64 / columns.max(1) as f64;
     let y = |sample: f32| middle - half * f64::from(sample);
     let bound = |column: usize| column * frames / columns.max(1) * channels;
     let (mut upper, mut lower) = (String::new(), Vec::with_capacity(columns));
@@ -57,19 +61,24 @@ pub fn envelope(samples: &[f32], channels: usize, left: f64, width: f64, middle:
     upper
 }
 
-/// The path through values, thinned to at most 2,000 points; of each stretch the extremes are kept, so that no peak
+/// The path through values, thinned to at most `points_max` points; of each stretch the extremes are kept, so that no peak
 /// is lost.
-pub fn curve(points: &[(u64, f32)], x: impl Fn(u64) -> f64, y: impl Fn(f32) -> f64) -> String {
+pub fn curve(
+    points: &[(u64, f32)],
+    points_max: usize,
+    x: impl Fn(u64) -> f64,
+    y: impl Fn(f32) -> f64,
+) -> String {
     let mut path = String::new();
     let mut draw = |&(us, value): &(u64, f32)| {
         let command = if path.is_empty() { 'M' } else { 'L' };
         push(&mut path, format_args!("{command}{:.1} {:.1}", x(us), y(value)));
     };
-    if points.len() <= POINTS_MAX {
+    if points.len() <= points_max {
         points.iter().for_each(&mut draw);
         return path;
     }
-    let stretches = POINTS_MAX / 2;
+    let stretches = points_max / 2;
     for stretch in 0..stretches {
         let part = &points[stretch * points.len() / stretches..(stretch + 1) * points.len() / stretches];
         let least = (0..part.len()).min_by(|&a, &b| part[a].1.total_cmp(&part[b].1));
@@ -92,15 +101,15 @@ mod tests {
     fn curves_stay_small_and_keep_their_peaks() {
         let mut points: Vec<(u64, f32)> = (0..100_000).map(|i| (i, 0.1)).collect();
         points[54_321].1 = 0.9;
-        let path = curve(&points, |us| us as f64, f64::from);
-        assert!(path.matches(['M', 'L']).count() <= POINTS_MAX);
+        let path = curve(&points, 2_000, |us| us as f64, f64::from);
+        assert!(path.matches(['M', 'L']).count() <= 2_000);
         assert!(path.contains("54321.0 0.9"), "the peak is lost");
         let mut samples = vec![0.0; 480_000];
         samples[400_001] = -0.5;
-        let shape = envelope(&samples, 2, 0.0, 100.0, 0.0, 10.0);
-        assert_eq!(shape.matches(['M', 'L']).count(), POINTS_MAX);
+        let shape = envelope(&samples, 2, 1_000, 100.0, 0.0, 10.0);
+        assert_eq!(shape.matches(['M', 'L']).count(), 2_000);
         assert!(shape.contains(" 5.0"), "the peak is lost");
-        assert_eq!(envelope(&[], 1, 0.0, 1.0, 0.0, 1.0), "");
+        assert_eq!(envelope(&[], 1, 10, 1.0, 0.0, 1.0), "");
     }
 
     #[test]

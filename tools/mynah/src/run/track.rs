@@ -168,16 +168,31 @@ impl Track {
 
     /// The finished recording, interleaved; ends with the last released sample.
     pub fn into_samples(self) -> Vec<f32> {
-        let (mut long, short) = if self.own.samples.len() >= self.answer.samples.len() {
-            (self.own.samples, self.answer.samples)
+        if self.own.samples.len() >= self.answer.samples.len() {
+            mixed(self.own.samples, &self.answer.samples)
         } else {
-            (self.answer.samples, self.own.samples)
-        };
-        for (sum, sample) in long.iter_mut().zip(short) {
-            *sum += sample;
+            mixed(self.answer.samples, &self.own.samples)
         }
-        long
     }
+
+    /// The recording so far, interleaved.
+    pub fn samples(&self) -> Vec<f32> {
+        let (own, answer) = (&self.own.samples, &self.answer.samples);
+        if own.len() >= answer.len() { mixed(own.clone(), answer) } else { mixed(answer.clone(), own) }
+    }
+
+    /// Whether gaps are left out.
+    pub fn is_packed(&self) -> bool {
+        self.placement == Placement::Packed
+    }
+}
+
+/// Two sounds at once; `long` is at least as long as `short`.
+fn mixed(mut long: Vec<f32>, short: &[f32]) -> Vec<f32> {
+    for (sum, sample) in long.iter_mut().zip(short) {
+        *sum += sample;
+    }
+    long
 }
 
 impl Strip {

@@ -1,68 +1,39 @@
-//! What stands on a session's rows: segments, ends of speech, answers, what was said.
+//! What stands on a session's rows: segments, ends of speech, answers.
 
-use crate::load::Utterance;
+use crate::picture::labels::{NARROW, width_of};
 use crate::picture::session::{EndMark, Fate, Picture, Span};
 use crate::picture::svg::{Escaped, push};
 use crate::run::track::Answer;
 
-use super::{Axis, Lane, MARKS_MAX};
+use super::axis::Cell;
+use super::{Lane, MARKS_MAX};
 
-fn seconds(us: u64) -> String {
+/// A moment to the millisecond.
+pub(super) fn seconds(us: u64) -> String {
     format!("{:.3} s", us as f64 / 1e6)
 }
 
 /// A segment behind the waveform.
-pub(super) fn bands(text: &mut String, axis: &Axis, (top, bottom): (f64, f64), picture: &Picture) {
+pub(super) fn bands(text: &mut String, cell: &Cell, (top, bottom): (f64, f64), picture: &Picture) {
     for span in picture.spans.iter().take(MARKS_MAX) {
-        let to_us = span.to_us.unwrap_or(axis.to_us);
-        if !axis.sees(span.from_us, to_us) {
+        let to_us = span.to_us.unwrap_or(cell.to_us);
+        if !cell.sees(span.from_us, to_us) {
             continue;
         }
-        let (x, width) = axis.stretch(span.from_us, to_us);
+        let (x, width) = cell.stretch(span.from_us, to_us);
         let class = if matches!(span.fate, Fate::Cancelled(_)) { "band off" } else { "band" };
         push(
             text,
             format_args!(
-                "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{top}\" width=\"{width:.1}\" height=\"{}\"/>\n",
+                "<rect class=\"{class}\" x=\"{x:.2}%\" y=\"{top}\" width=\"{width:.2}%\" height=\"{}\"/>\n",
                 bottom - top
             ),
         );
     }
 }
 
-/// What the caller truly says, as far as it fits; all of it for who points at it.
-pub(super) fn said(text: &mut String, axis: &Axis, (top, bottom): (f64, f64), truth: &[Utterance]) {
-    /// Pixels of a character, about.
-    const CHARACTER: f64 = 6.6;
-    for utterance in truth.iter().filter(|u| axis.sees(u.start_us, u.end_us)).take(MARKS_MAX) {
-        let (x, width) = axis.stretch(utterance.start_us, utterance.end_us);
-        let room = (width / CHARACTER) as usize;
-        let whole: &str = &utterance.text;
-        let fits = match whole.char_indices().nth(room) {
-            None => whole.to_string(),
-            Some(_) if room < 4 => String::new(),
-            Some(_) => {
-                let end = whole.char_indices().nth(room - 1).map_or(0, |(at, _)| at);
-                format!("{}…", whole[..end].trim_end())
-            }
-        };
-        push(
-            text,
-            format_args!(
-                "<g><title>said from {} to {}: {}</title><path class=\"line quiet\" d=\"M{x:.1} {bottom}h{width:.1}\"/><text \
-                 class=\"on\" x=\"{x:.1}\" y=\"{:.1}\">{}</text></g>\n",
-                seconds(utterance.start_us),
-                seconds(utterance.end_us),
-                Escaped(whole),
-                top + 12.0,
-                Escaped(&fits)
-            ),
-        );
-    }
-}
-
-pub(super) fn segment(text: &mut String, axis: &Axis, (top, bottom): (f64, f64), span: &Span) {
-    let to_us = span.to_us.unwrap_or(axis.to_us);
+pub(super) fn segment(text: &mut String, cell: &Cell, (top, bottom): (f64, f64), span: &Span) {
+    let to_us = span.to_us.unwrap_or(cell.to_us);
     let decided_us = span.decided_us.unwrap_or(to_us);
     let fate = match &span.fate {
         Fate::Speculative => "never decided".to_string(),
@@ -81,14 +52,14 @@ pub(super) fn segment(text: &mut String, axis: &Axis, (top, bottom): (f64, f64),
         ),
     );
     let mut bar = |class: &str, from_us: u64, to_us: u64| {
-        if !axis.sees(from_us, to_us) {
+        if !cell.sees(from_us, to_us) {
             return;
         }
-        let (x, width) = axis.stretch(from_us, to_us);
+        let (x, width) = cell.stretch(from_us, to_us);
         push(
             text,
             format_args!(
-                "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{top}\" width=\"{width:.1}\" height=\"{}\"/>",
+                "<rect class=\"{class}\" x=\"{x:.2}%\" y=\"{top}\" width=\"{width:.2}%\" height=\"{}\"/>",
                 bottom - top
             ),
         );
@@ -105,29 +76,29 @@ pub(super) fn segment(text: &mut String, axis: &Axis, (top, bottom): (f64, f64),
     text.push_str("</g>\n");
 }
 
-pub(super) fn endpoint(text: &mut String, axis: &Axis, (top, bottom): (f64, f64), end: &EndMark) {
-    let x = axis.x(end.at_us);
-    let middle = (top + bottom) / 2.0;
-    let (class, fate, shape) = match end.retracted_us {
-        None => ("end", "held".to_string(), format!("M{x:.1} {top}V{bottom}")),
-        Some(us) => {
-            let (left, right, up, down) = (x - 4.5, x + 4.5, middle - 4.5, middle + 4.5);
-            let cross =
-                format!("M{left:.1} {up:.1}L{right:.1} {down:.1}M{right:.1} {up:.1}L{left:.1} {down:.1}");
-            ("retracted", format!("taken back at {}", seconds(us)), cross)
-        }
+pub(super) fn endpoint(text: &mut String, cell: &Cell, (top, bottom): (f64, f64), end: &EndMark) {
+    let x = cell.at(end.at_us);
+    let height = bottom - top;
+    let (fate, shape) = match end.retracted_us {
+        None => ("held".to_string(), format!("<path class=\"end\" d=\"M0 0V{height}\"/>")),
+        Some(us) => (
+            format!("taken back at {}", seconds(us)),
+            format!(
+                "<path class=\"retracted\" d=\"M-4.5 {0}L4.5 {1}M4.5 {0}L-4.5 {1}\"/>",
+                height / 2.0 - 4.5,
+                height / 2.0 + 4.5
+            ),
+        ),
     };
     push(
         text,
         format_args!(
-            "<g><title>segment {}, revision {}: speech ended at {}, seen at {}; {fate}</title><rect class=\"hot\" x=\"{:.1}\" \
-             y=\"{top}\" width=\"12\" height=\"{}\"/><path class=\"{class}\" d=\"{shape}\"/></g>\n",
+            "<svg x=\"{x:.2}%\" y=\"{top}\" overflow=\"visible\"><g><title>segment {}, revision {}: speech ended at {}, seen \
+             at {}; {fate}</title><rect class=\"hot\" x=\"-6\" width=\"12\" height=\"{height}\"/>{shape}</g></svg>\n",
             end.segment,
             end.revision,
             seconds(end.at_us),
             seconds(end.told_us),
-            x - 6.0,
-            bottom - top
         ),
     );
 }
@@ -135,12 +106,12 @@ pub(super) fn endpoint(text: &mut String, axis: &Axis, (top, bottom): (f64, f64)
 /// The ground that an answer stands on, and what it says.
 pub(super) fn answer(
     text: &mut String,
-    axis: &Axis,
+    cell: &Cell,
     (top, bottom): (f64, f64),
     answer: &Answer,
     lane: &Lane<'_>,
 ) {
-    let (x, width) = axis.stretch(answer.from_us, answer.to_us);
+    let (x, width) = cell.stretch(answer.from_us, answer.to_us);
     push(
         text,
         format_args!(
@@ -161,25 +132,75 @@ pub(super) fn answer(
     push(
         text,
         format_args!(
-            "</title><rect class=\"answer\" x=\"{x:.1}\" y=\"{top}\" width=\"{width:.1}\" height=\"{}\"/><path \
-             class=\"answer-edge\" d=\"M{x:.1} {top}V{bottom}\"/></g>\n",
+            "</title><rect class=\"answer\" x=\"{x:.2}%\" y=\"{top}\" width=\"{width:.2}%\" height=\"{}\"/>",
             bottom - top
         ),
     );
+    if answer.from_us >= cell.from_us {
+        push(
+            text,
+            format_args!(
+                "<line class=\"answer-edge\" x1=\"{x:.2}%\" x2=\"{x:.2}%\" y1=\"{top}\" y2=\"{bottom}\"/>"
+            ),
+        );
+    }
+    text.push_str("</g>\n");
 }
 
-/// The number of the turn that an answer belongs to.
-pub(super) fn turn(text: &mut String, axis: &Axis, (top, _): (f64, f64), answer: &Answer) {
-    if answer.turn == 0 {
-        return;
+/// Space of a turn's number beside its line, pixels.
+const BESIDE: f64 = 4.0;
+
+/// The numbers of the turns that answers belong to, in order; those too near each other stand together: `5–6`.
+pub(super) fn turns(text: &mut String, cell: &Cell, (top, _): (f64, f64), starts: &[&Answer]) {
+    let mut at = 0;
+    while let Some(first) = starts.get(at) {
+        let px = |answer: &Answer| cell.at(answer.from_us) / 100.0 * NARROW;
+        let mut label = first.turn.to_string();
+        at += 1;
+        while let Some(next) =
+            starts.get(at).filter(|next| px(next) < px(first) + BESIDE * 2.0 + width_of(&label))
+        {
+            if next.turn != first.turn {
+                label = format!("{}–{}", first.turn, next.turn);
+            }
+            at += 1;
+        }
+        let outside = px(first) + BESIDE + width_of(&label) > NARROW;
+        let (anchor, dx) = if outside { ("end", -BESIDE) } else { ("start", BESIDE) };
+        push(
+            text,
+            format_args!(
+                "<text class=\"on\" pointer-events=\"none\" x=\"{:.2}%\" dx=\"{dx}\" y=\"{:.0}\" text-anchor=\"{anchor}\">\
+                 {label}</text>\n",
+                cell.at(first.from_us),
+                top + 12.0
+            ),
+        );
     }
-    let x = axis.x(answer.from_us) + 4.0;
-    push(
-        text,
-        format_args!(
-            "<text class=\"on\" pointer-events=\"none\" x=\"{x:.1}\" y=\"{:.1}\">turn {}</text>\n",
-            top + 11.0,
-            answer.turn
-        ),
-    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_turns_do_not_stand_on_each_other() {
+        let cell = Cell::new((0, 10_000_000));
+        let answer = |turn: u32, from_ms: u64| {
+            let from_us = from_ms * 1_000;
+            Answer { segment: turn, revision: 1, turn, from_us, to_us: from_us + 100_000 }
+        };
+        let labels = |answers: &[Answer]| {
+            let mut text = String::new();
+            turns(&mut text, &cell, (0.0, 16.0), &answers.iter().collect::<Vec<_>>());
+            let texts = text.split("<text ").skip(1).filter_map(|part| part.split_once('>'));
+            texts.map(|(_, rest)| rest.replace("</text>\n", "")).collect::<Vec<_>>()
+        };
+        // 26 pixels a second: a digit and its space take 15.
+        let near = [answer(4, 5_000), answer(5, 6_000), answer(6, 6_300), answer(7, 6_700), answer(8, 9_900)];
+        assert_eq!(labels(&near), ["4", "5–7", "8"]);
+        // Two answers of one turn have its number once.
+        assert_eq!(labels(&[answer(3, 1_000), answer(3, 1_200)]), ["3"]);
+        assert_eq!(labels(&[]), Vec::<String>::new());
+    }
 }

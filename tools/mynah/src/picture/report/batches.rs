@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Shown, Strip, section};
 use crate::picture::figure::{Figure, Unit, short};
-use crate::picture::plot::{Height, Plot, escaped, figures, key};
+use crate::picture::plot::{Height, Plot, escaped, facts, figures, key};
 use crate::picture::scale::Scale;
 use crate::picture::svg::push;
 use crate::picture::witness::Batches;
@@ -36,8 +36,11 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     );
     for (at, node, batch) in batched {
         push(text, format_args!("<h3>{}</h3>\n", escaped(&node.id)));
-        facts(text, at, batch);
-        let Some(sizes) = shown.witness.batches.get(&(at as u8)) else { continue };
+        text.push_str(&facts(of_batch(at, batch)));
+        // Of calls that all went one by one there is nothing to draw.
+        let Some(sizes) = shown.witness.batches.get(&(at as u8)).filter(|_| batch.size_max > 1) else {
+            continue;
+        };
         text.push_str("<div class=\"pair\">\n");
         text.push_str(&by_size(node, sizes));
         let mean = |(batches, items): (u64, u64)| items as f64 / batches.max(1) as f64;
@@ -62,7 +65,7 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     text.push_str("</section>\n");
 }
 
-fn facts(text: &mut String, at: usize, batch: &BatchReport) {
+fn of_batch(at: usize, batch: &BatchReport) -> Vec<(&'static str, String, &'static str)> {
     let place = |field: &str| format!("nodes.{at}.batch.{field}");
     let plain =
         |field: &str, value: f64| Figure { place: &place(field), value, unit: Unit::Plain }.to_string();
@@ -84,11 +87,7 @@ fn facts(text: &mut String, at: usize, batch: &BatchReport) {
             format!("{batched} / s (× {} of one by one)", short(capacity.gain)),
         ));
     }
-    text.push_str("<dl class=\"facts\">\n");
-    for (name, markup) in facts {
-        push(text, format_args!("<div><dt>{name}</dt><dd>{markup}</dd></div>\n"));
-    }
-    text.push_str("</dl>\n");
+    facts.into_iter().map(|(name, figure)| (name, figure, "")).collect()
 }
 
 /// How many batches of each size there were, and why they went.
@@ -131,7 +130,7 @@ fn by_size(node: &NodeFigures, sizes: &Batches) -> String {
         })
         .collect();
     let rows = columns.iter().map(|(column, of)| {
-        let mut cells = vec![name(*column)];
+        let mut cells = vec![format!("<span class=\"in-block\">batches of </span>{}", name(*column))];
         cells.extend(REASONS.map(|(reason, _)| of.get(reason).copied().unwrap_or(0).to_string()));
         cells
     });

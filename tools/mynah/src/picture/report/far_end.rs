@@ -2,7 +2,7 @@
 
 use super::{Shown, quantile_cells, section};
 use crate::picture::figure::Figure;
-use crate::picture::plot::{escaped, table};
+use crate::picture::plot::{escaped, facts, table};
 use crate::picture::svg::{Escaped, push};
 
 pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
@@ -18,26 +18,26 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     );
     let count = |place: &str, value: u64| Figure::count(&format!("remote.{place}"), value).to_string();
     let (messages, segments) = (&remote.messages, &remote.segments);
-    let facts = [
-        ("messages sent", count("messages.sent", messages.sent)),
-        ("delivered", count("messages.delivered", messages.delivered)),
-        ("applied", count("messages.applied", messages.applied)),
-        ("not known to have arrived", count("messages.failed", messages.failed)),
-        ("resent", count("messages.retried", messages.retried)),
-        ("repeats ignored", count("messages.repeated", messages.repeated)),
-        ("segments opened", count("segments.opened", segments.opened)),
-        ("confirmed", count("segments.confirmed", segments.confirmed)),
-        ("no verdict in time", count("no_verdict", remote.no_verdict)),
-        ("cancelled, yet released", count("cancelled_released", remote.cancelled_released)),
-        ("void, yet released", count("void_released", remote.void_released)),
-        ("utterances answered", count("turns.answered", remote.turns.answered)),
-        ("too early", count("turns.premature", remote.turns.premature)),
+    let all = [
+        ("messages sent", count("messages.sent", messages.sent), ""),
+        ("delivered", count("messages.delivered", messages.delivered), ""),
+        ("applied", count("messages.applied", messages.applied), ""),
+        ("not known to have arrived", count("messages.failed", messages.failed), ""),
+        ("resent", count("messages.retried", messages.retried), ""),
+        ("repeats ignored", count("messages.repeated", messages.repeated), ""),
+        ("segments opened", count("segments.opened", segments.opened), ""),
+        ("confirmed", count("segments.confirmed", segments.confirmed), ""),
+        ("no verdict in time", count("no_verdict", remote.no_verdict), ""),
+        ("cancelled, yet released", count("cancelled_released", remote.cancelled_released), ""),
+        ("void, yet released", count("void_released", remote.void_released), ""),
+        ("answered", count("turns.answered", remote.turns.answered), "utterances, after they had ended"),
+        (
+            "premature",
+            count("turns.premature", remote.turns.premature),
+            "utterances, while they still went on",
+        ),
     ];
-    text.push_str("<dl class=\"facts\">\n");
-    for (name, markup) in facts {
-        push(text, format_args!("<div><dt>{name}</dt><dd>{markup}</dd></div>\n"));
-    }
-    text.push_str("</dl>\n");
+    text.push_str(&facts(all));
     for wrong in remote.broken.iter().take(8) {
         push(text, format_args!("<p class=\"over\">{}</p>\n", Escaped(wrong)));
     }

@@ -2,7 +2,7 @@
 
 use super::Shown;
 use crate::picture::figure::grouped;
-use crate::picture::plot::escaped;
+use crate::picture::plot::{escaped, facts};
 use crate::picture::svg::{Escaped, push};
 use crate::report::{Report, ServiceFiguresReport};
 
@@ -30,13 +30,12 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     push(
         text,
         format_args!(
-            "<div class=\"verdict\"><b class=\"{0}\">{sign} {0}</b><span>{why}{noisy}</span></div>\n<dl class=\"facts\">\n",
+            "<div class=\"verdict\"><b class=\"{0}\">{sign} {0}</b><span>{why}{noisy}</span></div>\n",
             Escaped(report.verdict)
         ),
     );
-    for (name, value) in facts(report) {
-        push(text, format_args!("<div><dt>{name}</dt><dd>{}</dd></div>\n", Escaped(&value)));
-    }
+    text.push_str(&facts(run_facts(report)));
+    text.push_str("<dl class=\"facts\">\n");
     for (name, markup) in wide(report) {
         push(text, format_args!("<div class=\"wide\"><dt>{name}</dt><dd>{markup}</dd></div>\n"));
     }
@@ -63,18 +62,23 @@ fn missed_text(report: &Report, missed: usize) -> String {
     parts.join("; ")
 }
 
-fn facts(report: &Report) -> Vec<(&'static str, String)> {
+/// What the run depends on, with the meaning of what only this program calls so.
+fn run_facts(report: &Report) -> Vec<(&'static str, String, &'static str)> {
+    let clock = match report.clock {
+        "virtual" => "as fast as it can be computed",
+        _ => "as fast as people speak",
+    };
     vec![
-        ("callers", grouped(f64::from(report.sessions))),
-        ("each sends", format!("{} s", report.duration_s)),
-        ("clock", format!("{} time", report.clock)),
-        ("tick", report.tick.clone()),
-        ("seed", report.seed.to_string()),
-        ("shards", report.shards.to_string()),
-        ("mynah", report.version.to_string()),
-        ("processor features", report.cpu_features.join(", ")),
-        ("scene hash", report.scene_hash.clone()),
-        ("event hash", report.event_hash.clone()),
+        ("callers", grouped(f64::from(report.sessions)), ""),
+        ("each sends", format!("{} s", report.duration_s), ""),
+        ("clock", escaped(format_args!("{} time", report.clock)), clock),
+        ("tick", escaped(&report.tick), "the step in which everything is computed"),
+        ("seed", report.seed.to_string(), "of everything that is random"),
+        ("shards", report.shards.to_string(), "groups of callers, computed side by side"),
+        ("mynah", escaped(report.version), ""),
+        ("processor features", escaped(report.cpu_features.join(", ")), "that the kernels use"),
+        ("scene hash", escaped(&report.scene_hash), "equal: the same scene and --set"),
+        ("event hash", escaped(&report.event_hash), "equal: the same happened, sample by sample"),
     ]
 }
 

@@ -3,12 +3,11 @@
 use hdrhistogram::Histogram;
 
 use super::{Shown, from_to, quantile_cells, section};
-use crate::picture::figure::{Figure, short};
-use crate::picture::plot::{Beside, Height, Plot, escaped, figures, key, table};
+use crate::picture::figure::{Figure, Unit, short};
+use crate::picture::plot::{Beside, Height, Plot, escaped, facts, figures, key, table};
 use crate::picture::scale::Scale;
-use crate::picture::svg::push;
 use crate::picture::witness::{Outcome, Subject};
-use crate::report::{LatencyMs, Quantiles};
+use crate::report::{LatencyMs, Quantiles, TurnFigures};
 
 /// Columns of the histogram.
 const COLUMNS: usize = 48;
@@ -16,7 +15,7 @@ const COLUMNS: usize = 48;
 const POINTS: u32 = 160;
 
 const RESPONSE: &str = "From the true end of an utterance to the first sample of its answer, as the caller hears it. \
-    Utterances that were answered while they went on are premature; they are counted beside the latency and not in it.";
+    What was answered while the caller still spoke is premature: it is counted beside the latency and not in it.";
 const PASSAGE: &str =
     "From the moment a frame should have arrived (or the decision that let it through) to its release.";
 
@@ -27,23 +26,8 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
         Subject::Passage => PASSAGE,
     };
     section(text, "latency", "Latency", lead);
-    if let Some(response) = &shown.report.latency_ms.speech_end_to_response {
-        let turns = &shown.report.turns;
-        push(
-            text,
-            format_args!(
-                "<p>{} of {} utterances were answered, {} of them too early ({}); {} were missed.</p>\n",
-                turns.answered + turns.premature,
-                Figure::count("turns.utterances", turns.utterances),
-                Figure::count("latency_ms.speech_end_to_response.excluded", response.excluded),
-                Figure {
-                    place: "turns.premature_ratio",
-                    value: turns.premature_ratio,
-                    unit: crate::picture::figure::Unit::Ratio
-                },
-                Figure::count("turns.missed", turns.missed)
-            ),
-        );
+    if shown.report.latency_ms.speech_end_to_response.is_some() {
+        text.push_str(&facts(utterances(&shown.report.turns)));
     }
     if outcome.latency.is_empty() {
         text.push_str("<p>Nothing came out, so there is nothing to measure.</p>\n");
@@ -57,6 +41,24 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     }
     all(text, &shown.report.latency_ms);
     text.push_str("</section>\n");
+}
+
+/// The terminal's words for what became of the utterances: no utterance is in two of them.
+fn utterances(turns: &TurnFigures) -> Vec<(&'static str, String, &'static str)> {
+    let count = |place: &'static str, value: u64| Figure::count(place, value).to_string();
+    let ratio = Figure { place: "turns.premature_ratio", value: turns.premature_ratio, unit: Unit::Ratio };
+    let premature = format!("{} ({ratio})", count("turns.premature", turns.premature));
+    let mut facts = vec![
+        ("utterances", count("turns.utterances", turns.utterances), ""),
+        ("answered", count("turns.answered", turns.answered), "after they had ended"),
+        ("premature", premature, "answered while they still went on"),
+        ("missed", count("turns.missed", turns.missed), "not found to be speech"),
+    ];
+    let rest = turns.utterances.saturating_sub(turns.answered + turns.premature + turns.missed);
+    if rest > 0 {
+        facts.push(("without an answer", rest.to_string(), "found to be speech"));
+    }
+    facts
 }
 
 /// The limit that the scene sets for its P99.

@@ -1,21 +1,52 @@
-//! What was lost or withheld, where and why.
+//! What was lost, and what was withheld on purpose: where and why.
 
 use mynah_engine::DropReason;
 
-use super::{Shown, Strip, row, section};
+use super::{Seen, Shown, Strip, row, section};
 use crate::picture::figure::{Figure, grouped};
 use crate::picture::plot::{Height, escaped, table};
+
+const LOST: [(DropReason, &str); 3] = [
+    (DropReason::Overflow, "a queue was full"),
+    (DropReason::Failed, "a service failed"),
+    (DropReason::Closed, "the session had ended"),
+];
+const WITHHELD: [(DropReason, &str); 3] = [
+    (DropReason::Cancelled, "it was no speech"),
+    (DropReason::Retracted, "the speaker went on"),
+    (DropReason::Interrupted, "the user interrupted"),
+];
 
 pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     let frames = &shown.report.frames;
     let lost = frames.dropped.values().sum::<u64>() + frames.refused;
-    let lead = if lost == 0 {
-        "Nothing was lost: no frame was dropped at a queue or refused at the edge."
-    } else {
-        "Frames that ended before their time, by reason and node."
+    let withheld: u64 = WITHHELD.iter().map(|(reason, _)| over_the_run(shown, *reason).1).sum();
+    section(text, "losses", "Lost and withheld", "");
+    let lead = match lost {
+        0 => "No frame was dropped at a queue or refused at the edge.",
+        _ => "Frames that ended before their time, by reason and node.",
     };
-    section(text, "losses", "Losses", lead);
-    strips(text, shown);
+    text.push_str(&format!("<h3>Lost: {}</h3>\n<p>{lead}</p>\n", counted(lost, "frame")));
+    strips(text, shown, "fill-red", LOST);
+    nodes(text, shown);
+    let lead = match withheld {
+        0 => "Nothing had to be kept back.",
+        _ => {
+            "Kept back on purpose: it was made for what then turned out otherwise, and nobody should hear it."
+        }
+    };
+    text.push_str(&format!("<h3>Withheld: {}</h3>\n<p>{lead}</p>\n", counted(withheld, "output")));
+    strips(text, shown, "fill-quiet", WITHHELD);
+    text.push_str("</section>\n");
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count as f64), if count == 1 { "" } else { "s" })
+}
+
+/// What was lost at which node.
+fn nodes(text: &mut String, shown: Shown<'_>) {
+    let frames = &shown.report.frames;
     let mut rows = Vec::new();
     if frames.refused > 0 {
         let count = Figure::count("frames.refused", frames.refused).to_string();
@@ -34,32 +65,32 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     if !rows.is_empty() {
         text.push_str(&table(&["reason", "node", "frames lost"], 2, rows));
     }
-    text.push_str("</section>\n");
 }
 
-/// Each reason that occurred, over the run.
-fn strips(text: &mut String, shown: Shown<'_>) {
+/// How often a reason occurred in each stretch of the run, and in all.
+fn over_the_run(shown: Shown<'_>, reason: DropReason) -> (Seen, u64) {
+    let at = DropReason::ALL.iter().position(|one| *one == reason).expect("ALL has every reason");
+    let counts: Vec<_> =
+        shown.witness.windows.seen().map(|(span, window)| (span, window.dropped[at])).collect();
+    let all = counts.iter().map(|(_, count)| count).sum();
+    (counts.into_iter().map(|(span, count)| (span, count as f64)).collect(), all)
+}
+
+/// Each of the reasons that occurred, over the run.
+fn strips(text: &mut String, shown: Shown<'_>, class: &str, reasons: [(DropReason, &str); 3]) {
+    let occurred = reasons.map(|(reason, why)| (reason, why, over_the_run(shown, reason)));
+    let occurred: Vec<_> = occurred.iter().filter(|(_, _, (_, all))| *all > 0).collect();
+    if occurred.is_empty() {
+        return;
+    }
     text.push_str("<div class=\"strips\">\n");
-    for (at, reason) in DropReason::ALL.into_iter().enumerate() {
-        let windows = shown.witness.windows.seen();
-        let values: Vec<_> = windows.map(|(span, window)| (span, window.dropped[at] as f64)).collect();
-        let all: f64 = values.iter().map(|(_, count)| count).sum();
-        if all == 0.0 {
-            continue;
-        }
-        let (class, why) = match reason {
-            DropReason::Overflow => ("fill-red", "a queue was full"),
-            DropReason::Failed => ("fill-red", "a service failed"),
-            DropReason::Closed => ("fill-red", "the session had ended"),
-            DropReason::Cancelled => ("fill-quiet", "withheld: it was no speech"),
-            DropReason::Retracted => ("fill-quiet", "withheld: the speaker went on"),
-            DropReason::Interrupted => ("fill-quiet", "withheld: the user interrupted"),
-        };
+    for (reason, why, (values, all)) in occurred {
         let title = format!("{} over the run", reason.name());
         let style =
             Strip { title: &title, height: Height::Strip, class, unit: "frames or outputs", least: 4.0 };
         let name = format!("{}<small>{why}</small>", reason.name());
-        row(text, &name, &shown.strip(&style, &values), &format!("{} <small>in all</small>", grouped(all)));
+        let in_all = format!("{} <small>in all</small>", grouped(*all as f64));
+        row(text, &name, &shown.strip(&style, values), &in_all);
     }
     text.push_str("</div>\n");
 }

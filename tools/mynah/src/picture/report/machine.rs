@@ -2,7 +2,7 @@
 
 use super::{Shown, from_to, section};
 use crate::picture::figure::{Figure, Unit, short};
-use crate::picture::plot::{Beside, Height, Plot, escaped, figures, key, table};
+use crate::picture::plot::{Beside, Height, Plot, escaped, facts, figures, key, table};
 use crate::picture::scale::Scale;
 use crate::picture::svg::push;
 
@@ -44,7 +44,8 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
 fn cost(text: &mut String, shown: Shown<'_>) {
     let report = shown.report;
     let plain = |place: &'static str, value: f64| Figure { place, value, unit: Unit::Plain }.to_string();
-    let mut facts = vec![
+    let bytes = |place: &'static str, value: f64| Figure { place, value, unit: Unit::Bytes }.to_string();
+    let mut rows = vec![
         ("threads", report.threads.to_string()),
         ("took", format!("{} s", plain("wall_s", report.wall_s))),
         ("processor time", format!("{} s", plain("cost.cpu_s", report.cost.cpu_s))),
@@ -53,23 +54,19 @@ fn cost(text: &mut String, shown: Shown<'_>) {
             "session-seconds per CPU-second",
             plain("cost.session_s_per_cpu_s", report.cost.session_s_per_cpu_s),
         ),
-        ("bytes per session", plain("cost.bytes_per_session", report.cost.bytes_per_session)),
+        ("memory per session", bytes("cost.bytes_per_session", report.cost.bytes_per_session)),
     ];
     if let Some(allocations) = report.cost.allocations_per_tick {
-        facts.push(("allocations per tick", plain("cost.allocations_per_tick", allocations)));
+        rows.push(("allocations per tick", plain("cost.allocations_per_tick", allocations)));
     }
     if let Some(late) = report.generator.late_ms {
-        facts.push(("callers late, P99", Figure::ms("generator.late_ms.p99", late.p99).to_string()));
+        rows.push(("callers late, P99", Figure::ms("generator.late_ms.p99", late.p99).to_string()));
     }
     if let Some(late) = report.tick_stats.late_us {
         let p99 = Figure { place: "tick_stats.late_us.p99", value: late.p99 as f64, unit: Unit::Us };
-        facts.push(("ticks late, P99", p99.to_string()));
+        rows.push(("ticks late, P99", p99.to_string()));
     }
-    text.push_str("<dl class=\"facts\">\n");
-    for (name, markup) in facts {
-        push(text, format_args!("<div><dt>{name}</dt><dd>{markup}</dd></div>\n"));
-    }
-    text.push_str("</dl>\n");
+    text.push_str(&facts(rows.into_iter().map(|(name, figure)| (name, figure, ""))));
 }
 
 /// Whether a long run was as good at its end as at its beginning.
@@ -79,30 +76,23 @@ fn steadiness(text: &mut String, shown: Shown<'_>) {
         Figure { place: &format!("steadiness.{field}"), value, unit }.to_string()
     };
     let count = |field: &str, value: u64| figure(field, value as f64, Unit::Count);
-    let mut facts = vec![
-        (
-            "memory grows a minute",
-            figure("live_bytes_per_min", steady.live_bytes_per_min, Unit::Plain) + " bytes",
-        ),
+    let mut rows = vec![
+        ("memory grows a minute", figure("live_bytes_per_min", steady.live_bytes_per_min, Unit::Bytes)),
         ("entities, first", count("entities_first", steady.entities_first)),
         ("entities, last", count("entities_last", steady.entities_last)),
         ("blocks, first", count("blocks_first", steady.blocks_first)),
         ("blocks, last", count("blocks_last", steady.blocks_last)),
     ];
     if let (Some(first), Some(last)) = (steady.response_p99_first_ms, steady.response_p99_last_ms) {
-        facts.push(("response P99, first", figure("response_p99_first_ms", first, Unit::Ms)));
-        facts.push(("response P99, last", figure("response_p99_last_ms", last, Unit::Ms)));
+        rows.push(("response P99, first", figure("response_p99_first_ms", first, Unit::Ms)));
+        rows.push(("response P99, last", figure("response_p99_last_ms", last, Unit::Ms)));
     }
     let looks = Figure::count("steadiness.looks", steady.looks);
     push(
         text,
         format_args!("<h3>Steadiness <small>over {looks} minutes, the first ones left out</small></h3>\n"),
     );
-    text.push_str("<dl class=\"facts\">\n");
-    for (name, markup) in facts {
-        push(text, format_args!("<div><dt>{name}</dt><dd>{markup}</dd></div>\n"));
-    }
-    text.push_str("</dl>\n");
+    text.push_str(&facts(rows.into_iter().map(|(name, figure)| (name, figure, ""))));
 }
 
 /// How many ticks took how long, on a logarithmic axis with the period as the budget.

@@ -104,6 +104,9 @@ impl Shown<'_> {
     }
 }
 
+/// What was seen over the run: stretches in seconds, and the value of each.
+type Seen = Vec<((f64, f64), f64)>;
+
 /// How a strip looks and what it is called.
 struct Strip<'a> {
     title: &'a str,

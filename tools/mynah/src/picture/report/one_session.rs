@@ -3,7 +3,7 @@
 use super::{Shown, section};
 use crate::picture::figure::moment;
 use crate::picture::lane::{self, Lane, Sound};
-use crate::picture::plot::{escaped, figures};
+use crate::picture::plot::{escaped, figures, table};
 use crate::picture::session::{Fate, Picture, Span};
 use crate::picture::witness::FOLLOWED;
 use crate::simulate::callers::session_name;
@@ -50,6 +50,13 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
             rows,
         ));
     }
+    if !one.truth.is_empty() {
+        let seconds = |us: u64| format!("{:.3} s", us as f64 / 1e6);
+        let rows = one.truth.iter().map(|u| vec![seconds(u.start_us), seconds(u.end_us), escaped(&u.text)]);
+        text.push_str("<details><summary>What is truly said</summary>");
+        text.push_str(&table(&["from", "to", "words"], 3, rows));
+        text.push_str("</details>\n");
+    }
     text.push_str("</section>\n");
 }
 
@@ -58,7 +65,7 @@ fn segment(span: &Span, picture: &Picture) -> Vec<String> {
     let or_open = |us: Option<u64>| us.map_or("open".to_string(), seconds);
     let ends = || picture.ends.iter().filter(|end| end.segment == span.segment);
     vec![
-        span.segment.to_string(),
+        format!("<span class=\"in-block\">segment </span>{}", span.segment),
         seconds(span.from_us),
         or_open(span.to_us),
         seconds(span.opened_us),

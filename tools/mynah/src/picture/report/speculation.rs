@@ -2,8 +2,8 @@
 
 use super::{Shown, Strip, row, section};
 use crate::picture::figure::{Figure, Unit, written};
-use crate::picture::plot::Height;
-use crate::picture::svg::{Escaped, push};
+use crate::picture::plot::{Height, facts};
+use crate::picture::svg::push;
 use crate::picture::windows::Window;
 
 pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
@@ -16,20 +16,12 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
         "speculation",
         "Speculation",
         "A segment is forwarded before it is known to be speech, and work on an answer starts before the end of speech is \
-         certain. What turns out wrong is taken back.",
-    );
-    facts(text, shown);
-    let width = super::moment(shown.witness.windows.width_s());
-    push(
-        text,
-        format_args!(
-            "<h3>Over the run <small>in stretches of {width}</small></h3>\n<div class=\"strips\">\n"
-        ),
+         certain. What turns out wrong is taken back: the segment is cancelled, the end of speech retracted.",
     );
     let cancelled: u64 = segments.cancelled.values().sum();
     let turns = &shown.report.turns;
     type Of = fn(&Window) -> u64;
-    let rows: [(&str, &str, String, Of); 5] = [
+    let rows: [(&'static str, &str, String, Of); 5] = [
         (
             "segments opened",
             "fill-quiet",
@@ -56,45 +48,55 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
             |w| w.interrupted,
         ),
     ];
+    let mut strips = String::new();
+    let mut never = Vec::new();
     for (name, class, total, of) in rows {
         let values: Vec<_> =
             shown.witness.windows.seen().map(|(span, window)| (span, of(window) as f64)).collect();
+        if values.iter().all(|(_, value)| *value == 0.0) {
+            never.push((name.to_string(), total, ""));
+            continue;
+        }
         let strip =
             shown.strip(&Strip { title: name, height: Height::Strip, class, unit: "", least: 4.0 }, &values);
-        row(text, name, &strip, &format!("{total} <small>in all</small>"));
+        row(&mut strips, name, &strip, &format!("{total} <small>in all</small>"));
     }
-    text.push_str("</div>\n</section>\n");
+    never.extend(made(shown));
+    text.push_str(&facts(never));
+    let width = super::moment(shown.witness.windows.width_s());
+    push(
+        text,
+        format_args!(
+            "<h3>Over the run <small>in stretches of {width}</small></h3>\n<div class=\"strips\">\n{strips}</div>\n\
+             </section>\n"
+        ),
+    );
 }
 
-fn facts(text: &mut String, shown: Shown<'_>) {
+/// What came of it, in figures.
+fn made(shown: Shown<'_>) -> Vec<(String, String, &'static str)> {
     let (segments, turns) = (&shown.report.segments, &shown.report.turns);
-    let ratio = |place: &'static str, value: f64| Figure { place, value, unit: Unit::Ratio }.to_string();
+    let count = |place: &'static str, value: u64| Figure::count(place, value).to_string();
+    let accepted =
+        Figure { place: "segments.acceptance_ratio", value: segments.acceptance_ratio, unit: Unit::Ratio };
+    let wasted = Figure::ms("segments.wasted_service_ms", segments.wasted_service_ms);
     let mut facts = vec![
-        ("accepted".to_string(), ratio("segments.acceptance_ratio", segments.acceptance_ratio)),
-        (
-            "service time wasted".into(),
-            Figure::ms("segments.wasted_service_ms", segments.wasted_service_ms).to_string(),
-        ),
+        ("accepted".to_string(), accepted.to_string(), "segments that were speech"),
+        ("service time wasted".into(), wasted.to_string(), ""),
         (
             "taken back after it had left".into(),
-            Figure::count("segments.late_cancelled", segments.late_cancelled).to_string(),
+            count("segments.late_cancelled", segments.late_cancelled),
+            "",
         ),
-        ("answers paused".into(), Figure::count("turns.paused", turns.paused).to_string()),
-        ("of them resumed".into(), Figure::count("turns.resumed", turns.resumed).to_string()),
-        (
-            "interrupted by noise".into(),
-            Figure::count("turns.interrupted_by_noise", turns.interrupted_by_noise).to_string(),
-        ),
+        ("answers paused".into(), count("turns.paused", turns.paused), "somebody spoke"),
+        ("of them resumed".into(), count("turns.resumed", turns.resumed), "it was nothing"),
+        ("interrupted by noise".into(), count("turns.interrupted_by_noise", turns.interrupted_by_noise), ""),
     ];
     for (reason, count) in &segments.cancelled {
         let place = format!("segments.cancelled.{reason}");
         let share = written(*count as f64 / segments.opened.max(1) as f64, Unit::Ratio);
         let figure = format!("{} ({share})", Figure::count(&place, *count));
-        facts.push((format!("cancelled: {}", reason.replace('_', " ")), figure));
+        facts.push((format!("cancelled: {}", reason.replace('_', " ")), figure, ""));
     }
-    text.push_str("<dl class=\"facts\">\n");
-    for (name, markup) in facts {
-        push(text, format_args!("<div><dt>{}</dt><dd>{markup}</dd></div>\n", Escaped(&name)));
-    }
-    text.push_str("</dl>\n");
+    facts
 }

@@ -52,6 +52,30 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     text.push_str("</section>\n");
 }
 
+/// A limit's name and, where it does not explain itself, its meaning.
+fn named(name: &str, meaning: &str) -> String {
+    match meaning {
+        "" => escaped(name),
+        meaning => format!("{}<small>{}</small>", escaped(name), escaped(meaning)),
+    }
+}
+
+fn meaning(limit: &str) -> &'static str {
+    let all = [
+        ("speech_end_to_response", "true end of speech to the first sound of the answer"),
+        ("speech_start_to_forward", "true start of speech to its way past the gate"),
+        ("silence_to_processing", "end of speech to the start of work on it"),
+        ("frame_in_to_out", "input to output"),
+        ("speech_to_silence", "true start of an interruption to the silence of the answer"),
+        ("request", "a text to the first sound of its speech"),
+        ("cancelled_ratio", "segments that were let through and were no speech"),
+        ("premature_ratio", "utterances whose answer began while they still went on"),
+        ("acceptance_ratio", "segments let through that were speech"),
+        ("wasted_service_ratio", "service time spent on what was taken back"),
+    ];
+    all.into_iter().find(|(name, _)| limit.starts_with(name)).map_or("", |(_, meaning)| meaning)
+}
+
 fn judged(ok: bool) -> String {
     if ok { "<span class=\"ok\">✓ ok</span>".into() } else { "<span class=\"over\">✕ over</span>".into() }
 }
@@ -71,7 +95,7 @@ fn row(at: usize, limit: &LimitResult) -> Vec<String> {
         |field: &str, value: f64| Figure { place: &format!("limits.{at}.{field}"), value, unit }.to_string();
     let measured = limit.value.map_or("nothing to measure".to_string(), |value| figure("value", value));
     vec![
-        escaped(spoken(limit.name.trim_end_matches("_min"))),
+        named(&spoken(limit.name.trim_end_matches("_min")), meaning(limit.name)),
         bar(limit),
         measured,
         format!("{} {}", if least { "≥" } else { "≤" }, figure("limit", limit.limit)),
