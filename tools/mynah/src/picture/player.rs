@@ -161,7 +161,7 @@ mod tests {
 
     fn decoded(markup: &str) -> crate::wav::Recording {
         let data = markup.split("base64,").nth(1).and_then(|rest| rest.split('"').next()).expect("a player");
-        crate::wav::decode(&STANDARD.decode(data).expect("base64")).expect("a WAV file")
+        crate::wav::decode(&STANDARD.decode(data).expect("base64")).expect("a WAV file").0
     }
 
     #[test]
