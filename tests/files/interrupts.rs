@@ -2,6 +2,7 @@
 //!
 //! A moment is a size that the event log has grown to under its temporary name, so that no clock decides where in the
 //! run it falls.
+#![allow(clippy::disallowed_methods, reason = "waits for another process")]
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,8 @@ use crate::place::{Folder, none, said};
 
 /// Bytes of the event log at which a signal is sent: as soon as it is opened, with its first block, and later.
 const MOMENTS: [u64; 10] = [0, 1, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 80_000, 100_000];
+/// Milliseconds that a file has for it: minutes, so that only a program that writes elsewhere takes so long.
+const PATIENCE: u32 = 400_000;
 const OLD: &[u8] = b"yesterday's report\n";
 const RUN: &str =
     "simulate gate_only --sessions 4 --duration 24h --set limits=() --threads 1 --events log --html page";
@@ -29,7 +32,7 @@ fn start(folder: &Folder, line: &str) -> Child {
 /// Waits until the first file that a process writes has grown to a size; false: the process has ended before.
 fn grown(folder: &Folder, child: &mut Child, bytes: u64) -> bool {
     let draft = folder.at(format!(".mynah-{}-0.part", child.id()));
-    loop {
+    for _ in 0..PATIENCE {
         if fs::metadata(&draft).is_ok_and(|found| found.len() >= bytes) {
             return true;
         }
@@ -38,6 +41,8 @@ fn grown(folder: &Folder, child: &mut Child, bytes: u64) -> bool {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    child.kill().expect("it is my child");
+    false
 }
 
 /// The last line of a log.
