@@ -139,12 +139,14 @@ fn frames_whose_size_is_not_so() {
             .collect()
     };
     let first = |below: f64| ramp(4).iter().map(|s| f64::from(*s) + below).collect::<Vec<f64>>();
-    // A container in silence is one only if the byte rate says so, too.
-    let silent = |bytes_per_s: u32| {
-        let mut format = with_block(PCM, 1, 16_000, 24, 4);
-        format[8..12].copy_from_slice(&bytes_per_s.to_le_bytes());
-        Wav::new(format, vec![0; 24]).bytes()
+    // The same with the byte rate of the block.
+    let meant = |channels: u16, bits: u16, block: u16, data: Vec<u8>| {
+        let mut format = with_block(PCM, channels, 16_000, bits, block);
+        format[8..12].copy_from_slice(&(16_000 * u32::from(block)).to_le_bytes());
+        Wav::new(format, data).bytes()
     };
+    let left_silent: Vec<u8> =
+        ramp(100).iter().flat_map(|s| [&[0, 0], &s.to_le_bytes()[..]].concat()).collect();
     let law = with_block(MULAW, 1, 8_000, 16, 2);
     all(vec![
         ("mono 16 in 4", named(1, 16, 4, sixteen(&ramp(FRAMES))), whole(vec![block(4, 1, 16)])),
@@ -156,14 +158,17 @@ fn frames_whose_size_is_not_so() {
         }),
         ("stereo 16 in 2", named(2, 16, 2, stereo), (16_000, 2, FRAMES, first(0.0), vec![block(2, 2, 16)])),
         ("mono 8 in 2", named(1, 8, 2, eight), (16_000, 1, FRAMES, eight_first, vec![block(2, 1, 8)])),
-        ("24 in 32", named(1, 24, 4, upper(3)), (16_000, 1, 100, first(9.0 / 256.0), vec![])),
-        ("16 in 32", named(1, 16, 4, upper(2)), (16_000, 1, 100, first(0.0), vec![])),
+        ("24 in 32", meant(1, 24, 4, upper(3)), (16_000, 1, 100, first(9.0 / 256.0), vec![])),
+        ("16 in 32", meant(1, 16, 4, upper(2)), (16_000, 1, 100, first(0.0), vec![])),
         ("20 in 24", named(1, 20, 3, packed.clone()), (16_000, 1, 133, first(9.0 / 256.0), vec![])),
-        ("24 packed, said to be in 32", named(1, 24, 4, packed), {
+        ("24 packed, said to be in 32", meant(1, 24, 4, packed), {
             (16_000, 1, 133, first(9.0 / 256.0), vec![block(4, 1, 24)])
         }),
-        ("silence in 32", silent(64_000), (16_000, 1, 6, vec![0.0; 6], vec![])),
-        ("packed silence", silent(48_000), (16_000, 1, 8, vec![0.0; 8], vec![block(4, 1, 24)])),
+        ("stereo 16 in 8, left silent", named(2, 16, 8, left_silent), {
+            (16_000, 2, 100, vec![0.0, first(0.0)[0], 0.0, first(0.0)[1]], vec![block(8, 2, 16)])
+        }),
+        ("silence in 32", meant(1, 24, 4, vec![0; 24]), (16_000, 1, 6, vec![0.0; 6], vec![])),
+        ("packed silence", named(1, 24, 4, vec![0; 24]), (16_000, 1, 8, vec![0.0; 8], vec![block(4, 1, 24)])),
         ("mu-law that says 16 bits", Wav::new(law, vec![0x80, 0x00]).bytes(), {
             (8_000, 1, 2, vec![32_124.0, -32_124.0], vec![block(2, 1, 8)])
         }),

@@ -170,22 +170,18 @@ impl Format {
         }
     }
 
-    /// The wider integers in whose upper bytes the samples stand, if the block says so and the samples do not gainsay it:
-    /// then the bytes below are 0. In silence, where all are, the byte rate decides.
+    /// The wider integers in whose upper bytes the samples stand: if block and byte rate say so, and all bytes below are 0.
+    /// One alone proves nothing: a block can be wrong, and a channel silent.
     fn container(&self, bits: Encoding, data: &[u8]) -> Option<Encoding> {
         let wide = Encoding::int(self.block / self.channels)?;
         let spare = wide.bytes().checked_sub(bits.bytes()).filter(|spare| *spare > 0)?;
         if self.tag != TAG_PCM || bits == Encoding::Int8 || !self.block.is_multiple_of(self.channels) {
             return None;
         }
-        let low = usize::from(spare);
-        let mut samples = data.chunks_exact(usize::from(wide.bytes()));
-        let fits = if data.iter().all(|byte| *byte == 0) {
-            u64::from(self.bytes_per_s) == u64::from(self.rate_hz) * u64::from(self.block)
-        } else {
-            samples.all(|sample| sample[..low].iter().all(|byte| *byte == 0))
-        };
-        fits.then_some(wide)
+        let said = u64::from(self.bytes_per_s) == u64::from(self.rate_hz) * u64::from(self.block);
+        let mut below =
+            data.chunks_exact(usize::from(wide.bytes())).flat_map(|sample| &sample[..usize::from(spare)]);
+        (said && below.all(|byte| *byte == 0)).then_some(wide)
     }
 }
 
