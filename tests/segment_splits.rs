@@ -1,12 +1,13 @@
 //! A segment that was split because it grew too long goes on without a seam: what comes out of the nodes behind the gate
 //! is the same to the bit as without the split, and each segment has the samples of its own time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::scene::{Format, Source, compile};
+use mynah_engine::scene::{Format, Override, Source, compile};
 use mynah_engine::{
-    Control, ControlIn, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stamp, Tag,
-    frames_to_us,
+    Block, Call, CallKey, Control, ControlIn, Engine, EngineConfig, Event, Out, Record, Reply, ReplyPart,
+    Service, ServiceKind, ServiceSite, SessionHandle, SessionSpec, Stamp, Tag, frames_to_us,
 };
 
 const TICK_US: u64 = 5_000;
@@ -278,4 +279,132 @@ fn a_segment_that_begins_elsewhere_is_no_continuation() {
     assert_eq!((host.samples_of(1), host.samples_of(2)), (960, 960));
     let second = host.released.iter().find(|(segment, ..)| *segment == 2).expect("it came");
     assert_eq!(second.1, 1_040_000, "where it was said to begin");
+}
+
+/// A service that hears audio: what it answers is how much, of the segment it is asked about and those before it.
+struct Listener {
+    heard: BTreeMap<u32, u64>,
+    asked: Vec<CallKey>,
+}
+
+struct Listening;
+
+impl ServiceKind for Listening {
+    fn start(&self, _: ServiceSite<'_>) -> Box<dyn Service> {
+        Box::new(Listener { heard: BTreeMap::new(), asked: Vec::new() })
+    }
+    fn modelled(&self) -> bool {
+        true
+    }
+    fn kind(&self) -> &'static str {
+        "Listening"
+    }
+}
+
+impl Service for Listener {
+    fn wants_audio(&self) -> bool {
+        true
+    }
+    fn push(&mut self, key: CallKey, block: Block) {
+        *self.heard.entry(key.segment.serial).or_default() += block.len() as u64;
+    }
+    fn goes_on(&mut self, before: CallKey, key: CallKey) {
+        let heard = self.heard.remove(&before.segment.serial).unwrap_or(0);
+        *self.heard.entry(key.segment.serial).or_default() += heard;
+    }
+    fn submit(&mut self, batch: &mut Vec<Call>, _: u64) {
+        self.asked.extend(batch.drain(..).map(|call| call.key));
+    }
+    fn hold(&mut self, _: CallKey, _: bool) {}
+    fn retract(&mut self, key: CallKey, _: u64) {
+        self.asked.retain(|asked| *asked != key);
+    }
+    fn poll(&mut self, _: u64, replies: &mut Vec<Reply>) {
+        for key in self.asked.drain(..) {
+            let text = self.heard.get(&key.segment.serial).copied().unwrap_or(0).to_string();
+            replies.push(Reply { key, part: ReplyPart::Text(text.into()) });
+            replies.push(Reply { key, part: ReplyPart::Done { busy_us: 0 } });
+        }
+    }
+    fn next_due_us(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// What a listening service has heard of everything said.
+fn listened(max_segment_ms: u32) -> Vec<String> {
+    let scene = format!(
+        r#"(
+    name: "listened",
+    session: (input: (rate_hz: 16000), output: (release: OnConfirm, pace: Burst)),
+    nodes: [
+        (id: "gate", kind: VadGate(vad: Energy, min_speech_ms: 60, max_segment_ms: {max_segment_ms})),
+        (id: "asr", kind: Service(service: "asr", task: Transcribe)),
+    ],
+    edges: [("input", "gate"), ("gate", "asr"), ("asr", "output")],
+    services: {{"asr": (output: Listening, timing: (latency: Fixed(ms: 1)))}},
+)"#
+    );
+    let mut registry = mynah_systems::registry(None);
+    registry.add_service("Listening", |_| Ok(Arc::new(Listening) as Arc<dyn ServiceKind>));
+    let (plan, _) = compile(&Source::new("listened.ron", scene), &[], None, &registry).expect("it is right");
+    let mut engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
+    let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");
+    let mut texts = Vec::new();
+    for piece in talk(16_000).chunks(320) {
+        session.try_push(piece).expect("there is room");
+        (0..4).for_each(|_| engine.tick(engine.now_us() + TICK_US));
+        while let Some(out) = session.poll() {
+            if let Out::Text { text, .. } = out {
+                texts.push(text.to_string());
+            }
+        }
+    }
+    texts
+}
+
+#[test]
+fn a_service_that_hears_audio_hears_what_was_split_as_one() {
+    let whole = listened(60_000);
+    let [text] = &whole[..] else { panic!("one utterance: {whole:?}") };
+    assert!(text.parse::<u64>().expect("a number") > 16_000 * 4, "{text} samples");
+    for max_ms in [200, 1_000, 2_000] {
+        assert_eq!(listened(max_ms), whole, "split after {max_ms} ms");
+    }
+}
+
+#[test]
+fn speech_that_is_split_interrupts_as_if_it_were_not() {
+    let interrupted = |max_segment_ms: u32| {
+        let sets = [
+            "gate.vad=Energy",
+            "session.output.interrupt_min_ms=600",
+            &format!("gate.max_segment_ms={max_segment_ms}"),
+        ];
+        let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a setting")).collect();
+        let (plan, _) = mynah::scenes::compile("barge_in", &sets, None, None).expect("it is shipped");
+        let mut engine = Engine::new(plan, EngineConfig { shards: Some(1), ..EngineConfig::default() });
+        let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");
+        let rate_hz = session.input().rate_hz;
+        let mut at_us = None;
+        // A question of 600 ms, and three seconds later a sound that lasts.
+        for at_ms in (0..6_000).step_by(20) {
+            let loud = (500..1_100).contains(&at_ms) || at_ms >= 4_000;
+            let level = if loud { 0.5 } else { 0.000_1 };
+            let samples: Vec<f32> = (0..rate_hz / 50).map(|at| level * (at as f32 * 0.3).sin()).collect();
+            session.try_push(&samples).expect("there is room");
+            for _ in 0..4 {
+                engine.tick(engine.now_us() + TICK_US);
+                let event = |record: &Record| matches!(record.event, Event::AnswerInterrupted { .. });
+                at_us = at_us.or(engine.records().iter().any(event).then_some(engine.now_us()));
+                while session.poll().is_some() {}
+            }
+        }
+        at_us
+    };
+    let whole = interrupted(30_000);
+    assert!(whole.is_some_and(|us| (4_600_000..4_800_000).contains(&us)), "{whole:?}");
+    for max_ms in [200, 400] {
+        assert_eq!(interrupted(max_ms), whole, "split after {max_ms} ms");
+    }
 }
