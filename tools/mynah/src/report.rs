@@ -376,12 +376,22 @@ pub struct Report {
 }
 
 impl Report {
+    /// Limits for which there was nothing to measure.
+    fn unmeasured(&self) -> usize {
+        self.limits.iter().filter(|limit| limit.value.is_none()).count()
+    }
+
+    /// Whether the load generator was too late for the run to show anything.
+    pub fn is_late(&self) -> bool {
+        self.verdict == "invalid" && (self.noisy || self.unmeasured() == 0)
+    }
+
     /// Why the run shows nothing about the limits; `None`: it does.
     pub fn why_invalid(&self) -> Option<String> {
         if self.verdict != "invalid" {
             return None;
         }
-        let unmeasured = self.limits.iter().filter(|limit| limit.value.is_none()).count();
+        let unmeasured = self.unmeasured();
         let late = "the load generator was late itself";
         let nothing = format!(
             "nothing to measure for {unmeasured} of {} limits: run longer, or leave them out",
@@ -389,7 +399,7 @@ impl Report {
         );
         Some(match unmeasured {
             0 => late.into(),
-            _ if self.noisy => format!("{late}; {nothing}"),
+            _ if self.is_late() => format!("{late}; {nothing}"),
             _ => nothing,
         })
     }

@@ -143,9 +143,10 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     let holds = invariants.is_none_or(|invariants| invariants.tell());
     let regressed = against(args, baseline.as_ref(), &report)?;
     Ok(interrupt::exit(match report.verdict {
-        "ok" if !holds || regressed => Exit::Refused,
-        "ok" => Exit::Done,
         "over" => Exit::Refused,
+        // A late generator says nothing of a regression, either.
+        _ if !holds || regressed && !report.is_late() => Exit::Refused,
+        "ok" => Exit::Done,
         _ => Exit::Unable,
     }))
 }
@@ -174,8 +175,10 @@ fn against(args: &Simulate, kept: Option<&Side>, report: &Report) -> Result<bool
         }
     }
     match &flags.save_baseline {
-        Some(_) if report.verdict == "invalid" => {
-            terminal::notice("warning: the run is invalid, so it is not kept as a baseline");
+        Some(_) if report.is_late() => {
+            terminal::notice(
+                "warning: the load generator was late itself, so the run is not kept as a baseline",
+            );
         }
         Some(path) => baseline::save(path, &run)?,
         None => {}
