@@ -1,5 +1,7 @@
 //! The page of `mynah run`: where speech is and what was said in a list, with the sound of it.
 
+#![allow(clippy::print_stdout, reason = "what tests share prints what it skips")]
+
 mod support;
 
 use std::path::{Path, PathBuf};
