@@ -301,8 +301,7 @@ fn a_law(byte: u8) -> f64 {
 #[test]
 fn both_laws_are_those_of_the_recommendation() {
     let bytes: Vec<u8> = (0..=255).collect();
-    let laws: [(u16, fn(u8) -> f64); 2] = [(ALAW, a_law), (MULAW, mu_law)];
-    for (tag, law) in laws {
+    for (tag, law) in [(ALAW, a_law as fn(u8) -> f64), (MULAW, mu_law)] {
         let (recording, _) =
             decode(&Wav::new(format(tag, 1, 8_000, 8), bytes.clone()).bytes()).expect("G.711");
         for (byte, sample) in bytes.iter().zip(recording.samples) {

@@ -26,11 +26,10 @@ fn folder(test: &str) -> PathBuf {
 type Said = (Option<i32>, String, String);
 
 fn mynah(folder: &Path, line: &str, stdin: Option<&Path>) -> Said {
-    let stdin = stdin.map_or_else(Stdio::null, |path| {
-        // A pipe that somebody else fills, not the file itself.
-        let cat = Command::new("cat").arg(path).stdout(Stdio::piped()).spawn().expect("cat is there");
-        cat.stdout.expect("it is piped").into()
-    });
+    // A pipe that somebody else fills, not the file itself.
+    let fill = |path| Command::new("cat").arg(path).stdout(Stdio::piped()).spawn().expect("cat is there");
+    let mut cat = stdin.map(fill);
+    let stdin = cat.as_mut().and_then(|cat| cat.stdout.take()).map_or_else(Stdio::null, Stdio::from);
     let out = Command::new(env!("CARGO_BIN_EXE_mynah"))
         .args(line.split(' '))
         .current_dir(folder)
@@ -38,6 +37,9 @@ fn mynah(folder: &Path, line: &str, stdin: Option<&Path>) -> Said {
         .stdin(stdin)
         .output()
         .expect("the program was built");
+    if let Some(cat) = &mut cat {
+        cat.wait().expect("it was started");
+    }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (out.status.code(), text(&out.stdout), text(&out.stderr))
 }
