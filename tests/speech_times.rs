@@ -1,6 +1,11 @@
 //! Where speech is, as it is told: the same time for an end that is believed and for one that holds, and in the events
 //! of a segment the speech itself, without the pre-roll before it and the silence behind it.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "says which recordings are missing, for whoever runs it with --nocapture"
+)]
+
 #[path = "support/mod.rs"]
 mod support;
 
