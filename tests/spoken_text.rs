@@ -11,10 +11,13 @@ fn say(ms: u64, text: &str) -> (u64, Line) {
     (ms, Line::Say(1, 1, text.into()))
 }
 
+/// Settings, what is said, what leaves.
+type Case<'a> = (&'a str, &'a [(u64, Line)], &'a [&'a str]);
+
 #[test]
 fn a_whole_sentence_leaves_when_nothing_comes_for_the_time_given() {
     // The stream ends at 1005 ms; nothing else happens in the engine.
-    let cases: &[(&str, &[(u64, Line)], &[&str])] = &[
+    let cases: &[Case<'_>] = &[
         ("", &[say(0, "Let me check. ")], &["250 1/1 Let me check. #1 @0"]),
         ("flush_after_ms: 100", &[say(0, "Let me check.")], &["100 1/1 Let me check. #1 @0"]),
         ("flush_after_ms: 101", &[say(0, "Let me check.")], &["105 1/1 Let me check. #1 @0"]),

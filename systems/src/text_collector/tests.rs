@@ -303,4 +303,22 @@ proptest! {
         prop_assert!(left.iter().all(|text| !text.is_empty() && text.trim() == text));
         prop_assert!(left.iter().all(|text| text.chars().count() <= CHARS_MAX));
     }
+
+    #[test]
+    fn no_pause_loses_a_character_or_joins_what_left(
+        text in soup(),
+        shares in prop::collection::vec(0.0..1.0f64, 0..20),
+        first in prop::option::of(1usize..60),
+        language in prop::sample::select(vec!["en", "de", "ja", "fr", "xx"]),
+    ) {
+        let mut sentences = Sentences::new(language.into(), first);
+        let mut left = Vec::new();
+        for piece in cut(&text, &shares) {
+            sentences.push(piece, &mut |text| left.push(text.to_owned()));
+            sentences.pause(&mut |text| left.push(text.to_owned()));
+        }
+        sentences.flush(&mut |text| left.push(text.to_owned()));
+        prop_assert_eq!(characters(&left.concat()), characters(&text));
+        prop_assert!(left.iter().all(|text| !text.is_empty() && text.trim() == text));
+    }
 }

@@ -80,8 +80,27 @@ pub(in super::super) struct Blocks {
     head: String,
     /// What the line before belongs to, if this one may still go on with it.
     open: Block,
-    /// In a row: something was said, a cell ended since, white space came since, and it was a backslash.
-    row: (bool, bool, bool, bool),
+    row: Row,
+}
+
+/// What was read of a row of a table.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    last: Cell,
+    /// Some of it was said.
+    said: bool,
+}
+
+/// What was read last in a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Cell {
+    #[default]
+    Text,
+    Space,
+    /// A cell ended, and no text came since.
+    End,
+    /// A backslash: the mark behind it ends no cell.
+    Escape,
 }
 
 impl Blocks {
@@ -112,7 +131,7 @@ impl Blocks {
     /// Forgets everything.
     pub(in super::super) fn clear(&mut self) {
         self.head.clear();
-        (self.at, self.open, self.row) = Default::default();
+        (self.at, self.open, self.row) = (At::Start, Block::None, Row::default());
     }
 
     /// Takes text up to the end of the line and says how much.
@@ -225,22 +244,19 @@ impl Blocks {
 
     /// A character in a row: cells become parts of a sentence.
     fn cell(&mut self, c: char, sink: &mut dyn FnMut(Piece<'_>)) {
-        let (said, ended, gap, escaped) = self.row;
+        let Row { last, said } = self.row;
         match c {
             '\n' => self.line_ended(Block::Row, sink),
-            '|' if !escaped => self.row = (said, true, false, false),
-            '\\' if !escaped => self.row.3 = true,
-            c if c.is_whitespace() => self.row = (said, ended, true, false),
+            '|' if last != Cell::Escape => self.row.last = Cell::End,
+            c if c.is_whitespace() => self.row.last = if last == Cell::End { last } else { Cell::Space },
             c => {
-                match (said, ended, gap) {
-                    (true, true, _) => sink(Piece::Text(", ")),
-                    (true, false, true) => sink(Piece::Text(" ")),
+                match last {
+                    Cell::End if said => sink(Piece::Text(", ")),
+                    Cell::Space if said => sink(Piece::Text(" ")),
                     _ => {}
                 }
-                self.row = (true, false, false, false);
-                if escaped && c != '|' {
-                    sink(Piece::Text("\\"));
-                }
+                let last = if c == '\\' && last != Cell::Escape { Cell::Escape } else { Cell::Text };
+                self.row = Row { last, said: true };
                 sink(Piece::Text(c.encode_utf8(&mut [0; 4])));
             }
         }
@@ -248,7 +264,7 @@ impl Blocks {
 
     /// The open block is over.
     fn end(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
-        self.row = Default::default();
+        self.row = Row::default();
         if self.open != Block::None {
             sink(Piece::End(mem::take(&mut self.open)));
         }
