@@ -1,5 +1,10 @@
 //! The scene `full` shows what it says: everything that a scene can say is in it, and in a run all of it acts.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "what the shared parts skip is printed for whoever runs this with --nocapture"
+)]
+
 mod support;
 
 use std::process::Command;

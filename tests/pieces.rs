@@ -139,6 +139,11 @@ fn told(call: &Call) -> String {
     format!("{}-{} {}", call.from_us / 1_000, call.to_us / 1_000, runs.join("+"))
 }
 
+/// Name, settings, what is heard, what is asked, what is said.
+type Row<'a> = (&'a str, &'a [&'a str], Vec<Vec<Cue>>, &'a [&'a str], &'a str);
+/// Name, settings, frames before the cancel, ticks between, and how many calls had begun by then.
+type Cancelled<'a> = (&'a str, &'a [&'a str], usize, usize, usize);
+
 fn speech(frames: usize) -> Vec<Cue> {
     vec![Cue::Sound(FRAME); frames]
 }
@@ -156,7 +161,7 @@ fn pieces_that_wait_together_become_one_item_and_gaps_are_filled_or_kept() {
     let gap = |samples| vec![Cue::Lost(samples)];
     let five = || speech(5);
     let joined = "asr.buffering.merge=ConcatenateAudio()";
-    let rows: [(&str, &[&str], Vec<Vec<Cue>>, &[&str], &str); 9] = [
+    let rows: [Row<'_>; 9] = [
         ("one piece", &[], vec![speech(3)], &["0-60 1x960"], "0-60"),
         ("goes on", &[], vec![speech(12)], &["0-200 1x3200", "200-240 1x640"], "0-200 200-240"),
         (
@@ -301,8 +306,7 @@ fn every_sample_is_heard_once_whoever_else_speaks() {
 /// Where a segment's pieces are when it is cancelled.
 #[test]
 fn of_a_cancelled_segment_nothing_is_heard_any_more_and_nothing_is_left() {
-    // Frames before the cancel, ticks between, and who of its calls the recogniser had begun by then.
-    let rows: [(&str, &[&str], usize, usize, usize); 6] = [
+    let rows: [Cancelled<'_>; 6] = [
         ("not asked about", &[], 4, 1, 0),
         ("waits", &[], 6, 1, 0),
         ("several wait", &[], 22, 1, 0),

@@ -9,6 +9,10 @@ use crate::sound::Sound;
 const WIDE: Format = Format { rate_hz: 16_000, channels: 1 };
 const STEREO: Format = Format { rate_hz: 44_100, channels: 2 };
 
+/// Name, merge, ranges in milliseconds, format, what goes.
+type Row<'a> = (&'a str, Merge, &'a [(u64, u64)], Format, &'a str);
+type Change = fn(&mut Call);
+
 fn joining(ensure_continuity: bool, max_gap_ms: u64) -> Merge {
     Merge::Audio { ensure_continuity, max_gap_us: max_gap_ms * 1_000 }
 }
@@ -60,7 +64,7 @@ fn audio_becomes_one_where_it_goes_on() {
     let pieces = |ranges: &[(u64, u64)], format| -> Vec<Call> {
         ranges.iter().zip(0..).map(|(range, part)| heard(part, *range, format)).collect()
     };
-    let rows: [(&str, Merge, &[(u64, u64)], Format, &str); 13] = [
+    let rows: [Row<'_>; 13] = [
         ("goes on", joining(true, 0), &[(0, 100), (100, 150)], WIDE, "0-150 1x1600+2x800"),
         ("three", joining(true, 0), &[(0, 100), (100, 150), (150, 160)], WIDE, "0-160 1x1600+2x800+3x160"),
         ("no gap allowed", joining(true, 0), &[(0, 100), (101, 150)], WIDE, "0-100 1x1600 | 101-150 2x784"),
@@ -99,12 +103,12 @@ fn audio_becomes_one_where_it_goes_on() {
 
 #[test]
 fn audio_of_another_origin_stays_apart_however_near() {
-    let follows = |change: fn(&mut Call)| {
+    let follows = |change: Change| {
         let mut second = heard(1, (100, 150), WIDE);
         change(&mut second);
         vec![heard(0, (0, 100), WIDE), second]
     };
-    let rows: [(&str, fn(&mut Call)); 5] = [
+    let rows: [(&str, Change); 5] = [
         ("session", |call| call.key.session = SessionId(1)),
         ("opening", |call| call.key.opening = 2),
         ("node", |call| call.key.node = NodeId(1)),
