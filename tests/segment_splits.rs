@@ -132,7 +132,7 @@ fn faults(host: &Host, rate_hz: u32) -> Vec<String> {
 #[test]
 fn what_is_split_comes_out_as_if_it_were_not() {
     let up = "Resample(rate_hz: 48000)";
-    let merging = "Resample(rate_hz: 48000), capabilities: (queue_capacity: 12, overflow_policy: MergeOnOverflow), \
+    let merging = "Resample(rate_hz: 48000), capabilities: (queue_capacity: 30, overflow_policy: MergeOnOverflow), \
                    buffering: (merge: ConcatenateAudio(ensure_continuity: true))";
     let narrow =
         "Throttle(carries: Audio, per_s: 150), capabilities: (queue_capacity: 4, overflow_policy: Block)";
