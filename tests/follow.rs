@@ -13,7 +13,7 @@ const ANSWERS: &str = r#"(
     name: "answers",
     session: (input: (rate_hz: 16000), output: (release: OnConfirm, pace: Burst)),
     nodes: [
-        (id: "follow", kind: Follow(wait_ms: 500)),
+        (id: "follow", kind: Follow(wait_ms: 400, silence_timeout_ms: 100)),
         (id: "asr", kind: Service(service: "asr", task: Transcribe)),
     ],
     edges: [("input", "follow"), ("follow", "asr"), ("asr", "output")],
@@ -24,7 +24,7 @@ const ANSWERS: &str = r#"(
 const AUDIO: &str = r#"(
     name: "audio",
     session: (input: (rate_hz: 16000), output: (release: OnConfirm, pace: Burst)),
-    nodes: [(id: "follow", kind: Follow(wait_ms: 500))],
+    nodes: [(id: "follow", kind: Follow(wait_ms: 400, silence_timeout_ms: 100))],
     edges: [("input", "follow"), ("follow", "output")],
 )"#;
 

@@ -12,6 +12,9 @@ const MS: i64 = 1_000;
 /// What a sender sends: for each packet its number, counted from the first that was recorded, and its time, microseconds.
 type Packets = Vec<(u64, i64)>;
 
+/// Before which packet silence came, and how much.
+type Gaps = Vec<(u64, u64)>;
+
 /// A stream of equal packets.
 #[derive(Clone, Copy)]
 struct Stream {
@@ -40,7 +43,7 @@ struct Heard {
     filled: u64,
     steps: u64,
     /// The numbers of the packets before which silence came, and of how many frames.
-    gaps: Vec<(u64, u64)>,
+    gaps: Gaps,
 }
 
 fn hear(stream: Stream, tolerance_ms: u32, packets: &Packets) -> Heard {
@@ -227,7 +230,7 @@ fn a_loss_within_the_tolerance_is_filled_once_it_has_lasted_so_long() {
         USUAL.packets().into_iter().filter(|(number, _)| !lost.contains(number)).collect()
     };
     // Packets 100 and so on are lost; before which packet silence comes, and of how many packets.
-    let cases: [(&str, u32, Packets, Vec<(u64, u64)>); 6] = [
+    let cases: [(&str, u32, Packets, Gaps); 6] = [
         ("a packet", 40, without(100..101), vec![(103, 1)]),
         ("two packets", 40, without(100..102), vec![(104, 2)]),
         ("more than the tolerance", 40, without(100..103), vec![(103, 3)]),
