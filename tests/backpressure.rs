@@ -225,8 +225,9 @@ fn play<'a>(plan: &Arc<ScenePlan>, samples: &'a [f32], wrong: &mut Vec<String>) 
 fn scenes_whose_senders_wait_lose_nothing_and_say_the_same() {
     let mut wrong = Vec::new();
     let calm = |scene: &str| CALM.iter().find(|(of, _)| *of == scene).map_or(&[][..], |(_, sets)| *sets);
-    // The far end of another engine hears nothing by itself.
-    let shipped = SHIPPED.iter().filter(|(scene, _)| *scene != "remote_answers");
+    // The far end of another engine hears nothing by itself; `full` has captions that reach the output before the answer to
+    // an older segment, which may not wait for them where every queue blocks (docs/queues.md).
+    let shipped = SHIPPED.iter().filter(|(scene, _)| !["remote_answers", "full"].contains(scene));
     let shipped = shipped.map(|(scene, _)| (*scene, calm(scene)));
     for (scene, own) in shipped.chain([("voice_assistant", WORD_BY_WORD)]) {
         let sets = blocking(scene, own);

@@ -213,11 +213,12 @@ fn seeds_are_run_to_the_last_and_those_that_fail_are_named_with_their_line() {
     let (code, text) = simulate(&format!("{load} --seeds 3..4"));
     assert!(code == Some(0) && text.contains("seeds 3..4, 2 of 2 ok"), "{code:?} {text}");
     let (code, text) = simulate(&format!("{load} --seeds 3..4 --set limits.speech_end_to_response_p99_ms=1"));
-    assert!(code == Some(1) && text.contains("seeds 3..4, 0 of 2 ok"), "{code:?} {text}");
+    assert!(code == Some(2) && text.contains("seeds 3..4, 0 of 2 ok"), "{code:?} {text}");
+    assert!(text.contains("verdict: invalid"), "{text}");
     let again = "again: mynah simulate passthrough --seed 4 --sessions 2 --duration 2000ms \
                  --set 'limits.speech_end_to_response_p99_ms=1'";
     assert!(
-        text.contains(again) && text.contains("speech_end_to_response_p99_ms: nothing, limit 1"),
+        text.contains(again) && text.contains("speech_end_to_response_p99_ms: nothing to measure, limit 1"),
         "{text}"
     );
 }

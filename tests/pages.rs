@@ -298,11 +298,14 @@ fn the_page_says_what_the_terminal_says_and_in_its_words() {
     let terminal = String::from_utf8_lossy(&out.stdout).into_owned();
     let page = std::fs::read_to_string(&path).expect("the page was written");
     let latency = read(section(&page, "latency"));
-    // "  utterances: 36, answered 20, premature 16, missed 0"
+    // "  utterances: 36: 20 answered, 16 too early (premature), 0 not at all (0 missed by the gate)"
     let line = terminal.lines().find(|line| line.contains("utterances: ")).expect("the table has it");
-    for part in line.trim().split(", ") {
-        let (word, count) = part.trim().split_once(' ').expect("a word and a count");
-        let word = word.trim_end_matches(':');
+    let numbers: Vec<&str> =
+        line.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty()).collect();
+    let [utterances, answered, premature, _, missed] = numbers[..] else { panic!("five numbers: {line}") };
+    let words =
+        [("utterances", utterances), ("answered", answered), ("premature", premature), ("missed", missed)];
+    for (word, count) in words {
         assert_eq!(figure(&page, &format!("turns.{word}")).to_string(), count, "{line}");
         assert!(latency.contains(&format!("{word} {count}")), "{word} {count}: {latency}");
     }

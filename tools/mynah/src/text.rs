@@ -52,6 +52,9 @@ pub fn read(path: &Path) -> io::Result<String> {
     decode(std::fs::read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
+/// Most bytes of standard input, and one more than a recording may have: a pipe that never ends must not fill the memory.
+const INPUT_BYTES_MAX: u64 = (1 << 32) + 1;
+
 /// All of standard input. It comes once; whoever asks again gets the same.
 ///
 /// # Errors
@@ -62,7 +65,7 @@ pub fn standard_input() -> io::Result<&'static [u8]> {
         return Ok(bytes);
     }
     let mut bytes = Vec::new();
-    io::stdin().lock().read_to_end(&mut bytes)?;
+    io::stdin().lock().take(INPUT_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(BYTES.get_or_init(|| bytes))
 }
 

@@ -118,9 +118,13 @@ pub fn run_all(
     }
     progress.clear();
     let failed: Vec<u64> = runs.iter().filter(|run| run.verdict != "ok").map(|run| run.seed).collect();
-    let ok = failed.is_empty();
     let cpu_s = began.elapsed().as_secs_f64();
-    let verdict = if ok { "ok" } else { "over" };
+    // A seed that misses a limit outweighs one that shows nothing about it.
+    let (verdict, code) = match runs.iter().find(|run| run.verdict == "over") {
+        Some(_) => ("over", Exit::Refused),
+        None if failed.is_empty() => ("ok", Exit::Done),
+        None => ("invalid", Exit::Unable),
+    };
     let (first, last, interrupted) = (seeds.first, seeds.last, interrupt::is_asked());
     let report = SeedsReport { schema: 1, first, last, verdict, interrupted, failed, cpu_s, runs };
     let mut out = terminal::Stdout::lock();
@@ -130,7 +134,7 @@ pub fn run_all(
         out.write_all(table(&report, args, seeds).as_bytes())?;
     }
     out.flush()?;
-    Ok(interrupt::exit(exit(ok)))
+    Ok(interrupt::exit(code))
 }
 
 fn table(report: &SeedsReport, args: &Simulate, seeds: SeedRange) -> String {

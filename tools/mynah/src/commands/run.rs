@@ -24,14 +24,14 @@ use crate::run::drive::{Listener, Pace, drive};
 use crate::run::feed::Feed;
 use crate::run::mixing;
 use crate::run::page::{Recorded, page};
-use crate::run::segments::SegmentList;
 use crate::run::sessions;
 use crate::run::summary::{self, Row};
 use crate::run::track::{Placement, Released, Track};
 use crate::scenes;
 use crate::simulate::{RunClock, TickView, Watcher as _};
 use crate::terminal;
-use crate::wav::{self, Loaded, Recording, WavError};
+use crate::text;
+use crate::wav::{self, Loaded, Recording, WavError, WavFault};
 
 /// Feeds the recordings, writes the files asked for, prints the table.
 ///
@@ -65,7 +65,6 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         by_id: feeds.iter().enumerate().map(|(index, feed)| (feed.handle.id(), index)).collect(),
         tracks: feeds.iter().map(|feed| track(args, &plan, feed.handle.input())).collect(),
         pictures: feeds.iter().map(|_| Picture::default()).collect(),
-        segments: vec![SegmentList::default(); feeds.len()],
         events: args
             .events
             .as_deref()
@@ -81,12 +80,12 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     interrupt::run_begins();
     drive(&mut engine, &mut feeds, pace, &mut recorder)?;
     recorder.progress.clear();
-    let Recorder { tracks, pictures, segments, events, trace, interrupted, .. } = recorder;
+    let Recorder { tracks, pictures, events, trace, interrupted, .. } = recorder;
     events.map_or(Ok(()), |events| events.finish(None))?;
     trace.map_or(Ok(()), TraceWriter::finish)?;
     let sessions: Vec<Row> = (0..names.len())
         .map(|index| {
-            let segments = segments[index].rows(&plan);
+            let segments = pictures[index].segments.rows(&plan);
             Row::new(&names[index], &feeds[index], &pictures[index], tracks[index].as_ref(), segments)
         })
         .collect();
@@ -118,11 +117,13 @@ fn read_all(paths: &[PathBuf]) -> Result<(Vec<Recording>, Vec<u64>), Failure> {
 
 /// Reads one recording; `-` is standard input.
 fn load(path: &Path) -> Result<Loaded, WavError> {
-    if is_dash(path) {
-        wav::load_from(Path::new("standard input"), std::io::stdin().lock())
-    } else {
-        wav::load(path)
+    if !is_dash(path) {
+        return wav::load(path);
     }
+    let name = Path::new("standard input");
+    let bytes = text::standard_input()
+        .map_err(|error| WavError { path: name.to_path_buf(), fault: WavFault::Io(error) })?;
+    wav::load_from(name, bytes)
 }
 
 /// Compiles the scene for the first recording; the gates trace if a trace or a page is asked for. True: the scene
@@ -230,7 +231,6 @@ struct Recorder<'a> {
     by_id: BTreeMap<SessionId, usize>,
     tracks: Vec<Option<Track>>,
     pictures: Vec<Picture>,
-    segments: Vec<SegmentList>,
     events: Option<EventLog<'static>>,
     trace: Option<TraceWriter>,
     probabilities: Probabilities,
@@ -246,7 +246,6 @@ impl Listener for Recorder<'_> {
             let Some(&index) = self.by_id.get(&record.session) else { continue };
             let name = &self.names[index];
             self.pictures[index].take(record);
-            self.segments[index].take(record);
             if let (Event::LateCancelled { segment, revision }, Some(track)) =
                 (&record.event, &mut self.tracks[index])
             {
