@@ -54,8 +54,11 @@ run() {
     [[ $counted == everything ]] || flags+=("--toggle-collect=$counted")
     [[ $1 == simulate ]] && set -- "$@" --threads 1 --json
     valgrind "${flags[@]}" "$program" "$@" >"$kept/$name.stdout" 2>"$kept/$name.stderr" || status=$?
-    # 1 is a limit that a short run misses.
-    ((status > 1)) && echo "mynah $* ended with $status" >>"$kept/$name.stderr" && return
+    # A short run misses a limit (1), or has nothing to measure for one (2); what could not run says nothing on stdout.
+    if [[ ! -s $kept/$name.stdout ]]; then
+        echo "mynah $* ended with $status" >>"$kept/$name.stderr"
+        return
+    fi
     sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$kept/$name.stderr" >"$kept/$name.count"
 }
 
