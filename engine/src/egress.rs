@@ -182,8 +182,8 @@ impl Stream<'_> {
                 }
             }
         }
-        if woken && let Some(waker) = &self.port.waker {
-            waker();
+        if woken {
+            self.port.wake();
         }
         ended
     }

@@ -1,9 +1,9 @@
 //! The edge between a host's threads and the tick: bounded rings with credits. Nothing here ever blocks the tick.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::block::Block;
 use crate::control::{Control, ControlIn};
@@ -142,9 +142,21 @@ impl SessionPort {
             self.shard.controls.fetch_sub(inward.len() as u32, Ordering::AcqRel);
             inward.clear();
         }
-        if let Some(waker) = &self.waker {
-            waker();
+        self.wake();
+    }
+
+    /// Calls the host's waker. A waker that panics is a host that is gone: its session is hung up, and the tick goes on for
+    /// everybody else.
+    pub(crate) fn wake(&self) {
+        let Some(waker) = &self.waker else { return };
+        if catch_unwind(AssertUnwindSafe(|| waker())).is_err() {
+            self.hang_up();
         }
+    }
+
+    /// What was put together of small pieces so far. A `fill` that panicked has left it as it found it.
+    fn staging(&self) -> MutexGuard<'_, Vec<f32>> {
+        self.staging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -215,6 +227,32 @@ pub struct SessionHandle {
     pub(crate) port: Arc<SessionPort>,
     /// Shared by the clones of this handle and by nobody else.
     _presence: Arc<Presence>,
+}
+
+/// Credit taken for blocks that are not sent yet; what is left when the sender stops, for a panic too, goes back.
+struct Credit<'a> {
+    port: &'a SessionPort,
+    left: u32,
+}
+
+impl Drop for Credit<'_> {
+    fn drop(&mut self) {
+        if self.left > 0 {
+            self.port.give_credit(self.left);
+        }
+    }
+}
+
+/// What was put together so far, and how much of it holds: the rest goes when the host's `fill` panics.
+struct Staged<'a> {
+    staging: &'a mut Vec<f32>,
+    len: usize,
+}
+
+impl Drop for Staged<'_> {
+    fn drop(&mut self) {
+        self.staging.truncate(self.len);
+    }
 }
 
 /// That there is a host.
@@ -344,7 +382,7 @@ impl SessionHandle {
             self.give_back(block);
             return Ok(());
         }
-        let Ok(mut staging) = port.staging.lock() else { return Err(Full(block)) };
+        let mut staging = port.staging();
         if port.ended.load(Ordering::Acquire) {
             return Err(Full(block));
         }
@@ -381,7 +419,8 @@ impl SessionHandle {
         })
     }
 
-    /// [`try_push`](Self::try_push) with the arrival time, and the samples written in place by `fill(offset, out)`.
+    /// [`try_push`](Self::try_push) with the arrival time, and the samples written in place by `fill(offset, out)`. Where
+    /// `fill` panics the whole blocks that it has written before are in, nothing else is, and the session goes on.
     ///
     /// # Errors
     /// As [`try_push`](Self::try_push).
@@ -398,14 +437,16 @@ impl SessionHandle {
         }
         let staging_max =
             (u64::from(port.input.rate_hz) * u64::from(STAGING_US) / 1_000_000) as usize * channels;
-        let mut staging = port.staging.lock().map_err(|_| PushError::Ended)?;
+        let mut staging = port.staging();
         if port.ended.load(Ordering::Acquire) {
             return Err(PushError::Ended);
         }
         let staged = staging.len();
         if staged + samples < staging_max {
-            staging.resize(staged + samples, 0.0);
-            fill(0, &mut staging[staged..]);
+            let mut kept = Staged { staging: &mut staging, len: staged };
+            kept.staging.resize(staged + samples, 0.0);
+            fill(0, &mut kept.staging[staged..]);
+            kept.len += samples;
             return Ok(());
         }
         let longest = (port.input.rate_hz * BLOCK_MS_MAX / 1_000) as usize * channels;
@@ -413,23 +454,25 @@ impl SessionHandle {
         let blocks = (0..total).step_by(longest).map(|at| longest.min(total - at));
         let need: u32 = blocks.clone().map(|len| self.cost(len / channels)).sum();
         // Rounding up to whole arrivals must not make a second dearer than all there is.
-        let mut credit = self.take_credit(need.min(self.credits_max())).ok_or(PushError::Full)?;
+        let taken = self.take_credit(need.min(self.credits_max())).ok_or(PushError::Full)?;
+        let mut credit = Credit { port, left: taken };
         let mut at = 0;
         for len in blocks {
             let mut block = self.lease(len);
             let out = block.try_mut().expect("a leased block has one owner");
-            let from_staged = staged.saturating_sub(at).min(len);
-            out[..from_staged].copy_from_slice(&staging[at.min(staged)..][..from_staged]);
+            // All that was put together goes into the first block.
+            let from_staged = staging.len();
+            out[..from_staged].copy_from_slice(&staging);
             if from_staged < len {
                 fill(at + from_staged - staged, &mut out[from_staged..]);
             }
             at += len;
-            let cost = self.cost(len / channels).min(credit);
-            credit -= cost;
+            let cost = self.cost(len / channels).min(credit.left);
+            credit.left -= cost;
             let stamp = Stamp { arrived_us, ..Stamp::default() };
             self.send(block, cost, stamp);
+            staging.clear();
         }
-        staging.clear();
         Ok(())
     }
 
@@ -462,7 +505,7 @@ impl SessionHandle {
 
     /// Ends the input: what was pushed is worked off, answers are still given, then the session closes itself.
     pub fn finish(&self) {
-        let Ok(mut staging) = self.port.staging.lock() else { return };
+        let mut staging = self.port.staging();
         if self.port.ended.swap(true, Ordering::AcqRel) {
             return;
         }

@@ -87,22 +87,16 @@ pub(crate) fn ingress(
             scatter.arrive(row, arrival, &mut queues);
         }
     }
+    if !sessions.ahead.is_empty() {
+        for arrival in std::mem::take(&mut sessions.ahead) {
+            scatter.take(arrival, &mut sessions, &mut queues);
+        }
+    }
     edge.0.take(|arrival| {
         if matches!(arrival.what, Arriving::Audio(_)) {
             scatter.pool.adopt();
         }
-        let row = sessions.get_mut(arrival.session).filter(|row| row.opening == arrival.opening);
-        let Some(row) = row.filter(|row| row.phase != Phase::Gone) else {
-            return scatter.homeless(arrival);
-        };
-        let hangs_up = matches!(arrival.what, Arriving::Close);
-        if !hangs_up && (!row.held.is_empty() || blocked(row, &queues)) {
-            // Its credit stays taken: that is what the sender feels.
-            row.held.push_back(arrival);
-            scatter.watch.0 = true;
-        } else {
-            scatter.arrive(row, arrival, &mut queues);
-        }
+        scatter.take(arrival, &mut sessions, &mut queues);
     });
     laps.lap_beside(Beside::Edge);
 }
@@ -123,9 +117,36 @@ struct Scatter<'a> {
 }
 
 impl Scatter<'_> {
+    /// Hands an arrival to its session, keeps it beside a queue that blocks, or keeps it for the next tick where that
+    /// one admits the session.
+    fn take(
+        &mut self,
+        arrival: Arrival,
+        sessions: &mut SessionTable,
+        queues: &mut Query<'_, '_, &'static mut Queue>,
+    ) {
+        let row = sessions.get_mut(arrival.session).filter(|row| row.opening == arrival.opening);
+        let Some(row) = row.filter(|row| row.phase != Phase::Gone) else {
+            if sessions.is_ahead(&arrival) {
+                sessions.ahead.push(arrival);
+            } else {
+                self.homeless(arrival);
+            }
+            return;
+        };
+        let hangs_up = matches!(arrival.what, Arriving::Close);
+        if !hangs_up && (!row.held.is_empty() || blocked(row, queues)) {
+            // Its credit stays taken: that is what the sender feels.
+            row.held.push_back(arrival);
+            self.watch.0 = true;
+        } else {
+            self.arrive(row, arrival, queues);
+        }
+    }
+
     fn homeless(&mut self, arrival: Arrival) {
-        self.figures.homeless += 1;
         if let Arriving::Audio(block) | Arriving::Silence(block) = arrival.what {
+            self.figures.homeless += 1;
             self.pool.put(block);
         }
     }

@@ -80,11 +80,23 @@ pub struct SessionTable {
     pub(crate) served: usize,
     /// Samples of the longest block that may arrive.
     longest: usize,
+    /// The latest opening of each slot's id that came in here.
+    admitted: Vec<u32>,
+    /// Arrivals of sessions that the next tick admits, as they came; bounded by the sessions' credits, which they keep.
+    pub(crate) ahead: Vec<Arrival>,
 }
 
 impl SessionTable {
     pub(crate) fn new(placement: Placement) -> Self {
-        Self { rows: Vec::new(), placement, open: 0, served: 0, longest: 0 }
+        Self {
+            rows: Vec::new(),
+            placement,
+            open: 0,
+            served: 0,
+            longest: 0,
+            admitted: Vec::new(),
+            ahead: Vec::new(),
+        }
     }
 
     fn slot(&self, id: SessionId) -> usize {
@@ -122,11 +134,18 @@ impl SessionTable {
         self.open
     }
 
+    /// Whether something came for a session that was opened after this tick had begun: the next one admits it.
+    pub(crate) fn is_ahead(&self, arrival: &Arrival) -> bool {
+        self.admitted.get(self.slot(arrival.session)).is_none_or(|admitted| arrival.opening > *admitted)
+    }
+
     pub(crate) fn insert(&mut self, row: SessionRow) {
         let slot = self.slot(row.id);
         if self.rows.len() <= slot {
             self.rows.resize_with(slot + 1, || None);
+            self.admitted.resize(slot + 1, 0);
         }
+        self.admitted[slot] = row.opening;
         self.longest = self.longest.max(block_samples(row.input));
         self.rows[slot] = Some(row);
         self.open += 1;

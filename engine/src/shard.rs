@@ -354,8 +354,8 @@ fn tell_hosts(sessions: &mut SessionTable) {
                 told = true;
             }
         }
-        if told && let Some(waker) = &row.port.waker {
-            waker();
+        if told {
+            row.port.wake();
         }
     }
 }
@@ -517,6 +517,7 @@ impl Shard {
         // Messages of a host that was just putting another one in wait for the next tick.
         let busy = self.port.controls.load(Ordering::Acquire) > 0
             || self.world.resource::<SegmentPool>().active() > 0
+            || !self.world.resource::<SessionTable>().ahead.is_empty()
             || !self.world.resource::<EventLog>().records.is_empty()
             || !self.world.resource::<Corrections>().all().is_empty()
             || std::mem::replace(&mut self.blocks_seen, self.world.resource::<EdgeFigures>().blocks)
