@@ -7,10 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mynah_engine::scene::{Source, compile};
+use mynah_engine::bevy_ecs::prelude::World;
+use mynah_engine::scene::{Source, compile, parse_config};
 use mynah_engine::{
-    Control, ControlIn, Engine, EngineConfig, EngineHandle, Out, PushError, SessionHandle, SessionSpec,
-    Stamp, Stopwatch,
+    Call, CallKey, Control, ControlIn, Engine, EngineConfig, EngineHandle, Out, PushError, Reply, Service,
+    ServiceKind, ServiceSite, SessionHandle, SessionSpec, SessionTable, Stamp, Stopwatch, embed,
 };
 
 const SCENE: &str = r#"(
@@ -259,6 +260,101 @@ fn every_pair_of_a_hosts_calls_at_every_stage_of_a_tick() {
     );
 }
 
+/// A scene with a service that stands for another thread: it is polled when the engine has looked for new sessions and
+/// before audio is let in, in a foreign world, too.
+const VISITED: &str = r#"(
+    name: "visited",
+    session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
+    nodes: [
+        (id: "pass", kind: Pass(), capabilities: (queue_capacity: 1000)),
+        (id: "gate", kind: VadGate(vad: Energy)),
+        (id: "asr", kind: Service(service: "visitor", task: Transcribe)),
+    ],
+    edges: [("input", "pass"), ("pass", "output"), ("input", "gate"), ("gate", "asr"), ("asr", "output")],
+    services: { "visitor": (output: Visitor(), timing: (latency: Fixed(ms: 1))) },
+)"#;
+
+/// Where the visitor comes in, and his session.
+type Door = Arc<Mutex<(Option<EngineHandle>, Option<SessionHandle>)>>;
+
+struct Visitor(Door);
+
+impl ServiceKind for Visitor {
+    fn start(&self, _: ServiceSite<'_>) -> Box<dyn Service> {
+        Box::new(Self(Arc::clone(&self.0)))
+    }
+    fn modelled(&self) -> bool {
+        true
+    }
+    fn kind(&self) -> &'static str {
+        "Visitor"
+    }
+}
+
+impl Service for Visitor {
+    fn submit(&mut self, batch: &mut Vec<Call>, _: u64) {
+        batch.clear();
+    }
+    fn hold(&mut self, _: CallKey, _: bool) {}
+    fn retract(&mut self, _: CallKey, _: u64) {}
+    fn poll(&mut self, _: u64, _: &mut Vec<Reply>) {
+        let mut door = self.0.lock().expect("nothing panics in it");
+        if let Some(handle) = door.0.take() {
+            let session = handle.open(SessionSpec::named("visitor")).expect("there is room");
+            session.try_push(&[0.5; BLOCK]).expect("it is new");
+            session.finish();
+            door.1 = Some(session);
+        }
+    }
+    fn next_due_us(&self) -> Option<u64> {
+        None
+    }
+}
+
+#[test]
+fn what_comes_before_its_session_is_admitted_is_kept_in_a_foreign_world_too() {
+    for foreign in [false, true] {
+        let door = Door::default();
+        let mut registry = mynah_systems::registry(None);
+        let kind = Arc::clone(&door);
+        registry.add_service("Visitor", move |config| {
+            parse_config::<()>(config).map(|()| Arc::new(Visitor(Arc::clone(&kind))) as Arc<dyn ServiceKind>)
+        });
+        let (plan, _) =
+            compile(&Source::new("visited.ron", VISITED), &[], None, &registry).expect("the scene is right");
+        let plan = Arc::new(plan);
+        let config = EngineConfig { shards: Some(1), ..EngineConfig::default() };
+        let mut world = World::new();
+        let (handle, mut engine) = match foreign {
+            true => (embed::embed(&mut world, &plan, config), None),
+            false => {
+                let engine = Engine::new(plan, config);
+                (engine.handle(), Some(engine))
+            }
+        };
+        let mut samples = 0;
+        for tick in 1..50 {
+            if tick == 3 {
+                door.lock().expect("nothing panics in it").0 = Some(handle.clone());
+            }
+            match &mut engine {
+                Some(engine) => engine.tick(tick * TICK_US),
+                None => embed::tick(&mut world, tick * TICK_US),
+            }
+            if let Some(session) = &door.lock().expect("nothing panics in it").1 {
+                samples += heard(session).len();
+            }
+        }
+        let session = door.lock().expect("nothing panics in it").1.take().expect("the service was polled");
+        assert_eq!((samples, session.is_closed()), (BLOCK, true), "foreign world: {foreign}");
+        let open = match &engine {
+            Some(engine) => engine.census().sessions_open,
+            None => world.resource::<SessionTable>().open(),
+        };
+        assert_eq!(open, 0, "foreign world: {foreign}");
+    }
+}
+
 #[test]
 fn a_host_whose_fill_panics_keeps_its_session_and_its_credit() {
     let mut engine = engine(1);
@@ -380,7 +476,7 @@ fn sessions_that_come_and_go_during_ticks_leave_nothing_behind() {
                             _ => {}
                         }
                     }
-                    drop(left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)));
+                    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).ok();
                 });
             }
             while left.load(Ordering::SeqCst) > 0 && now_us < TICKS_MAX * TICK_US {
