@@ -9,6 +9,7 @@ mod diagnostic;
 mod draw;
 mod flow;
 mod formats;
+mod gates;
 mod limits;
 mod locate;
 mod model;

@@ -1,6 +1,7 @@
 //! Behaviour of scenes as a whole, over a small catalogue that exists only here.
 mod diagnostics;
 mod documents;
+mod gates;
 mod plans;
 mod sets;
 mod several;
@@ -175,6 +176,10 @@ impl NodeSpec for Fake {
             overflow_policy: OverflowPolicy::Block,
             supports_control_messages: true,
         }
+    }
+
+    fn decides_speech(&self) -> bool {
+        matches!(self, Self::Gate(_))
     }
 
     fn max_out(&self, _: Option<Format>) -> u32 {
