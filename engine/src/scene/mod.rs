@@ -32,8 +32,9 @@ pub use formats::{
 };
 pub use limits::Limits;
 pub use model::{
-    Buffering, BufferingOverride, Deadline, DeadlinePolicy, Driver, Entry, Latency, MergeStrategy, Metrics,
-    Pace, Release, Scene, SceneNode, SceneService, Session, SessionInput, SessionOutput, Tick, Timing,
+    Buffering, BufferingOverride, Deadline, DeadlinePolicy, Driver, Entry, LATENCY_MS, Latency,
+    MergeStrategy, Metrics, Pace, Release, Scene, SceneNode, SceneService, Session, SessionInput,
+    SessionOutput, Tick, Timing,
 };
 pub use overrides::{Override, OverrideError};
 pub use plan::{Compiled, NodeRef, Plan, PlanNode, PlanOutput, PlanService, Target, compile};

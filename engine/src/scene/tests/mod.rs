@@ -3,6 +3,7 @@ mod diagnostics;
 mod documents;
 mod gates;
 mod plans;
+mod ranges;
 mod sets;
 mod several;
 
