@@ -15,6 +15,7 @@ mod locate;
 mod model;
 mod overrides;
 mod parse;
+mod paths;
 mod plan;
 mod reading;
 mod repair;

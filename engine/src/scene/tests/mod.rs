@@ -2,6 +2,7 @@
 mod diagnostics;
 mod documents;
 mod gates;
+mod paths;
 mod plans;
 mod ranges;
 mod sets;
