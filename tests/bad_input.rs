@@ -51,6 +51,12 @@ const SCENES: &[(&str, &str, &str)] = &[
     ("port_type.ron", r#"("asr", "tts")"#, r#"("gate", "tts")"#),
     ("cycle.ron", r#"("asr", "tts"), "#, r#"("asr", "tts"), ("tts", "gate"), "#),
     ("formats.ron", r#"("input", "resample"), "#, r#"("input", "resample"), ("input", "gate"), "#),
+    ("two_gates.ron", r#""gate"), ("gate", "asr")"#, r#""gate"), ("gate", "again"), ("again", "asr")"#),
+    (
+        "parallel_gates.ron",
+        r#"("gate", "asr")"#,
+        r#"("resample", "again"), ("gate", "asr"), ("again", "asr")"#,
+    ),
     ("duplicate_id.ron", r#"id: "tts""#, r#"id: "asr""#),
     ("unreachable.ron", "    ],\n    edges", "        (id: \"spare\", kind: Pass),\n    ],\n    edges"),
     ("no_path.ron", r#"("asr", "tts"), "#, ""),
@@ -61,6 +67,7 @@ const SCENES: &[(&str, &str, &str)] = &[
     ("no_number.ron", "threshold: 0.9", "threshold: NaN"),
     ("rate.ron", "rate_hz: 16000", "rate_hz: 4000"),
     ("no_bank.ron", "rate_hz: 16000", "rate_hz: 15999, kernel: Batched"),
+    ("voice.ron", "FliteVoice", "FliteVoice(pitch: 1e30, rate: 1e-30, level: NaN)"),
     ("percentiles.ron", "p99_ms: 27", "p99_ms: 7"),
     ("capacity.ron", "threshold: 0.9)", "threshold: 0.9), capabilities: (queue_capacity: 1)"),
     ("empty.ron", SCENE, ""),
@@ -83,6 +90,8 @@ const SCENE_CASES: &[Case] = &[
     ("audio into a node that takes text", "check port_type.ron"),
     ("a loop", "check cycle.ron"),
     ("two formats at one node", "check formats.ron"),
+    ("two gates in a row", "check two_gates.ron"),
+    ("two gates side by side", "check parallel_gates.ron"),
     ("two nodes of one name", "check duplicate_id.ron"),
     ("a node that nothing reaches", "check unreachable.ron"),
     ("no path from input to output", "check no_path.ron"),
@@ -94,6 +103,7 @@ const SCENE_CASES: &[Case] = &[
     ("no number", "check no_number.ron"),
     ("a rate that nothing sends", "check rate.ron"),
     ("a kernel that cannot convert these rates", "check no_bank.ron"),
+    ("a voice that nobody has", "check voice.ron"),
     ("a 99th percentile below the median", "check percentiles.ron"),
     ("a queue that cannot hold what one step sends", "check capacity.ron"),
     ("several errors, all said at once", "check several.ron"),
@@ -383,6 +393,11 @@ fn prepared(test: &str) -> PathBuf {
     write("faults_several.ron", several.as_bytes());
     let several = SCENE.replace("VadGate(", "VadGat(").replace("rate_hz: 16000", "rate_hz: 1");
     write("several.ron", several.replace("(\"tts\", \"output\")", "(\"tss\", \"output\")").as_bytes());
+    for name in ["two_gates.ron", "parallel_gates.ron"] {
+        let wired = fs::read_to_string(folder.join(name)).expect("just written");
+        let again = "kind: VadGate(threshold: 0.9)),\n        (id: \"again\", kind: Follow()),";
+        write(name, wired.replace("kind: VadGate(threshold: 0.9)),", again).as_bytes());
+    }
     let ports = fs::read_to_string(folder.join("unknown_ports.ron")).expect("just written");
     let edges = r#"("gate.audio", "asr"), ("gate.level", "spare"), ("gate.peak", "spare"), ("spare", "asr")"#;
     write("unknown_ports.ron", ports.replace(r#"("gate", "asr")"#, edges).as_bytes());

@@ -89,6 +89,11 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
     fn lowers_quality(&self) -> bool {
         false
     }
+    /// Whether it decides what is speech: it opens segments and gives them their serials, which count up in a session. A
+    /// scene has one such node, and `check` refuses a second.
+    fn decides_speech(&self) -> bool {
+        false
+    }
     /// Most frames emitted per frame taken.
     fn max_out(&self, input: Option<Format>) -> u32;
     /// The service in the scene's `services` that it calls.
@@ -204,6 +209,9 @@ impl<K: NodeKind> NodeSpec for Configured<K> {
     }
     fn lowers_quality(&self) -> bool {
         self.config.lowers_quality()
+    }
+    fn decides_speech(&self) -> bool {
+        self.config.decides_speech()
     }
     fn max_out(&self, input: Option<Format>) -> u32 {
         self.config.max_out(input)

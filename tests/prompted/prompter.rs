@@ -123,6 +123,9 @@ impl NodeKind for Prompter {
             supports_control_messages: true,
         }
     }
+    fn decides_speech(&self) -> bool {
+        true
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }

@@ -7,6 +7,7 @@ use super::locate::Step;
 use super::model::{Buffering, DeadlinePolicy, MergeStrategy};
 use super::suggest;
 use crate::joint::JoinTexts;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// How the items of one node gather.
@@ -22,6 +23,12 @@ pub(crate) struct Gathers {
 
 /// Longest gap in media time over which audio may be joined.
 const GAP_MS_MAX: f64 = 100.0;
+
+/// Longest that a lone item waits for company: the engine's unit, a microsecond, to a minute.
+const WAIT_MS: RangeInclusive<f64> = 0.001..=60_000.0;
+
+/// Items that may wait, over all sessions: more than any host has calls under way.
+const BUFFER_SIZE_MAX: u32 = 1_000_000;
 
 impl Checker<'_> {
     /// Resolves and judges `buffering`, `deadline` and `optional` of every node, in the order of the file.
@@ -77,9 +84,10 @@ impl Checker<'_> {
         if min > max {
             self.order(&at("min_batch_size"), min, &at("max_batch_size"), max);
         }
-        self.positive(&at("max_wait_ms"), buffering.max_wait_ms);
+        self.within(&at("max_wait_ms"), buffering.max_wait_ms, &WAIT_MS, " ms");
         let size = buffering.max_buffer_size;
-        self.range(&at("max_buffer_size"), size, size >= min.max(1), "at least min_batch_size");
+        let fits = (min.max(1)..=BUFFER_SIZE_MAX).contains(&size);
+        self.range(&at("max_buffer_size"), size, fits, "at least min_batch_size, at most 1000000 items");
         if let MergeStrategy::ConcatenateAudio { max_gap_ms, .. } = buffering.merge {
             let path: &[Step] = &at!["nodes", index, "buffering", "merge", "max_gap_ms"];
             self.range(path, max_gap_ms, (0.0..=GAP_MS_MAX).contains(&max_gap_ms), "0..=100 ms");
@@ -119,7 +127,7 @@ impl Checker<'_> {
                 Some(("no batches are formed here", "expected `LowerQuality` or `SkipOptional`"))
             }
             Some(DeadlinePolicy::GrowBatch { max })
-                if !(buffering.max_batch_size + 1..=1000).contains(&max) =>
+                if !(1..=1000).contains(&max) || max <= buffering.max_batch_size =>
             {
                 Some(("its batches would not grow", "expected a `max` above max_batch_size, at most 1000"))
             }

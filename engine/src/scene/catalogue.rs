@@ -78,6 +78,10 @@ pub trait NodeSpec: Send + Sync {
     fn lowers_quality(&self) -> bool {
         false
     }
+    /// Whether it decides what is speech: it opens segments and gives them their serials. A scene has one such node.
+    fn decides_speech(&self) -> bool {
+        false
+    }
     /// Most frames emitted per frame taken.
     fn max_out(&self, input: Option<Format>) -> u32;
     /// Name of the entry of `services` that the node calls.

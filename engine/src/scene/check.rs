@@ -4,7 +4,7 @@ use super::diagnostic::Diagnostic;
 use super::formats::{CHANNELS, QUEUE_CAPACITY};
 use super::limits::Limits;
 use super::locate::{Document, Step};
-use super::model::{Deadline, Entry, Latency, Pace, Scene, Timing};
+use super::model::{Deadline, Entry, LATENCY_MS, Latency, Pace, Scene, Timing};
 use super::overrides::{FIXED, SECTIONS};
 use super::parse::{path_name, short_span};
 use super::repair;
@@ -23,6 +23,22 @@ pub(crate) use at;
 
 /// Sample rates a session may have.
 const RATE_HZ: RangeInclusive<u32> = 8_000..=192_000;
+/// Shortest time between ticks on the wall clock: more would hold arrivals back longer than the longest period.
+const GAP_US: RangeInclusive<u32> = 0..=100_000;
+/// Late ticks made up for: more would be a stretch of ticks in which nothing new is heard.
+const CATCH_UP: RangeInclusive<u32> = 0..=1_000;
+/// Typical time for one item: longer ones are bounded by no deadline either.
+const PROCESSING_US: RangeInclusive<u32> = 0..=60_000_000;
+/// Budget and margin of a deadline: the engine's unit, a microsecond, to ten minutes.
+const DEADLINE_MS: RangeInclusive<f64> = 0.001..=600_000.0;
+/// What modelled latencies are multiplied with.
+const SCALE: RangeInclusive<f64> = 0.001..=100.0;
+/// Seconds of audio made per second.
+const SPEED: RangeInclusive<f64> = 0.01..=10_000.0;
+/// Words given out a second, where they are not all given at once.
+const WORDS_PER_S: RangeInclusive<f64> = 0.1..=10_000.0;
+/// Cost of each further item of a batch; above 1 batches cost more than they save.
+const ITEM_COST: RangeInclusive<f64> = 0.0..=10.0;
 
 /// Collects what is wrong with one scene.
 pub(crate) struct Checker<'a> {
@@ -88,8 +104,10 @@ impl Checker<'_> {
         self.found.push(wrong.related(other, format!("{low_value}")));
     }
 
-    pub(crate) fn positive(&mut self, path: &[Step], value: f64) {
-        self.range(path, value, value.is_finite() && value > 0.0, "a number above 0");
+    /// Refuses a number outside of a range of this unit, and what is no number.
+    pub(crate) fn within(&mut self, path: &[Step], value: f64, range: &RangeInclusive<f64>, unit: &str) {
+        let expected = format!("{}..={}{unit}", range.start(), range.end());
+        self.range(path, value, range.contains(&value), &expected);
     }
 
     pub(crate) fn not_negative(&mut self, path: &[Step], value: f64) {
@@ -107,6 +125,10 @@ impl Checker<'_> {
             (1..=100).contains(&tick.period_ms),
             "1..=100 ms",
         );
+        let gap_us = tick.min_gap_us;
+        self.range(&at!["tick", "min_gap_us"], gap_us, GAP_US.contains(&gap_us), "0..=100000 us");
+        let late = tick.catch_up_max;
+        self.range(&at!["tick", "catch_up_max"], late, CATCH_UP.contains(&late), "0..=1000 ticks");
         if let Some(shards) = tick.shards {
             self.range(&at!["tick", "shards"], shards, (1..=4096).contains(&shards), "1..=4096");
         }
@@ -154,9 +176,13 @@ impl Checker<'_> {
                 let path = at!["nodes", index, "capabilities", "queue_capacity"];
                 self.range(&path, capacity, QUEUE_CAPACITY.contains(&capacity), "1..=1000 frames");
             }
+            if let Some(time_us) = node.capabilities.and_then(|of| of.avg_processing_us) {
+                let path = at!["nodes", index, "capabilities", "avg_processing_us"];
+                self.range(&path, time_us, PROCESSING_US.contains(&time_us), "0..=60000000 us");
+            }
             if let Some(Deadline { budget_ms, margin_ms, .. }) = node.deadline {
-                self.positive(&at!["nodes", index, "deadline", "budget_ms"], budget_ms);
-                self.positive(&at!["nodes", index, "deadline", "margin_ms"], margin_ms);
+                self.within(&at!["nodes", index, "deadline", "budget_ms"], budget_ms, &DEADLINE_MS, " ms");
+                self.within(&at!["nodes", index, "deadline", "margin_ms"], margin_ms, &DEADLINE_MS, " ms");
             }
         }
     }
@@ -212,22 +238,24 @@ impl Checker<'_> {
         let latency = |name: &str| at!["services", service, "timing", "latency", name];
         match timing.latency {
             Latency::LogNormal { p50_ms, p99_ms } => {
-                self.positive(&latency("p50_ms"), p50_ms);
-                self.positive(&latency("p99_ms"), p99_ms);
+                self.within(&latency("p50_ms"), p50_ms, &LATENCY_MS, " ms");
+                self.within(&latency("p99_ms"), p99_ms, &LATENCY_MS, " ms");
                 if p99_ms < p50_ms {
                     self.order(&latency("p50_ms"), p50_ms, &latency("p99_ms"), p99_ms);
                 }
             }
-            Latency::Fixed { ms } => self.positive(&latency("ms"), ms),
+            Latency::Fixed { ms } => self.within(&latency("ms"), ms, &LATENCY_MS, " ms"),
         }
         let workers = timing.workers();
         self.range(&at("parallelism"), workers, (1..=1000).contains(&workers), "1..=1000");
-        self.not_negative(&at("batch_item_cost"), timing.batch_item_cost);
+        self.within(&at("batch_item_cost"), timing.batch_item_cost, &ITEM_COST, "");
         let reduced = timing.reduced_cost;
         self.range(&at("reduced_cost"), reduced, reduced > 0.0 && reduced <= 1.0, "above 0 to 1");
-        self.not_negative(&at("words_per_s"), timing.words_per_s);
-        self.positive(&at("speed"), timing.speed);
-        self.positive(&at("scale"), timing.scale);
+        let words = timing.words_per_s;
+        let fits = words == 0.0 || WORDS_PER_S.contains(&words);
+        self.range(&at("words_per_s"), words, fits, "0, or 0.1..=10000");
+        self.within(&at("speed"), timing.speed, &SPEED, "");
+        self.within(&at("scale"), timing.scale, &SCALE, "");
     }
 
     /// The configured nodes; None where one is refused.

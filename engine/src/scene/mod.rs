@@ -9,11 +9,13 @@ mod diagnostic;
 mod draw;
 mod flow;
 mod formats;
+mod gates;
 mod limits;
 mod locate;
 mod model;
 mod overrides;
 mod parse;
+mod paths;
 mod plan;
 mod reading;
 mod repair;
@@ -31,8 +33,9 @@ pub use formats::{
 };
 pub use limits::Limits;
 pub use model::{
-    Buffering, BufferingOverride, Deadline, DeadlinePolicy, Driver, Entry, Latency, MergeStrategy, Metrics,
-    Pace, Release, Scene, SceneNode, SceneService, Session, SessionInput, SessionOutput, Tick, Timing,
+    Buffering, BufferingOverride, Deadline, DeadlinePolicy, Driver, Entry, LATENCY_MS, Latency,
+    MergeStrategy, Metrics, Pace, Release, Scene, SceneNode, SceneService, Session, SessionInput,
+    SessionOutput, Tick, Timing,
 };
 pub use overrides::{Override, OverrideError};
 pub use plan::{Compiled, NodeRef, Plan, PlanNode, PlanOutput, PlanService, Target, compile};

@@ -4,6 +4,7 @@ use super::limits::Limits;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// A scene file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -46,9 +47,9 @@ pub struct Tick {
     pub period_ms: u32,
     /// What makes the next tick happen.
     pub driver: Driver,
-    /// Shortest time between two ticks, microseconds; 0: none.
+    /// Shortest time between two ticks, 0..=100000 microseconds; 0: none.
     pub min_gap_us: u32,
-    /// Late ticks made up for at most, before the rest is skipped and counted.
+    /// Late ticks made up for at most, before the rest is skipped and counted; 0..=1000.
     pub catch_up_max: u32,
     /// Worlds that share the sessions; None: chosen by the engine from the number of sessions.
     pub shards: Option<u32>,
@@ -205,9 +206,9 @@ pub struct Buffering {
     pub min_batch_size: u32,
     /// Items a call takes at most, 1..=1000.
     pub max_batch_size: u32,
-    /// A lone item never waits longer than this for company.
+    /// A lone item never waits longer than this for company, 0.001..=60000 ms.
     pub max_wait_ms: f64,
-    /// Items that may wait, over all sessions.
+    /// Items that may wait, over all sessions; at most 1000000.
     pub max_buffer_size: u32,
     /// How items of one session become one; items of different sessions never do.
     pub merge: MergeStrategy,
@@ -234,7 +235,7 @@ pub struct BufferingOverride {
     pub min_batch_size: Option<u32>,
     /// Items.
     pub max_batch_size: Option<u32>,
-    /// Milliseconds, above 0.
+    /// Milliseconds, 0.001..=60000.
     pub max_wait_ms: Option<f64>,
     /// Items, over all sessions.
     pub max_buffer_size: Option<u32>,
@@ -291,9 +292,9 @@ fn separator() -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deadline {
-    /// Time from an item's entering the node's queue to its coming out.
+    /// Time from an item's entering the node's queue to its coming out, 0.001..=600000 ms.
     pub budget_ms: f64,
-    /// With less than this left the policy acts.
+    /// With less than this left the policy acts, 0.001..=600000 ms.
     #[serde(default = "margin_ms")]
     pub margin_ms: f64,
     /// What gives way.
@@ -344,19 +345,19 @@ pub struct Timing {
     /// instances of it); else 64.
     #[serde(default)]
     pub parallelism: Option<u32>,
-    /// Cost of each further item of a batch, as a share of one item's latency.
+    /// Cost of each further item of a batch, as a share of one item's latency; 0..=10.
     #[serde(default = "batch_item_cost")]
     pub batch_item_cost: f64,
-    /// Cost of an item asked for in lower quality, as a share of its full latency.
+    /// Cost of an item asked for in lower quality, as a share of its full latency; above 0 to 1.
     #[serde(default = "reduced_cost")]
     pub reduced_cost: f64,
-    /// Words of text given out a second, as a language model does; 0: all at once.
+    /// Words of text given out a second, as a language model does, 0.1..=10000; 0: all at once.
     #[serde(default)]
     pub words_per_s: f64,
-    /// Seconds of audio made per second, after the first block.
+    /// Seconds of audio made per second, after the first block; 0.01..=10000.
     #[serde(default = "speed")]
     pub speed: f64,
-    /// Multiplies every modelled latency.
+    /// Multiplies every modelled latency, 0.001..=100.
     #[serde(default = "scale")]
     pub scale: f64,
 }
@@ -381,7 +382,10 @@ fn scale() -> f64 {
     1.0
 }
 
-/// A distribution of latencies.
+/// Latencies a scene may give and a service may draw, before `scale`: the engine's unit, a microsecond, to a minute.
+pub const LATENCY_MS: RangeInclusive<f64> = 0.001..=60_000.0;
+
+/// A distribution of latencies, within [`LATENCY_MS`].
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Latency {

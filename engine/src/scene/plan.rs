@@ -160,6 +160,8 @@ pub fn compile<C: Catalogue>(
     }
     let session = input.unwrap_or_else(|| scene.session.input.format());
     let wiring = checker.wiring(&specs);
+    checker.one_gate(&specs);
+    checker.paths(&wiring);
     let flow = checker.flow(session, &wiring, &specs);
     let gathers = checker.batching(&specs, &flow, catalogue);
     if checker.failed() {

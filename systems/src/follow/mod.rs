@@ -7,7 +7,7 @@
 //! dropped whenever it comes. Segments never overlap: the next one's audio waits in the queue until the one before is
 //! settled. All waiting ends after `wait_ms`; what has no verdict by then is not speech, and an end that was never said
 //! to hold does not. Where nothing comes at all, the sender's microphone may be muted, and its gate says so only after its
-//! `silence_timeout_ms`: so long more is waited for that. Segments keep the sender's serials and their audio the sender's media time; a scene has one `Follow`.
+//! `silence_timeout_ms`: so long more is waited for that. Segments keep the sender's serials and their audio the sender's media time; a scene has one gate.
 //!
 //! Files: `memory` is what was said, `lane` is one session.
 
@@ -80,6 +80,9 @@ impl NodeKind for Follow {
             overflow_policy: OverflowPolicy::DropOldest,
             supports_control_messages: true,
         }
+    }
+    fn decides_speech(&self) -> bool {
+        true
     }
     fn max_out(&self, _: Option<Format>) -> u32 {
         // A frame, and the end of speech and of the segment behind it.

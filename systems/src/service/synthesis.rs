@@ -2,27 +2,53 @@
 //!
 //! The audio is real. Its timing is the scene's model in virtual time, and the time it takes on the wall clock.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
 use mynah_engine::scene::parse_config;
 use mynah_engine::{Call, Registry, Service, ServiceKind, ServiceSite};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, Unexpected};
 
 use crate::service::modelled::{Modelled, Production, Work};
-use crate::speech::flite::{Flite, VoiceStyle};
+use crate::speech::flite::{Flite, STYLE_FACTOR, STYLE_LEVEL, VoiceStyle};
 
 /// Configuration of the service output `FliteVoice`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FliteVoice {
-    /// Factor on the voice's pitch.
+    /// Factor on the voice's pitch, 0.5 to 2.
+    #[serde(deserialize_with = "factor")]
     pub pitch: f32,
-    /// Factor on its speed.
+    /// Factor on its speed, 0.5 to 2.
+    #[serde(deserialize_with = "factor")]
     pub rate: f32,
-    /// Factor on its level.
+    /// Factor on its level, 0 to 4.
+    #[serde(deserialize_with = "level")]
     pub level: f32,
+}
+
+fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    within(deserializer, &STYLE_FACTOR, "a factor from 0.5 to 2")
+}
+
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    within(deserializer, &STYLE_LEVEL, "a factor from 0 to 4")
+}
+
+/// What the voice would refuse at every utterance is refused with the scene.
+fn within<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    range: &RangeInclusive<f32>,
+    wanted: &str,
+) -> Result<f32, D::Error> {
+    let value = f32::deserialize(deserializer)?;
+    // NaN is in no range.
+    if !range.contains(&value) {
+        return Err(D::Error::invalid_value(Unexpected::Float(value.into()), &wanted));
+    }
+    Ok(value)
 }
 
 impl Default for FliteVoice {

@@ -2,7 +2,7 @@
 
 use mynah_engine::CallKey;
 use mynah_engine::rng::Rng;
-use mynah_engine::scene::{Latency, Timing};
+use mynah_engine::scene::{LATENCY_MS, Latency, Timing};
 
 /// The 99th percentile of the standard normal distribution.
 const Z99: f64 = 2.326_347_874;
@@ -25,7 +25,8 @@ pub(super) fn draw_us(timing: &Timing, seed: u64, service: u64, key: &CallKey) -
             rng.log_normal(p50_ms, (p99_ms / p50_ms).ln() / Z99)
         }
     };
-    (ms * timing.scale * 1_000.0).max(0.0) as u64
+    // The tail of a wide distribution has no end of its own.
+    (ms.min(*LATENCY_MS.end()) * timing.scale * 1_000.0).max(0.0) as u64
 }
 
 /// FNV-1a of a name, to give each service a stream of its own.

@@ -11,9 +11,9 @@ use flite_rs::{Flow, KAL16_VOICE_DATA, Voice, VoiceParams, pipeline, text, voice
 pub const RATE_HZ: u32 = 16_000;
 
 /// Multipliers of pitch and speed that stay intelligible; outside, [`Flite::synthesize`] refuses.
-const STYLE_FACTOR: RangeInclusive<f32> = 0.5..=2.0;
+pub(crate) const STYLE_FACTOR: RangeInclusive<f32> = 0.5..=2.0;
 /// Multipliers of the amplitude that are accepted.
-const STYLE_LEVEL: RangeInclusive<f32> = 0.0..=4.0;
+pub(crate) const STYLE_LEVEL: RangeInclusive<f32> = 0.0..=4.0;
 /// Longest pitch period converted at once, samples (20 ms: 50 Hz); longer ones go out in pieces.
 const BLOCK_MAX: usize = 320;
 

@@ -202,6 +202,9 @@ impl NodeKind for VadGate {
             supports_control_messages: true,
         }
     }
+    fn decides_speech(&self) -> bool {
+        true
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         // The whole lookback in one go, if it came in small blocks of 10 ms, and the marks.
         (self.kept_ms() / 10.0).ceil().clamp(1.0, 400.0) as u32 + 4

@@ -207,7 +207,7 @@ fn text_that_is_no_ron() {
 
 #[test]
 fn values_out_of_range() {
-    const MS: &str = "a number above 0";
+    const MS: &str = "0.001..=60000 ms";
     check(&[
         ("\"assistant\"", "\"\"", &[("\"\"", &["`name` is empty"])]),
         ("period_ms: 5", "period_ms: 0", &[("0", &["`tick.period_ms` is 0", "expected 1..=100 ms"])]),
@@ -237,8 +237,8 @@ fn values_out_of_range() {
         ("p99_ms: 27", "p99_ms: NaN", &[("NaN", &["is NaN", MS])]),
         ("p99_ms: 27", "p99_ms: 7", &[("7", &["is 7, below `services.asr.timing.latency.p50_ms`, 20"])]),
         ("parallelism: 64", "parallelism: 0", &[("0", &["1..=1000"])]),
-        ("parallelism: 64", "speed: inf", &[("inf", &[MS])]),
-        ("parallelism: 64", "batch_item_cost: -1", &[("-1", &["from 0 up"])]),
+        ("parallelism: 64", "speed: inf", &[("inf", &["0.01..=10000"])]),
+        ("parallelism: 64", "batch_item_cost: -1", &[("-1", &["0..=10"])]),
         ("LogNormal(p50_ms: 20, p99_ms: 27)", "Fixed(ms: 0)", &[("0", &["latency.ms", MS])]),
         (
             "queue_capacity: 100",
@@ -258,7 +258,7 @@ fn values_out_of_range() {
             "kind: Speak",
             "kind: Speak, deadline: (budget_ms: 0, policy: GrowBatch(max: 9))",
             &[
-                ("0", &["`tts.deadline.budget_ms`", MS]),
+                ("0", &["`tts.deadline.budget_ms`", "0.001..=600000 ms"]),
                 ("GrowBatch(max: 9)", &["no batches are formed here"]),
             ],
         ),

@@ -1,7 +1,10 @@
 //! Behaviour of scenes as a whole, over a small catalogue that exists only here.
 mod diagnostics;
 mod documents;
+mod gates;
+mod paths;
 mod plans;
+mod ranges;
 mod sets;
 mod several;
 
@@ -175,6 +178,10 @@ impl NodeSpec for Fake {
             overflow_policy: OverflowPolicy::Block,
             supports_control_messages: true,
         }
+    }
+
+    fn decides_speech(&self) -> bool {
+        matches!(self, Self::Gate(_))
     }
 
     fn max_out(&self, _: Option<Format>) -> u32 {

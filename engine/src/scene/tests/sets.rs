@@ -101,7 +101,7 @@ fn what_is_wrong_is_said_of_the_argument() {
         ("session.inptu.rate_hz=8000", "inptu", "did you mean `input`?"),
         ("session.output.pace.lead_ms=99999", "99999", "0..=10000 ms"),
         ("services.ars.timing.speed=1", "ars", "did you mean `asr`?"),
-        ("services.asr.timing.speed=0", "0", "a number above 0"),
+        ("services.asr.timing.speed=0", "0", "0.01..=10000"),
         ("asr.service=xyz", "xyz", "calls the service `xyz`"),
         ("limits.a.b=1", "a", "`limits` has no field `a`"),
         ("metrics.address=nowhere", "nowhere", "HOST:PORT"),

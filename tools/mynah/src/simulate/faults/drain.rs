@@ -2,7 +2,7 @@
 
 use mynah_engine::ScenePlan;
 use mynah_engine::delivery::{RESEND_US, TRANSMITS_MAX};
-use mynah_engine::scene::{Latency, Pace, PortType, parse_config};
+use mynah_engine::scene::{LATENCY_MS, Latency, Pace, PortType, parse_config};
 use mynah_systems::Throttle;
 
 use super::plan::FaultPlan;
@@ -64,7 +64,9 @@ fn of_one(plan: &ScenePlan, faults: &FaultPlan, sessions: u32) -> Vec<(&'static 
             * match timing.latency {
                 Latency::Fixed { ms } => ms,
                 // As far beyond the 99th percentile as that is beyond the median, twice.
-                Latency::LogNormal { p50_ms, p99_ms } => p99_ms * (p99_ms / p50_ms).powi(2),
+                Latency::LogNormal { p50_ms, p99_ms } => {
+                    (p99_ms * (p99_ms / p50_ms).powi(2)).min(*LATENCY_MS.end())
+                }
             };
         let making_us = (ANSWER_US as f64 / timing.speed) as u64;
         let speech = node.spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio);
