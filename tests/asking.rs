@@ -1,5 +1,6 @@
 //! A kind and a service for tests of the edge: `Ask` puts every frame of audio to a service and passes on the text
-//! that comes back. The service `Stubborn` answers after a fixed time even when it is told to stop.
+//! that comes back. The service `Stubborn` answers after a fixed time even when it is told to stop, and may announce
+//! another time than that.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -129,11 +130,17 @@ impl StepNode for Ask {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Stubborn {}
+struct Stubborn {
+    /// What it takes over every question; absent: [`LATENCY_US`].
+    latency_us: Option<u64>,
+    /// When it says it is due while it has questions; absent: when it is.
+    announced_us: Option<u64>,
+}
 
 impl ServiceKind for Stubborn {
     fn start(&self, _: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Answers(VecDeque::new()))
+        let latency_us = self.latency_us.unwrap_or(LATENCY_US);
+        Box::new(Answers { asked: VecDeque::new(), latency_us, announced_us: self.announced_us })
     }
     fn modelled(&self) -> bool {
         true
@@ -143,27 +150,30 @@ impl ServiceKind for Stubborn {
     }
 }
 
-/// What it takes over every question.
+/// What it takes over every question unless the scene says otherwise.
 pub(crate) const LATENCY_US: u64 = 12_000;
 
-struct Answers(VecDeque<(u64, Call)>);
+struct Answers {
+    asked: VecDeque<(u64, Call)>,
+    latency_us: u64,
+    announced_us: Option<u64>,
+}
 
 impl Service for Answers {
     fn submit(&mut self, batch: &mut Vec<Call>, now_us: u64) {
-        self.0.extend(batch.drain(..).map(|call| (now_us + LATENCY_US, call)));
+        let due_us = now_us + self.latency_us;
+        self.asked.extend(batch.drain(..).map(|call| (due_us, call)));
     }
     fn hold(&mut self, _: CallKey, _: bool) {}
     fn retract(&mut self, _: CallKey, _: u64) {}
     fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>) {
-        while self.0.front().is_some_and(|(due_us, _)| *due_us <= now_us) {
-            if let Some((_, call)) = self.0.pop_front() {
-                let text = format!("{} #{}", call.name, call.key.opening);
-                replies.push(Reply { key: call.key, part: ReplyPart::Text(text.into()) });
-                replies.push(Reply { key: call.key, part: ReplyPart::Done { busy_us: LATENCY_US } });
-            }
+        while let Some((_, call)) = self.asked.pop_front_if(|(due_us, _)| *due_us <= now_us) {
+            let text = format!("{} #{}", call.name, call.key.opening);
+            replies.push(Reply { key: call.key, part: ReplyPart::Text(text.into()) });
+            replies.push(Reply { key: call.key, part: ReplyPart::Done { busy_us: self.latency_us } });
         }
     }
     fn next_due_us(&self) -> Option<u64> {
-        self.0.front().map(|(due_us, _)| *due_us)
+        self.asked.front().map(|(due_us, _)| self.announced_us.unwrap_or(*due_us))
     }
 }

@@ -76,7 +76,19 @@ fn drive(
     pushes_us: &[u64],
     cost_us: impl Fn(usize) -> u64,
 ) -> Course {
-    let source = Source::new("asking.ron", asking::SCENE);
+    drive_from((asking::SCENE, 0), driver, ticks, oversleep_us, pushes_us, cost_us)
+}
+
+/// The same with a scene of its own, and a clock that has run for a while.
+fn drive_from(
+    (scene, started_us): (&str, u64),
+    driver: Driver,
+    ticks: usize,
+    oversleep_us: u64,
+    pushes_us: &[u64],
+    cost_us: impl Fn(usize) -> u64,
+) -> Course {
+    let source = Source::new("asking.ron", scene);
     let (plan, _) = compile(&source, &[], None, &asking::registry()).expect("the scene is right");
     let mut engine = Engine::new(Arc::new(plan), EngineConfig::default());
     let handle = engine.handle();
@@ -84,7 +96,7 @@ fn drive(
     // Opening rang the bell; that is not what is tested here.
     handle.bell().answer();
     let pushes_us = pushes_us.iter().copied().collect();
-    let outside = Outside { now_us: 0, pushes_us, session, oversleep_us };
+    let outside = Outside { now_us: started_us, pushes_us, session, oversleep_us };
     let outside = Rc::new(RefCell::new(outside));
     let (mut ticks_us, mut late_us) = (Vec::new(), Vec::new());
     let pacing = run(&mut engine, driver, &mut VirtualClock(Rc::clone(&outside)), &mut |engine, late| {
@@ -190,4 +202,47 @@ fn the_loop_wakes_when_a_service_is_due() {
     let course = drive(on_ingress(500_000, 0), 2, 250, &[3_000], |_| 0);
     assert_eq!((course.ticks_us[1], course.late_us[1]), (answered_us + 250, 250));
     assert_eq!(course.pacing.late_max_us, 250);
+}
+
+#[test]
+fn what_is_ready_at_once_makes_no_tick_late() {
+    let mut failed = Vec::new();
+    // The clock may have run for a while when the loop begins. Asked 3 ms later, the service has its answer at once, and
+    // says that it was due at the start of time, some time ago, or now.
+    for (started_us, ago_us) in [(0, 3_000), (0, 1), (0, 0), (13_400_000, 13_403_000), (13_400_000, 3_001)] {
+        let asked_us = started_us + 3_000;
+        let config = format!("Stubborn(latency_us: 0, announced_us: {})", asked_us - ago_us);
+        let scene = asking::SCENE.replace("Stubborn", &config);
+        // How long ticks take, how far every sleep overshoots: when the answer comes, and how late that is.
+        for (cost_us, oversleep_us, answered_us, late_us) in [
+            (0, 0, asked_us, 0),
+            (0, 250, asked_us + 250, 250),
+            (200, 0, asked_us + 3_200, 0),
+            (20_000, 0, asked_us + 20_000, 0),
+        ] {
+            let (on, of) = (on_ingress(500_000, 0), (&*scene, started_us));
+            let course = drive_from(of, on, 2, oversleep_us, &[asked_us], |_| cost_us);
+            let seen = (course.ticks_us, course.late_us);
+            if seen != (vec![asked_us, answered_us], vec![0, late_us]) {
+                let case = format!("asked at {asked_us}, due {ago_us} us before, ticks of {cost_us} us");
+                failed.push(format!("{case}, {oversleep_us} us over: {seen:?}"));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn lateness_is_what_is_over_deadline_and_gap() {
+    // Asked at 3 ms and due 12 ms later, while the tick takes 30 ms and the next one keeps 5 ms from its beginning.
+    let course = drive(on_ingress(500_000, 0), 2, 0, &[3_000], |n| if n == 0 { 30_000 } else { 0 });
+    assert_eq!(
+        (course.ticks_us, course.late_us),
+        (vec![3_000, 33_000], vec![0, 30_000 - asking::LATENCY_US])
+    );
+    // A heartbeat after a clock that has run for an hour is on time, the first one, too.
+    let hour_us = 3_600_000_000;
+    let course = drive_from((asking::SCENE, hour_us), on_ingress(5_000, 0), 3, 0, &[], |_| 0);
+    assert_eq!(course.ticks_us, [hour_us + 5_000, hour_us + 10_000, hour_us + 15_000]);
+    assert_eq!(course.late_us, [0; 3]);
 }

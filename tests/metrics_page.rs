@@ -6,10 +6,13 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use mynah::metrics::exposition::{Exposition, Form, Kind, float};
-use mynah::metrics::{Board, Facts, Server, address, server};
+use mynah::metrics::readers::READERS_MAX;
+use mynah::metrics::{Board, Facts, Server, address};
 use mynah::scenes;
 use proptest::prelude::*;
 use support::given::program;
@@ -24,41 +27,41 @@ fn serving() -> Server {
 #[test]
 fn every_request_gets_the_status_it_deserves() {
     let server = serving();
-    let long = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(9_000));
-    let many = format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(3_000));
-    let target = format!("GET /metrics?{} HTTP/1.1\r\nHost: x\r\n\r\n", "q".repeat(9_000));
+    let long = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "y".repeat(9_000));
+    let many = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "A: b\r\n".repeat(3_000));
+    let target = format!("GET /metrics?{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "q".repeat(9_000));
     let cases: [(&[u8], u16); 34] = [
-        (b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
         (b"GET /metrics HTTP/1.0\r\n\r\n", 200),
         (b"GET /metrics HTTP/1.0\n\n", 200),
-        (b"GET /metrics?a=b HTTP/1.1\r\nHost: x\r\n\r\n", 200),
-        (b"GET http://x:1/metrics HTTP/1.1\r\nHost: x\r\n\r\n", 200),
-        (b"GET /healthz HTTP/1.1\r\nhost:x\r\n\r\n", 200),
-        (b"HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 200),
-        (b"GET /metrics HTTP/1.1\r\nHost: x\r\nX: \xff\xfe\r\n\r\n", 200),
-        (b"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", 200),
-        (b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\nGET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 200),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 404),
-        (b"GET /metrics/ HTTP/1.1\r\nHost: x\r\n\r\n", 404),
-        (b"GET /../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", 404),
-        (b"POST /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n", 404),
-        (b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 405),
-        (b"DELETE /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 405),
-        (b"BREW /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 405),
-        (b"get /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+        (b"GET /metrics?a=b HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET http://localhost:1/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET /healthz HTTP/1.1\r\nhost:localhost\r\n\r\n", 200),
+        (b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: \xff\xfe\r\n\r\n", 200),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", 200),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\nGET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET /metrics/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET /../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"POST /elsewhere HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}", 405),
+        (b"DELETE /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+        (b"BREW /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+        (b"get /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
         (b"GET /metrics HTTP/1.1\r\n\r\n", 400),
-        (b"GET /metrics HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
-        (b"GET /metrics HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", 400),
-        (b"GET /metrics HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", 400),
-        (b"GET /metrics HTTP/1.1\r\nHost: x\r\nA b: c\r\n\r\n", 400),
-        (b"GET /metrics HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", 400),
-        (b"GET metrics HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-        (b"GET  /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: y\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n folded\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nA b: c\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nA: b\rc\r\n\r\n", 400),
+        (b"GET metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET  /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"GET /metrics\r\n\r\n", 400),
         (b"\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
-        (b"GET /metrics HTTP/11\r\nHost: x\r\n\r\n", 400),
-        (b"GET /metrics HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+        (b"GET /metrics HTTP/11\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET /metrics HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
         (long.as_bytes(), 431),
         (many.as_bytes(), 431),
         (target.as_bytes(), 431),
@@ -116,26 +119,140 @@ fn the_form_is_the_one_that_is_liked_best() {
 }
 
 #[test]
+fn only_this_machine_is_asked_for() {
+    let server = serving();
+    let ours = [
+        "localhost",
+        "LocalHost:9464",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "127.1.2.3:65535",
+        "[::1]",
+        "[::1]:9464",
+        "10.0.0.7:80",
+        "[fe80::1]:80",
+        "localhost:",
+    ];
+    let others = [
+        "evil.example",
+        "evil.example:9464",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "x@127.0.0.1",
+        "localhost.",
+        "127.0.0.1:9464:1",
+        "127.0.0.1:a",
+        "::1",
+        "[::1",
+        "[::1]x",
+        "[127.0.0.1]",
+        "[]",
+        "",
+        ":9464",
+        "127.1",
+        "2130706433",
+        "0x7f.0.0.1",
+        "l\u{f6}calhost",
+    ];
+    let cases = ours.map(|host| (host, 200)).into_iter().chain(others.map(|host| (host, 421)));
+    let mut failed = Vec::new();
+    for (host, wanted) in cases {
+        // A target that is a whole address counts as much as the field.
+        let as_field = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let as_target = format!("GET http://{host}/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let as_old_field = format!("GET /healthz HTTP/1.0\r\nHost: {host}\r\n\r\n");
+        for request in [as_field, as_target, as_old_field].iter().filter(|request| request.is_ascii()) {
+            let response = exchange(server.address(), request.as_bytes());
+            let says_why = response.body.contains("Host is neither localhost nor an IP address");
+            if response.status != wanted || says_why != (wanted == 421) {
+                failed.push(format!("{request:?}: {} {}", response.status, response.body));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
 fn slow_readers_are_few_and_are_sent_away() {
     let server = serving();
-    let head = b"GET /metrics HTTP/1.1\r\nHost: x\r\n";
-    let slow: Vec<TcpStream> = (0..server::READERS_MAX)
+    let head = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n";
+    let slow: Vec<TcpStream> = (0..READERS_MAX)
         .map(|at| {
             let mut stream = TcpStream::connect(server.address()).expect("it listens");
-            stream.write_all(&head[..at * 3]).expect("it is open");
+            stream.write_all(&head[..at * 2]).expect("it is open");
             stream
         })
         .collect();
-    // Those are all there may be: the server counts them when it has taken them.
-    let one_more = || get(server.address(), "/healthz", "").status;
-    let refused = (0..50).any(|_| one_more() == 503);
-    assert!(refused, "a ninth reader is told to come again");
+    assert_eq!(get(server.address(), "/healthz", "").status, 200, "a further reader has its turn");
     let told = slow.into_iter().enumerate().map(|(at, stream)| {
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time can be set");
         if at == 0 { silent_end(stream) } else { read(stream).status }
     });
-    assert_eq!(told.collect::<Vec<_>>(), [408; server::READERS_MAX], "who does not finish is sent away");
-    assert_eq!(one_more(), 200, "and there is room again");
+    let mut wanted = [408; READERS_MAX];
+    wanted[0] = 503;
+    assert_eq!(told.collect::<Vec<_>>(), wanted, "the first gave its place up, the others had their time");
+}
+
+/// What keeps a place busy, and comes again as soon as it is sent away.
+#[derive(Clone, Copy, Debug)]
+enum Nuisance {
+    SaysNothing,
+    StopsInTheHead,
+    NeverHangsUp,
+}
+
+impl Nuisance {
+    fn come(self, address: SocketAddr) -> std::io::Result<()> {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(match self {
+            Self::SaysNothing => b"",
+            Self::StopsInTheHead => b"GET /metrics HTTP/1.1\r\nHost: local",
+            Self::NeverHangsUp => b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        })?;
+        stream.read_to_end(&mut Vec::new()).map(drop)
+    }
+}
+
+#[test]
+fn a_crowd_that_comes_again_keeps_no_scraper_out() {
+    const CROWD: usize = 24;
+    const SCRAPES: usize = 10;
+    for nuisance in [Nuisance::SaysNothing, Nuisance::StopsInTheHead, Nuisance::NeverHangsUp] {
+        let server = serving();
+        let (address, over) = (server.address(), AtomicBool::new(false));
+        let mut failed = Vec::new();
+        thread::scope(|scope| {
+            for _ in 0..CROWD {
+                scope.spawn(|| {
+                    while !over.load(Ordering::Acquire) {
+                        // Sent away, with or without a word.
+                        drop(nuisance.come(address));
+                    }
+                });
+            }
+            for number in 0..SCRAPES {
+                match scrape(address) {
+                    Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => {}
+                    other => failed.push(format!("scrape {number}: {other:?}")),
+                }
+            }
+            over.store(true, Ordering::Release);
+            drop(server);
+        });
+        assert!(failed.is_empty(), "{nuisance:?}, {} of {SCRAPES}:\n{}", failed.len(), failed.join("\n"));
+    }
+}
+
+/// As Prometheus does it, with less patience than its ten seconds: a crowd that was heard out would take longer.
+fn scrape(address: SocketAddr) -> std::io::Result<String> {
+    let patience = Duration::from_secs(2);
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.write_all(format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Who never said anything is told so all the same.

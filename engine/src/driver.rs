@@ -50,7 +50,9 @@ pub struct Pacing {
     pub ticks: u64,
     /// Periods that passed without a tick because the loop was too far behind.
     pub skipped: u64,
-    /// Greatest lateness of a tick against its deadline.
+    /// Greatest lateness of a tick against its deadline, in microseconds. Of a loop that wakes for what is ready the
+    /// deadline is the heartbeat or the time at which a service is due; what a service had ready before then, and the
+    /// gap that ticks keep, are no lateness of the loop.
     pub late_max_us: u64,
 }
 
@@ -85,7 +87,7 @@ impl Deadlines {
 }
 
 /// Ticks `engine` until `after_tick` breaks. It is called after every tick with the lateness of that tick in
-/// microseconds (0 when woken by an arrival).
+/// microseconds (0 when woken by an arrival, or for what a service had ready at the tick before).
 pub fn run(
     engine: &mut Engine,
     driver: Driver,
@@ -93,9 +95,10 @@ pub fn run(
     after_tick: &mut dyn FnMut(&mut Engine, u64) -> ControlFlow<()>,
 ) -> Pacing {
     let mut pacing = Pacing::default();
+    let started_us = clock.now_us();
     let mut deadlines = match driver {
-        Driver::Fixed { period_us, catch_up_max } => Deadlines::new(clock.now_us(), period_us, catch_up_max),
-        Driver::WakeOnIngress { heartbeat_us, .. } => Deadlines::new(clock.now_us(), heartbeat_us, 0),
+        Driver::Fixed { period_us, catch_up_max } => Deadlines::new(started_us, period_us, catch_up_max),
+        Driver::WakeOnIngress { heartbeat_us, .. } => Deadlines::new(started_us, heartbeat_us, 0),
     };
     loop {
         let late_us = match driver {
@@ -107,7 +110,9 @@ pub fn run(
                 late_us
             }
             Driver::WakeOnIngress { heartbeat_us, min_gap_us } => {
-                wait_for_arrival(engine, clock, heartbeat_us, min_gap_us)
+                // The start counts as the tick before the first.
+                let last_us = engine.now_us().max(started_us);
+                wait_for_arrival(engine, clock, last_us, (heartbeat_us, min_gap_us))
             }
         };
         engine.tick(clock.now_us());
@@ -119,21 +124,30 @@ pub fn run(
     }
 }
 
-/// Waits until the bell rings, a service is due or the heartbeat comes; then for the gap to be over.
-fn wait_for_arrival(engine: &Engine, clock: &mut dyn Clock, heartbeat_us: u64, min_gap_us: u64) -> u64 {
+/// Waits until the bell rings, a service is due or the heartbeat comes; then for the gap after the tick at `last_us` to
+/// be over. By how much that was too long.
+fn wait_for_arrival(
+    engine: &Engine,
+    clock: &mut dyn Clock,
+    last_us: u64,
+    (heartbeat_us, min_gap_us): (u64, u64),
+) -> u64 {
     let handle = engine.handle();
-    let took_us = clock.now_us().saturating_sub(engine.now_us());
-    let gap_us = min_gap_us.max((took_us * GATHER_TIMES).min(GATHER_MAX_US).min(heartbeat_us));
-    let heartbeat = engine.now_us() + heartbeat_us;
-    let until = engine.hub().next_due_us().map_or(heartbeat, |due| due.min(heartbeat));
+    let asked_us = clock.now_us();
+    let took_us = asked_us.saturating_sub(last_us);
+    let gap_us = min_gap_us.max(took_us.saturating_mul(GATHER_TIMES).min(GATHER_MAX_US).min(heartbeat_us));
+    let heartbeat = last_us + heartbeat_us;
+    // What is due at the last tick or before has come up since it began: it is due from here on.
+    let from_here = |due_us: u64| if due_us <= last_us { asked_us } else { due_us };
+    let until = engine.hub().next_due_us().map_or(heartbeat, |due_us| from_here(due_us).min(heartbeat));
     if !handle.bell().answer() {
         clock.wait_until(until);
     }
-    let earliest = engine.now_us() + gap_us;
+    let earliest = last_us + gap_us;
     if gap_us > 0 && clock.now_us() < earliest {
         clock.sleep_until(earliest);
     }
-    let late_us = clock.now_us().saturating_sub(until);
+    let late_us = clock.now_us().saturating_sub(until.max(earliest));
     // What rings from here on is for the next tick or already in this one: both are right.
     handle.bell().answer();
     late_us

@@ -153,7 +153,8 @@ pub trait Service: Send + Sync {
     }
     /// Hands out what is ready by `now_us`.
     fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>);
-    /// Engine time at which something will be ready, if known: the driver wakes then.
+    /// Engine time in microseconds at which something will be ready, if known: the driver wakes then. A time that is
+    /// past, or 0, means at once.
     fn next_due_us(&self) -> Option<u64>;
 }
 

@@ -1,5 +1,7 @@
 //! As much of HTTP/1.1 as a page for one reader needs: a request's head, and what to answer it with. No sockets here.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use super::exposition::Form;
 
 /// Longest head of a request in bytes: Prometheus sends some 400.
@@ -18,6 +20,8 @@ pub enum Status {
     MethodNotAllowed,
     /// 408: the head did not come in time.
     RequestTimeout,
+    /// 421: meant for another host.
+    Misdirected,
     /// 431: the head is too long.
     TooLarge,
     /// 503: too many at once.
@@ -35,6 +39,7 @@ impl Status {
             Self::NotFound => "404 Not Found",
             Self::MethodNotAllowed => "405 Method Not Allowed",
             Self::RequestTimeout => "408 Request Timeout",
+            Self::Misdirected => "421 Misdirected Request",
             Self::TooLarge => "431 Request Header Fields Too Large",
             Self::Busy => "503 Service Unavailable",
             Self::Version => "505 HTTP Version Not Supported",
@@ -75,19 +80,26 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Request>, Status> {
     let head = String::from_utf8_lossy(head);
     let mut lines = head.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     let (method, target, minor) = request_line(lines.next().unwrap_or(""))?;
-    let (mut accept, mut hosts) = (String::new(), 0);
+    let (mut accept, mut hosts, mut is_ours) = (String::new(), 0, true);
     for line in lines {
         let (name, value) = field(line)?;
         if name.eq_ignore_ascii_case("accept") {
             accept.push_str(value);
             accept.push(',');
         }
-        hosts += u32::from(name.eq_ignore_ascii_case("host"));
+        if name.eq_ignore_ascii_case("host") {
+            hosts += 1;
+            is_ours = names_no_other_host(value);
+        }
     }
     if hosts > 1 || (minor == 1 && hosts == 0) {
         return Err(Status::BadRequest);
     }
-    let resource = match path(target)? {
+    let (authority, path) = split(target)?;
+    if !is_ours || !authority.is_none_or(names_no_other_host) {
+        return Err(Status::Misdirected);
+    }
+    let resource = match path {
         "/metrics" => Resource::Metrics(negotiate(&accept)),
         "/healthz" => Resource::Health,
         _ => return Err(Status::NotFound),
@@ -148,11 +160,32 @@ fn field(line: &str) -> Result<(&str, &str), Status> {
     }
 }
 
-/// The path of a target, which may be a whole address.
-fn path(target: &str) -> Result<&str, Status> {
-    let behind_host = target.strip_prefix("http://").map(|rest| rest.find('/').map_or("/", |at| &rest[at..]));
-    let path = behind_host.unwrap_or(target).split(['?', '#']).next().unwrap_or("");
-    if path.starts_with('/') || target == "*" { Ok(path) } else { Err(Status::BadRequest) }
+/// The host of a target that is a whole address, and the path.
+fn split(target: &str) -> Result<(Option<&str>, &str), Status> {
+    let (authority, rest) = match target.strip_prefix("http://") {
+        Some(address) => {
+            let (authority, rest) = address.split_at(address.find(['/', '?', '#']).unwrap_or(address.len()));
+            (Some(authority), if rest.starts_with('/') { rest } else { "/" })
+        }
+        None => (None, target),
+    };
+    let path = rest.split(['?', '#']).next().unwrap_or("");
+    if path.starts_with('/') || target == "*" { Ok((authority, path)) } else { Err(Status::BadRequest) }
+}
+
+/// Whether a host, with or without its port, is `localhost` or an address in figures. Any other name may be one that a
+/// page from elsewhere has led here (DNS rebinding), to have the browser read this one for it.
+fn names_no_other_host(host: &str) -> bool {
+    let name_end = host.find(']').map(|at| at + 1).or_else(|| host.find(':')).unwrap_or(host.len());
+    let (name, port) = host.split_at(name_end);
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    if !port.is_empty() && !port.strip_prefix(':').is_some_and(is_port) {
+        return false;
+    }
+    match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        Some(name) => name.parse::<Ipv6Addr>().is_ok(),
+        None => name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok(),
+    }
 }
 
 /// OpenMetrics 1.0 for whoever asks for it and does not like the text format better.

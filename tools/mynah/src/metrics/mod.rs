@@ -6,6 +6,7 @@
 pub mod exposition;
 pub mod families;
 pub mod http;
+pub mod readers;
 pub mod server;
 
 use std::sync::{Arc, Mutex, PoisonError};

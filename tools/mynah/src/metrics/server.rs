@@ -1,25 +1,27 @@
 //! The server of the metrics page: one thread that listens, one for each of a few readers. It knows the board and
-//! nothing of the engine.
+//! nothing of the engine. Only requests to `localhost` or to an IP address are answered.
 #![expect(clippy::disallowed_methods, reason = "readers are given a time, on the machine's clock")]
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::Board;
 use super::http::{HEAD_BYTES_MAX, Request, Resource, Status, parse};
+use super::readers::{LOOK_TIME, Place, Readers};
 
-/// Readers at once; a further one is told to come again.
-pub const READERS_MAX: usize = 8;
 /// The head of a request must have come after this time, however it trickles.
 const HEAD_TIME: Duration = Duration::from_secs(2);
 /// The answer must have been taken after this time.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// What still comes behind a request is read for this long, so that the answer is not lost with it.
 const DRAIN_TIME: Duration = Duration::from_millis(200);
+/// What a request for another host is told.
+const MISDIRECTED: &str = "421 Misdirected Request: Host is neither localhost nor an IP address; use http://127.0.0.1, \
+                           and have a proxy in front of this page set it\n";
 /// When no connection can be taken, it is tried again after this time.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -83,40 +85,18 @@ impl Drop for Server {
     }
 }
 
-/// A place among the readers, free again when it is dropped.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(readers: &Arc<AtomicUsize>) -> Option<Self> {
-        let more = |taken: usize| (taken < READERS_MAX).then_some(taken + 1);
-        readers.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Self(Arc::clone(readers)))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 fn listen(listener: &TcpListener, board: &Arc<Board>, stops: &AtomicBool) {
-    let (readers, refused) = (Arc::default(), Arc::default());
+    let readers = Arc::default();
     while !stops.load(Ordering::Acquire) {
         let Ok((stream, _)) = listener.accept() else {
             thread::sleep(PAUSE);
             continue;
         };
-        let (place, refused) = match (Place::take(&readers), Place::take(&refused)) {
-            (Some(place), _) => (place, false),
-            (None, Some(place)) => (place, true),
-            // Whoever comes in such crowds is not told, either.
-            (None, None) => continue,
-        };
+        // Whoever comes meanwhile waits in the listener's queue, first come, first served.
+        let Some(place) = Readers::take(&readers, stops) else { return };
         let board = Arc::clone(board);
         let serve = move || {
-            let request = if refused { Ok(Err(Status::Busy)) } else { receive(&stream) };
-            drop(request.and_then(|request| serve(&stream, request, &board)));
+            drop(receive(&stream, &place).and_then(|request| serve(&stream, request, &board, &place)));
             drop(place);
         };
         // Without a thread there is no answer: the reader sees the connection close and comes again.
@@ -125,14 +105,19 @@ fn listen(listener: &TcpListener, board: &Arc<Board>, stops: &AtomicBool) {
 }
 
 /// One answer, and the connection is closed.
-fn serve(stream: &TcpStream, request: Result<Request, Status>, board: &Board) -> io::Result<()> {
-    answer(stream, request, board)?;
+fn serve(
+    stream: &TcpStream,
+    request: Result<Request, Status>,
+    board: &Board,
+    place: &Place,
+) -> io::Result<()> {
+    send(stream, &answer(request, board), place)?;
     stream.shutdown(Shutdown::Write)?;
-    drain(stream)
+    drain(stream, place)
 }
 
 /// Reads the head of a request. What it asks for, or what is wrong with it.
-fn receive(mut stream: &TcpStream) -> io::Result<Result<Request, Status>> {
+fn receive(mut stream: &TcpStream, place: &Place) -> io::Result<Result<Request, Status>> {
     let until = Instant::now() + HEAD_TIME;
     let mut bytes = Vec::with_capacity(1_024);
     let mut piece = [0; 1_024];
@@ -146,29 +131,33 @@ fn receive(mut stream: &TcpStream) -> io::Result<Result<Request, Status>> {
         if left.is_zero() {
             return Ok(Err(Status::RequestTimeout));
         }
-        stream.set_read_timeout(Some(left))?;
+        if place.is_wanted() {
+            return Ok(Err(Status::Busy));
+        }
+        stream.set_read_timeout(Some(left.min(LOOK_TIME)))?;
         let most = piece.len().min(HEAD_BYTES_MAX + 1 - bytes.len());
         match stream.read(&mut piece[..most]) {
             Ok(0) if bytes.is_empty() => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(0) => return Ok(Err(Status::BadRequest)),
             Ok(count) => bytes.extend_from_slice(&piece[..count]),
-            Err(error) if is_timeout(&error) => return Ok(Err(Status::RequestTimeout)),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if is_passing(&error) => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+/// Nothing has happened for a while; that is looked at anew.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
-fn answer(stream: &TcpStream, request: Result<Request, Status>, board: &Board) -> io::Result<()> {
+fn answer(request: Result<Request, Status>, board: &Board) -> Vec<u8> {
     let plain = "text/plain; charset=utf-8";
     let (status, kind, body) = match request.map(|request| request.resource) {
         Ok(Resource::Metrics(form)) => (Status::Ok, form.content_type(), board.page(form)),
         Ok(Resource::Health) => (Status::Ok, plain, "ok\n".into()),
         Err(Status::NotFound) => (Status::NotFound, plain, "there are /metrics and /healthz\n".into()),
+        Err(Status::Misdirected) => (Status::Misdirected, plain, MISDIRECTED.into()),
         Err(status) => (status, plain, format!("{}\n", status.line())),
     };
     let allow = if status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
@@ -182,21 +171,21 @@ fn answer(stream: &TcpStream, request: Result<Request, Status>, board: &Board) -
     if !request.is_ok_and(|request| request.head_only) {
         bytes.extend_from_slice(body.as_bytes());
     }
-    send(stream, &bytes)
+    bytes
 }
 
-fn send(mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+fn send(mut stream: &TcpStream, mut bytes: &[u8], place: &Place) -> io::Result<()> {
     let until = Instant::now() + ANSWER_TIME;
     while !bytes.is_empty() {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
-        stream.set_write_timeout(Some(left))?;
+        stream.set_write_timeout(Some(left.min(LOOK_TIME)))?;
         match stream.write(bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if is_passing(&error) && !place.is_wanted() => {}
             Err(error) => return Err(error),
         }
     }
@@ -204,17 +193,20 @@ fn send(mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 /// A socket that is closed with something unread takes its answer with it.
-fn drain(mut stream: &TcpStream) -> io::Result<()> {
+fn drain(mut stream: &TcpStream, place: &Place) -> io::Result<()> {
     let until = Instant::now() + DRAIN_TIME;
     let mut piece = [0; 4_096];
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if left.is_zero() || place.is_wanted() {
             return Ok(());
         }
-        stream.set_read_timeout(Some(left))?;
-        if stream.read(&mut piece)? == 0 {
-            return Ok(());
+        stream.set_read_timeout(Some(left.min(LOOK_TIME)))?;
+        match stream.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if is_passing(&error) => {}
+            Err(error) => return Err(error),
         }
     }
 }
