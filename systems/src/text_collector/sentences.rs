@@ -10,7 +10,7 @@
 //!   inside the quote nor `"Go. Now` ends at all. After [`OPEN_CHARS_MAX`] characters such a mark is no quote.
 //! - **Lists.** One item makes no list; the first items of a list are judged like other text until the second comes.
 //!   A number ("2.") stays with what it numbers.
-//! - **Abbreviations.** [`ends`] has those that it lacks, and rules for what may end a sentence and may not.
+//! - **Abbreviations.** `ends` has those that it lacks, and rules for what may end a sentence and may not.
 //! - **What was said before.** A sentence that left is not looked at again; in a whole text an odd quotation mark or a
 //!   clause far in front could still join what was two sentences here.
 
