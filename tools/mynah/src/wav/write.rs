@@ -20,10 +20,10 @@ pub fn write(path: &Path, rate: u32, channels: u16, samples: &[f32]) -> Result<(
     written.map_err(|fault| WavError { path: path.to_path_buf(), fault })
 }
 
-/// [`write`] to anything that can be written from its beginning.
+/// [`write()`] to anything that can be written from its beginning.
 ///
 /// # Errors
-/// As [`write`], without the path.
+/// As [`write()`], without the path.
 pub fn write_to(out: impl Write + Seek, rate: u32, channels: u16, samples: &[f32]) -> Result<(), WavFault> {
     whole(channels, samples)?;
     let encoder = |error: hound::Error| match error {
