@@ -208,7 +208,9 @@ impl Stream<'_> {
         match self.policy.pace {
             Pace::Burst => false,
             Pace::RealTime { lead_ms } => {
-                playout.heard_until_us.saturating_sub(now_us) >= u64::from(lead_ms) * 1_000
+                // With a lead of 0 the next block leaves once the ones before have sounded.
+                let ahead_us = playout.heard_until_us.saturating_sub(now_us);
+                ahead_us > 0 && ahead_us >= u64::from(lead_ms) * 1_000
             }
         }
     }
