@@ -9,6 +9,17 @@ use crate::scene::{Format, MergeStrategy};
 /// Joins texts of a reply registered by a host under a name: gets the texts in order, gives the one.
 pub type JoinTexts = Arc<dyn Fn(&[Arc<str>]) -> Arc<str> + Send + Sync>;
 
+/// Longest text that joining makes, in characters: about a minute of speech, and as much as `TextCollector` puts in a
+/// sentence at most. Longer ones keep a voice from stopping and cost it memory.
+pub const JOINED_CHARS_MAX: usize = 1_000;
+
+/// Whether texts, with what stands between them, have [`JOINED_CHARS_MAX`] characters together at most.
+pub(crate) fn fit_in_one<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> bool {
+    // Bytes first: few texts are near the limit.
+    let bytes: usize = texts.clone().map(str::len).sum();
+    bytes <= JOINED_CHARS_MAX || texts.map(|text| text.chars().count()).sum::<usize>() <= JOINED_CHARS_MAX
+}
+
 /// The rule by which neighbours in a queue become one. Frames of two segments, revisions or turns never do.
 #[derive(Clone, Default)]
 pub struct Joint {
@@ -36,7 +47,7 @@ impl Joint {
             return false;
         }
         match (&first.payload, &second.payload) {
-            (Payload::Text(_), Payload::Text(_)) => true,
+            (Payload::Text(a), Payload::Text(b)) => fit_in_one([&**a, self.separator(), &**b].into_iter()),
             (Payload::Audio(a), Payload::Audio(b)) => {
                 a.len() + b.len() <= self.samples_max && self.follows(first, second)
             }
@@ -78,14 +89,18 @@ impl Joint {
         if let Some(custom) = &self.custom {
             return custom(texts);
         }
-        let separator = match &self.strategy {
-            Some(MergeStrategy::ConcatenateText { separator }) => separator,
-            _ => " ",
-        };
         let spaced = texts
             .windows(2)
             .all(|pair| pair[0].ends_with(char::is_whitespace) || pair[1].starts_with(char::is_whitespace));
-        texts.join(if spaced { "" } else { separator }).into()
+        texts.join(if spaced { "" } else { self.separator() }).into()
+    }
+
+    /// What stands between two texts.
+    fn separator(&self) -> &str {
+        match &self.strategy {
+            Some(MergeStrategy::ConcatenateText { separator }) => separator,
+            _ => " ",
+        }
     }
 }
 

@@ -80,7 +80,7 @@ pub use hub::{BatchFigures, Hub, ServiceFigures, Station};
 pub use ids::{NodeId, SegmentKey, SessionId};
 pub use ingress::EdgeFigures;
 pub use inward::{ControlFigures, Messages, Received};
-pub use joint::{JoinTexts, Joint};
+pub use joint::{JOINED_CHARS_MAX, JoinTexts, Joint};
 pub use ledger::{LATENCY_MAX_US, Ledger, NodeLedger, latency_histogram};
 #[doc(hidden)]
 pub use mutation::Mutation;

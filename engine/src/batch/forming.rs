@@ -77,7 +77,9 @@ impl BatchQueue {
                 let (last, next) = (&self.item(at + count - 1).call, &self.item(at + count).call);
                 sentences = sentences.saturating_add(next.sentences);
                 let merge = &self.policy.merge;
-                if !merge.may_join(last, next) || !merge.fits(call, next, sentences) {
+                let texts = (at..=at + count).map(|at| &*self.item(at).call.text);
+                if !merge.may_join(last, next) || !merge.fits(call, next, sentences) || !merge.has_room(texts)
+                {
                     break;
                 }
                 count += 1;

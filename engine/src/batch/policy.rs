@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::joint::{JoinTexts, ROUNDING_US};
+use crate::joint::{JoinTexts, ROUNDING_US, fit_in_one};
 use crate::scene::OverflowPolicy;
 use crate::service::{Call, CallKey};
 
@@ -60,7 +60,8 @@ impl BatchPolicy {
 pub enum Merge {
     /// Not at all.
     Separate,
-    /// Texts are joined, at a flush up to [`SENTENCES_MAX`] sentences.
+    /// Texts are joined, at a flush up to [`SENTENCES_MAX`] sentences and
+    /// [`JOINED_CHARS_MAX`](crate::JOINED_CHARS_MAX) characters.
     Texts {
         /// What stands between them.
         separator: Arc<str>,
@@ -114,6 +115,13 @@ impl Merge {
             Self::Audio { .. } => last.to_us.saturating_sub(first.from_us) <= SOUND_MAX_US,
             _ => sentences <= SENTENCES_MAX,
         }
+    }
+
+    /// Whether these texts are not too long to become one.
+    pub(super) fn has_room<'a>(&'a self, texts: impl Iterator<Item = &'a str> + Clone) -> bool {
+        let Self::Texts { separator } = self else { return fit_in_one(texts) };
+        let between = texts.clone().skip(1).map(|_| &**separator);
+        fit_in_one(texts.chain(between))
     }
 
     /// Puts the audio of `second` behind that of `first`, before the times of the two become one.

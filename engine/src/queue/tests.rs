@@ -280,6 +280,43 @@ proptest! {
 }
 
 #[test]
+fn texts_become_one_up_to_the_limit_and_then_the_oldest_is_dropped() {
+    let text = |chars: usize| Plain { origin: (1, 1), pts_us: 0, content: Content::Text("é".repeat(chars)) };
+    // Characters of the two, what is between them, what is left of them.
+    let cases = [
+        (499, 500, " ", Some(1_000)),
+        (500, 500, " ", None),
+        (1, 998, " ", Some(1_000)),
+        (1, 999, " ", None),
+        (500, 497, " - ", Some(1_000)),
+        (500, 498, " - ", None),
+        (5_000, 1, " ", None),
+    ];
+    let mut wrong = Vec::new();
+    for (first, second, separator, want) in cases {
+        let strategy = Some(MergeStrategy::ConcatenateText { separator: separator.into() });
+        let joint = Joint { strategy, ..Joint::default() };
+        let mut queue = Queue::new(1, OverflowPolicy::MergeOnOverflow).joining(joint);
+        let mut pool = BlockPool::default();
+        assert!(matches!(queue.push(text(first).frame(), &mut pool), Pushed::Queued));
+        let fate = queue.push(text(second).frame(), &mut pool);
+        let left = queue.pop().map(|frame| match Plain::of(&frame).content {
+            Content::Text(text) => text.chars().count(),
+            content => panic!("no text: {content:?}"),
+        });
+        let as_wanted = match (&fate, want) {
+            (Pushed::Merged, Some(chars)) => left == Some(chars),
+            (Pushed::Dropped(lost), None) => Plain::of(lost) == text(first) && left == Some(second),
+            _ => false,
+        };
+        if !as_wanted {
+            wrong.push(format!("{first} and {second} by {separator:?}: {left:?} left, expected {want:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
 fn a_newcomer_that_fits_the_last_one_is_joined_before_anything_is_dropped() {
     let mut queue = Queue::new(1, OverflowPolicy::MergeOnOverflow);
     let text = |text: &str| Plain { origin: (1, 1), pts_us: 0, content: Content::Text(text.into()) };

@@ -1,6 +1,7 @@
 //! Complete sentences of one reply that wait for company.
 
 use super::outgoing::Origin;
+use super::sentences::CHARS_MAX;
 
 /// Most sentences that leave in one text.
 pub(super) const SENTENCES_MAX: u32 = 5;
@@ -9,6 +10,7 @@ pub(super) const SENTENCES_MAX: u32 = 5;
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     text: String,
+    chars: usize,
     sentences: u32,
     origin: Option<Origin>,
     due_us: u64,
@@ -31,6 +33,11 @@ impl Batch {
         self.sentences >= SENTENCES_MAX
     }
 
+    /// Whether `sentence` would make it longer than one may be.
+    pub(super) fn has_no_room(&self, sentence: &str) -> bool {
+        self.origin.is_some() && self.chars + 1 + sentence.chars().count() > CHARS_MAX
+    }
+
     /// What waits, joined by spaces.
     pub(super) fn text(&self) -> &str {
         &self.text
@@ -43,7 +50,9 @@ impl Batch {
             self.due_us = due_us;
         } else {
             self.text.push(' ');
+            self.chars += 1;
         }
+        self.chars += sentence.chars().count();
         self.text.push_str(sentence);
         self.sentences += 1;
         self.taken += taken;
@@ -52,7 +61,7 @@ impl Batch {
     /// Empties it, keeping its memory, and says how many frames it had used up.
     pub(super) fn clear(&mut self) -> u32 {
         self.text.clear();
-        self.sentences = 0;
+        (self.chars, self.sentences) = (0, 0);
         self.origin = None;
         std::mem::take(&mut self.taken)
     }

@@ -15,6 +15,9 @@ use super::abbreviations::Abbreviations;
 /// Words joined to one abbreviation at most ("u. a. m.").
 const PARTS_MAX: usize = 3;
 
+/// Work that the judgement of one full stop is: its word is looked for in lists of about so many bytes.
+pub(super) const STOP_WORK: u64 = 64;
+
 /// What a full stop is to the sentence it stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -68,23 +71,47 @@ pub(super) fn stop(words: &Abbreviations, before: &str, after: &str) -> Stop {
     if closing && next.is_capital() || begins { Stop::End } else { Stop::Plain }
 }
 
+/// What [`overlooked`] saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The first end.
+    pub(super) end: Option<usize>,
+    /// Bytes from the beginning on in which nothing that follows can make an end of a full stop that is none: the word
+    /// behind each is complete.
+    pub(super) settled: usize,
+}
+
 /// The first end in `text` from `from` on that `sentencex` saw none at: behind an abbreviation and the space after it.
-/// `open` says whether a place stands in quotes or brackets.
+/// `open` says whether a place stands in quotes or brackets, `costs` gets the bytes looked at.
 pub(super) fn overlooked(
     words: &Abbreviations,
     text: &str,
     from: usize,
     open: impl Fn(usize) -> bool,
-) -> Option<usize> {
-    text[from..].match_indices('.').map(|(at, _)| from + at + 1).find_map(|at| {
-        let end = text.len() - text[at..].trim_start().len();
-        let is_end = end > at
-            && end < text.len()
-            && stop(words, &text[..at], &text[end..]) == Stop::End
-            && !is_initial(&text[..at])
-            && !open(at);
-        is_end.then_some(end)
-    })
+    mut costs: impl FnMut(u64),
+) -> Seen {
+    let mut settled = None;
+    for (at, _) in text.get(from..).unwrap_or("").match_indices('.') {
+        let at = from + at + 1;
+        let rest = text[at..].trim_start();
+        let end = text.len() - rest.len();
+        // More text may still come behind it, or more of the word there.
+        if rest.is_empty() || end > at && !rest.contains(char::is_whitespace) {
+            settled = settled.or(Some(at - 1));
+        }
+        if end == at || end == text.len() {
+            continue;
+        }
+        costs(STOP_WORK);
+        if stop(words, &text[..at], &text[end..]) != Stop::End || is_initial(&text[..at]) {
+            continue;
+        }
+        costs(at as u64);
+        if !open(at) {
+            return Seen { end: Some(end), settled: settled.unwrap_or(at - 1) };
+        }
+    }
+    Seen { end: None, settled: settled.unwrap_or(text.len()) }
 }
 
 /// Whether `text` ends with what a sentence may well end with, were it over: a full stop that is none of an

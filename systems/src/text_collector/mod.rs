@@ -4,7 +4,9 @@
 //! A reply is the text of one (segment, revision) up to its `Mark::AnswerEnd`. Its pieces are put together as they
 //! come, without a space of our own: tokens bring theirs, and between whole sentences none is needed to tell them
 //! apart. What is held is bounded: a sentence of [`CHARS_MAX`](sentences::CHARS_MAX) characters, five sentences that
-//! wait, and the texts of one frame that did not fit a step; before these have left no further frame is taken.
+//! wait, a few texts that did not fit a step, and what has not been read of one frame; before these have left no
+//! further frame is taken. A tick reads and judges as much as [`WORK_MAX`](intake::WORK_MAX) allows, the next one goes
+//! on from there: no text stalls the other sessions.
 //!
 //! **Nothing that arrived later leaves earlier.** Every mark, and text of another (segment, revision), first lets all
 //! go that is held: whoever sent it has gone on. Corrections are the exception: what they void is gone before anything
@@ -13,16 +15,20 @@
 mod abbreviations;
 mod batch;
 mod ends;
+mod intake;
 mod markdown;
 mod outgoing;
 pub mod sentences;
 
 use bevy_ecs::prelude::Component;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{Correction, Cx, Frame, Look, NodeKind, Opening, Payload, Queue, Site, StepNode};
+use mynah_engine::{
+    Correction, Cx, Frame, Look, NodeKind, Opening, Payload, Queue, SessionId, Site, StepNode,
+};
 use serde::Deserialize;
 
 use batch::Batch;
+use intake::Intake;
 use markdown::{Block, Blocks, Piece, spoken};
 use outgoing::{Origin, Outgoing};
 use sentences::Sentences;
@@ -31,6 +37,9 @@ const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
 
 /// Most frames, marks among them, that leave in one step.
 const OUT_MAX: u32 = 8;
+
+/// Texts that wait to leave before nothing more is read: several steps of them.
+const LEAVING_MAX: usize = 64;
 
 /// Longer than the gaps between the words of a model that speaks 10 words a second, and shorter than a pause that a
 /// listener takes for the end of a turn.
@@ -83,6 +92,7 @@ impl Default for TextCollector {
 /// What one session's reply has gathered.
 #[derive(Component, Debug)]
 pub struct TextCollectorState {
+    intake: Intake,
     sentences: Sentences,
     /// The beginning of a line of Markdown, before it is clear what line it is.
     blocks: Blocks,
@@ -96,6 +106,13 @@ pub struct TextCollectorState {
     taken: u32,
     batch: Batch,
     outgoing: Outgoing,
+}
+
+impl TextCollectorState {
+    /// Whether this tick has done enough here; the next one wakes it.
+    fn is_spent(&self) -> bool {
+        self.intake.is_spent(self.sentences.work())
+    }
 }
 
 impl NodeKind for TextCollector {
@@ -158,23 +175,32 @@ impl NodeKind for TextCollector {
         OUT_MAX
     }
     fn open(&self, opening: &Opening) -> Result<TextCollectorState, String> {
+        Ok(self.state(opening.session))
+    }
+}
+
+impl TextCollector {
+    /// Nothing gathered yet.
+    fn state(&self, session: SessionId) -> TextCollectorState {
         let first_chars = self.first_chunk_min_chars.map(|chars| chars as usize);
-        Ok(TextCollectorState {
+        TextCollectorState {
+            intake: Intake::default(),
             sentences: Sentences::new(self.language.as_str().into(), first_chars),
             blocks: Blocks::default(),
             flush_us: u64::MAX,
-            origin: Origin::none(opening.session),
-            latest: Origin::none(opening.session),
+            origin: Origin::none(session),
+            latest: Origin::none(session),
             taken: 0,
             batch: Batch::default(),
             outgoing: Outgoing::default(),
-        })
+        }
     }
 }
 
 impl StepNode for TextCollector {
     fn step(&self, state: &mut TextCollectorState, frame: Frame, cx: &mut Cx<'_>, _: Site) {
         let now_us = cx.now.us;
+        state.intake.begin(cx.now.tick, state.sentences.work());
         if let Payload::Text(text) = &frame.payload {
             let origin = Origin::of(&frame);
             if !state.origin.is_with(&origin) {
@@ -185,9 +211,8 @@ impl StepNode for TextCollector {
             }
             state.latest = origin;
             state.taken += 1;
-            self.read(state, now_us, text);
-            let after_us = self.flush_after_ms.map(microseconds);
-            state.flush_us = after_us.map_or(u64::MAX, |after_us| now_us.saturating_add(after_us));
+            state.intake.put(text);
+            self.read(state, now_us);
         } else {
             self.finish(state, now_us);
             state.outgoing.pass(frame);
@@ -198,6 +223,7 @@ impl StepNode for TextCollector {
     fn control(&self, state: &mut TextCollectorState, correction: &Correction, cx: &mut Cx<'_>, _: Site) {
         let mut taken = state.outgoing.void(correction);
         if state.origin.is_void(correction) {
+            state.intake.clear();
             state.sentences.clear();
             state.blocks.clear();
             state.flush_us = u64::MAX;
@@ -207,15 +233,20 @@ impl StepNode for TextCollector {
     }
 
     fn ready(&self, state: &TextCollectorState, _: &Queue, _: Look<'_>) -> bool {
-        state.outgoing.is_empty()
+        state.outgoing.is_empty() && state.intake.is_empty() && !state.is_spent()
     }
 
     fn due_us(&self, state: &TextCollectorState) -> u64 {
-        if state.outgoing.is_empty() { state.batch.due_us().min(state.flush_us) } else { 0 }
+        let rests = state.outgoing.is_empty() && state.intake.is_empty() && !state.is_spent();
+        if rests { state.batch.due_us().min(state.flush_us) } else { 0 }
     }
 
     fn wake(&self, state: &mut TextCollectorState, cx: &mut Cx<'_>, _: Site) {
         let now_us = cx.now.us;
+        state.intake.begin(cx.now.tick, state.sentences.work());
+        if !state.intake.is_empty() {
+            self.read(state, now_us);
+        }
         // While something waits to leave, so may text that came since in front of this node.
         if state.flush_us <= now_us && state.outgoing.is_empty() {
             state.flush_us = u64::MAX;
@@ -234,14 +265,23 @@ impl StepNode for TextCollector {
 }
 
 impl TextCollector {
-    /// Takes text of a reply.
-    fn read(&self, state: &mut TextCollectorState, now_us: u64, text: &str) {
-        if self.markup == Markup::Plain {
-            return self.gather(state, now_us, |sentences, leaves| sentences.push(text, leaves));
+    /// Reads on in the text that came, as far as this tick may.
+    fn read(&self, state: &mut TextCollectorState, now_us: u64) {
+        while state.outgoing.len() < LEAVING_MAX
+            && let Some(text) = state.intake.next(state.sentences.work())
+        {
+            if self.markup == Markup::Plain {
+                self.gather(state, now_us, |sentences, leaves| sentences.push(&text, leaves));
+                continue;
+            }
+            let mut blocks = std::mem::take(&mut state.blocks);
+            blocks.push(&text, &mut |piece| self.piece(state, now_us, &piece));
+            state.intake.costs(text.len() * (1 + blocks.held()));
+            state.blocks = blocks;
         }
-        let mut blocks = std::mem::take(&mut state.blocks);
-        blocks.push(text, &mut |piece| self.piece(state, now_us, &piece));
-        state.blocks = blocks;
+        // Until all is read, no pause has begun.
+        let after_us = self.flush_after_ms.filter(|_| state.intake.is_empty()).map(microseconds);
+        state.flush_us = after_us.map_or(u64::MAX, |after_us| now_us.saturating_add(after_us));
     }
 
     /// Takes what a line of Markdown turned out to be.
@@ -293,6 +333,9 @@ impl TextCollector {
             if said.is_empty() {
                 return;
             }
+            if state.batch.has_no_room(&said) {
+                state.outgoing.release(&mut state.batch, now_us);
+            }
             let (began, taken) =
                 (std::mem::replace(&mut state.origin, state.latest), std::mem::take(&mut state.taken));
             state.batch.add(&said, began, taken, now_us + window_us.unwrap_or(0));
@@ -312,3 +355,5 @@ fn microseconds(ms: f32) -> u64 {
 mod language_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod work_tests;

@@ -76,6 +76,11 @@ impl Outgoing {
         self.frames.is_empty()
     }
 
+    /// Frames that have not left.
+    pub(super) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Puts what waits in `batch` behind the rest, as one text, and empties it.
     pub(super) fn release(&mut self, batch: &mut Batch, now_us: u64) {
         if let Some(origin) = batch.origin() {
@@ -101,6 +106,16 @@ impl Outgoing {
             }
             cx.send(0, frame);
         }
+    }
+
+    /// Takes all texts out.
+    #[cfg(test)]
+    pub(super) fn texts(&mut self) -> Vec<std::sync::Arc<str>> {
+        let texts = self.frames.drain(..).map(|leaving| match leaving.frame.payload {
+            Payload::Text(text) => text,
+            payload => panic!("no text: {payload:?}"),
+        });
+        texts.collect()
     }
 
     /// Takes out what `correction` voids and says of how many taken frames it was made.

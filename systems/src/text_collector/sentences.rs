@@ -13,11 +13,14 @@
 //! - **Abbreviations.** `ends` has those that it lacks, and rules for what may end a sentence and may not.
 //! - **What was said before.** A sentence that left is not looked at again; in a whole text an odd quotation mark or a
 //!   clause far in front could still join what was two sentences here.
+//!
+//! **The work is bounded.** At most [`CHARS_MAX`] characters are held and looked at for one that comes, a full stop is
+//! judged once its next word is complete and not again, and [`Sentences::work`] counts what was looked at.
 
 use std::sync::Arc;
 
 use super::abbreviations::{self, Abbreviations};
-use super::ends::{self, Stop};
+use super::ends::{self, STOP_WORK, Stop};
 
 /// Longest text that leaves, in characters: a longer one is cut at the last space.
 pub const CHARS_MAX: usize = 1_000;
@@ -75,6 +78,9 @@ pub struct Sentences {
     /// Length of `held`, in characters, from which on a mark that stands open is no quote and all is judged again.
     again: usize,
     begun: bool,
+    /// Bytes of `held` within which no full stop that is left to `ends` can end a sentence any more.
+    settled: usize,
+    work: u64,
 }
 
 impl Sentences {
@@ -82,7 +88,18 @@ impl Sentences {
     /// sentence is complete, once it has that many characters.
     pub fn new(language: Arc<str>, first_chars: Option<usize>) -> Self {
         let (words, held) = (abbreviations::of(&language), String::new());
-        Self { language, words, first_chars, held, chars: 0, pending: false, again: usize::MAX, begun: false }
+        Self {
+            language,
+            words,
+            first_chars,
+            held,
+            chars: 0,
+            pending: false,
+            again: usize::MAX,
+            begun: false,
+            settled: 0,
+            work: 0,
+        }
     }
 
     /// Whether nothing is held.
@@ -95,6 +112,11 @@ impl Sentences {
         self.held.len()
     }
 
+    /// Bytes looked at since the beginning, each as often as it was: what the text has cost, without a clock.
+    pub fn work(&self) -> u64 {
+        self.work
+    }
+
     /// Whether some of this reply has left.
     pub fn begun(&self) -> bool {
         self.begun
@@ -102,6 +124,7 @@ impl Sentences {
 
     /// Adds a piece as it is, without any white space of its own. `leaves` gets what is complete now.
     pub fn push(&mut self, piece: &str, leaves: &mut dyn FnMut(&str)) {
+        self.work += piece.len() as u64;
         for c in piece.chars() {
             if c.is_whitespace() && !self.held.ends_with(char::is_whitespace) {
                 self.word_ended(leaves);
@@ -143,7 +166,7 @@ impl Sentences {
         self.held.truncate(self.held.trim_end().len());
         self.held.push(mark);
         self.chars = self.held.chars().count();
-        self.pending = true;
+        (self.pending, self.settled) = (true, 0);
     }
 
     /// The last character of what is held, marks of emphasis, brackets and quotes aside.
@@ -174,9 +197,12 @@ impl Sentences {
         }
         // `sentencex` knows further abbreviations: it is asked with a word behind that decides nothing.
         let whole = self.held.len();
+        let settled = self.settled;
         self.held.push_str(NEUTRAL);
         let is_end = self.first_end("").is_some_and(|end| end >= len);
         self.held.truncate(whole);
+        // The last word may go on where that one stood.
+        self.settled = settled;
         is_end
     }
 
@@ -184,6 +210,7 @@ impl Sentences {
     pub fn clear(&mut self) {
         self.held.clear();
         (self.chars, self.pending, self.again, self.begun) = (0, false, usize::MAX, false);
+        self.settled = 0;
     }
 
     /// A word is complete: whatever it decides is done.
@@ -201,6 +228,7 @@ impl Sentences {
     /// Lets go of every sentence that has a word behind it.
     fn judge(&mut self, leaves: &mut dyn FnMut(&str)) {
         while self.pending && has_word(last_word(&self.held)) {
+            self.work += self.held.len() as u64;
             let open = open_marks(&self.held);
             let mut buffer = [0; 8];
             match self.first_end(spell(open, &mut buffer)) {
@@ -222,12 +250,20 @@ impl Sentences {
         self.held.push_str(closing);
         let mut end = 0;
         let mut found = None;
-        let open = |at: usize| open_marks(&self.held[..at]).iter().any(Option::is_some);
+        self.work += self.held.len() as u64;
         for sentence in sentencex::segment(&self.language, &self.held) {
-            let from = end;
+            let from = end.min(len);
             end += sentence.len();
             let past = end + emphasis(self.held.get(end..len).unwrap_or(""));
-            found = ends::overlooked(self.words, &self.held[..past.min(len)], from.min(len), open);
+            let text = &self.held[..past.min(len)];
+            let mut work = STOP_WORK;
+            let open = |at: usize| open_marks(&text[..at]).iter().any(Option::is_some);
+            let seen = ends::overlooked(self.words, text, from.max(self.settled), open, |at| work += at);
+            if from <= self.settled {
+                self.settled = self.settled.max(seen.settled);
+            }
+            self.work += work;
+            found = seen.end;
             if found.is_some() || past >= len {
                 break;
             }
@@ -261,7 +297,8 @@ impl Sentences {
         self.held.drain(..rest);
         self.chars = self.held.chars().count();
         self.pending = self.held.chars().any(may_end);
-        self.again = usize::MAX;
+        self.work += (end + self.held.len()) as u64;
+        (self.again, self.settled) = (usize::MAX, 0);
     }
 }
 

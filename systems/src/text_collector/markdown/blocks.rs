@@ -119,6 +119,11 @@ impl Blocks {
         }
     }
 
+    /// Bytes that are looked at again with the next character.
+    pub(in super::super) fn held(&self) -> usize {
+        if matches!(self.at, At::Start) { self.head.len() } else { 0 }
+    }
+
     /// The text is over.
     pub(in super::super) fn finish(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
         if matches!(self.at, At::Start) {

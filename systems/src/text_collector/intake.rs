@@ -1,0 +1,88 @@
+//! How much of the text that came is read in one tick.
+
+use std::sync::Arc;
+
+/// Most that is read and judged in one tick, in bytes looked at ([`work`](super::sentences::Sentences::work)): some
+/// thousand characters of prose, a hundred of the oddest text. Letting go of all that is held may come on top.
+pub(super) const WORK_MAX: u64 = 40_000;
+
+/// Characters after which the work is looked at.
+const SLICE_CHARS: usize = 16;
+
+/// The text of one frame, as far as it has not been read, and the work of the present tick.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    text: Option<Arc<str>>,
+    /// Bytes of it that have been read.
+    at: usize,
+    /// Number of the present tick.
+    tick: u64,
+    /// Work done before the present tick.
+    before: u64,
+    /// Work beside that of the sentences.
+    own: u64,
+}
+
+impl Intake {
+    /// Whether all has been read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_none()
+    }
+
+    /// Takes the text of a frame; the one before has been read.
+    pub(super) fn put(&mut self, text: &Arc<str>) {
+        (self.text, self.at) = (Some(Arc::clone(text)), 0);
+    }
+
+    /// Forgets what has not been read.
+    pub(super) fn clear(&mut self) {
+        self.text = None;
+    }
+
+    /// Tick number `tick` works here, or goes on to. `work`: that of the sentences so far.
+    pub(super) fn begin(&mut self, tick: u64, work: u64) {
+        if self.tick != tick {
+            (self.tick, self.before) = (tick, work + self.own);
+        }
+    }
+
+    /// Whether the tick that began last has done enough.
+    pub(super) fn is_spent(&self, work: u64) -> bool {
+        work + self.own - self.before >= WORK_MAX
+    }
+
+    /// The next characters to read, unless the tick has done enough.
+    pub(super) fn next(&mut self, work: u64) -> Option<Slice> {
+        if self.is_spent(work) {
+            return None;
+        }
+        let whole = self.text.as_ref()?;
+        let rest = &whole[self.at..];
+        let len = rest.char_indices().nth(SLICE_CHARS).map_or(rest.len(), |(at, _)| at);
+        let slice = Slice { whole: Arc::clone(whole), at: self.at, len };
+        self.at += len;
+        if self.at == whole.len() {
+            self.text = None;
+        }
+        Some(slice)
+    }
+
+    /// Counts what else was looked at to read a slice.
+    pub(super) fn costs(&mut self, work: usize) {
+        self.own += work as u64;
+    }
+}
+
+/// Characters to read.
+pub(super) struct Slice {
+    whole: Arc<str>,
+    at: usize,
+    len: usize,
+}
+
+impl std::ops::Deref for Slice {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.whole[self.at..self.at + self.len]
+    }
+}
