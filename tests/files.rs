@@ -6,6 +6,8 @@
 mod claims;
 #[path = "files/dash.rs"]
 mod dash;
+#[path = "files/endless.rs"]
+mod endless;
 #[path = "files/interrupts.rs"]
 mod interrupts;
 #[path = "files/place.rs"]

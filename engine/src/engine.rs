@@ -27,6 +27,7 @@ use crate::segment::SegmentPool;
 use crate::service::{Inbox, Outbox, ServiceKind, ServiceSite, TimeMode};
 use crate::session::SessionTable;
 use crate::shard::{Admissions, Shard, ShardSpec, deadline_rule};
+use crate::workers::{self, NoThreads};
 
 /// A compiled scene whose nodes the engine can run.
 pub type ScenePlan = Plan<dyn Node, dyn ServiceKind>;
@@ -152,8 +153,17 @@ impl Engine {
     /// Builds the shards of a compiled scene and starts its services.
     ///
     /// # Panics
-    /// When the operating system refuses the worker threads.
+    /// When the operating system refuses the worker threads; [`Self::try_new`] says so. With one thread it never does.
     pub fn new(plan: Arc<ScenePlan>, config: EngineConfig) -> Self {
+        Self::try_new(plan, config).unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    /// Builds the shards of a compiled scene and starts its services.
+    ///
+    /// # Errors
+    /// The operating system refuses the worker threads.
+    pub fn try_new(plan: Arc<ScenePlan>, config: EngineConfig) -> Result<Self, NoThreads> {
+        let threads = workers::start(config.threads)?;
         let shared = Shared::new(Arc::clone(&plan), &config);
         let hub = start_services(&plan, &config);
         let wants_audio = hub.wants_audio();
@@ -167,13 +177,9 @@ impl Engine {
             })
         });
         let shards = shards.collect();
-        let threads = (config.threads > 1).then(|| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build();
-            Arc::new(pool.expect("worker threads can be started"))
-        });
         let places = vec![0; config.sessions_max as usize + 1];
         let (now, records, serial) = (Now::default(), Vec::new(), Laps::default());
-        Self { shards, hub, shared, serial, threads, now, records, places, metrics: None }
+        Ok(Self { shards, hub, shared, serial, threads, now, records, places, metrics: None })
     }
 
     /// The way in for hosts.

@@ -56,6 +56,7 @@ mod service_faults;
 mod session;
 mod shard;
 mod sound;
+mod workers;
 
 pub use average::Ema;
 pub use batch::{
@@ -100,3 +101,4 @@ pub use session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
 pub use shard::Stage;
 pub use sound::Sound;
 pub use uuid::Uuid;
+pub use workers::NoThreads;

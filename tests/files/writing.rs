@@ -109,6 +109,37 @@ fn pipes_and_devices_are_written_as_they_are() {
 }
 
 #[test]
+fn a_baseline_goes_where_its_path_leads() {
+    let folder = Folder::new("baselines");
+    let line = "simulate gate_only --sessions 2 --duration 3s --set limits=() --save-baseline";
+    let kept = |name: &str| folder.text(name).contains("\"latency_ms\"");
+    folder.put("target", b"old");
+    symlink("target", folder.at("link")).expect("links can be made");
+    symlink("link", folder.at("to_link")).expect("links can be made");
+    for path in ["link", "to_link"] {
+        folder.put("target", b"old");
+        folder.done(&format!("{line} {path}"));
+        assert!(folder.at(path).is_symlink() && kept("target"), "{path}");
+    }
+    let (code, _, err) = folder
+        .shell("mkfifo pipe; cat pipe > got & \"$@\"; code=$?; wait; exit $code", &format!("{line} pipe"));
+    assert!(code == Some(0) && kept("got"), "{err}");
+    // A device of the folder's own, where one may be made; a link to the machine's, which takes everything.
+    symlink("/dev/null", folder.at("null")).expect("links can be made");
+    let made = folder.shell("mknod node c 1 3 && echo > node", "").0 == Some(0);
+    for path in ["pipe", "null", "node"].into_iter().filter(|path| made || *path != "node") {
+        let before = folder.at(path).metadata().expect("it is there");
+        if path != "pipe" {
+            folder.done(&format!("{line} {path}"));
+        }
+        let after = folder.at(path).metadata().expect("it is there");
+        let same = (before.dev(), before.ino(), before.rdev()) == (after.dev(), after.ino(), after.rdev());
+        assert!(same && !after.is_file(), "{path} was replaced");
+    }
+    assert!(folder.at("null").is_symlink() && folder.drafts().is_empty());
+}
+
+#[test]
 fn help_that_cannot_be_written_is_a_failure() {
     let folder = Folder::new("help");
     for line in ["--help", "--version", "run --help", "bench capacity --help", "completions bash", "man"] {

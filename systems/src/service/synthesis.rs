@@ -62,7 +62,7 @@ impl FliteVoice {
     /// All that an answer of `text` is made of, mono at the voice's rate.
     pub fn speech(&self, text: &str) -> Vec<f32> {
         let speech = Speech::default();
-        speech.make(&studio().0, text, self.style());
+        speech.make(voice(), text, self.style());
         let mut samples = vec![0.0; speech.made.lock().map_or(0, |made| made.samples.len())];
         speech.read(0, &mut samples, true);
         samples
@@ -199,14 +199,21 @@ impl Onset {
     }
 }
 
-/// The voice and the thread it speaks on: one for the process, made at first use.
-fn studio() -> &'static (Flite, rayon::ThreadPool) {
-    static STUDIO: OnceLock<(Flite, rayon::ThreadPool)> = OnceLock::new();
-    STUDIO.get_or_init(|| {
-        let voice = Flite::new().expect("the voice is part of the program");
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "synthesis".into()).build();
-        (voice, pool.expect("a thread can be started"))
-    })
+/// The voice: one for the process, made at first use.
+fn voice() -> &'static Flite {
+    static VOICE: OnceLock<Flite> = OnceLock::new();
+    VOICE.get_or_init(|| Flite::new().expect("the voice is part of the program"))
+}
+
+/// The thread it speaks on, likewise. An error says why there is none; the next call tries again.
+fn studio() -> Result<&'static rayon::ThreadPool, String> {
+    static STUDIO: OnceLock<rayon::ThreadPool> = OnceLock::new();
+    if let Some(studio) = STUDIO.get() {
+        return Ok(studio);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "synthesis".into()).build();
+    let pool = pool.map_err(|error| format!("no thread for the voice: {error}"))?;
+    Ok(STUDIO.get_or_init(|| pool))
 }
 
 impl Production for FliteVoice {
@@ -216,16 +223,21 @@ impl Production for FliteVoice {
         if call.reduced {
             style.rate = (style.rate * HURRIED).min(2.0);
         }
-        let (voice, pool) = studio();
-        pool.spawn(move || making.make(voice, &text, style));
-        Work::Speech(speech)
+        match studio() {
+            Ok(studio) => {
+                studio.spawn(move || making.make(voice(), &text, style));
+                Work::Speech(speech)
+            }
+            Err(why) => Work::Failure(why.into()),
+        }
     }
 }
 
 impl ServiceKind for FliteVoice {
     fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
-        // Loaded now, not at the first answer.
-        studio();
+        // Loaded now, not at the first answer. Whoever calls is told if there is no thread.
+        voice();
+        drop(studio());
         Box::new(Modelled::new(site, Box::new(*self)))
     }
     fn modelled(&self) -> bool {
@@ -248,15 +260,15 @@ mod tests {
     fn a_stopped_speech_ends_within_a_block() {
         let speech = Speech::default();
         speech.stop();
-        speech.make(&studio().0, "this is never spoken", FliteVoice::default().style());
+        speech.make(voice(), "this is never spoken", FliteVoice::default().style());
         assert!(speech.ends_at(0));
     }
 
     #[test]
     fn what_is_read_in_blocks_is_what_was_made() {
         let speech = Speech::default();
-        speech.make(&studio().0, "hello there", VoiceStyle::default());
-        let whole = studio().0.speak("hello there", VoiceStyle::default()).expect("the style is the default");
+        speech.make(voice(), "hello there", VoiceStyle::default());
+        let whole = voice().speak("hello there", VoiceStyle::default()).expect("the style is the default");
         let audible = whole.iter().position(|s| s.abs() >= AUDIBLE).expect("it is audible") - LEAD;
         let (mut got, mut block) = (Vec::new(), [0.0; 320]);
         while let Heard::Block(n) = speech.read(got.len(), &mut block, true) {

@@ -25,7 +25,14 @@ static LISTENING: Once = Once::new();
 pub fn listen() -> Result<(), Failure> {
     let mut refused = None;
     LISTENING.call_once(|| refused = ctrlc::set_handler(strike).err());
-    refused.map_or(Ok(()), |error| Err(Failure::unable(format_args!("Ctrl-C: {error}"))))
+    let Some(error) = refused else { return Ok(()) };
+    let cause = match error {
+        ctrlc::Error::System(cause) => cause.to_string(),
+        other => other.to_string(),
+    };
+    Err(Failure::unable(format_args!(
+        "no thread that waits for Ctrl-C: {cause}; raise the limit of processes (`ulimit -u`) or of memory"
+    )))
 }
 
 /// A run begins: from now on the first interruption ends it with what there is.

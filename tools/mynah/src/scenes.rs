@@ -68,6 +68,7 @@ pub fn find(name: &str) -> Result<Source, Failure> {
     let stem = path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy());
     let what = match path.is_dir() {
         true => "is a folder, no scene",
+        false if path.exists() => "is a pipe or a device; standard input is `-`",
         false if is_path => "no such file",
         false => "no such scene",
     };

@@ -1,9 +1,12 @@
 //! Text files and standard input, as they are written anywhere: with or without a byte order mark.
 
 use std::fmt;
-use std::io::{self, Read as _};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::OnceLock;
+
+use crate::outputs;
 
 /// What some editors put in front of UTF-8.
 pub const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -44,12 +47,43 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, NoText> {
     Ok(text)
 }
 
+/// Largest text file: some ten thousand reports, or a million lines of labels.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// Opens a file, or a pipe that this process has open already (`/dev/stdin`, `<(...)`). To open another pipe may take for
+/// ever, and a device may have no end.
+///
+/// # Errors
+/// It cannot be opened, or is a pipe or a device.
+pub fn open(path: &Path) -> io::Result<File> {
+    let found = fs::metadata(path)?;
+    if !found.is_file() && !found.is_dir() && !outputs::is_open(path) {
+        let what = "this is a pipe or a device, which may never end: copy what comes from it into a file";
+        return Err(io::Error::new(ErrorKind::InvalidInput, what));
+    }
+    File::open(path)
+}
+
+/// All bytes of a file.
+///
+/// # Errors
+/// It cannot be opened (see [`open`]) or read, or has more than `bytes_max` bytes.
+pub fn bytes(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        let what = format!("more than {bytes_max} bytes: is it another file?");
+        return Err(io::Error::new(ErrorKind::FileTooLarge, what));
+    }
+    Ok(bytes)
+}
+
 /// Reads a text file.
 ///
 /// # Errors
-/// It cannot be read, or is no text.
+/// As [`bytes`]; or it is no text.
 pub fn read(path: &Path) -> io::Result<String> {
-    decode(std::fs::read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    decode(bytes(path, FILE_BYTES_MAX)?).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
 }
 
 /// Most bytes of standard input, and one more than a recording may have: a pipe that never ends must not fill the memory.

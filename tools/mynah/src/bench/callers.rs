@@ -85,7 +85,7 @@ impl Stand {
         keeps_metrics: bool,
     ) -> Result<Self, Failure> {
         let config = EngineConfig { sessions_max: sessions, ..EngineConfig::default() };
-        let mut engine = Engine::new(Arc::clone(plan), config);
+        let mut engine = Engine::try_new(Arc::clone(plan), config).map_err(Failure::unable)?;
         let publisher = keeps_metrics.then(|| {
             engine.keep_metrics();
             Publisher::new(Arc::new(Board::new(Facts::of(plan))))

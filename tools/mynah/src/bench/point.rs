@@ -1,6 +1,7 @@
 //! One run of `simulate` in a process of its own, and whether its session count holds.
 
 use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -85,10 +86,17 @@ fn finished(
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let epoch = Epoch::start();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         // Read as it comes: a pipe that is full would stop the run that is measured.
-        let out = scope.spawn(move || read(out));
-        let err = scope.spawn(move || read(err));
+        let out = thread::Builder::new().spawn_scoped(scope, move || read(out));
+        let err = thread::Builder::new().spawn_scoped(scope, move || read(err));
+        let (Ok(out), Ok(err)) = (out, err) else {
+            child.kill()?;
+            child.wait()?;
+            return Err(std::io::Error::other(
+                "no threads to read what it says; raise the limit of processes (`ulimit -u`)",
+            ));
+        };
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;

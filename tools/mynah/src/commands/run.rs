@@ -57,7 +57,8 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         }
         std::fs::create_dir_all(folder).map_err(|error| Failure::write(folder.display(), &error))?;
     }
-    let mut engine = Engine::new(Arc::clone(&plan), sessions::config(names.len(), args.seed, time(args)));
+    let mut engine = Engine::try_new(Arc::clone(&plan), sessions::config(names.len(), args.seed, time(args)))
+        .map_err(Failure::unable)?;
     let arrival = (args.chunk, args.seed);
     let mut feeds = sessions::open(&engine, (&names, &args.input), recordings, arrival)?;
     let mut recorder = Recorder {

@@ -9,8 +9,6 @@ use crate::text;
 
 /// Version of reports that can be compared.
 const SCHEMA: u64 = 1;
-/// Largest file of reports: some ten thousand of them.
-const BYTES_MAX: u64 = 256 << 20;
 
 /// One or several reports of one configuration, mostly from several seeds.
 #[derive(Clone, Debug)]
@@ -30,12 +28,6 @@ impl Side {
         let name = path.display().to_string();
         let wanted = "expected what `mynah simulate --json` writes";
         let unreadable = |error: std::io::Error| Failure::unable(format_args!("{name}: {error}; {wanted}"));
-        let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
-        if bytes > BYTES_MAX {
-            return Err(Failure::unable(format_args!(
-                "{name}: {bytes} bytes; {wanted}: is it another file?"
-            )));
-        }
         let text = text::read(path).map_err(unreadable)?;
         let mut reports = Vec::new();
         for report in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {

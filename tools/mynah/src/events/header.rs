@@ -2,7 +2,6 @@
 //!
 //! It has the shape of an event line. Threads and shards are not in it, as they change nothing. Scenes are in it as text: a log outlives the files it was made with.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +16,9 @@ use crate::text;
 
 /// Version of the log's shape.
 pub const SCHEMA: u32 = 1;
+
+/// Of more bytes than this no file is an input.
+const INPUT_BYTES_MAX: u64 = 1 << 32;
 
 /// The event's name.
 pub const RUN: &str = "run";
@@ -213,7 +215,7 @@ impl ContentOf {
 
 fn update(hash: &mut Xxh3, path: &Path) -> io::Result<()> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let mut file = File::open(path).map_err(named)?;
+    let mut file = text::open(path).map_err(named)?.take(INPUT_BYTES_MAX);
     let mut piece = vec![0; 1 << 16];
     loop {
         match file.read(&mut piece).map_err(named)? {

@@ -158,10 +158,12 @@ impl Flight {
             ring.copy_from(self.recorder.ring());
             let (names, path) = (self.names.clone(), beside(path));
             // Not here: to write it would be the next overrun.
-            self.writing = Some(std::thread::spawn(move || {
+            let write = move || {
                 save(&ring, &names, &path, Output::create(&path)?)?;
                 Ok(path)
-            }));
+            };
+            // Without a thread the overrun is told all the same, and the file at the end has the ticks before that.
+            self.writing = std::thread::Builder::new().name("overrun".into()).spawn(write).ok();
         }
     }
 }

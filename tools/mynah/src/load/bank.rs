@@ -69,6 +69,8 @@ impl Default for BankConfig {
 pub enum BankError {
     /// The number of clips asked for is not in 1..=256.
     Count(usize),
+    /// The operating system refuses threads; why.
+    Threads(String),
     /// The voice failed.
     Voice(FliteError),
     /// This text gave no speech.
@@ -81,6 +83,10 @@ impl std::fmt::Display for BankError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Count(found) => write!(f, "load: {found} clips, expected 1 to {CLIPS_MAX}"),
+            Self::Threads(why) => write!(
+                f,
+                "load: no threads for the callers' speech: {why}; raise the limit of processes (`ulimit -u`) or of memory"
+            ),
             Self::Voice(error) => write!(f, "load: {error}"),
             Self::Silent(text) => write!(f, "load: the voice says nothing for \"{text}\""),
             Self::Rate(error) => write!(f, "load: {error}"),
@@ -89,6 +95,12 @@ impl std::fmt::Display for BankError {
 }
 
 impl std::error::Error for BankError {}
+
+impl BankError {
+    fn threads(error: rayon::ThreadPoolBuildError) -> Self {
+        Self::Threads(error.to_string())
+    }
+}
 
 /// One utterance as every caller that has it says it.
 #[derive(Clone, Debug)]
@@ -114,7 +126,8 @@ pub struct Bank {
 }
 
 impl Bank {
-    /// Synthesizes the bank on rayon's current pool; the result does not depend on its threads. `progress` is told
+    /// Synthesizes the bank on the rayon pool it is called in, or one of its own; the result does not depend on the
+    /// threads. `progress` is told
     /// (clips done, clips in all) after each clip, from any thread, each count once but not always in order.
     ///
     /// # Errors
@@ -127,14 +140,17 @@ impl Bank {
         let voice = Flite::new().map_err(BankError::Voice)?;
         let recipes = recipes(seed, count);
         let done = AtomicUsize::new(0);
-        let made: Vec<Result<Clip, BankError>> = recipes
-            .par_iter()
-            .map(|recipe| {
-                let clip = recipe.make(&voice, rate_hz);
-                progress(done.fetch_add(1, Ordering::Relaxed) + 1, count);
-                clip
-            })
-            .collect();
+        let make = |recipe: &Recipe| {
+            let clip = recipe.make(&voice, rate_hz);
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, count);
+            clip
+        };
+        let make_all = || -> Vec<Result<Clip, BankError>> { recipes.par_iter().map(make).collect() };
+        let made = match rayon::current_thread_index() {
+            Some(_) => make_all(),
+            // Rayon's global pool panics where no threads are to be had.
+            None => rayon::ThreadPoolBuilder::new().build().map_err(BankError::threads)?.install(make_all),
+        };
         let clips = made.into_iter().collect::<Result<Vec<Clip>, BankError>>()?;
         Ok(Self { clips, noise: Noise::new(seed, rate_hz), rate_hz })
     }

@@ -24,6 +24,11 @@ pub fn is_dash(path: &Path) -> bool {
     path.as_os_str() == DASH
 }
 
+/// Whether a path leads to a file that this process has open: `/dev/stdin`, `/dev/fd/3`.
+pub fn is_open(path: &Path) -> bool {
+    identity::Landing::of(path).is_open
+}
+
 /// Writes a file in one go: it is there whole, or as it was.
 ///
 /// # Errors

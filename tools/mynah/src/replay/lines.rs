@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::events::header::{Header, RUN, SCHEMA};
 use crate::events::log::{END, INTERRUPTED, fold};
 use crate::failure::Failure;
-use crate::text::BYTE_ORDER_MARK;
+use crate::text::{self, BYTE_ORDER_MARK};
 
 /// Longest first line: a scene and the one behind its link, at most 1 MiB each, every byte escaped.
 const HEADER_BYTES_MAX: u64 = 16 << 20;
@@ -53,7 +53,7 @@ impl LogLines {
                 path.display()
             ))
         };
-        let file = File::open(path).map_err(unreadable)?;
+        let file = text::open(path).map_err(unreadable)?;
         if file.metadata().map_err(unreadable)?.is_dir() {
             return Err(Failure::unable(format_args!(
                 "{}: is a folder; expected an event log, as `--events FILE` writes it",

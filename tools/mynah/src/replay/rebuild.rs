@@ -278,7 +278,7 @@ fn run_recordings(
     let Some(first) = recordings.first() else { return Err(unfit(path, &"there are no inputs")) };
     let plan = compile(header, path, sets, Some(sessions::format_of(first)), None)?;
     let config = sessions::config(names.len(), header.seed, TimeMode::Virtual);
-    let mut engine = Engine::new(Arc::clone(&plan), config);
+    let mut engine = Engine::try_new(Arc::clone(&plan), config).map_err(Failure::unable)?;
     let mut feeds = sessions::open(&engine, (&names, &paths), recordings, (chunk, header.seed))?;
     let log = EventLog::new(Box::new(&mut *comparison), &header.line(), &plan, names)?;
     let mut listening = Listening { log };

@@ -172,7 +172,10 @@ impl Simulation {
         let mut cut_us = None;
         let driver = wall_driver(&self.plan.scene.tick);
         let period_ns = u64::from(self.plan.scene.tick.period_ms) * 1_000_000;
-        let Self { engine, lines, run: measured, cost, epoch, steady, plan, stretches, options, .. } = self;
+        let Self {
+            engine, lines, run: measured, cost, epoch, steady, plan, stretches, options, beside, ..
+        } = self;
+        let Some(beside) = beside else { return };
         let (epoch, law) = (*epoch, StreamLaw::of(plan));
         let handles: Vec<_> = lines.iter().map(|l| l.handle.clone()).collect();
         let started_us = epoch.now_us();
@@ -186,8 +189,9 @@ impl Simulation {
         let (done, until_us) = (AtomicBool::new(false), AtomicU64::new(started_us + end_us));
         let from_us = started_us + cost.warm_up_us;
         cost.process = ProcessTime::now();
-        let fed = std::thread::scope(|scope| {
-            let generator = scope.spawn(|| generate(lines, (from_us, &until_us), epoch, &done));
+        let mut fed = None;
+        beside.in_place_scope(|scope| {
+            scope.spawn(|_| fed = Some(generate(lines, (from_us, &until_us), epoch, &done)));
             let mut clock = WallClock::new(epoch, engine.handle().bell());
             engine.within(|engine| {
                 let mut ticked_ns = epoch.now_ns();
@@ -234,9 +238,8 @@ impl Simulation {
                     if closed || over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 });
             });
-            generator.join()
         });
-        if let Ok((late, generator_ns)) = fed {
+        if let Some((late, generator_ns)) = fed {
             cost.generator_late = late;
             cost.generator_ns += generator_ns;
         }

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mynah_engine::scene::Source;
-use mynah_engine::{Engine, EngineConfig, ScenePlan, TimeMode};
+use mynah_engine::{Engine, EngineConfig, NoThreads, ScenePlan, TimeMode};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Epoch, NodeStopwatch};
@@ -106,6 +106,8 @@ pub struct Simulation {
     pub(crate) plan: Arc<ScenePlan>,
     pub(crate) epoch: Epoch,
     pub(crate) cost: clockwork::Meter,
+    /// On the wall clock: the threads of whoever acts beside the engine, callers and the other end of a link.
+    pub(crate) beside: Option<rayon::ThreadPool>,
     /// The engine behind the link that the scene names.
     pub(crate) remote: Option<Box<Remote>>,
     /// What a long run looked like, minute by minute.
@@ -121,7 +123,7 @@ impl Simulation {
     /// Prepares callers and engine. `script` must be the one the plan was compiled with.
     ///
     /// # Errors
-    /// What is wrong with the load, or with the scene behind a link.
+    /// What is wrong with the load, or with the scene behind a link; or there are no threads to be had.
     pub fn new(
         plan: Arc<ScenePlan>,
         script: &Arc<CallerScript>,
@@ -134,7 +136,7 @@ impl Simulation {
         watcher.progress("callers", 1, 1);
         let streams = load.streams(options.sessions, options.seed, options.duration_us, options.phase);
         script.fill(streams.clone());
-        let mut simulation = Self::empty(plan, options);
+        let mut simulation = Self::empty(plan, options).map_err(|refused| refused.to_string())?;
         let (plan, options) = (&simulation.plan, &simulation.options);
         let chunk_us = u64::from(plan.scene.session.input.chunk_ms) * 1_000;
         let waits = plan.input_targets.iter().any(|target| {
@@ -152,6 +154,11 @@ impl Simulation {
         simulation.run.observers = simulation.lines.iter().map(observer).collect();
         let Self { plan, options, lines, .. } = &simulation;
         simulation.remote = Remote::new(plan, script, options, lines)?.map(Box::new);
+        if simulation.options.clock == RunClock::Wall {
+            // Callers; behind a link the other engine and the network, too. Each has its thread until the run ends.
+            let threads = if simulation.remote.is_some() { 3 } else { 1 };
+            simulation.beside = Some(beside(threads)?);
+        }
         simulation.load_name = simulation.options.recordings.as_ref().map_or_else(
             || "synthesized callers (flite), noise and bait mixed in".to_string(),
             |path| format!("recordings {}", path.display()),
@@ -160,7 +167,7 @@ impl Simulation {
     }
 
     /// An engine with nobody in it.
-    fn empty(plan: Arc<ScenePlan>, options: Options) -> Self {
+    fn empty(plan: Arc<ScenePlan>, options: Options) -> Result<Self, NoThreads> {
         let config = EngineConfig {
             threads: options.threads,
             shards: options.shards.or(plan.scene.tick.shards),
@@ -172,7 +179,7 @@ impl Simulation {
             },
         };
         let epoch = Epoch::start();
-        let mut engine = Engine::new(Arc::clone(&plan), config);
+        let mut engine = Engine::try_new(Arc::clone(&plan), config)?;
         let nodes = plan.nodes.len();
         engine.lend_stopwatches(|| Box::new(NodeStopwatch::new(epoch, nodes)));
         let run = Measurement {
@@ -192,7 +199,7 @@ impl Simulation {
         let (steady, stretches) = (Steady::new(&options, 0), Steady::stretches(&options, 0));
         let (lines, load_name) = (Vec::new(), String::new());
         let (remote, warm_up_us, asked_us) = (None, 0, None);
-        Self {
+        Ok(Self {
             engine,
             lines,
             run,
@@ -200,13 +207,14 @@ impl Simulation {
             plan,
             epoch,
             cost,
+            beside: None,
             remote,
             steady,
             stretches,
             load_name,
             warm_up_us,
             asked_us,
-        }
+        })
     }
 
     /// The scene behind the link that this one names.
@@ -277,4 +285,14 @@ impl Simulation {
         watcher.reported(Ending { report: &report, measured: &self.run });
         report
     }
+}
+
+fn beside(threads: usize) -> Result<rayon::ThreadPool, String> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| {
+        format!(
+            "no threads for the callers on the wall clock: {error}; raise the limit of processes (`ulimit -u`) or of \
+             memory"
+        )
+    })
 }

@@ -3,8 +3,8 @@
 use mynah_engine::delivery::SendError;
 use mynah_engine::scene::Format;
 use mynah_engine::{
-    Control, Engine, EngineConfig, EngineHandle, OpenError, Out, Record, ScenePlan, SessionHandle, SessionId,
-    SessionSpec,
+    Control, Engine, EngineConfig, EngineHandle, NoThreads, OpenError, Out, Record, ScenePlan, SessionHandle,
+    SessionId, SessionSpec,
 };
 use std::sync::Arc;
 
@@ -43,12 +43,20 @@ pub(super) struct Behind {
 
 impl Behind {
     /// The engine at the other end of the link that `near` names.
-    pub(super) fn new(link: LinkedScene, plan: Arc<ScenePlan>, config: EngineConfig) -> Self {
+    ///
+    /// # Errors
+    /// The operating system refuses its threads.
+    pub(super) fn new(
+        link: LinkedScene,
+        plan: Arc<ScenePlan>,
+        config: EngineConfig,
+    ) -> Result<Self, NoThreads> {
         // Answers to who has left may still sound there.
-        let engine = Engine::new(plan, EngineConfig { sessions_max: config.sessions_max * 2, ..config });
+        let config = EngineConfig { sessions_max: config.sessions_max * 2, ..config };
+        let engine = Engine::try_new(plan, config)?;
         let door = engine.handle();
         let (pairs, broken) = (Vec::new(), Vec::new());
-        Self { engine, door, link, pairs, connected: 0, healed: false, broken }
+        Ok(Self { engine, door, link, pairs, connected: 0, healed: false, broken })
     }
 
     /// Opens the session at the far end of one that takes `format` here.

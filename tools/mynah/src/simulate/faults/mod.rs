@@ -33,7 +33,7 @@ use mynah_engine::scene::{Override, Source};
 
 use self::plan::FaultPlan;
 use self::report::ChaosReport;
-use self::run::Setting;
+use self::run::{Engines, Setting};
 use self::spec::FaultSpec;
 use super::callers::CallerScript;
 use super::invariants::Invariants;
@@ -84,6 +84,7 @@ pub struct Chaos {
 /// A run that is ready to begin.
 pub struct Prepared {
     setting: Setting,
+    engines: Engines,
     faults: String,
     set: Vec<String>,
     replay: String,
@@ -103,7 +104,7 @@ impl Chaos {
     /// Draws the faults of `seed` and compiles the scene with them.
     ///
     /// # Errors
-    /// The scene has errors, or the callers' speech cannot be made.
+    /// The scene has errors, the callers' speech cannot be made, or there are no threads to be had.
     pub fn prepare(&mut self, seed: u64) -> Result<Prepared, Failure> {
         let ChaosOptions { sessions, duration_us, threads, shards, .. } = self.options;
         let faults = FaultPlan::draw(&self.options.spec, seed, duration_us);
@@ -130,23 +131,25 @@ impl Chaos {
         };
         let parts = drain::bound(&plan, far.as_deref(), &faults, sessions);
         let drain_ticks_max = drain::ticks(&parts, u64::from(plan.scene.tick.period_ms) * 1_000);
+        let setting = Setting {
+            capped: small.len() as u64,
+            plan,
+            far,
+            faults,
+            strikes,
+            streams,
+            sessions,
+            duration_us,
+            drain_ticks_max,
+            threads,
+            shards,
+        };
         Ok(Prepared {
+            engines: Engines::start(&setting).map_err(Failure::unable)?,
+            setting,
             faults: self.options.spec.name.clone(),
             set: all.iter().map(ToString::to_string).collect(),
             replay: self.replay(seed),
-            setting: Setting {
-                capped: small.len() as u64,
-                plan,
-                far,
-                faults,
-                strikes,
-                streams,
-                sessions,
-                duration_us,
-                drain_ticks_max,
-                threads,
-                shards,
-            },
         })
     }
 
@@ -219,7 +222,7 @@ impl Prepared {
         if let Some(far) = &self.setting.far {
             invariants = invariants.with_far(far);
         }
-        let outcome = run::run(&self.setting, &mut Watchers(vec![watcher, &mut invariants]));
+        let outcome = run::run(&self.setting, self.engines, &mut Watchers(vec![watcher, &mut invariants]));
         let mut report = ChaosReport::new(&self.setting, &self.faults, self.set, self.replay, outcome);
         report.blame(invariants.violations().iter().map(ToString::to_string));
         report

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use cpu_time::ProcessTime;
-use mynah_engine::{Engine, EngineConfig, ScenePlan, ServiceStrikes, SessionId};
+use mynah_engine::{Engine, EngineConfig, NoThreads, ScenePlan, ServiceStrikes, SessionId};
 
 use super::behind::Behind;
 use super::fingerprint::{Fingerprint, Seen};
@@ -87,19 +87,36 @@ struct Run<'a> {
     cut_us: Option<u64>,
 }
 
+/// The engine of a run, and the one behind its link.
+pub(super) struct Engines {
+    near: Engine,
+    behind: Option<Behind>,
+}
+
+impl Engines {
+    /// Both with nobody in them.
+    ///
+    /// # Errors
+    /// The operating system refuses their threads.
+    pub(super) fn start(setting: &Setting) -> Result<Self, NoThreads> {
+        let config = EngineConfig {
+            threads: setting.threads,
+            shards: setting.shards.or(setting.plan.scene.tick.shards),
+            sessions_max: setting.sessions,
+            seed: setting.faults.seed,
+            ..EngineConfig::default()
+        };
+        let near = Engine::try_new(Arc::clone(&setting.plan), config)?;
+        let link = crate::transport::LinkedScene::of(&setting.plan).zip(setting.far.clone());
+        let behind = link.map(|(link, far)| Behind::new(link, far, config)).transpose()?;
+        Ok(Self { near, behind })
+    }
+}
+
 /// Runs it.
-pub(super) fn run(setting: &Setting, watcher: &mut dyn Watcher) -> Outcome {
+pub(super) fn run(setting: &Setting, engines: Engines, watcher: &mut dyn Watcher) -> Outcome {
     let began = ProcessTime::now();
-    let config = EngineConfig {
-        threads: setting.threads,
-        shards: setting.shards.or(setting.plan.scene.tick.shards),
-        sessions_max: setting.sessions,
-        seed: setting.faults.seed,
-        ..EngineConfig::default()
-    };
-    let mut engine = Engine::new(Arc::clone(&setting.plan), config);
-    let link = crate::transport::LinkedScene::of(&setting.plan);
-    let behind = link.zip(setting.far.clone()).map(|(link, far)| Behind::new(link, far, config));
+    let Engines { near: mut engine, behind } = engines;
     let (mut tally, faults) = (Tally::default(), &setting.faults);
     let mut hazard = Hazard { plan: faults, now_us: 0, tally: &mut tally };
     let places = (0..u64::from(setting.sessions)).map(|number| Place::new(number, &mut hazard)).collect();

@@ -230,15 +230,15 @@ impl FaultSpec {
 }
 
 fn unknown(name: &str) -> String {
+    let what =
+        if Path::new(name).exists() { "a folder, a pipe or a device" } else { "no such file or preset" };
     let presets = PRESETS.map(|(name, _)| name);
     let all = presets.map(|name| format!("`{name}`")).join(", ");
     match nearest(name, presets) {
         Some(near) => {
-            format!(
-                "--faults {name}: no such file or preset; did you mean `{near}`? Expected a file, or one of {all}"
-            )
+            format!("--faults {name}: {what}; did you mean `{near}`? Expected a file, or one of {all}")
         }
-        None => format!("--faults {name}: no such file or preset; expected a file, or one of {all}"),
+        None => format!("--faults {name}: {what}; expected a file, or one of {all}"),
     }
 }
 

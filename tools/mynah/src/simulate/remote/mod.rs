@@ -119,7 +119,7 @@ impl Remote {
     ) -> Result<Option<Self>, String> {
         let Some(link) = LinkedScene::of(plan) else { return Ok(None) };
         let far_plan = far_plan(&link, options.linked.as_ref(), plan, script)?;
-        let far = Simulation::empty(far_plan, options.clone());
+        let far = Simulation::empty(far_plan, options.clone()).map_err(|refused| refused.to_string())?;
         let engine = far.engine.handle();
         let mut wires = Vec::with_capacity(near.len());
         for (line, session) in near.iter().zip(0u64..) {

@@ -55,7 +55,7 @@ impl Rings {
 impl Simulation {
     /// The wall-clock run of a scene with a link.
     pub(in crate::simulate) fn run_linked(&mut self, watcher: &mut dyn Watcher) {
-        let Some(mut remote) = self.remote.take() else { return };
+        let (Some(mut remote), Some(beside)) = (self.remote.take(), self.beside.take()) else { return };
         let (mut end_us, epoch) = (self.options.duration_us, self.epoch);
         let mut cut_us = None;
         // One clock for both, or nothing between them could be measured.
@@ -95,15 +95,17 @@ impl Simulation {
         let until_us = started_us + end_us + DRAIN_US;
         let fed_until_us = AtomicU64::new(started_us + end_us);
         self.cost.process = ProcessTime::now();
-        std::thread::scope(|scope| {
+        let (mut fed, mut heard, mut across) = (None, None, None);
+        beside.in_place_scope(|scope| {
             let lines = &mut self.lines;
-            let generator = scope.spawn(|| generate(lines, (started_us, &fed_until_us), epoch, &done));
+            scope.spawn(|_| fed = Some(generate(lines, (started_us, &fed_until_us), epoch, &done)));
             let (carried, rings) = (&mut nets, &rings);
             let (door, far) = (self.engine.handle(), &mut remote.far);
             let count = handles.len();
             let far_handles = &far_handles;
-            let far = scope.spawn(move || far.follow(far_handles, rings, until_us, count));
-            let network = scope.spawn(move || carry(carried, rings, &parker, epoch, &door));
+            let (heard, across) = (&mut heard, &mut across);
+            scope.spawn(move |_| *heard = Some(far.follow(far_handles, rings, until_us, count)));
+            scope.spawn(move |_| *across = Some(carry(carried, rings, &parker, epoch, &door)));
             let mut clock = WallClock::new(epoch, self.engine.handle().bell());
             let driver = wall_driver(&self.plan.scene.tick);
             let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
@@ -133,17 +135,17 @@ impl Simulation {
                     ControlFlow::Continue(())
                 }
             });
-            if let Ok((late, generator_ns)) = generator.join() {
-                self.cost.generator_late = late;
-                self.cost.generator_ns += generator_ns;
-            }
-            if let Ok(accounts) = far.join() {
-                near.accounts.iter_mut().zip(accounts).for_each(|(near, far)| near.join(far));
-            }
-            if let Ok(across) = network.join() {
-                [remote.to_last_consumer, remote.to_quiet] = across;
-            }
         });
+        if let Some((late, generator_ns)) = fed {
+            self.cost.generator_late = late;
+            self.cost.generator_ns += generator_ns;
+        }
+        if let Some(accounts) = heard {
+            near.accounts.iter_mut().zip(accounts).for_each(|(near, far)| near.join(far));
+        }
+        if let Some(across) = across {
+            [remote.to_last_consumer, remote.to_quiet] = across;
+        }
         remote.in_process = near.in_process;
         remote.accounts = near.accounts;
         remote.refused = near.refused;

@@ -1,0 +1,42 @@
+//! The threads that ticks are shared out to.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+
+/// The operating system refuses threads.
+#[derive(Debug)]
+pub struct NoThreads {
+    /// How many were asked for.
+    pub wanted: usize,
+    cause: ThreadPoolBuildError,
+}
+
+impl fmt::Display for NoThreads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wanted, cause } = self;
+        let s = if *wanted == 1 { "" } else { "s" };
+        write!(
+            f,
+            "{wanted} thread{s} cannot be started: {cause}; raise the limit of processes (`ulimit -u`) or of memory, or \
+             ask for fewer threads"
+        )
+    }
+}
+
+impl Error for NoThreads {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+/// As many threads as asked for; none for one, which is the caller's.
+pub(crate) fn start(threads: usize) -> Result<Option<Arc<ThreadPool>>, NoThreads> {
+    if threads <= 1 {
+        return Ok(None);
+    }
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map(|pool| Some(Arc::new(pool))).map_err(|cause| NoThreads { wanted: threads, cause })
+}
