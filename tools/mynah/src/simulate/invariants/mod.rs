@@ -29,7 +29,7 @@ mod taken_back;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::{Books, Engine, OutAudio, Record, ScenePlan, SessionId};
+use mynah_engine::{Books, Engine, OutAudio, Record, ScenePlan, SessionHandle, SessionId};
 
 use super::{TickView, Watcher};
 use crate::terminal;
@@ -183,6 +183,12 @@ impl Watcher for Invariants {
             checker.audio(session, audio, &mut self.findings);
         }
         self.streams.audio(session, audio, &mut self.findings);
+    }
+
+    fn fed(&mut self, session: &SessionHandle, frames: u64) {
+        for checker in &mut self.checkers {
+            checker.fed(session.id(), session.opening(), frames);
+        }
     }
 
     fn far_records(&mut self, records: &[Record]) {
