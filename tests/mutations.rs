@@ -50,6 +50,12 @@ const ROWS: [Row; 25] = [
     (Mutation::CreditTwice, "bounds", "overflow", &[], 3, 8),
 ];
 
+/// When something happens: a block leaves, speech ends an answer.
+const TIMES: [Row; 2] = [
+    (Mutation::StretchLead, "bounds", "barge_in", &[], 6, 20),
+    (Mutation::InterruptLate, "taken_back", "barge_in", &[], 6, 20),
+];
+
 /// Broken only where sessions come and go or microphones are muted, or only when two runs are compared.
 const ELSEWHERE: [(Mutation, &str); 4] = [
     (Mutation::LeakEntity, "baseline"),
@@ -78,6 +84,12 @@ fn unnoticed(rows: &[Row]) -> Vec<String> {
 #[test]
 fn every_checker_notices_its_broken_engine() {
     let wrong = unnoticed(&ROWS);
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_happens_too_early_or_too_late_is_noticed() {
+    let wrong = unnoticed(&TIMES);
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
@@ -165,7 +177,7 @@ fn a_detector_that_looks_around_in_its_shard_is_noticed() {
 
 #[test]
 fn every_invariant_has_its_break() {
-    let shown = ROWS.iter().map(|row| (row.0, row.1)).chain(ELSEWHERE);
+    let shown = ROWS.iter().chain(&TIMES).map(|row| (row.0, row.1)).chain(ELSEWHERE);
     let shown: Vec<&str> = shown.map(|(_, invariant)| invariant).collect();
     let missing: Vec<_> = NAMES.iter().filter(|name| !shown.contains(name)).collect();
     assert!(missing.is_empty(), "no break for {missing:?}");

@@ -14,8 +14,10 @@ mod bounds;
 mod checker;
 mod conservation;
 pub mod determinism;
+mod interruption;
 pub mod isolation;
 mod latency;
+mod lead;
 mod messages;
 mod metrics;
 mod order;
@@ -91,6 +93,8 @@ impl Invariants {
             Box::new(baseline::Baseline::new(plan)),
             Box::new(metrics::Metrics::new(plan)),
             Box::new(silence::Silence::new(plan)),
+            Box::new(lead::Lead::new(plan)),
+            Box::new(interruption::Interruption::new(plan)),
         ];
         Self {
             checkers,
