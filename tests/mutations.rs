@@ -15,7 +15,7 @@ use mynah_engine::Mutation;
 /// A break, who must notice it, and where it shows: scene, settings, sessions, seconds.
 type Row = (Mutation, &'static str, &'static str, &'static [&'static str], u32, u64);
 
-const ROWS: [Row; 21] = [
+const ROWS: [Row; 25] = [
     (Mutation::LoseFrame, "conservation", "passthrough", &[], 3, 3),
     (Mutation::LoseOnEdge, "conservation", "passthrough", &[], 3, 3),
     (Mutation::CutBlock, "streams", "voice_assistant", &[], 4, 12),
@@ -44,6 +44,16 @@ const ROWS: [Row; 21] = [
     (Mutation::DropTail, "resampler", "streaming_resample", &[], 3, 3),
     (Mutation::LeakBlock, "baseline", "voice_assistant", &[], 4, 12),
     (Mutation::SkipRecord, "metrics", "passthrough", &[], 3, 3),
+    (Mutation::LoseAtEdge, "conservation", "gate_only", &[], 3, 6),
+    (Mutation::LoseAtEdge, "conservation", "passthrough", &[], 3, 3),
+    (Mutation::CreditTwice, "bounds", "passthrough", &[], 3, 3),
+    (Mutation::CreditTwice, "bounds", "overflow", &[], 3, 8),
+];
+
+/// When something happens: a block leaves, speech ends an answer.
+const TIMES: [Row; 2] = [
+    (Mutation::StretchLead, "bounds", "barge_in", &[], 6, 20),
+    (Mutation::InterruptLate, "taken_back", "barge_in", &[], 6, 20),
 ];
 
 /// Broken only where sessions come and go or microphones are muted, or only when two runs are compared.
@@ -54,11 +64,11 @@ const ELSEWHERE: [(Mutation, &str); 4] = [
     (Mutation::AwaitMicrophone, "silence"),
 ];
 
-#[test]
-fn every_checker_notices_its_broken_engine() {
+/// What goes wrong: checkers that complain without a break, and breaks that theirs do not see.
+fn unnoticed(rows: &[Row]) -> Vec<String> {
     let mut unbroken: BTreeMap<String, Verdict> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for (mutation, invariant, scene, sets, sessions, seconds) in ROWS {
+    for (mutation, invariant, scene, sets, sessions, seconds) in rows.iter().copied() {
         let case = Case::of(scene, sets, sessions, seconds);
         let sound = unbroken.entry(case.command()).or_insert_with(|| simulate(&case));
         wrong.extend(sound.words.iter().map(|words| format!("unbroken {}: {words}", case.command())));
@@ -68,6 +78,18 @@ fn every_checker_notices_its_broken_engine() {
             wrong.push(format!("{mutation:?} in {}: {invariant} sees nothing, {counts:?}", case.command()));
         }
     }
+    wrong
+}
+
+#[test]
+fn every_checker_notices_its_broken_engine() {
+    let wrong = unnoticed(&ROWS);
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_happens_too_early_or_too_late_is_noticed() {
+    let wrong = unnoticed(&TIMES);
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
@@ -155,7 +177,7 @@ fn a_detector_that_looks_around_in_its_shard_is_noticed() {
 
 #[test]
 fn every_invariant_has_its_break() {
-    let shown = ROWS.iter().map(|row| (row.0, row.1)).chain(ELSEWHERE);
+    let shown = ROWS.iter().chain(&TIMES).map(|row| (row.0, row.1)).chain(ELSEWHERE);
     let shown: Vec<&str> = shown.map(|(_, invariant)| invariant).collect();
     let missing: Vec<_> = NAMES.iter().filter(|name| !shown.contains(name)).collect();
     assert!(missing.is_empty(), "no break for {missing:?}");

@@ -13,6 +13,7 @@ use crate::correction::{Correction, Corrections, Void};
 use crate::desk::{Beside, Laps, Now};
 use crate::event::{Event, EventLog};
 use crate::ids::{SegmentKey, SessionId};
+use crate::mutation::Mutation;
 use crate::playout::Playouts;
 use crate::segment::{Answer, Extent, Segment, Segments, Verdict};
 use crate::session::SessionTable;
@@ -20,6 +21,8 @@ use crate::session::SessionTable;
 /// Nobody speaks in a segment in which nothing was heard for this long: gates decide on media time, and that stands still
 /// when a client stops sending in the middle of a word.
 const STALE_US: u64 = 1_000_000;
+/// What a gate decides on at once, for [`Mutation::InterruptLate`].
+const HOP_US: u64 = 32_000;
 
 /// A segment as this system needs it.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +66,8 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem>
                        mut log: ResMut<'_, EventLog>,
                        mut laps: ResMut<'_, Laps>| {
         scratch.look(&segments, now.us);
+        let late_us = if now.is_broken(Mutation::InterruptLate) { HOP_US } else { 0 };
+        let interrupt_min_us = interrupt_min_us + late_us;
         let mut floor = Floor {
             now_us: now.us,
             segments: &mut segments,

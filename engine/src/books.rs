@@ -1,6 +1,8 @@
 //! What the engine counts, and what stands in its queues, for whoever checks it after every tick: sums and references,
 //! no histogram is merged and nothing is copied.
 
+use std::sync::atomic::Ordering;
+
 use bevy_ecs::prelude::*;
 
 use crate::block::BlockPool;
@@ -12,7 +14,7 @@ use crate::ingress::EdgeFigures;
 use crate::ledger::{Ledger, NodeLedger};
 use crate::playout::{Playout, Playouts};
 use crate::queue::{Lane, Queue};
-use crate::segment::SegmentPool;
+use crate::segment::{Segment, SegmentPool};
 use crate::session::{Phase, SessionRow, SessionTable};
 
 /// The counts of one node over all shards; see [`NodeLedger`] for their meaning.
@@ -126,6 +128,16 @@ impl<'a> SessionView<'a> {
         self.row.frames_in
     }
 
+    /// Those of them that are silence in place of lost audio.
+    pub fn concealed(&self) -> u64 {
+        self.row.concealed
+    }
+
+    /// What its host may push at present, sample frames.
+    pub fn credit(&self) -> u32 {
+        self.row.port.credits.load(Ordering::Acquire)
+    }
+
     /// Arrivals that wait outside a full queue.
     pub fn held(&self) -> usize {
         self.row.held.len()
@@ -181,6 +193,15 @@ impl Engine {
             let world = &shard.world;
             let rows = world.resource::<SessionTable>().rows.iter().flatten();
             rows.map(move |row| SessionView { world, row })
+        })
+    }
+
+    /// The segments that are not forgotten, by shard.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.shards.iter().flat_map(|shard| {
+            let world = &shard.world;
+            let places = world.resource::<SegmentPool>().in_use();
+            places.filter_map(move |entity| world.get::<Segment>(entity))
         })
     }
 

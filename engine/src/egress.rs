@@ -8,7 +8,7 @@ use bevy_ecs::system::{BoxedSystem, ParamBuilder, SystemParamBuilder, SystemStat
 
 use crate::block::Block;
 use crate::correction::{Correction, Void};
-use crate::desk::{Cx, Desk, Lanes};
+use crate::desk::{Cx, Desk, Lanes, Now};
 use crate::engine::ScenePlan;
 use crate::event::{DropReason, Event};
 use crate::frame::{Frame, Mark, Payload, frames_to_us};
@@ -160,7 +160,7 @@ impl Stream<'_> {
             if standing == Standing::Void && cx.now.is_broken(Mutation::ReleaseVoid) {
                 standing = Standing::Holds;
             }
-            if self.waits(frame, standing, &cx.playout(), cx.now.us) {
+            if self.waits(frame, standing, &cx.playout(), &cx.now) {
                 break;
             }
             let mut frame = queue.pop().expect("looked at above");
@@ -189,7 +189,7 @@ impl Stream<'_> {
     }
 
     /// Whether the oldest frame stays for now.
-    fn waits(&self, frame: &Frame, standing: Standing, playout: &Playout, now_us: u64) -> bool {
+    fn waits(&self, frame: &Frame, standing: Standing, playout: &Playout, now: &Now) -> bool {
         // While the user speaks, no older answer begins or goes on.
         let spoken_over = frame.revision > 0 && frame.segment.serial < playout.speaking;
         let undecided = standing == Standing::Undecided;
@@ -199,18 +199,24 @@ impl Stream<'_> {
             _ if standing == Standing::Void => false,
             _ if spoken_over => true,
             _ if undecided && self.policy.release == Release::OnConfirm => true,
-            Payload::Audio(_) => self.too_early(playout, now_us) || self.port.outputs.is_full(),
+            Payload::Audio(_) => self.too_early(playout, now) || self.port.outputs.is_full(),
             Payload::Text(_) => self.port.outputs.is_full(),
         }
     }
 
-    fn too_early(&self, playout: &Playout, now_us: u64) -> bool {
+    fn too_early(&self, playout: &Playout, now: &Now) -> bool {
         match self.policy.pace {
             Pace::Burst => false,
             Pace::RealTime { lead_ms } => {
+<<<<<<< HEAD
                 // With a lead of 0 the next block leaves once the ones before have sounded.
                 let ahead_us = playout.heard_until_us.saturating_sub(now_us);
                 ahead_us > 0 && ahead_us >= u64::from(lead_ms) * 1_000
+=======
+                let (ahead_us, lead_us) =
+                    (playout.heard_until_us.saturating_sub(now.us), u64::from(lead_ms) * 1_000);
+                ahead_us > lead_us || (ahead_us == lead_us && !now.is_broken(Mutation::StretchLead))
+>>>>>>> books
             }
         }
     }

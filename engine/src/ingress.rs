@@ -163,6 +163,9 @@ impl Scatter<'_> {
         }
         row.arrived_us = self.now.us;
         row.port.give_credit(arrival.cost);
+        if self.now.is_broken(Mutation::CreditTwice) {
+            row.port.give_credit(arrival.cost);
+        }
         match arrival.what {
             Arriving::Audio(block) => self.audio(row, block, arrival.stamp, queues),
             Arriving::Silence(block) => {
@@ -171,6 +174,7 @@ impl Scatter<'_> {
                 self.figures.concealed_frames += frames;
                 let frame = self.frame(row, Payload::Audio(block), arrival.stamp.arrived_us.unwrap_or(0));
                 row.frames_in += frames;
+                row.concealed += frames;
                 self.send(row, frame, queues);
             }
             Arriving::Finish => {
@@ -204,6 +208,11 @@ impl Scatter<'_> {
         queues: &mut Query<'_, '_, &'static mut Queue>,
     ) {
         let now_us = self.now.us;
+        if self.now.is_broken(Mutation::LoseAtEdge) && row.seq % 64 == 63 {
+            row.seq = row.seq.wrapping_add(1);
+            self.pool.put(block);
+            return;
+        }
         let bad = zero_non_finite(&mut block, self.pool);
         if self.now.is_broken(Mutation::SpreadPoison) && self.figures.non_finite > 0 {
             block.make_mut(self.pool).fill(0.0);
@@ -252,6 +261,7 @@ impl Scatter<'_> {
             let (block, frames) = self.silence(row, missing);
             let frame = self.frame(row, Payload::Audio(block), arrived_us);
             row.frames_in += frames;
+            row.concealed += frames;
             self.send(row, frame, queues);
             self.figures.concealed_blocks += 1;
             self.figures.concealed_frames += frames;

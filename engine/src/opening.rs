@@ -98,6 +98,7 @@ fn row(
         name: Arc::clone(&port.name),
         input: port.input,
         frames_in: 0,
+        concealed: 0,
         phase,
         told: port.controls,
         port,

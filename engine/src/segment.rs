@@ -181,6 +181,11 @@ impl SegmentPool {
         self.active.len()
     }
 
+    /// The entities of the segments that are not forgotten.
+    pub(crate) fn in_use(&self) -> impl Iterator<Item = Entity> + '_ {
+        self.active.iter().map(|slot| self.entities[*slot as usize])
+    }
+
     /// Spawns places until `spare` are free; called where sessions are admitted, never in a rank.
     pub(crate) fn reserve(world: &mut World, spare: usize) {
         let mut pool = world.resource_mut::<Self>();

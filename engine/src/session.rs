@@ -44,6 +44,8 @@ pub struct SessionRow {
     pub input: Format,
     /// Sample frames that have arrived.
     pub frames_in: u64,
+    /// Those of them that are silence in place of lost audio.
+    pub(crate) concealed: u64,
     /// Life phase.
     pub phase: Phase,
     /// Its host wants to be told of corrections and confirmations.

@@ -48,6 +48,8 @@ struct Seat {
     leaves_at: u64,
     hangs_up: bool,
     left: bool,
+    /// Sample frames that were not refused.
+    pushed: u64,
 }
 
 struct Room<'a> {
@@ -94,7 +96,10 @@ impl Crowd<'_> {
             room.speak(tick);
             room.tick();
         }
-        room.seats.iter().flatten().for_each(|seat| seat.handle.finish());
+        for seat in room.seats.iter().flatten().filter(|seat| !seat.left) {
+            seat.handle.finish();
+            room.invariants.fed(&seat.handle, seat.pushed);
+        }
         for _ in 0..DRAIN_TICKS {
             if room.seats.iter().flatten().all(|seat| seat.handle.is_closed()) {
                 break;
@@ -113,7 +118,12 @@ impl Room<'_> {
             if let Some(seat) = &mut self.seats[at] {
                 if self.crowd.churns && tick >= seat.leaves_at && !seat.left {
                     seat.left = true;
-                    if seat.hangs_up { seat.handle.close() } else { seat.handle.finish() }
+                    if seat.hangs_up {
+                        seat.handle.close();
+                    } else {
+                        seat.handle.finish();
+                        self.invariants.fed(&seat.handle, seat.pushed);
+                    }
                 }
                 if !seat.handle.is_closed() {
                     continue;
@@ -128,7 +138,7 @@ impl Room<'_> {
             let handle = handle.expect("a seat is free");
             let leaves_at = tick + 1 + self.rng.below(600);
             let hangs_up = self.rng.below(2) == 0;
-            self.seats[at] = Some(Seat { handle, stream, leaves_at, hangs_up, left: false });
+            self.seats[at] = Some(Seat { handle, stream, leaves_at, hangs_up, left: false, pushed: 0 });
         }
     }
 
@@ -150,12 +160,12 @@ impl Room<'_> {
                 mono.fill(0.0);
             }
             if at == 0 && sick {
-                poison(&mut mono, &seat.handle, tick, silent);
+                seat.pushed += poison(&mut mono, &seat.handle, tick, silent);
             }
             let channels = usize::from(format.channels);
             let samples: Vec<f32> = mono.iter().flat_map(|s| std::iter::repeat_n(*s, channels)).collect();
             // What a full edge refuses is lost, as it is for a caller.
-            let _refused = seat.handle.try_push(&samples).is_err();
+            seat.pushed += if seat.handle.try_push(&samples).is_ok() { frames as u64 } else { 0 };
         }
     }
 
@@ -180,25 +190,30 @@ impl Room<'_> {
     }
 }
 
-/// Makes a chunk sick, and sends what does not even count as one. `quiet`: nothing in it can be taken for speech.
-fn poison(mono: &mut [f32], handle: &SessionHandle, tick: u64, quiet: bool) {
+/// Makes a chunk sick, and sends what does not even count as one; returns the sample frames that were taken of that.
+/// `quiet`: nothing in it can be taken for speech.
+fn poison(mono: &mut [f32], handle: &SessionHandle, tick: u64, quiet: bool) -> u64 {
+    let channels = u64::from(handle.input().channels);
+    let frames = |taken: bool, samples: usize| if taken { samples as u64 / channels } else { 0 };
     let sickness = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MIN_POSITIVE / 2.0, -0.0];
     for (at, sample) in mono.iter_mut().enumerate().skip(tick as usize % 3).step_by(3) {
         *sample = sickness[(at + tick as usize) % sickness.len()];
     }
     if quiet {
-        return;
+        return 0;
     }
     // Not whole frames, too long, far in the future and in the past, and a second at once.
-    let _refused = handle.try_push(&vec![f32::MAX; 200_001]).is_err();
+    let mut pushed = frames(handle.try_push(&vec![f32::MAX; 200_001]).is_ok(), 200_001);
     let mut block = handle.lease(mono.len());
     block.fill_from(&vec![1e30; mono.len()]);
     let pts_us = Some(if tick.is_multiple_of(8) { u64::MAX / 4 } else { 0 });
-    drop(handle.push_stamped(block, Stamp { arrived_us: Some(u64::MAX), pts_us, ..Stamp::default() }));
+    let stamp = Stamp { arrived_us: Some(u64::MAX), pts_us, ..Stamp::default() };
+    pushed += frames(handle.push_stamped(block, stamp).is_ok(), mono.len());
     if tick.is_multiple_of(100) {
         let square: Vec<f32> = (0..12_000).map(|i| if i % 64 < 32 { 1.0 } else { -1.0 }).collect();
-        let _refused = handle.try_push(&square).is_err();
+        pushed += frames(handle.try_push(&square).is_ok(), square.len());
     }
+    pushed
 }
 
 #[cfg(feature = "mutations")]

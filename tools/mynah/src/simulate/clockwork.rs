@@ -111,7 +111,10 @@ impl Simulation {
                         while line.next_arrival_us() <= now_us.min(end_us + line.offset_us) && line.push() {}
                     }
                     if now_us >= end_us + period_us * 8 {
-                        lines.iter().for_each(|line| line.handle.finish());
+                        for line in lines.iter() {
+                            line.handle.finish();
+                            watcher.fed(&line.handle, line.frames_pushed());
+                        }
                         finished = true;
                     }
                 }

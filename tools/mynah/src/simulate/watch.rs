@@ -1,7 +1,7 @@
 //! Who looks on while a simulation runs: files, progress, metrics, checkers. None of them changes what happens.
 
 use mynah_engine::delivery::OutgoingFigures;
-use mynah_engine::{Engine, OutAudio, Record};
+use mynah_engine::{Engine, OutAudio, Record, SessionHandle};
 
 use super::callers::Line;
 use super::measure::Measurement;
@@ -45,6 +45,11 @@ pub trait Watcher: Send {
     /// Takes a block that session number `session` has released.
     fn audio(&mut self, session: usize, audio: &OutAudio) {
         let _unused = (session, audio);
+    }
+    /// The host of `session` has ended its input; all in all it pushed `frames` sample frames that were not refused. Who
+    /// hangs up says nothing.
+    fn fed(&mut self, session: &SessionHandle, frames: u64) {
+        let _unused = (session, frames);
     }
     /// Takes the events of the engine behind a simulated link in one tick.
     fn far_records(&mut self, records: &[Record]) {
@@ -104,6 +109,10 @@ impl Watcher for Watchers<'_> {
 
     fn audio(&mut self, session: usize, audio: &OutAudio) {
         self.0.iter_mut().for_each(|one| one.audio(session, audio));
+    }
+
+    fn fed(&mut self, session: &SessionHandle, frames: u64) {
+        self.0.iter_mut().for_each(|one| one.fed(session, frames));
     }
 
     fn far_records(&mut self, records: &[Record]) {

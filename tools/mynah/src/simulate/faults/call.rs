@@ -11,6 +11,7 @@ use super::plan::{Dice, Hazard};
 use super::sender::Sender;
 use super::site::Site;
 use crate::load::Stream;
+use crate::simulate::Watcher;
 
 /// A caller's call.
 #[derive(Debug)]
@@ -112,9 +113,10 @@ impl Call {
         }
     }
 
-    pub(super) fn finish(&self) {
+    pub(super) fn finish(&self, watcher: &mut dyn Watcher) {
         if let Some(handle) = &self.handle {
             handle.finish();
+            watcher.fed(handle, self.pushed.frames);
         }
     }
 

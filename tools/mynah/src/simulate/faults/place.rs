@@ -11,6 +11,7 @@ use super::edge::Pushed;
 use super::plan::{Dice, Hazard};
 use super::site::Site;
 use crate::load::Stream;
+use crate::simulate::Watcher;
 use crate::simulate::callers::session_name;
 
 /// Who has left comes again after at most this long.
@@ -126,6 +127,7 @@ impl Place {
         behind: Option<&mut Behind>,
         hazard: &mut Hazard<'_>,
         totals: &mut Totals,
+        watcher: &mut dyn Watcher,
     ) {
         if let State::Away(until_us) = self.state
             && !town.closing
@@ -141,14 +143,14 @@ impl Place {
                 if !town.closing {
                     call.talk(hazard);
                 } else if call.all_has_arrived() {
-                    call.finish();
+                    call.finish(watcher);
                     self.leaves();
                     return;
                 }
             }
             State::Away(_) | State::Leaving(_) => return,
         }
-        self.perhaps_leaves(town.plan.scene.tick.period_ms, hazard);
+        self.perhaps_leaves(town.plan.scene.tick.period_ms, hazard, watcher);
     }
 
     /// The host gives up on its session.
@@ -167,7 +169,7 @@ impl Place {
     }
 
     /// A share of the callers leaves every second.
-    fn perhaps_leaves(&mut self, tick_ms: u32, hazard: &mut Hazard<'_>) {
+    fn perhaps_leaves(&mut self, tick_ms: u32, hazard: &mut Hazard<'_>, watcher: &mut dyn Watcher) {
         let tick_s = f64::from(tick_ms) / 1_000.0;
         let manners = [Site::Rejoin, Site::DropHandle];
         let gone = match hazard.acts(Site::Leave) {
@@ -187,7 +189,7 @@ impl Place {
             match (vanishes, hangs_up) {
                 (true, _) => call.vanish(),
                 (false, true) => call.hang_up(),
-                (false, false) => call.finish(),
+                (false, false) => call.finish(watcher),
             }
         }
         self.leaves();

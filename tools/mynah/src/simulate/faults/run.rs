@@ -177,7 +177,7 @@ impl Run<'_> {
         *ticks += 1;
         hazard.now_us = *now_us;
         for place in places.iter_mut() {
-            place.before(town, behind.as_mut(), &mut hazard, totals);
+            place.before(town, behind.as_mut(), &mut hazard, totals, watcher);
         }
         engine.tick(*now_us);
         for record in engine.records() {

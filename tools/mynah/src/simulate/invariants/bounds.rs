@@ -1,5 +1,6 @@
 //! Everything is bounded: no queue holds more frames than its scene allows, and neither does what stands beside it:
-//! what was sent and found no room, arrivals that wait outside, messages for the host, calls at a hub.
+//! what was sent and found no room, arrivals that wait outside, messages for the host, calls at a hub. No host may push
+//! more than a second, and where nothing waits any more it may push all of that.
 
 use std::sync::Arc;
 
@@ -65,6 +66,12 @@ impl Checker for Bounds {
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         for session in moment.engine.sessions() {
             self.queues(&session, findings);
+            let (credit, whole) = (session.credit(), session.input().rate_hz * CREDIT_MS / 1_000);
+            if credit > whole || (credit < whole && session.has_ended()) {
+                findings.add(NAME, Some(session.id()), || {
+                    format!("its host may push {credit} sample frames, {whole} are all there is")
+                });
+            }
             // Who has let too many gather is hung up on, and still gets all that was decided in that tick.
             let controls = if session.phase() == Phase::Gone { 0 } else { session.controls() };
             for (what, count, most) in [

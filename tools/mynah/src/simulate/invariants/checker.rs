@@ -49,6 +49,10 @@ pub(super) trait Checker: Send {
     fn audio(&mut self, session: SessionId, audio: &OutAudio, findings: &mut Findings) {
         let _unused = (session, audio, findings);
     }
+    /// The host of the session that has this id and opening has ended its input of `frames` sample frames.
+    fn fed(&mut self, session: SessionId, opening: u32, frames: u64) {
+        let _unused = (session, opening, frames);
+    }
     /// A tick is over.
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         let _unused = (moment, findings);

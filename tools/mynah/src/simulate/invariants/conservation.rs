@@ -1,9 +1,11 @@
-//! Nothing is lost silently: every frame that entered a node's queues has ended there in exactly one way or waits, and
-//! what was sent along the edges into a node has arrived at it.
+//! Nothing is lost silently: every frame that entered a node's queues has ended there in exactly one way or waits, what
+//! was sent along the edges into a node has arrived at it, and what a host pushed before it ended its input has arrived
+//! at its session. The last is shown by the hosts' own count.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::ScenePlan;
+use mynah_engine::{Event, Record, ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment};
 
@@ -15,12 +17,30 @@ pub(super) struct Conservation {
     sent: Vec<u64>,
     /// Nodes whose books were wrong before: each is reported when it goes wrong.
     wrong: Vec<i128>,
+    /// Sample frames that hosts pushed into sessions whose input has ended, by id and opening.
+    fed: BTreeMap<(SessionId, u32), u64>,
+    /// Some session was closed in this tick.
+    closed: bool,
 }
 
 impl Conservation {
     pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
         let nodes = plan.nodes.len() + 1;
-        Self { plan: Arc::clone(plan), sent: vec![0; nodes], wrong: vec![0; nodes * 2] }
+        let (sent, wrong) = (vec![0; nodes], vec![0; nodes * 2]);
+        Self { plan: Arc::clone(plan), sent, wrong, fed: BTreeMap::new(), closed: false }
+    }
+
+    /// What hosts pushed into the sessions that are over, and what arrived. Who was hung up on is owed nothing.
+    fn settle(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
+        for session in moment.engine.sessions().filter(|session| session.has_ended()) {
+            let Some(pushed) = self.fed.remove(&(session.id(), session.opening())) else { continue };
+            let arrived = session.frames_in() - session.concealed();
+            if arrived != pushed {
+                findings.add(NAME, Some(session.id()), || {
+                    format!("its host pushed {pushed} sample frames, {arrived} arrived")
+                });
+            }
+        }
     }
 
     fn sent(&mut self, moment: &Moment<'_>) {
@@ -39,7 +59,18 @@ impl Conservation {
 }
 
 impl Checker for Conservation {
+    fn record(&mut self, record: &Record, _: &mut Findings) {
+        self.closed |= record.event == Event::SessionClosed;
+    }
+
+    fn fed(&mut self, session: SessionId, opening: u32, frames: u64) {
+        self.fed.insert((session, opening), frames);
+    }
+
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
+        if std::mem::take(&mut self.closed) {
+            self.settle(moment, findings);
+        }
         self.sent(moment);
         for (at, book) in moment.books.nodes.iter().enumerate() {
             let name = || self.plan.nodes.get(at).map_or("output", |node| &*node.id);

@@ -14,8 +14,10 @@ mod bounds;
 mod checker;
 mod conservation;
 pub mod determinism;
+mod interruption;
 pub mod isolation;
 mod latency;
+mod lead;
 mod messages;
 mod metrics;
 mod order;
@@ -29,7 +31,7 @@ mod taken_back;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::{Books, Engine, OutAudio, Record, ScenePlan, SessionId};
+use mynah_engine::{Books, Engine, OutAudio, Record, ScenePlan, SessionHandle, SessionId};
 
 use super::{TickView, Watcher};
 use crate::terminal;
@@ -91,6 +93,8 @@ impl Invariants {
             Box::new(baseline::Baseline::new(plan)),
             Box::new(metrics::Metrics::new(plan)),
             Box::new(silence::Silence::new(plan)),
+            Box::new(lead::Lead::new(plan)),
+            Box::new(interruption::Interruption::new(plan)),
         ];
         Self {
             checkers,
@@ -183,6 +187,12 @@ impl Watcher for Invariants {
             checker.audio(session, audio, &mut self.findings);
         }
         self.streams.audio(session, audio, &mut self.findings);
+    }
+
+    fn fed(&mut self, session: &SessionHandle, frames: u64) {
+        for checker in &mut self.checkers {
+            checker.fed(session.id(), session.opening(), frames);
+        }
     }
 
     fn far_records(&mut self, records: &[Record]) {
