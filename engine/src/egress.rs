@@ -208,15 +208,11 @@ impl Stream<'_> {
         match self.policy.pace {
             Pace::Burst => false,
             Pace::RealTime { lead_ms } => {
-<<<<<<< HEAD
                 // With a lead of 0 the next block leaves once the ones before have sounded.
-                let ahead_us = playout.heard_until_us.saturating_sub(now_us);
-                ahead_us > 0 && ahead_us >= u64::from(lead_ms) * 1_000
-=======
-                let (ahead_us, lead_us) =
-                    (playout.heard_until_us.saturating_sub(now.us), u64::from(lead_ms) * 1_000);
-                ahead_us > lead_us || (ahead_us == lead_us && !now.is_broken(Mutation::StretchLead))
->>>>>>> books
+                let ahead_us = playout.heard_until_us.saturating_sub(now.us);
+                let lead_us = u64::from(lead_ms) * 1_000;
+                ahead_us > lead_us
+                    || (ahead_us > 0 && ahead_us == lead_us && !now.is_broken(Mutation::StretchLead))
             }
         }
     }
