@@ -347,9 +347,7 @@ impl Hub {
             figures.reasons[reason as usize] += 1;
             figures.merged += (self.settled.len() - before) as u64;
             for call in &self.batch {
-                let waited_us = now_us.saturating_sub(call.queued_us);
-                let told_us = if now.is_broken(Mutation::HalveWaits) { waited_us / 2 } else { waited_us };
-                figures.wait.saturating_record(told_us);
+                figures.wait.saturating_record(now_us.saturating_sub(call.queued_us));
             }
             let first = &self.batch[0].key;
             let event = Event::Batch { node, size, reason };

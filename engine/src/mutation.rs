@@ -56,10 +56,6 @@ pub enum Mutation {
     LoseAtEdge,
     /// Senders get the credit of an arrival back twice.
     CreditTwice,
-    /// Half of the time that items waited for their batch is told.
-    HalveWaits,
-    /// Text waits as if nothing of its answer had been heard.
-    IgnorePlayed,
     /// Audio leaves while exactly the lead is unheard, a block too early.
     StretchLead,
     /// Speech interrupts a detector's hop of 32 ms later than the scene says.

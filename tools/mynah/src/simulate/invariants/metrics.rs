@@ -1,6 +1,6 @@
 //! Figures that say the same thing agree: a histogram of waiting times has as many values as frames were taken, one of
 //! latencies as many as calls were answered, one of batches as many as items were submitted; what is counted as out has
-//! come out. The waiting times at a hub add up to what was seen to wait there: items times time (Little's law).
+//! come out.
 
 use std::sync::Arc;
 
@@ -20,24 +20,7 @@ struct Told {
     items: u64,
 }
 
-/// What was seen to wait at one hub since it was last empty.
-#[derive(Clone, Copy, Debug, Default)]
-struct Waiting {
-    /// Items times microseconds.
-    seen_us: u64,
-    /// Items after the last tick, and its time.
-    items: u64,
-    now_us: u64,
-    /// What the figures said when the hub was last empty: items asked for, submitted, merged, and the sum of the waits.
-    before: (u64, u64, u64),
-    told_us: f64,
-}
-
-/// How far the sum of a histogram's values may be off: two digits are kept of each.
-const ROUNDING: f64 = 0.02;
-
 pub(super) struct Metrics {
-    waiting: Vec<Waiting>,
     plan: Arc<ScenePlan>,
     told: Vec<Told>,
     /// Blocks that came out.
@@ -52,35 +35,7 @@ impl Metrics {
     pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
         let nodes = plan.nodes.len();
         let (told, wrong) = (vec![Told::default(); nodes], vec![None; nodes + 1]);
-        let waiting = vec![Waiting::default(); nodes];
-        Self { waiting, plan: Arc::clone(plan), told, blocks: 0, unread: 0, wrong }
-    }
-
-    /// Looks at the waiting times of the hub before the node at `at` whenever nothing waits there any more.
-    fn wait(&mut self, at: usize, moment: &Moment<'_>, findings: &mut Findings) {
-        let (hub, node) = (moment.engine.hub(), NodeId(at as u8));
-        let (Some(station), Some(figures)) = (hub.station(node), hub.batches(node)) else { return };
-        let waiting = &mut self.waiting[at];
-        let now_us = moment.engine.now_us();
-        waiting.seen_us += waiting.items * (now_us - waiting.now_us);
-        (waiting.items, waiting.now_us) = ((station.waiting + station.at_door) as u64, now_us);
-        if waiting.items > 0 || waiting.seen_us == 0 {
-            return;
-        }
-        let now = (figures.asked, figures.items, figures.merged);
-        let told_us = figures.wait.mean() * figures.wait.len() as f64;
-        let (before, said_us) = (waiting.before, told_us - waiting.told_us);
-        let seen_us = std::mem::take(&mut waiting.seen_us) as f64;
-        (waiting.before, waiting.told_us) = (now, told_us);
-        // What was taken back or merged waited and is in no figure.
-        let whole = now.0 - before.0 == now.1 - before.1 && now.2 == before.2;
-        let slack_us = ROUNDING * seen_us + (now.1 - before.1) as f64;
-        if whole && (said_us - seen_us).abs() > slack_us {
-            findings.add(NAME, None, || {
-                let name = &self.plan.nodes[at].id;
-                format!("node {name}: items waited {seen_us} us at the hub, the figures say {said_us:.0} us")
-            });
-        }
+        Self { plan: Arc::clone(plan), told, blocks: 0, unread: 0, wrong }
     }
 
     /// What disagrees at the node at `at`.
@@ -135,9 +90,6 @@ impl Checker for Metrics {
             // A session that is over is seen so once.
             let over = moment.engine.sessions().filter(|session| session.phase() == Phase::Gone);
             self.unread += over.map(|session| session.unread() as u64).sum::<u64>();
-        }
-        for at in 0..self.plan.nodes.len() {
-            self.wait(at, moment, findings);
         }
         for at in 0..self.wrong.len() {
             let wrong = self.disagreement(at, moment);
