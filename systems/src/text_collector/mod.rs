@@ -5,7 +5,7 @@
 //! come, without a space of our own: tokens bring theirs, and between whole sentences none is needed to tell them
 //! apart. What is held is bounded: a sentence of [`CHARS_MAX`](sentences::CHARS_MAX) characters, five sentences that
 //! wait, a few texts that did not fit a step, and what has not been read of one frame; before these have left no
-//! further frame is taken. A tick reads and judges as much as [`WORK_MAX`](intake::WORK_MAX) allows, the next one goes
+//! further frame is taken. A tick reads and judges as much as `WORK_MAX` allows, the next one goes
 //! on from there: no text stalls the other sessions.
 //!
 //! **Nothing that arrived later leaves earlier.** Every mark, and text of another (segment, revision), first lets all
