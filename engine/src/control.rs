@@ -14,7 +14,7 @@ pub enum Control {
     ConfirmSpeculation { segment: u32, turn: u32, from_us: u64, to_us: u64 },
     /// Not speech: stop, discard its audio and everything derived from it.
     CancelSpeculation { segment: u32, from_us: u64, to_us: u64, late: bool },
-    /// The speaker has finished at `at_us`: as believed (`last: false`), or it holds, with the same time. Revision 0 with
+    /// The speaker finished at `at_us`. `last: false`: the gate believes so; `true`: the end holds. Revision 0 with
     /// `last`: the segment was split there, and the next one goes on without a gap.
     EndOfSpeech { segment: u32, revision: u32, at_us: u64, last: bool },
     /// That revision, which ended at `at_us`, is void: discard what was derived from it, keep the audio.

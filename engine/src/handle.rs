@@ -145,8 +145,7 @@ impl SessionPort {
         self.wake();
     }
 
-    /// Calls the host's waker. A waker that panics is a host that is gone: its session is hung up, and the tick goes on for
-    /// everybody else.
+    /// Calls the host's waker. If the waker panics, the session is hung up, and the tick goes on for all others.
     pub(crate) fn wake(&self) {
         let Some(waker) = &self.waker else { return };
         if catch_unwind(AssertUnwindSafe(|| waker())).is_err() {
@@ -229,7 +228,7 @@ pub struct SessionHandle {
     _presence: Arc<Presence>,
 }
 
-/// Credit taken for blocks that are not sent yet; what is left when the sender stops, for a panic too, goes back.
+/// Credit taken for blocks that are not sent yet. What is left goes back when the sender stops, even by a panic.
 struct Credit<'a> {
     port: &'a SessionPort,
     left: u32,
@@ -419,8 +418,8 @@ impl SessionHandle {
         })
     }
 
-    /// [`try_push`](Self::try_push) with the arrival time, and the samples written in place by `fill(offset, out)`. Where
-    /// `fill` panics the whole blocks that it has written before are in, nothing else is, and the session goes on.
+    /// [`try_push`](Self::try_push) with the arrival time, and the samples written in place by `fill(offset, out)`. If
+    /// `fill` panics, the whole blocks written before have been pushed and the rest has not. The session goes on.
     ///
     /// # Errors
     /// As [`try_push`](Self::try_push).

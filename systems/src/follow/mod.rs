@@ -6,8 +6,9 @@
 //! until then, work on an end of speech waits for the audio before it, and audio of a segment that was cancelled is
 //! dropped whenever it comes. Segments never overlap: the next one's audio waits in the queue until the one before is
 //! settled. All waiting ends after `wait_ms`; what has no verdict by then is not speech, and an end that was never said
-//! to hold does not. Where nothing comes at all, the sender's microphone may be muted, and its gate says so only after its
-//! `silence_timeout_ms`: so long more is waited for that. Segments keep the sender's serials and their audio the sender's media time; a scene has one gate.
+//! to hold does not. While nothing comes at all, the sender's microphone may be muted, and its gate tells the end only
+//! after `silence_timeout_ms`: the wait is longer by that time. Segments keep the sender's serials, and their audio keeps
+//! the sender's media time. A scene has one gate.
 //!
 //! Files: `memory` is what was said, `lane` is one session.
 
