@@ -5,14 +5,17 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{InternedScheduleLabel, ScheduleLabel};
 
-use crate::desk::Now;
-use crate::door::{EngineHandle, Shared};
-use crate::engine::{EngineConfig, ScenePlan, start_services};
-use crate::event::{Event, EventLog, Record};
-use crate::hub::Hub;
-use crate::service::{Inbox, Outbox};
-use crate::session::SessionTable;
-use crate::shard::{Admissions, ShardSpec, install};
+use crate::base::time::Now;
+use crate::config::EngineConfig;
+use crate::engine_handle::{EngineHandle, Shared};
+use crate::node::plan::ScenePlan;
+use crate::record::event::{Event, EventLog, Record};
+use crate::service::api::{Inbox, Outbox};
+use crate::service::hub::Hub;
+use crate::session::table::SessionTable;
+use crate::tick::resources::Admissions;
+use crate::tick::services::start_services;
+use crate::tick::shard::{ShardSpec, install};
 
 /// The two halves of the tick as schedules of the foreign world.
 #[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +52,7 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
     assert!(!world.contains_resource::<Embedded>(), "one world holds one scene: it has one already");
     let config = EngineConfig { shards: Some(1), threads: 1, ..config };
     let shared = Shared::new(Arc::clone(plan), &config);
-    let hub = start_services(plan, &config);
+    let hub = start_services(plan, config.seed, config.time);
     let mut halves = [Half::First, Half::Second].map(|half| {
         let mut schedule = Schedule::new(InternedScheduleLabel::from(half.intern()));
         schedule.set_executor(bevy_ecs::schedule::SingleThreadedExecutor::new());

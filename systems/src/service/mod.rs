@@ -1,6 +1,7 @@
 //! Slow models: the node that talks to one, and the ones there are.
 
 mod asked;
+mod faults;
 mod job;
 mod lane;
 mod modelled;
@@ -11,6 +12,7 @@ mod synthesis;
 mod timing;
 mod transcript;
 
+pub use faults::{BadEnd, CallFate, ServiceFaults, ServiceStrikes};
 pub use lane::ServiceState;
 pub use modelled::{Modelled, PARTS_AT_ONCE, Production, Work};
 pub use node::{ServiceNode, Task};

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mynah_engine::scene::Timing;
-use mynah_engine::{
-    BadEnd, Block, Call, CallFate, CallKey, Reply, ReplyPart, Service, ServiceFaults, ServiceSite, TimeMode,
-};
+use mynah_engine::{Block, Call, CallKey, Reply, ReplyPart, Service, ServiceSite, TimeMode};
 
+use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
 use crate::service::job::{Job, Made};
 use crate::service::synthesis::{Heard, Speech};
 use crate::service::timing::{draw_us, name_hash};
@@ -79,7 +78,7 @@ impl Modelled {
             seed: site.seed,
             name: name_hash(site.name),
             wall: site.time == TimeMode::Wall,
-            faults: site.faults.cloned(),
+            faults: None,
             down_until_us: None,
             polled_us: 0,
             waiting: VecDeque::new(),
@@ -91,6 +90,11 @@ impl Modelled {
             stopped: Vec::new(),
             lone: Vec::new(),
         }
+    }
+
+    /// From now on calls go wrong as `faults` says.
+    pub fn inject(&mut self, faults: Arc<ServiceFaults>) {
+        self.faults = Some(faults);
     }
 
     /// The worker that has been free for longest takes a batch. It begins when the worker was free and the last item
@@ -347,14 +351,9 @@ mod tests {
             scale: 1.0,
         };
         let faults = Arc::new(faults);
-        let site = ServiceSite {
-            name: "model",
-            timing: &timing,
-            seed: 1,
-            time: TimeMode::Virtual,
-            faults: Some(&faults),
-        };
+        let site = ServiceSite { name: "model", timing: &timing, seed: 1, time: TimeMode::Virtual };
         let mut service = Modelled::new(site, Box::new(Word));
+        service.inject(faults);
         let (mut came, mut replies) = (Vec::new(), Vec::new());
         for at_ms in 0..400 {
             service.poll(at_ms * MS, &mut replies);

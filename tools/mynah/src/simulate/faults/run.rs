@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use cpu_time::ProcessTime;
-use mynah_engine::{Engine, EngineConfig, NoThreads, ScenePlan, ServiceStrikes, SessionId};
+use mynah_engine::{Engine, EngineConfig, NoThreads, ScenePlan, SessionId};
+use mynah_systems::service::ServiceStrikes;
 
 use super::behind::Behind;
 use super::fingerprint::{Fingerprint, Seen};

@@ -1,10 +1,12 @@
 //! Puts the plan's faults into a scene's services.
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mynah_engine::{ScenePlan, Service, ServiceFaults, ServiceKind, ServiceSite, ServiceStrikes};
+use mynah_engine::{ScenePlan, Service, ServiceKind, ServiceSite};
+use mynah_systems::service::{Modelled, ServiceFaults, ServiceStrikes};
 
 use super::plan::{Dice, FaultPlan};
 use super::site::{Site, Tally};
@@ -22,7 +24,12 @@ struct Faulty {
 
 impl ServiceKind for Faulty {
     fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
-        self.inner.start(ServiceSite { faults: Some(&self.faults), ..site })
+        let mut service = self.inner.start(site);
+        let any: &mut dyn Any = &mut *service;
+        if let Some(modelled) = any.downcast_mut::<Modelled>() {
+            modelled.inject(Arc::clone(&self.faults));
+        }
+        service
     }
     fn modelled(&self) -> bool {
         self.inner.modelled()
