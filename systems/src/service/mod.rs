@@ -7,6 +7,7 @@ mod lane;
 mod modelled;
 mod node;
 mod pieces;
+mod piecewise;
 mod reply;
 mod synthesis;
 mod timing;

@@ -11,9 +11,9 @@ use mynah_engine::{
 use crate::dsp::downmix::Channels;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
 use crate::vad::{SAMPLE_RATE_HZ, VadKind, VadLane};
+use crate::vad_gate::config::{Forward, VadGate};
 use crate::vad_gate::lookback::{Lookback, Stretch};
 use crate::vad_gate::machine::{Decision, Machine, Settings};
-use crate::vad_gate::{Forward, VadGate};
 
 /// A stream that has paused for this long, engine time, begins anew: what was kept of it is no pre-roll of what comes next.
 const PAUSE_US: u64 = 1_000_000;

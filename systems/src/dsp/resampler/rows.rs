@@ -432,7 +432,7 @@ impl Arithmetic for Split {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::noise;
+    use super::super::super::tests::noise;
     use super::*;
 
     /// Ratios, up and down, and chunks of a row: all ways through the kernel, and their ends.

@@ -11,9 +11,9 @@
 
 use std::sync::Arc;
 
-use super::resampler::{Filter, FrameCount, Ledger, Quality, Ratio, Resample, whole_frames};
-use super::resampler_bank;
-use super::resampler_rows::{Lane, Position, Rows, Stride};
+use super::bank;
+use super::rows::{Lane, Position, Rows, Stride};
+use super::spec::{Filter, FrameCount, Ledger, Quality, Ratio, Resample, whole_frames};
 
 /// A streaming converter; see the module.
 pub(super) struct Polyphase {
@@ -33,7 +33,7 @@ impl Polyphase {
         let ratio = Ratio::of(from_hz, to_hz);
         let (up, down) = (ratio.up as usize, ratio.down as usize);
         let mut polyphase = Self {
-            bank: resampler_bank::shared(ratio, quality, filter),
+            bank: bank::shared(ratio, quality, filter),
             held: (0..channels).map(|_| Vec::with_capacity(2 * filter.taps)).collect(),
             next: Position { at: 0, row: up - 1 },
             stride: Stride { whole: down / up, rows: down % up, of: up },
@@ -169,8 +169,8 @@ impl Resample for Polyphase {
 
 #[cfg(test)]
 mod tests {
-    use super::super::resampler::{Kernel, Quality, ResampleSpec, build};
-    use super::super::tests::{Random, noise, spec, whole};
+    use super::super::super::tests::{Random, noise, spec, whole};
+    use crate::dsp::resampler::{Kernel, Quality, ResampleSpec, build};
 
     /// Rates in Hz, from and to, all with exact filters.
     const PAIRS: [(u32, u32); 9] = [

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rubato::WindowFunction;
 
-use super::resampler::{Filter, Quality, Ratio};
-use super::resampler_rows::Rows;
+use super::rows::Rows;
+use super::spec::{Filter, Quality, Ratio};
 
 /// Banks in use somewhere in this process.
 static BANKS: Mutex<Vec<(Ratio, Quality, Weak<Rows>)>> = Mutex::new(Vec::new());
@@ -73,7 +73,7 @@ fn window(function: WindowFunction, x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::resampler::{Phases, design};
+    use super::super::spec::{Phases, design};
     use super::*;
 
     fn bank(from_hz: u32, to_hz: u32, quality: Quality) -> Arc<Rows> {

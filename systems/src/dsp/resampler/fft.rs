@@ -6,7 +6,7 @@
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
 
-use super::resampler::{FrameCount, Ledger, Ratio, Resample, whole_frames};
+use super::spec::{FrameCount, Ledger, Ratio, Resample, whole_frames};
 
 /// The loudest sample that goes into a transform, 200 dB over full scale: what is beyond overflows inside, and the
 /// transform ends the program.
