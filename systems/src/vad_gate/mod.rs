@@ -77,6 +77,7 @@ impl SystemNode for VadGate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dsp::downmix::Channels;
 
     fn issues(gate: &VadGate) -> Vec<(mynah_engine::scene::Severity, String)> {
         let mut issues = Vec::new();
