@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// For each file of a crate, by its path below `src/`, the files that it uses.
-pub type Imports = BTreeMap<String, BTreeSet<String>>;
+pub(crate) type Imports = BTreeMap<String, BTreeSet<String>>;
 
 /// Reads the imports of one crate. `sources`: path below `src/` and text; files of tests are left out, and so is what
 /// stands in a file's module of tests. What a module passes on of its own children is no use of them.
-pub fn imports(sources: &[(String, String)]) -> Imports {
+pub(crate) fn imports(sources: &[(String, String)]) -> Imports {
     let product: BTreeMap<&str, &str> = sources
         .iter()
         .filter(|(name, _)| !name.split('/').any(|part| part == "tests" || part.ends_with("tests.rs")))
@@ -22,7 +22,7 @@ pub fn imports(sources: &[(String, String)]) -> Imports {
 }
 
 /// Files that use each other in a circle, each circle once.
-pub fn circles(imports: &Imports) -> Vec<Vec<String>> {
+pub(crate) fn circles(imports: &Imports) -> Vec<Vec<String>> {
     let reach: BTreeMap<&str, BTreeSet<&str>> =
         imports.keys().map(|from| (from.as_str(), reached(imports, from))).collect();
     let mut found: Vec<Vec<String>> = Vec::new();

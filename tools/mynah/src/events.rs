@@ -126,16 +126,10 @@ impl Fields<'_> {
     fn push_all(&mut self, event: &Event) {
         match event {
             Event::SessionOpened | Event::SessionClosed => {}
-            Event::SegmentOpened { segment, from_us } => {
-                self.number("segment", *segment).number("from_us", *from_us);
-            }
-            Event::SegmentConfirmed { segment, from_us, to_us } => {
-                self.number("segment", *segment).number("from_us", *from_us).number("to_us", *to_us);
-            }
-            Event::SegmentCancelled { segment, reason, from_us, to_us } => {
-                self.number("segment", *segment).word("reason", reason.name());
-                self.number("from_us", *from_us).number("to_us", *to_us);
-            }
+            Event::SegmentOpened { .. }
+            | Event::SegmentConfirmed { .. }
+            | Event::SegmentCancelled { .. }
+            | Event::SegmentEnded { .. } => self.push_segment(event),
             Event::Endpoint { segment, revision, at_us, seen_us } => {
                 self.revision(*segment, *revision).number("at_us", *at_us).number("seen_us", *seen_us);
             }
@@ -144,19 +138,6 @@ impl Fields<'_> {
             }
             Event::OutputStarted { segment, revision } | Event::LateCancelled { segment, revision } => {
                 self.revision(*segment, *revision);
-            }
-            Event::SegmentEnded {
-                segment,
-                revision,
-                from_us,
-                to_us,
-                speech_from_us,
-                speech_to_us,
-                split,
-            } => {
-                self.revision(*segment, *revision).number("from_us", *from_us).number("to_us", *to_us);
-                self.number("speech_from_us", *speech_from_us).number("speech_to_us", *speech_to_us);
-                push(self.line, format_args!(",\"split\":{split}"));
             }
             Event::OutputEnded { segment, revision, samples } => {
                 self.revision(*segment, *revision).number("samples", *samples);
@@ -194,6 +175,35 @@ impl Fields<'_> {
             | Event::ServiceFailed { .. }
             | Event::FirstOut { .. }
             | Event::Text { .. } => self.push_service(event),
+        }
+    }
+
+    fn push_segment(&mut self, event: &Event) {
+        match event {
+            Event::SegmentOpened { segment, from_us } => {
+                self.number("segment", *segment).number("from_us", *from_us);
+            }
+            Event::SegmentConfirmed { segment, from_us, to_us } => {
+                self.number("segment", *segment).number("from_us", *from_us).number("to_us", *to_us);
+            }
+            Event::SegmentCancelled { segment, reason, from_us, to_us } => {
+                self.number("segment", *segment).word("reason", reason.name());
+                self.number("from_us", *from_us).number("to_us", *to_us);
+            }
+            Event::SegmentEnded {
+                segment,
+                revision,
+                from_us,
+                to_us,
+                speech_from_us,
+                speech_to_us,
+                split,
+            } => {
+                self.revision(*segment, *revision).number("from_us", *from_us).number("to_us", *to_us);
+                self.number("speech_from_us", *speech_from_us).number("speech_to_us", *speech_to_us);
+                push(self.line, format_args!(",\"split\":{split}"));
+            }
+            _ => {}
         }
     }
 

@@ -246,6 +246,13 @@ fn values_out_of_range() {
             &[("0", &["`gate.capabilities.queue_capacity` is 0", "1..=1000"])],
         ),
         ("queue_capacity: 100", "queue_capacity: 1001", &[("1001", &["1..=1000"])]),
+    ]);
+}
+
+#[test]
+fn values_that_have_no_effect_or_are_no_good_where_they_stand() {
+    const MS: &str = "0.001..=60000 ms";
+    check(&[
         (
             "kind: Speak",
             "kind: Speak, buffering: (min_batch_size: 9)",

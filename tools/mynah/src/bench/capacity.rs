@@ -106,15 +106,10 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
             return Err(Stop::Interrupted);
         }
         for _ in 0..2 {
-            let flags = ["--clock", "wall", "--sessions", &sessions.to_string()].map(String::from);
-            let times = [format!("--duration={whole_ms}ms"), format!("--warm-up={warm_up_ms}ms")];
-            let report = runs.report(&[&flags[..], &times].concat(), &mut |us| {
+            let report = runs.report(&wall_flags(sessions, (warm_up_ms, whole_ms)), &mut |us| {
                 let of_point = (us / 1_000).min(u64::from(whole_ms));
-                progress.at(
-                    "points",
-                    tried * u64::from(whole_ms) + of_point,
-                    u64::from(POINTS_MAX * whole_ms),
-                );
+                let done = tried * u64::from(whole_ms) + of_point;
+                progress.at("points", done, u64::from(POINTS_MAX * whole_ms));
             });
             let report = report.map_err(Stop::Failed)?.ok_or(Stop::Interrupted)?;
             points.push(Point::of(&report, bound));
@@ -158,6 +153,13 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
         bytes_per_session: cost("bytes_per_session"),
         points,
     })
+}
+
+/// What a run in real time is asked for: its warm-up and its whole length in milliseconds.
+fn wall_flags(sessions: u32, (warm_up_ms, whole_ms): (u32, u32)) -> Vec<String> {
+    let flags = ["--clock", "wall", "--sessions", &sessions.to_string()].map(String::from);
+    let times = [format!("--duration={whole_ms}ms"), format!("--warm-up={warm_up_ms}ms")];
+    [&flags[..], &times].concat()
 }
 
 /// What every run of the search is asked for.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cpu_time::{ProcessTime, ThreadTime};
 use hdrhistogram::Histogram;
-use mynah_engine::{Driver, Engine, Out, latency_histogram, run};
+use mynah_engine::{Driver, Engine, Out, SessionHandle, latency_histogram, run};
 
 use super::balance::StreamLaw;
 use super::callers::Line;
@@ -71,6 +71,22 @@ impl Meter {
         self.ticks += 1;
     }
 
+    /// Notes how much memory lives; the first time it is the start's.
+    fn weigh(&mut self) {
+        self.live_bytes_end = mynah_alloc::live_bytes();
+        if self.live_bytes_start == 0 {
+            self.live_bytes_start = self.live_bytes_end;
+        }
+    }
+
+    /// What the callers' thread measured of itself: how late it was, and what it cost.
+    fn generated(&mut self, by: Option<(Histogram<u32>, u64)>) {
+        if let Some((late, generator_ns)) = by {
+            self.generator_late = late;
+            self.generator_ns += generator_ns;
+        }
+    }
+
     /// Whether the warm-up ends with this tick, `so_far_us` after the start; whoever asks begins to count.
     fn warms_up_until(&mut self, so_far_us: u64) -> bool {
         let over = self.warm_up_us > 0 && so_far_us >= self.warm_up_us;
@@ -107,15 +123,10 @@ impl Simulation {
                 now_us += period_us;
                 let feeding = ThreadTime::now();
                 if !finished {
-                    for line in lines.iter_mut() {
-                        while line.next_arrival_us() <= now_us.min(end_us + line.offset_us) && line.push() {}
-                    }
-                    if now_us >= end_us + period_us * 8 {
-                        for line in lines.iter() {
-                            line.handle.finish();
-                            watcher.fed(&line.handle, line.frames_pushed());
-                        }
-                        finished = true;
+                    feed(lines, now_us, end_us);
+                    finished = now_us >= end_us + period_us * 8;
+                    if finished {
+                        finish(lines, watcher);
                     }
                 }
                 cost.generator_ns += feeding.elapsed().as_nanos() as u64;
@@ -127,10 +138,7 @@ impl Simulation {
                 if warm {
                     cost.warm_ticks += 1;
                     cost.warm_allocations += mynah_alloc::allocations() - allocations;
-                    if cost.live_bytes_start == 0 {
-                        cost.live_bytes_start = mynah_alloc::live_bytes();
-                    }
-                    cost.live_bytes_end = mynah_alloc::live_bytes();
+                    cost.weigh();
                 }
                 cost.took(work_ns);
                 if cost.warms_up_until(now_us) {
@@ -182,13 +190,9 @@ impl Simulation {
         let (epoch, law) = (*epoch, StreamLaw::of(plan));
         let handles: Vec<_> = lines.iter().map(|l| l.handle.clone()).collect();
         let started_us = epoch.now_us();
-        measured.until_us += started_us;
         *steady = Steady::new(options, started_us);
         *stretches = Steady::stretches(options, started_us);
-        for (observer, line) in measured.observers.iter_mut().zip(lines.iter_mut()) {
-            line.offset_us += started_us;
-            observer.starts_at(line.offset_us);
-        }
+        begin(measured, lines, started_us);
         let (done, until_us) = (AtomicBool::new(false), AtomicU64::new(started_us + end_us));
         let from_us = started_us + cost.warm_up_us;
         cost.process = ProcessTime::now();
@@ -207,13 +211,7 @@ impl Simulation {
                         measured.count_from(engine.now_us());
                     }
                     let observing = ThreadTime::now();
-                    for record in engine.records() {
-                        measured.event(record);
-                    }
-                    watcher.records(engine.records());
-                    for (at, handle) in handles.iter().enumerate() {
-                        poll(measured, at, handle, watcher, |_| {});
-                    }
+                    hear(engine, measured, &handles, watcher);
                     watcher.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
                     if let Some(before_us) = steady.due(engine.now_us()) {
                         measured.settle(before_us, Some(&law), *stretches);
@@ -232,23 +230,52 @@ impl Simulation {
                     let over = engine.now_us() > started_us + end_us + DRAIN_US;
                     let fed = done.load(Ordering::Acquire);
                     if !fed {
-                        cost.live_bytes_end = mynah_alloc::live_bytes();
-                        if cost.live_bytes_start == 0 {
-                            cost.live_bytes_start = cost.live_bytes_end;
-                        }
+                        cost.weigh();
                     }
                     let closed = fed && handles.iter().all(|h| h.is_closed());
                     if closed || over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 });
             });
         });
-        if let Some((late, generator_ns)) = fed {
-            cost.generator_late = late;
-            cost.generator_ns += generator_ns;
-        }
+        cost.generated(fed);
         cost.cpu_s = cost.process.elapsed().as_secs_f64() - cost.generator_ns as f64 / 1e9;
         cost.wall_s = (epoch.now_us() - started_us) as f64 / 1e6;
         cut_us.into_iter().for_each(|cut_us| self.cut(cut_us));
+    }
+}
+
+/// Callers push what is due by now.
+fn feed(lines: &mut [Line], now_us: u64, end_us: u64) {
+    for line in lines {
+        while line.next_arrival_us() <= now_us.min(end_us + line.offset_us) && line.push() {}
+    }
+}
+
+/// Callers have said all.
+fn finish(lines: &[Line], watcher: &mut dyn Watcher) {
+    for line in lines {
+        line.handle.finish();
+        watcher.fed(&line.handle, line.frames_pushed());
+    }
+}
+
+/// Moves times that count from the run's start to the clock's.
+fn begin(measured: &mut Measurement, lines: &mut [Line], started_us: u64) {
+    measured.until_us += started_us;
+    for (observer, line) in measured.observers.iter_mut().zip(lines) {
+        line.offset_us += started_us;
+        observer.starts_at(line.offset_us);
+    }
+}
+
+/// Takes what happened in a tick and what it put out.
+fn hear(engine: &Engine, measured: &mut Measurement, handles: &[SessionHandle], watcher: &mut dyn Watcher) {
+    for record in engine.records() {
+        measured.event(record);
+    }
+    watcher.records(engine.records());
+    for (at, handle) in handles.iter().enumerate() {
+        poll(measured, at, handle, watcher, |_| {});
     }
 }
 

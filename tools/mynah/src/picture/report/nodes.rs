@@ -3,6 +3,7 @@
 use super::{Shown, section};
 use crate::picture::figure::{Figure, Unit};
 use crate::picture::plot::{escaped, table};
+use crate::report::Report;
 
 pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     section(text, "nodes", "Nodes and services", "");
@@ -42,37 +43,41 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
         rows,
     ));
     if !report.services.is_empty() {
-        let rows = report.services.iter().enumerate().map(|(at, service)| {
-            let count =
-                |field: &str, value: u64| Figure::count(&format!("services.{at}.{field}"), value).to_string();
-            let timing = if service.modelled {
-                format!("{} (modelled)", service.timing)
-            } else {
-                "as it takes".to_string()
-            };
-            let busy = Figure {
-                place: &format!("services.{at}.busy_ratio"),
-                value: service.busy_ratio,
-                unit: Unit::Ratio,
-            };
-            vec![
-                escaped(&service.id),
-                escaped(&service.kind),
-                escaped(timing),
-                count("calls", service.calls),
-                count("items", service.items),
-                count("failed", service.failed),
-                count("cancelled", service.cancelled),
-                busy.to_string(),
-            ]
-        });
-        text.push_str("<figure>\n");
-        text.push_str(&table(
-            &["service", "output", "first answer after", "calls", "items", "failed", "stopped", "busy"],
-            3,
-            rows,
-        ));
-        text.push_str("</figure>\n");
+        services(text, report);
     }
     text.push_str("</section>\n");
+}
+
+fn services(text: &mut String, report: &Report) {
+    let rows = report.services.iter().enumerate().map(|(at, service)| {
+        let count =
+            |field: &str, value: u64| Figure::count(&format!("services.{at}.{field}"), value).to_string();
+        let timing = if service.modelled {
+            format!("{} (modelled)", service.timing)
+        } else {
+            "as it takes".to_string()
+        };
+        let busy = Figure {
+            place: &format!("services.{at}.busy_ratio"),
+            value: service.busy_ratio,
+            unit: Unit::Ratio,
+        };
+        vec![
+            escaped(&service.id),
+            escaped(&service.kind),
+            escaped(timing),
+            count("calls", service.calls),
+            count("items", service.items),
+            count("failed", service.failed),
+            count("cancelled", service.cancelled),
+            busy.to_string(),
+        ]
+    });
+    text.push_str("<figure>\n");
+    text.push_str(&table(
+        &["service", "output", "first answer after", "calls", "items", "failed", "stopped", "busy"],
+        3,
+        rows,
+    ));
+    text.push_str("</figure>\n");
 }
