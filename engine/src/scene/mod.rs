@@ -6,18 +6,18 @@ mod compile;
 mod language;
 
 pub use compile::draw::{Form, draw};
-pub use compile::plan::{Compiled, NodeRef, Plan, PlanNode, PlanOutput, PlanService, Target, compile};
+pub use compile::plan::{Compiled, NodeRef, Plan, PlanNode, PlanOutput, PlanService, PlanTarget, compile};
 pub use language::catalogue::{Catalogue, Issue, JoinTexts, NodeSpec, Severity, parse_config};
-pub use language::diagnostic::{Diagnostic, Diagnostics, Look, Place};
+pub use language::diagnostic::{Diagnostic, Diagnostics, Place, Rendering};
 pub(crate) use language::formats::CHANNELS;
 pub use language::formats::{
     CapabilitiesOverride, Format, NodeCapabilities, OverflowPolicy, Port, PortType, QUEUE_CAPACITY,
 };
 pub use language::limits::Limits;
 pub use language::model::{
-    Buffering, BufferingOverride, Deadline, DeadlinePolicy, Driver, Entry, LATENCY_MS, Latency,
-    MergeStrategy, Metrics, Pace, Release, Scene, SceneNode, SceneService, Session, SessionInput,
-    SessionOutput, Tick, Timing,
+    Buffering, BufferingOverride, Deadline, DeadlinePolicy, Entry, LATENCY_MS, Latency, MergeStrategy,
+    Metrics, Pace, Release, Scene, SceneNode, SceneService, Session, SessionInput, SessionOutput, Tick,
+    TickDriver, Timing,
 };
 pub use language::overrides::{Override, OverrideError};
 pub use language::reading::Reading;

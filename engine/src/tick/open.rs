@@ -153,8 +153,8 @@ impl Wiring {
     fn new(plan: &ScenePlan, lanes: &[Entity], formats: Vec<(Option<Format>, Option<Format>)>) -> Self {
         let count = lanes.len();
         let (mut senders, mut sources) = (vec![0; count], vec![0; count]);
-        let mut resolve = |targets: &[scene::Target], max_out: u32| -> Vec<Target> {
-            let wire = |target: &scene::Target| {
+        let mut resolve = |targets: &[scene::PlanTarget], max_out: u32| -> Vec<Target> {
+            let wire = |target: &scene::PlanTarget| {
                 let node = plan.position(target.node);
                 sources[node.index()] += 1;
                 senders[node.index()] += max_out;

@@ -54,9 +54,9 @@ impl Stream {
 /// A filter, if the rates differ, and where its stream stands.
 #[derive(Component)]
 pub struct ResampleState {
-    pub(super) converter: Option<SyncCell<Box<dyn resampler::Resample>>>,
+    pub(super) converter: Option<SyncCell<Box<dyn resampler::RateConverter>>>,
     /// The short filter for streams that begin while little time is left, and whether the next one does.
-    pub(super) spare: Option<SyncCell<Box<dyn resampler::Resample>>>,
+    pub(super) spare: Option<SyncCell<Box<dyn resampler::RateConverter>>>,
     pub(super) hurried: bool,
     /// The two filters have changed places.
     pub(super) is_spare: bool,

@@ -39,7 +39,7 @@ pub struct GateLane {
     detector: Option<VadLane>,
     vad: VadKind,
     channels: Channels,
-    converter: Option<SyncCell<Box<dyn resampler::Resample>>>,
+    converter: Option<SyncCell<Box<dyn resampler::RateConverter>>>,
     /// 16 kHz mono that the detector has not seen yet.
     heard: Vec<f32>,
     mixed: Vec<f32>,

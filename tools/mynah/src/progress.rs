@@ -6,7 +6,7 @@ pub mod sight;
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mynah_engine::Record;
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 
 use crate::clock::Epoch;
 use crate::simulate::{TickView, Watcher};
@@ -21,7 +21,7 @@ const REDRAW_US: u64 = 100_000;
 struct Screen {
     bar: ProgressBar,
     term: Term,
-    look: Look,
+    look: Rendering,
     epoch: Epoch,
     stage_since_us: u64,
     drawn_us: Option<u64>,

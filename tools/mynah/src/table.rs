@@ -6,13 +6,13 @@ mod steady;
 
 use std::fmt::Write as _;
 
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 
 use crate::report::{LimitResult, Quantiles, Report};
 
 /// Draws the report as text of at most 100 columns.
-pub fn draw(report: &Report, look: Look) -> String {
-    let parts: [fn(&mut String, &Report, Look) -> std::fmt::Result; 11] = [
+pub fn draw(report: &Report, look: Rendering) -> String {
+    let parts: [fn(&mut String, &Report, Rendering) -> std::fmt::Result; 11] = [
         head,
         verdict,
         latencies,
@@ -31,7 +31,7 @@ pub fn draw(report: &Report, look: Look) -> String {
     text
 }
 
-fn head(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+fn head(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     writeln!(
         t,
         "{}: {} sessions x {} s, {} time, tick {}, {} shards, {} thread{}, seed {}",
@@ -55,15 +55,15 @@ fn head(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     writeln!(t)
 }
 
-pub(crate) fn paint(word: &str, good: bool, look: Look) -> String {
+pub(crate) fn paint(word: &str, good: bool, look: Rendering) -> String {
     match (look, good) {
-        (Look::Plain, _) => word.to_string(),
-        (Look::Styled, true) => format!("\u{1b}[32m{word}\u{1b}[0m"),
-        (Look::Styled, false) => format!("\u{1b}[31;1m{word}\u{1b}[0m"),
+        (Rendering::Plain, _) => word.to_string(),
+        (Rendering::Styled, true) => format!("\u{1b}[32m{word}\u{1b}[0m"),
+        (Rendering::Styled, false) => format!("\u{1b}[31;1m{word}\u{1b}[0m"),
     }
 }
 
-fn verdict(t: &mut String, r: &Report, look: Look) -> std::fmt::Result {
+fn verdict(t: &mut String, r: &Report, look: Rendering) -> std::fmt::Result {
     writeln!(t, "  {:<40} {:>12} {:>12}", "limit", "at most", "measured")?;
     for limit in &r.limits {
         let word = match limit.value {
@@ -110,7 +110,7 @@ fn short(value: f64) -> String {
     }
 }
 
-fn latencies(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+fn latencies(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     let l = &r.latency_ms;
     let rows: [(&str, Option<Quantiles>); 8] = [
         ("speech end to response", l.speech_end_to_response.as_ref().map(|r| r.quantiles)),
@@ -150,7 +150,7 @@ fn latencies(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     writeln!(t)
 }
 
-fn speech(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+fn speech(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     let s = &r.segments;
     if s.opened == 0 {
         return Ok(());
@@ -193,7 +193,7 @@ fn utterances(t: &mut String, r: &Report) -> std::fmt::Result {
     )
 }
 
-fn services(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+fn services(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     if r.services.is_empty() {
         return Ok(());
     }
@@ -212,7 +212,7 @@ fn services(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     writeln!(t)
 }
 
-fn nodes(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+fn nodes(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     let h = ["node", "kind", "frames in", "out", "work, ms", "queue max", "dropped"];
     writeln!(
         t,
@@ -231,7 +231,7 @@ fn nodes(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     writeln!(t)
 }
 
-fn batches(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+fn batches(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     let batched: Vec<_> = r.nodes.iter().filter_map(|n| Some((n, n.batch.as_ref()?))).collect();
     for (n, b) in &batched {
         let reasons: Vec<String> =
@@ -270,7 +270,7 @@ fn batches(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     if batched.is_empty() { Ok(()) } else { writeln!(t) }
 }
 
-fn deadlines(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+fn deadlines(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     let timed = r.nodes.iter().filter(|n| n.deadlines_near + n.deadlines_missed > 0);
     let mut any = false;
     for n in timed {
@@ -284,7 +284,7 @@ fn deadlines(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
     if any { writeln!(t) } else { Ok(()) }
 }
 
-fn cost(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+fn cost(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     let c = &r.cost;
     let allocations =
         c.allocations_per_tick.map_or(String::new(), |n| format!(", {} allocations per tick", short(n)));

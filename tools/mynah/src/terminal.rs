@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 
 /// Results. A reader that has gone (`mynah ... | head -1`) has had enough: that is no error, the rest is not written.
 #[derive(Debug)]
@@ -122,7 +122,7 @@ impl TableTo {
     ///
     /// # Errors
     /// Results that could not be written.
-    pub fn show(self, draw: impl FnOnce(Look) -> String) -> io::Result<()> {
+    pub fn show(self, draw: impl FnOnce(Rendering) -> String) -> io::Result<()> {
         match self {
             Self::Stdout => print(&draw(stdout_look())),
             Self::Stderr => {
@@ -147,12 +147,12 @@ pub fn stderr_draws() -> bool {
 }
 
 /// Whether text for stderr may have colours.
-pub fn stderr_look() -> Look {
+pub fn stderr_look() -> Rendering {
     look(io::stderr().is_terminal(), &environment)
 }
 
 /// Whether text for stdout may have colours.
-pub fn stdout_look() -> Look {
+pub fn stdout_look() -> Rendering {
     look(io::stdout().is_terminal(), &environment)
 }
 
@@ -165,9 +165,9 @@ fn draws(terminal: bool, environment: &dyn Fn(&str) -> Option<String>) -> bool {
 }
 
 /// <https://no-color.org>: any value but the empty one asks for no colour.
-fn look(terminal: bool, environment: &dyn Fn(&str) -> Option<String>) -> Look {
+fn look(terminal: bool, environment: &dyn Fn(&str) -> Option<String>) -> Rendering {
     let refused = environment("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if draws(terminal, environment) && !refused { Look::Styled } else { Look::Plain }
+    if draws(terminal, environment) && !refused { Rendering::Styled } else { Rendering::Plain }
 }
 
 #[cfg(test)]
@@ -197,11 +197,11 @@ mod tests {
     #[test]
     fn colours_need_a_terminal_and_nobody_who_minds() {
         let cases = [
-            (true, "", "", Look::Styled),
-            (false, "", "", Look::Plain),
-            (true, "NO_COLOR", "1", Look::Plain),
-            (true, "NO_COLOR", "", Look::Styled),
-            (true, "TERM", "dumb", Look::Plain),
+            (true, "", "", Rendering::Styled),
+            (false, "", "", Rendering::Plain),
+            (true, "NO_COLOR", "1", Rendering::Plain),
+            (true, "NO_COLOR", "", Rendering::Styled),
+            (true, "TERM", "dumb", Rendering::Plain),
         ];
         for (terminal, set, value, want) in cases {
             let environment = |name: &str| (name == set).then(|| value.to_string());

@@ -1,6 +1,6 @@
 //! Pictures of a compiled scene: ranks, kinds, rates on the edges, queue bounds and what happens at them.
 
-use crate::scene::compile::plan::{NodeRef, Plan, PlanNode, Target};
+use crate::scene::compile::plan::{NodeRef, Plan, PlanNode, PlanTarget};
 use crate::scene::language::catalogue::NodeSpec;
 use crate::scene::language::formats::{Format, PortType};
 
@@ -37,7 +37,7 @@ fn edges<'p, N: NodeSpec + ?Sized, S: ?Sized>(
     from: Option<&'p PlanNode<N>>,
 ) -> Vec<Edge<'p>> {
     let targets = from.map_or(&plan.input_targets, |node| &node.targets);
-    let edge = |target: &Target| {
+    let edge = |target: &PlanTarget| {
         let port = from.and_then(|node| node.spec.outputs().get(usize::from(target.port)));
         let kind = port.map_or(PortType::Audio, |port| port.kind);
         let format = from.map_or(Some(plan.input), |node| node.output);

@@ -26,7 +26,7 @@ pub struct Plan<N: ?Sized, S: ?Sized> {
     /// The audio format that arrives.
     pub input: Format,
     /// What the session's input feeds.
-    pub input_targets: Vec<Target>,
+    pub input_targets: Vec<PlanTarget>,
     /// What arrives at the session's output.
     pub output: PlanOutput,
     /// By name.
@@ -62,7 +62,7 @@ pub struct PlanNode<N: ?Sized> {
     /// It may be passed by.
     pub optional: bool,
     /// Where its outputs go, in the order of the file's edges.
-    pub targets: Vec<Target>,
+    pub targets: Vec<PlanTarget>,
     /// The service it calls: an index of [`Plan::services`].
     pub service: Option<usize>,
 }
@@ -76,7 +76,7 @@ impl<N: ?Sized> PlanNode<N> {
 
 /// One edge, seen from where it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Target {
+pub struct PlanTarget {
     /// Index of the sender's output port.
     pub port: u8,
     /// Who receives.
@@ -229,7 +229,7 @@ fn assemble<N: NodeSpec + ?Sized, S: ?Sized>(
     }
 }
 
-fn targets(from: End, wiring: &Wiring, order: &[usize]) -> Vec<Target> {
+fn targets(from: End, wiring: &Wiring, order: &[usize]) -> Vec<PlanTarget> {
     let links = wiring.links.iter().filter(|link| link.from == from);
     let target = |link: &super::wiring::Link| {
         let node = match link.to {
@@ -241,7 +241,7 @@ fn targets(from: End, wiring: &Wiring, order: &[usize]) -> Vec<Target> {
             End::Input => return None,
         };
         let (port, input_port, _) = link.ports?;
-        Some(Target { port, node, input_port, edge: u16::try_from(link.edge).ok()? })
+        Some(PlanTarget { port, node, input_port, edge: u16::try_from(link.edge).ok()? })
     };
     links.filter_map(target).collect()
 }

@@ -77,7 +77,7 @@ const SHOWN_MAX: usize = 100;
 
 /// How a diagnostic is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum Rendering {
     /// For files, pipes and `NO_COLOR`.
     Plain,
     /// With ANSI colours.
@@ -124,7 +124,7 @@ impl Diagnostic {
     }
 
     /// Title, file:line:column, the line with a caret, and help.
-    pub fn render(&self, look: Look) -> String {
+    pub fn render(&self, look: Rendering) -> String {
         let level = if self.severity == Severity::Error { Level::ERROR } else { Level::WARNING };
         let (title, label) = (printable(&self.title), printable(&self.label));
         let related = self.related.as_ref();
@@ -155,8 +155,8 @@ impl Diagnostic {
             group = group.element(Level::HELP.message(printable(help)));
         }
         let renderer = match look {
-            Look::Plain => Renderer::plain(),
-            Look::Styled => Renderer::styled(),
+            Rendering::Plain => Renderer::plain(),
+            Rendering::Styled => Renderer::styled(),
         };
         renderer.render(&[group])
     }
@@ -218,7 +218,7 @@ impl From<Diagnostic> for Diagnostics {
 
 impl Diagnostics {
     /// The findings, a blank line between them; of more than a hundred the first, and how many there are beside.
-    pub fn render(&self, look: Look) -> String {
+    pub fn render(&self, look: Rendering) -> String {
         let mut shown: Vec<String> = self.0.iter().take(SHOWN_MAX).map(|one| one.render(look)).collect();
         if let Some(more @ 1..) = self.0.len().checked_sub(SHOWN_MAX) {
             shown.push(format!("{more} more of these"));
@@ -241,7 +241,7 @@ impl fmt::Debug for Diagnostics {
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(Look::Plain))
+        f.write_str(&self.render(Rendering::Plain))
     }
 }
 

@@ -49,7 +49,7 @@ pub struct Tick {
     /// Fixed period, or the heartbeat between ticks without arrivals; 1..=100 ms.
     pub period_ms: u32,
     /// What makes the next tick happen.
-    pub driver: Driver,
+    pub driver: TickDriver,
     /// Shortest time between two ticks, 0..=100000 microseconds; 0: none.
     pub min_gap_us: u32,
     /// Late ticks made up for at most, before the rest is skipped and counted; 0..=1000.
@@ -60,14 +60,14 @@ pub struct Tick {
 
 impl Default for Tick {
     fn default() -> Self {
-        Self { period_ms: 5, driver: Driver::WakeOnIngress, min_gap_us: 0, catch_up_max: 4, shards: None }
+        Self { period_ms: 5, driver: TickDriver::WakeOnIngress, min_gap_us: 0, catch_up_max: 4, shards: None }
     }
 }
 
 /// What makes the next tick happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub enum Driver {
+pub enum TickDriver {
     /// Time alone, as in a game loop.
     Fixed,
     /// An arrival, or the heartbeat.

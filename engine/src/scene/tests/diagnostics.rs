@@ -11,7 +11,7 @@ pub(super) fn check(cases: &[Case]) {
         let found = findings(&changed(from, to), &[]);
         let fits = found.len() == wanted.len()
             && found.iter().zip(*wanted).all(|(one, (excerpt, parts))| {
-                let shown = one.render(Look::Plain);
+                let shown = one.render(Rendering::Plain);
                 one.place.excerpt() == *excerpt && parts.iter().all(|part| shown.contains(part))
             });
         if !fits {
@@ -38,7 +38,7 @@ fn a_finding_looks_like_rustc() {
    = help: did you mean `tts`? nodes are: `resample`, `gate`, `asr`, `tts`, `notes`, `output`"#;
     assert_eq!(Diagnostics(found.clone()).to_string(), wanted);
     assert_eq!(found[0].place.to_string(), "scene.ron:26:17");
-    assert!(found[0].render(Look::Styled).contains("\u{1b}["), "colours");
+    assert!(found[0].render(Rendering::Styled).contains("\u{1b}["), "colours");
 }
 
 #[test]

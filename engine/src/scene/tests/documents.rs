@@ -185,8 +185,8 @@ fn exercise(text: &str, sets: &[&str]) {
         }
         Err(found) => {
             assert!(found.errors() > 0, "refused without an error");
-            assert!(found.render(Look::Plain).contains("error"));
-            assert!(!found.render(Look::Styled).is_empty());
+            assert!(found.render(Rendering::Plain).contains("error"));
+            assert!(!found.render(Rendering::Styled).is_empty());
         }
     }
 }

@@ -6,7 +6,7 @@
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
 
-use super::spec::{FrameCount, Ledger, Ratio, Resample, whole_frames};
+use super::spec::{FrameCount, Ledger, RateConverter, Ratio, whole_frames};
 
 /// The loudest sample that goes into a transform, 200 dB over full scale: what is beyond overflows inside, and the
 /// transform ends the program.
@@ -64,7 +64,7 @@ impl FixedChunk {
     }
 }
 
-impl Resample for FixedChunk {
+impl RateConverter for FixedChunk {
     fn push(&mut self, input: &[f32], output: &mut Vec<f32>) {
         let full = self.chunk_frames * self.ledger.channels;
         self.ledger.count.consumed += whole_frames(input, self.ledger.channels) as u64;

@@ -15,7 +15,8 @@ use fft::FixedChunk;
 use polyphase::Polyphase;
 use sinc::Sinc;
 pub use spec::{
-    CHANNELS, CHUNK_FRAMES, FrameCount, Kernel, Mode, Quality, RATE_HZ, Resample, ResampleError, ResampleSpec,
+    CHANNELS, CHUNK_FRAMES, FrameCount, Kernel, Mode, Quality, RATE_HZ, RateConverter, ResampleError,
+    ResampleSpec,
 };
 use spec::{Phases, design, whole_frames};
 
@@ -23,7 +24,7 @@ use spec::{Phases, design, whole_frames};
 ///
 /// # Errors
 /// A rate, channel count or chunk outside its range, or the kernel `Batched` for a ratio that is not exact.
-pub fn build(spec: ResampleSpec) -> Result<Box<dyn Resample>, ResampleError> {
+pub fn build(spec: ResampleSpec) -> Result<Box<dyn RateConverter>, ResampleError> {
     if !RATE_HZ.contains(&spec.from_hz) {
         return Err(ResampleError::InputRate(spec.from_hz));
     }
@@ -75,7 +76,7 @@ struct Copying {
     count: FrameCount,
 }
 
-impl Resample for Copying {
+impl RateConverter for Copying {
     fn push(&mut self, input: &[f32], output: &mut Vec<f32>) {
         self.count.consumed += whole_frames(input, self.channels) as u64;
         output.extend_from_slice(input);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::bank;
 use super::rows::{Lane, Position, Rows, Stride};
-use super::spec::{Filter, FrameCount, Ledger, Quality, Ratio, Resample, whole_frames};
+use super::spec::{Filter, FrameCount, Ledger, Quality, RateConverter, Ratio, whole_frames};
 
 /// A streaming converter; see the module.
 pub(super) struct Polyphase {
@@ -113,7 +113,7 @@ impl Polyphase {
     }
 }
 
-impl Resample for Polyphase {
+impl RateConverter for Polyphase {
     fn push(&mut self, input: &[f32], output: &mut Vec<f32>) {
         let channels = self.held.len();
         self.ledger.count.consumed += whole_frames(input, channels) as u64;

@@ -10,7 +10,7 @@
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Async, FixedAsync, Resampler, Resizable, SincInterpolationParameters, SincInterpolationType};
 
-use super::spec::{CHANNELS, Filter, FrameCount, Ledger, Phases, Ratio, Resample, whole_frames};
+use super::spec::{CHANNELS, Filter, FrameCount, Ledger, Phases, RateConverter, Ratio, whole_frames};
 
 /// Most frames converted in one call; longer pushes are cut. 2048 frames are 43 ms at 48 kHz.
 const BLOCK_FRAMES: usize = 2048;
@@ -89,7 +89,7 @@ impl Sinc {
     }
 }
 
-impl Resample for Sinc {
+impl RateConverter for Sinc {
     fn push(&mut self, input: &[f32], output: &mut Vec<f32>) {
         let channels = self.ledger.channels;
         self.ledger.count.consumed += whole_frames(input, channels) as u64;

@@ -90,7 +90,7 @@ pub struct FrameCount {
 }
 
 /// A sample-rate converter of one stream: any chunk size in, everything the filter can give out.
-pub trait Resample: Send {
+pub trait RateConverter: Send {
     /// Converts `input` (interleaved, any number of frames) and appends to `output` (interleaved). Never pads,
     /// never withholds more than `delay_us`. Allocates nothing once `output` has room for `output_frames_max`.
     ///

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -194,7 +194,7 @@ pub fn json(result: &Knee) -> String {
 }
 
 /// A table of the points, and what they come to.
-pub fn text(result: &Knee, look: Look) -> String {
+pub fn text(result: &Knee, look: Rendering) -> String {
     let mut text = String::new();
     head(&mut text, result)
         .and_then(|()| table(&mut text, result, look))
@@ -217,7 +217,7 @@ fn head(t: &mut String, r: &Knee) -> std::fmt::Result {
     writeln!(t, "{}\n", r.machine.line())
 }
 
-fn table(t: &mut String, r: &Knee, look: Look) -> std::fmt::Result {
+fn table(t: &mut String, r: &Knee, look: Rendering) -> std::fmt::Result {
     let latency = if r.decided_by == "limits" { "response" } else { "in to out" };
     writeln!(
         t,

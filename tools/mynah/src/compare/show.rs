@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -78,7 +78,7 @@ pub fn json(a: &Side, b: &Side, comparison: &Comparison) -> String {
 }
 
 /// A table.
-pub fn text(a: &Side, b: &Side, comparison: &Comparison, look: Look) -> String {
+pub fn text(a: &Side, b: &Side, comparison: &Comparison, look: Rendering) -> String {
     let mut text = String::new();
     let drawn = head(&mut text, a, b, comparison)
         .and_then(|()| table(&mut text, comparison, look))
@@ -124,7 +124,7 @@ fn head(t: &mut String, a: &Side, b: &Side, comparison: &Comparison) -> std::fmt
     writeln!(t)
 }
 
-fn table(t: &mut String, comparison: &Comparison, look: Look) -> std::fmt::Result {
+fn table(t: &mut String, comparison: &Comparison, look: Rendering) -> std::fmt::Result {
     let label =
         |row: &Row| if row.unit.is_empty() { row.name.clone() } else { format!("{} {}", row.name, row.unit) };
     let name = comparison.rows.iter().map(|row| label(row).len()).max().unwrap_or(0);
@@ -157,7 +157,7 @@ fn table(t: &mut String, comparison: &Comparison, look: Look) -> std::fmt::Resul
     Ok(())
 }
 
-fn foot(t: &mut String, comparison: &Comparison, look: Look) -> std::fmt::Result {
+fn foot(t: &mut String, comparison: &Comparison, look: Rendering) -> std::fmt::Result {
     let count = |change| comparison.rows.iter().filter(|row| row.change == change).count();
     let (worse, better) = (count(Change::Worse), count(Change::Better));
     writeln!(t, "  {worse} worse, {better} better, {} within the noise", count(Change::Noise))?;
@@ -175,7 +175,7 @@ fn foot(t: &mut String, comparison: &Comparison, look: Look) -> std::fmt::Result
     Ok(())
 }
 
-fn word(row: &Row, look: Look) -> String {
+fn word(row: &Row, look: Rendering) -> String {
     match row.change {
         Change::Same => String::new(),
         Change::Noise => "noise".into(),
@@ -186,10 +186,10 @@ fn word(row: &Row, look: Look) -> String {
     }
 }
 
-fn paint(word: &str, colour: u8, look: Look) -> String {
+fn paint(word: &str, colour: u8, look: Rendering) -> String {
     match look {
-        Look::Plain => word.into(),
-        Look::Styled => format!("\u{1b}[{colour}m{word}\u{1b}[0m"),
+        Rendering::Plain => word.into(),
+        Rendering::Styled => format!("\u{1b}[{colour}m{word}\u{1b}[0m"),
     }
 }
 

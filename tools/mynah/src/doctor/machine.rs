@@ -170,8 +170,8 @@ pub(super) fn terminal() -> Finding {
     let kind = |is| if is { "a terminal" } else { "no terminal" };
     let (out, err) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
     let colours = match crate::terminal::stdout_look() {
-        mynah_engine::scene::Look::Styled => "colours",
-        mynah_engine::scene::Look::Plain => "no colours",
+        mynah_engine::scene::Rendering::Styled => "colours",
+        mynah_engine::scene::Rendering::Plain => "no colours",
     };
     Finding::ok("terminal", format!("stdout is {}, stderr is {}; {colours}", kind(out), kind(err)))
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mynah_engine::scene::{Format, Look, Override};
+use mynah_engine::scene::{Format, Override, Rendering};
 use mynah_engine::{Engine, OutAudio, Record, ScenePlan, TimeMode};
 
 use super::{Comparison, Means};
@@ -136,7 +136,7 @@ fn faulted(
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<(), Failure> {
     let spec = FaultSpec::from_text(faults).map_err(|found| {
-        unfit(path, &format_args!("the faults in the log: {}", found.render(Look::Plain)))
+        unfit(path, &format_args!("the faults in the log: {}", found.render(Rendering::Plain)))
     })?;
     let mut chaos = Chaos::new(ChaosOptions {
         scene: header.scene.name.clone(),

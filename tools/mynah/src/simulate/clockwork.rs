@@ -288,8 +288,10 @@ fn tick(engine: &mut Engine, now_us: u64) {
 pub(super) fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
     let period_us = u64::from(tick.period_ms) * 1_000;
     match tick.driver {
-        mynah_engine::scene::Driver::Fixed => Driver::Fixed { period_us, catch_up_max: tick.catch_up_max },
-        mynah_engine::scene::Driver::WakeOnIngress => {
+        mynah_engine::scene::TickDriver::Fixed => {
+            Driver::Fixed { period_us, catch_up_max: tick.catch_up_max }
+        }
+        mynah_engine::scene::TickDriver::WakeOnIngress => {
             Driver::WakeOnIngress { heartbeat_us: period_us, min_gap_us: u64::from(tick.min_gap_us) }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 
 use super::{paint, short};
 use crate::report::Report;
@@ -11,7 +11,7 @@ use crate::report::Report;
 const SHOWN_MAX: usize = 8;
 
 /// Whether everything held at the far end.
-pub(super) fn verdict(t: &mut String, r: &Report, look: Look) -> std::fmt::Result {
+pub(super) fn verdict(t: &mut String, r: &Report, look: Rendering) -> std::fmt::Result {
     let Some(remote) = &r.remote else { return Ok(()) };
     let good = remote.broken.is_empty();
     let word = paint(if good { "ok" } else { "NO" }, good, look);
@@ -23,7 +23,7 @@ pub(super) fn verdict(t: &mut String, r: &Report, look: Look) -> std::fmt::Resul
 }
 
 /// What went over the link and what came of it.
-pub(super) fn draw(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+pub(super) fn draw(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     let Some(remote) = &r.remote else { return Ok(()) };
     let (m, c, l) = (&remote.messages, &remote.cancels, &remote.link);
     writeln!(

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 
 use crate::report::Report;
 
-pub(super) fn draw(t: &mut String, r: &Report, _: Look) -> std::fmt::Result {
+pub(super) fn draw(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     let Some(s) = &r.steadiness else { return Ok(()) };
     let mb = |bytes: i64| bytes as f64 / 1e6;
     writeln!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 use serde::Serialize;
 
 use super::plan::Drawn;
@@ -206,7 +206,7 @@ fn site(drawn: &Drawn, struck: u64) -> SiteReport {
 const SHOWN_MAX: usize = 20;
 
 /// Draws the report as text of at most 100 columns.
-pub fn draw(report: &ChaosReport, look: Look) -> String {
+pub fn draw(report: &ChaosReport, look: Rendering) -> String {
     let mut text = String::new();
     let drawn = [head, sites, figures].iter().try_for_each(|part| part(&mut text, report));
     let drawn = drawn.and_then(|()| verdict(&mut text, report, look));
@@ -291,7 +291,7 @@ fn figures(t: &mut String, r: &ChaosReport) -> std::fmt::Result {
     writeln!(t, "  {} ticks, {:.2} CPU s; event hash {}", r.ticks, r.cpu_s, r.event_hash)
 }
 
-fn verdict(t: &mut String, r: &ChaosReport, look: Look) -> std::fmt::Result {
+fn verdict(t: &mut String, r: &ChaosReport, look: Rendering) -> std::fmt::Result {
     for wrong in r.violations.iter().take(SHOWN_MAX) {
         writeln!(t, "    {wrong}")?;
     }
