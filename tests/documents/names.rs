@@ -30,7 +30,9 @@ fn is_path(word: &str) -> bool {
     let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
     let capitals =
         word.split('/').any(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase()));
-    let ends = ENDINGS.iter().any(|ending| word.ends_with(&format!(".{ending}")));
+    // An ending alone is no file.
+    let ends =
+        ENDINGS.iter().any(|ending| word.len() > 1 + ending.len() && word.ends_with(&format!(".{ending}")));
     plain && !capitals && word.len() > 1 && (word.ends_with('/') || ends)
 }
 

@@ -190,7 +190,7 @@ const ROWS: &[Row] = &[
     ),
     long(QUEUES, "| `Warn` | 570", "deadlines --sessions 60 --set polish.deadline.policy=Warn", POLISH),
     row(QUEUES, "| `SkipOptional` | 570", "deadlines --sessions 60", POLISH),
-    row("README.md", "| `voice_assistant`, services modelled as local", "voice_assistant", RESPONSE),
+    long("README.md", "| `voice_assistant`, services modelled as local", "voice_assistant", RESPONSE),
     long(
         "README.md",
         "| `--set gate.min_silence_ms=512`",
