@@ -87,6 +87,14 @@ fn declares(source: &str, item: &str) -> bool {
     source.lines().any(|line| declared(line) || member(line))
 }
 
+/// Whether this file has a type or what it can do.
+fn defines(source: &str, owner: &str) -> bool {
+    let keywords = ["impl", "struct", "enum", "trait"];
+    let about =
+        |line: &str| words(line).any(|word| keywords.contains(&word)) && words(line).any(|w| w == owner);
+    source.lines().any(about)
+}
+
 /// The last part of `Type::method`, if the words are such a name.
 fn item(word: &str) -> Option<&str> {
     let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "_:".contains(c));
@@ -150,7 +158,9 @@ fn items_are_in_the_files_where_pages_have_them() {
                 }
                 count += 1;
                 let last = item(what).unwrap_or(what);
-                if !declares(&read(file), last) {
+                let source = read(file);
+                let owner = what.rsplit_once("::").map(|(owner, _)| owner);
+                if !declares(&source, last) || owner.is_some_and(|owner| !defines(&source, owner)) {
                     wrong.push(format!("{name}:{}: {file} does not say what `{what}` is", at + 1));
                 }
             }
