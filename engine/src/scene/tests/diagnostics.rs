@@ -278,7 +278,19 @@ fn values_out_of_range() {
         (
             "kind: Speak",
             "kind: Speak, buffering: (merge: ConcatenateAudio(max_gap_ms: 101))",
-            &[("101", &["0..=100 ms"]), ("(merge: ConcatenateAudio(max_gap_ms: 101))", &["no effect"])],
+            &[
+                ("101", &["0..=100 ms"]),
+                ("(merge: ConcatenateAudio(max_gap_ms: 101))", &["no effect"]),
+                ("ConcatenateAudio(max_gap_ms: 101)", &["`tts` takes text, and this joins audio"]),
+            ],
+        ),
+        (
+            "kind: Speak",
+            "kind: Speak, capabilities: (overflow_policy: MergeOnOverflow), buffering: (merge: ConcatenateAudio())",
+            &[(
+                "ConcatenateAudio()",
+                &["`tts` takes text, and this joins audio", "expected `ConcatenateText()`", "become one"],
+            )],
         ),
         (
             "kind: Speak",
