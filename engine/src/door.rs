@@ -1,9 +1,7 @@
 //! The way in: names, ids and shards of sessions that hosts open, from any thread.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-
-use crossbeam::queue::SegQueue;
+use std::sync::{Arc, PoisonError, Weak};
 
 use crate::engine::{EngineConfig, ScenePlan};
 use crate::handle::{SessionHandle, SessionPort, SessionSpec};
@@ -11,6 +9,7 @@ use crate::ids::SessionId;
 use crate::placement::Placement;
 use crate::port::{Bell, ShardPort};
 use crate::scene::{CHANNELS, Format};
+use crate::sync::{Mutex, MutexGuard, SegQueue};
 
 /// Longest session name in bytes.
 pub const NAME_BYTES_MAX: usize = 128;

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use crate::block::Block;
 use crate::control::{Control, ControlIn};
@@ -11,6 +11,7 @@ use crate::ids::SessionId;
 use crate::outlet::Outlet;
 use crate::port::{Arrival, Arriving, Bell, ShardPort};
 use crate::scene::Format;
+use crate::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard};
 
 /// Longest block that may arrive or travel: 20 ms.
 pub const BLOCK_MS_MAX: u32 = 20;
