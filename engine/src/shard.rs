@@ -289,7 +289,9 @@ fn account(
     segments.recycle(|session, owner| {
         sessions.get(session).is_none_or(|row| row.entity != owner || row.phase == Phase::Gone)
     });
-    while let Some(block) = edge.0.back.pop() {
+    // No more than are there by now: a host that goes on giving back keeps no tick.
+    for _ in 0..edge.0.back.len() {
+        let Some(block) = edge.0.back.pop() else { break };
         pool.adopt();
         pool.put(block);
     }
