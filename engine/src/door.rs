@@ -1,9 +1,7 @@
 //! The way in: names, ids and shards of sessions that hosts open, from any thread.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
-
-use crossbeam::queue::SegQueue;
+use std::sync::{Arc, PoisonError, Weak};
 
 use crate::engine::{EngineConfig, ScenePlan};
 use crate::handle::{SessionHandle, SessionPort, SessionSpec};
@@ -11,6 +9,7 @@ use crate::ids::SessionId;
 use crate::placement::Placement;
 use crate::port::{Bell, ShardPort};
 use crate::scene::{CHANNELS, Format};
+use crate::sync::{Mutex, MutexGuard, SegQueue};
 
 /// Longest session name in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -30,6 +29,8 @@ pub enum OpenError {
         /// How many that is.
         sessions_max: u32,
     },
+    /// The engine was dropped, or the world it lived in.
+    EngineGone,
     /// The scene cannot take audio in this format.
     Format {
         /// The format asked for.
@@ -51,6 +52,9 @@ impl std::fmt::Display for OpenError {
             Self::EngineFull { sessions_max } => {
                 write!(f, "{sessions_max} sessions are open: raise sessions_max or close one")
             }
+            Self::EngineGone => {
+                write!(f, "the engine is gone, and its sessions with it: open sessions at one that runs")
+            }
             Self::Format { format, reason } => {
                 write!(
                     f,
@@ -68,7 +72,21 @@ impl std::error::Error for OpenError {}
 struct Ids {
     names: HashMap<Arc<str>, SessionId>,
     free: BTreeSet<u32>,
-    openings: Vec<u32>,
+    slots: Vec<Slot>,
+    /// The engine is gone.
+    ended: bool,
+}
+
+/// One id: how often it was given out, and to whom the last time.
+#[derive(Default)]
+struct Slot {
+    opening: u32,
+    port: Weak<SessionPort>,
+}
+
+/// The opening of an id that follows this one, from 1; after all numbers it begins anew.
+pub(crate) fn next_opening(opening: u32) -> u32 {
+    opening.checked_add(1).unwrap_or(1)
 }
 
 /// What handles share with the engine.
@@ -107,12 +125,39 @@ impl Shared {
         admitted
     }
 
+    /// Name and id of a session that is over are free for others.
     pub(crate) fn release(&self, name: &str, id: SessionId) {
-        let mut ids = self.ids.lock().expect("opening a session does not panic while it holds the names");
+        let mut ids = self.ids();
         if ids.names.get(name) == Some(&id) {
             ids.names.remove(name);
             ids.free.insert(id.0);
+            ids.slots[id.0 as usize].port = Weak::new();
         }
+    }
+
+    /// The engine is gone: no session is opened any more.
+    pub(crate) fn shut(&self) {
+        self.ids().ended = true;
+        // Nothing comes behind these. A port may hold what its host's waker holds, this door among it.
+        while self.admissions.pop().is_some() {}
+    }
+
+    /// The sessions of one shard whose hosts may still look at them, in id order, admitted or not.
+    pub(crate) fn ports_of(&self, shard: usize) -> Vec<Arc<SessionPort>> {
+        let ids = self.ids();
+        let open = ids.slots.iter().filter_map(|slot| slot.port.upgrade());
+        open.filter(|port| self.placement.shard(port.id) == shard).collect()
+    }
+
+    /// What stands in there holds whatever happened to who had it: each change of it is one step.
+    fn ids(&self) -> MutexGuard<'_, Ids> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("sessions_max", &self.sessions_max).finish_non_exhaustive()
     }
 }
 
@@ -134,25 +179,32 @@ impl EngineHandle {
         }
         let format = spec.input.unwrap_or(shared.plan.input);
         self.judge(format)?;
-        let mut ids = shared.ids.lock().expect("opening a session does not panic while it holds the names");
+        let mut ids = shared.ids();
+        if ids.ended {
+            return Err(OpenError::EngineGone);
+        }
         if ids.names.contains_key(spec.name.as_str()) {
             return Err(OpenError::NameInUse(spec.name));
         }
         let id = match ids.free.pop_first() {
             Some(id) => id,
-            None if (ids.openings.len() as u32) < shared.sessions_max => {
-                ids.openings.push(0);
-                ids.openings.len() as u32 - 1
+            None if (ids.slots.len() as u32) < shared.sessions_max => {
+                ids.slots.push(Slot::default());
+                ids.slots.len() as u32 - 1
             }
             None => return Err(OpenError::EngineFull { sessions_max: shared.sessions_max }),
         };
-        ids.openings[id as usize] += 1;
-        let opening = ids.openings[id as usize];
-        let id = SessionId(id);
-        ids.names.insert(spec.name.as_str().into(), id);
+        let slot = &mut ids.slots[id as usize];
+        slot.opening = next_opening(slot.opening);
+        let (id, opening) = (SessionId(id), slot.opening);
         let shard = Arc::clone(&shared.ports[shared.placement.shard(id)]);
         let handle = SessionHandle::new(id, opening, &spec, format, shard, Arc::clone(&shared.bell));
-        shared.admissions.push(handle.port());
+        let port = handle.port();
+        slot.port = Arc::downgrade(&port);
+        ids.names.insert(Arc::clone(&port.name), id);
+        // Before others see the names: whoever shuts the door finds it here.
+        shared.admissions.push(port);
+        drop(ids);
         shared.bell.ring();
         Ok(handle)
     }

@@ -177,8 +177,12 @@ impl Stream<'_> {
                 Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, cx),
                 _ if standing == Standing::Void => cx.drop_frame(frame, DropReason::Cancelled),
                 _ => {
+                    let early = cx.now.is_broken(Mutation::WakeEarly);
+                    if early {
+                        self.port.wake();
+                    }
                     self.let_out(frame, state, cx);
-                    woken = true;
+                    woken |= !early;
                 }
             }
         }

@@ -8,7 +8,7 @@ use bevy_ecs::schedule::{InternedScheduleLabel, ScheduleLabel};
 use crate::desk::Now;
 use crate::door::{EngineHandle, Shared};
 use crate::engine::{EngineConfig, ScenePlan, start_services};
-use crate::event::{Event, EventLog, Record};
+use crate::event::{EventLog, Record};
 use crate::hub::Hub;
 use crate::service::{Inbox, Outbox};
 use crate::session::SessionTable;
@@ -41,7 +41,7 @@ impl Embedded {
 }
 
 /// Installs a scene into `world`: resources, and two schedules that [`tick`] runs. Sessions, queues and segments
-/// become entities of that world.
+/// become entities of that world, and end with it: when the world is dropped their hosts are told as when an engine is.
 ///
 /// # Panics
 /// When the world holds a scene already.
@@ -56,13 +56,7 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
         schedule
     });
     let [a, b] = &mut halves;
-    let spec = ShardSpec {
-        plan,
-        port: Arc::clone(&shared.ports[0]),
-        seed: config.seed,
-        placement: shared.placement,
-        wants_audio: &hub.wants_audio(),
-    };
+    let spec = ShardSpec { door: &shared, shard: 0, seed: config.seed, wants_audio: &hub.wants_audio() };
     install(&spec, world, a, b);
     for schedule in halves {
         world.add_schedule(schedule);
@@ -95,12 +89,6 @@ pub fn tick(world: &mut World, now_us: u64) {
     });
     let mut records = std::mem::take(&mut world.resource_mut::<EventLog>().records);
     records.sort_unstable_by_key(|record| (record.session, record.order));
-    for record in records.iter().filter(|record| record.event == Event::SessionClosed) {
-        let name = world.resource::<SessionTable>().get(record.session).map(|row| Arc::clone(&row.name));
-        if let Some(name) = name {
-            world.resource::<Embedded>().shared.release(&name, record.session);
-        }
-    }
     let spent = std::mem::replace(&mut world.resource_mut::<Embedded>().records, records);
     let mut log = world.resource_mut::<EventLog>();
     log.records = spent;

@@ -129,7 +129,8 @@ pub struct Census {
     pub controls: ControlFigures,
 }
 
-/// A running scene.
+/// A running scene. When it is dropped every session ends where it stands: its host is woken and finds it
+/// [closed](crate::SessionHandle::is_closed), and no session is opened any more.
 pub struct Engine {
     pub(crate) shards: Vec<Shard>,
     hub: Hub,
@@ -169,16 +170,10 @@ impl Engine {
         let shared = Shared::new(Arc::clone(&plan), &config);
         let hub = start_services(&plan, &config);
         let wants_audio = hub.wants_audio();
-        let shards = shared.ports.iter().map(|port| {
-            Shard::new(&ShardSpec {
-                plan: &plan,
-                port: Arc::clone(port),
-                seed: config.seed,
-                placement: shared.placement,
-                wants_audio: &wants_audio,
-            })
-        });
-        let shards = shards.collect();
+        let seed = config.seed;
+        let shards = (0..shared.ports.len())
+            .map(|shard| Shard::new(&ShardSpec { door: &shared, shard, seed, wants_audio: &wants_audio }))
+            .collect();
         let places = vec![0; config.sessions_max as usize + 1];
         let (now, records, serial) = (Now::default(), Vec::new(), Laps::default());
         Ok(Self { shards, hub, shared, serial, threads, now, records, places, metrics: None })
@@ -314,14 +309,6 @@ impl Engine {
             self.records.sort_unstable_by_key(|record| (record.session, record.order));
         } else {
             self.place_records(total);
-        }
-        for record in &self.records {
-            if record.event == crate::event::Event::SessionClosed {
-                let shard = &self.shards[self.shared.placement.shard(record.session)];
-                if let Some(row) = shard.world.resource::<SessionTable>().get(record.session) {
-                    self.shared.release(&row.name, record.session);
-                }
-            }
         }
     }
 

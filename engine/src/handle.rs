@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use crate::block::Block;
 use crate::control::{Control, ControlIn};
@@ -11,6 +11,7 @@ use crate::ids::SessionId;
 use crate::outlet::Outlet;
 use crate::port::{Arrival, Arriving, Bell, ShardPort};
 use crate::scene::Format;
+use crate::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard};
 
 /// Longest block that may arrive or travel: 20 ms.
 pub const BLOCK_MS_MAX: u32 = 20;
@@ -123,7 +124,7 @@ impl SessionPort {
 
     fn hang_up(&self) {
         self.ended.store(true, Ordering::Release);
-        if !self.closed.load(Ordering::Acquire) && !self.hung_up.swap(true, Ordering::AcqRel) {
+        if !self.is_closed() && !self.hung_up.swap(true, Ordering::AcqRel) {
             self.end(Arriving::Close);
         }
     }
@@ -143,6 +144,22 @@ impl SessionPort {
             inward.clear();
         }
         self.wake();
+    }
+
+    /// Whether the engine has let go of the session.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// The engine is gone: the session is over for whoever was not told so before, and nothing is under way any more.
+    pub(crate) fn end_with_engine(&self, unsaid: &mut VecDeque<Control>) {
+        if self.is_closed() {
+            return;
+        }
+        if self.controls {
+            unsaid.push_back(Control::Closed);
+        }
+        self.close(unsaid);
     }
 
     /// Calls the host's waker. If the waker panics, the session is hung up, and the tick goes on for all others.
@@ -176,7 +193,8 @@ pub struct SessionSpec {
     pub controls: bool,
     /// Whether its gates log every probability, whatever the scene says.
     pub traced: bool,
-    /// Called from the tick when something was put out; must not block.
+    /// Called from the tick when something was put out or the session has closed, and by whoever drops the engine. It
+    /// must not block, nor wait for a thread that pushes.
     pub waker: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
@@ -320,9 +338,10 @@ impl SessionHandle {
         self.port.input
     }
 
-    /// Whether the engine has let go of the session: nothing more will come.
+    /// Whether the engine has let go of the session, or is gone itself: nothing more will come than [`poll`](Self::poll)
+    /// has now, and its name is free again.
     pub fn is_closed(&self) -> bool {
-        self.port.closed.load(Ordering::Acquire)
+        self.port.is_closed()
     }
 
     /// An empty block of `len` samples (at most 20 ms) to fill and [`push`](Self::push).
@@ -526,7 +545,7 @@ impl SessionHandle {
     pub fn poll(&self) -> Option<Out> {
         let port = &*self.port;
         port.outputs.pop().or_else(|| {
-            if !port.closed.load(Ordering::Acquire) {
+            if !port.is_closed() {
                 return None;
             }
             // Nothing is added any more: what stands in the ring came before what did not fit.

@@ -12,6 +12,10 @@
 
 // Whose types stand in public signatures: whoever names one through here has the version that fits.
 pub use {bevy_ecs, crossbeam, hdrhistogram, ron, serde, serde_json, uuid};
+// For the tests that need the feature.
+#[cfg(feature = "interleavings")]
+#[doc(hidden)]
+pub use shuttle;
 
 mod average;
 mod barge_in;
@@ -56,6 +60,7 @@ mod service_faults;
 mod session;
 mod shard;
 mod sound;
+mod sync;
 mod workers;
 
 pub use average::Ema;

@@ -1,12 +1,10 @@
 //! What has left the engine for one session's host and was not taken yet: a bounded ring that is there while it is needed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-
-use arc_swap::ArcSwapOption;
-use crossbeam::queue::ArrayQueue;
+use std::sync::atomic::Ordering;
 
 use crate::handle::Out;
+use crate::sync::{ArcSwapOption, ArrayQueue, AtomicBool, AtomicU32};
 
 /// Outputs that may wait for one session's host; the rest waits in the engine.
 const OUTPUTS_MAX: u32 = 32;

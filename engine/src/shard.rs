@@ -24,6 +24,7 @@ use crate::block::BlockPool;
 use crate::control::Control;
 use crate::correction::{Correction, Corrections, Void};
 use crate::desk::{Beside, Laps, Now};
+use crate::door::Shared;
 use crate::egress::{Policy, answering_branches, egress_rest, egress_system};
 use crate::engine::ScenePlan;
 use crate::event::{Event, EventLog};
@@ -35,7 +36,6 @@ use crate::ledger::Ledger;
 use crate::mutation::Mutation;
 use crate::node::{RestSystem, Site};
 use crate::opening;
-use crate::placement::Placement;
 use crate::playout::Playouts;
 use crate::port::ShardPort;
 use crate::queue::Queue;
@@ -92,29 +92,29 @@ pub(crate) struct Admissions(pub(crate) Vec<Arc<SessionPort>>);
 
 /// How a shard is made.
 pub(crate) struct ShardSpec<'a> {
-    pub(crate) plan: &'a Arc<ScenePlan>,
-    pub(crate) port: Arc<ShardPort>,
+    pub(crate) door: &'a Arc<Shared>,
+    /// Which one it is.
+    pub(crate) shard: usize,
     pub(crate) seed: u64,
-    pub(crate) placement: Placement,
     pub(crate) wants_audio: &'a [bool],
 }
 
 /// Puts the resources of a shard into `world` and its systems into the two schedules.
 pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule, b: &mut Schedule) {
-    let plan = spec.plan;
+    let (door, plan) = (spec.door, &spec.door.plan);
     world.insert_resource(Now::default());
     world.insert_resource(BlockPool::default());
     world.insert_resource(EventLog::default());
     world.insert_resource(Ledger::new(plan.nodes.len()));
-    world.insert_resource(Corrections::new(spec.placement));
+    world.insert_resource(Corrections::new(door.placement));
     world.insert_resource(Outbox::default());
     world.insert_resource(Inbox::default());
-    world.insert_resource(SessionTable::new(spec.placement));
+    world.insert_resource(SessionTable::new(door, spec.shard));
     world.insert_resource(Watch::default());
-    world.insert_resource(Playouts::new(spec.placement));
+    world.insert_resource(Playouts::new(door.placement));
     world.insert_resource(SegmentPool::default());
     world.insert_resource(Laps::default());
-    world.insert_resource(Edge(Arc::clone(&spec.port)));
+    world.insert_resource(Edge(Arc::clone(&door.ports[spec.shard])));
     world.insert_resource(EdgeFigures::default());
     world.insert_resource(Messages::default());
     world.insert_resource(ControlFigures::default());
@@ -264,9 +264,12 @@ fn account(
         all_gone(sessions, &mut leaving.0);
     }
     for id in &leaving.0 {
+        let door = Arc::clone(&sessions.door);
         if let Some(row) = sessions.get_mut(*id) {
             row.phase = Phase::Gone;
             log.push(now.us, *id, 0, Event::SessionClosed);
+            // Before its host hears of it: who is told that a session is over may open it again at once.
+            door.release(&row.name, *id);
         }
     }
     watch.0 |= messages.applied(sessions, &mut controls);
@@ -286,7 +289,9 @@ fn account(
     segments.recycle(|session, owner| {
         sessions.get(session).is_none_or(|row| row.entity != owner || row.phase == Phase::Gone)
     });
-    while let Some(block) = edge.0.back.pop() {
+    // No more than are there by now: a host that goes on giving back keeps no tick.
+    for _ in 0..edge.0.back.len() {
+        let Some(block) = edge.0.back.pop() else { break };
         pool.adopt();
         pool.put(block);
     }
@@ -422,12 +427,12 @@ impl Shard {
         a.set_executor(SingleThreadedExecutor::new());
         b.set_executor(SingleThreadedExecutor::new());
         install(spec, &mut world, &mut a, &mut b);
-        let nodes = spec.plan.nodes.iter().enumerate();
-        let mut rests: Vec<RestSystem> = nodes
-            .map(|(at, node)| node.spec.rest(site(spec.plan, at, spec.wants_audio), &mut world))
-            .collect();
-        rests.push(egress_rest(NodeId(spec.plan.nodes.len() as u8), &mut world));
-        let port = Arc::clone(&spec.port);
+        let plan = &spec.door.plan;
+        let nodes = plan.nodes.iter().enumerate();
+        let mut rests: Vec<RestSystem> =
+            nodes.map(|(at, node)| node.spec.rest(site(plan, at, spec.wants_audio), &mut world)).collect();
+        rests.push(egress_rest(NodeId(plan.nodes.len() as u8), &mut world));
+        let port = Arc::clone(&spec.door.ports[spec.shard]);
         Self {
             world,
             a,
