@@ -43,7 +43,8 @@ fn a_reply_that_is_too_long_is_cut_behind_a_sentence_and_the_next_is_whole() {
             let (texts, events) = told(&heard);
             let end = texts.iter().position(|text| *text == "AnswerEnd").expect("the reply ends");
             let said: String = texts[..end].concat();
-            let whole = texts[..end].iter().flat_map(|text| text.split_whitespace()).filter(|w| w.contains('.'));
+            let whole =
+                texts[..end].iter().flat_map(|text| text.split_whitespace()).filter(|w| w.contains('.'));
             assert_eq!(whole.count(), 4, "{name}, {settings}: {said}");
             assert!(texts[end + 1..].concat().contains("All is well."), "{name}, {settings}: {heard:?}");
             assert!(lost.contains(&events), "{name}, {settings}: {events} said to be too long");

@@ -10,8 +10,8 @@ use mynah_engine::scene::{
     Buffering, Format, Issue, MergeStrategy, NodeCapabilities, OverflowPolicy, Port, PortType, Tick,
 };
 use mynah_engine::{
-    Block, CallKey, Correction, Cx, DropReason, Event, Frame, Look, Mark, NodeKind, Opening, Payload, Queue, Reply,
-    ReplyPart, Request, Site, StepNode, Void, frames_to_us,
+    Block, CallKey, Correction, Cx, DropReason, Event, Frame, Look, Mark, NodeKind, Opening, Payload, Queue,
+    Reply, ReplyPart, Request, Site, StepNode, Void, frames_to_us,
 };
 use serde::Deserialize;
 

@@ -88,8 +88,7 @@ mod tests {
             "\" . ` ' ( end \"",
         ] {
             let mine: Vec<String> = pieces(text).iter().map(|tokens| format!("{tokens:?}")).collect();
-            let theirs: Vec<String> =
-                text::sentences(text).map(|tokens| format!("{tokens:?}")).collect();
+            let theirs: Vec<String> = text::sentences(text).map(|tokens| format!("{tokens:?}")).collect();
             assert_eq!(mine, theirs, "{text:?}");
         }
     }

@@ -454,7 +454,8 @@ impl Marks {
     /// What stands open, the inner mark first.
     fn open(&self) -> [Option<Open>; 2] {
         let quote_within = self.quote.map(|open| open.at) > self.bracket.map(|open| open.at);
-        let (inner, outer) = if quote_within { (self.quote, self.bracket) } else { (self.bracket, self.quote) };
+        let (inner, outer) =
+            if quote_within { (self.quote, self.bracket) } else { (self.bracket, self.quote) };
         [inner.or(outer), inner.and(outer)]
     }
 }

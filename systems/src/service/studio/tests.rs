@@ -105,9 +105,35 @@ fn silence_before_the_first_sound_is_cut_at_the_same_sample_however_it_comes() {
 /// Texts of everything that is no sentence.
 fn odd() -> impl Strategy<Value = String> {
     let unit = prop::sample::select(vec![
-        "and on ", "“a. ", "\"b. ", "(c ", ")] ", "Dr. ", "e.g. ", "p. 5 ", "3.14 ", "1234567890", "$5 ", "👍 ",
-        "e\u{301}", "\u{301}\u{302}", "日本", "ﷺ", "x", "XYZ ", "...", "? ! ", "\n\n", "\t ", "'", "-", "/", "\u{0}",
-        "https://a.b/c?d=e&f ", "\u{202E}", "\u{200D}",
+        "and on ",
+        "“a. ",
+        "\"b. ",
+        "(c ",
+        ")] ",
+        "Dr. ",
+        "e.g. ",
+        "p. 5 ",
+        "3.14 ",
+        "1234567890",
+        "$5 ",
+        "👍 ",
+        "e\u{301}",
+        "\u{301}\u{302}",
+        "日本",
+        "ﷺ",
+        "x",
+        "XYZ ",
+        "...",
+        "? ! ",
+        "\n\n",
+        "\t ",
+        "'",
+        "-",
+        "/",
+        "\u{0}",
+        "https://a.b/c?d=e&f ",
+        "\u{202E}",
+        "\u{200D}",
     ]);
     let runs = prop::collection::vec((unit, 1_usize..80), 1..8);
     runs.prop_map(|runs| runs.iter().map(|(unit, times)| unit.repeat(*times)).collect())
