@@ -109,7 +109,10 @@ mod tests {
             for piece in &pieces {
                 let chars = written(piece).trim().chars().count();
                 assert!(chars <= PIECE_CHARS_MAX, "{chars} characters");
-                let word = piece.iter().map(|token| written(&[token.clone()]).trim().chars().count()).max();
+                let word = piece
+                    .iter()
+                    .map(|token| written(std::slice::from_ref(token)).trim().chars().count())
+                    .max();
                 assert!(word <= Some(WORD_CHARS_MAX), "{word:?}");
             }
         }
