@@ -113,12 +113,15 @@ fn asked(task: &str, output: &str, texts: &[&str]) -> (usize, usize, u64) {
     (calls, refused, engine.census().nodes[1].dropped[DropReason::TooLong as usize])
 }
 
+/// Task and output of a service, texts, and what [`asked`] says of them.
+type Row<'a> = (&'a str, &'a str, &'a [&'a str], (usize, usize, u64));
+
 #[test]
 fn a_service_is_asked_about_no_more_than_it_may_and_the_refused_is_counted() {
     let just = "é".repeat(20);
     let over = "é".repeat(21);
     // What waits for a voice becomes one call.
-    let rows: [(&str, &str, &[&str], (usize, usize, u64)); 5] = [
+    let rows: [Row<'_>; 5] = [
         ("Synthesize", "FliteVoice", &["Hello.", &just, "Bye."], (1, 0, 0)),
         ("Synthesize", "FliteVoice", &["Hello.", &over, "Bye."], (1, 1, 1)),
         ("Reply", "ScriptedReply", &["ten chars ", "ten more .", "x", "y"], (1, 2, 2)),
