@@ -474,7 +474,17 @@ impl<'a> Cx<'a> {
 
     /// Counts frames of so many samples that were taken as dropped: there was no place for what they asked for.
     pub fn overflowed(&mut self, frames: u64, samples: u64, turn: u32) {
-        let (node, reason) = (self.node, DropReason::Overflow);
+        self.lost_inside(DropReason::Overflow, frames, samples, turn);
+    }
+
+    /// Turns `frames` of text that were counted as taken into dropped ones: some or all of each was more than the
+    /// scene allows.
+    pub fn too_long(&mut self, frames: u64, turn: u32) {
+        self.lost_inside(DropReason::TooLong, frames, 0, turn);
+    }
+
+    fn lost_inside(&mut self, reason: DropReason, frames: u64, samples: u64, turn: u32) {
+        let node = self.node;
         let ledger = self.ledger.node(node);
         ledger.consumed -= frames;
         ledger.dropped[reason as usize] += frames;

@@ -11,7 +11,7 @@ use crate::service_faults::ServiceFaults;
 use crate::sound::Sound;
 
 /// Which call: one piece of work for one revision of one segment at one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallKey {
     /// Whose.
     pub session: SessionId,

@@ -7,6 +7,7 @@ mod modelled;
 mod node;
 mod pieces;
 mod reply;
+mod studio;
 mod synthesis;
 mod timing;
 mod transcript;

@@ -14,7 +14,7 @@ use mynah_engine::{
 };
 
 use crate::service::job::{Job, Made};
-use crate::service::synthesis::{Heard, Speech};
+use crate::service::studio::{Heard, Speech};
 use crate::service::timing::{draw_us, name_hash};
 use crate::speech::flite::RATE_HZ;
 
@@ -58,6 +58,7 @@ pub struct Modelled {
     polled_us: u64,
     /// Calls that came when no worker was free.
     waiting: VecDeque<Call>,
+    /// In the order of their batches.
     jobs: Vec<Job>,
     /// Workers by the number of the batch they have.
     busy: Vec<u64>,
@@ -179,13 +180,16 @@ impl Modelled {
             job.make(&self.timing, self.wall, now_us);
         }
         let (jobs, idle) = (&self.jobs, &mut self.idle_since_us);
+        let mut at = 0;
         self.busy.retain(|batch| {
-            let mine = || jobs.iter().filter(|job| job.batch == *batch);
-            if mine().any(|job| job.made_us.is_none()) {
+            // Both are in the order of the batches: one way through them is enough.
+            at += jobs[at..].iter().take_while(|job| job.batch < *batch).count();
+            let mine = &jobs[at..at + jobs[at..].iter().take_while(|job| job.batch == *batch).count()];
+            if mine.iter().any(|job| job.made_us.is_none()) {
                 return true;
             }
             // Nothing left of a batch: its last item was taken back just now.
-            idle.push(mine().filter_map(|job| job.made_us).max().unwrap_or(now_us));
+            idle.push(mine.iter().filter_map(|job| job.made_us).max().unwrap_or(now_us));
             false
         });
         self.start_waiting();

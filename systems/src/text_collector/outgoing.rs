@@ -29,6 +29,11 @@ impl Origin {
         Self { session, segment: SegmentKey::NONE, revision: 0, turn: 0, pts_us: 0, deadline_us: 0 }
     }
 
+    /// The turn it is of.
+    pub(super) fn turn(&self) -> u32 {
+        self.turn
+    }
+
     /// Whether both are of one reply.
     pub(super) fn is_with(&self, other: &Self) -> bool {
         (self.segment.serial, self.revision) == (other.segment.serial, other.revision)
@@ -105,6 +110,13 @@ impl Outgoing {
                 cx.event(frame.turn, event);
             }
             cx.send(0, frame);
+        }
+    }
+
+    /// The last text that has not left used up one frame less, if it used up any.
+    pub(super) fn give_up(&mut self) {
+        if let Some(last) = self.frames.iter_mut().rev().find(|leaving| leaving.taken > 0) {
+            last.taken -= 1;
         }
     }
 
