@@ -31,7 +31,7 @@ pub(crate) struct Egress {
     started: [(u32, u32); STARTED_MAX],
     next: usize,
     /// Answers that are over on some branches and not yet on all.
-    ends: Vec<((u32, u32), u8)>,
+    ends: Vec<((u32, u32), u32)>,
 }
 
 /// Output policy of a scene.
@@ -39,8 +39,8 @@ pub(crate) struct Egress {
 pub(crate) struct Policy {
     pub(crate) release: Release,
     pub(crate) pace: Pace,
-    /// Branches that bring answers: only when all have, an answer is over. 0: the callers' own audio comes out.
-    pub(crate) branches: u8,
+    /// Ends of an answer that come to the output: only with the last is it over. 0: the callers' own audio comes out.
+    pub(crate) branches: u32,
     /// More than one branch leads to the output, of unequal length maybe.
     pub(crate) several: bool,
 }
@@ -51,23 +51,28 @@ pub(crate) fn has_several(plan: &ScenePlan) -> bool {
     targets.filter(|target| target.node == NodeRef::Output).count() > 1
 }
 
-/// How many branches of the scene bring answers to its output: those with a service on their way.
-pub(crate) fn answering_branches(plan: &ScenePlan) -> u8 {
-    let mut answering = vec![false; plan.nodes.len()];
-    let mut branches = 0;
+/// How many ends of one answer come to the scene's output: one for each way on which a service makes an end of speech an
+/// end of what answers it, wherever the ways meet.
+pub(crate) fn answering_branches(plan: &ScenePlan) -> u32 {
+    // Of each node and the output: ends of speech that come there for each that the gate sees, and ends of answers.
+    let mut come = vec![(0_u32, 0_u32); plan.nodes.len() + 1];
+    for target in &plan.input_targets {
+        // Who decides on speech without saying so stands somewhere behind the input.
+        come[plan.position(target.node).index()].0 += 1;
+    }
     for (at, node) in plan.nodes.iter().enumerate() {
-        answering[at] |= node.service.is_some();
-        if !answering[at] {
-            continue;
-        }
+        let (spoken, answered) = come[at];
+        let gone = match node.service {
+            _ if node.spec.decides_speech() => (1, 0),
+            Some(_) => (0, spoken.saturating_add(answered)),
+            None => (spoken, answered),
+        };
         for target in &node.targets {
-            match target.node {
-                NodeRef::Node(to) => answering[usize::from(to)] = true,
-                NodeRef::Output => branches += 1,
-            }
+            let to = &mut come[plan.position(target.node).index()];
+            *to = (to.0.saturating_add(gone.0), to.1.saturating_add(gone.1));
         }
     }
-    branches
+    come.last().map_or(0, |(_, answered)| *answered)
 }
 
 type Params =
