@@ -12,6 +12,9 @@ use crate::transport::LinkedScene;
 
 /// Calls of one session that may be under way or wait for one service.
 const CALLS: u64 = 8;
+/// Characters of an odd text that are read in a tick at least: sixteen, the slice after which a collector looks at how much
+/// it has done.
+const CHARACTERS_READ: u64 = 16;
 /// Characters of a reply up to which it is spoken in that time.
 const PROSE: u64 = 160;
 /// Words of one answer.
@@ -68,6 +71,10 @@ fn of_one(plan: &ScenePlan, faults: &FaultPlan, sessions: u32) -> Vec<(&'static 
     for node in &plan.nodes {
         if node.spec.kind() == "Follow" {
             parts.push(("words from the other end", WORD_US));
+        }
+        if node.spec.kind() == "TextCollector" {
+            let texts = CALLS * (answer_us / CHARACTER_US).div_ceil(CHARACTERS_READ);
+            parts.push(("texts that are read", texts * u64::from(plan.scene.tick.period_ms) * 1_000));
         }
         let Some(service) = node.service.map(|service| &plan.services[service]) else { continue };
         let timing = &service.timing;
