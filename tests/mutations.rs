@@ -185,7 +185,8 @@ fn a_detector_that_looks_around_in_its_shard_is_noticed() {
 #[test]
 fn a_standstill_is_noticed_however_long_a_scene_may_drain() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cruel");
-    for scene in ["three_diamonds", "forty_in_a_row", "unequal_branches"] {
+    // Gates whose pre-roll is more than the queue behind holds.
+    for scene in ["unequal_branches", "one_by_one"] {
         let mut chaos = Chaos::new(ChaosOptions {
             texts: None,
             scene: format!("{folder}/{scene}.ron"),
