@@ -352,7 +352,7 @@ impl<'a> Cx<'a> {
             let Some(mut queue) = self.queues.queue(target.queue) else { continue };
             let queue = queue.bypass_change_detection();
             let counts = Ledger::counts(&frame);
-            if counts && queue.blocks() {
+            if counts && (queue.blocks() || self.now.is_broken(Mutation::StandOutside)) {
                 // A branch with room waits for this one, too: fan-out goes at the pace of the slowest.
                 self.lane.unsent.push_front((target, frame));
                 break;

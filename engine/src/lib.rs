@@ -101,7 +101,7 @@ pub use segment::{Answer, CancelReason, Extent, Segment, SegmentPool, Segments, 
 pub use service::{
     Call, CallKey, Inbox, Outbox, Reply, ReplyPart, Request, Service, ServiceKind, ServiceSite, TimeMode,
 };
-pub use service_faults::{BadEnd, CallFate, ServiceFaults, ServiceStrikes};
+pub use service_faults::{BadEnd, CallFate, OddText, ServiceFaults, ServiceStrikes};
 pub use session::{CONTROLS_MAX, Phase, SessionRow, SessionTable};
 pub use shard::Stage;
 pub use sound::Sound;

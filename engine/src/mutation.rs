@@ -66,6 +66,8 @@ pub enum Mutation {
     DeafShard,
     /// Audio leaves while exactly the lead is unheard, a block too early.
     StretchLead,
+    /// What stands outside a full queue never gets in.
+    StandOutside,
     /// Speech interrupts a detector's hop of 32 ms later than the scene says.
     InterruptLate,
 }

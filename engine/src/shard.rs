@@ -25,7 +25,7 @@ use crate::control::Control;
 use crate::correction::{Correction, Corrections, Void};
 use crate::desk::{Beside, Laps, Now};
 use crate::door::Shared;
-use crate::egress::{Policy, answering_branches, egress_rest, egress_system};
+use crate::egress::{Policy, answering_branches, egress_rest, egress_system, has_several};
 use crate::engine::ScenePlan;
 use crate::event::{Event, EventLog};
 use crate::handle::SessionPort;
@@ -138,7 +138,8 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     }
     let session = &plan.scene.session.output;
     let branches = answering_branches(plan);
-    let policy = Policy { release: session.release, pace: session.pace, branches };
+    let several = has_several(plan);
+    let policy = Policy { release: session.release, pace: session.pace, branches, several };
     let output = NodeId(plan.nodes.len() as u8);
     b.add_systems(egress_system(policy, output, world).in_set(Stage::Egress));
     b.add_systems(account.in_set(Stage::Account));

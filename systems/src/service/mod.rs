@@ -5,6 +5,7 @@ mod job;
 mod lane;
 mod modelled;
 mod node;
+mod odd_text;
 mod pieces;
 mod reply;
 mod studio;

@@ -16,6 +16,7 @@ use mynah_engine::{
 use crate::service::job::{Job, Made};
 use crate::service::studio::{Heard, Speech};
 use crate::service::timing::{draw_us, name_hash};
+use crate::service::{odd_text, reply};
 use crate::speech::flite::RATE_HZ;
 
 /// 20 ms of synthesized speech.
@@ -118,7 +119,7 @@ impl Modelled {
         for (at, call) in batch.drain(..).enumerate() {
             let end = fates.get(at).and_then(|fate| fate.end);
             let work = match end {
-                None => self.in_pieces(self.production.work(&call)),
+                None => self.in_pieces(self.disturbed(self.production.work(&call), fates.get(at))),
                 Some(BadEnd::Fails) => Work::Failure("simulated failure".into()),
                 Some(BadEnd::HangsUntil(_)) => Work::Failure("simulated hang, given up".into()),
             };
@@ -133,6 +134,18 @@ impl Modelled {
             let held = self.held_before.iter().position(|key| *key == call.key);
             job.held = held.map(|at| self.held_before.swap_remove(at)).is_some();
             self.jobs.push(job);
+        }
+    }
+
+    /// What is said in place of a text that is to be no prose.
+    fn disturbed(&self, work: Work, fate: Option<&CallFate>) -> Work {
+        let odd = fate.and_then(|fate| fate.odd).zip(self.faults.as_ref());
+        match (work, odd) {
+            (Work::Text(_), Some((odd, faults))) => {
+                faults.strikes.odd.fetch_add(1, Ordering::Relaxed);
+                Work::Text(reply::pieces(&odd_text::odd_text(odd)))
+            }
+            (work, _) => work,
         }
     }
 
