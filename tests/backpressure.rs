@@ -48,7 +48,7 @@ const HABITS: [Habit; 5] = [
 
 /// What a scene does on purpose when time is short or something is slow; without it what is heard is the same however
 /// long it takes.
-const CALM: [(&str, &[&str]); 6] = [
+const CALM: [(&str, &[&str]); 7] = [
     ("voice_assistant", &["session.output.interrupt_min_ms=None", "tts.deadline=None"]),
     ("voice_assistant_cloud", &["session.output.interrupt_min_ms=None", "tts.deadline=None"]),
     // Which sentences are spoken in one breath depends on which wait together.
@@ -56,6 +56,19 @@ const CALM: [(&str, &[&str]); 6] = [
     ("deadlines", &["tts.deadline=None", "polish.deadline=None", "polish.optional=false"]),
     // How much of what is cancelled has left by then depends on who polls when.
     ("remote_consumer", &["gate.forward=OnOnset", "gate.threshold=0.9"]),
+    (
+        "full",
+        &[
+            "session.output.interrupt_min_ms=None",
+            "level.deadline=None",
+            "level.optional=false",
+            "asr.deadline=None",
+            "asr.piece_ms=0",
+            "text_collector.batch_window_ms=None",
+            "tts.deadline=None",
+            "tts.buffering.merge=KeepSeparate",
+        ],
+    ),
     ("overflow", &["slow_audio.per_s=10000", "slow_text.per_s=10000"]),
 ];
 
@@ -225,9 +238,8 @@ fn play<'a>(plan: &Arc<ScenePlan>, samples: &'a [f32], wrong: &mut Vec<String>) 
 fn scenes_whose_senders_wait_lose_nothing_and_say_the_same() {
     let mut wrong = Vec::new();
     let calm = |scene: &str| CALM.iter().find(|(of, _)| *of == scene).map_or(&[][..], |(_, sets)| *sets);
-    // The far end of another engine hears nothing by itself; `full` has captions that reach the output before the answer to
-    // an older segment, which may not wait for them where every queue blocks (docs/queues.md).
-    let shipped = SHIPPED.iter().filter(|(scene, _)| !["remote_answers", "full"].contains(scene));
+    // The far end of another engine hears nothing by itself.
+    let shipped = SHIPPED.iter().filter(|(scene, _)| *scene != "remote_answers");
     let shipped = shipped.map(|(scene, _)| (*scene, calm(scene)));
     for (scene, own) in shipped.chain([("voice_assistant", WORD_BY_WORD)]) {
         let sets = blocking(scene, own);

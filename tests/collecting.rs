@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mynah_engine::scene::{Source, compile};
-use mynah_engine::{Census, Engine, EngineConfig, Out, SessionHandle, SessionSpec};
+use mynah_engine::{Census, DropReason, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec};
 
 use crate::prompting::{Line, registry};
 
@@ -42,6 +42,11 @@ impl Host {
 
     fn tick(&mut self) {
         self.engine.tick(self.now_us);
+        for record in self.engine.records() {
+            if let Event::FrameDropped { reason: reason @ DropReason::TooLong, .. } = record.event {
+                self.heard.push(format!("{} {}", self.now_us / 1_000, reason.name()));
+            }
+        }
         self.now_us += TICK_US;
         while let Some(out) = self.session.poll() {
             if let Out::Text { text, .. } = out {

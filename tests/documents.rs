@@ -7,6 +7,13 @@
 
 #![allow(clippy::print_stdout, reason = "says what it does not run, for whoever runs it with --nocapture")]
 
+#[path = "documents/names.rs"]
+mod names;
+#[path = "documents/outputs.rs"]
+mod outputs;
+#[path = "documents/tables.rs"]
+mod tables;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -262,46 +269,6 @@ fn what_the_readme_quotes_is_what_there_is() {
         blocks(&readme, "mermaid").iter().any(|(_, block)| block == &drawing),
         "README.md does not show the drawing of `mynah graph voice_assistant --format mermaid`"
     );
-}
-
-/// A line of a report without what differs from run to run: processor time, threads.
-fn steady(line: &str, in_nodes: bool) -> Option<String> {
-    let line = line.trim_end();
-    if line.starts_with("  cost:") {
-        return None;
-    }
-    let words = line.split_whitespace().enumerate();
-    let kept = words.filter(|(at, _)| !(in_nodes && *at == 4)).map(|(_, word)| word);
-    let line = kept.collect::<Vec<_>>().join(" ");
-    Some(line.replace(" 1 thread,", " 2 threads,"))
-}
-
-fn steady_lines<'a>(report: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut in_nodes = false;
-    let mut lines = Vec::new();
-    for line in report {
-        in_nodes = line.starts_with("  node ") || in_nodes && !line.is_empty();
-        lines.extend(steady(line, in_nodes));
-    }
-    lines
-}
-
-#[test]
-fn the_readmes_figures_are_those_that_are_printed() {
-    let readme = read("README.md");
-    let shown =
-        blocks(&readme, "text").into_iter().find(|(_, block)| block[0].starts_with("voice_assistant"));
-    let (_, shown) = shown.expect("the README shows the report of `cargo run --release`");
-    let (code, printed) = run(&[], Path::new(env!("CARGO_TARGET_TMPDIR")));
-    assert_eq!(code, Some(0), "{printed}");
-    let (shown, printed) = (steady_lines(shown.iter().map(String::as_str)), steady_lines(printed.lines()));
-    let features =
-        |lines: &[String]| lines.last().and_then(|line| line.split_once('(')).map(|l| l.1.to_owned());
-    if features(&shown) != features(&printed) {
-        println!("another processor, other bits: {:?} is not compared", printed.last());
-        return;
-    }
-    snapbox::assert_data_eq!(printed.join("\n"), shown.join("\n"));
 }
 
 #[test]

@@ -7,10 +7,17 @@ use std::collections::BTreeMap;
 
 use guarded::crowd::Crowd;
 use guarded::{Case, Verdict, simulate};
+use mynah::simulate::Watcher;
+use mynah::simulate::faults::spec::FaultSpec;
+use mynah::simulate::faults::{Chaos, ChaosOptions};
 use mynah::simulate::invariants::NAMES;
 use mynah::simulate::invariants::determinism::determinism;
 use mynah::simulate::invariants::isolation::isolation;
 use mynah_engine::Mutation;
+
+struct Nobody;
+
+impl Watcher for Nobody {}
 
 /// A break, who must notice it, and where it shows: scene, settings, sessions, seconds.
 type Row = (Mutation, &'static str, &'static str, &'static [&'static str], u32, u64);
@@ -173,6 +180,36 @@ fn a_detector_that_looks_around_in_its_shard_is_noticed() {
     };
     assert_eq!(found(None), []);
     assert_ne!(found(Some(Mutation::CountShard)), []);
+}
+
+#[test]
+fn a_standstill_is_noticed_however_long_a_scene_may_drain() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cruel");
+    // Gates whose pre-roll is more than the queue behind holds.
+    for scene in ["unequal_branches", "one_by_one"] {
+        let mut chaos = Chaos::new(ChaosOptions {
+            texts: None,
+            scene: format!("{folder}/{scene}.ron"),
+            sets: Vec::new(),
+            sessions: 2,
+            duration_us: 6_000_000,
+            threads: 1,
+            shards: None,
+            spec: FaultSpec::none(),
+        });
+        let mut run = |mutation: Option<Mutation>| {
+            let mut run = chaos.prepare(1).expect("the scene is right");
+            if let Some(mutation) = mutation {
+                run.mutate(mutation);
+            }
+            run.run(&mut Nobody)
+        };
+        let sound = run(None);
+        assert!(sound.verdict == "ok", "{scene}: {:?}", sound.violations);
+        let found = run(Some(Mutation::StandOutside));
+        let noticed = found.violations.iter().any(|words| words.contains("is not drained"));
+        assert!(noticed && found.drained_after_ticks.is_none(), "{scene}: {:?}", found.violations);
+    }
 }
 
 #[test]

@@ -5,6 +5,9 @@
 
 #![allow(clippy::print_stdout, reason = "the number of fields and values belongs to the result")]
 
+#[path = "numbers/extremes.rs"]
+mod extremes;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,9 +33,10 @@ const SPELLED: &str = r#"(
             min_silence_ms: 300, pad_ms: 150, lookback_ms: 200, lookahead_ms: 32, max_segment_ms: 30000,
             silence_timeout_ms: 1000, vad_gather_ms: 4)),
         (id: "asr", kind: Service(service: "asr", task: Transcribe, piece_ms: 200)),
-        (id: "reply", kind: Service(service: "reply", task: Reply, piece_ms: 0)),
+        (id: "reply", kind: Service(service: "reply", task: Reply, piece_ms: 0, text_chars_max: 1000)),
         (id: "slow", kind: Throttle(carries: Text, per_s: 50)),
-        (id: "tc", kind: TextCollector(batch_window_ms: 120, flush_after_ms: 250, first_chunk_min_chars: 20)),
+        (id: "tc", kind: TextCollector(batch_window_ms: 120, flush_after_ms: 250, first_chunk_min_chars: 20,
+            reply_chars_max: 1000)),
         (id: "tts", kind: Service(service: "tts", task: Synthesize, rate_hz: 16000, runway_ms: 400),
             capabilities: (queue_capacity: 20),
             buffering: (min_batch_size: 1, max_batch_size: 4, max_wait_ms: 50, max_buffer_size: 50),
@@ -74,6 +78,7 @@ const VALUES: [&str; 14] = [
 
 /// Ticks within which a session ends; they grow longer, to a minute each, so that this is more than a day.
 const TICKS_MAX: u32 = 2_500;
+const MINUTE_US: u64 = 60_000_000;
 
 /// A number in a scene, with what it belongs to: `rate_hz`, or `Channel` for one without a name.
 struct Field {
@@ -126,8 +131,9 @@ fn speech() -> &'static [f32] {
     })
 }
 
-/// A caller who says a word and leaves; what is wrong with how that ended.
-fn run(plan: ScenePlan) -> Result<(), String> {
+/// A caller who says a word and leaves; what is wrong with how that ended. Behind the word ticks grow longer, up to
+/// `step_us_max`.
+fn run(plan: ScenePlan, step_us_max: u64) -> Result<(), String> {
     let input = plan.input;
     let period_us = u64::from(plan.scene.tick.period_ms) * 1_000;
     let config = EngineConfig { shards: Some(1), sessions_max: 1, ..EngineConfig::default() };
@@ -154,7 +160,7 @@ fn run(plan: ScenePlan) -> Result<(), String> {
                 session.finish();
             }
         } else {
-            step_us = (step_us + step_us / 50).min(60_000_000);
+            step_us = (step_us + step_us / 50).min(step_us_max);
         }
         engine.tick(now_us);
         while let Some(out) = session.poll() {
@@ -189,11 +195,11 @@ enum Fate {
     Ran,
 }
 
-fn judge(text: &str, registry: &Registry) -> Result<Fate, String> {
+fn judge(text: &str, registry: &Registry, step_us_max: u64) -> Result<Fate, String> {
     let source = Source::new("walked.ron", text);
     let acted = catch_unwind(AssertUnwindSafe(|| match compile(&source, &[], None, registry) {
         Err(found) => Ok(Fate::Refused(found)),
-        Ok((plan, _)) => run(plan).map(|()| Fate::Ran),
+        Ok((plan, _)) => run(plan, step_us_max).map(|()| Fate::Ran),
     }));
     acted.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
@@ -215,6 +221,26 @@ fn told_well(found: &Diagnostics) -> Result<(), String> {
     if count == 0 { Err("refused without an error".into()) } else { Ok(()) }
 }
 
+/// The text with another value in one field.
+fn written(text: &str, field: &Field, value: &str) -> String {
+    format!("{}{value}{}", &text[..field.span.start], &text[field.span.end..])
+}
+
+/// What the refusals of values far out say of a field's range, each the ends of one.
+fn ranges(text: &str, field: &Field, registry: &Registry) -> Vec<Vec<f64>> {
+    let mut found = Vec::new();
+    for value in ["-1e300", "1e300", "4294967295", "60000"] {
+        let source = Source::new("walked.ron", written(text, field, value));
+        let Ok(Err(refused)) = catch_unwind(AssertUnwindSafe(|| compile(&source, &[], None, registry)))
+        else {
+            continue;
+        };
+        let about = |one: &&Diagnostic| one.severity == Severity::Error && one.place.excerpt() == value;
+        found.extend(refused.0.iter().filter(about).map(ends));
+    }
+    found
+}
+
 /// Walks one field: how many values were refused and ran.
 fn walk(
     name: &str,
@@ -223,31 +249,21 @@ fn walk(
     registry: &Registry,
     wrong: &mut Vec<String>,
 ) -> (usize, usize) {
-    let written = |value: &str| format!("{}{value}{}", &text[..field.span.start], &text[field.span.end..]);
-    let source = |value: &str| Source::new("walked.ron", written(value));
     let mut values: BTreeSet<String> = VALUES.iter().map(|value| (*value).to_owned()).collect();
     let mut beyond = BTreeSet::from(["NaN".to_owned(), "inf".to_owned(), "-inf".to_owned()]);
-    for value in ["-1e300", "1e300", "4294967295", "60000"] {
-        let Ok(Err(found)) = catch_unwind(AssertUnwindSafe(|| compile(&source(value), &[], None, registry)))
-        else {
-            continue;
-        };
-        let about = |one: &&Diagnostic| one.severity == Severity::Error && one.place.excerpt() == value;
-        for one in found.0.iter().filter(about) {
-            let ends = ends(one);
-            values.extend(ends.iter().map(f64::to_string));
-            if let [.., most] = ends[..] {
-                let past = [most + 1.0, most * 1.000_1 + 1e-9].map(|value| value.to_string());
-                values.extend(past.clone());
-                beyond.extend(past);
-            }
+    for ends in ranges(text, field, registry) {
+        values.extend(ends.iter().map(f64::to_string));
+        if let [.., most] = ends[..] {
+            let past = [most + 1.0, most * 1.000_1 + 1e-9].map(|value| value.to_string());
+            values.extend(past.clone());
+            beyond.extend(past);
         }
     }
     let (mut refused, mut ran) = (0, 0);
     for value in &values {
         let place =
             |what: String| format!("{name}: {} = {value} (byte {}): {what}", field.name, field.span.start);
-        match judge(&written(value), registry) {
+        match judge(&written(text, field, value), registry, MINUTE_US) {
             Ok(Fate::Refused(found)) => {
                 refused += 1;
                 if let Err(what) = told_well(&found) {
@@ -272,7 +288,7 @@ fn every_number_of_every_scene_is_refused_in_its_place_or_runs_to_an_end() {
     let (mut count, mut refused, mut ran) = (0, 0, 0);
     let mut wrong = Vec::new();
     for (name, text) in SHIPPED.iter().chain([&("spelled", SPELLED)]) {
-        if let Err(what) = judge(text, &registry).map(|fate| matches!(fate, Fate::Ran)) {
+        if let Err(what) = judge(text, &registry, MINUTE_US).map(|fate| matches!(fate, Fate::Ran)) {
             wrong.push(format!("{name} as it is: {what}"));
         }
         for field in fields(text) {

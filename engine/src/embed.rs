@@ -9,7 +9,7 @@ use crate::base::time::Now;
 use crate::config::EngineConfig;
 use crate::engine_handle::{EngineHandle, Shared};
 use crate::node::plan::ScenePlan;
-use crate::record::event::{Event, EventLog, Record};
+use crate::record::event::{EventLog, Record};
 use crate::service::api::{Inbox, Outbox};
 use crate::service::hub::Hub;
 use crate::session::table::SessionTable;
@@ -44,7 +44,7 @@ impl Embedded {
 }
 
 /// Installs a scene into `world`: resources, and two schedules that [`tick`] runs. Sessions, queues and segments
-/// become entities of that world.
+/// become entities of that world, and end with it: when the world is dropped their hosts are told as when an engine is.
 ///
 /// # Panics
 /// When the world holds a scene already.
@@ -59,13 +59,8 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
         schedule
     });
     let [a, b] = &mut halves;
-    let spec = ShardSpec {
-        plan,
-        port: Arc::clone(&shared.ports[0]),
-        seed: config.seed,
-        placement: shared.placement,
-        wants_audio: &hub.wants_audio(),
-    };
+    let spec =
+        ShardSpec { plan, open: &shared.open, shard: 0, seed: config.seed, wants_audio: &hub.wants_audio() };
     install(&spec, world, a, b);
     for schedule in halves {
         world.add_schedule(schedule);
@@ -82,7 +77,7 @@ pub fn tick(world: &mut World, now_us: u64) {
     let sessions_open = world.resource::<SessionTable>().open();
     let now = last.next(now_us, sessions_open);
     *world.resource_mut::<Now>() = now;
-    let admitted = world.resource::<Embedded>().shared.admissions();
+    let admitted = world.resource::<Embedded>().shared.open.admissions();
     world.resource_mut::<Admissions>().0.extend(admitted);
     world.resource_scope(|world, mut hub: Mut<'_, Hub>| {
         let mut inbox = world.resource_mut::<Inbox>();
@@ -98,12 +93,6 @@ pub fn tick(world: &mut World, now_us: u64) {
     });
     let mut records = std::mem::take(&mut world.resource_mut::<EventLog>().records);
     records.sort_unstable_by_key(|record| (record.session, record.order));
-    for record in records.iter().filter(|record| record.event == Event::SessionClosed) {
-        let name = world.resource::<SessionTable>().get(record.session).map(|row| Arc::clone(&row.name));
-        if let Some(name) = name {
-            world.resource::<Embedded>().shared.release(&name, record.session);
-        }
-    }
     let spent = std::mem::replace(&mut world.resource_mut::<Embedded>().records, records);
     let mut log = world.resource_mut::<EventLog>();
     log.records = spent;

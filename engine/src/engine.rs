@@ -23,7 +23,6 @@ use crate::record::event::{EventLog, Record};
 use crate::record::stage_times::{Beside, Laps, Stopwatch};
 use crate::service::api::{Inbox, Outbox};
 use crate::service::hub::Hub;
-use crate::session::table::SessionTable;
 use crate::speech::segment::Segment;
 use crate::tick::resources::Admissions;
 use crate::tick::services::start_services;
@@ -31,7 +30,8 @@ use crate::tick::shard::{Shard, ShardSpec};
 use crate::workers;
 use crate::workers::NoThreads;
 
-/// A running scene.
+/// A running scene. When it is dropped every session ends where it stands: its host is woken and finds it
+/// [closed](crate::SessionHandle::is_closed), and no session is opened any more.
 pub struct Engine {
     pub(crate) shards: Vec<Shard>,
     hub: Hub,
@@ -71,16 +71,17 @@ impl Engine {
         let shared = Shared::new(Arc::clone(&plan), &config);
         let hub = start_services(&plan, config.seed, config.time);
         let wants_audio = hub.wants_audio();
-        let shards = shared.ports.iter().map(|port| {
-            Shard::new(&ShardSpec {
-                plan: &plan,
-                port: Arc::clone(port),
-                seed: config.seed,
-                placement: shared.placement,
-                wants_audio: &wants_audio,
+        let shards = (0..shared.open.ports.len())
+            .map(|shard| {
+                Shard::new(&ShardSpec {
+                    plan: &plan,
+                    open: &shared.open,
+                    shard,
+                    seed: config.seed,
+                    wants_audio: &wants_audio,
+                })
             })
-        });
-        let shards = shards.collect();
+            .collect();
         let places = vec![0; config.sessions_max as usize + 1];
         let (now, records, serial) = (Now::default(), Vec::new(), Laps::default());
         Ok(Self { shards, hub, shared, serial, threads, now, records, places, metrics: None })
@@ -160,7 +161,7 @@ impl Engine {
         let busy = self.shards.iter().filter(|shard| busy(shard));
         let (shards, sessions) =
             busy.fold((0, 0), |(shards, sessions), shard| (shards + 1, sessions + shard.open));
-        let worth = sessions >= SHARED_MIN || self.shared.placement.in_turn();
+        let worth = sessions >= SHARED_MIN || self.shared.open.placement.in_turn();
         let pool = self.threads.as_ref().filter(|_| shards > 1 && worth);
         let Some(pool) = pool else { return self.shards.iter_mut().for_each(work) };
         let shards = &mut self.shards;
@@ -169,15 +170,15 @@ impl Engine {
     }
 
     fn admit(&mut self) {
-        for port in self.shared.admissions() {
-            let shard = self.shared.placement.shard(port.id);
+        for port in self.shared.open.admissions() {
+            let shard = self.shared.open.placement.shard(port.id);
             self.shards[shard].asleep = false;
             self.shards[shard].world.resource_mut::<Admissions>().0.push(port);
         }
     }
 
     fn deliver_replies(&mut self) {
-        let (shards, placement) = (&mut self.shards, self.shared.placement);
+        let (shards, placement) = (&mut self.shards, self.shared.open.placement);
         self.hub.poll(self.now.us, |reply| {
             let shard = placement.shard(reply.key.session);
             shards[shard].asleep = false;
@@ -187,7 +188,7 @@ impl Engine {
 
     /// What happened in the hub goes into the logs of the sessions it happened to.
     fn deliver_notices(&mut self) {
-        let (shards, now_us, placement) = (&mut self.shards, self.now.us, self.shared.placement);
+        let (shards, now_us, placement) = (&mut self.shards, self.now.us, self.shared.open.placement);
         for notice in self.hub.notices() {
             let shard = &mut shards[placement.shard(notice.session)];
             // Its hosts are told in this tick.
@@ -216,14 +217,6 @@ impl Engine {
             self.records.sort_unstable_by_key(|record| (record.session, record.order));
         } else {
             self.place_records(total);
-        }
-        for record in &self.records {
-            if record.event == crate::record::event::Event::SessionClosed {
-                let shard = &self.shards[self.shared.placement.shard(record.session)];
-                if let Some(row) = shard.world.resource::<SessionTable>().get(record.session) {
-                    self.shared.release(&row.name, record.session);
-                }
-            }
         }
     }
 
@@ -300,7 +293,7 @@ impl Engine {
     pub fn keep_metrics(&mut self) {
         let nodes = &self.shared.plan.nodes;
         let calls = nodes.iter().map(|node| node.service.is_some()).chain([false]);
-        let book = MetricsBook::new(self.now.us, calls, self.shared.sessions_max as usize);
+        let book = MetricsBook::new(self.now.us, calls, self.shared.open.sessions_max as usize);
         self.metrics = Some(Box::new(book));
     }
 
@@ -334,7 +327,7 @@ impl Engine {
     /// After a tick: answers that began in it.
     fn hear_answers(&mut self) {
         let Some(book) = &mut self.metrics else { return };
-        let (shards, placement) = (&self.shards, self.shared.placement);
+        let (shards, placement) = (&self.shards, self.shared.open.placement);
         book.hear(&self.records, |record| {
             metrics::media_us(&shards[placement.shard(record.session)].world, record.session)
         });

@@ -12,6 +12,10 @@
 
 // Whose types stand in public signatures: whoever names one through here has the version that fits.
 pub use {bevy_ecs, crossbeam, hdrhistogram, ron, serde, serde_json, uuid};
+// For the tests that need the feature.
+#[cfg(feature = "interleavings")]
+#[doc(hidden)]
+pub use shuttle;
 
 pub mod base;
 mod config;
@@ -41,7 +45,7 @@ pub use config::EngineConfig;
 pub use driver::{Clock, Deadlines, Driver, Pacing, run};
 pub use edge::*;
 pub use engine::Engine;
-pub use engine_handle::{EngineHandle, OpenError};
+pub use engine_handle::EngineHandle;
 pub use media::*;
 pub use node::*;
 pub use observe::*;

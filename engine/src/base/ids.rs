@@ -19,7 +19,7 @@ impl NodeId {
 ///
 /// `slot` is a place in the shard's pool and is used again; `serial` counts within the session from 1 and never
 /// is. Serial 0 means "belongs to no segment".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SegmentKey {
     /// Place in the shard's segment pool.
     pub slot: u32,

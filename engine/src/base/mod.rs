@@ -4,6 +4,7 @@ pub(crate) mod ids;
 pub(crate) mod mutation;
 pub(crate) mod placement;
 pub mod rng;
+pub(crate) mod sync;
 pub(crate) mod time;
 
 pub use ids::{NAME_BYTES_MAX, NodeId, SegmentKey, SessionId};

@@ -54,8 +54,18 @@ pub enum Mutation {
     LoseAtEdge,
     /// Senders get the credit of an arrival back twice.
     CreditTwice,
+    /// What comes for a session that the next tick admits is thrown away.
+    ForgetAhead,
+    /// What waited for its session to be admitted keeps its credit.
+    KeepCredit,
+    /// Hosts are woken for audio before it is there.
+    WakeEarly,
+    /// Shards forget what came in while they were taking in.
+    DeafShard,
     /// Audio leaves while exactly the lead is unheard, a block too early.
     StretchLead,
+    /// What stands outside a full queue never gets in.
+    StandOutside,
     /// Speech interrupts a detector's hop of 32 ms later than the scene says.
     InterruptLate,
 }

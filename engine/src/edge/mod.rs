@@ -2,6 +2,7 @@
 
 pub(crate) mod control;
 pub(crate) mod exchange;
+pub(crate) mod open_sessions;
 pub(crate) mod output_ring;
 pub(crate) mod sender_clock;
 pub(crate) mod session_handle;
@@ -12,5 +13,6 @@ pub use control::{CONTROLS_MAX, Control, ControlError, ControlIn};
 pub use exchange::{
     ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, MEDIA_US_MAX, Out, OutAudio, PushError, Stamp, Tag,
 };
+pub use open_sessions::OpenError;
 pub use session_handle::{SessionHandle, SessionSpec};
 pub use shard_inbox::Bell;

@@ -1,11 +1,9 @@
 //! What has left the engine for one session's host and was not taken yet: a bounded ring that is there while it is needed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
-use arc_swap::ArcSwapOption;
-use crossbeam::queue::ArrayQueue;
-
+use crate::base::sync::{ArcSwapOption, ArrayQueue, AtomicBool, AtomicU32};
 use crate::edge::exchange::Out;
 
 /// Outputs that may wait for one session's host; the rest waits in the engine.

@@ -1,9 +1,10 @@
 //! The edge between a host's threads and the tick: bounded rings with credits. Nothing here ever blocks the tick.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::base::ids::SessionId;
+use crate::base::sync::{AtomicBool, AtomicU32, Mutex};
 use crate::edge::control::{CONTROLS_MAX, ControlError, ControlIn};
 use crate::edge::exchange::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, Out, PushError, Stamp};
 use crate::edge::output_ring::Outlet;
@@ -26,7 +27,8 @@ pub struct SessionSpec {
     pub controls: bool,
     /// Whether its gates log every probability, whatever the scene says.
     pub traced: bool,
-    /// Called from the tick when something was put out; must not block.
+    /// Called from the tick when something was put out or the session has closed, and by whoever drops the engine. It
+    /// must not block, nor wait for a thread that pushes.
     pub waker: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
@@ -138,9 +140,10 @@ impl SessionHandle {
         self.port.input
     }
 
-    /// Whether the engine has let go of the session: nothing more will come.
+    /// Whether the engine has let go of the session, or is gone itself: nothing more will come than [`poll`](Self::poll)
+    /// has now, and its name is free again.
     pub fn is_closed(&self) -> bool {
-        self.port.closed.load(Ordering::Acquire)
+        self.port.is_closed()
     }
 
     /// An empty block of `len` samples (at most 20 ms) to fill and [`push`](Self::push).
@@ -344,7 +347,7 @@ impl SessionHandle {
     pub fn poll(&self) -> Option<Out> {
         let port = &*self.port;
         port.outputs.pop().or_else(|| {
-            if !port.closed.load(Ordering::Acquire) {
+            if !port.is_closed() {
                 return None;
             }
             // Nothing is added any more: what stands in the ring came before what did not fit.

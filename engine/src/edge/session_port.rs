@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use crate::base::ids::SessionId;
+use crate::base::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard};
 use crate::edge::control::{Control, ControlIn};
 use crate::edge::exchange::Stamp;
 use crate::edge::output_ring::Outlet;
@@ -52,7 +53,7 @@ impl SessionPort {
 
     pub(super) fn hang_up(&self) {
         self.ended.store(true, Ordering::Release);
-        if !self.closed.load(Ordering::Acquire) && !self.hung_up.swap(true, Ordering::AcqRel) {
+        if !self.is_closed() && !self.hung_up.swap(true, Ordering::AcqRel) {
             self.end(Arriving::Close);
         }
     }
@@ -72,6 +73,22 @@ impl SessionPort {
             inward.clear();
         }
         self.wake();
+    }
+
+    /// Whether the engine has let go of the session.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// The engine is gone: the session is over for whoever was not told so before, and nothing is under way any more.
+    pub(crate) fn end_with_engine(&self, unsaid: &mut VecDeque<Control>) {
+        if self.is_closed() {
+            return;
+        }
+        if self.controls {
+            unsaid.push_back(Control::Closed);
+        }
+        self.close(unsaid);
     }
 
     /// Calls the host's waker. If the waker panics, the session is hung up, and the tick goes on for all others.

@@ -1,12 +1,11 @@
 //! A shard's side of the edge: the rings that hosts' threads and the tick share, and the bell that wakes a driver.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
-use crossbeam::queue::{ArrayQueue, SegQueue};
 use crossbeam::sync::Unparker;
 
 use crate::base::ids::SessionId;
+use crate::base::sync::{ArrayQueue, AtomicBool, AtomicU32, Mutex, SegQueue};
 use crate::edge::exchange::Stamp;
 use crate::media::block::Block;
 
@@ -114,7 +113,8 @@ impl ShardPort {
 
     /// Gives the blocks in both rings back to the system, all but so many of those on their way to hosts.
     pub(crate) fn shrink(&self, kept: usize) {
-        while self.back.pop().is_some() || (self.free.len() > kept && self.free.pop().is_some()) {}
+        (0..self.back.len()).for_each(|_| drop(self.back.pop()));
+        (kept..self.free.len()).for_each(|_| drop(self.free.pop()));
     }
 
     /// Counts a control message that came.

@@ -179,6 +179,11 @@ impl Queue {
         self.frames.pop_front()
     }
 
+    /// Takes the frame at a place, 0 for the oldest.
+    pub(crate) fn take(&mut self, at: usize) -> Option<Frame> {
+        if at == 0 { self.frames.pop_front() } else { self.frames.remove(at) }
+    }
+
     /// Looks at the oldest frame.
     pub fn front(&self) -> Option<&Frame> {
         self.frames.front()

@@ -218,7 +218,7 @@ impl<'a> Cx<'a> {
             let Some(mut queue) = self.queues.queue(target.queue) else { continue };
             let queue = queue.bypass_change_detection();
             let counts = Ledger::counts(&frame);
-            if counts && queue.blocks() {
+            if counts && (queue.blocks() || self.now.is_broken(Mutation::StandOutside)) {
                 // A branch with room waits for this one, too: fan-out goes at the pace of the slowest.
                 self.lane.unsent.push_front((target, frame));
                 break;
@@ -340,7 +340,17 @@ impl<'a> Cx<'a> {
 
     /// Counts frames of so many samples that were taken as dropped: there was no place for what they asked for.
     pub fn overflowed(&mut self, frames: u64, samples: u64, turn: u32) {
-        let (node, reason) = (self.node, DropReason::Overflow);
+        self.lost_inside(DropReason::Overflow, frames, samples, turn);
+    }
+
+    /// Turns `frames` of text that were counted as taken into dropped ones: some or all of each was more than the
+    /// scene allows.
+    pub fn too_long(&mut self, frames: u64, turn: u32) {
+        self.lost_inside(DropReason::TooLong, frames, 0, turn);
+    }
+
+    fn lost_inside(&mut self, reason: DropReason, frames: u64, samples: u64, turn: u32) {
+        let node = self.node;
         let ledger = self.ledger.node(node);
         ledger.consumed -= frames;
         ledger.dropped[reason as usize] += frames;

@@ -22,12 +22,21 @@ pub enum DropReason {
     Failed,
     /// The user interrupted the answer.
     Interrupted,
+    /// It was text, or made a text, longer than the scene allows: it was refused, or some of it cut off.
+    TooLong,
 }
 
 impl DropReason {
     /// All reasons, in the order of per-reason tables.
-    pub const ALL: [Self; 6] =
-        [Self::Overflow, Self::Closed, Self::Cancelled, Self::Retracted, Self::Failed, Self::Interrupted];
+    pub const ALL: [Self; 7] = [
+        Self::Overflow,
+        Self::Closed,
+        Self::Cancelled,
+        Self::Retracted,
+        Self::Failed,
+        Self::Interrupted,
+        Self::TooLong,
+    ];
 
     /// The word in events, reports and metrics.
     pub fn name(self) -> &'static str {
@@ -38,6 +47,7 @@ impl DropReason {
             Self::Retracted => "retracted",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
+            Self::TooLong => "too_long",
         }
     }
 }
@@ -183,6 +193,8 @@ impl Record {
 #[derive(Resource, Debug, Default)]
 pub struct EventLog {
     pub(crate) records: Vec<Record>,
+    /// Whose outputs had already left when their segment was taken back.
+    late: Vec<(SessionId, u32)>,
 }
 
 impl EventLog {
@@ -196,8 +208,26 @@ impl EventLog {
         self.records.capacity()
     }
 
+    /// Puts what left too late in order, so that each can be looked up.
+    pub(crate) fn sort_late(&mut self) {
+        self.late.sort_unstable();
+    }
+
+    /// Whether some of a segment had left when it was taken back in this tick; after [`EventLog::sort_late`].
+    pub(crate) fn was_late(&self, session: SessionId, segment: u32) -> bool {
+        self.late.binary_search(&(session, segment)).is_ok()
+    }
+
+    /// The tick is over for the hosts.
+    pub(crate) fn forget_late(&mut self) {
+        self.late.clear();
+    }
+
     /// Appends one event.
     pub fn push(&mut self, t_us: u64, session: SessionId, turn: u32, event: Event) {
+        if let Event::LateCancelled { segment, .. } = event {
+            self.late.push((session, segment));
+        }
         let order = self.records.len() as u32;
         self.records.push(Record { t_us, session, turn, event, order });
     }

@@ -11,7 +11,7 @@ use crate::media::sound::Sound;
 use crate::scene::Timing;
 
 /// Which call: one piece of work for one revision of one segment at one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallKey {
     /// Whose.
     pub session: SessionId,

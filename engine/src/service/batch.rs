@@ -281,10 +281,16 @@ impl BatchQueue {
         self.remove(oldest.expect("a full queue has an item")).call.key
     }
 
-    /// Makes one of the two neighbours that may be joined and of which the first waits longest, if there are any.
-    /// However much they are: the alternative is to lose some.
+    /// Makes one of the two neighbours that may be joined and of which the first waits longest, if there are any. They
+    /// may be more sentences than a flush would join, for the alternative is to lose some; but no longer text or sound,
+    /// or one session's item would grow for as long as its service is busy.
     fn merge_oldest(&mut self) -> Option<Settled> {
-        let joins = |at: &usize| self.policy.merge.may_join(&self.item(*at).call, &self.item(at + 1).call);
+        let merge = &self.policy.merge;
+        let joins = |at: &usize| {
+            let (first, second) = (&self.item(*at).call, &self.item(at + 1).call);
+            let has_room = || merge.has_room([&*first.text, &*second.text].into_iter());
+            merge.may_join(first, second) && merge.fits(first, second, 0) && has_room()
+        };
         let pairs = (0..self.places.len().saturating_sub(1)).filter(joins);
         let first = pairs.min_by_key(|&at| self.places[at].queued_us)?;
         let mut later = self.remove(first + 1).call;

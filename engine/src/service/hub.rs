@@ -3,6 +3,8 @@
 //! Calls of a node that is not parallelizable wait at a station, where batches are formed by the node's policy; all
 //! others go to their service at once.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
@@ -115,14 +117,14 @@ pub struct Hub {
     stations: Vec<Stop>,
     /// Time of an item from submission to its last part, by node: as the scene believes, and as measured.
     averages: Vec<(u64, Ema)>,
-    /// Calls under way, with the time of their submission.
-    flights: Vec<(CallKey, u64)>,
+    /// Calls under way, with the time of their submission. Only looked up, never gone through.
+    flights: HashMap<CallKey, u64, BuildHasherDefault<DefaultHasher>>,
     requests: Vec<(u32, u8, Request)>,
     hints: Vec<(SessionId, u32, u32)>,
     replies: Vec<Reply>,
     settled: Vec<Settled>,
     /// Calls whose nodes are told in this tick that they were merged or dropped.
-    gone: Vec<CallKey>,
+    gone: HashSet<CallKey, BuildHasherDefault<DefaultHasher>>,
     near: Vec<(CallKey, u64)>,
     batch: Vec<Call>,
     notices: Vec<Notice>,
@@ -136,12 +138,12 @@ impl Hub {
             services: services.into_iter().map(desk).collect(),
             stations: Vec::new(),
             averages: nodes.iter().map(|us| (u64::from(*us), Ema::default())).collect(),
-            flights: Vec::new(),
+            flights: HashMap::default(),
             requests: Vec::new(),
             hints: Vec::new(),
             replies: Vec::new(),
             settled: Vec::new(),
-            gone: Vec::new(),
+            gone: HashSet::default(),
             near: Vec::new(),
             batch: Vec::new(),
             notices: Vec::new(),
@@ -210,7 +212,7 @@ impl Hub {
     pub(crate) fn poll(&mut self, now_us: u64, mut deliver: impl FnMut(Reply)) {
         self.gone.clear();
         for settled in self.settled.drain(..) {
-            self.gone.push(settled.key());
+            self.gone.insert(settled.key());
             let (key, part) = match settled {
                 Settled::Merged(key) => (key, ReplyPart::Merged),
                 Settled::Dropped(key) => (key, ReplyPart::Dropped),
@@ -231,12 +233,11 @@ impl Hub {
                     }
                     _ => {}
                 }
-                let flight =
-                    ends.then(|| self.flights.iter().position(|(key, _)| *key == reply.key)).flatten();
-                if let Some((key, submitted_us)) = flight.map(|at| self.flights.swap_remove(at))
+                let flight = if ends { self.flights.remove(&reply.key) } else { None };
+                if let Some(submitted_us) = flight
                     && matches!(reply.part, ReplyPart::Done { .. })
                 {
-                    self.averages[key.node.index()].1.add(now_us.saturating_sub(submitted_us));
+                    self.averages[reply.key.node.index()].1.add(now_us.saturating_sub(submitted_us));
                 }
                 deliver(reply);
             }
@@ -358,7 +359,7 @@ impl Hub {
     /// Submits what stands in `batch`.
     fn start(&mut self, service: usize, now_us: u64) {
         for Call { key, .. } in &self.batch {
-            self.flights.push((*key, now_us));
+            self.flights.insert(*key, now_us);
             let event = Event::ServiceSubmitted {
                 node: key.node,
                 segment: key.segment.serial,

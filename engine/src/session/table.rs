@@ -9,6 +9,7 @@ use crate::base::ids::{NodeId, SessionId};
 use crate::base::placement::Placement;
 use crate::edge::control::Control;
 use crate::edge::exchange::block_samples;
+use crate::edge::open_sessions::OpenSessions;
 use crate::edge::sender_clock::SenderClock;
 use crate::edge::session_port::SessionPort;
 use crate::edge::shard_inbox::Arrival;
@@ -63,11 +64,14 @@ pub struct SessionRow {
     pub(crate) arrived_us: u64,
 }
 
-/// The sessions of one shard by slot.
+/// The sessions of one shard by slot. With it they end: an engine that is dropped, or a world, tells their hosts.
 #[derive(Resource, Debug)]
 pub struct SessionTable {
     pub(crate) rows: Vec<Option<SessionRow>>,
     placement: Placement,
+    /// Which shard, and the door that its sessions came through.
+    shard: usize,
+    pub(crate) door: Arc<OpenSessions>,
     pub(crate) open: u32,
     /// Sessions that blocks are made ready for at the edge.
     pub(crate) served: usize,
@@ -80,10 +84,12 @@ pub struct SessionTable {
 }
 
 impl SessionTable {
-    pub(crate) fn new(placement: Placement) -> Self {
+    pub(crate) fn new(door: &Arc<OpenSessions>, shard: usize) -> Self {
         Self {
             rows: Vec::new(),
-            placement,
+            placement: door.placement,
+            shard,
+            door: Arc::clone(door),
             open: 0,
             served: 0,
             longest: 0,
@@ -129,7 +135,9 @@ impl SessionTable {
 
     /// Whether something came for a session that was opened after this tick had begun: the next one admits it.
     pub(crate) fn is_ahead(&self, arrival: &Arrival) -> bool {
-        self.admitted.get(self.slot(arrival.session)).is_none_or(|admitted| arrival.opening > *admitted)
+        self.admitted
+            .get(self.slot(arrival.session))
+            .is_none_or(|admitted| is_later(arrival.opening, *admitted))
     }
 
     pub(crate) fn insert(&mut self, row: SessionRow) {
@@ -154,5 +162,39 @@ impl SessionTable {
             self.longest = rest.map(|row| block_samples(row.input)).max().unwrap_or(0);
         }
         Some(row)
+    }
+}
+
+impl Drop for SessionTable {
+    fn drop(&mut self) {
+        self.door.shut();
+        for row in self.rows.iter_mut().flatten() {
+            row.port.end_with_engine(&mut row.controls);
+        }
+        // No tick has admitted the others.
+        for port in self.door.ports_of(self.shard) {
+            port.end_with_engine(&mut VecDeque::new());
+        }
+    }
+}
+
+/// Whether one opening of an id came after another. They count in a circle, and never half of it is under way.
+fn is_later(opening: u32, than: u32) -> bool {
+    opening != than && opening.wrapping_sub(than) < u32::MAX / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::open_sessions::next_opening;
+
+    #[test]
+    fn openings_of_an_id_follow_each_other_beyond_the_last_number() {
+        for opening in [0, 1, 2, u32::MAX / 2, u32::MAX / 2 + 1, u32::MAX - 1, u32::MAX] {
+            let next = next_opening(opening);
+            assert!(next > 0, "0: none was admitted yet");
+            assert!(is_later(next, opening) && !is_later(opening, next), "{opening}, {next}");
+            assert!(!is_later(opening, opening), "{opening}");
+        }
     }
 }

@@ -43,13 +43,18 @@ pub(crate) fn account(
         all_gone(sessions, &mut leaving.0);
     }
     for id in &leaving.0 {
+        let open = Arc::clone(&sessions.door);
         if let Some(row) = sessions.get_mut(*id) {
             row.phase = Phase::Gone;
             log.push(now.us, *id, 0, Event::SessionClosed);
+            // Before its host hears of it: who is told that a session is over may open it again at once.
+            open.release(&row.name, *id);
         }
     }
     watch.0 |= messages.applied(sessions, &mut controls);
+    log.sort_late();
     watch.0 |= collect_controls(sessions, &log, &mut corrections);
+    log.forget_late();
     if watch.0 {
         tell_hosts(sessions);
         hang_up_abandoned(sessions, &mut corrections);
@@ -65,7 +70,9 @@ pub(crate) fn account(
     segments.recycle(|session, owner| {
         sessions.get(session).is_none_or(|row| row.entity != owner || row.phase == Phase::Gone)
     });
-    while let Some(block) = edge.0.back.pop() {
+    // No more than are there by now: a host that goes on giving back keeps no tick.
+    for _ in 0..edge.0.back.len() {
+        let Some(block) = edge.0.back.pop() else { break };
         pool.adopt();
         pool.put(block);
     }
@@ -75,12 +82,9 @@ pub(crate) fn account(
 
 /// Adds all sessions that are gone to those that are leaving, in id order.
 fn all_gone(sessions: &SessionTable, leaving: &mut Vec<SessionId>) {
-    for row in sessions.rows.iter().flatten().filter(|row| row.phase == Phase::Gone) {
-        if !leaving.contains(&row.id) {
-            leaving.push(row.id);
-        }
-    }
+    leaving.extend(sessions.rows.iter().flatten().filter(|row| row.phase == Phase::Gone).map(|row| row.id));
     leaving.sort_unstable();
+    leaving.dedup();
 }
 
 /// A session whose last handle is gone can neither get audio nor be heard: as if its host had hung up.
@@ -100,14 +104,10 @@ fn hang_up_abandoned(sessions: &mut SessionTable, corrections: &mut Corrections)
 /// there is anything.
 fn collect_controls(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Corrections) -> bool {
     let mut any = false;
-    let any_late = log.records.iter().any(|r| matches!(r.event, Event::LateCancelled { .. }));
     for record in &log.records {
         let Some(row) = sessions.get_mut(record.session).filter(|row| row.told) else { continue };
         let late = match record.event {
-            Event::SegmentCancelled { segment, .. } if any_late => log.records.iter().any(|r| {
-                r.session == record.session
-                    && matches!(r.event, Event::LateCancelled { segment: late, .. } if late == segment)
-            }),
+            Event::SegmentCancelled { segment, .. } => log.was_late(record.session, segment),
             _ => false,
         };
         let Some(control) = Control::from_event(&record.event, record.turn, late) else { continue };

@@ -37,7 +37,7 @@ pub(crate) struct Egress {
     started: [(u32, u32); STARTED_MAX],
     next: usize,
     /// Answers that are over on some branches and not yet on all.
-    ends: Vec<((u32, u32), u8)>,
+    ends: Vec<((u32, u32), u32)>,
 }
 
 /// Output policy of a scene.
@@ -45,27 +45,40 @@ pub(crate) struct Egress {
 pub(crate) struct Policy {
     pub(crate) release: Release,
     pub(crate) pace: Pace,
-    /// Branches that bring answers: only when all have, an answer is over. 0: the callers' own audio comes out.
-    pub(crate) branches: u8,
+    /// Ends of an answer that come to the output: only with the last is it over. 0: the callers' own audio comes out.
+    pub(crate) branches: u32,
+    /// More than one branch leads to the output, of unequal length maybe.
+    pub(crate) several: bool,
 }
 
-/// How many branches of the scene bring answers to its output: those with a service on their way.
-pub(crate) fn answering_branches(plan: &ScenePlan) -> u8 {
-    let mut answering = vec![false; plan.nodes.len()];
-    let mut branches = 0;
+/// Whether more than one edge ends at the scene's output.
+pub(crate) fn has_several(plan: &ScenePlan) -> bool {
+    let targets = plan.nodes.iter().flat_map(|node| &node.targets).chain(&plan.input_targets);
+    targets.filter(|target| target.node == NodeRef::Output).count() > 1
+}
+
+/// How many ends of one answer come to the scene's output: one for each way on which a service makes an end of speech an
+/// end of what answers it, wherever the ways meet.
+pub(crate) fn answering_branches(plan: &ScenePlan) -> u32 {
+    // Of each node and the output: ends of speech that come there for each that the gate sees, and ends of answers.
+    let mut come = vec![(0_u32, 0_u32); plan.nodes.len() + 1];
+    for target in &plan.input_targets {
+        // Who decides on speech without saying so stands somewhere behind the input.
+        come[plan.position(target.node).index()].0 += 1;
+    }
     for (at, node) in plan.nodes.iter().enumerate() {
-        answering[at] |= node.service.is_some();
-        if !answering[at] {
-            continue;
-        }
+        let (spoken, answered) = come[at];
+        let gone = match node.service {
+            _ if node.spec.decides_speech() => (1, 0),
+            Some(_) => (0, spoken.saturating_add(answered)),
+            None => (spoken, answered),
+        };
         for target in &node.targets {
-            match target.node {
-                NodeRef::Node(to) => answering[usize::from(to)] = true,
-                NodeRef::Output => branches += 1,
-            }
+            let to = &mut come[plan.position(target.node).index()];
+            *to = (to.0.saturating_add(gone.0), to.1.saturating_add(gone.1));
         }
     }
-    branches
+    come.last().map_or(0, |(_, answered)| *answered)
 }
 
 type Params =
@@ -161,15 +174,8 @@ impl Stream<'_> {
     ) -> bool {
         let mut woken = false;
         let mut ended = false;
-        while let Some(frame) = queue.front() {
-            let mut standing = segments.standing(frame.segment, frame.session, frame.revision);
-            if standing == Standing::Void && cx.now.is_broken(Mutation::ReleaseVoid) {
-                standing = Standing::Holds;
-            }
-            if self.waits(frame, standing, &cx.playout(), &cx.now) {
-                break;
-            }
-            let mut frame = queue.pop().expect("looked at above");
+        while let Some((at, standing)) = self.next(queue, segments, cx) {
+            let mut frame = queue.take(at).expect("looked at above");
             cx.taken(&frame);
             if frame.revision > 0 {
                 // What it answers may have become an interruption, with a turn of its own, after the call went out.
@@ -183,8 +189,12 @@ impl Stream<'_> {
                 Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, cx),
                 _ if standing == Standing::Void => cx.drop_frame(frame, DropReason::Cancelled),
                 _ => {
+                    let early = cx.now.is_broken(Mutation::WakeEarly);
+                    if early {
+                        self.port.wake();
+                    }
                     self.let_out(frame, state, cx);
-                    woken = true;
+                    woken |= !early;
                 }
             }
         }
@@ -194,7 +204,34 @@ impl Stream<'_> {
         ended
     }
 
-    /// Whether the oldest frame stays for now.
+    /// The place of the frame that leaves next, and how what it belongs to stands; `None`: nothing may leave now.
+    ///
+    /// It is the oldest. Where branches meet, a short one may bring something of a segment that is undecided before a long
+    /// one brings the rest of an older segment: that passes by, or both would wait for audio that queues before the long
+    /// branch do not let in. A branch brings its segments in order, so what passes came from another one.
+    fn next(&self, queue: &Queue, segments: &mut Segments<'_, '_>, cx: &Cx<'_>) -> Option<(usize, Standing)> {
+        let mut newest = u32::MAX;
+        for (at, frame) in queue.iter().enumerate() {
+            let serial = frame.segment.serial;
+            if at > 0 && (serial == 0 || serial >= newest) {
+                continue;
+            }
+            let mut standing = segments.standing(frame.segment, frame.session, frame.revision);
+            if standing == Standing::Void && cx.now.is_broken(Mutation::ReleaseVoid) {
+                standing = Standing::Holds;
+            }
+            if !self.waits(frame, standing, &cx.playout(), &cx.now) {
+                return Some((at, standing));
+            }
+            if !self.policy.several || standing != Standing::Undecided {
+                return None;
+            }
+            newest = serial;
+        }
+        None
+    }
+
+    /// Whether a frame stays for now.
     fn waits(&self, frame: &Frame, standing: Standing, playout: &Playout, now: &Now) -> bool {
         // While the user speaks, no older answer begins or goes on.
         let spoken_over = frame.revision > 0 && frame.segment.serial < playout.speaking;

@@ -54,7 +54,10 @@ pub(crate) fn ingress(
         }
     }
     if !sessions.ahead.is_empty() {
-        for arrival in std::mem::take(&mut sessions.ahead) {
+        for mut arrival in std::mem::take(&mut sessions.ahead) {
+            if scatter.now.is_broken(Mutation::KeepCredit) {
+                arrival.cost = 0;
+            }
             scatter.take(arrival, &mut sessions, &mut queues);
         }
     }
@@ -64,6 +67,9 @@ pub(crate) fn ingress(
         }
         scatter.take(arrival, &mut sessions, &mut queues);
     });
+    if scatter.now.is_broken(Mutation::DeafShard) {
+        edge.0.settle();
+    }
     laps.lap_beside(Beside::Edge);
 }
 
@@ -93,7 +99,7 @@ impl Scatter<'_> {
     ) {
         let row = sessions.get_mut(arrival.session).filter(|row| row.opening == arrival.opening);
         let Some(row) = row.filter(|row| row.phase != Phase::Gone) else {
-            if sessions.is_ahead(&arrival) {
+            if sessions.is_ahead(&arrival) && !self.now.is_broken(Mutation::ForgetAhead) {
                 sessions.ahead.push(arrival);
             } else {
                 self.homeless(arrival);

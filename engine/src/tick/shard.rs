@@ -18,8 +18,8 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::SingleThreadedExecutor;
 
 use crate::base::ids::NodeId;
-use crate::base::placement::Placement;
 use crate::base::time::Now;
+use crate::edge::open_sessions::OpenSessions;
 use crate::edge::shard_inbox::ShardPort;
 use crate::media::block::BlockPool;
 use crate::media::queue::Queue;
@@ -39,7 +39,7 @@ use crate::speech::segment::SegmentPool;
 use crate::tick::account::account;
 use crate::tick::admit::{BLOCKS_HOME, admit, at_once};
 use crate::tick::control::{Messages, inward};
-use crate::tick::egress::{Policy, answering_branches, egress_rest, egress_system};
+use crate::tick::egress::{Policy, answering_branches, egress_rest, egress_system, has_several};
 use crate::tick::ingress::ingress;
 use crate::tick::resources::{Admissions, Blueprint, Edge, Leaving, Watch};
 use crate::tick::stage::Stage;
@@ -48,28 +48,29 @@ use crate::tick::turn_taking::barge_in;
 /// How a shard is made.
 pub(crate) struct ShardSpec<'a> {
     pub(crate) plan: &'a Arc<ScenePlan>,
-    pub(crate) port: Arc<ShardPort>,
+    pub(crate) open: &'a Arc<OpenSessions>,
+    /// Which one it is.
+    pub(crate) shard: usize,
     pub(crate) seed: u64,
-    pub(crate) placement: Placement,
     pub(crate) wants_audio: &'a [bool],
 }
 
 /// Puts the resources of a shard into `world` and its systems into the two schedules.
 pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule, b: &mut Schedule) {
-    let plan = spec.plan;
+    let (open, plan) = (spec.open, spec.plan);
     world.insert_resource(Now::default());
     world.insert_resource(BlockPool::default());
     world.insert_resource(EventLog::default());
     world.insert_resource(Ledger::new(plan.nodes.len()));
-    world.insert_resource(Corrections::new(spec.placement));
+    world.insert_resource(Corrections::new(open.placement));
     world.insert_resource(Outbox::default());
     world.insert_resource(Inbox::default());
-    world.insert_resource(SessionTable::new(spec.placement));
+    world.insert_resource(SessionTable::new(open, spec.shard));
     world.insert_resource(Watch::default());
-    world.insert_resource(Playouts::new(spec.placement));
+    world.insert_resource(Playouts::new(open.placement));
     world.insert_resource(SegmentPool::default());
     world.insert_resource(Laps::default());
-    world.insert_resource(Edge(Arc::clone(&spec.port)));
+    world.insert_resource(Edge(Arc::clone(&open.ports[spec.shard])));
     world.insert_resource(EdgeFigures::default());
     world.insert_resource(Messages::default());
     world.insert_resource(ControlFigures::default());
@@ -93,7 +94,8 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     }
     let session = &plan.scene.session.output;
     let branches = answering_branches(plan);
-    let policy = Policy { release: session.release, pace: session.pace, branches };
+    let several = has_several(plan);
+    let policy = Policy { release: session.release, pace: session.pace, branches, several };
     let output = NodeId(plan.nodes.len() as u8);
     b.add_systems(egress_system(policy, output, world).in_set(Stage::Egress));
     b.add_systems(account.in_set(Stage::Account));
@@ -164,7 +166,7 @@ impl Shard {
             .map(|(at, node)| node.spec.rest(site(spec.plan, at, spec.wants_audio), &mut world))
             .collect();
         rests.push(egress_rest(NodeId(spec.plan.nodes.len() as u8), &mut world));
-        let port = Arc::clone(&spec.port);
+        let port = Arc::clone(&spec.open.ports[spec.shard]);
         Self {
             world,
             a,

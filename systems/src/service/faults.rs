@@ -11,6 +11,7 @@ use mynah_engine::rng::Rng;
 const PURPOSE_FAILS: u64 = 0x5f01;
 const PURPOSE_HANGS: u64 = 0x5f02;
 const PURPOSE_SLOW: u64 = 0x5f03;
+const PURPOSE_ODD: u64 = 0x5f04;
 
 /// Faults of one service. The default has none.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub struct ServiceFaults {
     pub fail_ratio: f64,
     /// Calls that give nothing until somebody gives them up, 0..=1, and after how long that is, microseconds.
     pub hang: (f64, u64),
+    /// Answers that are text and become hostile, 0..=1, and of how many characters at most.
+    pub odd: (f64, u32),
     /// Engine times at which the service is down. What it works on then is lost; what comes meanwhile waits.
     pub down: Vec<Range<u64>>,
     /// How often it struck.
@@ -43,6 +46,8 @@ pub struct ServiceStrikes {
     pub hung: AtomicU64,
     /// Times the service went down.
     pub crashes: AtomicU64,
+    /// Answers that were made hostile; counted by who makes them so.
+    pub odd: AtomicU64,
 }
 
 /// What becomes of one call.
@@ -50,8 +55,19 @@ pub struct ServiceStrikes {
 pub struct CallFate {
     /// Factor on its latency, from 1.
     pub slower: f64,
+    /// If its answer is text, what makes it hostile.
+    pub odd: Option<OddText>,
     /// How it comes to nothing, if it does.
     pub end: Option<BadEnd>,
+}
+
+/// An answer that is no prose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OddText {
+    /// Seed of all that is drawn for it.
+    pub seed: u64,
+    /// How long it is, about.
+    pub characters: u32,
 }
 
 /// How a call comes to nothing.
@@ -67,7 +83,7 @@ impl ServiceFaults {
     /// What becomes of the call that begins at `started_us`. `service` tells apart services with one seed.
     pub fn fate(&self, service: u64, key: &CallKey, started_us: u64) -> CallFate {
         if started_us >= self.until_us {
-            return CallFate { slower: 1.0, end: None };
+            return CallFate { slower: 1.0, odd: None, end: None };
         }
         let stream = u64::from(key.session.0) << 32 | u64::from(key.segment.serial);
         let call = service
@@ -82,8 +98,14 @@ impl ServiceFaults {
         } else {
             dice(PURPOSE_FAILS).chance(self.fail_ratio).then_some(BadEnd::Fails)
         };
+        let mut odd = dice(PURPOSE_ODD);
+        let odd = odd.chance(self.odd.0).then(|| OddText {
+            // Short ones are as likely as long ones.
+            characters: f64::from(self.odd.1.max(1)).powf(odd.uniform()) as u32,
+            seed: odd.next_u64(),
+        });
         self.count(slower, end);
-        CallFate { slower, end }
+        CallFate { slower, odd, end }
     }
 
     fn count(&self, slower: f64, end: Option<BadEnd>) {
@@ -128,6 +150,7 @@ mod tests {
             slow: (0.5, 100.0),
             fail_ratio: 0.2,
             hang: (0.1, 700_000),
+            odd: (0.3, 100),
             ..ServiceFaults::default()
         };
         let fates: Vec<CallFate> =
@@ -143,8 +166,11 @@ mod tests {
             "given up at the heal"
         );
         assert!(near(share(&|fate| fate.end == Some(BadEnd::Fails)), 0.2 * 0.9));
+        assert!(near(share(&|fate| fate.odd.is_some()), 0.3));
+        assert!(near(share(&|fate| fate.odd.is_some_and(|odd| odd.characters >= 10)), 0.15));
         assert_eq!(faults.fate(7, &key(5), 500_000), fates[5], "a call has one fate");
-        assert!((0..500).all(|n| faults.fate(7, &key(n), 1_000_000) == CallFate { slower: 1.0, end: None }));
+        let well = CallFate { slower: 1.0, odd: None, end: None };
+        assert!((0..500).all(|n| faults.fate(7, &key(n), 1_000_000) == well));
         let hangs = |fate: &&CallFate| matches!(fate.end, Some(BadEnd::HangsUntil(_)));
         let hung = fates.iter().filter(hangs).count() + fates[5..6].iter().filter(hangs).count();
         assert_eq!(faults.strikes.hung.load(Ordering::Relaxed), hung as u64);

@@ -38,6 +38,8 @@ pub(super) struct Heard {
 pub(super) struct Gathered {
     pub(super) origin: (u32, u32),
     pub(super) texts: Vec<Arc<str>>,
+    /// Characters in them.
+    chars: usize,
     /// Of the first of them: when it entered the queue, and its deadline.
     entered_us: u64,
     deadline_us: u64,
@@ -62,6 +64,12 @@ pub(super) struct Speaking {
 }
 
 impl Gathered {
+    /// Characters that were gathered for what `frame` is of.
+    pub(super) fn chars_with(&self, frame: &Frame) -> usize {
+        let mine = self.origin == (frame.segment.serial, frame.revision) && !self.texts.is_empty();
+        if mine { self.chars } else { 0 }
+    }
+
     pub(super) fn add(&mut self, frame: &Frame, text: &Arc<str>) {
         let origin = (frame.segment.serial, frame.revision);
         if self.origin != origin {
@@ -69,8 +77,10 @@ impl Gathered {
             self.origin = origin;
         }
         if self.texts.is_empty() {
+            self.chars = 0;
             (self.entered_us, self.deadline_us) = (frame.queued_us, frame.deadline_us);
         }
+        self.chars += text.chars().count();
         self.texts.push(Arc::clone(text));
     }
 

@@ -6,14 +6,16 @@ mod job;
 mod lane;
 mod modelled;
 mod node;
+mod odd_text;
 mod pieces;
 mod piecewise;
 mod reply;
+mod studio;
 mod synthesis;
 mod timing;
 mod transcript;
 
-pub use faults::{BadEnd, CallFate, ServiceFaults, ServiceStrikes};
+pub use faults::{BadEnd, CallFate, OddText, ServiceFaults, ServiceStrikes};
 pub use lane::ServiceState;
 pub use modelled::{Modelled, PARTS_AT_ONCE, Production, Work};
 pub use node::{ServiceNode, Task};

@@ -13,8 +13,9 @@ use mynah_engine::{Block, Call, CallKey, Reply, ReplyPart, Service, ServiceSite,
 
 use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
 use crate::service::job::{Job, Made};
-use crate::service::synthesis::{Heard, Speech};
+use crate::service::studio::{Heard, Speech};
 use crate::service::timing::{draw_us, name_hash};
+use crate::service::{odd_text, reply};
 use crate::speech::flite::RATE_HZ;
 
 /// 20 ms of synthesized speech.
@@ -57,6 +58,7 @@ pub struct Modelled {
     polled_us: u64,
     /// Calls that came when no worker was free.
     waiting: VecDeque<Call>,
+    /// In the order of their batches.
     jobs: Vec<Job>,
     /// Workers by the number of the batch they have.
     busy: Vec<u64>,
@@ -121,7 +123,7 @@ impl Modelled {
         for (at, call) in batch.drain(..).enumerate() {
             let end = fates.get(at).and_then(|fate| fate.end);
             let work = match end {
-                None => self.in_pieces(self.production.work(&call)),
+                None => self.in_pieces(self.disturbed(self.production.work(&call), fates.get(at))),
                 Some(BadEnd::Fails) => Work::Failure("simulated failure".into()),
                 Some(BadEnd::HangsUntil(_)) => Work::Failure("simulated hang, given up".into()),
             };
@@ -136,6 +138,18 @@ impl Modelled {
             let held = self.held_before.iter().position(|key| *key == call.key);
             job.held = held.map(|at| self.held_before.swap_remove(at)).is_some();
             self.jobs.push(job);
+        }
+    }
+
+    /// What is said in place of a text that is to be no prose.
+    fn disturbed(&self, work: Work, fate: Option<&CallFate>) -> Work {
+        let odd = fate.and_then(|fate| fate.odd).zip(self.faults.as_ref());
+        match (work, odd) {
+            (Work::Text(_), Some((odd, faults))) => {
+                faults.strikes.odd.fetch_add(1, Ordering::Relaxed);
+                Work::Text(reply::pieces(&odd_text::odd_text(odd)))
+            }
+            (work, _) => work,
         }
     }
 
@@ -183,13 +197,16 @@ impl Modelled {
             job.make(&self.timing, self.wall, now_us);
         }
         let (jobs, idle) = (&self.jobs, &mut self.idle_since_us);
+        let mut at = 0;
         self.busy.retain(|batch| {
-            let mine = || jobs.iter().filter(|job| job.batch == *batch);
-            if mine().any(|job| job.made_us.is_none()) {
+            // Both are in the order of the batches: one way through them is enough.
+            at += jobs[at..].iter().take_while(|job| job.batch < *batch).count();
+            let mine = &jobs[at..at + jobs[at..].iter().take_while(|job| job.batch == *batch).count()];
+            if mine.iter().any(|job| job.made_us.is_none()) {
                 return true;
             }
             // Nothing left of a batch: its last item was taken back just now.
-            idle.push(mine().filter_map(|job| job.made_us).max().unwrap_or(now_us));
+            idle.push(mine.iter().filter_map(|job| job.made_us).max().unwrap_or(now_us));
             false
         });
         self.start_waiting();

@@ -10,8 +10,8 @@ use mynah_engine::scene::{
     Buffering, Format, Issue, MergeStrategy, NodeCapabilities, OverflowPolicy, Port, PortType, Tick,
 };
 use mynah_engine::{
-    Block, CallKey, Correction, Cx, Event, Frame, Look, Mark, NodeKind, Opening, Payload, Queue, Reply,
-    ReplyPart, Request, Site, StepNode, Void, frames_to_us,
+    Block, CallKey, Correction, Cx, DropReason, Event, Frame, Look, Mark, NodeKind, Opening, Payload, Queue,
+    Reply, ReplyPart, Request, Site, StepNode, Void, frames_to_us,
 };
 use serde::Deserialize;
 
@@ -53,6 +53,15 @@ pub struct ServiceNode {
     /// speech; 0: one call for each end of speech. Recognition only.
     #[serde(default)]
     pub piece_ms: u32,
+    /// Most characters that one call asks about, 1 to 1,000,000: a text beyond them is refused, `too_long`. Replies and
+    /// syntheses.
+    #[serde(default = "text_chars_max")]
+    pub text_chars_max: u32,
+}
+
+/// Ten minutes of speech, and a long question.
+fn text_chars_max() -> u32 {
+    10_000
 }
 
 fn synthesis_rate() -> u32 {
@@ -100,6 +109,10 @@ impl NodeKind for ServiceNode {
             issues.push(
                 Issue::error("piece_ms", text).expected("0").help("set it on the node that transcribes"),
             );
+        }
+        if !(1..=1_000_000).contains(&self.text_chars_max) {
+            let text = format!("{} characters are out of range", self.text_chars_max);
+            issues.push(Issue::error("text_chars_max", text).expected("1 to 1000000"));
         }
         (self.task == Task::Synthesize).then_some(Format { rate_hz: self.rate_hz, channels: 1 })
     }
@@ -154,6 +167,9 @@ impl StepNode for ServiceNode {
                 Some(format) => gather(state, frame, self.piece_us(), format, cx, site),
                 None => hear(state, frame, cx, site),
             },
+            Payload::Text(text) if self.is_too_long(state, &frame, text) => {
+                cx.drop_frame(frame, DropReason::TooLong);
+            }
             Payload::Text(text) if self.task == Task::Synthesize => {
                 let (text, now_tick) = (Arc::clone(text), cx.now.tick);
                 if !text.trim().is_empty() {
@@ -329,6 +345,14 @@ fn say(state: &mut ServiceState, key: CallKey, text: Arc<str>, cx: &mut Cx<'_>) 
 }
 
 impl ServiceNode {
+    /// Whether a call with `text`, beside what was gathered for it, would ask about too much.
+    fn is_too_long(&self, state: &ServiceState, frame: &Frame, text: &str) -> bool {
+        let gathered = if self.task == Task::Reply { state.gathered.chars_with(frame) } else { 0 };
+        let limit = (self.text_chars_max as usize).saturating_sub(gathered);
+        // Bytes first: few texts are near the limit.
+        text.len() > limit && text.chars().count() > limit
+    }
+
     fn piece_us(&self) -> u64 {
         u64::from(self.piece_ms) * 1_000
     }

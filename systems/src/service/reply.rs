@@ -35,7 +35,7 @@ impl ScriptedReply {
 }
 
 /// The words of a text, each with the white space behind it: what a language model gives out one by one.
-fn pieces(text: &str) -> VecDeque<Arc<str>> {
+pub(crate) fn pieces(text: &str) -> VecDeque<Arc<str>> {
     text.split_inclusive(char::is_whitespace).map(Arc::from).collect()
 }
 

@@ -5,7 +5,9 @@ use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
 use flite_rs::language::Language;
-use flite_rs::{Flow, KAL16_VOICE_DATA, Voice, VoiceParams, pipeline, text, voice};
+use flite_rs::{Flow, KAL16_VOICE_DATA, Voice, VoiceParams, pipeline, voice};
+
+use super::pieces::piece;
 
 /// Sample rate of everything [`Flite`] speaks, Hz.
 pub const RATE_HZ: u32 = 16_000;
@@ -26,6 +28,13 @@ pub struct VoiceStyle {
     pub rate: f32,
     /// Amplitude, 0.0..=4.0; the voice peaks at 0.25 to 0.5 by itself, and the product is clipped to -1..=1.
     pub level: f32,
+}
+
+impl VoiceStyle {
+    /// A sample of the voice as it is heard, -1..=1.
+    pub(crate) fn scaled(&self, sample: i16) -> f32 {
+        (f32::from(sample) * (self.level / 32_768.0)).clamp(-1.0, 1.0)
+    }
 }
 
 impl Default for VoiceStyle {
@@ -108,28 +117,46 @@ impl Flite {
         style: VoiceStyle,
         sink: &mut dyn FnMut(&[f32]) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, FliteError> {
-        let params = self.params(style)?;
         let mut scaled = [0.0_f32; BLOCK_MAX];
+        let mut from = 0;
         let mut flow = ControlFlow::Continue(());
-        for sentence in text::sentences(text) {
-            let utterance = pipeline::analyse(&self.language, &sentence, &params);
-            voice::synthesise_streaming(&self.voice, &utterance, &params, &mut |period| {
-                for piece in period.chunks(BLOCK_MAX) {
-                    for (to, &from) in scaled.iter_mut().zip(piece) {
-                        *to = (f32::from(from) * (style.level / 32_768.0)).clamp(-1.0, 1.0);
-                    }
-                    flow = sink(&scaled[..piece.len()]);
-                    if flow.is_break() {
-                        return Flow::Stop;
-                    }
+        // A style out of range is one even if there is nothing to say.
+        self.params(style)?;
+        while flow.is_continue()
+            && let Some(end) = self.speak_piece(text, from, style, &mut |samples| {
+                for (to, &from) in scaled.iter_mut().zip(samples) {
+                    *to = style.scaled(from);
                 }
-                Flow::Continue
-            });
-            if flow.is_break() {
-                break;
-            }
+                flow = sink(&scaled[..samples.len()]);
+                flow
+            })?
+        {
+            from = end;
         }
         Ok(flow)
+    }
+
+    /// Speaks the piece of `text` that begins at byte `from`, where another ended, and says where it ends; `None`: the
+    /// text is over. A piece is a sentence, or of a long one what is cut off between two words; it is analysed as a
+    /// whole before its first block. Blocks are as those of [`Flite::synthesize`] before [`VoiceStyle::scaled`].
+    ///
+    /// # Errors
+    /// As [`Flite::synthesize`].
+    pub(crate) fn speak_piece(
+        &self,
+        text: &str,
+        from: usize,
+        style: VoiceStyle,
+        sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
+    ) -> Result<Option<usize>, FliteError> {
+        let params = self.params(style)?;
+        let Some(piece) = piece(text, from) else { return Ok(None) };
+        let utterance = pipeline::analyse(&self.language, &piece.tokens, &params);
+        voice::synthesise_streaming(&self.voice, &utterance, &params, &mut |period| {
+            let flow = period.chunks(BLOCK_MAX).try_for_each(&mut *sink);
+            if flow.is_break() { Flow::Stop } else { Flow::Continue }
+        });
+        Ok(Some(piece.end))
     }
 
     /// [`Flite::synthesize`] into one vector.

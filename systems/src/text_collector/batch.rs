@@ -58,6 +58,13 @@ impl Batch {
         self.taken += taken;
     }
 
+    /// One frame less was used up; false when none was.
+    pub(super) fn give_up(&mut self) -> bool {
+        let has_one = self.taken > 0;
+        self.taken -= u32::from(has_one);
+        has_one
+    }
+
     /// Empties it, keeping its memory, and says how many frames it had used up.
     pub(super) fn clear(&mut self) -> u32 {
         self.text.clear();

@@ -82,13 +82,14 @@ pub(super) struct Seen {
 }
 
 /// The first end in `text` from `from` on that `sentencex` saw none at: behind an abbreviation and the space after it.
-/// `open` says whether a place stands in quotes or brackets, `costs` gets the bytes looked at.
+/// `open` says whether a place stands in quotes or brackets, and gets them in order; `judges` is called at each full stop
+/// that is judged.
 pub(super) fn overlooked(
     words: &Abbreviations,
     text: &str,
     from: usize,
-    open: impl Fn(usize) -> bool,
-    mut costs: impl FnMut(u64),
+    mut open: impl FnMut(usize) -> bool,
+    mut judges: impl FnMut(),
 ) -> Seen {
     let mut settled = None;
     for (at, _) in text.get(from..).unwrap_or("").match_indices('.') {
@@ -102,11 +103,10 @@ pub(super) fn overlooked(
         if end == at || end == text.len() {
             continue;
         }
-        costs(STOP_WORK);
+        judges();
         if stop(words, &text[..at], &text[end..]) != Stop::End || is_initial(&text[..at]) {
             continue;
         }
-        costs(at as u64);
         if !open(at) {
             return Seen { end: Some(end), settled: settled.unwrap_or(at - 1) };
         }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::sentences::stands_alone;
+
 /// Most that is read and judged in one tick, in bytes looked at ([`work`](super::sentences::Sentences::work)): some
 /// thousand characters of prose, a hundred of the oddest text. Letting go of all that is held may come on top.
 pub(super) const WORK_MAX: u64 = 40_000;
 
-/// Characters after which the work is looked at.
+/// Characters after which the work is looked at, at the latest; a word is its end, too.
 const SLICE_CHARS: usize = 16;
 
 /// The text of one frame, as far as it has not been read, and the work of the present tick.
@@ -58,7 +60,7 @@ impl Intake {
         }
         let whole = self.text.as_ref()?;
         let rest = &whole[self.at..];
-        let len = rest.char_indices().nth(SLICE_CHARS).map_or(rest.len(), |(at, _)| at);
+        let len = slice_len(rest);
         let slice = Slice { whole: Arc::clone(whole), at: self.at, len };
         self.at += len;
         if self.at == whole.len() {
@@ -71,6 +73,18 @@ impl Intake {
     pub(super) fn costs(&mut self, work: usize) {
         self.own += work as u64;
     }
+}
+
+/// Bytes of `text` up to the end of its first word, or of so much of that as a slice has.
+fn slice_len(text: &str) -> usize {
+    let mut has_word = false;
+    for (n, (at, c)) in text.char_indices().enumerate() {
+        if n == SLICE_CHARS || has_word && (c.is_whitespace() || stands_alone(c)) {
+            return at;
+        }
+        has_word |= !c.is_whitespace();
+    }
+    text.len()
 }
 
 /// Characters to read.

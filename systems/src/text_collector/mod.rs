@@ -66,7 +66,13 @@ pub struct TextCollector {
     pub markup: Markup,
     /// What is said in place of a block of code; without it, nothing.
     pub code_text: Option<String>,
+    /// Most characters of one reply that leave, 100 to 10,000,000: the rest is cut off behind a sentence, and each text
+    /// of which something was cut counts as dropped, `too_long`.
+    pub reply_chars_max: u32,
 }
+
+/// Two hours of speech.
+const REPLY_CHARS_MAX: u32 = 100_000;
 
 /// How text is written.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -87,8 +93,22 @@ impl Default for TextCollector {
             flush_after_ms: Some(FLUSH_AFTER_MS),
             markup: Markup::default(),
             code_text: None,
+            reply_chars_max: REPLY_CHARS_MAX,
         }
     }
+}
+
+/// How much of the present reply was let go.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reply {
+    chars: usize,
+    /// It was too long: nothing more of it leaves.
+    cut: bool,
+    /// Texts taken of which something was cut off, until they are counted, and their turn.
+    lost: u32,
+    turn: u32,
+    /// One of them is the one of which the last that left is made.
+    halved: bool,
 }
 
 /// What one session's reply has gathered.
@@ -108,12 +128,34 @@ pub struct TextCollectorState {
     taken: u32,
     batch: Batch,
     outgoing: Outgoing,
+    reply: Reply,
 }
 
 impl TextCollectorState {
     /// Whether this tick has done enough here; the next one wakes it.
     fn is_spent(&self) -> bool {
         self.intake.is_spent(self.sentences.work())
+    }
+
+    /// Lets go of what of a reply was too long.
+    fn cut_off(&mut self) {
+        if !self.reply.cut {
+            return;
+        }
+        self.intake.clear();
+        self.sentences.clear();
+        self.blocks.clear();
+        let taken = std::mem::take(&mut self.taken);
+        self.reply.lost += taken;
+        if taken > 0 || std::mem::replace(&mut self.reply.halved, true) {
+            self.reply.halved = true;
+            return;
+        }
+        // What was cut is of the text of which the last that left is made: it counts once.
+        self.reply.lost += 1;
+        if !self.batch.give_up() {
+            self.outgoing.give_up();
+        }
     }
 }
 
@@ -161,6 +203,10 @@ impl NodeKind for TextCollector {
             let text = format!("{chars} characters are out of range");
             issues.push(Issue::error("first_chunk_min_chars", text).expected("1 to 500"));
         }
+        if !(100..=10_000_000).contains(&self.reply_chars_max) {
+            let text = format!("{} characters are out of range", self.reply_chars_max);
+            issues.push(Issue::error("reply_chars_max", text).expected("100 to 10000000"));
+        }
         None
     }
     fn capabilities(&self) -> NodeCapabilities {
@@ -195,6 +241,7 @@ impl TextCollector {
             taken: 0,
             batch: Batch::default(),
             outgoing: Outgoing::default(),
+            reply: Reply::default(),
         }
     }
 }
@@ -213,13 +260,15 @@ impl StepNode for TextCollector {
             }
             state.latest = origin;
             state.taken += 1;
-            state.intake.put(text);
-            self.read(state, now_us);
+            if !state.reply.cut {
+                state.intake.put(text);
+                self.read(state, now_us);
+            }
         } else {
             self.finish(state, now_us);
             state.outgoing.pass(frame);
         }
-        state.outgoing.send(OUT_MAX, cx);
+        self.send(state, cx);
     }
 
     fn control(&self, state: &mut TextCollectorState, correction: &Correction, cx: &mut Cx<'_>, _: Site) {
@@ -229,6 +278,7 @@ impl StepNode for TextCollector {
             state.sentences.clear();
             state.blocks.clear();
             state.flush_us = u64::MAX;
+            state.reply = Reply::default();
             taken += std::mem::take(&mut state.taken) + state.batch.clear();
         }
         cx.cancelled(u64::from(taken));
@@ -262,11 +312,22 @@ impl StepNode for TextCollector {
         if state.batch.due_us() <= now_us {
             state.outgoing.release(&mut state.batch, now_us);
         }
-        state.outgoing.send(OUT_MAX, cx);
+        self.send(state, cx);
     }
 }
 
 impl TextCollector {
+    /// Sends what may leave in one step, and says what was cut off.
+    fn send(&self, state: &mut TextCollectorState, cx: &mut Cx<'_>) {
+        state.cut_off();
+        state.outgoing.send(OUT_MAX, cx);
+        let Reply { lost, turn, .. } = state.reply;
+        if lost > 0 {
+            state.reply.lost = 0;
+            cx.too_long(u64::from(lost), turn);
+        }
+    }
+
     /// Reads on in the text that came, as far as this tick may.
     fn read(&self, state: &mut TextCollectorState, now_us: u64) {
         while state.outgoing.len() < LEAVING_MAX
@@ -274,12 +335,13 @@ impl TextCollector {
         {
             if self.markup == Markup::Plain {
                 self.gather(state, now_us, |sentences, leaves| sentences.push(&text, leaves));
-                continue;
+            } else {
+                let mut blocks = std::mem::take(&mut state.blocks);
+                blocks.push(&text, &mut |piece| self.piece(state, now_us, &piece));
+                state.intake.costs(text.len() * (1 + blocks.held()));
+                state.blocks = blocks;
             }
-            let mut blocks = std::mem::take(&mut state.blocks);
-            blocks.push(&text, &mut |piece| self.piece(state, now_us, &piece));
-            state.intake.costs(text.len() * (1 + blocks.held()));
-            state.blocks = blocks;
+            state.cut_off();
         }
         // Until all is read, no pause has begun.
         let after_us = self.flush_after_ms.filter(|_| state.intake.is_empty()).map(microseconds);
@@ -318,6 +380,9 @@ impl TextCollector {
         state.blocks = blocks;
         self.gather(state, now_us, Sentences::flush);
         state.outgoing.release(&mut state.batch, now_us);
+        state.cut_off();
+        let Reply { lost, turn, .. } = state.reply;
+        state.reply = Reply { lost, turn, ..Reply::default() };
         (state.taken, state.flush_us) = (0, u64::MAX);
     }
 
@@ -332,7 +397,12 @@ impl TextCollector {
         let mut is_first = self.first_chunk_min_chars.is_some() && !state.sentences.begun();
         work(&mut state.sentences, &mut |sentence| {
             let said = if self.markup == Markup::Plain { sentence.into() } else { spoken(sentence) };
-            if said.is_empty() {
+            if said.is_empty() || state.reply.cut {
+                return;
+            }
+            state.reply.chars += said.chars().count();
+            if state.reply.chars > self.reply_chars_max as usize {
+                (state.reply.cut, state.reply.turn) = (true, state.latest.turn());
                 return;
             }
             if state.batch.has_no_room(&said) {

@@ -25,6 +25,11 @@ impl Origin {
         Self { session, segment: SegmentKey::NONE, revision: 0, turn: 0, pts_us: 0, deadline_us: 0 }
     }
 
+    /// The turn it is of.
+    pub(super) fn turn(&self) -> u32 {
+        self.turn
+    }
+
     /// Whether both are of one reply.
     pub(super) fn is_with(&self, other: &Self) -> bool {
         (self.segment.serial, self.revision) == (other.segment.serial, other.revision)

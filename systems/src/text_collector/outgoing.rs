@@ -58,6 +58,13 @@ impl Outgoing {
         }
     }
 
+    /// The last text that has not left used up one frame less, if it used up any.
+    pub(super) fn give_up(&mut self) {
+        if let Some(last) = self.frames.iter_mut().rev().find(|leaving| leaving.taken > 0) {
+            last.taken -= 1;
+        }
+    }
+
     /// Takes all texts out.
     #[cfg(test)]
     pub(super) fn texts(&mut self) -> Vec<std::sync::Arc<str>> {

@@ -15,7 +15,8 @@
 //!   clause far in front could still join what was two sentences here.
 //!
 //! **The work is bounded.** At most [`CHARS_MAX`] characters are held and looked at for one that comes, a full stop is
-//! judged once its next word is complete and not again, and [`Sentences::work`] counts what was looked at.
+//! judged once its next word is complete and not again, so many sentences leave behind one word ([`JUDGED_MAX`]) or at
+//! once at an end ([`CLOSED_MAX`]), and [`Sentences::work`] counts what was looked at.
 
 use std::sync::Arc;
 
@@ -27,6 +28,14 @@ pub const CHARS_MAX: usize = 1_000;
 
 /// Longest stretch in quotes or brackets that is kept whole, in characters.
 pub const OPEN_CHARS_MAX: usize = 300;
+
+/// Most sentences that leave behind one word; what else is complete leaves behind the next. All that is held is looked at
+/// for each, and more than one is there only when a mark turns out to have been no quote.
+const JUDGED_MAX: u32 = 4;
+
+/// Most sentences that leave one by one when all that is held leaves; what is left then goes as one text. A reply ends
+/// with one or two, or with those of a quote that was never closed.
+pub(super) const CLOSED_MAX: u32 = 16;
 
 /// Quotation marks in use. Marks that look the same on both sides are told apart by what stands beside them.
 const QUOTES: [(char, char); 10] = [
@@ -155,10 +164,14 @@ impl Sentences {
     /// A paragraph is complete: what is held leaves, and the reply goes on.
     pub fn close(&mut self, leaves: &mut dyn FnMut(&str)) {
         self.word_ended(leaves);
-        while !self.held.is_empty() {
+        for _ in 0..CLOSED_MAX {
+            if self.held.is_empty() {
+                return;
+            }
             let at = self.first_end("").unwrap_or(self.held.len());
             self.leave(at, leaves);
         }
+        self.leave(self.held.len(), leaves);
     }
 
     /// Ends what is held with `mark`, in front of its white space.
@@ -227,7 +240,10 @@ impl Sentences {
 
     /// Lets go of every sentence that has a word behind it.
     fn judge(&mut self, leaves: &mut dyn FnMut(&str)) {
-        while self.pending && has_word(last_word(&self.held)) {
+        for _ in 0..JUDGED_MAX {
+            if !self.pending || !has_word(last_word(&self.held)) {
+                return;
+            }
             self.work += self.held.len() as u64;
             let open = open_marks(&self.held);
             let mut buffer = [0; 8];
@@ -250,19 +266,24 @@ impl Sentences {
         self.held.push_str(closing);
         let mut end = 0;
         let mut found = None;
+        let mut marks = Marks::default();
         self.work += self.held.len() as u64;
         for sentence in sentencex::segment(&self.language, &self.held) {
             let from = end.min(len);
             end += sentence.len();
             let past = end + emphasis(self.held.get(end..len).unwrap_or(""));
             let text = &self.held[..past.min(len)];
-            let mut work = STOP_WORK;
-            let open = |at: usize| open_marks(&text[..at]).iter().any(Option::is_some);
-            let seen = ends::overlooked(self.words, text, from.max(self.settled), open, |at| work += at);
+            let mut stops = 1;
+            // From one full stop to the next: all of them together look at the text once.
+            let open = |at: usize| {
+                marks.advance(&text[..at]);
+                marks.open().iter().any(Option::is_some)
+            };
+            let seen = ends::overlooked(self.words, text, from.max(self.settled), open, || stops += 1);
             if from <= self.settled {
                 self.settled = self.settled.max(seen.settled);
             }
-            self.work += work;
+            self.work += stops * STOP_WORK;
             found = seen.end;
             if found.is_some() || past >= len {
                 break;
@@ -273,6 +294,7 @@ impl Sentences {
             }
         }
         self.held.truncate(len);
+        self.work += marks.seen as u64;
         found
     }
 
@@ -371,34 +393,71 @@ struct Open {
 
 /// The quote and the bracket that stand open at the end of `text`, the inner one first.
 fn open_marks(text: &str) -> [Option<Open>; 2] {
-    let (mut quote, mut bracket): (Option<Open>, Option<Open>) = (None, None);
-    let mut before = ' ';
-    for (at, (byte, c)) in text.char_indices().enumerate() {
-        let rest = &text[byte + c.len_utf8()..];
+    let mut marks = Marks::default();
+    marks.advance(text);
+    marks.open()
+}
+
+/// A reader of quotes and brackets, on its way through a text.
+struct Marks {
+    quote: Option<Open>,
+    bracket: Option<Open>,
+    before: char,
+    /// Bytes and characters read.
+    seen: usize,
+    chars: usize,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self { quote: None, bracket: None, before: ' ', seen: 0, chars: 0 }
+    }
+}
+
+impl Marks {
+    /// Reads on to the end of `text`, of which some has been read. What was read so far ends with a full stop, so that
+    /// nothing in it depends on what follows.
+    fn advance(&mut self, text: &str) {
+        let unread = self.seen;
+        for (byte, c) in text.get(unread..).unwrap_or("").char_indices() {
+            self.read(c, &text[unread + byte + c.len_utf8()..]);
+        }
+        self.seen = self.seen.max(text.len());
+    }
+
+    /// Reads `c` in front of `rest`.
+    fn read(&mut self, c: char, rest: &str) {
+        let (at, before) = (self.chars, self.before);
         let after = rest.chars().next().unwrap_or(' ');
-        quote = quote.filter(|open| at - open.at <= OPEN_CHARS_MAX);
-        bracket = bracket.filter(|open| at - open.at <= OPEN_CHARS_MAX);
-        match quote {
-            None => quote = opened(c, before, rest).map(|close| Open { at, close }),
+        let near = |open: &Open| at - open.at <= OPEN_CHARS_MAX;
+        self.quote = self.quote.filter(near);
+        self.bracket = self.bracket.filter(near);
+        match self.quote {
+            None => self.quote = opened(c, before, rest).map(|close| Open { at, close }),
             Some(Open { close, .. }) if c == close => {
                 let apostrophe = c == '\'' && (before.is_whitespace() || after.is_alphanumeric());
-                quote = quote.filter(|_| apostrophe);
+                self.quote = self.quote.filter(|_| apostrophe);
             }
             Some(_) => {}
         }
         match c {
-            ')' | ']' | '}' | '）' => bracket = None,
-            '(' | '[' | '{' if bracket.is_none() && !after.is_whitespace() => {
-                bracket = Some(Open { at, close: ')' });
+            ')' | ']' | '}' | '）' => self.bracket = None,
+            '(' | '[' | '{' if self.bracket.is_none() && !after.is_whitespace() => {
+                self.bracket = Some(Open { at, close: ')' });
             }
-            '（' if bracket.is_none() => bracket = Some(Open { at, close: '）' }),
+            '（' if self.bracket.is_none() => self.bracket = Some(Open { at, close: '）' }),
             _ => {}
         }
-        before = c;
+        (self.before, self.chars) = (c, at + 1);
     }
-    let quote_within = quote.map(|open| open.at) > bracket.map(|open| open.at);
-    let (inner, outer) = if quote_within { (quote, bracket) } else { (bracket, quote) };
-    [inner.or(outer), inner.and(outer)]
+
+    /// What stands open, the inner mark first.
+    fn open(&self) -> [Option<Open>; 2] {
+        let quote_within = self.quote.map(|open| open.at) > self.bracket.map(|open| open.at);
+        let (inner, outer) =
+            if quote_within { (self.quote, self.bracket) } else { (self.bracket, self.quote) };
+        [inner.or(outer), inner.and(outer)]
+    }
 }
 
 /// The mark that closes the quote which `c` opens between `before` and `rest`, if it opens one.

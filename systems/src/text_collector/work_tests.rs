@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 
 use super::intake::WORK_MAX;
+use super::sentences::CLOSED_MAX;
 use super::*;
 
-/// What the last slice of a tick, or the end of a reply, may cost beyond what a tick may: all that is held leaves,
-/// sentence by sentence, and the rest is looked at each time.
-const LAST_MAX: u64 = 300_000;
+/// What the last word of a tick, or the end of a reply, may cost beyond what a tick may: sentences leave, so many as may
+/// at once, and the rest is looked at each time.
+const LAST_MAX: u64 = (CLOSED_MAX as u64 + 4) * 6_000;
 
 /// Most bytes looked at for one that comes, whatever the text: all that is held, twice or three times.
 const WORK_PER_BYTE_MAX: u64 = 6_000;
@@ -141,6 +142,33 @@ fn thrice_the_text_is_thrice_the_work_and_no_tick_does_more_than_it_may() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_end_lets_go_of_what_is_held_in_steps_that_do_not_depend_on_its_sentences() {
+    // An open quote of as many sentences as fit in it: nothing of it has left, and then all does.
+    for unit in ["a. ", "He. ", "He went. ", "So 5. "] {
+        let text = format!("“{}", unit.repeat(300 / unit.len() - 1));
+        let (left, ticks, _) = worked(&kinds("en")[0], &text);
+        assert_eq!(left.concat().replace(' ', ""), text.replace(' ', ""), "{unit:?}");
+        assert!(left.len() <= CLOSED_MAX as usize + 1, "{unit:?}: {} texts", left.len());
+        let held = text.len() as u64;
+        let most = (u64::from(CLOSED_MAX) + 2) * 5 * held;
+        assert!(ticks[1] <= most, "{unit:?}: {} for {held} bytes", ticks[1]);
+    }
+}
+
+#[test]
+fn a_megabyte_without_a_space_is_read_over_many_ticks_and_nothing_is_lost() {
+    for node in &kinds("en") {
+        let (left, ticks, held_max) = worked(node, &"x".repeat(1_000_000));
+        let most = ticks.iter().max().copied().unwrap_or(0);
+        assert!(most <= WORK_MAX + LAST_MAX, "{most} in one tick");
+        assert!(ticks.len() > 3 && held_max < 10_000, "{} ticks, {held_max} bytes held", ticks.len());
+        // Beyond what one reply may be it is cut.
+        let chars: usize = left.iter().map(|text| text.len()).sum();
+        assert!((99_000..=100_000).contains(&chars), "{chars} characters");
+    }
 }
 
 #[test]

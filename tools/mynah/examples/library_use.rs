@@ -4,7 +4,7 @@
 use mynah_engine::{Engine, EngineConfig, Out, SessionSpec, scene};
 use mynah_systems::speech::flite::{Flite, VoiceStyle};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // README: begin
     let source = scene::Source::new("gate_only.ron", include_str!("../../../scenes/gate_only.ron"));
     let (plan, _warnings) = scene::compile(&source, &[], None, &mynah_systems::registry(None))?;

@@ -1,5 +1,6 @@
 //! Which nodes wait behind the hub, how their items gather, and what gives way when their deadlines come near.
 
+use crate::scene::language::formats::PortType;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -72,6 +73,9 @@ impl Checker<'_> {
         }
         let says = node.buffering.is_some() || behind_hub;
         let merge = says.then(|| buffering.merge.clone()).filter(|_| set.merge.is_some() || behind_hub);
+        if let Some(merge) = &set.merge {
+            self.merge_fits(index, merge, spec);
+        }
         let joins = self.custom_merge(index, &buffering.merge, catalogue);
         self.deadline(index, spec, behind_hub, flow, &buffering);
         Gathers { buffering: behind_hub.then_some(buffering), merge, joins }
@@ -93,6 +97,24 @@ impl Checker<'_> {
             let path: &[Step] = &at!["nodes", index, "buffering", "merge", "max_gap_ms"];
             self.range(path, max_gap_ms, (0.0..=GAP_MS_MAX).contains(&max_gap_ms), "0..=100 ms");
         }
+    }
+
+    /// A rule for audio joins no texts and the other way round: nothing would ever become one, and nobody would be told.
+    fn merge_fits<N: NodeSpec + ?Sized>(&mut self, index: usize, merge: &MergeStrategy, spec: &N) {
+        let (joined, instead) = match merge {
+            MergeStrategy::KeepSeparate => return,
+            MergeStrategy::ConcatenateAudio { .. } => (PortType::Audio, "`ConcatenateText()`"),
+            MergeStrategy::ConcatenateText { .. } => (PortType::Text, "`ConcatenateAudio()`"),
+            MergeStrategy::Custom { .. } => (PortType::Text, "`ConcatenateAudio()`"),
+        };
+        let Some(taken) = spec.inputs().first().map(|port| port.kind) else { return };
+        if spec.inputs().iter().any(|port| port.kind == joined) {
+            return;
+        }
+        let title = format!("`{}` takes {taken}, and this joins {joined}", self.scene.nodes[index].id);
+        let path = at!["nodes", index, "buffering", "merge"];
+        let wrong = self.error(&path, title, format!("expected {instead} or `KeepSeparate`"));
+        self.found.push(wrong.help("nothing that waits there would ever become one"));
     }
 
     fn custom_merge<C: Catalogue>(

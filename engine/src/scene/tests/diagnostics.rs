@@ -285,7 +285,19 @@ fn values_that_have_no_effect_or_are_no_good_where_they_stand() {
         (
             "kind: Speak",
             "kind: Speak, buffering: (merge: ConcatenateAudio(max_gap_ms: 101))",
-            &[("101", &["0..=100 ms"]), ("(merge: ConcatenateAudio(max_gap_ms: 101))", &["no effect"])],
+            &[
+                ("101", &["0..=100 ms"]),
+                ("(merge: ConcatenateAudio(max_gap_ms: 101))", &["no effect"]),
+                ("ConcatenateAudio(max_gap_ms: 101)", &["`tts` takes text, and this joins audio"]),
+            ],
+        ),
+        (
+            "kind: Speak",
+            "kind: Speak, capabilities: (overflow_policy: MergeOnOverflow), buffering: (merge: ConcatenateAudio())",
+            &[(
+                "ConcatenateAudio()",
+                &["`tts` takes text, and this joins audio", "expected `ConcatenateText()`", "become one"],
+            )],
         ),
         (
             "kind: Speak",

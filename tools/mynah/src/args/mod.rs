@@ -35,8 +35,8 @@ pub struct Cli {
 /// Exit codes, and every scene there is.
 fn after_help() -> String {
     let mut text = String::from(
-        "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run,
-130 interrupted (Ctrl-C).
+        "Exit codes: 0 done and ok, 1 invalid scene or missed limit, 2 bad flag, missing file, could not run, or
+nothing to measure for a limit, 130 interrupted (Ctrl-C).
 Scenes: a path of a file, or the name of one that comes with mynah:",
     );
     for names in scenes::SHIPPED.chunks(6) {
@@ -170,6 +170,33 @@ mod tests {
             for part in wanted {
                 assert!(error.to_string().contains(part), "{line:?} lacks {part}: {error}");
             }
+        }
+    }
+
+    /// Nothing that was asked for is left out in silence: a run with faults is no report, and many seeds are many.
+    #[test]
+    fn what_faults_and_seeds_cannot_give_is_refused() {
+        let flags = [
+            "--html page.html",
+            "--trace ticks.json",
+            "--save-baseline main.json",
+            "--baseline main.json",
+            "--baseline main.json --fail-on-regression",
+            "--metrics 127.0.0.1:0",
+            "--metrics-hold 1s",
+            "--warm-up 1s",
+        ];
+        for flag in flags {
+            for many in ["--faults chaos", "--seeds 1..2", "--faults chaos --seeds 1..2"] {
+                let line = format!("mynah simulate gate_only {flag} {many}");
+                let error = Cli::try_parse_from(line.split(' ')).expect_err(&line);
+                assert_eq!(error.exit_code(), 2, "{line}");
+                let said = error.to_string();
+                let named = [flag, many].map(|words| words.split(' ').find(|word| said.contains(word)));
+                assert!(said.contains("cannot be used with") && !named.contains(&None), "{line}: {said}");
+            }
+            let line = format!("mynah simulate gate_only {flag}");
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
     }
 

@@ -59,10 +59,10 @@ pub struct Compare {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Baseline {
     /// Keeps the report for later runs to be compared with
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["faults", "seeds"])]
     pub save_baseline: Option<PathBuf>,
     /// Compares with what --save-baseline kept, as `compare` does
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["faults", "seeds"])]
     pub baseline: Option<PathBuf>,
     /// Exit code 1 if a latency or cost is worse than the baseline by more than the noise and PERCENT [default: 5]
     #[arg(
@@ -71,7 +71,8 @@ pub struct Baseline {
         num_args = 0..=1,
         default_missing_value = "5",
         value_parser = percent,
-        requires = "baseline"
+        requires = "baseline",
+        conflicts_with_all = ["faults", "seeds"]
     )]
     pub fail_on_regression: Option<f64>,
 }

@@ -83,16 +83,16 @@ pub struct Simulate {
     #[command(flatten)]
     pub baseline: Baseline,
     /// Writes the last 1024 ticks, system by system, for ui.perfetto.dev or chrome://tracing
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["faults", "seeds"])]
     pub trace: Option<PathBuf>,
     /// Writes the report with its charts as one self-contained page
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["faults", "seeds"])]
     pub html: Option<PathBuf>,
     /// Serves metrics on this machine while it runs: HOST:PORT, port 0 for any that is free [default: as the scene says]
-    #[arg(long, value_name = "ADDR", value_parser = crate::metrics::address)]
+    #[arg(long, value_name = "ADDR", value_parser = crate::metrics::address, conflicts_with_all = ["faults", "seeds"])]
     pub metrics: Option<std::net::SocketAddr>,
     /// Goes on serving them for this long when the run is over, 100ms to 24h
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["faults", "seeds"])]
     pub metrics_hold: Option<Duration>,
     /// Changes of the scene.
     #[command(flatten)]

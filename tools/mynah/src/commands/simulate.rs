@@ -64,28 +64,53 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
     }
 }
 
-/// One of many seeds: its verdict, and the limits it missed.
+/// One of many seeds: its verdict, the limits it missed and, with `--check`, what must hold and does not.
 fn run_seed(args: &Simulate, seed: u64) -> Result<chaos::Seed, Failure> {
     let script = Arc::new(CallerScript::default());
     let ((plan, _), _) = compile(args, &scenes::find(&args.scene)?, &script)?;
     let options = Options { seed, ..options(args, &plan)? };
+    let mut invariants = args.check.then(|| Invariants::new(&plan));
     let simulation = Simulation::new(plan, &script, options, &mut Nobody).map_err(Failure::unable)?;
-    let report = simulation.run(&mut chaos::Interruptible);
-    let missed = report.limits.iter().filter(|limit| !limit.ok);
-    let mut violations: Vec<String> = missed
-        .map(|limit| {
-            let value = limit.value.map_or("nothing to measure".to_string(), |value| value.to_string());
-            format!("{}: {value}, limit {}", limit.name, limit.limit)
-        })
-        .collect();
-    violations.extend(report.frames.imbalances.iter().cloned());
-    let sets: String = args.sets.sets.iter().map(|set| format!(" --set '{set}'")).collect();
+    if let Some(far) = simulation.far_plan() {
+        invariants = invariants.map(|invariants| invariants.with_far(far));
+    }
+    let mut listener = chaos::Interruptible;
+    let mut watchers: Vec<&mut dyn Watcher> = vec![&mut listener];
+    watchers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Watcher));
+    let report = simulation.run(&mut Watchers(watchers));
+    let mut violations = missed(&report);
+    let violated = invariants.map_or_else(Vec::new, |invariants| {
+        invariants.violations().iter().map(ToString::to_string).collect::<Vec<_>>()
+    });
+    let verdict = if violated.is_empty() { report.verdict } else { "over" };
+    violations.extend(violated);
+    let replay = again(args, seed);
+    Ok(chaos::Seed { seed, verdict, event_hash: report.event_hash, violations, replay, run: None })
+}
+
+/// The limits a run missed, and what of its books does not balance.
+fn missed(report: &Report) -> Vec<String> {
+    let limits = report.limits.iter().filter(|limit| !limit.ok).map(|limit| {
+        let value = limit.value.map_or("nothing to measure".to_string(), |value| value.to_string());
+        format!("{}: {value}, limit {}", limit.name, limit.limit)
+    });
+    limits.chain(report.frames.imbalances.iter().cloned()).collect()
+}
+
+/// The line that runs one seed of many again.
+fn again(args: &Simulate, seed: u64) -> String {
     let (scene, sessions, duration_ms) = (&args.scene, args.sessions, args.duration.us / 1_000);
-    let replay = format!(
-        "mynah simulate {scene} --seed {seed} --sessions {sessions} --duration {duration_ms}ms{sets}"
-    );
-    let (verdict, event_hash) = (report.verdict, report.event_hash);
-    Ok(chaos::Seed { seed, verdict, event_hash, violations, replay, run: None })
+    let mut line =
+        format!("mynah simulate {scene} --seed {seed} --sessions {sessions} --duration {duration_ms}ms");
+    if args.clock == Clock::Wall {
+        line += " --clock wall";
+    }
+    if let Some(load) = &args.load {
+        line += &format!(" --load '{}'", load.display());
+    }
+    line += if args.aligned { " --aligned" } else { "" };
+    line += if args.check { " --check" } else { "" };
+    line + &args.sets.sets.iter().map(|set| format!(" --set '{set}'")).collect::<String>()
 }
 
 /// Looks away.

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::laws::{Op, ops, policies};
 use super::*;
+use crate::JOINED_CHARS_MAX;
 
 #[derive(Clone)]
 struct Waiting {
@@ -89,7 +90,15 @@ impl Model {
             Merge::Separate => false,
             _ => true,
         };
-        near && of(one.key) == of(other.key)
+        let chars = |text: &str| text.chars().count();
+        let short = match &self.policy.merge {
+            Merge::Audio { .. } => other.to_us.saturating_sub(one.from_us) <= SOUND_MAX_US,
+            Merge::Texts { separator } => {
+                chars(&one.text) + chars(separator) + chars(&other.text) <= JOINED_CHARS_MAX
+            }
+            _ => chars(&one.text) + chars(&other.text) <= JOINED_CHARS_MAX,
+        };
+        near && short && of(one.key) == of(other.key)
     }
 
     fn merged(&self, head: Call, more: &[Call]) -> Call {

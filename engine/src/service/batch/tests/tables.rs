@@ -1,6 +1,7 @@
 //! Each rule by itself.
 
 use super::*;
+use crate::JOINED_CHARS_MAX;
 
 #[test]
 fn a_batch_goes_on_count_timer_full_or_deadline() {
@@ -257,6 +258,35 @@ fn overflow_merges_beyond_five_sentences() {
     assert_eq!(settled, (1..8).map(|part| Settled::Merged(key(0, part))).collect::<Vec<_>>());
     // What has more than five already takes in no more by itself.
     assert_eq!(flush(&mut queue, 9, 0).0, ["0.0 0.1 0.2 0.3 0.4 0.5 0.6 0.7", "0.8"]);
+}
+
+/// A reply without an end, to a service that takes nothing.
+#[test]
+fn what_waits_for_a_service_is_bounded_in_items_and_in_characters() {
+    let rows = [
+        (OverflowPolicy::MergeOnOverflow, words()),
+        (OverflowPolicy::MergeOnOverflow, custom()),
+        (OverflowPolicy::MergeOnOverflow, Merge::Separate),
+        (OverflowPolicy::DropOldest, words()),
+        (OverflowPolicy::DropNewest, words()),
+    ];
+    for (overflow, merge) in rows {
+        let name = format!("{overflow:?}, {merge:?}");
+        let mut queue = BatchQueue::new(BatchPolicy { bound: 8, overflow, merge, ..policy() });
+        let mut settled = Vec::new();
+        let text: Arc<str> = "é".repeat(90).into();
+        for part in 0..2_000 {
+            queue.push(Call { text: Arc::clone(&text), ..call(0, part, 0) }, 0, &mut settled);
+            let waits: usize = (0..queue.len()).map(|at| queue.item(at).call.text.chars().count()).sum();
+            assert!(queue.len() <= 8 && waits <= 8 * JOINED_CHARS_MAX, "{name}: {} of {waits}", queue.len());
+        }
+        // Whatever does not wait was merged or is said to be lost.
+        assert_eq!(settled.len() + queue.len(), 2_000, "{name}");
+        let texts = queue.places.len() + settled.iter().filter(|s| matches!(s, Settled::Merged(_))).count();
+        let dropped = settled.iter().filter(|s| matches!(s, Settled::Dropped(_))).count();
+        assert_eq!(texts + dropped, 2_000, "{name}");
+        assert!(dropped > 100, "{name}: {dropped}");
+    }
 }
 
 #[test]

@@ -6,10 +6,11 @@ use super::{Seen, Shown, Strip, row, section};
 use crate::picture::figure::{Figure, grouped};
 use crate::picture::plot::{Height, escaped, table};
 
-const LOST: [(DropReason, &str); 3] = [
+const LOST: [(DropReason, &str); 4] = [
     (DropReason::Overflow, "a queue was full"),
     (DropReason::Failed, "a service failed"),
     (DropReason::Closed, "the session had ended"),
+    (DropReason::TooLong, "a text was too long"),
 ];
 const WITHHELD: [(DropReason, &str); 3] = [
     (DropReason::Cancelled, "it was no speech"),
@@ -77,7 +78,12 @@ fn over_the_run(shown: Shown<'_>, reason: DropReason) -> (Seen, u64) {
 }
 
 /// Each of the reasons that occurred, over the run.
-fn strips(text: &mut String, shown: Shown<'_>, class: &str, reasons: [(DropReason, &str); 3]) {
+fn strips<const N: usize>(
+    text: &mut String,
+    shown: Shown<'_>,
+    class: &str,
+    reasons: [(DropReason, &str); N],
+) {
     let occurred = reasons.map(|(reason, why)| (reason, why, over_the_run(shown, reason)));
     let occurred: Vec<_> = occurred.iter().filter(|(_, _, (_, all))| *all > 0).collect();
     if occurred.is_empty() {

@@ -63,6 +63,13 @@ impl Call {
         }
     }
 
+    /// So many samples were pushed before it began.
+    pub(super) fn has_pushed(&mut self, samples: usize) {
+        if let Some(handle) = &self.handle {
+            self.pushed.frames += (samples / usize::from(handle.input().channels)) as u64;
+        }
+    }
+
     /// Whether no packet is under way.
     pub(super) fn all_has_arrived(&self) -> bool {
         self.network.is_empty()

@@ -4,17 +4,19 @@
 //! from what, `plan` is what was drawn). First all strike, then none any more, then the input ends, and within a stated
 //! number of ticks (`drain`) nothing may be left. Files by concern: `sender` and `network` are a caller's audio until it
 //! reaches the engine's `edge`, `host` and `controls` are who listens and answers back, `place` is who comes and goes and `call` what they come for,
-//! `services` and `capacity` change the scene itself, `behind` is the engine behind a link, `run` is the loop.
+//! `services`, `capacity` and `numbers` change the scene itself, `doorway` is the middle of a tick, `behind` is the engine behind a link, `run` is the loop.
 
 mod behind;
 mod call;
 mod capacity;
 mod controls;
+mod doorway;
 mod drain;
 mod edge;
 mod fingerprint;
 mod host;
 mod network;
+mod numbers;
 mod place;
 pub mod plan;
 pub mod report;
@@ -52,6 +54,9 @@ const GAP_US: std::ops::Range<u64> = 700_000..3_000_000;
 
 /// Utterances that callers choose from.
 const CLIPS: usize = 96;
+
+/// Numbers at the end of their range may make a run drain for as long as this.
+const DRAIN_US_MAX: u64 = 600_000_000;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -110,7 +115,10 @@ impl Chaos {
         let faults = FaultPlan::draw(&self.options.spec, seed, duration_us);
         let sets = &self.options.sets;
         let (plain, _) = self.compile(sets, None)?;
-        let with = |more: &[Override]| [sets, more].concat();
+        let numbers = self.numbers(&plain, &faults);
+        let own = [&sets[..], &numbers].concat();
+        let plain = if numbers.is_empty() { plain } else { self.compile(&own, None)?.0 };
+        let with = |more: &[Override]| [&own[..], more].concat();
         let small = capacity::overrides(&plain, &faults, |more| self.compile(&with(more), None).is_ok());
         let script = Arc::new(CallerScript::default());
         let all = with(&small);
@@ -133,6 +141,7 @@ impl Chaos {
         let drain_ticks_max = drain::ticks(&parts, u64::from(plan.scene.tick.period_ms) * 1_000);
         let setting = Setting {
             capped: small.len() as u64,
+            numbers: numbers.len() as u64,
             plan,
             far,
             faults,
@@ -150,6 +159,21 @@ impl Chaos {
             faults: self.options.spec.name.clone(),
             set: all.iter().map(ToString::to_string).collect(),
             replay: self.replay(seed),
+        })
+    }
+
+    /// Numbers of the scene that are at an end of what it allows, and with which a run still drains while one can wait.
+    fn numbers(&self, plain: &ScenePlan, faults: &FaultPlan) -> Vec<Override> {
+        // Whatever else is drawn: a number has the same end.
+        let calm = FaultPlan::draw(&FaultSpec::none(), faults.seed, self.options.duration_us);
+        let drains_us = |plan: &ScenePlan| {
+            let parts = drain::bound(plan, None, &calm, self.options.sessions);
+            parts.iter().map(|(_, us)| us).sum::<u64>()
+        };
+        let most_us = drains_us(plain).max(DRAIN_US_MAX);
+        numbers::overrides(plain, faults, |more| {
+            let all = [&self.options.sets[..], more].concat();
+            self.compile(&all, None).is_ok_and(|(plan, _)| drains_us(&plan) <= most_us)
         })
     }
 
@@ -214,6 +238,12 @@ impl Prepared {
     /// What was drawn.
     pub fn faults(&self) -> &FaultPlan {
         &self.setting.faults
+    }
+
+    /// Breaks the engines from the first tick on.
+    #[cfg(feature = "mutations")]
+    pub fn mutate(&mut self, mutation: mynah_engine::Mutation) {
+        self.engines.mutate(mutation);
     }
 
     /// Runs to the end; every invariant is looked at after every tick.

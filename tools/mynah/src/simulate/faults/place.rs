@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use mynah_engine::scene::Format;
-use mynah_engine::{EngineHandle, Event, OpenError, Record, ScenePlan, SessionId, SessionSpec};
+use mynah_engine::{
+    EngineHandle, Event, OpenError, Record, ScenePlan, SessionHandle, SessionId, SessionSpec,
+};
 
 use super::behind::Behind;
 use super::call::Call;
+use super::doorway::{Doorway, LAPS, Visit};
 use super::edge::Pushed;
-use super::plan::{Dice, Hazard};
+use super::plan::{Dice, Drawn, Hazard};
 use super::site::Site;
 use crate::load::Stream;
 use crate::simulate::Watcher;
@@ -18,6 +21,8 @@ use crate::simulate::callers::session_name;
 const AWAY_US: u64 = 3_000_000;
 /// Callers leave this often when only the manner of leaving is disturbed: share a second.
 const LEAVING: f64 = 0.2;
+/// Who comes in the middle of a tick hangs up there this often.
+const HANGS_UP: f64 = 0.1;
 /// Formats that sessions may be opened with.
 const GOOD: [(u32, u8); 6] = [(8_000, 1), (16_000, 1), (22_050, 2), (44_100, 1), (48_000, 1), (48_000, 2)];
 /// And some that none may.
@@ -27,10 +32,22 @@ const BAD: [(u32, u8); 4] = [(4_000, 1), (200_000, 1), (48_000, 9), (16_000, 0)]
 enum State {
     /// Nobody calls until then.
     Away(u64),
+    /// Somebody comes in during this tick.
+    Coming(Box<Visitor>),
     /// Somebody talks.
     In(Box<Call>),
     /// The input has ended, or the host has hung up or gone.
     Leaving(Box<Call>),
+}
+
+/// Somebody for whom a session is opened.
+#[derive(Debug)]
+struct Visitor {
+    told: bool,
+    stream: Stream,
+    dice: Dice,
+    /// The session at the far end, where there is one.
+    far: Option<SessionHandle>,
 }
 
 /// See the module.
@@ -48,6 +65,8 @@ pub(super) struct Place {
 pub(super) struct Town<'a> {
     /// The engine's door.
     pub engine: EngineHandle,
+    /// Where sessions are opened in the middle of a tick; `None`: none are.
+    pub doorway: Option<Doorway>,
     /// The scene.
     pub plan: &'a ScenePlan,
     /// What callers say, by the number of their name.
@@ -108,14 +127,14 @@ impl Place {
     /// The call that is going on.
     pub(super) fn call(&self) -> Option<&Call> {
         match &self.state {
-            State::Away(_) => None,
+            State::Away(_) | State::Coming(_) => None,
             State::In(call) | State::Leaving(call) => Some(call),
         }
     }
 
     fn call_mut(&mut self) -> Option<&mut Call> {
         match &mut self.state {
-            State::Away(_) => None,
+            State::Away(_) | State::Coming(_) => None,
             State::In(call) | State::Leaving(call) => Some(call),
         }
     }
@@ -148,7 +167,7 @@ impl Place {
                     return;
                 }
             }
-            State::Away(_) | State::Leaving(_) => return,
+            State::Away(_) | State::Coming(_) | State::Leaving(_) => return,
         }
         self.perhaps_leaves(town.plan.scene.tick.period_ms, hazard, watcher);
     }
@@ -268,22 +287,80 @@ impl Place {
             },
             None => None,
         };
-        let handle = match town.engine.open(spec) {
-            Ok(handle) => handle,
-            Err(error) => {
-                totals.refused += 1;
-                totals.wrong.push(format!("{name} cannot be opened: {error}"));
-                return;
+        let visitor = Visitor { told, stream: town.streams[index as usize].clone(), dice, far };
+        let struck = hazard.strikes(Site::OpenInTick, &mut self.dice).zip(town.doorway.as_ref());
+        if let Some((drawn, doorway)) = struck {
+            let (visit, visitor) = self.visit(spec, drawn, visitor);
+            doorway.awaits(visit);
+            self.state = State::Coming(visitor);
+            return;
+        }
+        match town.engine.open(spec) {
+            Ok(handle) => {
+                let call = self.opened(handle, visitor, town, behind, hazard, totals);
+                self.state = State::In(Box::new(call));
             }
+            Err(error) => refused(&name, &error, totals),
+        }
+    }
+
+    /// What a visitor does in the middle of a tick: sends up to a drawn time of audio at once, and may hang up.
+    fn visit(&mut self, spec: SessionSpec, drawn: Drawn, mut visitor: Visitor) -> (Visit, Box<Visitor>) {
+        let format = spec.input.expect("it is given for every session here");
+        let rng = self.dice.of(Site::OpenInTick);
+        let us = rng.range_u64(0..drawn.amount_us() + 1);
+        let mut mono = vec![0.0; (us * u64::from(format.rate_hz) / 1_000_000) as usize];
+        let (lap, hangs_up) = (rng.below(LAPS), rng.chance(HANGS_UP));
+        visitor.stream.fill(&mut mono);
+        let samples =
+            mono.iter().flat_map(|sample| std::iter::repeat_n(*sample, usize::from(format.channels)));
+        let samples = samples.collect();
+        let place = self.number;
+        (Visit { place, lap, spec, samples, hangs_up, opened: None, pushed: None }, Box::new(visitor))
+    }
+
+    /// The tick in which somebody came in is over.
+    pub(super) fn comes_in(
+        &mut self,
+        visit: Visit,
+        town: &Town<'_>,
+        behind: Option<&mut Behind>,
+        hazard: &mut Hazard<'_>,
+        totals: &mut Totals,
+    ) {
+        let name = visit.spec.name;
+        let State::Coming(visitor) = std::mem::replace(&mut self.state, State::Away(0)) else { return };
+        let handle = match visit.opened {
+            Some(Ok(handle)) => handle,
+            Some(Err(error)) => return refused(&name, &error, totals),
+            None => return totals.wrong.push(format!("{name}: the tick had no step {}", visit.lap)),
         };
+        let mut call = self.opened(handle, *visitor, town, behind, hazard, totals);
+        match visit.pushed {
+            Some(Ok(())) => call.has_pushed(visit.samples.len()),
+            other => totals.wrong.push(format!("{name}: what it sends in its first tick: {other:?}")),
+        }
+        let call = Box::new(call);
+        self.state = if visit.hangs_up { State::Leaving(call) } else { State::In(call) };
+    }
+
+    /// A session was opened for a visitor.
+    fn opened(
+        &mut self,
+        handle: SessionHandle,
+        visitor: Visitor,
+        town: &Town<'_>,
+        behind: Option<&mut Behind>,
+        hazard: &mut Hazard<'_>,
+        totals: &mut Totals,
+    ) -> Call {
+        let Visitor { told, stream, dice, far } = visitor;
         self.openings += 1;
         totals.opened += 1;
         if let (Some(behind), Some(far)) = (behind, far) {
             behind.connect(&handle, far, hazard);
         }
-        let stream = town.streams[index as usize].clone();
-        let call = Call::new(handle, told, stream, town.plan, dice, hazard);
-        self.state = State::In(Box::new(call));
+        Call::new(handle, told, stream, town.plan, dice, hazard)
     }
 
     /// The format to open with; impossible ones are tried, and must be refused.
@@ -312,6 +389,11 @@ impl Place {
         }
         good
     }
+}
+
+fn refused(name: &str, error: &OpenError, totals: &mut Totals) {
+    totals.refused += 1;
+    totals.wrong.push(format!("{name} cannot be opened: {error}"));
 }
 
 /// The streams of all names: two for each place.

@@ -8,6 +8,7 @@ use mynah_engine::{Engine, EngineConfig, NoThreads, ScenePlan, SessionId};
 use mynah_systems::service::ServiceStrikes;
 
 use super::behind::Behind;
+use super::doorway::Doorway;
 use super::fingerprint::{Fingerprint, Seen};
 use super::place::{Place, Totals, Town};
 use super::plan::{Dice, FaultPlan, Hazard};
@@ -40,6 +41,8 @@ pub(super) struct Setting {
     pub duration_us: u64,
     /// Queues that were made small.
     pub capped: u64,
+    /// Numbers that were set to an end of their range.
+    pub numbers: u64,
     /// Ticks that draining may take.
     pub drain_ticks_max: u64,
     /// Threads of the engines.
@@ -112,6 +115,15 @@ impl Engines {
         let behind = link.map(|(link, far)| Behind::new(link, far, config)).transpose()?;
         Ok(Self { near, behind })
     }
+
+    /// Breaks both.
+    #[cfg(feature = "mutations")]
+    pub(super) fn mutate(&mut self, mutation: mynah_engine::Mutation) {
+        self.near.mutate(mutation);
+        if let Some(behind) = &mut self.behind {
+            behind.engine.mutate(mutation);
+        }
+    }
 }
 
 /// Runs it.
@@ -121,8 +133,10 @@ pub(super) fn run(setting: &Setting, engines: Engines, watcher: &mut dyn Watcher
     let (mut tally, faults) = (Tally::default(), &setting.faults);
     let mut hazard = Hazard { plan: faults, now_us: 0, tally: &mut tally };
     let places = (0..u64::from(setting.sessions)).map(|number| Place::new(number, &mut hazard)).collect();
+    let doorway = faults.on(Site::OpenInTick).map(|_| Doorway::of(&mut engine));
     let town = Town {
         engine: engine.handle(),
+        doorway,
         plan: &setting.plan,
         streams: &setting.streams,
         places: setting.sessions,
@@ -180,7 +194,13 @@ impl Run<'_> {
         for place in places.iter_mut() {
             place.before(town, behind.as_mut(), &mut hazard, totals, watcher);
         }
+        if let Some(doorway) = &town.doorway {
+            doorway.begins();
+        }
         engine.tick(*now_us);
+        for visit in town.doorway.iter().flat_map(Doorway::leaves) {
+            places[visit.place as usize].comes_in(visit, town, behind.as_mut(), &mut hazard, totals);
+        }
         for record in engine.records() {
             seen.event(record);
             print.event(record);
@@ -232,6 +252,7 @@ impl Run<'_> {
     fn conclude(mut self, engine: &Engine, drained_after_ticks: Option<u64>, cpu_s: f64) -> Outcome {
         services::count(&self.setting.strikes, &mut self.tally);
         self.tally.add_many(Site::QueueCapacity, self.setting.capped);
+        self.tally.add_many(Site::Numbers, self.setting.numbers);
         let mut violations = std::mem::take(&mut self.totals.wrong);
         if let Some(behind) = &mut self.behind {
             violations.append(&mut behind.broken);

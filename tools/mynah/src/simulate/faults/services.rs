@@ -41,7 +41,8 @@ impl ServiceKind for Faulty {
 
 /// Makes the services of `plan` go wrong as `faults` says; how often they do can be read from what is returned.
 pub(super) fn install(plan: &mut ScenePlan, faults: &FaultPlan) -> Vec<Arc<ServiceStrikes>> {
-    let sites = [Site::ServiceSlow, Site::ServiceFails, Site::ServiceHangs, Site::ServiceCrashes];
+    let sites =
+        [Site::ServiceSlow, Site::ServiceFails, Site::ServiceHangs, Site::ServiceCrashes, Site::HostileText];
     if !faults.any(&sites) {
         return Vec::new();
     }
@@ -54,6 +55,7 @@ pub(super) fn install(plan: &mut ScenePlan, faults: &FaultPlan) -> Vec<Arc<Servi
             slow: of(Site::ServiceSlow).map_or((0.0, 1.0), |drawn| (drawn.ratio, drawn.amount)),
             fail_ratio: of(Site::ServiceFails).map_or(0.0, |drawn| drawn.ratio),
             hang: of(Site::ServiceHangs).map_or((0.0, 0), |drawn| (drawn.ratio, drawn.amount_us())),
+            odd: of(Site::HostileText).map_or((0.0, 0), |drawn| (drawn.ratio, drawn.amount as u32)),
             down: outages(faults, STREAM + at as u64),
             strikes: Arc::default(),
         };
@@ -89,6 +91,7 @@ pub(super) fn count(strikes: &[Arc<ServiceStrikes>], tally: &mut Tally) {
             (Site::ServiceFails, &one.failed),
             (Site::ServiceHangs, &one.hung),
             (Site::ServiceCrashes, &one.crashes),
+            (Site::HostileText, &one.odd),
         ];
         sites.iter().for_each(|(site, count)| tally.add_many(*site, count.load(Ordering::Relaxed)));
     }

@@ -46,6 +46,8 @@ pub enum Unit {
     Frames,
     /// Packets.
     Packets,
+    /// Characters of text.
+    Characters,
 }
 
 impl Unit {
@@ -57,6 +59,7 @@ impl Unit {
             Self::Factor => "factor",
             Self::Frames => "frames",
             Self::Packets => "packets",
+            Self::Characters => "characters",
         }
     }
 }
@@ -189,6 +192,12 @@ sites! {
         "a tick comes up to this much late";
     Mute "mute" Sender [(0.001, 0.01)] [Ms (1.0, 60_000.0), (200.0, 5_000.0)]
         "the microphone delivers nothing for up to this long, in a word too; share of packets that begin it";
+    OpenInTick "open_in_tick" Churn [(0.2, 1.0)] [Ms (0.0, 1_000.0), (20.0, 1_000.0)]
+        "sessions are opened in the middle of a tick, and send up to this much at once there; share of openings";
+    HostileText "hostile_text" Services [(0.05, 0.5)] [Characters (1.0, 65_536.0), (16.0, 4_096.0)]
+        "what is heard and answered is no prose: quotes, brackets, abbreviations, emoji, no end, one word; share of texts";
+    Numbers "numbers" Engine [(0.02, 0.3)] []
+        "numbers of the scene are set to an end of what it allows; share of them";
 }
 
 /// How many sites there are.

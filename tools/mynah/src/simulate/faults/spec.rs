@@ -56,6 +56,8 @@ pub struct SiteSpec {
     pub frames: Option<Span>,
     /// See `ms`.
     pub packets: Option<Span>,
+    /// See `ms`.
+    pub characters: Option<Span>,
     /// Of `delay` only; drawn where it is left out.
     pub shape: Option<Shape>,
 }
@@ -79,6 +81,7 @@ impl SiteSpec {
             (Unit::Factor, self.factor),
             (Unit::Frames, self.frames),
             (Unit::Packets, self.packets),
+            (Unit::Characters, self.characters),
         ];
         given.into_iter().filter_map(|(unit, span)| Some((unit, span?)))
     }

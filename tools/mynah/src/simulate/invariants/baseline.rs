@@ -23,11 +23,20 @@ pub(super) struct Baseline {
     quiet_since_us: Option<u64>,
     /// What was found in this quiet was reported.
     reported: bool,
+    /// Something was left after the tick before.
+    suspected: bool,
 }
 
 impl Baseline {
     pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
-        Self { plan: Arc::clone(plan), own: None, strays: 0, quiet_since_us: None, reported: false }
+        Self {
+            plan: Arc::clone(plan),
+            own: None,
+            strays: 0,
+            quiet_since_us: None,
+            suspected: false,
+            reported: false,
+        }
     }
 
     fn entities(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
@@ -75,7 +84,7 @@ impl Checker for Baseline {
             findings.add(NAME, None, || format!("{} blocks more came back than went out", -books.blocks_out));
         }
         if books.sessions_live > 0 {
-            (self.quiet_since_us, self.reported) = (None, false);
+            (self.quiet_since_us, self.suspected, self.reported) = (None, false, false);
             return;
         }
         let now_us = moment.engine.now_us();
@@ -84,8 +93,13 @@ impl Checker for Baseline {
             self.quiet_since_us = Some(now_us);
             return;
         };
-        if !self.reported
-            && let Some(left) = self.left(moment, now_us - since_us)
+        if self.reported {
+            return;
+        }
+        let left = self.left(moment, now_us - since_us);
+        // What comes for a session that is opened in the middle of a tick is kept for the next, which admits it.
+        if std::mem::replace(&mut self.suspected, left.is_some())
+            && let Some(left) = left
         {
             self.reported = true;
             findings.add(NAME, None, || left);

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use mynah_engine::scene::NodeRef;
+use mynah_engine::scene::{NodeRef, PortType};
 use mynah_engine::{Event, NodeId, Record, ScenePlan};
 
 use super::checker::{Checker, Findings, Moment, Sessions};
@@ -63,6 +63,8 @@ struct Place {
 
 pub(super) struct Latency {
     places: Vec<Place>,
+    /// The services of which something comes out: the last on each way. Where some speak, those that do.
+    lasts: Vec<u8>,
     /// Nodes whose senders wait when their queue is full.
     blocking: Vec<u8>,
     /// How many nodes there are.
@@ -96,12 +98,31 @@ impl Latency {
         let blocking = plan.nodes.iter().zip(0u8..).filter(|(node, _)| node.blocks()).map(|(_, at)| at);
         let blocking = blocking.collect();
         let nodes = plan.nodes.len() as u8;
-        Self { places, blocking, nodes, sessions: Sessions::default(), tick: 0, range_us: None }
+        let lasts = lasts(plan);
+        Self { places, lasts, blocking, nodes, sessions: Sessions::default(), tick: 0, range_us: None }
     }
+}
 
-    fn place(&self, node: u8) -> Option<Place> {
-        self.places.iter().find(|place| place.node == node).copied()
+/// See [`Latency::lasts`].
+fn lasts(plan: &ScenePlan) -> Vec<u8> {
+    // One bit for each node; a scene has 64 at most.
+    let mut last = vec![0_u64; plan.nodes.len() + 1];
+    for (at, node) in plan.nodes.iter().enumerate() {
+        if node.service.is_some() {
+            last[at] = 1 << at;
+        }
+        for target in &node.targets {
+            let to = plan.position(target.node).index();
+            last[to] |= last[at];
+        }
     }
+    let ends = last.last().copied().unwrap_or(0);
+    let all: Vec<u8> = (0u8..).take(plan.nodes.len()).filter(|at| ends & (1 << at) != 0).collect();
+    let speaks = |at: &u8| {
+        plan.nodes[usize::from(*at)].spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio)
+    };
+    let speaking: Vec<u8> = all.iter().copied().filter(speaks).collect();
+    if speaking.is_empty() { all } else { speaking }
 }
 
 impl Answers {
@@ -152,13 +173,19 @@ impl Answers {
     }
 
     /// The first sound of an answer: it follows from the last service, and the stages make up the whole.
-    fn sounds(&mut self, last: Option<Place>, origin: (u32, u32), now: When) -> Option<String> {
+    fn sounds(&mut self, lasts: &[u8], origin: (u32, u32), now: When) -> Option<String> {
         let answer = self.of(origin.0, origin.1);
         let Some((from_us, _)) = answer.endpoint else {
             return Some("sounds, and nobody had finished".into());
         };
-        let made = answer.stages.get(&last?.node).and_then(|stage| stage.submitted);
+        let made = |node| answer.stages.get(node).and_then(|stage| stage.submitted);
+        let made = lasts.iter().filter_map(made).min();
         let Some((made_us, _)) = made else { return Some("sounds, and was never made".into()) };
+        if lasts.len() > 1 {
+            // Where several may have made it, their stages are beside each other.
+            let between = (from_us..=now.0).contains(&made_us);
+            return (!between).then(|| format!("made at {made_us}, from {from_us} to {}", now.0));
+        }
         let mut times: Vec<u64> =
             answer.stages.values().filter_map(|stage| Some(stage.submitted?.0)).collect();
         times.insert(0, from_us);
@@ -175,8 +202,8 @@ impl Checker for Latency {
         let now = (record.t_us, self.tick);
         let (from_us, to_us) = self.range_us.unwrap_or((now.0, now.0));
         self.range_us = Some((from_us.min(now.0), to_us.max(now.0)));
-        let last = self.places.last().copied();
-        let place = |node: mynah_engine::NodeId| self.place(node.0);
+        let lasts = &self.lasts;
+        let place = |node: NodeId| self.places.iter().find(|place| place.node == node.0).copied();
         let asked = match record.event {
             Event::ServiceSubmitted { node, .. } => place(node),
             _ => None,
@@ -224,8 +251,8 @@ impl Checker for Latency {
                 stage.calls -= 1;
                 None
             }
-            Event::OutputStarted { segment, revision } if revision > 0 && last.is_some() => {
-                answers.sounds(last, (segment, revision), now)
+            Event::OutputStarted { segment, revision } if revision > 0 && !lasts.is_empty() => {
+                answers.sounds(lasts, (segment, revision), now)
             }
             _ => None,
         };

@@ -18,7 +18,7 @@ const ROUNDING_US: u64 = 2;
 
 pub(super) struct Order {
     plan: Arc<ScenePlan>,
-    /// Nodes whose frames all come from one sender.
+    /// Nodes whose frames all come from one sender, each once.
     lone: Vec<bool>,
     /// Media time after the last block of each (segment, revision).
     ends: Sessions<BTreeMap<(u32, u32), u64>>,
@@ -36,20 +36,25 @@ struct Left {
 
 impl Order {
     pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
+        // Ways from whoever numbers the frames. A frame that comes on two has its number twice.
+        let mut ways = vec![0_u64; plan.nodes.len() + 1];
         let mut senders = vec![0; plan.nodes.len() + 1];
         let skips = |at: usize| {
             plan.nodes[at].deadline.is_some_and(|deadline| deadline.policy == DeadlinePolicy::SkipOptional)
         };
         for target in &plan.input_targets {
-            senders[plan.position(target.node).index()] += 1;
+            let to = plan.position(target.node).index();
+            (senders[to], ways[to]) = (senders[to] + 1, ways[to] + 1);
         }
         for (at, node) in plan.nodes.iter().enumerate() {
             for target in &node.targets {
+                let to = plan.position(target.node).index();
                 // A node that is passed by sends on what it never numbered.
-                senders[plan.position(target.node).index()] += if skips(at) { 2 } else { 1 };
+                senders[to] += if skips(at) { 2 } else { 1 };
+                ways[to] = ways[to].saturating_add(ways[at]);
             }
         }
-        let lone = senders.iter().map(|count| *count == 1).collect();
+        let lone = senders.iter().zip(&ways).map(|(senders, ways)| (*senders, *ways) == (1, 1)).collect();
         Self { plan: Arc::clone(plan), lone, ends: Sessions::default(), left: Vec::new() }
     }
 

@@ -38,7 +38,9 @@ impl Silence {
         let gates = plan.scene.nodes.iter().filter(|said| said.kind.name == "VadGate").filter_map(|said| {
             let gate: VadGate = parse_config(&said.kind.config).ok()?;
             let at = plan.nodes.iter().position(|node| node.id == said.id)?;
-            Some(Gate { at, timeout_us: (f64::from(gate.silence_timeout_ms) * 1_000.0) as u64 })
+            // A hop that waits for company is heard late, and the time begins anew with it.
+            let silent_ms = f64::from(gate.silence_timeout_ms) + f64::from(gate.vad_gather_ms);
+            Some(Gate { at, timeout_us: (silent_ms * 1_000.0) as u64 })
         });
         let gate =
             gates.reduce(|a, b| Gate { at: a.at.max(b.at), timeout_us: a.timeout_us.max(b.timeout_us) });

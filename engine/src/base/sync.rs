@@ -1,0 +1,71 @@
+//! What the threads of hosts and the tick meet in: std's and crossbeam's types as they are. With the feature
+//! `interleavings` they are shuttle's, and every use of one is a step before which a test may let another thread go on.
+
+#[cfg(not(feature = "interleavings"))]
+pub(crate) use {
+    arc_swap::ArcSwapOption,
+    crossbeam::queue::{ArrayQueue, SegQueue},
+    std::sync::atomic::{AtomicBool, AtomicU32},
+    std::sync::{Mutex, MutexGuard},
+};
+
+#[cfg(feature = "interleavings")]
+pub(crate) use {
+    shuttle::sync::atomic::{AtomicBool, AtomicU32},
+    shuttle::sync::{Mutex, MutexGuard},
+    stepped::{ArcSwapOption, ArrayQueue, SegQueue},
+};
+
+/// What shuttle has no type for: whole calls of the real ones are steps. That these are right inside is for their own
+/// authors to test.
+#[cfg(feature = "interleavings")]
+mod stepped {
+    use std::ops::Deref;
+    use std::sync::Arc;
+
+    use shuttle::sync::atomic::{AtomicBool, Ordering};
+
+    /// Something shared that others may reach before each use of it.
+    #[derive(Debug)]
+    pub(crate) struct Stepped<T> {
+        real: T,
+        step: AtomicBool,
+    }
+
+    impl<T> From<T> for Stepped<T> {
+        fn from(real: T) -> Self {
+            Self { real, step: AtomicBool::new(false) }
+        }
+    }
+
+    impl<T> Deref for Stepped<T> {
+        type Target = T;
+        fn deref(&self) -> &T {
+            // Shuttle changes threads before it looks.
+            self.step.load(Ordering::SeqCst);
+            &self.real
+        }
+    }
+
+    pub(crate) type ArrayQueue<T> = Stepped<crossbeam::queue::ArrayQueue<T>>;
+    pub(crate) type SegQueue<T> = Stepped<crossbeam::queue::SegQueue<T>>;
+    pub(crate) type ArcSwapOption<T> = Stepped<arc_swap::ArcSwapOption<T>>;
+
+    impl<T> ArrayQueue<T> {
+        pub(crate) fn new(capacity: usize) -> Self {
+            crossbeam::queue::ArrayQueue::new(capacity).into()
+        }
+    }
+
+    impl<T> SegQueue<T> {
+        pub(crate) fn new() -> Self {
+            crossbeam::queue::SegQueue::new().into()
+        }
+    }
+
+    impl<T> ArcSwapOption<T> {
+        pub(crate) fn new(value: Option<Arc<T>>) -> Self {
+            arc_swap::ArcSwapOption::new(value).into()
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Blocks of output: each is compared with what is printed now, or stands in [`APART`] with the reason why it is not.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{blocks, documents, read, run};
+
+/// The examples' own lines, run by a test below.
+#[path = "../../tools/mynah/examples/library_use.rs"]
+mod library_use;
+
+/// Blocks that are compared, by page and first line.
+const COMPARED: [(&str, &str); 2] =
+    [("README.md", "voice_assistant: 100 sessions"), ("README.md", "ConfirmSpeculation")];
+
+/// All others, with what they are.
+const APART: [(&str, &str, &str); 12] = [
+    ("docs/architecture.md", "   (serial)   open", "a drawing"),
+    ("docs/architecture.md", "engine  <-  systems", "a drawing"),
+    ("docs/fuzzing.md", "cargo test -p mynah-fuzz-targets", "commands of cargo"),
+    ("docs/fuzzing.md", "cargo run -p mynah-fuzz-targets", "a command of cargo"),
+    ("docs/latency.md", "speech end to response = V", "a formula"),
+    ("docs/latency.md", "speech to silence = D", "a formula"),
+    (
+        "docs/operations.md",
+        "$ curl -s",
+        "of a run in real time; tests/metrics.rs holds the names of what is served",
+    ),
+    ("docs/operations.md", "cd tools/observability", "commands of programs that may not be there"),
+    ("docs/queues.md", "one queue per session", "a drawing"),
+    ("docs/testing.md", "MYNAH_RECORDINGS=...", "commands of cargo"),
+    ("docs/testing.md", "MYNAH_EVERY_FIGURE=1", "a command of cargo"),
+    ("docs/testing.md", "skipped: promtool", "of a machine without promtool; tests/ci.rs holds its form"),
+];
+
+/// What processor time and what follows from it may differ by, from the build and machine of the page to this one. The
+/// work of a node is a stopwatch's, which runs on while other programs have the core: that there is a number is all that
+/// is asked of it.
+const COSTS_RATIO: f64 = 20.0;
+
+/// A line of a report: what must be equal, and costs, which may differ.
+#[derive(Debug, PartialEq)]
+struct Line {
+    steady: String,
+    costs: Vec<f64>,
+}
+
+fn number(word: &str) -> Option<f64> {
+    word.trim_matches(|c: char| !c.is_ascii_digit()).parse().ok()
+}
+
+fn line(text: &str, in_nodes: bool) -> Line {
+    let is_cost = |at: usize| text.starts_with("  cost:") || in_nodes && at == 4;
+    let (mut steady, mut costs) = (Vec::new(), Vec::new());
+    for (at, word) in text.split_whitespace().enumerate() {
+        match number(word).filter(|_| is_cost(at)) {
+            Some(value) => {
+                costs.push(if in_nodes { 1.0 } else { value });
+                steady.push(word.replace(|c: char| c.is_ascii_digit() || c == '.', ""));
+            }
+            None => steady.push(word.to_owned()),
+        }
+    }
+    Line { steady: steady.join(" ").replace(" 1 thread,", " 2 threads,"), costs }
+}
+
+fn lines(report: &str) -> Vec<Line> {
+    let (mut in_nodes, mut found) = (false, Vec::new());
+    for text in report.lines() {
+        in_nodes = text.starts_with("  node ") || in_nodes && !text.trim().is_empty();
+        found.push(line(text.trim_end(), in_nodes && !text.starts_with("  node ")));
+    }
+    found
+}
+
+/// Where two reports differ by more than costs may.
+fn differences(shown: &str, printed: &str) -> Vec<String> {
+    let (shown, printed) = (lines(shown), lines(printed));
+    let mut found = Vec::new();
+    if shown.len() != printed.len() {
+        found.push(format!("{} lines are shown, {} printed", shown.len(), printed.len()));
+    }
+    for (shown, printed) in shown.iter().zip(&printed) {
+        let near = |(a, b): (&f64, &f64)| (a / b).max(b / a) <= COSTS_RATIO;
+        let costs = shown.costs.len() == printed.costs.len();
+        if shown.steady != printed.steady || !costs || !shown.costs.iter().zip(&printed.costs).all(near) {
+            found.push(format!("  shown {shown:?}\nprinted {printed:?}"));
+        }
+    }
+    found
+}
+
+/// The block of a page that begins so.
+fn block(page: &str, begins: &str) -> String {
+    let found = blocks(&read(page), "text").into_iter().find(|(_, lines)| lines[0].starts_with(begins));
+    found.unwrap_or_else(|| panic!("{page} has no block that begins with {begins:?}")).1.join("\n")
+}
+
+#[test]
+fn the_readmes_figures_are_those_that_are_printed() {
+    let shown = block(COMPARED[0].0, COMPARED[0].1);
+    let (code, printed) = run(&[], Path::new(env!("CARGO_TARGET_TMPDIR")));
+    assert_eq!(code, Some(0), "{printed}");
+    let features =
+        |text: &str| text.lines().last().and_then(|line| line.split_once('(')).map(|l| l.1.to_owned());
+    if features(&shown) != features(&printed) {
+        println!("another processor, other bits: {:?} is not compared", printed.lines().last());
+        return;
+    }
+    let found = differences(&shown, &printed);
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+    // Another figure anywhere is seen: a count, a percentile, a cost that is far off, a line that is gone.
+    for (from, to) in
+        [("971 opened", "972 opened"), ("     240 ms  ok", "     239 ms  ok"), ("cost: ", "cost: 9999")]
+    {
+        assert!(shown.contains(from), "{from}");
+        assert!(
+            !differences(&shown.replacen(from, to, 1), &printed).is_empty(),
+            "{from} -> {to} is not seen"
+        );
+    }
+    let shorter: Vec<&str> = shown.lines().filter(|line| !line.starts_with("  cost:")).collect();
+    assert!(!differences(&shorter.join("\n"), &printed).is_empty(), "a missing line is not seen");
+}
+
+/// What the test below starts: the example itself, between two lines.
+#[test]
+fn the_example_runs() {
+    println!("example: begin");
+    library_use::main().expect("the example needs nothing");
+    println!("example: end");
+}
+
+#[test]
+fn the_example_prints_what_the_readme_shows() {
+    let own = std::env::current_exe().expect("a test is a program");
+    let done = Command::new(own).args(["--exact", "outputs::the_example_runs", "--nocapture"]).output();
+    let text = String::from_utf8_lossy(&done.expect("it runs again").stdout).into_owned();
+    let printed = text.split("example: begin\n").nth(1).and_then(|rest| rest.split("example: end").next());
+    let printed = printed.unwrap_or_else(|| panic!("the example did not run:\n{text}"));
+    assert_eq!(block(COMPARED[1].0, COMPARED[1].1), printed.trim_end());
+}
+
+/// A new block of output is compared, or says why not.
+#[test]
+fn every_block_of_output_is_compared_or_has_its_reason() {
+    let known: Vec<(&str, &str)> =
+        COMPARED.into_iter().chain(APART.map(|(page, begins, _)| (page, begins))).collect();
+    let (mut stray, mut met) = (Vec::new(), vec![false; known.len()]);
+    for (page, text) in documents() {
+        for mark in ["text", "console", ""] {
+            for (at, lines) in blocks(&text, mark) {
+                let first = lines.first().map_or("", String::as_str);
+                let entry = known.iter().position(|(of, begins)| *of == page && first.starts_with(begins));
+                match entry {
+                    Some(entry) => met[entry] = true,
+                    None => stray.push(format!("{page}:{at}: {first}")),
+                }
+            }
+        }
+    }
+    assert!(stray.is_empty(), "\n{}\n", stray.join("\n"));
+    let gone: Vec<_> = known.iter().zip(met).filter(|(_, met)| !met).map(|(entry, _)| entry).collect();
+    assert!(gone.is_empty(), "no block begins so: {gone:?}");
+}
