@@ -8,12 +8,15 @@
 //!
 //! docs/invariants.md lists them, with the deliberate break that proves each.
 
+mod asked;
 mod baseline;
 mod batches;
 mod bounds;
 mod checker;
 mod conservation;
 pub mod determinism;
+mod figures;
+mod forwarded;
 mod interruption;
 pub mod isolation;
 mod latency;
@@ -22,7 +25,9 @@ mod messages;
 mod metrics;
 mod order;
 mod overflow;
+mod passage;
 mod resampler;
+mod runway;
 mod segments;
 mod silence;
 mod streams;
@@ -63,6 +68,9 @@ pub const NAMES: [&str; 16] = [
     silence::NAME,
 ];
 
+/// Those of them that compare runs; the others look at every run.
+pub const OVER_RUNS: [&str; 2] = [isolation::NAME, determinism::NAME];
+
 /// All checkers at once.
 pub struct Invariants {
     checkers: Vec<Box<dyn Checker>>,
@@ -95,6 +103,10 @@ impl Invariants {
             Box::new(silence::Silence::new(plan)),
             Box::new(lead::Lead::new(plan)),
             Box::new(interruption::Interruption::new(plan)),
+            Box::new(runway::Runway::new(plan)),
+            Box::new(passage::Passage::new(plan)),
+            Box::new(forwarded::Forwarded::new(plan)),
+            Box::new(figures::Figures::new(plan)),
         ];
         Self {
             checkers,
@@ -147,7 +159,7 @@ impl Invariants {
         for violation in self.violations() {
             terminal::notice(&format!("violated: {violation}"));
         }
-        let names = NAMES.len() - 2;
+        let names = NAMES.len() - OVER_RUNS.len();
         let counts: Vec<String> =
             self.counts().iter().map(|(name, count)| format!("{name} {count} times")).collect();
         let verdict =
