@@ -240,11 +240,13 @@ mod tests {
         run
     }
 
+    /// When answers begin; answered and premature, and the latency.
+    type Case<'a> = (&'a [u64], (u64, u64), Option<u64>);
+
     #[test]
     fn an_answer_is_premature_until_the_microsecond_in_which_speech_ends() {
-        // When answers begin; answered, premature, and the latency.
         let end_us = END_US + OFFSET_US;
-        let cases: [(&[u64], (u64, u64), Option<u64>); 7] = [
+        let cases: [Case<'_>; 7] = [
             (&[end_us - 200_000], (0, 1), None),
             (&[end_us - 99_999], (0, 1), None),
             (&[end_us - 1], (0, 1), None),
