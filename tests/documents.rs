@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mynah::scenes::SHIPPED;
+use mynah::simulate::invariants::{NAMES, OVER_RUNS};
 use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
 
 /// What simulations are cut down to: enough for every latency to be measured.
@@ -283,4 +284,39 @@ fn links_between_documents_lead_somewhere() {
         }
     }
     assert!(dead.is_empty(), "\n{}\n", dead.join("\n"));
+}
+
+/// The words in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_page_of_invariants_has_every_checker_and_every_break() {
+    let page = read("docs/invariants.md");
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    let names: Vec<&str> = rows.iter().flat_map(|row| quoted(row[0])).collect();
+    assert_eq!(names, NAMES, "one row for each checker, in its order");
+    let numbers = ["thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"];
+    let [in_every_run, all] = [NAMES.len() - OVER_RUNS.len(), NAMES.len()].map(|count| numbers[count - 13]);
+    let counts = format!("{all} invariants, {in_every_run} of them in every run");
+    assert!(page.contains(&counts), "the page does not say: {counts}");
+    let source = read("engine/src/mutation.rs");
+    let mut breaks: Vec<&str> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("    ")?.strip_suffix(','))
+        .filter(|line| line.chars().all(char::is_alphanumeric))
+        .collect();
+    let mut told: Vec<&str> = rows.iter().flat_map(|row| quoted(row[3])).collect();
+    breaks.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(told, breaks, "every break stands in one row");
+    let folder = top().join("tools/mynah/src/simulate/invariants");
+    let files = rows.iter().flat_map(|row| quoted(row[2])).filter(|file| !file.contains('/'));
+    let absent: Vec<&str> = files.filter(|file| !folder.join(file).exists()).collect();
+    assert!(absent.is_empty(), "there is no {absent:?}");
 }

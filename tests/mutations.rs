@@ -22,7 +22,7 @@ impl Watcher for Nobody {}
 /// A break, who must notice it, and where it shows: scene, settings, sessions, seconds.
 type Row = (Mutation, &'static str, &'static str, &'static [&'static str], u32, u64);
 
-const ROWS: [Row; 25] = [
+const ROWS: [Row; 33] = [
     (Mutation::LoseFrame, "conservation", "passthrough", &[], 3, 3),
     (Mutation::LoseOnEdge, "conservation", "passthrough", &[], 3, 3),
     (Mutation::CutBlock, "streams", "voice_assistant", &[], 4, 12),
@@ -55,12 +55,33 @@ const ROWS: [Row; 25] = [
     (Mutation::LoseAtEdge, "conservation", "passthrough", &[], 3, 3),
     (Mutation::CreditTwice, "bounds", "passthrough", &[], 3, 3),
     (Mutation::CreditTwice, "bounds", "overflow", &[], 3, 8),
+    (Mutation::HideDrop, "conservation", "overflow", &[], 3, 8),
+    (
+        Mutation::HideDrop,
+        "conservation",
+        "overflow",
+        &["slow_audio.capabilities.overflow_policy=DropNewest"],
+        3,
+        8,
+    ),
+    (Mutation::SwallowFrame, "conservation", "overflow", &[], 3, 8),
+    (Mutation::SwallowFrame, "conservation", "passthrough", &[], 3, 3),
+    (Mutation::SwallowFrame, "conservation", "voice_assistant", &[], 4, 12),
+    (Mutation::HalveWait, "metrics", "batched_tts", &["tts.buffering.min_batch_size=5"], 6, 12),
+    (Mutation::HalveLatency, "metrics", "voice_assistant", &[], 4, 12),
+    (Mutation::HalveDelay, "metrics", "overflow", &[], 3, 8),
 ];
 
+/// A reply that comes faster than it is spoken, but not at once, and that nothing interrupts.
+const SLOW_REPLY: [&str; 3] =
+    ["tts.runway_ms=900", "services.reply.timing.words_per_s=7", "session.output.interrupt_min_ms=None"];
+
 /// When something happens: a block leaves, speech ends an answer.
-const TIMES: [Row; 2] = [
+const TIMES: [Row; 4] = [
     (Mutation::StretchLead, "bounds", "barge_in", &[], 6, 20),
     (Mutation::InterruptLate, "taken_back", "barge_in", &[], 6, 20),
+    (Mutation::ForgetPlayed, "latency", "barge_in", &SLOW_REPLY, 6, 20),
+    (Mutation::HurryBatch, "batches", "batched_tts", &["tts.buffering.min_batch_size=5"], 6, 12),
 ];
 
 /// Broken only where sessions come and go or microphones are muted, or only when two runs are compared.

@@ -1,9 +1,9 @@
 //! The edge of a session: gaps in the sender's times become silence of their length, a lost handle hangs up. Times that
 //! are not exact: `sender_times.rs`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use mynah_engine::{Block, Engine, EngineConfig, Out, SessionHandle, SessionSpec, Stamp};
+use mynah_engine::{Block, Books, Engine, EngineConfig, Out, SessionHandle, SessionSpec, Stamp};
 
 const BLOCK: usize = 320;
 
@@ -80,4 +80,32 @@ fn a_session_without_a_handle_is_hung_up() {
     }
     assert_eq!(engine.census().sessions_open, 0);
     assert!(engine.handle().open(SessionSpec::named("caller")).is_ok(), "the name is free again");
+}
+
+/// A handle may go while a tick runs: here its host lets go of it when it is told that there is something to take.
+#[test]
+fn a_session_that_has_ended_and_loses_its_handle_within_a_tick_leaves_nothing_behind() {
+    let (plan, _) = mynah::scenes::compile("passthrough", &[], None, None).expect("it is shipped");
+    let mut engine = Engine::new(plan, EngineConfig::default());
+    let kept: Arc<Mutex<Option<SessionHandle>>> = Arc::default();
+    let held = Arc::clone(&kept);
+    let waker: Arc<dyn Fn() + Send + Sync> =
+        Arc::new(move || drop(held.lock().expect("nobody panics").take()));
+    let spec = SessionSpec { waker: Some(waker), ..SessionSpec::named("caller") };
+    let handle = engine.handle().open(spec).expect("the engine is empty");
+    // More than its host's ring takes: the rest waits inside.
+    for _ in 0..45 {
+        handle.push(Block::from_samples(&[1.0; BLOCK])).expect("it is less than a second");
+    }
+    handle.finish();
+    *kept.lock().expect("nobody panics") = Some(handle);
+    for tick in 1..6 {
+        engine.tick(tick * 5_000);
+    }
+    assert!(kept.lock().expect("nobody panics").is_none(), "its host was told");
+    let mut books = Books::default();
+    engine.books(&mut books);
+    assert_eq!((books.sessions, books.blocks_out), (0, 0));
+    let lost: Vec<_> = books.nodes.iter().filter(|node| node.arrived != node.accounted()).collect();
+    assert!(lost.is_empty(), "{lost:?}");
 }

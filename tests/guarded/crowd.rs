@@ -91,6 +91,7 @@ impl Crowd<'_> {
             now_us: 0,
             ticks: 0,
         };
+        room.engine.keep_metrics();
         for tick in 0..ticks {
             room.come_and_go(tick);
             room.speak(tick);

@@ -85,7 +85,8 @@ pub(crate) fn simulate(case: &Case<'_>) -> Verdict {
     if let Some(far) = simulation.far_plan() {
         invariants = invariants.with_far(far);
     }
-    let simulation = broken(simulation, case.mutation);
+    let mut simulation = broken(simulation, case.mutation);
+    simulation.keep_metrics();
     drop(simulation.run(&mut invariants));
     Verdict::of(&invariants)
 }

@@ -68,4 +68,18 @@ pub enum Mutation {
     StandOutside,
     /// Speech interrupts a detector's hop of 32 ms later than the scene says.
     InterruptLate,
+    /// The waiting times of calls are counted half.
+    HalveWait,
+    /// Batches go 15 ms before they are due.
+    HurryBatch,
+    /// Text waits for the ear as if nothing of its answer had been played.
+    ForgetPlayed,
+    /// What a full queue drops is counted and in no log.
+    HideDrop,
+    /// One frame in 16 is taken from its queue, counted as used up, and sent nowhere.
+    SwallowFrame,
+    /// The latencies of services are counted half.
+    HalveLatency,
+    /// The delay of forwarded audio is counted half.
+    HalveDelay,
 }

@@ -132,6 +132,9 @@ impl<'a> Cx<'a> {
     /// its samples. What finds no room at a queue whose senders wait stands outside until there is some.
     pub fn send(&mut self, port: u8, mut frame: Frame) {
         frame.queued_us = self.now.us;
+        if self.now.is_broken(Mutation::SwallowFrame) && frame.seq % 16 == 15 && Ledger::counts(&frame) {
+            return self.discard(frame);
+        }
         if Ledger::counts(&frame) {
             self.first_out(&frame);
             let ledger = self.ledger.node(self.node);
@@ -271,6 +274,9 @@ impl<'a> Cx<'a> {
         if Ledger::counts(&frame) {
             self.ledger.node(node).dropped[reason as usize] += 1;
             let event = self.lost(node, reason, frame.samples() as u64, frame.segment.serial, frame.revision);
+            if self.now.is_broken(Mutation::HideDrop) {
+                return self.discard(frame);
+            }
             self.log.push(self.now.us, frame.session, frame.turn, event);
         }
         self.discard(frame);
@@ -328,7 +334,8 @@ impl<'a> Cx<'a> {
 
     /// Records how long a service took from the entering of a frame to the first of its answer.
     pub fn answered_after(&mut self, us: u64) {
-        self.ledger.node(self.node).record_latency(us);
+        let halves = u64::from(self.now.is_broken(Mutation::HalveLatency));
+        self.ledger.node(self.node).record_latency(us >> halves);
     }
 
     /// Counts a frame that was taken as one that became one with another.
@@ -359,7 +366,8 @@ impl<'a> Cx<'a> {
 
     /// Records how long audio that is forwarded took to its release.
     pub(crate) fn forwarded(&mut self, us: u64) {
-        self.ledger.forward(us);
+        let halves = u64::from(self.now.is_broken(Mutation::HalveDelay));
+        self.ledger.forward(us >> halves);
     }
 
     pub(crate) fn released(&mut self, samples: u64) {

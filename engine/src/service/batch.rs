@@ -103,6 +103,12 @@ impl BatchQueue {
         self.places.iter().map(|place| place.queued_us).min()
     }
 
+    /// The items that wait: those inside by session, then those at the door.
+    pub fn keys(&self) -> impl Iterator<Item = CallKey> + '_ {
+        let inside = (0..self.places.len()).map(|at| self.item(at));
+        inside.chain(&self.door).map(|item| item.call.key)
+    }
+
     /// Most items that ever waited inside.
     pub fn depth_max(&self) -> u32 {
         self.depth_max

@@ -177,6 +177,11 @@ impl Hub {
         })
     }
 
+    /// The calls that wait before the service of a node that waits behind the hub.
+    pub fn calls_waiting(&self, node: NodeId) -> impl Iterator<Item = CallKey> + '_ {
+        self.stations.iter().filter(move |stop| stop.node == node).flat_map(|stop| stop.queue.keys())
+    }
+
     /// Calls that services have and have not answered.
     pub fn under_way(&self) -> usize {
         self.flights.len()
@@ -332,7 +337,8 @@ impl Hub {
         while self.services[service].service.room() > 0 && !oversleeps {
             let station = &mut self.stations[at];
             let before = self.settled.len();
-            let flushed = station.queue.flush(now_us, avg_us, &mut self.batch, &mut self.settled);
+            let hurry_us = if now.is_broken(Mutation::HurryBatch) { 15_000 } else { 0 };
+            let flushed = station.queue.flush(now_us + hurry_us, avg_us, &mut self.batch, &mut self.settled);
             let Some(reason) = flushed.filter(|_| !self.batch.is_empty()) else { return };
             if now.is_broken(Mutation::OverfillBatch) {
                 let (batch, settled) = (&mut self.batch, &mut self.settled);
@@ -347,7 +353,9 @@ impl Hub {
             figures.reasons[reason as usize] += 1;
             figures.merged += (self.settled.len() - before) as u64;
             for call in &self.batch {
-                figures.wait.saturating_record(now_us.saturating_sub(call.queued_us));
+                let waited_us = now_us.saturating_sub(call.queued_us);
+                let halves = u64::from(now.is_broken(Mutation::HalveWait));
+                figures.wait.saturating_record(waited_us >> halves);
             }
             let first = &self.batch[0].key;
             let event = Event::Batch { node, size, reason };

@@ -300,7 +300,10 @@ impl Scatter<'_> {
         let reason = DropReason::Overflow;
         self.ledger.node(node).dropped[reason as usize] += 1;
         let samples = frame.samples() as u64;
-        self.log.push(self.now.us, frame.session, frame.turn, Event::FrameDropped { node, reason, samples });
+        if !self.now.is_broken(Mutation::HideDrop) {
+            let event = Event::FrameDropped { node, reason, samples };
+            self.log.push(self.now.us, frame.session, frame.turn, event);
+        }
         if let Payload::Audio(block) = frame.payload {
             self.pool.put(block);
         }

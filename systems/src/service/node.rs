@@ -10,8 +10,8 @@ use mynah_engine::scene::{
     Buffering, Format, Issue, MergeStrategy, NodeCapabilities, OverflowPolicy, Port, PortType, Tick,
 };
 use mynah_engine::{
-    Block, CallKey, Correction, Cx, DropReason, Event, Frame, Look, Mark, NodeKind, Opening, Payload, Queue,
-    Reply, ReplyPart, Request, Site, StepNode, Void, frames_to_us,
+    Block, CallKey, Correction, Cx, DropReason, Event, Frame, Look, Mark, Mutation, NodeKind, Opening,
+    Payload, Queue, Reply, ReplyPart, Request, Site, StepNode, Void, frames_to_us,
 };
 use serde::Deserialize;
 
@@ -399,7 +399,11 @@ impl ServiceNode {
         }
         let spoken = Some(state.speaking).filter(|speaking| speaking.origin == origin);
         let made_us = frames_to_us(spoken.map_or(0, |s| s.frames_out), self.rate_hz);
-        let unplayed_us = look.playout().unplayed_us(origin.0, origin.1, made_us, look.now.us);
+        let unplayed_us = if look.now.is_broken(Mutation::ForgetPlayed) {
+            made_us
+        } else {
+            look.playout().unplayed_us(origin.0, origin.1, made_us, look.now.us)
+        };
         unplayed_us <= u64::from(self.runway_ms) * 1_000
     }
 

@@ -203,3 +203,85 @@ impl Observer {
         self.answers.keep(|segment| segments.contains_key(&segment));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mynah_engine::{Event, Record, SessionId};
+
+    use super::*;
+
+    /// Speech from 1 to 2 s of a session whose media time begins at 7 ms of engine time.
+    const START_US: u64 = 1_000_000;
+    const END_US: u64 = 2_000_000;
+    const OFFSET_US: u64 = 7_000;
+
+    fn utterance(start_us: u64, end_us: u64) -> Utterance {
+        Utterance { start_us, end_us, text: "yes".into(), pauses: Vec::new(), clip: 0 }
+    }
+
+    fn told(run: &mut Measurement, t_us: u64, event: Event) {
+        run.event(&Record::new(t_us, SessionId(0), 1, event));
+    }
+
+    /// One utterance, one confirmed segment that begins with it, and answers that begin to sound at these times.
+    fn heard(answers_us: &[u64]) -> Measurement {
+        let mut run = Measurement::default();
+        let mut observer = Observer::new(OFFSET_US);
+        observer.truth.push(utterance(START_US, END_US));
+        run.observers.push(observer);
+        let opened_us = START_US + OFFSET_US + 40_000;
+        told(&mut run, opened_us, Event::SegmentOpened { segment: 1, from_us: START_US });
+        let confirmed = Event::SegmentConfirmed { segment: 1, from_us: START_US, to_us: START_US + 96_000 };
+        told(&mut run, opened_us + 96_000, confirmed);
+        for (answer_us, revision) in answers_us.iter().zip(1..) {
+            told(&mut run, *answer_us, Event::OutputStarted { segment: 1, revision });
+        }
+        run.settle(u64::MAX, None, Stretches::default());
+        run
+    }
+
+    /// When answers begin; answered and premature, and the latency.
+    type Case<'a> = (&'a [u64], (u64, u64), Option<u64>);
+
+    #[test]
+    fn an_answer_is_premature_until_the_microsecond_in_which_speech_ends() {
+        let end_us = END_US + OFFSET_US;
+        let cases: [Case<'_>; 7] = [
+            (&[end_us - 200_000], (0, 1), None),
+            (&[end_us - 99_999], (0, 1), None),
+            (&[end_us - 1], (0, 1), None),
+            (&[end_us], (1, 0), Some(0)),
+            (&[end_us + 1], (1, 0), Some(1)),
+            (&[end_us + 90], (1, 0), Some(90)),
+            // Whoever was answered too early was so, however late the next answer comes.
+            (&[end_us - 1, end_us + 500_000], (0, 1), None),
+        ];
+        let mut wrong = Vec::new();
+        for (answers_us, counts, latency_us) in cases {
+            let run = heard(answers_us);
+            let (turns, latencies) = (run.turns, &run.latencies.end_to_response);
+            let found = (!latencies.is_empty()).then(|| latencies.max());
+            if (turns.answered, turns.premature) != counts || found != latency_us {
+                wrong.push(format!("{answers_us:?}: {turns:?}, {found:?} us"));
+            }
+            assert_eq!((turns.utterances, turns.missed), (1, 0), "{answers_us:?}");
+        }
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_segment_is_of_an_utterance_from_its_pre_roll_to_what_hangs_over() {
+        // Where the segment begins and ends, and whether it is of speech from 1 to 2 s.
+        let cases = [
+            (START_US - BEFORE_US, START_US - 1, true),
+            (START_US - BEFORE_US - 1, START_US, false),
+            (START_US - BEFORE_US - 1, START_US + 1, true),
+            (END_US + AFTER_US, END_US + AFTER_US + 1, true),
+            (END_US + AFTER_US + 1, END_US + 2 * AFTER_US, false),
+        ];
+        for (from_us, to_us, of) in cases {
+            let story = SegmentStory { from_us, to_us, ..SegmentStory::default() };
+            assert_eq!(is_of(&story, &utterance(START_US, END_US)), of, "{from_us} to {to_us}");
+        }
+    }
+}

@@ -8,12 +8,15 @@
 //!
 //! docs/invariants.md lists them, with the deliberate break that proves each.
 
+mod asked;
 mod baseline;
 mod batches;
 mod bounds;
 mod checker;
 mod conservation;
 pub mod determinism;
+mod figures;
+mod forwarded;
 mod interruption;
 pub mod isolation;
 mod latency;
@@ -22,7 +25,9 @@ mod messages;
 mod metrics;
 mod order;
 mod overflow;
+mod passage;
 mod resampler;
+mod runway;
 mod segments;
 mod silence;
 mod streams;
@@ -98,6 +103,10 @@ impl Invariants {
             Box::new(silence::Silence::new(plan)),
             Box::new(lead::Lead::new(plan)),
             Box::new(interruption::Interruption::new(plan)),
+            Box::new(runway::Runway::new(plan)),
+            Box::new(passage::Passage::new(plan)),
+            Box::new(forwarded::Forwarded::new(plan)),
+            Box::new(figures::Figures::new(plan)),
         ];
         Self {
             checkers,
