@@ -14,14 +14,16 @@ mod studio;
 mod synthesis;
 mod timing;
 mod transcript;
+mod work;
 
 pub use faults::{BadEnd, CallFate, OddText, ServiceFaults, ServiceStrikes};
 pub use lane::ServiceState;
-pub use modelled::{Modelled, PARTS_AT_ONCE, Production, Work};
+pub use modelled::{Modelled, PARTS_AT_ONCE};
 pub use node::{ServiceNode, Task};
 pub use reply::ScriptedReply;
 pub use synthesis::FliteVoice;
 pub use transcript::{Script, SimulatedTranscript};
+pub use work::{Production, Work};
 
 use std::sync::Arc;
 

@@ -12,10 +12,11 @@ use mynah_engine::scene::Timing;
 use mynah_engine::{Block, Call, CallKey, Reply, ReplyPart, Service, ServiceSite, TimeMode};
 
 use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
-use crate::service::job::{Job, Made};
-use crate::service::studio::{Heard, Speech};
+use crate::service::job::Job;
+use crate::service::odd_text::odd_text;
+use crate::service::studio::Heard;
 use crate::service::timing::{draw_us, name_hash};
-use crate::service::{odd_text, reply};
+use crate::service::work::{Production, Work, pieces};
 use crate::speech::flite::RATE_HZ;
 
 /// 20 ms of synthesized speech.
@@ -23,26 +24,6 @@ const BLOCK: usize = RATE_HZ as usize / 50;
 /// Most parts of one answer that are handed out at a time: a third of a second of speech, or so many pieces of text.
 /// What is made faster than that waits here, where a correction still stops it, and does not flood the queues behind.
 pub const PARTS_AT_ONCE: usize = 16;
-
-/// What comes of a call.
-pub enum Work {
-    /// Pieces of text, in order.
-    Text(VecDeque<Arc<str>>),
-    /// Speech that another thread is making.
-    Speech(Arc<Speech>),
-    /// Nothing, for this reason.
-    Failure(Arc<str>),
-}
-
-/// Does the work of a service; the timing is not its business.
-pub trait Production: Send + Sync {
-    /// Whether calls are to bring their audio.
-    fn wants_audio(&self) -> bool {
-        false
-    }
-    /// Begins or does the work of one call.
-    fn work(&self, call: &Call) -> Work;
-}
 
 /// See the module.
 pub struct Modelled {
@@ -147,7 +128,7 @@ impl Modelled {
         match (work, odd) {
             (Work::Text(_), Some((odd, faults))) => {
                 faults.strikes.odd.fetch_add(1, Ordering::Relaxed);
-                Work::Text(reply::pieces(&odd_text::odd_text(odd)))
+                Work::Text(pieces(&odd_text(odd)))
             }
             (work, _) => work,
         }
@@ -319,14 +300,6 @@ impl Service for Modelled {
             made.into_iter().chain(out).min()
         };
         self.jobs.iter().filter_map(due).chain(self.down_until_us).min()
-    }
-}
-
-/// How far a speech is made, for [`Job::make`].
-pub(super) fn made_by(speech: &Speech, samples: usize, wall: bool) -> Made {
-    match speech.length_within(samples, !wall) {
-        Some(length) => Made::Whole(length),
-        None => Made::InPart,
     }
 }
 

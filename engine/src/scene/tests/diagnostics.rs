@@ -282,6 +282,12 @@ fn values_that_have_no_effect_or_are_no_good_where_they_stand() {
                 ("(min_batch_size: 4, max_buffer_size: 3)", &["no effect"]),
             ],
         ),
+    ]);
+}
+
+#[test]
+fn what_a_node_cannot_be_asked_for() {
+    check(&[
         (
             "kind: Speak",
             "kind: Speak, buffering: (merge: ConcatenateAudio(max_gap_ms: 101))",

@@ -1,7 +1,7 @@
 //! How long it may take until nothing is left, once nothing goes wrong any more and the input has ended.
 
 use mynah_engine::delivery::{RESEND_US, TRANSMITS_MAX};
-use mynah_engine::scene::{LATENCY_MS, Latency, Pace, PortType, Target, parse_config};
+use mynah_engine::scene::{LATENCY_MS, Latency, Pace, PlanTarget, PortType, parse_config};
 use mynah_engine::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, ScenePlan};
 use mynah_systems::Throttle;
 use mynah_systems::service::ScriptedReply;
@@ -139,7 +139,7 @@ fn throttled_us(plan: &ScenePlan, id: &str) -> Option<f64> {
 }
 
 /// The sum over where `targets` lead of what `of` has for each node; the output counts nothing.
-fn behind<N: Copy + std::iter::Sum>(plan: &ScenePlan, targets: &[Target], of: &[N]) -> N {
+fn behind<N: Copy + std::iter::Sum>(plan: &ScenePlan, targets: &[PlanTarget], of: &[N]) -> N {
     targets.iter().filter_map(|target| of.get(plan.position(target.node).index()).copied()).sum()
 }
 
