@@ -18,8 +18,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mynah::scenes::SHIPPED;
-use mynah::simulate::invariants::{NAMES, OVER_RUNS};
+use mynah_proof::invariants::{NAMES, OVER_RUNS};
+use mynah_sim::scenes::SHIPPED;
 use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
 
 /// What simulations are cut down to: enough for every latency to be measured.
@@ -100,7 +100,7 @@ fn prepared() -> PathBuf {
     let to_ms = 1_000 * samples.len() / RATE_HZ as usize;
     samples.extend(vec![0.0; RATE_HZ as usize]);
     for name in ["call.wav", "question.wav", "recording.wav"] {
-        mynah::wav::write(&folder.join(name), RATE_HZ, 1, &samples).expect("the folder is new");
+        mynah_load::wav::write(&folder.join(name), RATE_HZ, 1, &samples).expect("the folder is new");
     }
     let label = format!(
         r#"{{"file": "call.wav", "segments": [{{"start_ms": {from_ms}, "end_ms": {to_ms}, "kind": "utterance", "text": "please open the door of the garden"}}, {{"start_ms": {from_ms}, "end_ms": {to_ms}, "kind": "speech"}}]}}"#

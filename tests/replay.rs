@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use mynah::scenes::SHIPPED;
+use mynah_sim::scenes::SHIPPED;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -398,7 +398,7 @@ fn recordings(folder: &Path) {
     let speech = voice.speak("please open the garden door", VoiceStyle::default()).expect("these are words");
     let silence = vec![0.0; RATE_HZ as usize];
     let samples = [&silence[..], &speech, &silence].concat();
-    mynah::wav::write(&folder.join("call.wav"), RATE_HZ, 1, &samples).expect("the folder is new");
+    mynah_load::wav::write(&folder.join("call.wav"), RATE_HZ, 1, &samples).expect("the folder is new");
     let to_ms = 1_000 + 1_000 * speech.len() / RATE_HZ as usize;
     let label = format!(
         r#"{{"file": "call.wav", "segments": [{{"start_ms": 1000, "end_ms": {to_ms}, "kind": "utterance", "text": "please open the garden door"}}]}}"#

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use imports::{Imports, circles, imports};
-use mynah::scenes::SHIPPED;
 use mynah_engine::scene::{Catalogue as _, Source, compile};
+use mynah_sim::scenes::SHIPPED;
 
 /// Lines a source file has at most, and lines that nine of ten keep to.
 const LINES_MAX: usize = 600;
@@ -204,7 +204,7 @@ fn every_scene_is_embedded_sound_and_described() {
                 &Source::new(name.as_str(), text.as_str()),
                 &[],
                 None,
-                &mynah::scenes::registry(None),
+                &mynah_sim::scenes::registry(None),
             ) {
                 Ok((_, warnings)) => {
                     findings.extend(warnings.iter().map(|warning| format!("{name}: {}", warning.title)))
@@ -237,7 +237,7 @@ fn every_kind_has_a_scene_a_description_and_a_test() {
         .into_iter()
         .filter(|(name, text)| name.starts_with("tests/") || text.contains("#[test]"))
         .collect();
-    let registry = mynah::scenes::registry(None);
+    let registry = mynah_sim::scenes::registry(None);
     let mut findings = Vec::new();
     for kind in registry.kinds().into_iter().chain(registry.service_outputs()) {
         let in_scene = SHIPPED.iter().any(|(_, text)| words(text).any(|word| word == kind));

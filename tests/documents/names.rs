@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mynah::simulate::invariants::{NAMES, OVER_RUNS};
+use mynah_proof::invariants::{NAMES, OVER_RUNS};
 
 use super::{documents, read, top};
 

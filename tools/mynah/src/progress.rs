@@ -8,9 +8,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mynah_engine::Record;
 use mynah_engine::scene::Rendering;
 
-use crate::clock::Epoch;
-use crate::simulate::{TickView, Watcher};
-use crate::terminal;
+use mynah_files::terminal;
+use mynah_sim::clock::Epoch;
+use mynah_sim::simulate::{TickView, Watcher};
 use sight::Spotter;
 
 /// Time between two pictures, microseconds.

@@ -10,10 +10,10 @@ use super::machine::Machine;
 use super::point::{Bound, Point, Runs};
 use super::search;
 use crate::args::Capacity;
-use crate::failure::Failure;
-use crate::interrupt;
 use crate::progress::Progress;
-use crate::table::paint;
+use mynah_files::failure::Failure;
+use mynah_pages::table::paint;
+use mynah_sim::interrupt;
 
 /// Counts that are tried at most.
 const POINTS_MAX: u32 = 12;
