@@ -315,7 +315,7 @@ fn the_page_of_invariants_has_every_checker_and_every_break() {
     breaks.sort_unstable();
     told.sort_unstable();
     assert_eq!(told, breaks, "every break stands in one row");
-    let folder = top().join("tools/mynah/src/simulate/invariants");
+    let folder = top().join("tools/proof/src/invariants");
     let files = rows.iter().flat_map(|row| quoted(row[2])).filter(|file| !file.contains('/'));
     let absent: Vec<&str> = files.filter(|file| !folder.join(file).exists()).collect();
     assert!(absent.is_empty(), "there is no {absent:?}");

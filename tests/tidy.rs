@@ -256,7 +256,7 @@ fn every_kind_has_a_scene_a_description_and_a_test() {
 #[test]
 fn files_are_written_in_one_place() {
     let mut findings = Vec::new();
-    let of_the_program = |name: &str| name.starts_with("tools/mynah/") && !name.contains("/outputs/");
+    let of_the_program = |name: &str| name.starts_with("tools/") && !name.contains("/outputs/");
     for (name, text) in sources().iter().filter(|(name, _)| of_the_program(name)) {
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         for (at, line) in code.lines().enumerate() {

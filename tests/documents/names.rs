@@ -196,7 +196,7 @@ const NUMBERS: [&str; 21] = [
 
 #[test]
 fn the_number_of_invariants_is_what_runs() {
-    let folder = top().join("tools/mynah/src/simulate/invariants");
+    let folder = top().join("tools/proof/src/invariants");
     let at_end = fs::read_dir(folder).expect("the checkers have a folder").flatten().filter(|file| {
         let machinery = ["mod.rs", "checker.rs"].map(Some).contains(&file.file_name().to_str());
         !machinery && fs::read_to_string(file.path()).is_ok_and(|text| text.contains("fn finish("))

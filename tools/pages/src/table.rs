@@ -55,6 +55,7 @@ fn head(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     writeln!(t)
 }
 
+/// A word in green or red where colours are wanted.
 pub fn paint(word: &str, good: bool, look: Rendering) -> String {
     match (look, good) {
         (Rendering::Plain, _) => word.to_string(),

@@ -54,6 +54,7 @@ pub struct Segment {
     pub reason: Option<&'static str>,
     /// First sample of speech, and first sample behind it; `None`: it was no speech, or its end was not reached.
     pub speech_from_us: Option<u64>,
+    /// See `speech_from_us`.
     pub speech_to_us: Option<u64>,
     /// What was forwarded: speech with the pre-roll before it and the silence behind it.
     pub from_us: u64,

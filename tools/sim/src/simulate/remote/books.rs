@@ -25,6 +25,7 @@ pub struct Account {
     far_cancelled: BTreeMap<u32, u64>,
     far_retracted: BTreeMap<(u32, u32), u64>,
     far_ended: BTreeMap<u32, u64>,
+    /// Segments that the engine that follows gave up because no verdict came.
     pub no_verdict: u64,
     released: BTreeSet<(u32, u32)>,
     told: BTreeMap<u64, Told>,
@@ -33,13 +34,21 @@ pub struct Account {
 /// What comes of the accounts.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
+    /// Messages that take something back.
     pub cancels: u64,
+    /// Those that are known to have arrived.
     pub cancels_delivered: u64,
+    /// Those that are not.
     pub cancels_failed: u64,
+    /// Most often that one of them took effect; 1 where all is well.
     pub effects_per_cancel_max: u64,
+    /// Cancelled segments of which something was released after the message had been applied.
     pub cancelled_released: u64,
+    /// Void revisions of which something was.
     pub void_released: u64,
+    /// See [`Account::no_verdict`].
     pub no_verdict: u64,
+    /// What contradicts the law, in words.
     pub broken: Vec<String>,
 }
 
@@ -85,12 +94,14 @@ impl Account {
         self.told.insert(message_id, told);
     }
 
+    /// The other end has it.
     pub fn delivered(&mut self, message_id: u64) {
         if let Some(told) = self.told.get_mut(&message_id) {
             told.delivered = true;
         }
     }
 
+    /// It was given up.
     pub fn failed(&mut self, message_id: u64) {
         if let Some(told) = self.told.get_mut(&message_id) {
             told.failed = true;

@@ -47,8 +47,11 @@ pub struct Remote {
 
 /// Both ends of a session and what lies between them.
 pub struct Wire {
+    /// The session of the engine that gates.
     pub near: NearEnd,
+    /// Its session at the engine that follows.
     pub far: FarEnd,
+    /// What lies between.
     pub link: Link,
     /// The near session is over, and the far one was told.
     pub over: bool,
@@ -57,12 +60,19 @@ pub struct Wire {
 
 /// What lies between two ends: the ordered way for audio, and the datagrams out and back.
 pub struct Link {
+    /// Audio, in order.
     pub audio: SimulatedLink<Carried>,
+    /// Control messages to the engine that follows.
     pub out: SimulatedLink<Datagram>,
+    /// Receipts back.
     pub back: SimulatedLink<Datagram>,
 }
 
 impl Link {
+    /// A link with `faults`, drawn for number `session`.
+    ///
+    /// # Errors
+    /// The faults are out of range.
     pub fn new(faults: LinkFaults, seed: u64, session: u64) -> Result<Self, String> {
         Ok(Self {
             audio: SimulatedLink::new(faults, Carriage::Stream, seed, session * 3)?,
@@ -73,6 +83,7 @@ impl Link {
 }
 
 impl Wire {
+    /// Two ends, joined.
     pub fn new(near: NearEnd, far: FarEnd, link: Link) -> Self {
         Self { near, far, link, over: false, told: false }
     }
