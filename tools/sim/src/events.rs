@@ -1,5 +1,6 @@
 //! Events as JSON Lines: one line a record, fields in a fixed order, names as the event log has them.
 
+pub mod code;
 pub mod header;
 pub mod log;
 

@@ -1,25 +1,24 @@
 //! One hash over all that happened and all that was put out, and counts of it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use mynah_engine::{Event, OutAudio, Record};
+use mynah_sim::events::code;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Equal for equal runs, whatever the threads and shards.
 #[derive(Default)]
 pub(super) struct Fingerprint {
     hash: Xxh3,
-    line: String,
+    code: Vec<u8>,
 }
 
 impl Fingerprint {
     /// Takes an event.
     pub(super) fn event(&mut self, record: &Record) {
-        self.line.clear();
-        let Record { t_us, session, turn, event, .. } = record;
-        if write!(self.line, "{t_us} {} {turn} {event:?}", session.0).is_ok() {
-            self.hash.update(self.line.as_bytes());
+        if code::encode(record, &mut self.code) {
+            self.hash.update(&record.session.0.to_le_bytes());
+            self.hash.update(&self.code);
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::events::code;
 use hdrhistogram::Histogram;
 use mynah_engine::{Event, NodeId, OutAudio, Record, frames_to_us, latency_histogram};
 use xxhash_rust::xxh3::Xxh3;
@@ -101,7 +102,7 @@ pub struct Observer {
     /// What its answers' latencies are made of.
     pub(super) answers: Answers,
     hash: Xxh3,
-    line: String,
+    code: Vec<u8>,
 }
 
 /// Histograms over all sessions.
@@ -212,7 +213,7 @@ impl Observer {
             interrupted_by: Vec::new(),
             answers: Answers::default(),
             hash: Xxh3::new(),
-            line: String::new(),
+            code: Vec::new(),
         }
     }
 
@@ -256,16 +257,10 @@ impl Measurement {
 
     /// Takes one event.
     pub fn event(&mut self, record: &Record) {
-        use std::fmt::Write as _;
         let Some(observer) = self.observers.get_mut(record.session.0 as usize) else { return };
-        let mut line = std::mem::take(&mut observer.line);
-        line.clear();
-        // A trace adds to the log and changes nothing: the hash is the same with and without it.
-        let traced = matches!(record.event, Event::Probability { .. });
-        if !traced && write!(line, "{} {} {:?}", record.t_us, record.turn, record.event).is_ok() {
-            observer.hash.update(line.as_bytes());
+        if code::encode(record, &mut observer.code) {
+            observer.hash.update(&observer.code);
         }
-        observer.line = line;
         observer.answers.take(&self.ways, record.t_us, &record.event);
         self.count(record);
         self.tell(record);
