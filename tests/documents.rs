@@ -14,6 +14,7 @@ mod outputs;
 #[path = "documents/tables.rs"]
 mod tables;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -113,6 +114,7 @@ fn prepared() -> PathBuf {
 fn words(command: &str, folder: &Path) -> Result<Option<Vec<String>>, String> {
     let skipped = [
         "cargo test",
+        "MYNAH_CHURN_SESSIONS=200000 cargo test",
         "cargo bench",
         "cargo doc",
         "cargo build",
@@ -305,16 +307,19 @@ fn the_page_of_invariants_has_every_checker_and_every_break() {
     let [in_every_run, all] = [NAMES.len() - OVER_RUNS.len(), NAMES.len()].map(|count| numbers[count - 13]);
     let counts = format!("{all} invariants, {in_every_run} of them in every run");
     assert!(page.contains(&counts), "the page does not say: {counts}");
-    let source = read("engine/src/mutation.rs");
-    let mut breaks: Vec<&str> = source
+    let source = read("engine/src/base/mutation.rs");
+    let breaks: BTreeSet<&str> = source
         .lines()
         .filter_map(|line| line.strip_prefix("    ")?.strip_suffix(','))
         .filter(|line| line.chars().all(char::is_alphanumeric))
         .collect();
-    let mut told: Vec<&str> = rows.iter().flat_map(|row| quoted(row[3])).collect();
-    breaks.sort_unstable();
-    told.sort_unstable();
-    assert_eq!(told, breaks, "every break stands in one row");
+    let told: Vec<&str> = rows.iter().flat_map(|row| quoted(row[3])).collect();
+    let in_rows: BTreeSet<&str> = told.iter().copied().collect();
+    assert_eq!(told.len(), in_rows.len(), "no break stands in two rows");
+    // Those of the door and the standstill are noticed by no checker, and the page says by what.
+    let named: BTreeSet<&str> = quoted(&page).filter(|word| breaks.contains(word)).collect();
+    assert_eq!(named, breaks, "every break is named");
+    assert!(in_rows.is_subset(&breaks), "{:?} are no breaks", in_rows.difference(&breaks));
     let folder = top().join("tools/proof/src/invariants");
     let files = rows.iter().flat_map(|row| quoted(row[2])).filter(|file| !file.contains('/'));
     let absent: Vec<&str> = files.filter(|file| !folder.join(file).exists()).collect();
