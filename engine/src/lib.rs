@@ -79,7 +79,7 @@ pub use event::{DropReason, Event, EventLog, Record};
 pub use frame::{Frame, Mark, Payload, frames_to_us, us_to_frames};
 pub use glance::Glance;
 pub use handle::{
-    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, MEDIA_US_MAX, Out, OutAudio, PushError,
+    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, MEDIA_US_MAX, Out, OutAudio, PushError, STAGING_US,
     SessionHandle, SessionSpec, Stamp, Tag,
 };
 pub use hub::{BatchFigures, Hub, ServiceFigures, Station};

@@ -5,8 +5,9 @@
 //! forwarded whole, so what leaves equals what came, bit for bit. Decisions fall on media time, hop by hop, and never
 //! look at what else is in the batch.
 //!
-//! Files: `machine` decides, `lane` is one session, `system` runs all lanes of a shard through the detector's kernel.
+//! Files: `machine` decides, `lane` is one session, `held` a frame that it keeps, `system` runs all lanes of a shard through the detector's kernel.
 
+mod held;
 mod lane;
 mod lookback;
 mod machine;
@@ -206,8 +207,8 @@ impl NodeKind for VadGate {
         true
     }
     fn max_out(&self, _: Option<Format>) -> u32 {
-        // The whole lookback in one go, if it came in small blocks of 10 ms, and the marks.
-        (self.kept_ms() / 10.0).ceil().clamp(1.0, 400.0) as u32 + 4
+        // The whole lookback in one go, and the marks: an end, that it holds, the end of the stream.
+        self.kept_at_once() + 3
     }
     fn open(&self, opening: &Opening) -> Result<GateLane, String> {
         GateLane::new(self, opening)
@@ -215,6 +216,12 @@ impl NodeKind for VadGate {
 }
 
 impl VadGate {
+    /// Most frames of the lookback that leave at once. Where they are smaller than 10 ms, neighbours become one of up to
+    /// 20 ms before they leave: two that stay apart are longer than that together.
+    fn kept_at_once(&self) -> u32 {
+        (self.kept_ms() / 10.0).ceil().clamp(1.0, 1_000.0) as u32 + 1
+    }
+
     /// Audio the ring must hold: without speculation the deciding window comes on top of the pre-roll.
     fn kept_ms(&self) -> f32 {
         let hop_ms = self.hop_us() as f32 / 1_000.0;
