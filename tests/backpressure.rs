@@ -21,7 +21,7 @@ use support::stage::run;
 
 const SECONDS: u64 = 20;
 const TICK_US: u64 = 5_000;
-/// Small enough that a pre-roll is more frames than a step is known for; where frames end decides where segments begin.
+/// Small enough that a pre-roll is more frames than leave in a step; where frames end decides where segments begin.
 const CRUMB_MS: usize = 3;
 /// Ticks within which all must be over.
 const TICKS_MAX: u64 = 60_000;

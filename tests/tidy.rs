@@ -323,12 +323,7 @@ fn an_import_of_a_folder_behind_is_found() {
 
 #[test]
 fn no_two_files_use_each_other_in_a_circle() {
-    let mut crates = vec!["engine/src/".to_owned(), "systems/src/".to_owned()];
-    for (name, _) in sources() {
-        let tool = name.strip_prefix("tools/").and_then(|rest| rest.split_once("/src/"));
-        crates.extend(tool.map(|(tool, _)| format!("tools/{tool}/src/")));
-    }
-    crates.dedup();
+    let crates = ["engine/src/", "systems/src/"];
     let found = crates.iter().flat_map(|src| {
         let circles = circles(&imports(&crate_sources(src)));
         circles.into_iter().map(move |circle| format!("{src}: {}", circle.join(", ")))

@@ -19,6 +19,9 @@ pub const ARRIVAL_COST_MS_MIN: u32 = 10;
 /// Latest media time that a host can give, microseconds: 142 years. A later one counts as this.
 pub const MEDIA_US_MAX: u64 = 1 << 52;
 
+/// Smaller pieces than this are put together first: 2.5 ms. Only blocks that a host makes itself can be smaller.
+pub const STAGING_US: u32 = 2_500;
+
 /// What a host knows about a block beside its samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {

@@ -11,7 +11,8 @@ pub(crate) mod shard_inbox;
 
 pub use control::{CONTROLS_MAX, Control, ControlError, ControlIn};
 pub use exchange::{
-    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, MEDIA_US_MAX, Out, OutAudio, PushError, Stamp, Tag,
+    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, MEDIA_US_MAX, Out, OutAudio, PushError, STAGING_US,
+    Stamp, Tag,
 };
 pub use open_sessions::OpenError;
 pub use session_handle::{SessionHandle, SessionSpec};

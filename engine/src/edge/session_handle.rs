@@ -6,15 +6,14 @@ use std::sync::atomic::Ordering;
 use crate::base::ids::SessionId;
 use crate::base::sync::{AtomicBool, AtomicU32, Mutex};
 use crate::edge::control::{CONTROLS_MAX, ControlError, ControlIn};
-use crate::edge::exchange::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, Out, PushError, Stamp};
+use crate::edge::exchange::{
+    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, Out, PushError, STAGING_US, Stamp,
+};
 use crate::edge::output_ring::Outlet;
 use crate::edge::session_port::SessionPort;
 use crate::edge::shard_inbox::{Arrival, Arriving, Bell, ShardPort};
 use crate::media::block::Block;
 use crate::scene::Format;
-
-/// Smaller pieces than this are put together first: 2.5 ms.
-const STAGING_US: u32 = 2_500;
 
 /// What a session is opened with.
 #[derive(Clone, Default)]

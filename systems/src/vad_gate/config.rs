@@ -156,6 +156,12 @@ impl VadGate {
 }
 
 impl VadGate {
+    /// Most frames of the lookback that leave at once. Where they are smaller than 10 ms, neighbours become one of up to
+    /// 20 ms before they leave: two that stay apart are longer than that together.
+    pub(super) fn kept_at_once(&self) -> u32 {
+        (self.kept_ms() / 10.0).ceil().clamp(1.0, 1_000.0) as u32 + 1
+    }
+
     /// Audio the ring must hold: without speculation the deciding window comes on top of the pre-roll.
     pub(super) fn kept_ms(&self) -> f32 {
         let hop_ms = self.hop_us() as f32 / 1_000.0;

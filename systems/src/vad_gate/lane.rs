@@ -4,33 +4,24 @@ use bevy_ecs::prelude::{Component, Entity};
 use bevy_platform::cell::SyncCell;
 use mynah_engine::scene::Format;
 use mynah_engine::{
-    CancelReason, Correction, Cx, Event, Extent, Frame, Mark, Mutation, NodeKind as _, Now, Opening, Payload,
-    SegmentKey, Segments, SessionId, Void, frames_to_us, us_to_frames,
+    CancelReason, Correction, Cx, Event, Extent, Frame, Mark, Mutation, Now, Opening, Payload, SegmentKey,
+    Segments, SessionId, Void, frames_to_us, us_to_frames,
 };
 
 use crate::dsp::downmix::Channels;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
 use crate::vad::{SAMPLE_RATE_HZ, VadKind, VadLane};
 use crate::vad_gate::config::{Forward, VadGate};
-use crate::vad_gate::lookback::{Lookback, Stretch};
+use crate::vad_gate::held::Held;
+use crate::vad_gate::lookback::Lookback;
 use crate::vad_gate::machine::{Decision, Machine, Settings};
 
 /// A stream that has paused for this long, engine time, begins anew: what was kept of it is no pre-roll of what comes next.
 const PAUSE_US: u64 = 1_000_000;
 
-/// A frame in the lookback ring.
-struct Held {
-    frame: Frame,
-    end_us: u64,
-    /// It was forwarded with a segment that is still undecided; kept in case the next onset needs it too.
-    forwarded: bool,
-}
-
-impl Stretch for Held {
-    fn end_us(&self) -> u64 {
-        self.end_us
-    }
-}
+/// Frames kept for each that may leave at once: four of 2.5 ms make 10 ms, and one for odd rates. More there are only where
+/// the gate's own queue has dropped what stood between; then the oldest go.
+const CRUMBS: usize = 5;
 
 /// State of one session's gate.
 #[derive(Component)]
@@ -49,8 +40,8 @@ pub struct GateLane {
     pad_us: u64,
     machine: Machine,
     lookback: Lookback<Held>,
-    /// Frames that the ring has room for.
-    lookback_room: usize,
+    /// Most frames of it that leave at once; the ring has room for them.
+    kept_at_once: usize,
     /// Engine time at which the last frame was taken, and up to which something is known to have come, be it not so far.
     taken_us: u64,
     stirred_us: u64,
@@ -93,6 +84,7 @@ impl GateLane {
             };
             Some(SyncCell::new(resampler::build(spec).map_err(|e| e.to_string())?))
         };
+        let kept_at_once = gate.kept_at_once() as usize;
         let us = |ms: f32| (f64::from(ms) * 1_000.0) as u64;
         Ok(Self {
             detector: None,
@@ -105,8 +97,8 @@ impl GateLane {
             hop_us: gate.hop_us(),
             pad_us: us(gate.pad_ms),
             machine: Machine::default(),
-            lookback: Lookback::new(us(gate.kept_ms())),
-            lookback_room: gate.max_out(Some(input)) as usize,
+            lookback: Lookback::new(us(gate.kept_ms()), CRUMBS * kept_at_once),
+            kept_at_once,
             taken_us: 0,
             stirred_us: 0,
             input,
@@ -217,8 +209,21 @@ impl GateLane {
         if self.segment.is_some() && self.machine.is_open(settings) {
             self.forward(frame, end_us, gate);
         } else {
-            let held = Held { frame, end_us, forwarded: false };
-            self.lookback.push(held, |old| gate.let_go(old));
+            self.keep(Held { frame, end_us, forwarded: false }, gate);
+        }
+    }
+
+    /// Puts a frame into the ring, or behind the newest there if that is a crumb.
+    fn keep(&mut self, held: Held, gate: &mut Gate<'_, '_, '_, '_>) {
+        let apart = match self.lookback.newest_mut() {
+            Some(newest) if newest.forwarded == held.forwarded && newest.is_crumb(self.input) => {
+                newest.join(held, self.input, gate.cx)
+            }
+            _ => Some(held),
+        };
+        match apart {
+            Some(held) => self.lookback.push(held, |old| gate.let_go(old)),
+            None => self.lookback.age(|old| gate.let_go(old)),
         }
     }
 
@@ -231,7 +236,8 @@ impl GateLane {
         self.taken_us = gate.cx.now.us;
         self.stirred_us = self.taken_us;
         if self.lookback.is_bare() {
-            self.lookback.settle(self.lookback_room);
+            // The one that makes the oldest go comes first.
+            self.lookback.settle(self.kept_at_once + 1);
             let room = 2 * self.vad.hop();
             self.heard.reserve_exact(room.saturating_sub(self.heard.len()));
             self.memory();
@@ -312,7 +318,7 @@ impl GateLane {
         self.serial += 1;
         self.segment = key;
         self.turn = gate.segments.get(key, self.session).map_or(0, |s| s.turn);
-        let first_us = self.lookback.first_from(from_us).map_or(from_us, |held| held.frame.pts_us);
+        let first_us = self.first_us(from_us, gate);
         self.from_us = first_us;
         self.to_us = first_us;
         self.speech_from_us = first_us;
@@ -320,9 +326,23 @@ impl GateLane {
         true
     }
 
+    /// Media time of the first frame that the ring has from `from_us` on. From there on it has no more than may leave at
+    /// once: neighbours become one where there are too many.
+    fn first_us(&mut self, from_us: u64, gate: &mut Gate<'_, '_, '_, '_>) -> u64 {
+        if self.lookback.from(from_us).count() > self.kept_at_once {
+            self.lookback.join(|before, held| {
+                // A segment begins where it would have begun.
+                if before.end_us <= from_us { Some(held) } else { before.join(held, self.input, gate.cx) }
+            });
+        }
+        // Still too many there are only between gaps.
+        let beyond = self.lookback.from(from_us).count().saturating_sub(self.kept_at_once);
+        self.lookback.from(from_us).nth(beyond).map_or(from_us, |held| held.frame.pts_us)
+    }
+
     /// The pre-roll and everything since.
     fn forward_lookback(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
-        let mut ring = std::mem::replace(&mut self.lookback, Lookback::new(0));
+        let mut ring = std::mem::replace(&mut self.lookback, Lookback::new(0, 0));
         let now_us = gate.cx.now.us;
         let confirmed = self.machine.is_confirmed();
         ring.sift(|held| {
@@ -351,7 +371,7 @@ impl GateLane {
         }
         let kept = gate.cx.share(&frame);
         self.send(frame, end_us, gate);
-        self.lookback.push(Held { frame: kept, end_us, forwarded: true }, |old| gate.let_go(old));
+        self.keep(Held { frame: kept, end_us, forwarded: true }, gate);
     }
 
     fn send(&mut self, mut frame: Frame, end_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {

@@ -1,7 +1,7 @@
 //! The frames just before now, in case speech turns out to have begun in them.
 //!
 //! A ring by media time: the oldest are overwritten when the span is full, a range is taken by time, and everything
-//! before it is cleared.
+//! before it is cleared. It is bounded in items, too: neighbours may become one, and beyond the bound the oldest go.
 
 use std::collections::VecDeque;
 
@@ -11,16 +11,17 @@ pub(crate) trait Stretch {
     fn end_us(&self) -> u64;
 }
 
-/// A ring of the last `span_us` of media time.
+/// A ring of the last `span_us` of media time, and of the last `most` items.
 #[derive(Debug)]
 pub(crate) struct Lookback<T> {
     items: VecDeque<T>,
     span_us: u64,
+    most: usize,
 }
 
 impl<T: Stretch> Lookback<T> {
-    pub(crate) fn new(span_us: u64) -> Self {
-        Self { items: VecDeque::new(), span_us }
+    pub(crate) fn new(span_us: u64, most: usize) -> Self {
+        Self { items: VecDeque::new(), span_us, most }
     }
 
     /// Room for `items`, if there is none at all.
@@ -45,18 +46,47 @@ impl<T: Stretch> Lookback<T> {
         self.items.len()
     }
 
+    /// The newest item; when it grows, [`age`](Self::age) is due.
+    pub(crate) fn newest_mut(&mut self) -> Option<&mut T> {
+        self.items.back_mut()
+    }
+
     /// Appends the newest; hands out what is now older than the span.
-    pub(crate) fn push(&mut self, item: T, mut overwritten: impl FnMut(T)) {
-        let keep_after = item.end_us().saturating_sub(self.span_us);
+    pub(crate) fn push(&mut self, item: T, overwritten: impl FnMut(T)) {
         self.items.push_back(item);
-        while self.items.front().is_some_and(|oldest| oldest.end_us() <= keep_after) {
+        self.age(overwritten);
+    }
+
+    /// Hands out what is older than the span before the end of the newest, and the oldest of too many.
+    pub(crate) fn age(&mut self, mut overwritten: impl FnMut(T)) {
+        let Some(newest) = self.items.back() else { return };
+        let keep_after = newest.end_us().saturating_sub(self.span_us);
+        while self.items.len() > self.most
+            || self.items.front().is_some_and(|oldest| oldest.end_us() <= keep_after)
+        {
             overwritten(self.items.pop_front().expect("just seen"));
         }
     }
 
-    /// The oldest item that reaches beyond `from_us`.
-    pub(crate) fn first_from(&self, from_us: u64) -> Option<&T> {
-        self.items.iter().find(|item| item.end_us() > from_us)
+    /// The items that reach beyond `from_us`, oldest first.
+    pub(crate) fn from(&self, from_us: u64) -> impl Iterator<Item = &T> {
+        self.items.iter().skip_while(move |item| item.end_us() <= from_us)
+    }
+
+    /// Makes one of neighbours, oldest first; `each` gets an item and the next, which it gives back to leave it apart.
+    pub(crate) fn join(&mut self, mut each: impl FnMut(&mut T, T) -> Option<T>) {
+        let mut joined = 0;
+        for _ in 0..self.items.len() {
+            let item = self.items.pop_front().expect("counted");
+            let apart = match self.items.back_mut() {
+                Some(before) if joined > 0 => each(before, item),
+                _ => Some(item),
+            };
+            if let Some(item) = apart {
+                self.items.push_back(item);
+                joined += 1;
+            }
+        }
     }
 
     /// Takes every item out, oldest first; what `each` returns goes back in its place.
@@ -90,12 +120,23 @@ mod tests {
     enum Op {
         Push(u64),
         TakeFrom(u64),
+        /// Neighbours that are no longer than this together become one.
+        Join(u64),
+    }
+
+    fn join(before: &mut Piece, piece: Piece, longest_us: u64) -> Option<Piece> {
+        if piece.end_us - before.from_us > longest_us {
+            return Some(piece);
+        }
+        before.end_us = piece.end_us;
+        None
     }
 
     fn ops() -> impl Strategy<Value = Vec<Op>> {
         let op = prop_oneof![
             8 => (0u64..40_000).prop_map(Op::Push),
             1 => (0u64..400_000).prop_map(Op::TakeFrom),
+            1 => (0u64..100_000).prop_map(Op::Join),
         ];
         proptest::collection::vec(op, 0..200)
     }
@@ -103,8 +144,8 @@ mod tests {
     proptest! {
         /// The model keeps everything ever pushed and asks the question anew each time.
         #[test]
-        fn agrees_with_a_plain_list(span_us in 1u64..300_000, ops in ops()) {
-            let mut ring = Lookback::new(span_us);
+        fn agrees_with_a_plain_list(span_us in 1u64..300_000, most in 1usize..20, ops in ops()) {
+            let mut ring = Lookback::new(span_us, most);
             let mut model: Vec<Piece> = Vec::new();
             let (mut now, mut pushed, mut out) = (0, 0, 0);
             for op in ops {
@@ -118,14 +159,19 @@ mod tests {
                         out += overwritten.len();
                         model.push(piece);
                         let keep_after = now.saturating_sub(span_us);
-                        let (old, kept) = model.iter().partition::<Vec<_>, _>(|p| p.end_us <= keep_after);
+                        let past = model.len().saturating_sub(most);
+                        let gone = |(at, p): &(usize, &Piece)| *at < past || p.end_us <= keep_after;
+                        let (old, kept): (Vec<_>, Vec<_>) = model.iter().enumerate().partition(gone);
+                        let pieces = |of: Vec<(usize, &Piece)>| of.into_iter().map(|(_, p)| *p).collect::<Vec<_>>();
+                        let (old, kept) = (pieces(old), pieces(kept));
                         prop_assert_eq!(overwritten, old);
                         model = kept;
                     }
                     Op::TakeFrom(back) => {
                         let from = now.saturating_sub(back);
                         let (mut cleared, mut taken) = (Vec::new(), Vec::new());
-                        prop_assert_eq!(ring.first_from(from), model.iter().find(|p| p.end_us > from));
+                        let later: Vec<_> = model.iter().filter(|p| p.end_us > from).collect();
+                        prop_assert_eq!(ring.from(from).collect::<Vec<_>>(), later);
                         ring.sift(|p| {
                             if p.end_us <= from { cleared.push(p) } else { taken.push(p) }
                             None
@@ -134,6 +180,20 @@ mod tests {
                         let (old, new) = model.drain(..).partition::<Vec<_>, _>(|p| p.end_us <= from);
                         prop_assert_eq!(cleared, old);
                         prop_assert_eq!(taken, new);
+                    }
+                    Op::Join(longest_us) => {
+                        ring.join(|before, piece| join(before, piece, longest_us));
+                        let mut joined: Vec<Piece> = Vec::new();
+                        for piece in std::mem::take(&mut model) {
+                            let apart = match joined.last_mut() {
+                                Some(before) => join(before, piece, longest_us),
+                                None => Some(piece),
+                            };
+                            joined.extend(apart);
+                        }
+                        out = pushed - joined.len();
+                        model = joined;
+                        prop_assert!(ring.items.iter().eq(&model));
                     }
                 }
                 prop_assert_eq!(ring.len(), model.len());

@@ -5,9 +5,10 @@
 //! forwarded whole, so what leaves equals what came, bit for bit. Decisions fall on media time, hop by hop, and never
 //! look at what else is in the batch.
 //!
-//! Files: `machine` decides, `lane` is one session, `system` runs all lanes of a shard through the detector's kernel.
+//! Files: `machine` decides, `lane` is one session, `held` a frame that it keeps, `system` runs all lanes of a shard through the detector's kernel.
 
 mod config;
+mod held;
 mod lane;
 mod lookback;
 mod machine;
@@ -55,8 +56,8 @@ impl NodeKind for VadGate {
         true
     }
     fn max_out(&self, _: Option<Format>) -> u32 {
-        // The whole lookback in one go, if it came in small blocks of 10 ms, and the marks.
-        (self.kept_ms() / 10.0).ceil().clamp(1.0, 400.0) as u32 + 4
+        // The whole lookback in one go, and the marks: an end, that it holds, the end of the stream.
+        self.kept_at_once() + 3
     }
     fn open(&self, opening: &Opening) -> Result<GateLane, String> {
         GateLane::new(self, opening)

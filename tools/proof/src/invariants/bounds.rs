@@ -17,9 +17,6 @@ pub(super) const NAME: &str = "bounds";
 /// second of lost audio.
 const HELD_MAX: usize = (CREDIT_MS / ARRIVAL_COST_MS_MIN) as usize + 3 + 51;
 
-/// Blocks of 2.5 ms, the smallest that arrive, in one of the 10 ms that what a gate sends at once is counted in.
-const CRUMBS: usize = 4;
-
 pub(super) struct Bounds {
     plan: Arc<ScenePlan>,
     /// Of each node's queues; the output's comes last and has the queue's own.
@@ -51,10 +48,7 @@ impl Bounds {
             let unsent = session.unsent(node).filter(|(_, frame)| Ledger::counts(frame)).count();
             // What a service gives out at once comes in one step, too.
             let gives = if sender.service.is_some() { PARTS_AT_ONCE } else { 0 };
-            // A gate keeps its pre-roll in blocks as small as they came.
-            let crumbs = if sender.spec.decides_speech() { CRUMBS } else { 1 };
-            let step = sender.spec.max_out(sender.input) as usize * crumbs;
-            let sends = step.max(gives) * sender.targets.len().max(1);
+            let sends = (sender.spec.max_out(sender.input) as usize).max(gives) * sender.targets.len().max(1);
             if unsent > sends {
                 findings.add(NAME, Some(session.id()), || {
                     format!("node {}: {unsent} frames stand outside, one step sends {sends}", self.name(at))
