@@ -12,7 +12,7 @@
 )]
 
 use mynah::bench::callers::Work;
-use mynah::report::NodeFigures;
+use mynah_sim::report::NodeFigures;
 
 /// Name, override.
 const WAYS: [(&str, &str); 2] = [("batches up to 5", ""), ("one by one", "tts.buffering.max_batch_size=1")];

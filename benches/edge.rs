@@ -24,9 +24,9 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use crowd::Crowd;
 use mynah::bench::median::median;
-use mynah::clock::{Epoch, NodeStopwatch};
-use mynah::scenes;
 use mynah_engine::Stopwatch;
+use mynah_sim::clock::{Epoch, NodeStopwatch};
+use mynah_sim::scenes;
 
 const SESSIONS: u32 = 100;
 const PUSHES: usize = 4;

@@ -13,8 +13,8 @@
 )]
 
 use cpu_time::ThreadTime;
-use mynah::scenes;
 use mynah_engine::{Engine, EngineConfig, SessionHandle, SessionSpec};
+use mynah_sim::scenes;
 
 #[global_allocator]
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;

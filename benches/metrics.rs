@@ -18,10 +18,10 @@ use std::time::Instant;
 use mynah::bench::callers::{Stand, metrics_on_against_off};
 use mynah::bench::median::median;
 use mynah::metrics::{Board, Facts, Form, Publisher};
-use mynah::scenes;
-use mynah::simulate::Watcher as _;
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::{Engine, EngineConfig, ScenePlan};
+use mynah_sim::scenes;
+use mynah_sim::simulate::Watcher as _;
 
 /// Callers, and seconds they speak.
 const SESSIONS: u32 = 20;

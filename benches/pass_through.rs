@@ -19,7 +19,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use crowd::Crowd;
 use mynah::bench::median::{cpu_ns, median};
-use mynah::scenes;
+use mynah_sim::scenes;
 
 const FRAME: [f32; 320] = [0.1; 320];
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use criterion::{BenchmarkId, Criterion};
-use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, Resample, ResampleSpec, build};
+use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, RateConverter, ResampleSpec, build};
 
 const PAIRS: [(u32, u32); 8] = [
     (48_000, 16_000),
@@ -25,7 +25,7 @@ const CHUNKS: [usize; 3] = [64, 320, 1920];
 
 /// Sessions of one kernel, each with its own converter and its own 20 ms of sound.
 struct Sessions {
-    streams: Vec<(Box<dyn Resample>, Vec<f32>)>,
+    streams: Vec<(Box<dyn RateConverter>, Vec<f32>)>,
     output: Vec<f32>,
 }
 

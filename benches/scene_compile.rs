@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mynah::bench::median::cpu_ns;
-use mynah::scenes::{SHIPPED, registry};
 use mynah_engine::scene::{Source, compile};
+use mynah_sim::scenes::{SHIPPED, registry};
 
 fn scene_compile(criterion: &mut Criterion) {
     let registry = registry(None);

@@ -18,10 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam::sync::Parker;
-use mynah::clock::{Epoch, WallClock};
-use mynah::scenes;
 use mynah_engine::rng::Rng;
 use mynah_engine::{Driver, Engine, EngineConfig, Out, SessionHandle, SessionSpec, run};
+use mynah_sim::clock::{Epoch, WallClock};
+use mynah_sim::scenes;
 
 const PUSHES: usize = 500;
 const BETWEEN_US: std::ops::Range<u64> = 3_000..17_000;

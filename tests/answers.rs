@@ -7,8 +7,8 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mynah::chunk::ChunkSpec;
 use mynah_engine::{Event, NodeId};
+use mynah_load::chunk::ChunkSpec;
 use mynah_systems::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
 use mynah_systems::service::FliteVoice;
 use support::callers::Callers;

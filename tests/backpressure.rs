@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::World;
-use mynah::chunk::ChunkSpec;
-use mynah::scenes::{self, SHIPPED};
 use mynah_engine::scene::{Catalogue as _, Override};
 use mynah_engine::{
     EngineConfig, Event, Lane, Ledger, Out, Payload, PushError, Queue, ScenePlan, SegmentPool, SessionHandle,
     SessionSpec, SessionTable, embed,
 };
+use mynah_load::chunk::ChunkSpec;
+use mynah_sim::scenes::{self, SHIPPED};
 use support::callers::Callers;
 use support::stage::run;
 
@@ -101,7 +101,7 @@ fn blocking(scene: &str, own: &[&str]) -> Vec<String> {
     sets
 }
 
-fn compiled(scene: &str, sets: &[String]) -> Result<Arc<ScenePlan>, mynah::failure::Failure> {
+fn compiled(scene: &str, sets: &[String]) -> Result<Arc<ScenePlan>, mynah_files::failure::Failure> {
     let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a setting")).collect();
     scenes::compile(scene, &sets, None, None).map(|(plan, _)| plan)
 }

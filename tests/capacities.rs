@@ -6,10 +6,10 @@ mod support;
 use std::process::Command;
 use std::sync::Arc;
 
-use mynah::chunk::ChunkSpec;
-use mynah::scenes::SHIPPED;
 use mynah_engine::scene::Format;
 use mynah_engine::{DropReason, ScenePlan};
+use mynah_load::chunk::ChunkSpec;
+use mynah_sim::scenes::SHIPPED;
 use support::callers::Callers;
 use support::stage::{Part, Run, compile, run};
 

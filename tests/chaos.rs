@@ -5,12 +5,12 @@
 
 use std::process::Command;
 
-use mynah::simulate::Watcher;
-use mynah::simulate::faults::report::ChaosReport;
-use mynah::simulate::faults::site::{ROWS, Site, Unit};
-use mynah::simulate::faults::spec::{FaultSpec, PRESETS, SiteSpec};
-use mynah::simulate::faults::{Chaos, ChaosOptions};
 use mynah_engine::scene::Source;
+use mynah_proof::faults::report::ChaosReport;
+use mynah_proof::faults::site::{ROWS, Site, Unit};
+use mynah_proof::faults::spec::{FaultSpec, PRESETS, SiteSpec};
+use mynah_proof::faults::{Chaos, ChaosOptions};
+use mynah_sim::simulate::Watcher;
 
 const SESSIONS: u32 = 8;
 const DURATION_US: u64 = 20_000_000;

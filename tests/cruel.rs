@@ -8,12 +8,12 @@ mod guarded;
 use std::path::{Path, PathBuf};
 
 use guarded::{Case, simulate};
-use mynah::scenes;
-use mynah::simulate::Watcher;
-use mynah::simulate::faults::site::Site;
-use mynah::simulate::faults::spec::{FaultSpec, SiteSpec};
-use mynah::simulate::faults::{Chaos, ChaosOptions};
 use mynah_engine::scene::Override;
+use mynah_proof::faults::site::Site;
+use mynah_proof::faults::spec::{FaultSpec, SiteSpec};
+use mynah_proof::faults::{Chaos, ChaosOptions};
+use mynah_sim::scenes;
+use mynah_sim::simulate::Watcher;
 
 const SESSIONS: u32 = 4;
 const SECONDS: u64 = 8;

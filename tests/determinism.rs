@@ -4,7 +4,7 @@
 
 mod support;
 
-use mynah::scenes::SHIPPED;
+use mynah_sim::scenes::SHIPPED;
 use support::program::{replay, simulate};
 
 /// Enough for segments that are confirmed, cancelled and answered, and for endpoints that are taken back.

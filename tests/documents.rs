@@ -19,8 +19,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mynah::scenes::SHIPPED;
-use mynah::simulate::invariants::{NAMES, OVER_RUNS};
+use mynah_proof::invariants::{NAMES, OVER_RUNS};
+use mynah_sim::scenes::SHIPPED;
 use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
 
 /// What simulations are cut down to: enough for every latency to be measured.
@@ -101,7 +101,7 @@ fn prepared() -> PathBuf {
     let to_ms = 1_000 * samples.len() / RATE_HZ as usize;
     samples.extend(vec![0.0; RATE_HZ as usize]);
     for name in ["call.wav", "question.wav", "recording.wav"] {
-        mynah::wav::write(&folder.join(name), RATE_HZ, 1, &samples).expect("the folder is new");
+        mynah_load::wav::write(&folder.join(name), RATE_HZ, 1, &samples).expect("the folder is new");
     }
     let label = format!(
         r#"{{"file": "call.wav", "segments": [{{"start_ms": {from_ms}, "end_ms": {to_ms}, "kind": "utterance", "text": "please open the door of the garden"}}, {{"start_ms": {from_ms}, "end_ms": {to_ms}, "kind": "speech"}}]}}"#
@@ -307,7 +307,7 @@ fn the_page_of_invariants_has_every_checker_and_every_break() {
     let [in_every_run, all] = [NAMES.len() - OVER_RUNS.len(), NAMES.len()].map(|count| numbers[count - 13]);
     let counts = format!("{all} invariants, {in_every_run} of them in every run");
     assert!(page.contains(&counts), "the page does not say: {counts}");
-    let source = read("engine/src/mutation.rs");
+    let source = read("engine/src/base/mutation.rs");
     let breaks: BTreeSet<&str> = source
         .lines()
         .filter_map(|line| line.strip_prefix("    ")?.strip_suffix(','))
@@ -320,7 +320,7 @@ fn the_page_of_invariants_has_every_checker_and_every_break() {
     let named: BTreeSet<&str> = quoted(&page).filter(|word| breaks.contains(word)).collect();
     assert_eq!(named, breaks, "every break is named");
     assert!(in_rows.is_subset(&breaks), "{:?} are no breaks", in_rows.difference(&breaks));
-    let folder = top().join("tools/mynah/src/simulate/invariants");
+    let folder = top().join("tools/proof/src/invariants");
     let files = rows.iter().flat_map(|row| quoted(row[2])).filter(|file| !file.contains('/'));
     let absent: Vec<&str> = files.filter(|file| !folder.join(file).exists()).collect();
     assert!(absent.is_empty(), "there is no {absent:?}");

@@ -143,6 +143,22 @@ impl Stopwatch for Injector {
     }
 }
 
+/// Who is still there has had every message applied, and may push a whole second again; then the caller finishes.
+fn said_again(caller: &mut Caller, wrong: &mut Vec<String>) {
+    if !caller.hung_up && !caller.finished {
+        if caller.applied != caller.said {
+            wrong.push(format!("{} of {} messages applied", caller.applied, caller.said));
+        }
+        let session = caller.session.clone().expect("it is not dropped");
+        let whole = vec![0.5; SECOND];
+        if let Err(error) = session.try_push(&whole) {
+            wrong.push(format!("a second is refused although nothing waits: {error}"));
+        }
+        caller.pushed.extend(whole);
+        session.finish();
+    }
+}
+
 /// Opens a caller at lap `at` of a tick and does `first` there, does `second` at lap `then`; what is wrong afterwards.
 fn played(shards: u32, (at, first): (usize, Deed), (then, second): (usize, Deed)) -> Option<String> {
     let mut engine = engine(shards);
@@ -183,18 +199,7 @@ fn played(shards: u32, (at, first): (usize, Deed), (then, second): (usize, Deed)
     let mut caller = caller.lock().expect("nothing panics in it").take().expect("the lap was reached");
     let mut wrong = Vec::new();
     caller.hear();
-    if !caller.hung_up && !caller.finished {
-        if caller.applied != caller.said {
-            wrong.push(format!("{} of {} messages applied", caller.applied, caller.said));
-        }
-        let session = caller.session.clone().expect("it is not dropped");
-        let whole = vec![0.5; SECOND];
-        if let Err(error) = session.try_push(&whole) {
-            wrong.push(format!("a second is refused although nothing waits: {error}"));
-        }
-        caller.pushed.extend(whole);
-        session.finish();
-    }
+    said_again(&mut caller, &mut wrong);
     for _ in 0..100 {
         tick(&mut engine);
         caller.hear();

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use mynah::clock::Epoch;
-use mynah::flight::Recorder;
-use mynah::scenes;
-use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, Simulation, TickView, Watcher};
+use mynah_sim::clock::Epoch;
+use mynah_sim::flight::Recorder;
+use mynah_sim::scenes;
+use mynah_sim::simulate::callers::CallerScript;
+use mynah_sim::simulate::{Options, Simulation, TickView, Watcher};
 
 #[global_allocator]
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;

@@ -9,7 +9,7 @@ mod support;
 
 use std::process::Command;
 
-use mynah::scenes::SHIPPED;
+use mynah_sim::scenes::SHIPPED;
 use serde_json::Value;
 use support::program::{number, simulate};
 

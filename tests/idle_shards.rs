@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mynah::scenes;
 use mynah_engine::{
     Control, ControlIn, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stopwatch,
 };
+use mynah_sim::scenes;
 
 const TICK_US: u64 = 5_000;
 /// Of a shard; sessions from here on are in the second one.

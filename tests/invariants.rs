@@ -5,9 +5,9 @@ mod guarded;
 
 use guarded::crowd::Crowd;
 use guarded::{Case, Verdict, simulate};
-use mynah::scenes::SHIPPED;
-use mynah::simulate::invariants::determinism::determinism;
-use mynah::simulate::invariants::isolation::isolation;
+use mynah_proof::invariants::determinism::determinism;
+use mynah_proof::invariants::isolation::isolation;
+use mynah_sim::scenes::SHIPPED;
 
 /// `remote_answers` alone hears nothing; it is looked at as the far end of `remote_consumer`.
 fn scenes() -> impl Iterator<Item = &'static str> {

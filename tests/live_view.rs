@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use given::Skip;
-use mynah::clock::Epoch;
+use mynah_sim::clock::Epoch;
 
 const MYNAH: &str = env!("CARGO_BIN_EXE_mynah");
 const COLUMNS: usize = 80;
@@ -20,7 +20,7 @@ fn folder() -> PathBuf {
 /// Two seconds of silence to run.
 fn recording() -> String {
     let path = folder().join("live_view.wav");
-    mynah::wav::write(&path, 16_000, 1, &vec![0.0; 32_000]).expect("the target folder can be written");
+    mynah_load::wav::write(&path, 16_000, 1, &vec![0.0; 32_000]).expect("the target folder can be written");
     path.display().to_string()
 }
 

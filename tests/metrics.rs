@@ -11,15 +11,15 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 
-use mynah::load::schedule::Phase;
 use mynah::metrics::{Board, Facts, Publisher, Server};
-use mynah::report::Report;
-use mynah::scenes;
-use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, RunClock, Simulation, TickView, Watcher, Watchers};
 use mynah_engine::metrics::{SLOT_US, Snapshot};
 use mynah_engine::scene::Override;
 use mynah_engine::{Engine, EngineConfig, Event, Record, SessionHandle, SessionSpec};
+use mynah_load::load::schedule::Phase;
+use mynah_sim::report::{NodeFigures, Report};
+use mynah_sim::scenes;
+use mynah_sim::simulate::callers::CallerScript;
+use mynah_sim::simulate::{Options, RunClock, Simulation, TickView, Watcher, Watchers};
 use support::given::{Skip, program};
 use support::page::{OPEN_METRICS, Samples, feed, get};
 use support::program::{number, simulate};
@@ -169,6 +169,28 @@ fn bounds_have_the_promised_limits_among_them() {
     }
 }
 
+/// Compares the counts of one node on the page with those of the report.
+fn node_counts(node: &NodeFigures, samples: &Samples, same: &mut dyn FnMut(String, f64, f64)) {
+    let of = |name: &str| samples.value(name, &[("node", &node.id)]);
+    same(format!("{} in", node.id), of("mynah_frames_in_total"), node.taken_in as f64);
+    same(format!("{} out", node.id), of("mynah_frames_out_total"), node.out as f64);
+    same(format!("{} merged", node.id), of("mynah_frames_merged_total"), node.queue.merged as f64);
+    same(format!("{} late", node.id), of("mynah_deadlines_missed_total"), node.deadlines_missed as f64);
+    let latencies = node.latency_ms.map_or(0, |latency| latency.count);
+    same(format!("{} latency", node.id), of("mynah_node_latency_seconds_count"), latencies as f64);
+    let waits = node.queue.wait_ms.map_or(0, |wait| wait.count);
+    same(format!("{} wait", node.id), of("mynah_queue_wait_seconds_count"), waits as f64);
+    for reason in ["overflow", "closed", "failed"] {
+        let dropped = samples.value("mynah_frames_dropped_total", &[("node", &node.id), ("reason", reason)]);
+        let reported = node.queue.dropped_by.get(reason).copied().unwrap_or(0);
+        same(format!("{} {reason}", node.id), dropped, reported as f64);
+    }
+    if let Some(batch) = &node.batch {
+        let sizes = samples.iter().find(|s| s.name == "mynah_batch_size_count").map_or(-1.0, |s| s.value);
+        same(format!("{} batches", node.id), sizes, batch.count as f64);
+    }
+}
+
 #[test]
 fn counts_are_those_of_the_report() {
     for (scene, sets) in [
@@ -187,30 +209,7 @@ fn counts_are_those_of_the_report() {
             }
         };
         for node in &report.nodes {
-            let of = |name: &str| samples.value(name, &[("node", &node.id)]);
-            same(format!("{} in", node.id), of("mynah_frames_in_total"), node.taken_in as f64);
-            same(format!("{} out", node.id), of("mynah_frames_out_total"), node.out as f64);
-            same(format!("{} merged", node.id), of("mynah_frames_merged_total"), node.queue.merged as f64);
-            same(
-                format!("{} late", node.id),
-                of("mynah_deadlines_missed_total"),
-                node.deadlines_missed as f64,
-            );
-            let latencies = node.latency_ms.map_or(0, |latency| latency.count);
-            same(format!("{} latency", node.id), of("mynah_node_latency_seconds_count"), latencies as f64);
-            let waits = node.queue.wait_ms.map_or(0, |wait| wait.count);
-            same(format!("{} wait", node.id), of("mynah_queue_wait_seconds_count"), waits as f64);
-            for reason in ["overflow", "closed", "failed"] {
-                let dropped =
-                    samples.value("mynah_frames_dropped_total", &[("node", &node.id), ("reason", reason)]);
-                let reported = node.queue.dropped_by.get(reason).copied().unwrap_or(0);
-                same(format!("{} {reason}", node.id), dropped, reported as f64);
-            }
-            if let Some(batch) = &node.batch {
-                let sizes =
-                    samples.iter().find(|s| s.name == "mynah_batch_size_count").map_or(-1.0, |s| s.value);
-                same(format!("{} batches", node.id), sizes, batch.count as f64);
-            }
+            node_counts(node, &samples, &mut same);
         }
         let over_nodes = |name: &str| samples.iter().filter(|s| s.name == name).map(|s| s.value).sum::<f64>();
         same("gated".into(), over_nodes("mynah_frames_gated_total"), report.frames.gated as f64);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use mynah::metrics::exposition::{Exposition, Form, Kind, float};
 use mynah::metrics::readers::READERS_MAX;
 use mynah::metrics::{Board, Facts, Server, address};
-use mynah::scenes;
+use mynah_sim::scenes;
 use proptest::prelude::*;
 use support::given::program;
 use support::page::{OPEN_METRICS, Samples, exchange, get, read, sample};

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use guarded::crowd::Crowd;
 use guarded::{Case, Verdict, simulate};
-use mynah::simulate::Watcher;
-use mynah::simulate::faults::spec::FaultSpec;
-use mynah::simulate::faults::{Chaos, ChaosOptions};
-use mynah::simulate::invariants::NAMES;
-use mynah::simulate::invariants::determinism::determinism;
-use mynah::simulate::invariants::isolation::isolation;
 use mynah_engine::Mutation;
+use mynah_proof::faults::spec::FaultSpec;
+use mynah_proof::faults::{Chaos, ChaosOptions};
+use mynah_proof::invariants::NAMES;
+use mynah_proof::invariants::determinism::determinism;
+use mynah_proof::invariants::isolation::isolation;
+use mynah_sim::simulate::Watcher;
 
 struct Nobody;
 

@@ -34,7 +34,7 @@ fn engine(scene: &str, sets: &[&str], shards: u32) -> Engine {
         let registry = mynah_systems::registry(None);
         compile(&Source::new("muted.ron", scene), &sets, None, &registry).expect("it is right").0.into()
     } else {
-        let compiled = mynah::scenes::compile(scene, &sets, None, None);
+        let compiled = mynah_sim::scenes::compile(scene, &sets, None, None);
         compiled.unwrap_or_else(|failure| panic!("{scene} {sets:?}: {failure}")).0
     };
     Engine::new(plan, EngineConfig { shards: Some(shards), ..EngineConfig::default() })

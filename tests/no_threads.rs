@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use mynah::load::bank::{Bank, BankConfig};
-use mynah::scenes;
-use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, RunClock, Simulation, Watcher};
 use mynah_engine::{Engine, EngineConfig};
+use mynah_load::load::bank::{Bank, BankConfig};
+use mynah_sim::scenes;
+use mynah_sim::simulate::callers::CallerScript;
+use mynah_sim::simulate::{Options, RunClock, Simulation, Watcher};
 
 /// 128 TiB a thread: more than a process can address.
 const STACK: (&str, &str) = ("RUST_MIN_STACK", "140737488355328");
@@ -46,7 +46,7 @@ fn main() {
     }
     fs::create_dir_all(folder()).expect("the target folder can be written");
     fs::write(folder().join("labels.jsonl"), LABELS).expect("the folder can be written");
-    mynah::wav::write(&folder().join("said.wav"), 16_000, 1, &[0.1; 16_000])
+    mynah_load::wav::write(&folder().join("said.wav"), 16_000, 1, &[0.1; 16_000])
         .expect("the folder can be written");
     let me = std::env::current_exe().expect("it runs");
     let inside = Command::new(me).env(STACK.0, STACK.1).status().expect("it starts");

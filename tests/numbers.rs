@@ -13,9 +13,9 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
-use mynah::scenes::{SHIPPED, registry_with_link};
 use mynah_engine::scene::{Diagnostic, Diagnostics, Severity, Source, compile};
 use mynah_engine::{Engine, EngineConfig, Out, Registry, ScenePlan, SessionSpec};
+use mynah_sim::scenes::{SHIPPED, registry_with_link};
 use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
 
 /// Numbers that the shipped scenes leave at their defaults.

@@ -4,19 +4,19 @@ mod support;
 
 use std::sync::{Arc, OnceLock};
 
-use mynah::load::schedule::Phase;
-use mynah::picture::report;
-use mynah::picture::session::Picture;
-use mynah::picture::witness::Witness;
-use mynah::report::Report;
-use mynah::run::page::{Recorded, page};
-use mynah::run::track::{Placement, Released, Track};
-use mynah::scenes;
-use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, RunClock, Simulation};
-use mynah::wav::Recording;
+use mynah::recorded::page::{Recorded, page};
 use mynah_engine::scene::Format;
 use mynah_engine::{Event, NodeId, Record, ScenePlan, SessionId};
+use mynah_load::load::schedule::Phase;
+use mynah_load::wav::Recording;
+use mynah_pages::picture::report;
+use mynah_pages::picture::session::Picture;
+use mynah_pages::picture::witness::Witness;
+use mynah_sim::report::Report;
+use mynah_sim::run::track::{Placement, Released, Track};
+use mynah_sim::scenes;
+use mynah_sim::simulate::callers::CallerScript;
+use mynah_sim::simulate::{Options, RunClock, Simulation};
 use proptest::prelude::*;
 use support::markup::{Tag, tags};
 

@@ -35,7 +35,7 @@ fn caller(name: &str) -> PathBuf {
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     let wav = folder.join("pages caller <1> & \"co\".wav");
     let caller = support::callers::Callers::new(1, 8, 16_000, 12).labelled(0, 12);
-    mynah::wav::write(&wav, caller.rate, 1, &caller.samples).expect("the recording can be written");
+    mynah_load::wav::write(&wav, caller.rate, 1, &caller.samples).expect("the recording can be written");
     wav
 }
 

@@ -156,12 +156,13 @@ fn utterance(of: &[Vec<Cue>]) -> Vec<Cue> {
     cues
 }
 
-#[test]
-fn pieces_that_wait_together_become_one_item_and_gaps_are_filled_or_kept() {
+const WAITS_JOINED: &str = "asr.buffering.merge=ConcatenateAudio()";
+
+/// Name, settings, what is said, the items that are asked about, and the text that leaves.
+fn rows() -> [Row<'static>; 9] {
     let gap = |samples| vec![Cue::Lost(samples)];
     let five = || speech(5);
-    let joined = "asr.buffering.merge=ConcatenateAudio()";
-    let rows: [Row<'_>; 9] = [
+    [
         ("one piece", &[], vec![speech(3)], &["0-60 1x960"], "0-60"),
         ("goes on", &[], vec![speech(12)], &["0-200 1x3200", "200-240 1x640"], "0-200 200-240"),
         (
@@ -194,7 +195,7 @@ fn pieces_that_wait_together_become_one_item_and_gaps_are_filled_or_kept() {
         ),
         (
             "gaps do not matter",
-            &[joined],
+            &[WAITS_JOINED],
             vec![five(), gap(800), five(), speech(1)],
             &["0-250 1x3200", "250-270 1x320"],
             "0-250 250-270",
@@ -209,14 +210,18 @@ fn pieces_that_wait_together_become_one_item_and_gaps_are_filled_or_kept() {
         // The end of speech has a revision, what came before has none.
         (
             "never over a revision",
-            &[joined],
+            &[WAITS_JOINED],
             vec![speech(6)],
             &["0-100 1x1600", "100-120 1x320"],
             "0-100 100-120",
         ),
-    ];
+    ]
+}
+
+#[test]
+fn pieces_that_wait_together_become_one_item_and_gaps_are_filled_or_kept() {
     let mut wrong = Vec::new();
-    for (name, sets, of, items, text) in rows {
+    for (name, sets, of, items, text) in rows() {
         let mut room = Room::new(2, sets);
         let cues = utterance(&of);
         (0..2).for_each(|session| room.rig.cue(session, &cues));

@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mynah::report::Report;
-use mynah::scenes;
-use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, Simulation, Watcher};
 use mynah_engine::scene::Override;
 use mynah_engine::{CancelReason, Event, OutAudio, Record};
+use mynah_sim::report::Report;
+use mynah_sim::scenes;
+use mynah_sim::simulate::callers::CallerScript;
+use mynah_sim::simulate::{Options, Simulation, Watcher};
 
 /// Both logs and what was released, by session.
 #[derive(Default)]

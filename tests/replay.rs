@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use mynah::scenes::SHIPPED;
+use mynah_sim::scenes::SHIPPED;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -130,21 +130,26 @@ struct Change {
     said: &'static str,
 }
 
+/// The line of the first event of this name.
+fn place(lines: &[String], name: &str) -> usize {
+    lines.iter().position(|line| event(line)["event"] == name).expect(name)
+}
+
 fn changes(lines: &[String]) -> Vec<Change> {
-    let at = |name: &str| lines.iter().position(|line| event(line)["event"] == name).expect(name);
-    let (confirmed, output, text) = (at("segment_confirmed"), at("output"), at("text"));
+    let mut changes = changed_fields(lines);
+    changes.extend(changed_lines(lines));
+    changes
+}
+
+fn changed_fields(lines: &[String]) -> Vec<Change> {
+    let [confirmed, output, text] = ["segment_confirmed", "output", "text"].map(|name| place(lines, name));
+    let last = lines.len() - 1;
     let edited = |at: usize, from: &str, to: &str| {
         let mut changed = lines.to_vec();
         assert!(changed[at].contains(from), "{} has no {from}", changed[at]);
         changed[at] = changed[at].replacen(from, to, 1);
         changed
     };
-    let without = |at: usize| [&lines[..at], &lines[at + 1..]].concat();
-    let with = |at: usize, line: &str| [&lines[..at], &[line.to_string()], &lines[at..]].concat();
-    let mut swapped = lines.to_vec();
-    swapped.swap(confirmed, confirmed + 1);
-    let last = lines.len() - 1;
-    let alien = r#"{"t_us":1,"session":"caller-00000","turn":0,"event":"session_closed"}"#;
     vec![
         Change {
             what: "time",
@@ -177,6 +182,25 @@ fn changes(lines: &[String]) -> Vec<Change> {
             said: "differ in digest",
         },
         Change {
+            what: "other count",
+            lines: edited(last, "\"lines\":", "\"lines\":1"),
+            at: last,
+            said: "differ in lines",
+        },
+        Change { what: "other seed", lines: edited(0, "\"seed\":1", "\"seed\":2"), at: usize::MAX, said: "" },
+    ]
+}
+
+fn changed_lines(lines: &[String]) -> Vec<Change> {
+    let [confirmed, text] = ["segment_confirmed", "text"].map(|name| place(lines, name));
+    let without = |at: usize| [&lines[..at], &lines[at + 1..]].concat();
+    let with = |at: usize, line: &str| [&lines[..at], &[line.to_string()], &lines[at..]].concat();
+    let mut swapped = lines.to_vec();
+    swapped.swap(confirmed, confirmed + 1);
+    let last = lines.len() - 1;
+    let alien = r#"{"t_us":1,"session":"caller-00000","turn":0,"event":"session_closed"}"#;
+    vec![
+        Change {
             what: "deleted",
             lines: without(confirmed),
             at: confirmed,
@@ -199,13 +223,6 @@ fn changes(lines: &[String]) -> Vec<Change> {
         Change { what: "cut between lines", lines: lines[..text].to_vec(), at: text, said: "cut off" },
         Change { what: "without its last line", lines: lines[..last].to_vec(), at: last, said: "cut off" },
         Change { what: "goes on", lines: with(last + 1, alien), at: last + 1, said: "the replay is over" },
-        Change {
-            what: "other count",
-            lines: edited(last, "\"lines\":", "\"lines\":1"),
-            at: last,
-            said: "differ in lines",
-        },
-        Change { what: "other seed", lines: edited(0, "\"seed\":1", "\"seed\":2"), at: usize::MAX, said: "" },
     ]
 }
 
@@ -381,7 +398,7 @@ fn recordings(folder: &Path) {
     let speech = voice.speak("please open the garden door", VoiceStyle::default()).expect("these are words");
     let silence = vec![0.0; RATE_HZ as usize];
     let samples = [&silence[..], &speech, &silence].concat();
-    mynah::wav::write(&folder.join("call.wav"), RATE_HZ, 1, &samples).expect("the folder is new");
+    mynah_load::wav::write(&folder.join("call.wav"), RATE_HZ, 1, &samples).expect("the folder is new");
     let to_ms = 1_000 + 1_000 * speech.len() / RATE_HZ as usize;
     let label = format!(
         r#"{{"file": "call.wav", "segments": [{{"start_ms": 1000, "end_ms": {to_ms}, "kind": "utterance", "text": "please open the garden door"}}]}}"#

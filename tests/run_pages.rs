@@ -9,7 +9,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mynah::wav::{self, Recording};
+use mynah_load::wav::{self, Recording};
 use serde_json::Value;
 use support::markup::tags;
 

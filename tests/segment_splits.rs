@@ -393,7 +393,7 @@ fn speech_that_is_split_interrupts_as_if_it_were_not() {
             &format!("gate.max_segment_ms={max_segment_ms}"),
         ];
         let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a setting")).collect();
-        let (plan, _) = mynah::scenes::compile("barge_in", &sets, None, None).expect("it is shipped");
+        let (plan, _) = mynah_sim::scenes::compile("barge_in", &sets, None, None).expect("it is shipped");
         let mut engine = Engine::new(plan, EngineConfig { shards: Some(1), ..EngineConfig::default() });
         let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");
         let rate_hz = session.input().rate_hz;

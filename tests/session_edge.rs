@@ -8,7 +8,7 @@ use mynah_engine::{Block, Books, Engine, EngineConfig, Out, SessionHandle, Sessi
 const BLOCK: usize = 320;
 
 fn passthrough() -> (Engine, SessionHandle) {
-    let (plan, _) = mynah::scenes::compile("passthrough", &[], None, None).expect("it is shipped");
+    let (plan, _) = mynah_sim::scenes::compile("passthrough", &[], None, None).expect("it is shipped");
     let engine = Engine::new(Arc::clone(&plan), EngineConfig::default());
     let handle = engine.handle().open(SessionSpec::named("caller")).expect("the engine is empty");
     (engine, handle)
@@ -85,7 +85,7 @@ fn a_session_without_a_handle_is_hung_up() {
 /// A handle may go while a tick runs: here its host lets go of it when it is told that there is something to take.
 #[test]
 fn a_session_that_has_ended_and_loses_its_handle_within_a_tick_leaves_nothing_behind() {
-    let (plan, _) = mynah::scenes::compile("passthrough", &[], None, None).expect("it is shipped");
+    let (plan, _) = mynah_sim::scenes::compile("passthrough", &[], None, None).expect("it is shipped");
     let mut engine = Engine::new(plan, EngineConfig::default());
     let kept: Arc<Mutex<Option<SessionHandle>>> = Arc::default();
     let held = Arc::clone(&kept);

@@ -11,7 +11,7 @@ use std::process::Command;
 use clap::CommandFactory as _;
 use given::program;
 use mynah::args::Cli;
-use mynah::scenes::SHIPPED;
+use mynah_sim::scenes::SHIPPED;
 use serde_json::Value;
 
 fn mynah(line: &str) -> (Option<i32>, String) {

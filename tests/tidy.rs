@@ -1,11 +1,15 @@
 //! What no lint can hold: sizes, names, places, and that everything that can be used is shown and described.
 
-use std::collections::BTreeSet;
+#[path = "support/imports.rs"]
+mod imports;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mynah::scenes::SHIPPED;
+use imports::{Imports, circles, imports};
 use mynah_engine::scene::{Catalogue as _, Source, compile};
+use mynah_sim::scenes::SHIPPED;
 
 /// Lines a source file has at most, and lines that nine of ten keep to.
 const LINES_MAX: usize = 600;
@@ -200,7 +204,7 @@ fn every_scene_is_embedded_sound_and_described() {
                 &Source::new(name.as_str(), text.as_str()),
                 &[],
                 None,
-                &mynah::scenes::registry(None),
+                &mynah_sim::scenes::registry(None),
             ) {
                 Ok((_, warnings)) => {
                     findings.extend(warnings.iter().map(|warning| format!("{name}: {}", warning.title)))
@@ -233,7 +237,7 @@ fn every_kind_has_a_scene_a_description_and_a_test() {
         .into_iter()
         .filter(|(name, text)| name.starts_with("tests/") || text.contains("#[test]"))
         .collect();
-    let registry = mynah::scenes::registry(None);
+    let registry = mynah_sim::scenes::registry(None);
     let mut findings = Vec::new();
     for kind in registry.kinds().into_iter().chain(registry.service_outputs()) {
         let in_scene = SHIPPED.iter().any(|(_, text)| words(text).any(|word| word == kind));
@@ -252,7 +256,7 @@ fn every_kind_has_a_scene_a_description_and_a_test() {
 #[test]
 fn files_are_written_in_one_place() {
     let mut findings = Vec::new();
-    let of_the_program = |name: &str| name.starts_with("tools/mynah/") && !name.contains("/outputs/");
+    let of_the_program = |name: &str| name.starts_with("tools/") && !name.contains("/outputs/");
     for (name, text) in sources().iter().filter(|(name, _)| of_the_program(name)) {
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         for (at, line) in code.lines().enumerate() {
@@ -271,4 +275,153 @@ fn files_are_written_in_one_place() {
         }
     }
     none(findings);
+}
+
+/// The folders of `engine/src`: a file uses only those that stand before its own, and its own. What lies beside them comes
+/// last.
+const LAYERS: [&str; 12] = [
+    "base", "scene", "media", "speech", "record", "edge", "service", "session", "node", "observe", "tick",
+    "wire",
+];
+
+/// Sources of a crate by their path below its `src/`.
+fn crate_sources(src: &str) -> Vec<(String, String)> {
+    let below = |(name, text): (String, String)| Some((name.strip_prefix(src)?.to_owned(), text));
+    sources().into_iter().filter_map(below).collect()
+}
+
+/// Imports that lead from a folder to one that stands behind it.
+fn upward(imports: &Imports) -> Vec<String> {
+    let rank = |name: &str| {
+        let folder = name.split_once('/').map(|(folder, _)| folder);
+        folder.and_then(|folder| LAYERS.iter().position(|layer| *layer == folder)).unwrap_or(LAYERS.len())
+    };
+    let arrows = imports.iter().flat_map(|(from, to)| to.iter().map(move |to| (from, to)));
+    let wrong = arrows.filter(|(from, to)| rank(to) > rank(from));
+    wrong.map(|(from, to)| format!("{from} uses {to}, which stands behind it")).collect()
+}
+
+fn made_up(files: &[(&str, &str)]) -> Imports {
+    let owned: Vec<_> = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    imports(&owned)
+}
+
+#[test]
+fn the_engine_is_built_in_layers() {
+    none(upward(&imports(&crate_sources("engine/src/"))));
+}
+
+#[test]
+fn an_import_of_a_folder_behind_is_found() {
+    let files = [
+        ("media/block.rs", "use crate::base::ids::NodeId;\nfn a() { crate::tick::shard::b(); }\n"),
+        ("base/ids.rs", "pub struct NodeId;\n"),
+        ("tick/shard.rs", "use crate::media::{block, frame};\n"),
+    ];
+    assert_eq!(upward(&made_up(&files)), ["media/block.rs uses tick/shard.rs, which stands behind it"]);
+}
+
+#[test]
+fn no_two_files_use_each_other_in_a_circle() {
+    let crates = ["engine/src/", "systems/src/"];
+    let found = crates.iter().flat_map(|src| {
+        let circles = circles(&imports(&crate_sources(src)));
+        circles.into_iter().map(move |circle| format!("{src}: {}", circle.join(", ")))
+    });
+    none(found.collect());
+}
+
+#[test]
+fn a_circle_is_found_and_what_a_module_passes_on_is_none() {
+    let files = [
+        ("a/mod.rs", "mod b;\npub use self::b::B;\npub struct A;\n"),
+        ("a/b.rs", "use super::A;\npub struct B;\n"),
+        ("c.rs", "use crate::{d, e};\n"),
+        ("d.rs", "use super::e::E;\n"),
+        ("e.rs", "fn e() { crate::c::c(); }\n#[cfg(test)]\nmod tests {\n    use crate::a::b::B;\n}\n"),
+    ];
+    assert_eq!(circles(&made_up(&files)), [["c.rs", "d.rs", "e.rs"]]);
+}
+
+/// Lines a function has at most: a screen.
+const FUNCTION_MAX: usize = 70;
+
+/// Functions that are longer than that, with their first line. Relies on the layout that rustfmt makes.
+fn long_functions(text: &str) -> Vec<(usize, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let mut words = code.split(' ').skip_while(|word| {
+            word.starts_with("pub") || ["const", "async", "unsafe", "in", "extern"].contains(word)
+        });
+        if words.next() != Some("fn") || code.ends_with(';') {
+            continue;
+        }
+        let end = format!("{}}}", " ".repeat(line.len() - code.len()));
+        let length = lines[at..].iter().position(|line| *line == end).map_or(1, |count| count + 1);
+        if length > FUNCTION_MAX {
+            found.push((at + 1, length));
+        }
+    }
+    found
+}
+
+#[test]
+fn functions_fit_a_screen() {
+    let found = sources().into_iter().flat_map(|(name, text)| {
+        let long = long_functions(&text).into_iter();
+        long.map(move |(line, length)| format!("{name}:{line}: {length} lines")).collect::<Vec<_>>()
+    });
+    none(found.collect());
+}
+
+#[test]
+fn a_function_of_a_line_too_many_is_found() {
+    let body = |lines: usize| {
+        format!("impl A {{\n    pub fn a() {{\n{}    }}\n}}\n", "        b();\n".repeat(lines))
+    };
+    assert_eq!(long_functions(&body(FUNCTION_MAX - 2)), []);
+    assert_eq!(long_functions(&body(FUNCTION_MAX - 1)), [(2, FUNCTION_MAX + 1)]);
+}
+
+/// Public type names that stand for more than one thing in engine and systems, each with the reason.
+const NAMED_TWICE: [(&str, &str); 0] = [];
+
+/// Public types of engine and systems that are declared in more than one file.
+fn named_twice(sources: &[(String, String)]) -> Vec<String> {
+    let mut declared: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, text) in sources {
+        for line in text.lines().take_while(|line| *line != "mod tests {") {
+            let kinds = ["pub struct ", "pub enum ", "pub trait ", "pub type "];
+            let Some(rest) = kinds.iter().find_map(|kind| line.strip_prefix(kind)) else { continue };
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            declared.entry(&rest[..end]).or_default().insert(name);
+        }
+    }
+    let twice = declared.into_iter().filter(|(_, files)| files.len() > 1);
+    twice
+        .map(|(name, files)| format!("{name}: {}", files.into_iter().collect::<Vec<_>>().join(", ")))
+        .collect()
+}
+
+#[test]
+fn a_public_type_name_means_one_thing() {
+    let of = |(name, _): &(String, String)| {
+        (name.starts_with("engine/src/") || name.starts_with("systems/src/")) && !name.contains("tests")
+    };
+    let sources: Vec<_> = sources().into_iter().filter(of).collect();
+    let excepted =
+        |found: &String| NAMED_TWICE.iter().any(|(name, _)| found.starts_with(&format!("{name}: ")));
+    none(named_twice(&sources).into_iter().filter(|found| !excepted(found)).collect());
+}
+
+#[test]
+fn a_name_of_two_public_types_is_found() {
+    let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let sources = [
+        file("a.rs", "pub struct Row<T>(T);\nstruct Own;\n"),
+        file("b.rs", "pub enum Row {}\nstruct Own;\n"),
+    ];
+    assert_eq!(named_twice(&sources), ["Row: a.rs, b.rs"]);
 }

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use mynah::flight::chrome;
-use mynah::flight::ring::{Ring, TICKS, Tick};
-use mynah::flight::{Recorder, names};
-use mynah::scenes;
-use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, Simulation, TickView, Watcher};
 use mynah_engine::Glance;
+use mynah_sim::flight::chrome;
+use mynah_sim::flight::ring::{Ring, TICKS, Tick};
+use mynah_sim::flight::{Recorder, names};
+use mynah_sim::scenes;
+use mynah_sim::simulate::callers::CallerScript;
+use mynah_sim::simulate::{Options, Simulation, TickView, Watcher};
 use serde_json::Value;
 use support::program::number;
 

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah::report::Report;
-use mynah::scenes;
-use mynah::simulate::breakdown::{AnsweredTurn, Stage};
-use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, Simulation, Watcher};
 use mynah_engine::scene::Override;
 use mynah_engine::{Event, Record};
+use mynah_sim::report::Report;
+use mynah_sim::scenes;
+use mynah_sim::simulate::breakdown::{AnsweredTurn, Stage};
+use mynah_sim::simulate::callers::CallerScript;
+use mynah_sim::simulate::{Options, Simulation, Watcher};
 
 /// A tick of the shipped scenes.
 const TICK_US: u64 = 5_000;

@@ -3,7 +3,7 @@
 #[path = "support/wav_bytes.rs"]
 mod wav_bytes;
 
-use mynah::wav::{Doubt, Recording, WavFault, decode, read, write, write_to};
+use mynah_load::wav::{Doubt, Recording, WavFault, decode, read, write, write_to};
 use wav_bytes::{ALAW, FLOAT, MULAW, PCM, Wav, chunk, ds64, extensible, format, ramp, sixteen, with_block};
 
 /// 1.2 s at 16 kHz.

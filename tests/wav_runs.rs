@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use mynah::wav::{read, write};
+use mynah_load::wav::{read, write};
 use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
 use wav_bytes::{ALAW, MULAW, PCM, Wav, chunk, ds64, extensible, format, ramp, sixteen, with_block};
 

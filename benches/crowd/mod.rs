@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use mynah::clock::{Epoch, NodeStopwatch};
 use mynah_engine::{Engine, EngineConfig, Out, ScenePlan, SessionHandle, SessionSpec};
+use mynah_sim::clock::{Epoch, NodeStopwatch};
 
 const TICK_US: u64 = 5_000;
 

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{InternedScheduleLabel, ScheduleLabel};
 
-use crate::desk::Now;
-use crate::door::{EngineHandle, Shared};
-use crate::engine::{EngineConfig, ScenePlan, start_services};
-use crate::event::{EventLog, Record};
-use crate::hub::Hub;
-use crate::service::{Inbox, Outbox};
-use crate::session::SessionTable;
-use crate::shard::{Admissions, ShardSpec, install};
+use crate::base::time::Now;
+use crate::config::EngineConfig;
+use crate::engine_handle::{EngineHandle, Shared};
+use crate::node::plan::ScenePlan;
+use crate::record::event::{EventLog, Record};
+use crate::service::api::{Inbox, Outbox};
+use crate::service::hub::Hub;
+use crate::session::table::SessionTable;
+use crate::tick::resources::Admissions;
+use crate::tick::services::start_services;
+use crate::tick::shard::{ShardSpec, install};
 
 /// The two halves of the tick as schedules of the foreign world.
 #[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,14 +52,15 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
     assert!(!world.contains_resource::<Embedded>(), "one world holds one scene: it has one already");
     let config = EngineConfig { shards: Some(1), threads: 1, ..config };
     let shared = Shared::new(Arc::clone(plan), &config);
-    let hub = start_services(plan, &config);
+    let hub = start_services(plan, config.seed, config.time);
     let mut halves = [Half::First, Half::Second].map(|half| {
         let mut schedule = Schedule::new(InternedScheduleLabel::from(half.intern()));
         schedule.set_executor(bevy_ecs::schedule::SingleThreadedExecutor::new());
         schedule
     });
     let [a, b] = &mut halves;
-    let spec = ShardSpec { door: &shared, shard: 0, seed: config.seed, wants_audio: &hub.wants_audio() };
+    let spec =
+        ShardSpec { plan, open: &shared.open, shard: 0, seed: config.seed, wants_audio: &hub.wants_audio() };
     install(&spec, world, a, b);
     for schedule in halves {
         world.add_schedule(schedule);
@@ -73,7 +77,7 @@ pub fn tick(world: &mut World, now_us: u64) {
     let sessions_open = world.resource::<SessionTable>().open();
     let now = last.next(now_us, sessions_open);
     *world.resource_mut::<Now>() = now;
-    let admitted = world.resource::<Embedded>().shared.admissions();
+    let admitted = world.resource::<Embedded>().shared.open.admissions();
     world.resource_mut::<Admissions>().0.extend(admitted);
     world.resource_scope(|world, mut hub: Mut<'_, Hub>| {
         let mut inbox = world.resource_mut::<Inbox>();

@@ -7,127 +7,28 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use rayon::prelude::*;
 
-use crate::batch::{BatchPolicy, Merge};
-use crate::block::BlockPool;
-use crate::desk::{Beside, Laps, Now, Stopwatch};
-use crate::door::{EngineHandle, Shared};
-use crate::event::{EventLog, Record};
-use crate::hub::Hub;
-use crate::ids::NodeId;
-use crate::ingress::EdgeFigures;
-use crate::inward::ControlFigures;
-use crate::ledger::{Ledger, NodeLedger};
-use crate::metrics::MetricsBook;
-use crate::mutation::Mutation;
-use crate::node::Node;
-use crate::placement::Placement;
-use crate::queue::{Lane, Queue};
-use crate::scene::{Buffering, Format, MergeStrategy, NodeRef, Plan, PlanNode};
-use crate::segment::SegmentPool;
-use crate::service::{Inbox, Outbox, ServiceKind, ServiceSite, TimeMode};
-use crate::session::SessionTable;
-use crate::shard::{Admissions, Shard, ShardSpec, deadline_rule};
-use crate::workers::{self, NoThreads};
-
-/// A compiled scene whose nodes the engine can run.
-pub type ScenePlan = Plan<dyn Node, dyn ServiceKind>;
-
-impl ScenePlan {
-    /// Format of the audio that enters and leaves each node (the last entry: the output) for a session whose own
-    /// audio arrives as `input`.
-    pub fn formats(&self, input: Format) -> Vec<(Option<Format>, Option<Format>)> {
-        let mut arriving: Vec<Option<Format>> = vec![None; self.nodes.len() + 1];
-        for target in &self.input_targets {
-            arriving[self.position(target.node).index()] = Some(input);
-        }
-        let mut formats = Vec::with_capacity(arriving.len());
-        for (at, node) in self.nodes.iter().enumerate() {
-            let leaving = node.spec.check(arriving[at], &self.scene.tick, &mut Vec::new());
-            for target in &node.targets {
-                let to = self.position(target.node).index();
-                let audio = node.spec.outputs().get(usize::from(target.port));
-                if audio.is_some_and(|port| port.kind == crate::scene::PortType::Audio) {
-                    arriving[to] = leaving;
-                }
-            }
-            formats.push((arriving[at], leaving));
-        }
-        formats.push((arriving[self.nodes.len()], None));
-        formats
-    }
-
-    /// Place of a target in per-node tables; the output comes after the last node.
-    pub fn position(&self, node: NodeRef) -> NodeId {
-        match node {
-            NodeRef::Node(n) => NodeId(n as u8),
-            NodeRef::Output => NodeId(self.nodes.len() as u8),
-        }
-    }
-}
-
-/// How an engine is made. The scene says the rest.
-#[derive(Clone, Copy, Debug)]
-pub struct EngineConfig {
-    /// Worker threads for the shards; 1 = the calling thread alone. Never changes a result.
-    pub threads: usize,
-    /// Number of shards, which sessions then go to in turn: right where few sessions are much work; no more than
-    /// `sessions_max` are made. `None`: one per 32 sessions up to four a thread, then one per 256, per 512 beyond 16,384
-    /// sessions; 32 neighbours are together. Never changes a result.
-    pub shards: Option<u32>,
-    /// Most sessions open at once.
-    pub sessions_max: u32,
-    /// Seed of everything drawn.
-    pub seed: u64,
-    /// Whose time services take.
-    pub time: TimeMode,
-}
-
-/// More sessions than this do not all speak at once.
-const CROWD: u32 = 16_384;
-
-impl Default for EngineConfig {
-    fn default() -> Self {
-        Self { threads: 1, shards: None, sessions_max: 256, seed: 1, time: TimeMode::Virtual }
-    }
-}
-
-impl EngineConfig {
-    /// The number of shards this configuration means.
-    pub fn shard_count(&self) -> u32 {
-        let sessions = self.sessions_max;
-        // A shard costs memory of its own, and time in every tick: it finds the detector's weights driven out of the cache.
-        let large = if sessions > CROWD { 512 } else { 256 };
-        let shared_out = sessions.div_ceil(Placement::RUN).min(4 * self.threads.clamp(1, 256) as u32);
-        // Ids stay below the number of sessions: shards beyond it would be built, and stay empty.
-        let given = self.shards.map(|shards| shards.min(sessions));
-        given.unwrap_or_else(|| sessions.div_ceil(large).max(shared_out)).max(1)
-    }
-
-    pub(crate) fn placement(&self) -> Placement {
-        Placement::new(self.shard_count(), if self.shards.is_some() { 1 } else { Placement::RUN })
-    }
-}
-
-/// What an engine looks like from outside at one moment.
-#[derive(Clone, Debug)]
-pub struct Census {
-    /// Ledger of every node; the last one is the output.
-    pub nodes: Vec<NodeLedger>,
-    /// Frames waiting in the queues of each node.
-    pub queued: Vec<u64>,
-    /// Segments that exist.
-    pub segments_active: usize,
-    /// Sessions open.
-    pub sessions_open: u32,
-    /// Entities of all worlds: flat once warm, whoever comes and goes.
-    pub entities: u64,
-    /// Blocks ever made by the pools: flat once warm.
-    pub blocks_created: u64,
-    /// What happened at the edge.
-    pub edge: EdgeFigures,
-    /// What hosts said.
-    pub controls: ControlFigures,
-}
+use crate::base::ids::NodeId;
+use crate::base::mutation::Mutation;
+use crate::base::time::Now;
+use crate::config::EngineConfig;
+use crate::engine_handle::{EngineHandle, Shared};
+use crate::node::plan::ScenePlan;
+use crate::observe::books::{Books, SessionView};
+use crate::observe::census::Census;
+use crate::observe::glance::Glance;
+use crate::observe::metrics::{MetricsBook, Snapshot};
+use crate::observe::{books, metrics};
+use crate::record::counts::Ledger;
+use crate::record::event::{EventLog, Record};
+use crate::record::stage_times::{Beside, Laps, Stopwatch};
+use crate::service::api::{Inbox, Outbox};
+use crate::service::hub::Hub;
+use crate::speech::segment::Segment;
+use crate::tick::resources::Admissions;
+use crate::tick::services::start_services;
+use crate::tick::shard::{Shard, ShardSpec};
+use crate::workers;
+use crate::workers::NoThreads;
 
 /// A running scene. When it is dropped every session ends where it stands: its host is woken and finds it
 /// [closed](crate::SessionHandle::is_closed), and no session is opened any more.
@@ -168,11 +69,18 @@ impl Engine {
     pub fn try_new(plan: Arc<ScenePlan>, config: EngineConfig) -> Result<Self, NoThreads> {
         let threads = workers::start(config.threads)?;
         let shared = Shared::new(Arc::clone(&plan), &config);
-        let hub = start_services(&plan, &config);
+        let hub = start_services(&plan, config.seed, config.time);
         let wants_audio = hub.wants_audio();
-        let seed = config.seed;
-        let shards = (0..shared.ports.len())
-            .map(|shard| Shard::new(&ShardSpec { door: &shared, shard, seed, wants_audio: &wants_audio }))
+        let shards = (0..shared.open.ports.len())
+            .map(|shard| {
+                Shard::new(&ShardSpec {
+                    plan: &plan,
+                    open: &shared.open,
+                    shard,
+                    seed: config.seed,
+                    wants_audio: &wants_audio,
+                })
+            })
             .collect();
         let places = vec![0; config.sessions_max as usize + 1];
         let (now, records, serial) = (Now::default(), Vec::new(), Laps::default());
@@ -253,7 +161,7 @@ impl Engine {
         let busy = self.shards.iter().filter(|shard| busy(shard));
         let (shards, sessions) =
             busy.fold((0, 0), |(shards, sessions), shard| (shards + 1, sessions + shard.open));
-        let worth = sessions >= SHARED_MIN || self.shared.placement.in_turn();
+        let worth = sessions >= SHARED_MIN || self.shared.open.placement.in_turn();
         let pool = self.threads.as_ref().filter(|_| shards > 1 && worth);
         let Some(pool) = pool else { return self.shards.iter_mut().for_each(work) };
         let shards = &mut self.shards;
@@ -262,15 +170,15 @@ impl Engine {
     }
 
     fn admit(&mut self) {
-        for port in self.shared.admissions() {
-            let shard = self.shared.placement.shard(port.id);
+        for port in self.shared.open.admissions() {
+            let shard = self.shared.open.placement.shard(port.id);
             self.shards[shard].asleep = false;
             self.shards[shard].world.resource_mut::<Admissions>().0.push(port);
         }
     }
 
     fn deliver_replies(&mut self) {
-        let (shards, placement) = (&mut self.shards, self.shared.placement);
+        let (shards, placement) = (&mut self.shards, self.shared.open.placement);
         self.hub.poll(self.now.us, |reply| {
             let shard = placement.shard(reply.key.session);
             shards[shard].asleep = false;
@@ -280,7 +188,7 @@ impl Engine {
 
     /// What happened in the hub goes into the logs of the sessions it happened to.
     fn deliver_notices(&mut self) {
-        let (shards, now_us, placement) = (&mut self.shards, self.now.us, self.shared.placement);
+        let (shards, now_us, placement) = (&mut self.shards, self.now.us, self.shared.open.placement);
         for notice in self.hub.notices() {
             let shard = &mut shards[placement.shard(notice.session)];
             // Its hosts are told in this tick.
@@ -358,94 +266,70 @@ impl Engine {
 
     /// Sums over all shards; not for every tick.
     pub fn census(&self) -> Census {
-        let nodes = self.shared.plan.nodes.len() + 1;
-        let mut census = Census {
-            nodes: vec![NodeLedger::default(); nodes],
-            queued: vec![0; nodes],
-            segments_active: 0,
-            sessions_open: 0,
-            entities: 0,
-            blocks_created: 0,
-            edge: EdgeFigures::default(),
-            controls: ControlFigures::default(),
-        };
-        for shard in &self.shards {
-            let world = &shard.world;
-            for (sum, ledger) in census.nodes.iter_mut().zip(world.resource::<Ledger>().nodes()) {
-                sum.merge(ledger);
-            }
-            census.segments_active += world.resource::<SegmentPool>().active();
-            census.sessions_open += world.resource::<SessionTable>().open();
-            census.entities += u64::from(world.entities().count_spawned());
-            census.blocks_created += world.resource::<BlockPool>().created();
-            let edge = *world.resource::<EdgeFigures>();
-            census.edge.add(&edge);
-            let controls = *world.resource::<ControlFigures>();
-            census.controls.arrived += controls.arrived;
-            census.controls.without_effect += controls.without_effect;
-            let lanes: Vec<Entity> = world
-                .resource::<SessionTable>()
-                .rows
-                .iter()
-                .flatten()
-                .flat_map(|r| r.lanes.to_vec())
-                .collect();
-            for (at, lane) in lanes.iter().enumerate() {
-                if let Some(queue) = world.get::<Queue>(*lane) {
-                    census.queued[at % nodes] += queue.iter().filter(|f| Ledger::counts(f)).count() as u64;
-                }
-                // What stands outside a full queue has arrived there.
-                if let Some(lane) = world.get::<Lane>(*lane) {
-                    for (to, _) in lane.unsent.iter().filter(|(_, frame)| Ledger::counts(frame)) {
-                        census.queued[to.node.index()] += 1;
-                    }
-                }
-            }
-        }
-        census
+        Census::of(self.shared.plan.nodes.len(), self.worlds())
     }
-}
 
-pub(crate) fn start_services(plan: &ScenePlan, config: &EngineConfig) -> Hub {
-    let start = |service: &crate::scene::PlanService<dyn ServiceKind>| {
-        let site = ServiceSite {
-            name: &service.name,
-            timing: &service.timing,
-            seed: config.seed,
-            time: config.time,
-            faults: None,
-        };
-        (service.name.as_str().into(), service.output.start(site))
-    };
-    let times: Vec<u32> = plan.nodes.iter().map(|node| node.capabilities.avg_processing_us).collect();
-    let mut hub = Hub::new(plan.services.iter().map(start).collect(), &times);
-    for (at, node) in plan.nodes.iter().enumerate() {
-        if let (Some(service), Some(buffering)) = (node.service, &node.buffering) {
-            hub.add_station(NodeId(at as u8), service, batch_policy(node, buffering));
+    /// Takes a look.
+    pub fn glance(&self, glance: &mut Glance) {
+        glance.fill(self.shared.plan.nodes.len(), self.worlds(), &self.serial, &self.hub);
+    }
+
+    /// The sessions whose entities exist, in id order within each shard.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionView<'_>> {
+        self.worlds().flat_map(books::sessions)
+    }
+
+    /// The segments that are not forgotten, by shard.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.worlds().flat_map(books::segments)
+    }
+
+    /// Fills in the counts as they are after the tick. Looks at every queue: cheap beside a tick, not free.
+    pub fn books(&self, books: &mut Books) {
+        books.fill(self.shared.plan.nodes.len(), self.worlds());
+    }
+
+    /// From now on metrics are kept: windows that rotate every 5 s of engine time. Takes its memory here, 0.3 MB a node.
+    pub fn keep_metrics(&mut self) {
+        let nodes = &self.shared.plan.nodes;
+        let calls = nodes.iter().map(|node| node.service.is_some()).chain([false]);
+        let book = MetricsBook::new(self.now.us, calls, self.shared.open.sessions_max as usize);
+        self.metrics = Some(Box::new(book));
+    }
+
+    /// Fills in what can be seen of the engine now, and says whether metrics are kept; without them `out` stays as it
+    /// is. Changes nothing; with the `out` of an earlier call it takes no memory. Costs some microseconds a shard and
+    /// node: for once a second, not for every tick.
+    pub fn metrics(&self, out: &mut Snapshot) -> bool {
+        let Some(book) = &self.metrics else { return false };
+        book.fill(self.now.us, self.worlds(), &self.hub, out);
+        true
+    }
+
+    /// Breaks the engine from the next tick on.
+    #[cfg(feature = "mutations")]
+    pub fn mutate(&mut self, mutation: Mutation) {
+        self.now.mutation = Some(mutation);
+    }
+
+    /// The worlds of the shards.
+    fn worlds(&self) -> impl Iterator<Item = &World> + Clone {
+        self.shards.iter().map(|shard| &shard.world)
+    }
+
+    /// Before a tick counts anything.
+    fn rotate_metrics(&mut self) {
+        if let Some(book) = &mut self.metrics {
+            book.rotate(self.now.us, metrics::ledgers(self.shards.iter().map(|shard| &shard.world)));
         }
     }
-    hub
-}
 
-/// The policy of a node behind the hub, as the batch queue needs it.
-fn batch_policy(node: &PlanNode<dyn Node>, buffering: &Buffering) -> BatchPolicy {
-    let merge = match (&buffering.merge, &node.joins) {
-        (_, Some(joins)) => Merge::Custom(Arc::clone(joins)),
-        (MergeStrategy::ConcatenateText { separator }, _) => {
-            Merge::Texts { separator: separator.as_str().into() }
-        }
-        (&MergeStrategy::ConcatenateAudio { ensure_continuity, max_gap_ms }, _) => {
-            Merge::Audio { ensure_continuity, max_gap_us: (max_gap_ms * 1_000.0) as u64 }
-        }
-        _ => Merge::Separate,
-    };
-    BatchPolicy {
-        min: buffering.min_batch_size,
-        max: buffering.max_batch_size,
-        max_wait_us: (buffering.max_wait_ms * 1_000.0) as u64,
-        bound: buffering.max_buffer_size,
-        merge,
-        overflow: node.capabilities.overflow_policy,
-        rule: node.deadline.map(|deadline| deadline_rule(&deadline)),
+    /// After a tick: answers that began in it.
+    fn hear_answers(&mut self) {
+        let Some(book) = &mut self.metrics else { return };
+        let (shards, placement) = (&self.shards, self.shared.open.placement);
+        book.hear(&self.records, |record| {
+            metrics::media_us(&shards[placement.shard(record.session)].world, record.session)
+        });
     }
 }

@@ -7,7 +7,6 @@
 
 mod stream;
 
-use bevy_ecs::prelude::Component;
 use bevy_platform::cell::SyncCell;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use mynah_engine::{Advice, Correction, Cx, Frame, Mark, NodeKind, Opening, Payload, Site, StepNode, Void};
@@ -15,6 +14,7 @@ use serde::Deserialize;
 
 use crate::dsp::downmix::Channels;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, RATE_HZ, ResampleSpec};
+pub use stream::{Progress, ResampleState};
 use stream::{Seams, Stream};
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
@@ -41,62 +41,6 @@ pub struct Resample {
 
 fn streaming() -> bool {
     true
-}
-
-/// A filter, if the rates differ, and where its stream stands.
-#[derive(Component)]
-pub struct ResampleState {
-    converter: Option<SyncCell<Box<dyn resampler::Resample>>>,
-    /// The short filter for streams that begin while little time is left, and whether the next one does.
-    spare: Option<SyncCell<Box<dyn resampler::Resample>>>,
-    hurried: bool,
-    /// The two filters have changed places.
-    is_spare: bool,
-    /// Longest block that leaves, in samples.
-    block_max: usize,
-    converted: Vec<f32>,
-    mixed: Vec<f32>,
-    stream: Option<Stream>,
-    seams: Seams,
-    seq: u32,
-    /// The stream that ended last.
-    ended: Option<Progress>,
-    /// From which rate to which, and the longest delay of its filters.
-    rates_hz: (u32, u32),
-    delay_us: u32,
-}
-
-/// How far a stream has come, in sample frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Rate that arrives, Hz.
-    pub from_hz: u32,
-    /// Rate that leaves, Hz.
-    pub to_hz: u32,
-    /// Frames taken.
-    pub taken: u64,
-    /// Frames sent.
-    pub given: u64,
-    /// The filter withholds at most this much audio, microseconds.
-    pub delay_us: u32,
-}
-
-impl ResampleState {
-    /// The stream in the filter.
-    pub fn under_way(&self) -> Option<Progress> {
-        self.stream.map(|stream| self.progress(&stream))
-    }
-
-    /// The stream that ended last.
-    pub fn ended(&self) -> Option<Progress> {
-        self.ended
-    }
-
-    fn progress(&self, stream: &Stream) -> Progress {
-        let (from_hz, to_hz) = self.rates_hz;
-        let (taken, given) = (stream.frames_in, stream.frames_out);
-        Progress { from_hz, to_hz, taken, given, delay_us: self.delay_us }
-    }
 }
 
 impl Resample {
@@ -282,17 +226,6 @@ impl Resample {
         }
         state.emit(&frame, cx);
         cx.discard(frame);
-    }
-}
-
-impl ResampleState {
-    /// A stream begins: with the short filter when time was near before it, with the configured one otherwise.
-    fn choose_filter(&mut self) {
-        let hurried = std::mem::take(&mut self.hurried) && (self.spare.is_some() || self.is_spare);
-        if hurried != self.is_spare && self.spare.is_some() {
-            std::mem::swap(&mut self.converter, &mut self.spare);
-            self.is_spare = hurried;
-        }
     }
 }
 

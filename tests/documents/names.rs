@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mynah::simulate::invariants::{NAMES, OVER_RUNS};
+use mynah_proof::invariants::{NAMES, OVER_RUNS};
 
 use super::{documents, read, top};
 
@@ -196,7 +196,7 @@ const NUMBERS: [&str; 21] = [
 
 #[test]
 fn the_number_of_invariants_is_what_runs() {
-    let folder = top().join("tools/mynah/src/simulate/invariants");
+    let folder = top().join("tools/proof/src/invariants");
     // A law with a file of its own that belongs to an invariant takes that one's name.
     let owner = |file: fs::DirEntry| {
         let text = fs::read_to_string(file.path()).ok().filter(|text| text.contains("fn finish("))?;

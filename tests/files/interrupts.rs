@@ -160,8 +160,10 @@ fn the_second_interruption_ends_the_program_and_leaves_nothing_behind() {
 fn on_the_wall_clock_it_is_the_same() {
     let folder = Folder::new("wall");
     let mut long = Vec::new();
-    (0..30).for_each(|_| long.extend(mynah::wav::read(&folder.at("said.wav")).expect("it is there").samples));
-    mynah::wav::write(&folder.at("long.wav"), 16_000, 1, &long).expect("the folder can be written");
+    (0..30).for_each(|_| {
+        long.extend(mynah_load::wav::read(&folder.at("said.wav")).expect("it is there").samples)
+    });
+    mynah_load::wav::write(&folder.at("long.wav"), 16_000, 1, &long).expect("the folder can be written");
     let files = "--vad-trace trace --events log --html page --json";
     let recorded = "run voice_assistant --wall --input long.wav long.wav long.wav long.wav --output .";
     for line in [

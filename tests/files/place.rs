@@ -10,7 +10,7 @@ fn recording(path: &Path) {
     let tone = |at: usize| ((at as f32) * 0.15).sin() * 0.3;
     let samples: Vec<f32> =
         (0..32_000).map(|at| if (8_000..24_000).contains(&at) { tone(at) } else { 0.0 }).collect();
-    mynah::wav::write(path, 16_000, 1, &samples).expect("the folder can be written");
+    mynah_load::wav::write(path, 16_000, 1, &samples).expect("the folder can be written");
 }
 
 /// What every fresh folder has in it.

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use mynah::load::Stream;
-use mynah::load::schedule::Phase;
-use mynah::simulate::callers::{CallerScript, Load, session_name};
-use mynah::simulate::invariants::Invariants;
-use mynah::simulate::{TickView, Watcher as _};
 use mynah_engine::rng::Rng;
 use mynah_engine::{Engine, EngineConfig, Mutation, Out, ScenePlan, SessionHandle, SessionSpec, Stamp};
+use mynah_load::load::Stream;
+use mynah_load::load::schedule::Phase;
+use mynah_proof::invariants::Invariants;
+use mynah_sim::simulate::callers::{CallerScript, Load, session_name};
+use mynah_sim::simulate::{TickView, Watcher as _};
 
 use super::{Verdict, compile};
 

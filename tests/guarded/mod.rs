@@ -6,12 +6,12 @@ pub(crate) mod crowd;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah::scenes;
-use mynah::simulate::callers::CallerScript;
-use mynah::simulate::invariants::{Digests, Invariants};
-use mynah::simulate::{Options, Simulation};
 use mynah_engine::scene::Override;
 use mynah_engine::{Mutation, ScenePlan};
+use mynah_proof::invariants::{Digests, Invariants};
+use mynah_sim::scenes;
+use mynah_sim::simulate::callers::CallerScript;
+use mynah_sim::simulate::{Options, Simulation};
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug)]
@@ -108,4 +108,4 @@ fn broken(simulation: Simulation, mutation: Option<Mutation>) -> Simulation {
 /// Looks at nothing.
 struct Quiet;
 
-impl mynah::simulate::Watcher for Quiet {}
+impl mynah_sim::simulate::Watcher for Quiet {}

@@ -216,26 +216,7 @@ impl Prompter {
                 cx.event(state.turn, Event::EndpointRetracted { segment, revision, at_us });
             }
             Cue::End => end(state, segments, cx),
-            Cue::Split => {
-                let before = state.segment;
-                segments.set_extent(before, session, Extent::Ended(0));
-                let split = Event::SegmentEnded {
-                    segment,
-                    revision: 0,
-                    from_us: 0,
-                    to_us: at_us,
-                    speech_from_us: 0,
-                    speech_to_us: at_us,
-                    split: true,
-                };
-                cx.event(state.turn, split);
-                let mut mark = frame(state, Payload::Mark(Mark::Split), cx);
-                mark.revision = 0;
-                cx.send(0, mark);
-                self.follow(Cue::Open, state, segments, cx);
-                self.follow(Cue::Confirm, state, segments, cx);
-                segments.answered(before, session);
-            }
+            Cue::Split => self.split(state, segments, cx),
             Cue::Text(text) => {
                 let text = frame(state, Payload::Text(Arc::clone(&self.texts[usize::from(text)])), cx);
                 cx.send(1, text);
@@ -254,6 +235,29 @@ impl Prompter {
                 cx.send(0, sound);
             }
         }
+    }
+
+    fn split(&self, state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
+        let (session, segment) = (cx.lane.session, state.segment.serial);
+        let at_us = frames_to_us(state.samples, 16_000);
+        let before = state.segment;
+        segments.set_extent(before, session, Extent::Ended(0));
+        let split = Event::SegmentEnded {
+            segment,
+            revision: 0,
+            from_us: 0,
+            to_us: at_us,
+            speech_from_us: 0,
+            speech_to_us: at_us,
+            split: true,
+        };
+        cx.event(state.turn, split);
+        let mut mark = frame(state, Payload::Mark(Mark::Split), cx);
+        mark.revision = 0;
+        cx.send(0, mark);
+        self.follow(Cue::Open, state, segments, cx);
+        self.follow(Cue::Confirm, state, segments, cx);
+        segments.answered(before, session);
     }
 }
 

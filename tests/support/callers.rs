@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use mynah::load::Stream;
-use mynah::load::bank::{Bank, BankConfig};
-use mynah::load::caller::Caller;
-use mynah::load::schedule::CallerConfig;
+use mynah_load::load::Stream;
+use mynah_load::load::bank::{Bank, BankConfig};
+use mynah_load::load::caller::Caller;
+use mynah_load::load::schedule::CallerConfig;
 use mynah_systems::service::Script;
 
 use super::labels::{Labelled, Span};

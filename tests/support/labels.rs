@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mynah::wav;
+use mynah_load::wav;
 use serde_json::Value;
 
 use super::given;

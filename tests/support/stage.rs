@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use mynah::chunk::{ChunkSpec, Chunks};
-use mynah::run::feed::Feed;
-use mynah::scenes;
-use mynah::wav::Recording;
 use mynah_engine::scene::{Format, Override};
 use mynah_engine::{Census, Engine, EngineConfig, Event, Out, Record, ScenePlan, SessionSpec};
+use mynah_load::chunk::{ChunkSpec, Chunks};
+use mynah_load::wav::Recording;
+use mynah_sim::run::feed::Feed;
+use mynah_sim::scenes;
 use mynah_systems::service::Script;
 use xxhash_rust::xxh3::Xxh3;
 

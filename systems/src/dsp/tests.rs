@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use proptest::prelude::*;
 
-use super::resampler::{Kernel, Mode, Quality, Resample, ResampleError, ResampleSpec, build};
+use super::resampler::{Kernel, Mode, Quality, RateConverter, ResampleError, ResampleSpec, build};
 
 /// Rates in Hz, from and to: down, up, and between the families of 44.1 and 48 kHz.
 const PAIRS: [(u32, u32); 12] = [
@@ -41,7 +41,7 @@ pub(super) fn spec(from_hz: u32, to_hz: u32) -> ResampleSpec {
     }
 }
 
-fn streaming(from_hz: u32, to_hz: u32) -> Box<dyn Resample> {
+fn streaming(from_hz: u32, to_hz: u32) -> Box<dyn RateConverter> {
     build(spec(from_hz, to_hz)).expect("the rates are within range")
 }
 
@@ -67,7 +67,7 @@ impl Random {
     }
 }
 
-pub(super) fn whole(resampler: &mut dyn Resample, input: &[f32]) -> Vec<f32> {
+pub(super) fn whole(resampler: &mut dyn RateConverter, input: &[f32]) -> Vec<f32> {
     let mut output = Vec::new();
     resampler.push(input, &mut output);
     resampler.flush(&mut output);
@@ -83,7 +83,7 @@ struct Tone {
 }
 
 /// Sends a tone through and fits sine and cosine of its frequency to the steady part of the output.
-fn tone(resampler: &mut dyn Resample, from_hz: u32, to_hz: u32, hz: f64) -> Tone {
+fn tone(resampler: &mut dyn RateConverter, from_hz: u32, to_hz: u32, hz: f64) -> Tone {
     let output = whole(resampler, &sine(from_hz as usize / 4, hz, from_hz));
     let edge = output.len() / 8;
     let step = TAU * hz / f64::from(to_hz);
@@ -105,7 +105,7 @@ fn tone(resampler: &mut dyn Resample, from_hz: u32, to_hz: u32, hz: f64) -> Tone
 }
 
 /// What is left of a tone that the output rate cannot carry, in dB of the tone.
-fn alias_db(resampler: &mut dyn Resample, from_hz: u32, hz: f64) -> f64 {
+fn alias_db(resampler: &mut dyn RateConverter, from_hz: u32, hz: f64) -> f64 {
     let output = whole(resampler, &sine(from_hz as usize / 4, hz, from_hz));
     let steady = &output[output.len() / 8..output.len() - output.len() / 8];
     let power = steady.iter().map(|&y| f64::from(y).powi(2)).sum::<f64>() / steady.len() as f64;
@@ -169,7 +169,7 @@ fn measure(pair: (u32, u32), quality: Quality, kernel: Kernel) -> Row {
 }
 
 /// Age of the newest output after each of many pushes of 1 to 2048 frames, in microseconds, once running.
-fn ages_us(resampler: &mut dyn Resample, from_hz: u32, to_hz: u32) -> Vec<f64> {
+fn ages_us(resampler: &mut dyn RateConverter, from_hz: u32, to_hz: u32) -> Vec<f64> {
     let (mut random, silence, mut output) = (Random(7), [0.0; 2048], Vec::new());
     resampler.reset();
     let ages = (0..400).map(|_| {
@@ -297,7 +297,12 @@ fn fixed_chunks_carry_a_tone_at_its_time() {
 }
 
 /// A push never exceeds the room it announced, nor does a flush.
-fn push_within_room(resampler: &mut dyn Resample, input: &[f32], channels: usize, output: &mut Vec<f32>) {
+fn push_within_room(
+    resampler: &mut dyn RateConverter,
+    input: &[f32],
+    channels: usize,
+    output: &mut Vec<f32>,
+) {
     let before = output.len();
     resampler.push(input, output);
     let room = resampler.output_frames_max(input.len() / channels);

@@ -7,9 +7,11 @@
 
 use std::collections::VecDeque;
 
+use bevy_ecs::prelude::Component;
+use bevy_platform::cell::SyncCell;
 use mynah_engine::{Cx, Frame, Mark, Payload, frames_to_us};
 
-use super::ResampleState;
+use crate::dsp::resampler;
 
 /// Splits that may lie in one filter's delay. With more the stream ends at the last one: segments of a few
 /// milliseconds, which no gate makes.
@@ -46,6 +48,73 @@ pub(super) type Seams = VecDeque<Seam>;
 impl Stream {
     pub(super) fn new((segment, revision): (u32, u32), from_us: u64) -> Self {
         Self { segment, revision, from_us, frames_in: 0, frames_out: 0, split: false }
+    }
+}
+
+/// A filter, if the rates differ, and where its stream stands.
+#[derive(Component)]
+pub struct ResampleState {
+    pub(super) converter: Option<SyncCell<Box<dyn resampler::RateConverter>>>,
+    /// The short filter for streams that begin while little time is left, and whether the next one does.
+    pub(super) spare: Option<SyncCell<Box<dyn resampler::RateConverter>>>,
+    pub(super) hurried: bool,
+    /// The two filters have changed places.
+    pub(super) is_spare: bool,
+    /// Longest block that leaves, in samples.
+    pub(super) block_max: usize,
+    pub(super) converted: Vec<f32>,
+    pub(super) mixed: Vec<f32>,
+    pub(super) stream: Option<Stream>,
+    pub(super) seams: Seams,
+    pub(super) seq: u32,
+    /// The stream that ended last.
+    pub(super) ended: Option<Progress>,
+    /// From which rate to which, and the longest delay of its filters.
+    pub(super) rates_hz: (u32, u32),
+    pub(super) delay_us: u32,
+}
+
+/// How far a stream has come, in sample frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Rate that arrives, Hz.
+    pub from_hz: u32,
+    /// Rate that leaves, Hz.
+    pub to_hz: u32,
+    /// Frames taken.
+    pub taken: u64,
+    /// Frames sent.
+    pub given: u64,
+    /// The filter withholds at most this much audio, microseconds.
+    pub delay_us: u32,
+}
+
+impl ResampleState {
+    /// The stream in the filter.
+    pub fn under_way(&self) -> Option<Progress> {
+        self.stream.map(|stream| self.progress(&stream))
+    }
+
+    /// The stream that ended last.
+    pub fn ended(&self) -> Option<Progress> {
+        self.ended
+    }
+
+    fn progress(&self, stream: &Stream) -> Progress {
+        let (from_hz, to_hz) = self.rates_hz;
+        let (taken, given) = (stream.frames_in, stream.frames_out);
+        Progress { from_hz, to_hz, taken, given, delay_us: self.delay_us }
+    }
+}
+
+impl ResampleState {
+    /// A stream begins: with the short filter when time was near before it, with the configured one otherwise.
+    pub(super) fn choose_filter(&mut self) {
+        let hurried = std::mem::take(&mut self.hurried) && (self.spare.is_some() || self.is_spare);
+        if hurried != self.is_spare && self.spare.is_some() {
+            std::mem::swap(&mut self.converter, &mut self.spare);
+            self.is_spare = hurried;
+        }
     }
 }
 

@@ -3,17 +3,8 @@
 use mynah_engine::CallKey;
 use mynah_engine::scene::Timing;
 
-use crate::service::modelled::{Work, made_by};
+use crate::service::work::{Made, Work, made_by};
 use crate::speech::flite::RATE_HZ;
-
-/// How far a work is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Made {
-    /// There is more to come.
-    InPart,
-    /// All of it: that many samples.
-    Whole(usize),
-}
 
 /// A call in the hands of a worker, or made and not yet handed out.
 pub(super) struct Job {

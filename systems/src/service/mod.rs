@@ -1,24 +1,29 @@
 //! Slow models: the node that talks to one, and the ones there are.
 
 mod asked;
+mod faults;
 mod job;
 mod lane;
 mod modelled;
 mod node;
 mod odd_text;
 mod pieces;
+mod piecewise;
 mod reply;
 mod studio;
 mod synthesis;
 mod timing;
 mod transcript;
+mod work;
 
+pub use faults::{BadEnd, CallFate, OddText, ServiceFaults, ServiceStrikes};
 pub use lane::ServiceState;
-pub use modelled::{Modelled, PARTS_AT_ONCE, Production, Work};
+pub use modelled::{Modelled, PARTS_AT_ONCE};
 pub use node::{ServiceNode, Task};
 pub use reply::ScriptedReply;
 pub use synthesis::FliteVoice;
 pub use transcript::{Script, SimulatedTranscript};
+pub use work::{Production, Work};
 
 use std::sync::Arc;
 

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mynah_engine::scene::Timing;
-use mynah_engine::{
-    BadEnd, Block, Call, CallFate, CallKey, Reply, ReplyPart, Service, ServiceFaults, ServiceSite, TimeMode,
-};
+use mynah_engine::{Block, Call, CallKey, Reply, ReplyPart, Service, ServiceSite, TimeMode};
 
-use crate::service::job::{Job, Made};
-use crate::service::studio::{Heard, Speech};
+use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
+use crate::service::job::Job;
+use crate::service::odd_text::odd_text;
+use crate::service::studio::Heard;
 use crate::service::timing::{draw_us, name_hash};
-use crate::service::{odd_text, reply};
+use crate::service::work::{Production, Work, pieces};
 use crate::speech::flite::RATE_HZ;
 
 /// 20 ms of synthesized speech.
@@ -24,26 +24,6 @@ const BLOCK: usize = RATE_HZ as usize / 50;
 /// Most parts of one answer that are handed out at a time: a third of a second of speech, or so many pieces of text.
 /// What is made faster than that waits here, where a correction still stops it, and does not flood the queues behind.
 pub const PARTS_AT_ONCE: usize = 16;
-
-/// What comes of a call.
-pub enum Work {
-    /// Pieces of text, in order.
-    Text(VecDeque<Arc<str>>),
-    /// Speech that another thread is making.
-    Speech(Arc<Speech>),
-    /// Nothing, for this reason.
-    Failure(Arc<str>),
-}
-
-/// Does the work of a service; the timing is not its business.
-pub trait Production: Send + Sync {
-    /// Whether calls are to bring their audio.
-    fn wants_audio(&self) -> bool {
-        false
-    }
-    /// Begins or does the work of one call.
-    fn work(&self, call: &Call) -> Work;
-}
 
 /// See the module.
 pub struct Modelled {
@@ -81,7 +61,7 @@ impl Modelled {
             seed: site.seed,
             name: name_hash(site.name),
             wall: site.time == TimeMode::Wall,
-            faults: site.faults.cloned(),
+            faults: None,
             down_until_us: None,
             polled_us: 0,
             waiting: VecDeque::new(),
@@ -93,6 +73,11 @@ impl Modelled {
             stopped: Vec::new(),
             lone: Vec::new(),
         }
+    }
+
+    /// From now on calls go wrong as `faults` says.
+    pub fn inject(&mut self, faults: Arc<ServiceFaults>) {
+        self.faults = Some(faults);
     }
 
     /// The worker that has been free for longest takes a batch. It begins when the worker was free and the last item
@@ -143,7 +128,7 @@ impl Modelled {
         match (work, odd) {
             (Work::Text(_), Some((odd, faults))) => {
                 faults.strikes.odd.fetch_add(1, Ordering::Relaxed);
-                Work::Text(reply::pieces(&odd_text::odd_text(odd)))
+                Work::Text(pieces(&odd_text(odd)))
             }
             (work, _) => work,
         }
@@ -318,14 +303,6 @@ impl Service for Modelled {
     }
 }
 
-/// How far a speech is made, for [`Job::make`].
-pub(super) fn made_by(speech: &Speech, samples: usize, wall: bool) -> Made {
-    match speech.length_within(samples, !wall) {
-        Some(length) => Made::Whole(length),
-        None => Made::InPart,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use mynah_engine::scene::{Latency, Timing};
@@ -364,14 +341,9 @@ mod tests {
             scale: 1.0,
         };
         let faults = Arc::new(faults);
-        let site = ServiceSite {
-            name: "model",
-            timing: &timing,
-            seed: 1,
-            time: TimeMode::Virtual,
-            faults: Some(&faults),
-        };
+        let site = ServiceSite { name: "model", timing: &timing, seed: 1, time: TimeMode::Virtual };
         let mut service = Modelled::new(site, Box::new(Word));
+        service.inject(faults);
         let (mut came, mut replies) = (Vec::new(), Vec::new());
         for at_ms in 0..400 {
             service.poll(at_ms * MS, &mut replies);

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::service::asked::CALLS_MAX;
 use crate::service::lane::{Asking, Question, ServiceState, Speaking, advance, answer, ask, hear, pass_on};
-use crate::service::pieces::{ask_piece, gather, let_go, rest};
+use crate::service::piecewise::{ask_piece, gather, let_go, rest};
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];

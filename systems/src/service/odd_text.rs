@@ -2,8 +2,9 @@
 //!
 //! A text of its own for each seed. Each is of one kind, so that nothing hides what a kind does, or of several.
 
-use mynah_engine::OddText;
 use mynah_engine::rng::Rng;
+
+use crate::service::faults::OddText;
 
 /// What texts are made of, and what stands between.
 const KINDS: [(&[&str], &str); 10] = [

@@ -1,13 +1,13 @@
 //! `ScriptedReply`: in place of a language model, a fixed form of words around what was recognised.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mynah_engine::scene::parse_config;
 use mynah_engine::{Call, Registry, Service, ServiceKind, ServiceSite};
 use serde::Deserialize;
 
-use crate::service::modelled::{Modelled, Production, Work};
+use crate::service::modelled::Modelled;
+use crate::service::work::{Production, Work, pieces};
 
 /// Configuration of the service output `ScriptedReply`.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,11 +32,6 @@ impl ScriptedReply {
         let words = words.join(" ");
         self.template.replace("{text}", words.trim_end_matches([',', '.', '?', '!']))
     }
-}
-
-/// The words of a text, each with the white space behind it: what a language model gives out one by one.
-pub(crate) fn pieces(text: &str) -> VecDeque<Arc<str>> {
-    text.split_inclusive(char::is_whitespace).map(Arc::from).collect()
 }
 
 impl Production for ScriptedReply {

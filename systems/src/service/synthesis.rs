@@ -10,8 +10,9 @@ use mynah_engine::{Call, Registry, Service, ServiceKind, ServiceSite};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected};
 
-use crate::service::modelled::{Modelled, Production, Work};
+use crate::service::modelled::Modelled;
 use crate::service::studio::{self, Speech};
+use crate::service::work::{Production, Work};
 use crate::speech::flite::{STYLE_FACTOR, STYLE_LEVEL, VoiceStyle};
 
 /// Configuration of the service output `FliteVoice`.

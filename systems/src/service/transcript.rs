@@ -7,7 +7,8 @@ use mynah_engine::scene::parse_config;
 use mynah_engine::{Call, Registry, Service, ServiceKind, ServiceSite};
 use serde::Deserialize;
 
-use crate::service::modelled::{Modelled, Production, Work};
+use crate::service::modelled::Modelled;
+use crate::service::work::{Production, Work};
 
 /// Knows what simulated callers say.
 pub trait Script: Send + Sync {

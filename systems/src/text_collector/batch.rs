@@ -1,6 +1,6 @@
 //! Complete sentences of one reply that wait for company.
 
-use super::outgoing::Origin;
+use super::origin::Origin;
 use super::sentences::CHARS_MAX;
 
 /// Most sentences that leave in one text.

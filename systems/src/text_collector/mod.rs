@@ -17,6 +17,7 @@ mod batch;
 mod ends;
 mod intake;
 mod markdown;
+mod origin;
 mod outgoing;
 pub mod sentences;
 
@@ -30,7 +31,8 @@ use serde::Deserialize;
 use batch::Batch;
 use intake::Intake;
 use markdown::{Block, Blocks, Piece, spoken};
-use outgoing::{Origin, Outgoing};
+use origin::Origin;
+use outgoing::Outgoing;
 use sentences::Sentences;
 
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];

@@ -2,64 +2,9 @@
 
 use std::collections::VecDeque;
 
-use mynah_engine::{Correction, Cx, Event, Frame, Payload, SegmentKey, SessionId};
+use mynah_engine::{Correction, Cx, Event, Frame, Payload};
 
 use super::batch::Batch;
-
-/// Whose a text is: what its frames have in common.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Origin {
-    session: SessionId,
-    segment: SegmentKey,
-    revision: u32,
-    turn: u32,
-    pts_us: u64,
-    deadline_us: u64,
-}
-
-impl Origin {
-    /// That of `frame`.
-    pub(super) fn of(frame: &Frame) -> Self {
-        let &Frame { session, segment, revision, turn, pts_us, deadline_us, .. } = frame;
-        Self { session, segment, revision, turn, pts_us, deadline_us }
-    }
-
-    /// Of no reply.
-    pub(super) fn none(session: SessionId) -> Self {
-        Self { session, segment: SegmentKey::NONE, revision: 0, turn: 0, pts_us: 0, deadline_us: 0 }
-    }
-
-    /// The turn it is of.
-    pub(super) fn turn(&self) -> u32 {
-        self.turn
-    }
-
-    /// Whether both are of one reply.
-    pub(super) fn is_with(&self, other: &Self) -> bool {
-        (self.segment.serial, self.revision) == (other.segment.serial, other.revision)
-    }
-
-    /// Whether `correction` takes it back.
-    pub(super) fn is_void(&self, correction: &Correction) -> bool {
-        correction.voids(self.session, self.segment.serial, self.revision)
-    }
-
-    fn frame(&self, payload: Payload, now_us: u64, seq: u32) -> Frame {
-        let Self { session, segment, revision, turn, pts_us, deadline_us } = *self;
-        Frame {
-            payload,
-            pts_us,
-            arrived_us: now_us,
-            queued_us: now_us,
-            deadline_us,
-            session,
-            segment,
-            revision,
-            turn,
-            seq,
-        }
-    }
-}
 
 /// A frame, and how many frames that were taken it is made of.
 #[derive(Debug)]

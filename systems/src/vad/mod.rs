@@ -11,6 +11,7 @@
 mod activation;
 mod earshot;
 mod energy;
+mod plausible;
 mod product;
 mod silero;
 mod spectrum;
@@ -50,16 +51,6 @@ impl VadKind {
 
 /// Samples per second that every detector expects.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
-
-/// Largest sample magnitude taken for sound; full scale is 1.0, resamplers overshoot it a little.
-const SAMPLE_MAX: f32 = 8.0;
-
-/// The sample, or silence for one that is no number or far beyond full scale: a recurrent network would
-/// remember it for ever.
-#[inline(always)]
-fn plausible(sample: f32) -> f32 {
-    if sample.abs() <= SAMPLE_MAX { sample } else { 0.0 }
-}
 
 /// What a detector remembers of one session. Only [`VadKernel::take`] and [`VadLane::reset`] change it.
 #[derive(Debug)]

@@ -98,7 +98,7 @@ impl SileroTile {
         let slot = &mut self.slots[slot];
         slot.samples[..CONTEXT].copy_from_slice(&memory.context);
         for (staged, &sample) in slot.samples[CONTEXT..].iter_mut().zip(hop) {
-            *staged = super::plausible(sample);
+            *staged = super::plausible::plausible(sample);
         }
         let (heard, mirror) = slot.samples.split_at_mut(CONTEXT + HOP);
         // The last sample is the mirror and is not repeated.

@@ -11,10 +11,10 @@ use mynah_engine::{
 use crate::dsp::downmix::Channels;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
 use crate::vad::{SAMPLE_RATE_HZ, VadKind, VadLane};
+use crate::vad_gate::config::{Forward, VadGate};
 use crate::vad_gate::held::Held;
 use crate::vad_gate::lookback::Lookback;
 use crate::vad_gate::machine::{Decision, Machine, Settings};
-use crate::vad_gate::{Forward, VadGate};
 
 /// A stream that has paused for this long, engine time, begins anew: what was kept of it is no pre-roll of what comes next.
 const PAUSE_US: u64 = 1_000_000;
@@ -30,7 +30,7 @@ pub struct GateLane {
     detector: Option<VadLane>,
     vad: VadKind,
     channels: Channels,
-    converter: Option<SyncCell<Box<dyn resampler::Resample>>>,
+    converter: Option<SyncCell<Box<dyn resampler::RateConverter>>>,
     /// 16 kHz mono that the detector has not seen yet.
     heard: Vec<f32>,
     mixed: Vec<f32>,

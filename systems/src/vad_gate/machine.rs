@@ -6,7 +6,7 @@
 //!                            +-- not sustained: Cancel    +--- speech again: Retract r -------+     +-- min_silence: End
 //! ```
 
-use crate::vad_gate::{Forward, VadGate};
+use crate::vad_gate::config::{Forward, VadGate};
 
 /// Share of the window's hops at or above release that makes it speech.
 /// Measured on labelled recordings: with 60 % over 96 ms, 98-100 % of the openings at 0.9 were speech.

@@ -7,6 +7,7 @@
 //!
 //! Files: `machine` decides, `lane` is one session, `held` a frame that it keeps, `system` runs all lanes of a shard through the detector's kernel.
 
+mod config;
 mod held;
 mod lane;
 mod lookback;
@@ -19,163 +20,11 @@ use bevy_ecs::prelude::World;
 use bevy_ecs::system::BoxedSystem;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use mynah_engine::{NodeKind, Opening, Site, SystemNode};
-use serde::Deserialize;
 
-use crate::dsp::downmix::Channels;
-use crate::vad::{SAMPLE_RATE_HZ, VadKind};
-
+pub use config::{Forward, VadGate};
 pub use lane::GateLane;
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
-
-/// What is forwarded while the gate has not heard speech.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub enum Forward {
-    /// Nothing; at the onset the pre-roll comes first.
-    #[default]
-    OnOnset,
-    /// Everything, in the tick it arrives; stretches that were not speech are taken back.
-    Always,
-}
-
-/// Configuration of the kind `VadGate`. Durations are rounded up to the detector's hop.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct VadGate {
-    /// Which detector listens.
-    pub vad: VadKind,
-    /// What it listens to: the mean of all channels, or one of them. All are forwarded.
-    pub channels: Channels,
-    /// Probability that opens a segment, 0 to 1. At 0.9, 2-4 % of the accepted segments are noise, at 0.5, 11-14 %.
-    pub threshold: f32,
-    /// Probability below which speech pauses, 0 to `threshold`.
-    pub release_threshold: f32,
-    /// Window in which an onset must be sustained (60 % of it at or above release) to be speech.
-    pub min_speech_ms: f32,
-    /// Silence after which an end holds.
-    pub min_silence_ms: f32,
-    /// Pre-roll: audio before the onset that is forwarded with it.
-    pub pad_ms: f32,
-    /// Audio kept while nothing is forwarded.
-    pub lookback_ms: f32,
-    /// Silence after which work on the answer starts, revocably.
-    pub lookahead_ms: f32,
-    /// Longest segment; a longer one is split without losing a sample.
-    pub max_segment_ms: f32,
-    /// Engine time without any audio after which what is open ends, as if silence had come.
-    pub silence_timeout_ms: f32,
-    /// The detector runs at boundaries of this much engine time, to have more lanes at once; 0 = every tick.
-    pub vad_gather_ms: f32,
-    /// What is forwarded before speech was heard.
-    pub forward: Forward,
-    /// `false`: the baseline that forwards only after `min_speech_ms` and starts work only after `min_silence_ms`.
-    pub speculate: bool,
-    /// Log every probability as an event.
-    pub trace: bool,
-}
-
-impl Default for VadGate {
-    fn default() -> Self {
-        Self {
-            vad: VadKind::Silero,
-            channels: Channels::Mono,
-            threshold: 0.9,
-            release_threshold: 0.5,
-            min_speech_ms: 96.0,
-            min_silence_ms: 300.0,
-            pad_ms: 150.0,
-            lookback_ms: 200.0,
-            lookahead_ms: 32.0,
-            max_segment_ms: 30_000.0,
-            silence_timeout_ms: 1_000.0,
-            vad_gather_ms: 4.0,
-            forward: Forward::OnOnset,
-            speculate: true,
-            trace: false,
-        }
-    }
-}
-
-impl VadGate {
-    /// Media time of one hop of the detector, in microseconds.
-    pub fn hop_us(&self) -> u64 {
-        self.vad.hop() as u64 * 1_000_000 / u64::from(SAMPLE_RATE_HZ)
-    }
-
-    fn check_levels(&self, issues: &mut Vec<Issue>) {
-        if !(self.threshold > 0.0 && self.threshold <= 1.0) {
-            let text = format!("{} is no probability to open at", self.threshold);
-            issues.push(Issue::error("threshold", text).expected("above 0.0, at most 1.0"));
-        }
-        if !(self.release_threshold >= 0.0 && self.release_threshold <= 1.0) {
-            let text = format!("{} is no probability", self.release_threshold);
-            issues.push(Issue::error("release_threshold", text).expected("0.0 to `threshold`"));
-        } else if self.release_threshold > self.threshold {
-            let text = format!("{} is above threshold {}", self.release_threshold, self.threshold);
-            let help =
-                "a gate that closes more easily than it opens flutters: choose a lower release_threshold";
-            issues.push(Issue::error("release_threshold", text).expected("0.0 to `threshold`").help(help));
-        }
-    }
-
-    fn check_channels(&self, arriving: Option<u8>, issues: &mut Vec<Issue>) {
-        if self.channels == Channels::Keep {
-            let issue = Issue::error("channels", "`Keep` chooses none, and the detector hears one");
-            issues.push(issue.expected("`Mono`, `Left`, `Right` or `Channel(n)`"));
-        }
-        issues.extend(self.channels.issue(arriving));
-    }
-
-    fn check_durations(&self, issues: &mut Vec<Issue>) {
-        let durations = [
-            ("min_speech_ms", self.min_speech_ms, 1.0, 5_000.0),
-            ("min_silence_ms", self.min_silence_ms, 1.0, 10_000.0),
-            ("pad_ms", self.pad_ms, 0.0, 2_000.0),
-            ("lookback_ms", self.lookback_ms, 1.0, 2_000.0),
-            ("lookahead_ms", self.lookahead_ms, 1.0, 2_000.0),
-            ("max_segment_ms", self.max_segment_ms, 200.0, 600_000.0),
-            ("silence_timeout_ms", self.silence_timeout_ms, 100.0, 600_000.0),
-            ("vad_gather_ms", self.vad_gather_ms, 0.0, 100.0),
-        ];
-        for (field, value, least, most) in durations {
-            if !(least..=most).contains(&value) {
-                let what = if value < 0.0 { "is negative" } else { "is out of range" };
-                let issue = Issue::error(field, format!("{value} ms {what}"));
-                issues.push(issue.expected(format!("{least} to {most} ms")));
-            }
-        }
-        for (field, value, range) in [
-            ("lookback_ms", self.lookback_ms, 100.0..=200.0),
-            ("lookahead_ms", self.lookahead_ms, 25.0..=50.0),
-        ] {
-            if (1.0..=2_000.0).contains(&value) && !range.contains(&value) {
-                let text = format!("{value} ms is outside the usual range");
-                issues.push(Issue::warning(field, text).expected(format!(
-                    "{} to {} ms",
-                    range.start(),
-                    range.end()
-                )));
-            }
-        }
-        if self.pad_ms > self.lookback_ms {
-            let text = format!(
-                "{} ms of pre-roll do not fit into a lookback of {} ms",
-                self.pad_ms, self.lookback_ms
-            );
-            issues.push(Issue::error("pad_ms", text).expected("at most `lookback_ms`"));
-        }
-        if self.lookahead_ms > self.min_silence_ms {
-            let text =
-                format!("{} ms is longer than min_silence_ms {}", self.lookahead_ms, self.min_silence_ms);
-            let help = "an end that holds before it is suspected leaves nothing to speculate on";
-            issues.push(Issue::error("lookahead_ms", text).expected("at most `min_silence_ms`").help(help));
-        }
-        if self.forward == Forward::Always && !self.speculate {
-            let text = "`Always` forwards before anything is known, `speculate: false` only afterwards";
-            issues.push(Issue::error("forward", text).help("use `OnOnset` with `speculate: false`"));
-        }
-    }
-}
 
 impl NodeKind for VadGate {
     const NAME: &'static str = "VadGate";
@@ -215,21 +64,6 @@ impl NodeKind for VadGate {
     }
 }
 
-impl VadGate {
-    /// Most frames of the lookback that leave at once. Where they are smaller than 10 ms, neighbours become one of up to
-    /// 20 ms before they leave: two that stay apart are longer than that together.
-    fn kept_at_once(&self) -> u32 {
-        (self.kept_ms() / 10.0).ceil().clamp(1.0, 1_000.0) as u32 + 1
-    }
-
-    /// Audio the ring must hold: without speculation the deciding window comes on top of the pre-roll.
-    fn kept_ms(&self) -> f32 {
-        let hop_ms = self.hop_us() as f32 / 1_000.0;
-        let decide_ms = if self.speculate { hop_ms } else { self.min_speech_ms + 2.0 * hop_ms };
-        self.lookback_ms.max(self.pad_ms + decide_ms)
-    }
-}
-
 impl SystemNode for VadGate {
     fn rests(&self, state: &GateLane) -> bool {
         // A hop that waits for company is heard when its time comes, and what is open ends when nothing comes. What is kept
@@ -244,6 +78,7 @@ impl SystemNode for VadGate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dsp::downmix::Channels;
 
     fn issues(gate: &VadGate) -> Vec<(mynah_engine::scene::Severity, String)> {
         let mut issues = Vec::new();

@@ -12,7 +12,7 @@ use mynah_engine::{
 };
 
 use crate::vad::VadKernel;
-use crate::vad_gate::VadGate;
+use crate::vad_gate::config::VadGate;
 use crate::vad_gate::lane::{Gate, GateLane};
 use crate::vad_gate::machine::{Decision, Settings};
 

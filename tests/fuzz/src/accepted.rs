@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mynah_engine::scene::{Diagnostic, Diagnostics, Form, Look, NodeRef, Severity, draw};
+use mynah_engine::scene::{Diagnostic, Diagnostics, Form, NodeRef, Rendering, Severity, draw};
 use mynah_engine::{Engine, EngineConfig, PushError, ScenePlan, SessionSpec};
 
 /// A finding names a place in a text that is there, and can be shown without doing anything to a terminal.
@@ -16,10 +16,10 @@ pub(crate) fn is_told_well(one: &Diagnostic) {
         assert!(line >= 1 && column >= 1);
         assert!(!place.to_string().is_empty());
     }
-    let plain = one.render(Look::Plain);
+    let plain = one.render(Rendering::Plain);
     let harmless = |c: char| c == '\n' || c == '\t' || !c.is_control();
     assert!(plain.chars().all(harmless), "control characters reach the terminal: {plain:?}");
-    assert!(one.render(Look::Styled).len() >= plain.len());
+    assert!(one.render(Rendering::Styled).len() >= plain.len());
 }
 
 /// A refusal has an error in it, and not more findings than somebody reads.

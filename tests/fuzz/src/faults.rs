@@ -1,7 +1,7 @@
 //! Files of faults: like scenes, they hold or say where and what helps.
 
-use mynah::simulate::faults::spec::FaultSpec;
 use mynah_engine::scene::Source;
+use mynah_proof::faults::spec::FaultSpec;
 
 use crate::accepted;
 use crate::scene::text_of;

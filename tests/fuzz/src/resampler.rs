@@ -1,6 +1,6 @@
 //! Sample-rate conversion: any rates, any cuts, any bit patterns.
 
-use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, Resample, ResampleSpec, build};
+use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, RateConverter, ResampleSpec, build};
 
 use crate::bytes::Bytes;
 
@@ -54,7 +54,7 @@ pub fn resampler(data: &[u8]) {
     assert_eq!(used, fresh, "{spec:?}: a stream is heard in the next one");
 }
 
-fn made(spec: ResampleSpec) -> Box<dyn Resample> {
+fn made(spec: ResampleSpec) -> Box<dyn RateConverter> {
     build(spec).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -106,7 +106,7 @@ fn piece_of(bytes: &mut Bytes<'_>, channels: usize) -> Vec<f32> {
     }
 }
 
-fn push(converter: &mut dyn Resample, spec: ResampleSpec, piece: &[f32], output: &mut Vec<f32>) {
+fn push(converter: &mut dyn RateConverter, spec: ResampleSpec, piece: &[f32], output: &mut Vec<f32>) {
     let (channels, before) = (usize::from(spec.channels), output.len());
     let most = converter.output_frames_max(piece.len() / channels);
     converter.push(piece, output);
@@ -121,7 +121,7 @@ fn push(converter: &mut dyn Resample, spec: ResampleSpec, piece: &[f32], output:
     assert!(age_us <= delay_us + 1.0, "{spec:?}: {age_us} us behind, announced were {delay_us}");
 }
 
-fn finish(converter: &mut dyn Resample, spec: ResampleSpec, frames: usize, output: &mut Vec<f32>) {
+fn finish(converter: &mut dyn RateConverter, spec: ResampleSpec, frames: usize, output: &mut Vec<f32>) {
     let (channels, before, most) = (usize::from(spec.channels), output.len(), converter.tail_frames_max());
     assert_eq!(converter.frames().consumed, frames as u64);
     converter.flush(output);

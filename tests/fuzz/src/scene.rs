@@ -14,7 +14,7 @@ const BYTES_MAX: usize = 32 * 1024;
 /// differently the next time.
 pub fn scene(data: &[u8]) {
     let text = text_of(data);
-    let registry = mynah::scenes::registry(None);
+    let registry = mynah_sim::scenes::registry(None);
     let source = Source::new("fuzzed.ron", text);
     match compile(&source, &[], None, &registry) {
         Err(found) => {

@@ -1,7 +1,7 @@
 //! `--set`: whatever somebody types ends with a scene that holds or with errors that point at what was typed.
 
-use mynah::scenes::SHIPPED;
 use mynah_engine::scene::{Override, Source, compile};
+use mynah_sim::scenes::SHIPPED;
 
 use crate::accepted;
 use crate::scene::text_of;
@@ -33,7 +33,7 @@ pub fn set(data: &[u8]) {
             }
         }
     }
-    let registry = mynah::scenes::registry(None);
+    let registry = mynah_sim::scenes::registry(None);
     match compile(&Source::new(file.as_str(), text), &sets, None, &registry) {
         Ok((plan, warnings)) => {
             if sets.is_empty() {

@@ -1,6 +1,6 @@
 //! WAV files: a recording that is no more than the file has, or a refusal with a remedy.
 
-use mynah::wav::{Recording, decode};
+use mynah_load::wav::{Recording, decode};
 
 /// The bytes of a file.
 ///

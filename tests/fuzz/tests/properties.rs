@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use mynah::scenes::SHIPPED;
 use mynah_fuzz_targets::{TARGETS, Target};
+use mynah_sim::scenes::SHIPPED;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRng, TestRunner};

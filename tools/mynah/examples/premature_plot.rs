@@ -8,11 +8,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use mynah::load::schedule::Phase;
-use mynah::scenes;
-use mynah::simulate::callers::CallerScript;
-use mynah::simulate::{Options, RunClock, Simulation, Watcher};
 use mynah_engine::scene::Override;
+use mynah_load::load::schedule::Phase;
+use mynah_sim::scenes;
+use mynah_sim::simulate::callers::CallerScript;
+use mynah_sim::simulate::{Options, RunClock, Simulation, Watcher};
 
 const SESSIONS: u32 = 100;
 const SECONDS: u64 = 60;
@@ -184,6 +184,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         curves.push((release, points));
     }
-    mynah::outputs::write(path.as_ref(), picture(&curves)?.as_bytes())?;
+    mynah_files::outputs::write(path.as_ref(), picture(&curves)?.as_bytes())?;
     Ok(())
 }

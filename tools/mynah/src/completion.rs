@@ -7,8 +7,8 @@ use clap::Command;
 use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
-use crate::scenes::SHIPPED;
-use crate::simulate::faults::spec::PRESETS;
+use mynah_proof::faults::spec::PRESETS;
+use mynah_sim::scenes::SHIPPED;
 
 /// An argument that takes a name or a file.
 struct Named {

@@ -4,32 +4,12 @@
 
 pub mod args;
 pub mod bench;
-pub mod chunk;
-pub mod clock;
 pub mod commands;
-pub mod compare;
 mod completion;
 pub mod doctor;
-pub mod events;
-pub mod failure;
-pub mod flight;
-pub mod interrupt;
-pub mod link;
-pub mod load;
 pub mod metrics;
-pub mod outputs;
-pub mod picture;
 pub mod progress;
-pub mod replay;
-pub mod report;
-pub mod run;
-pub mod scenes;
-pub mod simulate;
-pub mod table;
-pub mod terminal;
-pub mod text;
-pub mod transport;
-pub mod wav;
+pub mod recorded;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -37,7 +17,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::Cli;
-use crate::failure::{Exit, Failure};
+use mynah_files::failure::{Exit, Failure};
+use mynah_files::terminal;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {

@@ -6,11 +6,11 @@ pub mod sight;
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mynah_engine::Record;
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 
-use crate::clock::Epoch;
-use crate::simulate::{TickView, Watcher};
-use crate::terminal;
+use mynah_files::terminal;
+use mynah_sim::clock::Epoch;
+use mynah_sim::simulate::{TickView, Watcher};
 use sight::Spotter;
 
 /// Time between two pictures, microseconds.
@@ -21,7 +21,7 @@ const REDRAW_US: u64 = 100_000;
 struct Screen {
     bar: ProgressBar,
     term: Term,
-    look: Look,
+    look: Rendering,
     epoch: Epoch,
     stage_since_us: u64,
     drawn_us: Option<u64>,

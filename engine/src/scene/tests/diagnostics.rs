@@ -11,7 +11,7 @@ pub(super) fn check(cases: &[Case]) {
         let found = findings(&changed(from, to), &[]);
         let fits = found.len() == wanted.len()
             && found.iter().zip(*wanted).all(|(one, (excerpt, parts))| {
-                let shown = one.render(Look::Plain);
+                let shown = one.render(Rendering::Plain);
                 one.place.excerpt() == *excerpt && parts.iter().all(|part| shown.contains(part))
             });
         if !fits {
@@ -38,7 +38,7 @@ fn a_finding_looks_like_rustc() {
    = help: did you mean `tts`? nodes are: `resample`, `gate`, `asr`, `tts`, `notes`, `output`"#;
     assert_eq!(Diagnostics(found.clone()).to_string(), wanted);
     assert_eq!(found[0].place.to_string(), "scene.ron:26:17");
-    assert!(found[0].render(Look::Styled).contains("\u{1b}["), "colours");
+    assert!(found[0].render(Rendering::Styled).contains("\u{1b}["), "colours");
 }
 
 #[test]
@@ -246,6 +246,13 @@ fn values_out_of_range() {
             &[("0", &["`gate.capabilities.queue_capacity` is 0", "1..=1000"])],
         ),
         ("queue_capacity: 100", "queue_capacity: 1001", &[("1001", &["1..=1000"])]),
+    ]);
+}
+
+#[test]
+fn values_that_have_no_effect_or_are_no_good_where_they_stand() {
+    const MS: &str = "0.001..=60000 ms";
+    check(&[
         (
             "kind: Speak",
             "kind: Speak, buffering: (min_batch_size: 9)",
@@ -275,6 +282,12 @@ fn values_out_of_range() {
                 ("(min_batch_size: 4, max_buffer_size: 3)", &["no effect"]),
             ],
         ),
+    ]);
+}
+
+#[test]
+fn what_a_node_cannot_be_asked_for() {
+    check(&[
         (
             "kind: Speak",
             "kind: Speak, buffering: (merge: ConcatenateAudio(max_gap_ms: 101))",

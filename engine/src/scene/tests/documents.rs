@@ -1,6 +1,6 @@
 //! The locator against random documents, and everything against random text: places are exact, nothing panics.
-use super::super::locate::{Document, Step};
 use super::*;
+use crate::scene::language::locate::{Document, Step};
 use proptest::prelude::*;
 
 /// A document under construction, with the place of every value in it.
@@ -108,7 +108,7 @@ proptest! {
         let mut draft = Draft::default();
         draft.blank(lead);
         draft.write(&tree);
-        let readable = super::super::catalogue::dialect().from_str::<serde::de::IgnoredAny>(&draft.text);
+        let readable = crate::scene::language::catalogue::dialect().from_str::<serde::de::IgnoredAny>(&draft.text);
         prop_assert!(readable.is_ok(), "{readable:?}\n{}", draft.text);
         let document = Document::new(&draft.text);
         for (path, place) in &draft.values {
@@ -185,8 +185,8 @@ fn exercise(text: &str, sets: &[&str]) {
         }
         Err(found) => {
             assert!(found.errors() > 0, "refused without an error");
-            assert!(found.render(Look::Plain).contains("error"));
-            assert!(!found.render(Look::Styled).is_empty());
+            assert!(found.render(Rendering::Plain).contains("error"));
+            assert!(!found.render(Rendering::Styled).is_empty());
         }
     }
 }

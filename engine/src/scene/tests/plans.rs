@@ -18,7 +18,7 @@ fn nodes_come_by_rank_with_formats_targets_and_services() {
         formats,
         [(Some(wide), Some(narrow)), audio, (Some(narrow), None), (None, None), (None, Some(narrow))]
     );
-    let target = |port, node, edge| Target { port, node, input_port: 0, edge };
+    let target = |port, node, edge| PlanTarget { port, node, input_port: 0, edge };
     assert_eq!(plan.input_targets, [target(0, NodeRef::Node(0), 0)]);
     assert_eq!(plan.nodes[1].targets, [target(0, NodeRef::Node(2), 2), target(1, NodeRef::Node(3), 3)]);
     assert_eq!(plan.nodes[4].targets, [target(0, NodeRef::Output, 5)]);

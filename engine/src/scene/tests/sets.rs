@@ -46,7 +46,7 @@ fn values_are_replaced_and_inserted_wherever_the_path_leads() {
         ),
         (&["tick.period_ms=10"], |s| s.tick.period_ms == 10),
         (&["tick.driver=Fixed", "tick.shards=3"], |s| {
-            (s.tick.driver, s.tick.shards) == (Driver::Fixed, Some(3))
+            (s.tick.driver, s.tick.shards) == (TickDriver::Fixed, Some(3))
         }),
         (&["tick=(period_ms: 7)"], |s| s.tick == Tick { period_ms: 7, ..Tick::default() }),
         (&["session.input.rate_hz= 44100 "], |s| s.session.input.rate_hz == 44_100),
@@ -111,7 +111,7 @@ fn what_is_wrong_is_said_of_the_argument() {
     for (set, excerpt, part) in cases {
         let found = findings(SCENE, &[set]);
         let first = found.first().unwrap_or_else(|| panic!("{set} is accepted"));
-        let shown = first.render(Look::Plain);
+        let shown = first.render(Rendering::Plain);
         assert_eq!(first.place.to_string(), format!("--set {set}"), "{shown}");
         assert_eq!(first.place.excerpt(), excerpt, "{set}\n{shown}");
         assert!(shown.contains(part) && shown.contains(&format!("--set {set}")), "{set}\n{shown}");
@@ -121,7 +121,7 @@ fn what_is_wrong_is_said_of_the_argument() {
 #[test]
 fn a_clash_with_the_file_shows_both_places() {
     let found = findings(SCENE, &["services.asr.timing.latency.p50_ms=99"]);
-    let shown = found[0].render(Look::Plain);
+    let shown = found[0].render(Rendering::Plain);
     assert!(shown.contains("scene.ron:30:") && shown.contains("--set services.asr"), "{shown}");
 }
 

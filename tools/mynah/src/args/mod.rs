@@ -9,13 +9,12 @@ mod values;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mynah_engine::scene::Override;
 
-use crate::scenes;
+use mynah_sim::scenes;
 
 pub use bench::{Bench, BenchWhat, Capacity};
 pub use proof::{Baseline, Compare, Completions, Doctor, Manual, Replay};
 pub use run::Run;
 pub use simulate::{Clock, Simulate};
-pub(crate) use values::{DURATION_US, SESSIONS};
 pub use values::{Duration, SeedRange};
 
 /// The scene of `mynah` without a command.

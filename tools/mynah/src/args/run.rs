@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Sets;
 use super::values::seed;
-use crate::chunk::ChunkSpec;
+use mynah_load::chunk::ChunkSpec;
 
 /// `run`.
 #[derive(Clone, Debug, Args)]

@@ -1,9 +1,7 @@
 //! What a value on the command line may be.
 
-use crate::chunk::duration_us;
-
-/// Fewest and most sessions of a simulation.
-pub(crate) const SESSIONS: std::ops::RangeInclusive<u32> = 1..=20_000;
+use mynah_load::chunk::duration_us;
+use mynah_sim::simulate::{DURATION_US, SESSIONS};
 
 /// A stretch of time on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,9 +9,6 @@ pub struct Duration {
     /// Microseconds.
     pub us: u64,
 }
-
-/// Shortest and longest simulation.
-pub(crate) const DURATION_US: std::ops::RangeInclusive<u64> = 100_000..=24 * 3_600_000_000;
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let us = duration_us(text)?;

@@ -6,13 +6,13 @@ use cpu_time::ThreadTime;
 use mynah_engine::scene::Override;
 use mynah_engine::{Engine, EngineConfig, Out, ScenePlan};
 
-use crate::failure::Failure;
-use crate::load::schedule::Phase;
 use crate::metrics::{Board, Facts, Publisher};
-use crate::report::Report;
-use crate::scenes;
-use crate::simulate::callers::{CallerScript, Line, LineStyle, Load, open_lines};
-use crate::simulate::{Options, Simulation, TickView, Watcher};
+use mynah_files::failure::Failure;
+use mynah_load::load::schedule::Phase;
+use mynah_sim::report::Report;
+use mynah_sim::scenes;
+use mynah_sim::simulate::callers::{CallerScript, Line, LineStyle, Load, open_lines};
+use mynah_sim::simulate::{Options, Simulation, TickView, Watcher};
 
 /// A load on a scene.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,10 +10,10 @@ use super::machine::Machine;
 use super::point::{Bound, Point, Runs};
 use super::search;
 use crate::args::Capacity;
-use crate::failure::Failure;
-use crate::interrupt;
 use crate::progress::Progress;
-use crate::table::paint;
+use mynah_files::failure::Failure;
+use mynah_pages::table::paint;
+use mynah_sim::interrupt;
 
 /// Counts that are tried at most.
 const POINTS_MAX: u32 = 12;
@@ -106,15 +106,10 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
             return Err(Stop::Interrupted);
         }
         for _ in 0..2 {
-            let flags = ["--clock", "wall", "--sessions", &sessions.to_string()].map(String::from);
-            let times = [format!("--duration={whole_ms}ms"), format!("--warm-up={warm_up_ms}ms")];
-            let report = runs.report(&[&flags[..], &times].concat(), &mut |us| {
+            let report = runs.report(&wall_flags(sessions, (warm_up_ms, whole_ms)), &mut |us| {
                 let of_point = (us / 1_000).min(u64::from(whole_ms));
-                progress.at(
-                    "points",
-                    tried * u64::from(whole_ms) + of_point,
-                    u64::from(POINTS_MAX * whole_ms),
-                );
+                let done = tried * u64::from(whole_ms) + of_point;
+                progress.at("points", done, u64::from(POINTS_MAX * whole_ms));
             });
             let report = report.map_err(Stop::Failed)?.ok_or(Stop::Interrupted)?;
             points.push(Point::of(&report, bound));
@@ -160,6 +155,13 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
     })
 }
 
+/// What a run in real time is asked for: its warm-up and its whole length in milliseconds.
+fn wall_flags(sessions: u32, (warm_up_ms, whole_ms): (u32, u32)) -> Vec<String> {
+    let flags = ["--clock", "wall", "--sessions", &sessions.to_string()].map(String::from);
+    let times = [format!("--duration={whole_ms}ms"), format!("--warm-up={warm_up_ms}ms")];
+    [&flags[..], &times].concat()
+}
+
 /// What every run of the search is asked for.
 fn flags(args: &Capacity, set: &[String]) -> Vec<String> {
     let mut flags = vec![args.scene.clone()];
@@ -192,7 +194,7 @@ pub fn json(result: &Knee) -> String {
 }
 
 /// A table of the points, and what they come to.
-pub fn text(result: &Knee, look: Look) -> String {
+pub fn text(result: &Knee, look: Rendering) -> String {
     let mut text = String::new();
     head(&mut text, result)
         .and_then(|()| table(&mut text, result, look))
@@ -215,7 +217,7 @@ fn head(t: &mut String, r: &Knee) -> std::fmt::Result {
     writeln!(t, "{}\n", r.machine.line())
 }
 
-fn table(t: &mut String, r: &Knee, look: Look) -> std::fmt::Result {
+fn table(t: &mut String, r: &Knee, look: Rendering) -> std::fmt::Result {
     let latency = if r.decided_by == "limits" { "response" } else { "in to out" };
     writeln!(
         t,

@@ -6,9 +6,9 @@ use super::callers::{Work, metrics_on_against_off};
 use super::kernels::{VadBatch, codec_ns, p95, resampler_ages_ms};
 use super::machine::Machine;
 use super::median::median;
-use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::report::Report;
+use mynah_files::failure::Failure;
+use mynah_sim::report::Report;
 use mynah_systems::dsp::resampler::{Mode, Quality};
 use mynah_systems::vad::VadKind;
 

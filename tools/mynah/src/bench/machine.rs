@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::report::cpu_features;
+use mynah_sim::report::cpu_features;
 
 /// The machine, as far as it tells.
 #[derive(Clone, Debug, Serialize)]

@@ -6,9 +6,9 @@ use std::thread;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::clock::Epoch;
-use crate::failure::{Exit, Failure};
-use crate::interrupt;
+use mynah_files::failure::{Exit, Failure};
+use mynah_sim::clock::Epoch;
+use mynah_sim::interrupt;
 
 /// Time between two looks at a child, microseconds.
 const LOOK_US: u64 = 50_000;

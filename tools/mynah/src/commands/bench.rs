@@ -5,12 +5,12 @@ use std::io::Write as _;
 use crate::args::{Bench, BenchWhat, Capacity};
 use crate::bench::capacity::{self, Nature};
 use crate::bench::{claims, show};
-use crate::failure::{Exit, Failure};
-use crate::interrupt;
-use crate::outputs;
-use crate::scenes;
-use crate::terminal::{self, Stdout};
-use crate::transport::LinkedScene;
+use mynah_files::failure::{Exit, Failure};
+use mynah_files::outputs;
+use mynah_files::terminal::{self, Stdout};
+use mynah_sim::interrupt;
+use mynah_sim::scenes;
+use mynah_sim::transport::LinkedScene;
 
 /// Runs the command.
 ///

@@ -6,14 +6,14 @@ use mynah_engine::ScenePlan;
 use serde::Serialize;
 
 use crate::args::{SeedRange, Simulate};
-use crate::failure::{Exit, Failure};
-use crate::interrupt;
 use crate::progress::Progress;
-use crate::simulate::faults::report::{ChaosReport, draw};
-use crate::simulate::faults::spec::FaultSpec;
-use crate::simulate::faults::{Chaos, ChaosOptions};
-use crate::simulate::{Watcher, Watchers};
-use crate::terminal;
+use mynah_files::failure::{Exit, Failure};
+use mynah_files::terminal;
+use mynah_proof::faults::report::{ChaosReport, draw};
+use mynah_proof::faults::spec::FaultSpec;
+use mynah_proof::faults::{Chaos, ChaosOptions};
+use mynah_sim::interrupt;
+use mynah_sim::simulate::{Watcher, Watchers};
 
 /// Violations of a failing seed that stand in the list of seeds.
 const SHOWN: usize = 3;
@@ -161,7 +161,7 @@ fn table(report: &SeedsReport, args: &Simulate, seeds: SeedRange) -> String {
         report.last,
         count - report.failed.len(),
         report.cpu_s,
-        crate::table::paint(report.verdict, ok, terminal::stdout_look())
+        mynah_pages::table::paint(report.verdict, ok, terminal::stdout_look())
     );
     text
 }

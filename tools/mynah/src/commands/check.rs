@@ -7,9 +7,9 @@ use mynah_engine::scene::{SceneNode, parse_config};
 use mynah_systems::vad_gate::VadGate;
 
 use crate::args::Check;
-use crate::failure::{Exit, Failure};
-use crate::scenes::{self, counted};
-use crate::terminal::{self, Stdout};
+use mynah_files::failure::{Exit, Failure};
+use mynah_files::terminal::{self, Stdout};
+use mynah_sim::scenes::{self, counted};
 
 /// Checks all scenes, prints everything there is to say, and ends as badly as the worst of them.
 ///

@@ -3,9 +3,9 @@
 use std::io::Write as _;
 
 use crate::args::Compare;
-use crate::compare::{self, PERCENT_DEFAULT, Side};
-use crate::failure::{Exit, Failure};
-use crate::terminal::{self, Stdout};
+use mynah_files::failure::{Exit, Failure};
+use mynah_files::terminal::{self, Stdout};
+use mynah_proof::compare::{self, PERCENT_DEFAULT, Side};
 
 /// Runs the command.
 ///

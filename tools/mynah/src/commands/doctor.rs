@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use crate::args::Doctor;
 use crate::doctor::{self, Standing};
-use crate::failure::{Exit, Failure};
-use crate::terminal::{self, Stdout};
+use mynah_files::failure::{Exit, Failure};
+use mynah_files::terminal::{self, Stdout};
 
 /// Runs the command.
 ///

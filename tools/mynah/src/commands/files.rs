@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use mynah_engine::ScenePlan;
 
 use crate::args::{Clock, Run, Simulate};
-use crate::failure::Failure;
-use crate::flight;
-use crate::load::recordings;
-use crate::outputs::{Claims, is_dash};
-use crate::terminal::TableTo;
-use crate::transport::LinkedScene;
+use mynah_files::failure::Failure;
+use mynah_files::outputs::{Claims, is_dash};
+use mynah_files::terminal::TableTo;
+use mynah_load::load::recordings;
+use mynah_sim::flight;
+use mynah_sim::transport::LinkedScene;
 
 /// Nothing that `run` writes is something that it reads, or writes besides. `outputs`: what `--output` makes.
 ///

@@ -5,9 +5,9 @@ use std::io::Write as _;
 use mynah_engine::scene::{Form, draw};
 
 use crate::args::{Graph, GraphFormat};
-use crate::failure::{Exit, Failure};
-use crate::scenes;
-use crate::terminal::Stdout;
+use mynah_files::failure::{Exit, Failure};
+use mynah_files::terminal::Stdout;
+use mynah_sim::scenes;
 
 /// Draws the scene to stdout.
 ///

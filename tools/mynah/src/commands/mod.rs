@@ -13,7 +13,7 @@ pub mod shell;
 pub mod simulate;
 
 use crate::args::Command;
-use crate::failure::{Exit, Failure};
+use mynah_files::failure::{Exit, Failure};
 
 /// Runs a command.
 ///

@@ -3,10 +3,10 @@
 use std::io::Write as _;
 
 use crate::args::Replay;
-use crate::failure::{Exit, Failure};
 use crate::progress::Progress;
-use crate::replay::{self, Means};
-use crate::terminal::{self, Stdout};
+use mynah_files::failure::{Exit, Failure};
+use mynah_files::terminal::{self, Stdout};
+use mynah_proof::replay::{self, Means};
 
 /// Runs the command.
 ///

@@ -9,29 +9,29 @@ use mynah_engine::{Engine, Event, NAME_BYTES_MAX, NodeKind, Out, Record, ScenePl
 use mynah_systems::vad_gate::VadGate;
 
 use crate::args::Run;
-use crate::clock::Epoch;
 use crate::commands::files;
-use crate::events::TraceWriter;
-use crate::events::header::{ContentOf, Header, Inputs, RecordingInput, RunInputs};
-use crate::events::log::EventLog;
-use crate::failure::{Exit, Failure};
-use crate::interrupt;
-use crate::outputs::{Output, is_dash};
-use crate::picture::session::Picture;
 use crate::progress::Progress;
-use crate::report::Interruption;
-use crate::run::drive::{Listener, Pace, drive};
-use crate::run::feed::Feed;
-use crate::run::mixing;
-use crate::run::page::{Recorded, page};
-use crate::run::sessions;
-use crate::run::summary::{self, Row};
-use crate::run::track::{Placement, Released, Track};
-use crate::scenes;
-use crate::simulate::{RunClock, TickView, Watcher as _};
-use crate::terminal;
-use crate::text;
-use crate::wav::{self, Loaded, Recording, WavError, WavFault};
+use crate::recorded::page::{Recorded, page};
+use crate::recorded::summary::{self, Row};
+use mynah_files::failure::{Exit, Failure};
+use mynah_files::outputs::{Output, is_dash};
+use mynah_files::terminal;
+use mynah_files::text;
+use mynah_load::wav::{self, Loaded, Recording, WavError, WavFault};
+use mynah_pages::picture::session::Picture;
+use mynah_sim::clock::Epoch;
+use mynah_sim::events::TraceWriter;
+use mynah_sim::events::header::{ContentOf, Header, Inputs, RecordingInput, RunInputs};
+use mynah_sim::events::log::EventLog;
+use mynah_sim::interrupt;
+use mynah_sim::report::Interruption;
+use mynah_sim::run::drive::{Listener, Pace, drive};
+use mynah_sim::run::feed::Feed;
+use mynah_sim::run::mixing;
+use mynah_sim::run::sessions;
+use mynah_sim::run::track::{Placement, Released, Track};
+use mynah_sim::scenes;
+use mynah_sim::simulate::{RunClock, TickView, Watcher as _};
 
 /// Feeds the recordings, writes the files asked for, prints the table.
 ///

@@ -8,9 +8,9 @@ use clap_mangen::Man;
 
 use crate::args::{Cli, Completions, Manual};
 use crate::completion;
-use crate::failure::{Exit, Failure};
-use crate::outputs;
-use crate::terminal::Stdout;
+use mynah_files::failure::{Exit, Failure};
+use mynah_files::outputs;
+use mynah_files::terminal::Stdout;
 
 /// Prints the completions of a shell.
 ///

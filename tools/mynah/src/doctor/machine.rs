@@ -8,9 +8,9 @@ use std::sync::Arc;
 use mynah_engine::{Engine, EngineConfig};
 
 use super::Finding;
-use crate::clock::Epoch;
-use crate::report;
-use crate::scenes;
+use mynah_sim::clock::Epoch;
+use mynah_sim::report;
+use mynah_sim::scenes;
 
 const GIB: f64 = (1u64 << 30) as f64;
 /// Below this much free memory a run of some hundred sessions may fail.
@@ -169,9 +169,9 @@ fn version(program: &str) -> Version {
 pub(super) fn terminal() -> Finding {
     let kind = |is| if is { "a terminal" } else { "no terminal" };
     let (out, err) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
-    let colours = match crate::terminal::stdout_look() {
-        mynah_engine::scene::Look::Styled => "colours",
-        mynah_engine::scene::Look::Plain => "no colours",
+    let colours = match mynah_files::terminal::stdout_look() {
+        mynah_engine::scene::Rendering::Styled => "colours",
+        mynah_engine::scene::Rendering::Plain => "no colours",
     };
     Finding::ok("terminal", format!("stdout is {}, stderr is {}; {colours}", kind(out), kind(err)))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 use serde::Serialize;
 
 use super::{Finding, Standing};
@@ -34,7 +34,7 @@ pub fn json(findings: &[Finding]) -> String {
 }
 
 /// A table, and what it comes to.
-pub fn text(findings: &[Finding], look: Look) -> String {
+pub fn text(findings: &[Finding], look: Rendering) -> String {
     let mut text = String::new();
     let width = findings.iter().map(|finding| finding.name.len()).max().unwrap_or(0);
     let written = findings.iter().try_for_each(|Finding { name, value, standing, remedy }| {
@@ -55,10 +55,10 @@ pub fn text(findings: &[Finding], look: Look) -> String {
     text
 }
 
-fn paint(word: &str, colour: u8, look: Look) -> String {
+fn paint(word: &str, colour: u8, look: Rendering) -> String {
     match look {
-        Look::Plain => word.into(),
-        Look::Styled => format!("\u{1b}[{colour}m{word}\u{1b}[0m"),
+        Rendering::Plain => word.into(),
+        Rendering::Styled => format!("\u{1b}[{colour}m{word}\u{1b}[0m"),
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
         ];
         let standings = [&all[..1], &all[..2], &all[..]].map(worst);
         assert_eq!(standings, [Standing::Ok, Standing::Warn, Standing::Fail]);
-        let text = text(&all, Look::Plain);
+        let text = text(&all, Rendering::Plain);
         for part in ["ok    cores   2", "warn  clock   coarse\n                look at it", "cannot run here"]
         {
             assert!(text.contains(part), "{part:?} is not in\n{text}");

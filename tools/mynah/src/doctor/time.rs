@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use mynah_engine::latency_histogram;
 
 use super::Finding;
-use crate::clock::Epoch;
+use mynah_sim::clock::Epoch;
 
 /// Readings of the clock.
 const READINGS: u64 = 20_000;

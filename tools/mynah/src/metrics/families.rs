@@ -8,7 +8,7 @@ use mynah_engine::scene::MergeStrategy;
 use mynah_engine::{DropReason, ScenePlan};
 
 use super::exposition::{Exposition, Form, Kind, Label, float};
-use crate::transport::LinkedScene;
+use mynah_sim::transport::LinkedScene;
 
 /// What never changes while a scene runs.
 #[derive(Clone, Debug)]

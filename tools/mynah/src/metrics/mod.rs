@@ -18,7 +18,7 @@ pub use exposition::Form;
 pub use families::{Facts, Shown};
 pub use server::{Server, address};
 
-use crate::simulate::{TickView, Watcher};
+use mynah_sim::simulate::{TickView, Watcher};
 
 /// Engine time from one picture to the next, microseconds.
 pub const PUBLISH_US: u64 = 1_000_000;

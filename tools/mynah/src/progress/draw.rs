@@ -1,6 +1,6 @@
 //! The live view as lines of text: a function of what there is to see, the width of the terminal, and its colours.
 
-use mynah_engine::scene::Look;
+use mynah_engine::scene::Rendering;
 
 use super::sight::Sight;
 
@@ -10,7 +10,7 @@ const GAP: &str = "   ";
 const WIDTH: std::ops::RangeInclusive<usize> = 20..=100;
 
 /// Draws at most `width` columns, and at most as many lines as there are figures.
-pub fn draw(sight: &Sight, width: usize, look: Look) -> Vec<String> {
+pub fn draw(sight: &Sight, width: usize, look: Rendering) -> Vec<String> {
     let width = width.clamp(*WIDTH.start(), *WIDTH.end());
     let mut lines = vec![bar(sight, width)];
     let mut columns = 0;
@@ -18,7 +18,7 @@ pub fn draw(sight: &Sight, width: usize, look: Look) -> Vec<String> {
         let text: String = text.chars().take(width).collect();
         let taken = text.chars().count();
         let painted = match (look, loud) {
-            (Look::Styled, true) => format!("\u{1b}[31m{text}\u{1b}[0m"),
+            (Rendering::Styled, true) => format!("\u{1b}[31m{text}\u{1b}[0m"),
             _ => text,
         };
         match lines.last_mut() {
@@ -159,7 +159,7 @@ mod tests {
             ),
         ];
         for (width, want) in cases {
-            let lines = draw(&busy(), width, Look::Plain);
+            let lines = draw(&busy(), width, Rendering::Plain);
             assert!(lines.iter().all(|line| line.chars().count() <= width), "{width}: {lines:#?}");
             assert_eq!(lines, want, "{width}");
         }
@@ -177,16 +177,19 @@ mod tests {
         ];
         for sight in &sights {
             for width in [0, 1, 19, 20, 40, 60, 80, 99, 100, 120, 1_000] {
-                let lines = draw(sight, width, Look::Plain);
+                let lines = draw(sight, width, Rendering::Plain);
                 let most = width.clamp(20, 100);
                 assert!(lines.iter().all(|line| line.chars().count() <= most), "{width}: {lines:#?}");
                 assert!(lines.iter().all(|line| !line.contains('\u{1b}')), "{width}: {lines:#?}");
                 assert!(lines.len() <= 8, "{width}: {lines:#?}");
             }
         }
-        let loud = draw(&sights[3], 80, Look::Styled).concat();
+        let loud = draw(&sights[3], 80, Rendering::Styled).concat();
         assert!(loud.contains("\u{1b}[31m18446744073709551615 dropped\u{1b}[0m"), "{loud}");
-        assert!(!draw(&busy(), 80, Look::Styled).concat().contains('\u{1b}'), "nothing to be worried about");
+        assert!(
+            !draw(&busy(), 80, Rendering::Styled).concat().contains('\u{1b}'),
+            "nothing to be worried about"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use mynah_engine::{DropReason, Event, Glance, Record, latency_histogram};
 
-use crate::simulate::TickView;
+use mynah_sim::simulate::TickView;
 
 /// Answers so far, from the end of speech as the gate heard it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,51 @@
+//! Names of things that frames, events and services carry around.
+
+/// A session, interned when it opens. Its shard follows from it, so a session never moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u32);
+
+/// Position of a node in the compiled scene (ranks ascending).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u8);
+
+impl NodeId {
+    /// The node's place in per-node tables.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A segment as frames refer to it: where its state stands, and which one it is.
+///
+/// `slot` is a place in the shard's pool and is used again; `serial` counts within the session from 1 and never
+/// is. Serial 0 means "belongs to no segment".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SegmentKey {
+    /// Place in the shard's segment pool.
+    pub slot: u32,
+    /// Counts the segments of a session from 1; 0 = none.
+    pub serial: u32,
+}
+
+impl SegmentKey {
+    /// What frames carry that belong to no segment.
+    pub const NONE: Self = Self { slot: 0, serial: 0 };
+
+    /// A segment of the engine that sent the audio: it has its serial there, and no state here.
+    pub fn elsewhere(serial: u32) -> Self {
+        Self { slot: u32::MAX, serial }
+    }
+
+    /// Whether the segment's state is in another engine.
+    pub fn is_elsewhere(self) -> bool {
+        self.slot == u32::MAX
+    }
+
+    /// Whether there is a segment at all.
+    pub fn is_some(self) -> bool {
+        self.serial != 0
+    }
+}
+
+/// Longest session name in bytes.
+pub const NAME_BYTES_MAX: usize = 128;

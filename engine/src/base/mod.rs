@@ -1,0 +1,14 @@
+//! What everything else is made with: ids, where a session is placed, engine time, seeded randomness.
+
+pub(crate) mod ids;
+pub(crate) mod mutation;
+pub(crate) mod placement;
+pub mod rng;
+pub(crate) mod sync;
+pub(crate) mod time;
+
+pub use ids::{NAME_BYTES_MAX, NodeId, SegmentKey, SessionId};
+
+#[doc(hidden)]
+pub use mutation::Mutation;
+pub use time::{Now, frames_to_us, us_to_frames};

@@ -1,0 +1,78 @@
+//! Which shard a session lives in, and where in it.
+
+use crate::base::ids::SessionId;
+
+/// Sessions go to the shards in runs: the first `run` to the first shard, the next to the second, and round again. Few
+/// sessions so share one shard, whose tick costs the same for one as for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placement {
+    shards: u32,
+    run: u32,
+}
+
+impl Placement {
+    /// As many as one tile of the detector takes: a shard's hops go through it at once.
+    pub(crate) const RUN: u32 = 32;
+
+    /// Over `shards`, each at least 1, `run` neighbours together.
+    pub(crate) fn new(shards: u32, run: u32) -> Self {
+        Self { shards: shards.max(1), run: run.max(1) }
+    }
+
+    /// Whether sessions go to the shards one by one: somebody has said how many shards there are, and so that the work is
+    /// worth sharing.
+    pub(crate) fn in_turn(self) -> bool {
+        self.run == 1
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shards(self) -> usize {
+        self.shards as usize
+    }
+
+    /// The shard of a session.
+    pub(crate) fn shard(self, id: SessionId) -> usize {
+        (id.0 / self.run % self.shards) as usize
+    }
+
+    /// Its place in per-session tables of that shard: these have no gaps.
+    pub(crate) fn slot(self, id: SessionId) -> usize {
+        (id.0 / self.run / self.shards * self.run + id.0 % self.run) as usize
+    }
+
+    /// Most sessions of one shard, of `sessions` in all.
+    pub(crate) fn per_shard(self, sessions: u32) -> usize {
+        (sessions.div_ceil(self.run).div_ceil(self.shards) * self.run).min(sessions) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_session_has_a_place_of_its_own_and_tables_have_no_gaps() {
+        for (shards, run) in [(1, 32), (3, 1), (8, 32), (5, 7), (0, 0)] {
+            let placement = Placement::new(shards, run);
+            let mut slots = vec![Vec::new(); placement.shards()];
+            for id in 0..1_000 {
+                slots[placement.shard(SessionId(id))].push(placement.slot(SessionId(id)));
+            }
+            for taken in slots {
+                assert!(taken.len() <= placement.per_shard(1_000), "{shards} shards, {run} together");
+                assert_eq!(taken, (0..taken.len()).collect::<Vec<_>>(), "{shards} shards, {run} together");
+            }
+        }
+    }
+
+    #[test]
+    fn few_sessions_share_a_shard() {
+        let placement = Placement::new(8, 32);
+        assert!((0..32).all(|id| placement.shard(SessionId(id)) == 0));
+        assert_eq!([32, 64, 255, 256].map(|id| placement.shard(SessionId(id))), [1, 2, 7, 0]);
+        assert_eq!(
+            (placement.per_shard(8), placement.per_shard(100), placement.per_shard(1_000)),
+            (8, 32, 128)
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! Names, ids and shards of sessions that hosts open, from any thread.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, Weak};
+
+use crate::base::ids::{NAME_BYTES_MAX, SessionId};
+use crate::base::placement::Placement;
+use crate::base::sync::{Mutex, MutexGuard, SegQueue};
+use crate::edge::session_handle::{SessionHandle, SessionSpec};
+use crate::edge::session_port::SessionPort;
+use crate::edge::shard_inbox::{Bell, ShardPort};
+use crate::scene::Format;
+
+/// Why a session was not opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// Empty or longer than [`NAME_BYTES_MAX`].
+    BadName {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// An open session has this name.
+    NameInUse(String),
+    /// The engine carries as many sessions as it was made for.
+    EngineFull {
+        /// How many that is.
+        sessions_max: u32,
+    },
+    /// The engine was dropped, or the world it lived in.
+    EngineGone,
+    /// The scene cannot take audio in this format.
+    Format {
+        /// The format asked for.
+        format: Format,
+        /// The node and its reason.
+        reason: String,
+    },
+}
+
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BadName { bytes } => {
+                write!(f, "session name of {bytes} bytes: expected 1 to {NAME_BYTES_MAX} bytes of UTF-8")
+            }
+            Self::NameInUse(name) => {
+                write!(f, "session `{name}` is open already: close it first or pick another name")
+            }
+            Self::EngineFull { sessions_max } => {
+                write!(f, "{sessions_max} sessions are open: raise sessions_max or close one")
+            }
+            Self::EngineGone => {
+                write!(f, "the engine is gone, and its sessions with it: open sessions at one that runs")
+            }
+            Self::Format { format, reason } => {
+                write!(
+                    f,
+                    "audio of {} Hz, {} channel(s) does not fit: {reason}",
+                    format.rate_hz, format.channels
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+#[derive(Default)]
+struct Ids {
+    names: HashMap<Arc<str>, SessionId>,
+    free: BTreeSet<u32>,
+    slots: Vec<Slot>,
+    /// The engine is gone.
+    ended: bool,
+}
+
+/// One id: how often it was given out, and to whom the last time.
+#[derive(Default)]
+struct Slot {
+    opening: u32,
+    port: Weak<SessionPort>,
+}
+
+/// The opening of an id that follows this one, from 1; after all numbers it begins anew.
+pub(crate) fn next_opening(opening: u32) -> u32 {
+    opening.checked_add(1).unwrap_or(1)
+}
+
+/// The sessions that are open, by name and id, and the rings of their shards: what handles share with the engine.
+pub(crate) struct OpenSessions {
+    ids: Mutex<Ids>,
+    admissions: SegQueue<Arc<SessionPort>>,
+    pub(crate) ports: Vec<Arc<ShardPort>>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) sessions_max: u32,
+    pub(crate) placement: Placement,
+}
+
+impl OpenSessions {
+    pub(crate) fn new(placement: Placement, sessions_max: u32) -> Arc<Self> {
+        let per_shard = placement.per_shard(sessions_max);
+        Arc::new(Self {
+            ids: Mutex::default(),
+            admissions: SegQueue::new(),
+            ports: (0..placement.shards()).map(|_| Arc::new(ShardPort::new(per_shard))).collect(),
+            bell: Arc::default(),
+            sessions_max,
+            placement,
+        })
+    }
+
+    /// Sessions admitted since the last call, in id order, each with its shard.
+    pub(crate) fn admissions(&self) -> Vec<Arc<SessionPort>> {
+        if self.admissions.is_empty() {
+            return Vec::new();
+        }
+        let mut admitted: Vec<_> = std::iter::from_fn(|| self.admissions.pop()).collect();
+        admitted.sort_by_key(|port| port.id);
+        admitted
+    }
+
+    /// Name and id of a session that is over are free for others.
+    pub(crate) fn release(&self, name: &str, id: SessionId) {
+        let mut ids = self.ids();
+        if ids.names.get(name) == Some(&id) {
+            ids.names.remove(name);
+            ids.free.insert(id.0);
+            ids.slots[id.0 as usize].port = Weak::new();
+        }
+    }
+
+    /// The engine is gone: no session is opened any more.
+    pub(crate) fn shut(&self) {
+        self.ids().ended = true;
+        // Nothing comes behind these. A port may hold what its host's waker holds, this door among it.
+        while self.admissions.pop().is_some() {}
+    }
+
+    /// The sessions of one shard whose hosts may still look at them, in id order, admitted or not.
+    pub(crate) fn ports_of(&self, shard: usize) -> Vec<Arc<SessionPort>> {
+        let ids = self.ids();
+        let open = ids.slots.iter().filter_map(|slot| slot.port.upgrade());
+        open.filter(|port| self.placement.shard(port.id) == shard).collect()
+    }
+
+    /// What stands in there holds whatever happened to who had it: each change of it is one step.
+    fn ids(&self) -> MutexGuard<'_, Ids> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a session that takes audio in `format`.
+    pub(crate) fn open(&self, spec: &SessionSpec, format: Format) -> Result<SessionHandle, OpenError> {
+        let mut ids = self.ids();
+        if ids.ended {
+            return Err(OpenError::EngineGone);
+        }
+        if ids.names.contains_key(spec.name.as_str()) {
+            return Err(OpenError::NameInUse(spec.name.clone()));
+        }
+        let id = match ids.free.pop_first() {
+            Some(id) => id,
+            None if (ids.slots.len() as u32) < self.sessions_max => {
+                ids.slots.push(Slot::default());
+                ids.slots.len() as u32 - 1
+            }
+            None => return Err(OpenError::EngineFull { sessions_max: self.sessions_max }),
+        };
+        let slot = &mut ids.slots[id as usize];
+        slot.opening = next_opening(slot.opening);
+        let (id, opening) = (SessionId(id), slot.opening);
+        let shard = Arc::clone(&self.ports[self.placement.shard(id)]);
+        let handle = SessionHandle::new(id, opening, spec, format, shard, Arc::clone(&self.bell));
+        let port = handle.port();
+        slot.port = Arc::downgrade(&port);
+        ids.names.insert(Arc::clone(&port.name), id);
+        // Before others see the names: whoever shuts the door finds it here.
+        self.admissions.push(port);
+        drop(ids);
+        self.bell.ring();
+        Ok(handle)
+    }
+}
+
+impl std::fmt::Debug for OpenSessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenSessions").field("sessions_max", &self.sessions_max).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,150 @@
+//! A shard's side of the edge: the rings that hosts' threads and the tick share, and the bell that wakes a driver.
+
+use std::sync::atomic::Ordering;
+
+use crossbeam::sync::Unparker;
+
+use crate::base::ids::SessionId;
+use crate::base::sync::{ArrayQueue, AtomicBool, AtomicU32, Mutex, SegQueue};
+use crate::edge::exchange::Stamp;
+use crate::media::block::Block;
+
+/// Arrivals of a session that the ring of its shard has room for; more are kept beside it, in memory made for them. A
+/// tick that is late by 80 ms still finds all in the ring.
+const ARRIVALS_PER_SESSION: usize = 4;
+/// And as many for all.
+const ARRIVALS_MIN: usize = 64;
+
+/// What arrives at a shard.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) session: SessionId,
+    pub(crate) opening: u32,
+    pub(crate) stamp: Stamp,
+    pub(crate) cost: u32,
+    pub(crate) what: Arriving,
+}
+
+impl Arrival {
+    /// One that takes no credit.
+    pub(crate) fn free(session: SessionId, opening: u32, what: Arriving, stamp: Stamp) -> Self {
+        Self { session, opening, stamp, cost: 0, what }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Arriving {
+    Audio(Block),
+    /// Silence in place of lost audio that waits for room.
+    Silence(Block),
+    Finish,
+    Close,
+}
+
+/// Wakes a driver that sleeps until something arrives.
+#[derive(Debug, Default)]
+pub struct Bell {
+    rung: AtomicBool,
+    sleeper: Mutex<Option<Unparker>>,
+}
+
+impl Bell {
+    /// Something arrived. Only the first ring since the last answer wakes anybody.
+    pub fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel)
+            && let Ok(sleeper) = self.sleeper.lock()
+            && let Some(sleeper) = &*sleeper
+        {
+            sleeper.unpark();
+        }
+    }
+
+    /// Whether it rang since the last call.
+    pub fn answer(&self) -> bool {
+        self.rung.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whom to wake from now on.
+    pub fn wakes(&self, sleeper: Unparker) {
+        if let Ok(mut slot) = self.sleeper.lock() {
+            *slot = Some(sleeper);
+        }
+    }
+}
+
+/// The rings of one shard.
+#[derive(Debug)]
+pub(crate) struct ShardPort {
+    arrivals: ArrayQueue<Arrival>,
+    /// What found no room there; while anything is here, everything comes here, so that each session's order holds.
+    overflow: SegQueue<Arrival>,
+    /// Empty blocks on their way to hosts.
+    pub(crate) free: ArrayQueue<Block>,
+    /// Blocks that hosts have done with.
+    pub(crate) back: ArrayQueue<Block>,
+    /// Control messages that wait for the sessions of this shard.
+    pub(crate) controls: AtomicU32,
+    /// Something has come since the shard's last tick.
+    stirred: AtomicBool,
+}
+
+impl ShardPort {
+    pub(crate) fn new(sessions: usize) -> Self {
+        Self {
+            arrivals: ArrayQueue::new(sessions * ARRIVALS_PER_SESSION + ARRIVALS_MIN),
+            overflow: SegQueue::new(),
+            free: ArrayQueue::new(sessions.max(1) * 4),
+            back: ArrayQueue::new(sessions.max(1) * 8),
+            controls: AtomicU32::new(0),
+            stirred: AtomicBool::new(false),
+        }
+    }
+
+    /// Puts an arrival behind those that came before it. One session's arrivals come one after the other. How many may
+    /// wait is what the credits say.
+    pub(crate) fn push(&self, arrival: Arrival) {
+        let arrival =
+            if self.overflow.is_empty() { self.arrivals.push(arrival).err() } else { Some(arrival) };
+        if let Some(arrival) = arrival {
+            self.overflow.push(arrival);
+        }
+        self.stirred.store(true, Ordering::Release);
+    }
+
+    /// Gives the blocks in both rings back to the system, all but so many of those on their way to hosts.
+    pub(crate) fn shrink(&self, kept: usize) {
+        (0..self.back.len()).for_each(|_| drop(self.back.pop()));
+        (kept..self.free.len()).for_each(|_| drop(self.free.pop()));
+    }
+
+    /// Counts a control message that came.
+    pub(crate) fn controlled(&self) {
+        self.controls.fetch_add(1, Ordering::AcqRel);
+        self.stirred.store(true, Ordering::Release);
+    }
+
+    /// Whether something has come since [`ShardPort::settle`].
+    pub(crate) fn is_stirred(&self) -> bool {
+        self.stirred.load(Ordering::Acquire)
+    }
+
+    /// A tick begins, which takes what has come.
+    pub(crate) fn settle(&self) {
+        // With `Acquire`: what was put in before the mark that is wiped out here is seen by this tick.
+        self.stirred.swap(false, Ordering::AcqRel);
+    }
+
+    /// Takes what has arrived so far.
+    pub(crate) fn take(&self, mut take: impl FnMut(Arrival)) {
+        // Counted first: what stands before one of these in the ring is there by now.
+        let overflown = self.overflow.len();
+        for _ in 0..self.arrivals.len() {
+            let Some(arrival) = self.arrivals.pop() else { break };
+            take(arrival);
+        }
+        for _ in 0..overflown {
+            let Some(arrival) = self.overflow.pop() else { break };
+            take(arrival);
+        }
+    }
+}

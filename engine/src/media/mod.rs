@@ -1,0 +1,13 @@
+//! What moves through a scene: pooled blocks of samples, frames, the queues before the nodes.
+
+pub(crate) mod block;
+pub(crate) mod frame;
+pub(crate) mod merge;
+pub(crate) mod queue;
+pub(crate) mod sound;
+
+pub use block::{Block, BlockPool};
+pub use frame::{Frame, Mark, Payload};
+pub use merge::{JOINED_CHARS_MAX, Joint};
+pub use queue::{Lane, Pushed, Queue, TARGETS_MAX, Target};
+pub use sound::Sound;

@@ -1,0 +1,405 @@
+//! What a node has at hand while it works: time, pool, log, books, and the way to the next queues.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+
+use crate::base::ids::NodeId;
+use crate::base::mutation::Mutation;
+use crate::base::time::Now;
+use crate::media::block::BlockPool;
+use crate::media::frame::Frame;
+use crate::media::queue::{Lane, Pushed, Queue, Target};
+use crate::node::params::Desk;
+use crate::record::counts::Ledger;
+use crate::record::event::{DropReason, Event, EventLog};
+use crate::service::api::{Outbox, Request};
+use crate::service::batch::DeadlineRule;
+use crate::session::table::SessionTable;
+use crate::speech::cancellation::{Correction, Corrections, Void};
+use crate::speech::playout::{Playout, Playouts};
+
+/// What [`Cx`] needs of the other queues.
+pub(crate) trait Queues {
+    fn queue(&mut self, entity: Entity) -> Option<Mut<'_, Queue>>;
+}
+
+impl Queues for Query<'_, '_, &'static mut Queue> {
+    fn queue(&mut self, entity: Entity) -> Option<Mut<'_, Queue>> {
+        self.get_mut(entity).ok()
+    }
+}
+
+/// What a node may look at when it is asked whether it is ready.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// Time of the tick.
+    pub now: Now,
+    /// The lane.
+    pub lane: &'a Lane,
+    pub(crate) playouts: &'a Playouts,
+}
+
+impl Look<'_> {
+    /// What is heard of this session's answers.
+    pub fn playout(&self) -> Playout {
+        self.playouts.get(self.lane.session)
+    }
+}
+
+/// One lane's view while its node handles a frame.
+pub struct Cx<'a> {
+    /// Time of the tick.
+    pub now: Now,
+    /// The node.
+    pub node: NodeId,
+    /// The lane.
+    pub lane: &'a mut Lane,
+    /// Sample memory.
+    pub pool: &'a mut BlockPool,
+    /// What was taken back in this tick, for nodes that decide.
+    pub corrections: &'a mut Corrections,
+    /// What is heard of the answers.
+    pub(crate) playouts: &'a mut Playouts,
+    pub(crate) sessions: &'a SessionTable,
+    log: &'a mut EventLog,
+    ledger: &'a mut Ledger,
+    outbox: &'a mut Outbox,
+    queues: &'a mut dyn Queues,
+}
+
+impl<'a> Cx<'a> {
+    /// A view for `lane`; `outs` are the queues of the other nodes.
+    pub fn new<'w, 's>(
+        node: NodeId,
+        lane: &'a mut Lane,
+        desk: &'a mut Desk<'_>,
+        outs: &'a mut Query<'w, 's, &'static mut Queue>,
+    ) -> Cx<'a> {
+        Cx {
+            now: *desk.now,
+            node,
+            lane,
+            pool: &mut desk.pool,
+            corrections: &mut desk.corrections,
+            playouts: &mut desk.playouts,
+            sessions: &desk.sessions,
+            log: &mut desk.log,
+            ledger: &mut desk.ledger,
+            outbox: &mut desk.outbox,
+            queues: outs,
+        }
+    }
+
+    /// The session's name.
+    pub fn session_name(&self) -> Arc<str> {
+        self.sessions.get(self.lane.session).map_or_else(|| "".into(), |row| Arc::clone(&row.name))
+    }
+
+    /// Which opening of the session id this is.
+    pub fn opening(&self) -> u32 {
+        self.sessions.get(self.lane.session).map_or(0, |row| row.opening)
+    }
+
+    /// What is heard of this session's answers.
+    pub fn playout(&self) -> Playout {
+        self.playouts.get(self.lane.session)
+    }
+
+    /// What a node may look at.
+    pub(crate) fn look(&self) -> Look<'_> {
+        Look { now: self.now, lane: self.lane, playouts: self.playouts }
+    }
+
+    /// The time left of a frame with less than the margin left, and whether it is seen for the first time: then it is
+    /// counted and logged.
+    pub(crate) fn near(&mut self, frame: &Frame, rule: DeadlineRule) -> Option<(u64, bool)> {
+        let left_us = frame.deadline_us.saturating_sub(self.now.us);
+        if frame.deadline_us == 0 || left_us >= rule.margin_us {
+            return None;
+        }
+        let warned = Some((frame.segment.serial, frame.revision, frame.seq));
+        let first = self.lane.warned != warned;
+        if first {
+            self.lane.warned = warned;
+            self.ledger.node(self.node).deadlines_near += 1;
+            self.event(frame.turn, Event::DeadlineNear { node: self.node, left_us });
+        }
+        Some((left_us, first))
+    }
+
+    /// Sends `frame` to everything wired to output `port`; the last target gets the frame itself, the others share
+    /// its samples. What finds no room at a queue whose senders wait stands outside until there is some.
+    pub fn send(&mut self, port: u8, mut frame: Frame) {
+        frame.queued_us = self.now.us;
+        if self.now.is_broken(Mutation::SwallowFrame) && frame.seq % 16 == 15 && Ledger::counts(&frame) {
+            return self.discard(frame);
+        }
+        if Ledger::counts(&frame) {
+            self.first_out(&frame);
+            let ledger = self.ledger.node(self.node);
+            ledger.created[usize::from(port)] += 1;
+            ledger.samples_out += frame.samples() as u64;
+        }
+        let targets = self.lane.targets;
+        let mut targets = targets.iter().flatten().filter(|t| t.port == port).peekable();
+        while let Some(target) = targets.next() {
+            if targets.peek().is_some() {
+                let shared = self.share(&frame);
+                self.put(*target, shared);
+            } else {
+                self.put(*target, frame);
+                return;
+            }
+        }
+        self.discard(frame);
+    }
+
+    /// A second owner of a frame's content.
+    pub fn share(&mut self, frame: &Frame) -> Frame {
+        frame.fork(self.pool)
+    }
+
+    /// Logs the first of an answer that leaves this node, so that a late answer can be told apart by nodes.
+    fn first_out(&mut self, frame: &Frame) {
+        let answer = (frame.segment.serial, frame.revision);
+        if frame.revision > 0 && self.lane.answered != answer {
+            self.lane.answered = answer;
+            let (segment, revision) = answer;
+            self.event(frame.turn, Event::FirstOut { node: self.node, segment, revision });
+        }
+    }
+
+    fn put(&mut self, target: Target, frame: Frame) {
+        let node = target.node;
+        let counts = Ledger::counts(&frame);
+        let samples = frame.samples();
+        if self.now.is_broken(Mutation::LoseOnEdge) && counts && frame.seq.is_multiple_of(16) {
+            return self.discard(frame);
+        }
+        let Some(mut queue) = self.queues.queue(target.queue) else { return };
+        let queue = queue.bypass_change_detection();
+        let behind = self.lane.unsent.iter().any(|(other, _)| other.queue == target.queue);
+        if behind || (counts && queue.blocks()) {
+            if counts {
+                self.ledger.arrived(node, samples);
+            }
+            self.lane.unsent.push_back((target, frame));
+            return;
+        }
+        if self.now.is_broken(Mutation::LoseFrame) && counts && frame.seq.is_multiple_of(16) {
+            self.ledger.arrived(node, samples);
+            return self.discard(frame);
+        }
+        let pushed = if self.now.is_broken(Mutation::Overtake) && counts && frame.seq.is_multiple_of(4) {
+            queue.push_front(frame);
+            Pushed::Queued
+        } else {
+            queue.push(frame, self.pool)
+        };
+        let depth = queue.depth();
+        if counts {
+            self.ledger.arrived(node, samples);
+            self.ledger.node(node).record_depth(depth);
+        }
+        match pushed {
+            Pushed::Queued => {}
+            Pushed::Merged => self.ledger.node(node).merged += 1,
+            Pushed::Dropped(frame) => self.dropped_at(node, frame, DropReason::Overflow),
+        }
+    }
+
+    /// Sends what still stands outside full queues, as far as there is room by now. True when the node may be stepped:
+    /// nothing stands outside, and every queue whose senders wait has room for all that one step sends. Nodes that are
+    /// systems of their own ask before each frame they take.
+    pub fn may_step(&mut self) -> bool {
+        if !self.lane.guarded {
+            return true;
+        }
+        for _ in 0..self.lane.unsent.len() {
+            let Some((target, frame)) = self.lane.unsent.pop_front() else { break };
+            let Some(mut queue) = self.queues.queue(target.queue) else { continue };
+            let queue = queue.bypass_change_detection();
+            let counts = Ledger::counts(&frame);
+            if counts && (queue.blocks() || self.now.is_broken(Mutation::StandOutside)) {
+                // A branch with room waits for this one, too: fan-out goes at the pace of the slowest.
+                self.lane.unsent.push_front((target, frame));
+                break;
+            }
+            drop(queue.push(frame, self.pool));
+            if counts {
+                let depth = queue.depth();
+                self.ledger.node(target.node).record_depth(depth);
+            }
+        }
+        if !self.lane.unsent.is_empty() {
+            return false;
+        }
+        let max_out = self.lane.max_out as usize;
+        let targets = self.lane.targets;
+        targets.iter().flatten().all(|target| {
+            self.queues.queue(target.queue).is_none_or(|queue| {
+                queue.overflow() != crate::scene::OverflowPolicy::Block
+                    || queue.room() >= max_out.min(queue.bound() as usize)
+            })
+        })
+    }
+
+    /// Gives the frame's samples back to the pool; the frame has done its work.
+    pub fn discard(&mut self, frame: Frame) {
+        if let crate::media::frame::Payload::Audio(block) = frame.payload
+            && !self.now.is_broken(Mutation::LeakBlock)
+        {
+            self.pool.put(block);
+        }
+    }
+
+    /// Withholds a frame that is not speech. It was counted as consumed when it was taken.
+    pub fn gate(&mut self, frame: Frame) {
+        let ledger = self.ledger.node(self.node);
+        ledger.gated += 1;
+        ledger.consumed -= 1;
+        self.discard(frame);
+    }
+
+    /// Ends a frame before its time, counted and logged with the reason. It was counted as consumed when taken.
+    pub fn drop_frame(&mut self, frame: Frame, reason: DropReason) {
+        if Ledger::counts(&frame) {
+            self.ledger.node(self.node).consumed -= 1;
+        }
+        self.dropped_at(self.node, frame, reason);
+    }
+
+    fn dropped_at(&mut self, node: NodeId, frame: Frame, reason: DropReason) {
+        if Ledger::counts(&frame) {
+            self.ledger.node(node).dropped[reason as usize] += 1;
+            let event = self.lost(node, reason, frame.samples() as u64, frame.segment.serial, frame.revision);
+            if self.now.is_broken(Mutation::HideDrop) {
+                return self.discard(frame);
+            }
+            self.log.push(self.now.us, frame.session, frame.turn, event);
+        }
+        self.discard(frame);
+    }
+
+    /// What the log says of frames that ended before their time: at the session's output it is output that is lost.
+    fn lost(&self, node: NodeId, reason: DropReason, samples: u64, segment: u32, revision: u32) -> Event {
+        if self.ledger.is_output(node) {
+            Event::OutputDropped { segment, revision, reason, samples }
+        } else {
+            Event::FrameDropped { node, reason, samples }
+        }
+    }
+
+    /// Logs an event of this lane's session.
+    pub fn event(&mut self, turn: u32, event: Event) {
+        self.ledger.node(self.node).count(&event);
+        self.log.push(self.now.us, self.lane.session, turn, event);
+    }
+
+    /// Asks service number `service` of the scene.
+    pub fn request(&mut self, service: u8, request: Request) {
+        match &request {
+            Request::Push(..) => self.pool.give(),
+            Request::End(call) => {
+                let blocks = call.audio.iter().flat_map(|sound| &sound.blocks);
+                blocks.for_each(|_| self.pool.give());
+            }
+            Request::GoesOn(..) | Request::Retract(_) | Request::Cancel(_) | Request::Hold(..) => {}
+        }
+        self.outbox.push(service, request);
+    }
+
+    /// Counts a frame as taken by this node.
+    pub fn taken(&mut self, frame: &Frame) {
+        if Ledger::counts(frame) {
+            let skips = self.now.is_broken(Mutation::SkipRecord) && frame.seq.is_multiple_of(8);
+            let ledger = self.ledger.node(self.node);
+            ledger.consumed += 1;
+            ledger.taken += 1;
+            if !skips {
+                ledger.record_wait(self.now.us.saturating_sub(frame.queued_us));
+            }
+        }
+    }
+
+    /// Counts an item that came out at `deadline_us` or later (0: it had no deadline); once per item.
+    pub fn came_out(&mut self, deadline_us: u64, turn: u32) {
+        if deadline_us != 0 && self.now.us > deadline_us {
+            self.ledger.node(self.node).deadlines_missed += 1;
+            let (node, late_us) = (self.node, self.now.us - deadline_us);
+            self.event(turn, Event::DeadlineMissed { node, late_us });
+        }
+    }
+
+    /// Records how long a service took from the entering of a frame to the first of its answer.
+    pub fn answered_after(&mut self, us: u64) {
+        let halves = u64::from(self.now.is_broken(Mutation::HalveLatency));
+        self.ledger.node(self.node).record_latency(us >> halves);
+    }
+
+    /// Counts a frame that was taken as one that became one with another.
+    pub fn merged(&mut self, frames: u64) {
+        let ledger = self.ledger.node(self.node);
+        ledger.consumed -= frames;
+        ledger.merged += frames;
+    }
+
+    /// Counts frames of so many samples that were taken as dropped: there was no place for what they asked for.
+    pub fn overflowed(&mut self, frames: u64, samples: u64, turn: u32) {
+        self.lost_inside(DropReason::Overflow, frames, samples, turn);
+    }
+
+    /// Turns `frames` of text that were counted as taken into dropped ones: some or all of each was more than the
+    /// scene allows.
+    pub fn too_long(&mut self, frames: u64, turn: u32) {
+        self.lost_inside(DropReason::TooLong, frames, 0, turn);
+    }
+
+    fn lost_inside(&mut self, reason: DropReason, frames: u64, samples: u64, turn: u32) {
+        let node = self.node;
+        let ledger = self.ledger.node(node);
+        ledger.consumed -= frames;
+        ledger.dropped[reason as usize] += frames;
+        self.event(turn, Event::FrameDropped { node, reason, samples });
+    }
+
+    /// Records how long audio that is forwarded took to its release.
+    pub(crate) fn forwarded(&mut self, us: u64) {
+        let halves = u64::from(self.now.is_broken(Mutation::HalveDelay));
+        self.ledger.forward(us >> halves);
+    }
+
+    pub(crate) fn released(&mut self, samples: u64) {
+        let ledger = self.ledger.node(self.node);
+        ledger.created[0] += 1;
+        ledger.samples_out += samples;
+    }
+
+    /// Turns `frames` that were counted as taken into cancelled ones: a correction voided them inside the node.
+    pub fn cancelled(&mut self, frames: u64) {
+        let ledger = self.ledger.node(self.node);
+        ledger.consumed -= frames;
+        ledger.cancelled += frames;
+    }
+
+    /// Counts and logs what a correction took out of the queue of `node`.
+    pub(super) fn voided(&mut self, node: NodeId, correction: &Correction, frames: u64, samples: u64) {
+        if frames == 0 {
+            return;
+        }
+        let (reason, segment, revision) = match correction.void {
+            Void::Segment { segment } => (DropReason::Cancelled, segment, 0),
+            Void::Revision { segment, revision } => (DropReason::Retracted, segment, revision),
+            Void::Answer { segment } => (DropReason::Interrupted, segment, 0),
+            Void::Session => (DropReason::Closed, 0, 0),
+        };
+        let ledger = self.ledger.node(node);
+        match reason {
+            DropReason::Closed => ledger.dropped[reason as usize] += frames,
+            _ => ledger.cancelled += frames,
+        }
+        let event = self.lost(node, reason, samples, segment, revision);
+        self.event(0, event);
+    }
+}

@@ -1,0 +1,168 @@
+//! Node kinds: what a scene's nodes are made of, and the system that runs a trait-style one over its lanes.
+
+use std::sync::Arc;
+
+use bevy_ecs::component::Mutable;
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::BoxedSystem;
+use bevy_ecs::world::EntityWorldMut;
+use serde::de::DeserializeOwned;
+
+use crate::base::ids::SessionId;
+use crate::media::frame::Frame;
+use crate::media::queue::Queue;
+use crate::node::context::{Cx, Look};
+use crate::node::site::Site;
+use crate::scene::{Buffering, Format, Issue, NodeCapabilities, NodeSpec, Port, Tick};
+use crate::service::api::Reply;
+use crate::speech::cancellation::Correction;
+
+/// What a node's per-session state is opened with.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The session.
+    pub session: SessionId,
+    /// Its entity.
+    pub owner: Entity,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Format of the audio that will arrive at this node.
+    pub input: Option<Format>,
+    /// Format of the audio that leaves it.
+    pub output: Option<Format>,
+    /// The engine's seed.
+    pub seed: u64,
+    /// The scene lets it lower its quality when a deadline is near.
+    pub lowers_quality: bool,
+    /// Its host asked for what a node knows beside its output, as a gate's probabilities.
+    pub traced: bool,
+}
+
+/// Advice for a node; it may act on it or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// Less than the margin is left of the time of the frame that comes next.
+    DeadlineNear {
+        /// Microseconds left; 0 = it is over.
+        left_us: u64,
+    },
+}
+
+/// A type of node. The value is its configuration as the scene gives it; it is shared by all sessions.
+pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
+    /// Its name in scenes.
+    const NAME: &'static str;
+    /// What it keeps per session.
+    type State: Component<Mutability = Mutable>;
+
+    /// Its input ports; most kinds have one.
+    fn inputs(&self) -> &[Port];
+    /// Its output ports.
+    fn outputs(&self) -> &[Port];
+    /// Judges the configuration for the format that arrives and says which leaves.
+    fn check(&self, input: Option<Format>, tick: &Tick, issues: &mut Vec<Issue>) -> Option<Format>;
+    /// Defaults, overridable in the scene.
+    fn capabilities(&self) -> NodeCapabilities;
+    /// How items gather before its service, for kinds whose service works on one batch at a time.
+    fn buffering(&self) -> Buffering {
+        Buffering::default()
+    }
+    /// Whether it can give cheaper results when a deadline is near.
+    fn lowers_quality(&self) -> bool {
+        false
+    }
+    /// Whether it decides what is speech: it opens segments and gives them their serials, which count up in a session. A
+    /// scene has one such node, and `check` refuses a second.
+    fn decides_speech(&self) -> bool {
+        false
+    }
+    /// Most frames emitted per frame taken.
+    fn max_out(&self, input: Option<Format>) -> u32;
+    /// The service in the scene's `services` that it calls.
+    fn service(&self) -> Option<&str> {
+        None
+    }
+    /// Makes the state of one session.
+    ///
+    /// # Errors
+    /// Says why this session's format cannot be handled.
+    fn open(&self, opening: &Opening) -> Result<Self::State, String>;
+}
+
+/// A node kind that handles one frame of one session at a time.
+pub trait StepNode: NodeKind {
+    /// Handles one frame. Marks must be passed on (`cx.send`) after whatever they bound.
+    fn step(&self, state: &mut Self::State, frame: Frame, cx: &mut Cx<'_>, site: Site);
+    /// Something was taken back: drop what the state holds of it. The queue has been cleared already.
+    fn control(&self, state: &mut Self::State, correction: &Correction, cx: &mut Cx<'_>, site: Site) {
+        let _unused = (state, correction, cx, site);
+    }
+    /// Whether the state holds anything that a correction could void. Where it does not, and nothing waits in the queue
+    /// either, [`StepNode::control`] need not be called.
+    fn keeps(&self, state: &Self::State) -> bool {
+        let _unused = state;
+        true
+    }
+    /// A service answered.
+    fn reply(&self, state: &mut Self::State, reply: Reply, cx: &mut Cx<'_>, site: Site) {
+        let _unused = (state, reply, cx, site);
+    }
+    /// Whether the oldest frame of `queue` may be taken now. While it is `false` that frame and all behind it stay in
+    /// the queue, under its bound and policy; asked again every tick.
+    fn ready(&self, state: &Self::State, queue: &Queue, look: Look<'_>) -> bool {
+        let _unused = (state, queue, look);
+        true
+    }
+    /// Frames taken that still wait for a service: they count into the queue's depth.
+    fn waiting(&self, state: &Self::State) -> u32 {
+        let _unused = state;
+        0
+    }
+    /// Something is advised, in the tick in which it becomes true, before the frame it is about is taken.
+    fn advise(&self, state: &mut Self::State, advice: Advice, cx: &mut Cx<'_>, site: Site) {
+        let _unused = (state, advice, cx, site);
+    }
+    /// Passes on a frame untouched that has no time left for an optional node, in order with what was taken before.
+    fn skip(&self, state: &mut Self::State, frame: Frame, cx: &mut Cx<'_>, site: Site) {
+        let _unused = (state, site);
+        cx.send(0, frame);
+    }
+    /// Engine time from which [`StepNode::wake`] is wanted; `u64::MAX`: never. Asked every tick, so it must be a look
+    /// at a field.
+    fn due_us(&self, state: &Self::State) -> u64 {
+        let _unused = state;
+        u64::MAX
+    }
+    /// Called once a tick while [`StepNode::due_us`] is not after the tick's time, before frames are taken.
+    fn wake(&self, state: &mut Self::State, cx: &mut Cx<'_>, site: Site) {
+        let _unused = (state, cx, site);
+    }
+}
+
+/// A node kind that is a plain system over all its lanes, for kernels that batch over sessions.
+pub trait SystemNode: NodeKind {
+    /// Whether nothing would ever happen in this state without a frame, a message or a correction: not by time alone
+    /// either. Where all lanes of a shard rest, its ticks are left out.
+    fn rests(&self, state: &Self::State) -> bool {
+        let _unused = state;
+        false
+    }
+    /// Builds the system; see [`lane_params`].
+    fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem;
+}
+
+/// A configured node as the engine holds it.
+pub trait Node: NodeSpec {
+    /// Builds the system that runs this node.
+    fn install(&self, site: Site, world: &mut World) -> BoxedSystem;
+    /// Builds the system that says whether all its lanes are empty and would stay as they are.
+    fn rest(&self, site: Site, world: &mut World) -> RestSystem;
+    /// Adds one session's state to its queue entity.
+    ///
+    /// # Errors
+    /// Says why this session's format cannot be handled.
+    fn open(&self, opening: &Opening, entity: &mut EntityWorldMut<'_>) -> Result<(), String>;
+}
+
+/// Says whether all lanes of a node rest.
+pub type RestSystem = BoxedSystem<(), bool>;

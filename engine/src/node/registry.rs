@@ -1,0 +1,166 @@
+//! The kinds that scenes may name, and a configured node of any of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::BoxedSystem;
+use bevy_ecs::world::EntityWorldMut;
+use ron::error::SpannedError;
+
+use crate::node::kind::{Node, NodeKind, Opening, RestSystem, StepNode, SystemNode};
+use crate::node::run::{rest_system, step_system};
+use crate::node::site::Site;
+use crate::scene;
+use crate::scene::{Buffering, Catalogue, Format, Issue, JoinTexts, NodeCapabilities, NodeSpec, Port, Tick};
+use crate::service::api::ServiceKind;
+
+type ParseNode = fn(&str) -> Result<Arc<dyn Node>, SpannedError>;
+
+type CheckTransport = fn(&str) -> Result<(), SpannedError>;
+
+type ParseService = Box<dyn Fn(&str) -> Result<Arc<dyn ServiceKind>, SpannedError> + Send + Sync>;
+
+/// The kinds that scenes may name.
+#[derive(Default)]
+pub struct Registry {
+    kinds: BTreeMap<&'static str, ParseNode>,
+    services: BTreeMap<&'static str, ParseService>,
+    merges: BTreeMap<&'static str, JoinTexts>,
+    transports: BTreeMap<&'static str, CheckTransport>,
+}
+
+impl Registry {
+    /// A registry without any kind.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a kind that handles one frame at a time.
+    pub fn add<K: StepNode>(&mut self) -> &mut Self {
+        self.kinds.insert(K::NAME, |config| {
+            let config = Arc::new(scene::parse_config::<K>(config)?);
+            let rests = |kind: &K, state: &K::State| kind.due_us(state) == u64::MAX;
+            Ok(Arc::new(Configured { config, install: step_system::<K>, rests }))
+        });
+        self
+    }
+
+    /// Adds a kind that is a plain system over its lanes.
+    pub fn add_system<K: SystemNode>(&mut self) -> &mut Self {
+        self.kinds.insert(K::NAME, |config| {
+            let config = Arc::new(scene::parse_config::<K>(config)?);
+            Ok(Arc::new(Configured { config, install: K::system, rests: K::rests }))
+        });
+        self
+    }
+
+    /// Adds a kind of service output; `parse` gets its configuration text.
+    pub fn add_service(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<Arc<dyn ServiceKind>, SpannedError> + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.services.insert(name, Box::new(parse));
+        self
+    }
+
+    /// Adds a transport that the host knows; `check` gets its configuration text and finds its errors.
+    pub fn add_transport(
+        &mut self,
+        name: &'static str,
+        check: fn(&str) -> Result<(), SpannedError>,
+    ) -> &mut Self {
+        self.transports.insert(name, check);
+        self
+    }
+
+    /// Adds a way to make one text of several, for `merge: Custom(name: ...)`.
+    pub fn add_merge(&mut self, name: &'static str, joins: JoinTexts) -> &mut Self {
+        self.merges.insert(name, joins);
+        self
+    }
+}
+
+impl Catalogue for Registry {
+    type Node = dyn Node;
+    type Service = dyn ServiceKind;
+
+    fn kinds(&self) -> Vec<&'static str> {
+        self.kinds.keys().copied().collect()
+    }
+    fn parse_kind(&self, name: &str, config: &str) -> Result<Arc<dyn Node>, SpannedError> {
+        (self.kinds[name])(config)
+    }
+    fn service_outputs(&self) -> Vec<&'static str> {
+        self.services.keys().copied().collect()
+    }
+    fn merges(&self) -> Vec<&'static str> {
+        self.merges.keys().copied().collect()
+    }
+    fn merge(&self, name: &str) -> Option<JoinTexts> {
+        self.merges.get(name).cloned()
+    }
+    fn transports(&self) -> Option<Vec<&'static str>> {
+        Some(self.transports.keys().copied().collect())
+    }
+    fn check_transport(&self, name: &str, config: &str) -> Result<(), SpannedError> {
+        (self.transports[name])(config)
+    }
+    fn parse_service(&self, name: &str, config: &str) -> Result<Arc<dyn ServiceKind>, SpannedError> {
+        (self.services[name])(config)
+    }
+}
+
+struct Configured<K: NodeKind> {
+    config: Arc<K>,
+    install: fn(Arc<K>, Site, &mut World) -> BoxedSystem,
+    rests: fn(&K, &K::State) -> bool,
+}
+
+impl<K: NodeKind> NodeSpec for Configured<K> {
+    fn kind(&self) -> &'static str {
+        K::NAME
+    }
+    fn inputs(&self) -> &[Port] {
+        self.config.inputs()
+    }
+    fn outputs(&self) -> &[Port] {
+        self.config.outputs()
+    }
+    fn check(&self, input: Option<Format>, tick: &Tick, issues: &mut Vec<Issue>) -> Option<Format> {
+        self.config.check(input, tick, issues)
+    }
+    fn capabilities(&self) -> NodeCapabilities {
+        self.config.capabilities()
+    }
+    fn buffering(&self) -> Buffering {
+        self.config.buffering()
+    }
+    fn lowers_quality(&self) -> bool {
+        self.config.lowers_quality()
+    }
+    fn decides_speech(&self) -> bool {
+        self.config.decides_speech()
+    }
+    fn max_out(&self, input: Option<Format>) -> u32 {
+        self.config.max_out(input)
+    }
+    fn service(&self) -> Option<&str> {
+        self.config.service()
+    }
+}
+
+impl<K: NodeKind> Node for Configured<K> {
+    fn install(&self, site: Site, world: &mut World) -> BoxedSystem {
+        (self.install)(Arc::clone(&self.config), site, world)
+    }
+    fn rest(&self, site: Site, world: &mut World) -> RestSystem {
+        let (config, rests) = (Arc::clone(&self.config), self.rests);
+        rest_system(site, world, move |state| rests(&config, state))
+    }
+    fn open(&self, opening: &Opening, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
+        entity.insert(self.config.open(opening)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,295 @@
+//! Metrics: what an operator sees of a running engine.
+//!
+//! The hot path only counts, in the shards' ledgers. Every 5 s of engine time, before the tick, what the ledgers have
+//! gained becomes a slot of the windows; whoever asks ([`crate::Engine::metrics`]) gets sums and what the last rotation
+//! left, and changes nothing. After a stall the slots that passed meanwhile are empty.
+
+mod ring;
+mod snapshot;
+
+use bevy_ecs::prelude::*;
+use hdrhistogram::Histogram;
+
+use crate::base::ids::{NodeId, SessionId};
+use crate::base::time::frames_to_us;
+use crate::record::counts::{DEPTHS_MAX, Ledger, NodeLedger};
+use crate::record::event::{Event, Record};
+use crate::record::histogram::latency_histogram;
+use crate::service::hub::Hub;
+use crate::session::table::{Phase, SessionTable};
+
+use ring::{Ring, SLOTS_MAX, Tally, pour};
+
+pub use crate::record::histogram::{BATCH_BOUNDS, Buckets, LATENCY_BOUNDS_US, TICK_BOUNDS_US};
+pub use ring::{SLOT_US, WINDOWS};
+pub use snapshot::{NodeMetrics, QUANTILES, Recent, Snapshot, WINDOW_NAMES};
+
+/// Answers of one session that may be under way at once, for the end-to-end latency; older ones are not counted.
+const ANSWERS_MAX: usize = 4;
+
+/// Segments decided, in a slot or a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Decided {
+    confirmed: u64,
+    cancelled: u64,
+}
+
+impl Tally for Decided {
+    fn add(&mut self, other: &Self) {
+        self.confirmed += other.confirmed;
+        self.cancelled += other.cancelled;
+    }
+
+    fn remove(&mut self, other: &Self) {
+        self.confirmed -= other.confirmed;
+        self.cancelled -= other.cancelled;
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// The windows of one node, and what its ledgers had at the last rotation.
+struct NodeBook {
+    /// The node calls a service: its latency is not its wait.
+    calls: bool,
+    latencies: Ring<Histogram<u32>>,
+    decisions: Ring<Decided>,
+    /// All latencies up to the last rotation.
+    before: Histogram<u32>,
+    decided_before: Decided,
+    depths_before: Vec<u64>,
+    recent: [Recent; WINDOWS],
+}
+
+impl NodeBook {
+    fn new(calls: bool) -> Self {
+        Self {
+            calls,
+            latencies: Ring::new(latency_histogram),
+            decisions: Ring::new(Decided::default),
+            before: latency_histogram(),
+            decided_before: Decided::default(),
+            depths_before: vec![0; DEPTHS_MAX],
+            recent: [Recent::default(); WINDOWS],
+        }
+    }
+
+    fn latency<'a>(&self, ledger: &'a NodeLedger) -> &'a Histogram<u32> {
+        if self.calls { &ledger.latency } else { &ledger.wait }
+    }
+
+    /// Closes the slots `from..to`: what was gained since the last rotation is of the first, the others are empty.
+    fn rotate<'a>(
+        &mut self,
+        (from, to): (u64, u64),
+        ledgers: impl Iterator<Item = &'a NodeLedger> + Clone,
+        (all, gained): (&mut Histogram<u32>, &mut Histogram<u32>),
+    ) {
+        Tally::clear(all);
+        Tally::clear(gained);
+        let mut decided = Decided::default();
+        self.depths_before.fill(0);
+        for ledger in ledgers {
+            pour(self.latency(ledger), all);
+            decided.confirmed += ledger.segments_confirmed;
+            decided.cancelled += ledger.segments_cancelled;
+            let found = ledger.depth_max as usize + 1;
+            for (sum, count) in self.depths_before.iter_mut().zip(&ledger.depths).take(found) {
+                *sum += count;
+            }
+        }
+        if all.len() > self.before.len() {
+            for value in all.iter_recorded() {
+                let new = value.count_at_value() - self.before.count_at(value.value_iterated_to());
+                if new > 0 {
+                    gained.saturating_record_n(value.value_iterated_to(), new);
+                }
+            }
+            std::mem::swap(&mut self.before, all);
+        }
+        let before = std::mem::replace(&mut self.decided_before, decided);
+        decided.remove(&before);
+        if to - from > SLOTS_MAX {
+            self.latencies.clear();
+            self.decisions.clear();
+        } else {
+            for slot in from..to {
+                let first = slot == from;
+                self.latencies.close(slot, (first && !gained.is_empty()).then_some(&*gained));
+                self.decisions.close(slot, first.then_some(&decided));
+            }
+        }
+        self.look();
+    }
+
+    /// Quantiles are reckoned here and not when somebody asks.
+    fn look(&mut self) {
+        let windows = self.latencies.windows().iter().zip(self.decisions.windows());
+        for (recent, (latencies, decided)) in self.recent.iter_mut().zip(windows) {
+            recent.count = latencies.len();
+            recent.quantiles_us = [0; QUANTILES.len()];
+            if recent.count > 0 {
+                for (to, us) in recent.quantiles_us.iter_mut().zip(latencies.value_at_quantiles(QUANTILES)) {
+                    *to = us;
+                }
+            }
+            (recent.confirmed, recent.cancelled) = (decided.confirmed, decided.cancelled);
+        }
+    }
+}
+
+/// An utterance whose answer may still come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Awaited {
+    segment: u32,
+    revision: u32,
+    silent_us: u64,
+}
+
+/// The engine's books about itself.
+pub(crate) struct MetricsBook {
+    nodes: Vec<NodeBook>,
+    /// The slot that is filled at present.
+    slot: u64,
+    /// Scratch of a rotation.
+    all: Histogram<u32>,
+    gained: Histogram<u32>,
+    answers: Buckets,
+    /// By session.
+    awaited: Vec<[Awaited; ANSWERS_MAX]>,
+}
+
+impl MetricsBook {
+    /// `calls`: for each node and the output, whether it calls a service.
+    pub(crate) fn new(now_us: u64, calls: impl Iterator<Item = bool>, sessions_max: usize) -> Self {
+        Self {
+            nodes: calls.map(NodeBook::new).collect(),
+            slot: now_us / SLOT_US,
+            all: latency_histogram(),
+            gained: latency_histogram(),
+            answers: Buckets::latency(),
+            awaited: vec![[Awaited::default(); ANSWERS_MAX]; sessions_max],
+        }
+    }
+
+    /// Before the tick at `now_us`: closes the slots that are over.
+    pub(crate) fn rotate<'a>(&mut self, now_us: u64, ledgers: impl Iterator<Item = &'a Ledger> + Clone) {
+        let slots = (self.slot, now_us / SLOT_US);
+        if slots.0 == slots.1 {
+            return;
+        }
+        self.slot = slots.1;
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            let ledgers = ledgers.clone().map(|ledger| &ledger.nodes()[at]);
+            node.rotate(slots, ledgers, (&mut self.all, &mut self.gained));
+        }
+    }
+
+    /// After the tick: answers that began. `media_us` says what media time of a session has arrived by now.
+    pub(crate) fn hear(&mut self, records: &[Record], media_us: impl Fn(&Record) -> u64) {
+        for record in records {
+            match record.event {
+                Event::Endpoint { segment, revision, seen_us, .. } => {
+                    let heard_us = media_us(record).saturating_sub(seen_us);
+                    let silent_us = record.t_us.saturating_sub(heard_us);
+                    let Some(awaited) = self.awaited.get_mut(record.session.0 as usize) else { continue };
+                    awaited.rotate_right(1);
+                    awaited[0] = Awaited { segment, revision, silent_us };
+                }
+                Event::OutputStarted { segment, revision } if revision > 0 => {
+                    let Some(awaited) = self.awaited.get_mut(record.session.0 as usize) else { continue };
+                    let answered =
+                        awaited.iter_mut().find(|a| (a.segment, a.revision) == (segment, revision));
+                    if let Some(awaited) = answered {
+                        self.answers.record(record.t_us.saturating_sub(awaited.silent_us));
+                        *awaited = Awaited::default();
+                    }
+                }
+                Event::SessionOpened => {
+                    if let Some(awaited) = self.awaited.get_mut(record.session.0 as usize) {
+                        *awaited = [Awaited::default(); ANSWERS_MAX];
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Fills in what can be seen at `now_us`; takes memory only when `out` is from another engine.
+    pub(crate) fn fill<'a>(
+        &self,
+        now_us: u64,
+        worlds: impl Iterator<Item = &'a World> + Clone,
+        hub: &Hub,
+        out: &mut Snapshot,
+    ) {
+        out.now_us = now_us;
+        let rows = worlds.clone().flat_map(|world| &world.resource::<SessionTable>().rows);
+        out.sessions = rows.flatten().filter(|row| row.phase != Phase::Gone).count() as u32;
+        let ledgers = ledgers(worlds);
+        out.retractions = 0;
+        out.end_to_end.clear();
+        out.end_to_end.merge(&self.answers);
+        for ledger in ledgers.clone() {
+            out.end_to_end.merge(ledger.forwarded());
+        }
+        out.nodes.resize_with(self.nodes.len(), NodeMetrics::new);
+        for (at, (book, node)) in self.nodes.iter().zip(&mut out.nodes).enumerate() {
+            let ledgers = ledgers.clone().map(|ledger| &ledger.nodes()[at]);
+            *node = NodeMetrics { recent: book.recent, ..NodeMetrics::new() };
+            for ledger in ledgers.clone() {
+                out.retractions += ledger.retractions;
+                sum(node, ledger, book.calls);
+            }
+            node.queue_depth_max = deepest(ledgers, &book.depths_before);
+            let id = NodeId(at as u8);
+            node.queue_depth += hub.waiting(id) as u64;
+            if let Some(figures) = hub.batches(id) {
+                node.batches.merge(&figures.sizes);
+            }
+        }
+    }
+}
+
+/// The ledgers of all shards.
+pub(crate) fn ledgers<'a>(
+    worlds: impl Iterator<Item = &'a World> + Clone,
+) -> impl Iterator<Item = &'a Ledger> + Clone {
+    worlds.map(|world| world.resource::<Ledger>())
+}
+
+/// Media time of a session of this shard that has arrived, microseconds.
+pub(crate) fn media_us(world: &World, session: SessionId) -> u64 {
+    let row = world.resource::<SessionTable>().get(session);
+    row.map_or(0, |row| frames_to_us(row.frames_in, row.input.rate_hz))
+}
+
+fn sum(node: &mut NodeMetrics, ledger: &NodeLedger, calls: bool) {
+    node.frames_in += ledger.arrived;
+    node.frames_out += ledger.created_all();
+    node.frames_gated += ledger.gated;
+    node.frames_cancelled += ledger.cancelled;
+    node.frames_merged += ledger.merged;
+    for (sum, count) in node.frames_dropped.iter_mut().zip(ledger.dropped) {
+        *sum += count;
+    }
+    // What has arrived and met none of its ends is still there.
+    let ended = ledger.consumed + ledger.gated + ledger.merged + ledger.cancelled + ledger.dropped_all();
+    node.queue_depth += ledger.arrived.saturating_sub(ended);
+    node.wait.merge(&ledger.wait_buckets);
+    node.latency.merge(if calls { &ledger.latency_buckets } else { &ledger.wait_buckets });
+    node.deadlines_missed += ledger.deadlines_missed;
+    node.segments_opened += ledger.segments_opened;
+    node.segments_confirmed += ledger.segments_confirmed;
+    node.segments_cancelled += ledger.segments_cancelled;
+}
+
+/// The greatest depth that more frames have found by now than `before`; 0 when none came.
+fn deepest<'a>(ledgers: impl Iterator<Item = &'a NodeLedger> + Clone, before: &[u64]) -> u32 {
+    let most = ledgers.clone().map(|ledger| ledger.depth_max as usize).max().unwrap_or(0);
+    let grew =
+        |depth: &usize| ledgers.clone().filter_map(|l| l.depths.get(*depth)).sum::<u64>() > before[*depth];
+    (1..=most.min(before.len() - 1)).rev().find(grew).unwrap_or(0) as u32
+}

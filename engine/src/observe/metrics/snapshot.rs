@@ -1,0 +1,118 @@
+//! What the engine shows of itself at one moment: plain figures, nothing that leads back into it.
+
+use crate::record::event::DropReason;
+use crate::record::histogram::{BATCH_BOUNDS, Buckets};
+
+use super::ring::WINDOWS;
+
+/// The quantiles of the windows.
+pub const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
+
+/// Names of the windows, shortest first.
+pub const WINDOW_NAMES: [&str; WINDOWS] = ["1m", "5m", "15m"];
+
+/// One window of one node, as of the last rotation.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Recent {
+    /// Latencies in the window.
+    pub count: u64,
+    /// Latency at each of [`QUANTILES`], microseconds; 0 when there are none.
+    pub quantiles_us: [u64; QUANTILES.len()],
+    /// Segments confirmed in the window.
+    pub confirmed: u64,
+    /// Segments cancelled in the window.
+    pub cancelled: u64,
+}
+
+impl Recent {
+    /// Confirmed of the segments that were decided in the window, 0..1; `None` when none was.
+    pub fn acceptance_ratio(&self) -> Option<f64> {
+        let decided = self.confirmed + self.cancelled;
+        (decided > 0).then(|| self.confirmed as f64 / decided as f64)
+    }
+}
+
+/// One node; all counts since the engine began.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeMetrics {
+    /// Frames that entered its queues.
+    pub frames_in: u64,
+    /// Frames it sent, over all its ports.
+    pub frames_out: u64,
+    /// Frames it withheld because they are no speech.
+    pub frames_gated: u64,
+    /// Frames that a correction took away.
+    pub frames_cancelled: u64,
+    /// Frames that became one with another.
+    pub frames_merged: u64,
+    /// Frames lost, by [`DropReason::ALL`].
+    pub frames_dropped: [u64; DropReason::ALL.len()],
+    /// Frames that wait for it now, over all sessions; behind a service that takes batches also the items that wait
+    /// there.
+    pub queue_depth: u64,
+    /// The deepest that one session's queue was found since the last rotation.
+    pub queue_depth_max: u32,
+    /// From entering its queue to being taken out.
+    pub wait: Buckets,
+    /// From entering its queue to leaving the node; of one that calls a service, to the first of the answer.
+    pub latency: Buckets,
+    /// Sizes of the batches that went to its service.
+    pub batches: Buckets,
+    /// Items that came out after their deadline.
+    pub deadlines_missed: u64,
+    /// Segments it opened.
+    pub segments_opened: u64,
+    /// Segments it confirmed.
+    pub segments_confirmed: u64,
+    /// Segments it cancelled.
+    pub segments_cancelled: u64,
+    /// The last 1, 5 and 15 minutes.
+    pub recent: [Recent; WINDOWS],
+}
+
+impl NodeMetrics {
+    pub(super) fn new() -> Self {
+        Self {
+            frames_in: 0,
+            frames_out: 0,
+            frames_gated: 0,
+            frames_cancelled: 0,
+            frames_merged: 0,
+            frames_dropped: [0; DropReason::ALL.len()],
+            queue_depth: 0,
+            queue_depth_max: 0,
+            wait: Buckets::latency(),
+            latency: Buckets::latency(),
+            batches: Buckets::new(&BATCH_BOUNDS),
+            deadlines_missed: 0,
+            segments_opened: 0,
+            segments_confirmed: 0,
+            segments_cancelled: 0,
+            recent: [Recent::default(); WINDOWS],
+        }
+    }
+}
+
+/// The engine at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Engine time in microseconds.
+    pub now_us: u64,
+    /// Sessions open.
+    pub sessions: u32,
+    /// Endpoints that were taken back because the speaker went on.
+    pub retractions: u64,
+    /// For audio that is forwarded: from its arrival, or the decision that let it through, to its release. For an
+    /// answer: from the silence after the utterance to the first of the answer. The silence counts from the audio in
+    /// which it can be heard; engine time of that audio is reckoned back from the newest that has arrived.
+    pub end_to_end: Buckets,
+    /// The nodes in scene order, behind them the session's output.
+    pub nodes: Vec<NodeMetrics>,
+}
+
+impl Default for Snapshot {
+    /// Of an engine without nodes: to be filled by [`crate::Engine::metrics`].
+    fn default() -> Self {
+        Self { now_us: 0, sessions: 0, retractions: 0, end_to_end: Buckets::latency(), nodes: Vec::new() }
+    }
+}

@@ -1,0 +1,10 @@
+//! What can be seen of a running engine: metrics for operators, counts for checkers.
+
+pub(crate) mod books;
+pub(crate) mod census;
+pub(crate) mod glance;
+pub mod metrics;
+
+pub use books::{Books, NodeBook, SessionView};
+pub use census::Census;
+pub use glance::Glance;

@@ -1,0 +1,44 @@
+//! Counts of what comes in at the edge.
+
+use bevy_ecs::prelude::*;
+
+/// Arrivals that had no session any more, and samples that were no numbers.
+#[derive(Resource, Debug, Default, Clone, Copy)]
+pub struct EdgeFigures {
+    /// Blocks that came for a session that was gone.
+    pub homeless: u64,
+    /// Samples that were not finite and became 0.
+    pub non_finite: u64,
+    /// Blocks taken from the ring.
+    pub blocks: u64,
+    /// Sample frames taken from the ring.
+    pub frames: u64,
+    /// Blocks of silence put in place of audio that the sender's times say is missing.
+    pub concealed_blocks: u64,
+    /// Sample frames of that silence.
+    pub concealed_frames: u64,
+    /// Steps in the sender's times that were too long to fill, or went back further than the tolerance.
+    pub discontinuities: u64,
+}
+
+impl EdgeFigures {
+    /// Adds another shard's figures.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.homeless += other.homeless;
+        self.non_finite += other.non_finite;
+        self.blocks += other.blocks;
+        self.frames += other.frames;
+        self.concealed_blocks += other.concealed_blocks;
+        self.concealed_frames += other.concealed_frames;
+        self.discontinuities += other.discontinuities;
+    }
+}
+
+/// Counts of what hosts said.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ControlFigures {
+    /// Messages worked off.
+    pub arrived: u64,
+    /// Those that changed nothing: about something unknown or settled, or of no concern to this scene.
+    pub without_effect: u64,
+}

@@ -1,0 +1,15 @@
+//! What happened: the one list of events, the counts of each node, histograms, the time that each stage took.
+
+pub(crate) mod counts;
+pub(crate) mod edge_figures;
+pub(crate) mod event;
+pub(crate) mod histogram;
+pub(crate) mod stage_times;
+
+pub use counts::{Ledger, NodeLedger};
+pub use edge_figures::{ControlFigures, EdgeFigures};
+pub use event::{DropReason, Event, EventLog, FlushReason, Record};
+pub use histogram::{
+    BATCH_BOUNDS, Buckets, LATENCY_BOUNDS_US, LATENCY_MAX_US, TICK_BOUNDS_US, latency_histogram,
+};
+pub use stage_times::{Laps, STAGES_BESIDE, Stopwatch};

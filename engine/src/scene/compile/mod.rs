@@ -1,0 +1,10 @@
+//! From a [`Scene`](crate::scene::Scene) to a plan that holds: nodes configured, wired, judged.
+
+pub(crate) mod batching;
+pub(crate) mod check;
+pub(crate) mod draw;
+pub(crate) mod flow;
+pub(crate) mod gates;
+pub(crate) mod paths;
+pub(crate) mod plan;
+pub(crate) mod wiring;

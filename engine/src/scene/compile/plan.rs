@@ -1,0 +1,254 @@
+//! A scene that holds: its nodes configured, ordered and joined, ready to be installed in an engine.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::scene::compile::batching::Gathers;
+use crate::scene::compile::check::Checker;
+use crate::scene::compile::flow::Flow;
+use crate::scene::compile::wiring::{End, Wiring};
+use crate::scene::language::catalogue::{Catalogue, JoinTexts, NodeSpec};
+use crate::scene::language::diagnostic::{Diagnostic, Diagnostics};
+use crate::scene::language::formats::{Format, NodeCapabilities, OverflowPolicy, PortType};
+use crate::scene::language::locate::Document;
+use crate::scene::language::model::{Buffering, Deadline, MergeStrategy, Scene, Timing};
+use crate::scene::language::overrides;
+use crate::scene::language::overrides::Override;
+use crate::scene::language::parse::parse;
+use crate::scene::language::source::Source;
+
+/// A compiled scene.
+pub struct Plan<N: ?Sized, S: ?Sized> {
+    /// As the file and the overrides say it.
+    pub scene: Scene,
+    /// By rank, then in the order of the file.
+    pub nodes: Vec<PlanNode<N>>,
+    /// The audio format that arrives.
+    pub input: Format,
+    /// What the session's input feeds.
+    pub input_targets: Vec<PlanTarget>,
+    /// What arrives at the session's output.
+    pub output: PlanOutput,
+    /// By name.
+    pub services: Vec<PlanService<S>>,
+    /// Ranks of nodes: all of one rank may run in any order.
+    pub ranks: u32,
+    /// FNV-1a of the scene's text with overrides; blanks, comments and the order of fields do not count.
+    pub hash: u64,
+}
+
+/// A node in its place.
+pub struct PlanNode<N: ?Sized> {
+    /// As the scene calls it.
+    pub id: String,
+    /// The configured kind.
+    pub spec: Arc<N>,
+    /// Longest way from a node without predecessors; 0 for those.
+    pub rank: u32,
+    /// The audio format that arrives; None: no audio.
+    pub input: Option<Format>,
+    /// The audio format that leaves; None: no audio.
+    pub output: Option<Format>,
+    /// The kind's own with the scene's changes.
+    pub capabilities: NodeCapabilities,
+    /// How items gather, for nodes behind the hub: those that call a service and are not parallelizable.
+    pub buffering: Option<Buffering>,
+    /// How two frames that wait become one.
+    pub merge: Option<MergeStrategy>,
+    /// The registered function of [`MergeStrategy::Custom`].
+    pub joins: Option<JoinTexts>,
+    /// When its work should be done, if the scene says so.
+    pub deadline: Option<Deadline>,
+    /// It may be passed by.
+    pub optional: bool,
+    /// Where its outputs go, in the order of the file's edges.
+    pub targets: Vec<PlanTarget>,
+    /// The service it calls: an index of [`Plan::services`].
+    pub service: Option<usize>,
+}
+
+impl<N: ?Sized> PlanNode<N> {
+    /// Whether whoever sends to it waits when its queue is full.
+    pub fn blocks(&self) -> bool {
+        self.capabilities.overflow_policy == OverflowPolicy::Block
+    }
+}
+
+/// One edge, seen from where it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanTarget {
+    /// Index of the sender's output port.
+    pub port: u8,
+    /// Who receives.
+    pub node: NodeRef,
+    /// Index of the receiver's input port.
+    pub input_port: u8,
+    /// Position of the edge in the file: the order in which fan-in takes frames.
+    pub edge: u16,
+}
+
+/// Who receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeRef {
+    /// An index of [`Plan::nodes`].
+    Node(u16),
+    /// The session's output.
+    Output,
+}
+
+/// What arrives at the session's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanOutput {
+    /// The format of its audio; None: no audio.
+    pub audio: Option<Format>,
+    /// All that arrives, each type once.
+    pub kinds: Vec<PortType>,
+}
+
+/// A slow model outside the tick.
+pub struct PlanService<S: ?Sized> {
+    /// As the scene calls it.
+    pub name: String,
+    /// When it answers.
+    pub timing: Timing,
+    /// The name of the output, as the scene writes it.
+    pub output_name: String,
+    /// What it answers.
+    pub output: Arc<S>,
+}
+
+impl<N: ?Sized, S: ?Sized> Plan<N, S> {
+    /// The position of a node in [`Plan::nodes`].
+    pub fn node(&self, id: &str) -> Option<usize> {
+        self.nodes.iter().position(|node| node.id == id)
+    }
+}
+
+impl<N: NodeSpec + ?Sized, S: ?Sized> fmt::Debug for Plan<N, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes: Vec<_> = self.nodes.iter().map(|node| (&node.id, node.spec.kind(), node.rank)).collect();
+        f.debug_struct("Plan").field("scene", &self.scene.name).field("nodes", &nodes).finish_non_exhaustive()
+    }
+}
+
+/// A plan with the warnings about it.
+pub type Compiled<C> = (Plan<<C as Catalogue>::Node, <C as Catalogue>::Service>, Vec<Diagnostic>);
+
+/// Reads, checks and compiles a scene. `input` is the format of a real recording, which takes the place of the scene's
+/// own `session.input`; the plan's hash does not depend on it.
+///
+/// # Errors
+/// All that is wrong with the scene, each with its place; warnings among it.
+pub fn compile<C: Catalogue>(
+    source: &Source,
+    overrides: &[Override],
+    input: Option<Format>,
+    catalogue: &C,
+) -> Result<Compiled<C>, Diagnostics> {
+    let edited = overrides::apply(source, overrides)?;
+    let document = Document::new(&edited.text);
+    let (scene, found) = parse(&edited, &document)?;
+    let whole = found.is_empty();
+    let mut checker = Checker { edited: &edited, document: &document, scene: &scene, found };
+    if whole {
+        checker.values();
+    }
+    let specs = checker.kinds(catalogue);
+    let outputs = checker.service_outputs(catalogue);
+    checker.transports(catalogue);
+    if !whole {
+        // What belongs together cannot be judged where something is left out.
+        return Err(Diagnostics(checker.found));
+    }
+    let session = input.unwrap_or_else(|| scene.session.input.format());
+    let wiring = checker.wiring(&specs);
+    checker.one_gate(&specs);
+    checker.paths(&wiring);
+    let flow = checker.flow(session, &wiring, &specs);
+    let gathers = checker.batching(&specs, &flow, catalogue);
+    if checker.failed() {
+        return Err(Diagnostics(checker.found));
+    }
+    let warnings = checker.found;
+    let hash = fnv1a(document.canonical().as_bytes());
+    let specs: Vec<Arc<C::Node>> = specs.into_iter().flatten().collect();
+    let outputs: Vec<Arc<C::Service>> = outputs.into_iter().flatten().collect();
+    Ok((assemble(scene, session, specs, outputs, (&wiring, &flow), &gathers, hash), warnings))
+}
+
+fn assemble<N: NodeSpec + ?Sized, S: ?Sized>(
+    scene: Scene,
+    input: Format,
+    specs: Vec<Arc<N>>,
+    outputs: Vec<Arc<S>>,
+    (wiring, flow): (&Wiring, &Flow),
+    gathers: &[Gathers],
+    hash: u64,
+) -> Plan<N, S> {
+    let mut order: Vec<usize> = (0..specs.len()).collect();
+    order.sort_by_key(|&node| wiring.ranks[node]);
+    let targets = |from: End| targets(from, wiring, &order);
+    let nodes = order.iter().map(|&index| {
+        let (node, spec) = (&scene.nodes[index], specs[index].clone());
+        PlanNode {
+            id: node.id.clone(),
+            rank: wiring.ranks[index],
+            input: flow.inputs[index],
+            output: flow.outputs[index],
+            capabilities: node.capabilities.unwrap_or_default().over(spec.capabilities()),
+            buffering: gathers[index].buffering.clone(),
+            merge: gathers[index].merge.clone(),
+            joins: gathers[index].joins.clone(),
+            deadline: node.deadline,
+            optional: node.optional,
+            targets: targets(End::Node(index)),
+            service: spec.service().and_then(|name| scene.services.keys().position(|key| key == name)),
+            spec,
+        }
+    });
+    let nodes: Vec<PlanNode<N>> = nodes.collect();
+    let arriving = wiring.links.iter().filter(|link| link.to == End::Output);
+    let mut kinds: Vec<PortType> = arriving.filter_map(|link| link.ports.map(|(_, _, kind)| kind)).collect();
+    kinds.sort();
+    kinds.dedup();
+    let services = scene.services.iter().zip(outputs).enumerate().map(|(at, ((name, service), output))| {
+        let behind_hub = nodes.iter().any(|node| node.service == Some(at) && node.buffering.is_some());
+        let workers = if behind_hub { 1 } else { service.timing.workers() };
+        let timing = Timing { parallelism: service.timing.parallelism.or(Some(workers)), ..service.timing };
+        PlanService { name: name.clone(), timing, output_name: service.output.name.clone(), output }
+    });
+    Plan {
+        input,
+        input_targets: targets(End::Input),
+        output: PlanOutput { audio: flow.delivered, kinds },
+        services: services.collect(),
+        ranks: nodes.iter().map(|node| node.rank + 1).max().unwrap_or(0),
+        nodes,
+        hash,
+        scene,
+    }
+}
+
+fn targets(from: End, wiring: &Wiring, order: &[usize]) -> Vec<PlanTarget> {
+    let links = wiring.links.iter().filter(|link| link.from == from);
+    let target = |link: &super::wiring::Link| {
+        let node = match link.to {
+            End::Node(to) => {
+                let place = order.iter().position(|&index| index == to)?;
+                NodeRef::Node(u16::try_from(place).ok()?)
+            }
+            End::Output => NodeRef::Output,
+            End::Input => return None,
+        };
+        let (port, input_port, _) = link.ports?;
+        Some(PlanTarget { port, node, input_port, edge: u16::try_from(link.edge).ok()? })
+    };
+    links.filter_map(target).collect()
+}
+
+/// FNV-1a, 64 bit.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

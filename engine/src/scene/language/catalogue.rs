@@ -1,0 +1,161 @@
+//! What the scene layer asks of the node kinds and services, which it does not know.
+
+use std::sync::Arc;
+
+use ron::error::SpannedError;
+use serde::de::DeserializeOwned;
+
+use crate::scene::language::formats::{Format, NodeCapabilities, Port};
+use crate::scene::language::model::{Buffering, Tick};
+
+/// Joins texts of a reply registered by a host under a name: gets the texts in order, gives the one.
+pub type JoinTexts = Arc<dyn Fn(&[Arc<str>]) -> Arc<str> + Send + Sync>;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The scene cannot run.
+    Error,
+    /// The scene runs, but probably not as meant.
+    Warning,
+}
+
+/// What a node kind has to say about its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Path inside the configuration (`threshold`, `merge.separator`); "" = the whole.
+    pub field: String,
+    /// What is wrong, without the field's name.
+    pub message: String,
+    /// The values that would do: `0.0..=1.0`.
+    pub expected: Option<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Issue {
+    /// An error about a field.
+    pub fn error(field: &str, message: impl Into<String>) -> Self {
+        let (field, message) = (field.to_owned(), message.into());
+        Self { severity: Severity::Error, field, message, expected: None, help: None }
+    }
+
+    /// A warning about a field.
+    pub fn warning(field: &str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(field, message) }
+    }
+
+    /// Adds the values that would do.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// What the scene layer must know of a configured node.
+pub trait NodeSpec: Send + Sync {
+    /// The kind's name, as scenes write it.
+    fn kind(&self) -> &'static str;
+    /// Where frames come in; most kinds have one such port, sources none.
+    fn inputs(&self) -> &[Port];
+    /// Where frames leave; sinks have none.
+    fn outputs(&self) -> &[Port];
+    /// Judges the configuration with the format that arrives (None: no audio input) and returns the audio format that
+    /// leaves (None: no audio output).
+    fn check(&self, input: Option<Format>, tick: &Tick, issues: &mut Vec<Issue>) -> Option<Format>;
+    /// The kind's capabilities, before the scene's own `capabilities`.
+    fn capabilities(&self) -> NodeCapabilities;
+    /// How items gather before a service that works on one batch at a time, before the scene's own `buffering`.
+    fn buffering(&self) -> Buffering {
+        Buffering::default()
+    }
+    /// Whether it can give cheaper results when a deadline is near.
+    fn lowers_quality(&self) -> bool {
+        false
+    }
+    /// Whether it decides what is speech: it opens segments and gives them their serials. A scene has one such node.
+    fn decides_speech(&self) -> bool {
+        false
+    }
+    /// Most frames emitted per frame taken.
+    fn max_out(&self, input: Option<Format>) -> u32;
+    /// Name of the entry of `services` that the node calls.
+    fn service(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// The node kinds and service outputs that scenes can name.
+pub trait Catalogue {
+    /// A configured node.
+    type Node: NodeSpec + ?Sized;
+    /// A configured service output.
+    type Service: ?Sized + Send + Sync;
+
+    /// All kinds, for suggestions.
+    fn kinds(&self) -> Vec<&'static str>;
+
+    /// Reads a configuration, `(...)`, of a kind listed in [`Catalogue::kinds`]; see [`parse_config`].
+    ///
+    /// # Errors
+    /// ron's own error; positions count from the start of `config`.
+    fn parse_kind(&self, name: &str, config: &str) -> Result<Arc<Self::Node>, SpannedError>;
+
+    /// All service outputs, for suggestions.
+    fn service_outputs(&self) -> Vec<&'static str>;
+
+    /// Reads a configuration, `(...)`, of an output listed in [`Catalogue::service_outputs`]; see [`parse_config`].
+    ///
+    /// # Errors
+    /// ron's own error; positions count from the start of `config`.
+    fn parse_service(&self, name: &str, config: &str) -> Result<Arc<Self::Service>, SpannedError>;
+
+    /// The names of merge strategies that a host has registered, for suggestions.
+    fn merges(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// The merge strategy registered under a name listed in [`Catalogue::merges`].
+    fn merge(&self, _name: &str) -> Option<JoinTexts> {
+        None
+    }
+
+    /// The transports that scenes can name; None: entries of `transports` are left to the host unseen.
+    fn transports(&self) -> Option<Vec<&'static str>> {
+        None
+    }
+
+    /// Reads a configuration, `(...)`, of a transport, to find its errors.
+    ///
+    /// # Errors
+    /// ron's own error; positions count from the start of `config`.
+    fn check_transport(&self, _name: &str, _config: &str) -> Result<(), SpannedError> {
+        Ok(())
+    }
+}
+
+/// The dialect of scene files: `capacity: 4` fits an Option, and a variant's struct needs no second parentheses.
+pub(crate) fn dialect() -> ron::Options {
+    use ron::extensions::Extensions;
+    ron::Options::default()
+        .with_default_extension(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_VARIANT_NEWTYPES)
+}
+
+/// Reads a configuration in the dialect of scene files; anything behind it is an error. `T` should refuse unknown
+/// fields (`#[serde(deny_unknown_fields)]`, also on its enums), so that slips are found.
+///
+/// # Errors
+/// ron's own error; positions count from the start of `config`.
+pub fn parse_config<T: DeserializeOwned>(config: &str) -> Result<T, SpannedError> {
+    dialect().from_str(config)
+}

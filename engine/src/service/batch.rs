@@ -1,0 +1,311 @@
+//! Where the items of all sessions wait for one service that cannot run in parallel, and how batches are formed.
+//!
+//! Pure data: time is an argument, nothing is called but the merge rule. **Merge within a session, batch across
+//! sessions**: items become one only if they answer the same revision of the same segment at the same node; a batch
+//! is a list of separate calls.
+//!
+//! Places in a batch go by rounds: first the first item of every session, then the second ones, and so on. Within a
+//! round the item goes first that is due first, and no item stands before others that were overdue when it came. So
+//! a session waits for what was there before it was due, however much others push.
+
+mod forming;
+mod policy;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::record::event::FlushReason;
+use crate::scene::OverflowPolicy;
+use crate::service::api::{Call, CallKey};
+
+use forming::Group;
+pub use policy::{BatchPolicy, DeadlineRule, Gives, Merge, SENTENCES_MAX, SOUND_MAX_US, Settled};
+
+/// A waiting call.
+#[derive(Debug)]
+struct Item {
+    call: Call,
+    /// Engine time of the push.
+    pushed_us: u64,
+    warned: bool,
+}
+
+/// Where a waiting call is, with what is asked of all of them in every tick.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    session: SessionId,
+    /// Index in `slots`.
+    slot: u32,
+    queued_us: u64,
+    deadline_us: u64,
+}
+
+/// Items of all sessions that wait for one service.
+///
+/// At most `bound` items wait inside, from which batches are formed. Under [`OverflowPolicy::Block`] further ones wait
+/// at the door, in order and without a limit of its own: their senders are limited.
+#[derive(Debug)]
+pub struct BatchQueue {
+    policy: BatchPolicy,
+    /// Items that are worth a batch: the policy's `min`, moved by hints.
+    worth: u32,
+    /// What waits inside: by session, within a session in the order of the pushes.
+    places: Vec<Place>,
+    slots: Vec<Option<Item>>,
+    free: Vec<u32>,
+    /// Not empty only while the inside is full.
+    door: VecDeque<Item>,
+    depth_max: u32,
+    // Reused by every flush.
+    groups: Vec<Group>,
+    texts: Vec<Arc<str>>,
+}
+
+impl BatchQueue {
+    /// An empty queue. Numbers of the policy that make no sense (a bound of 0, a `min` above `max`) are moved to the
+    /// nearest that do.
+    pub fn new(policy: BatchPolicy) -> Self {
+        let policy = policy.sound();
+        Self {
+            worth: policy.min,
+            policy,
+            places: Vec::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            door: VecDeque::new(),
+            depth_max: 0,
+            groups: Vec::new(),
+            texts: Vec::new(),
+        }
+    }
+
+    /// Items that wait inside, at most the policy's `bound`.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether nothing waits, at the door neither.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Items that wait at the door, beside those inside.
+    pub fn at_door(&self) -> usize {
+        self.door.len()
+    }
+
+    /// Engine time at which the item that waits longest inside was asked for.
+    pub fn oldest_us(&self) -> Option<u64> {
+        self.places.iter().map(|place| place.queued_us).min()
+    }
+
+    /// The items that wait: those inside by session, then those at the door.
+    pub fn keys(&self) -> impl Iterator<Item = CallKey> + '_ {
+        let inside = (0..self.places.len()).map(|at| self.item(at));
+        inside.chain(&self.door).map(|item| item.call.key)
+    }
+
+    /// Most items that ever waited inside.
+    pub fn depth_max(&self) -> u32 {
+        self.depth_max
+    }
+
+    /// Adds an item behind the others of its session; at the bound the overflow policy acts, and `settled` gets what
+    /// it did. A `queued_us` after `now_us` counts as `now_us`, 0 sentences as one.
+    pub fn push(&mut self, mut call: Call, now_us: u64, settled: &mut Vec<Settled>) {
+        call.queued_us = call.queued_us.min(now_us);
+        call.sentences = call.sentences.max(1);
+        let item = Item { call, pushed_us: now_us, warned: false };
+        if self.room() {
+            self.enter(item);
+        } else {
+            match self.policy.overflow {
+                OverflowPolicy::Block => self.door.push_back(item),
+                OverflowPolicy::DropNewest => settled.push(Settled::Dropped(item.call.key)),
+                OverflowPolicy::DropOldest => {
+                    settled.push(Settled::Dropped(self.drop_oldest(None)));
+                    self.enter(item);
+                }
+                OverflowPolicy::MergeOnOverflow => {
+                    // The newcomer may be half of the only pair.
+                    let newcomer = self.enter(item);
+                    let gone = self.merge_oldest();
+                    let gone = gone.unwrap_or_else(|| Settled::Dropped(self.drop_oldest(Some(newcomer))));
+                    settled.push(gone);
+                }
+            }
+        }
+        self.depth_max = self.depth_max.max(self.places.len() as u32);
+    }
+
+    /// Takes out an item before it was submitted; false when none with this key waits (it went, it was dropped, or it
+    /// is part of an earlier one).
+    pub fn withdraw(&mut self, key: CallKey) -> bool {
+        let run = self.run(key.session);
+        let found = run.into_iter().find(|&at| self.item(at).call.key == key);
+        if let Some(at) = found {
+            self.remove(at);
+            self.admit();
+            return true;
+        }
+        let found = self.door.iter().position(|item| item.call.key == key);
+        found.and_then(|at| self.door.remove(at)).is_some()
+    }
+
+    /// Moves the number of items that are worth a batch, within the policy's `min` and `max`; the last hint holds.
+    pub fn hint(&mut self, suggested: u32) {
+        self.worth = suggested.clamp(self.policy.min, self.policy.max);
+    }
+
+    /// Forms a batch if one is due; to be called when the service can take one, and again until it gives None or the
+    /// service is busy. `avg_us` is what the work of a batch usually takes.
+    ///
+    /// The batch is appended to `batch`, items of one session in the order of their pushes; `settled` gets the items
+    /// that became part of others. Of several reasons "full" is named before "count", and both before the one of
+    /// "timer" and "deadline" that was first.
+    pub fn flush(
+        &mut self,
+        now_us: u64,
+        avg_us: u64,
+        batch: &mut Vec<Call>,
+        settled: &mut Vec<Settled>,
+    ) -> Option<FlushReason> {
+        let reason = self.reason(now_us, avg_us)?;
+        let size = self.size_max(now_us, avg_us) as usize;
+        let mut groups = std::mem::take(&mut self.groups);
+        self.group(avg_us, &mut groups);
+        let reduces = self.policy.rule.is_some_and(|rule| rule.gives == Gives::LowerQuality);
+        for group in groups.iter().take(size) {
+            let mut call = self.take(group, settled);
+            call.reduced |= reduces && self.pressed(call.deadline_us, now_us, avg_us);
+            batch.push(call);
+        }
+        groups.clear();
+        self.groups = groups;
+        let slots = &self.slots;
+        self.places.retain(|place| slots[place.slot as usize].is_some());
+        self.admit();
+        Some(reason)
+    }
+
+    /// Reports every item once, when no more is left to its deadline than the margin and the work's `avg_us`: `warned`
+    /// gets its key and the microseconds to its deadline, 0 when that has passed.
+    pub fn warnings(&mut self, now_us: u64, avg_us: u64, warned: &mut Vec<(CallKey, u64)>) {
+        if self.policy.rule.is_none() {
+            return;
+        }
+        for at in 0..self.places.len() {
+            let Place { slot, deadline_us, .. } = self.places[at];
+            if self.pressed(deadline_us, now_us, avg_us) {
+                warn(self.slots[slot as usize].as_mut().expect(HELD), now_us, warned);
+            }
+        }
+        for at in 0..self.door.len() {
+            if self.pressed(self.door[at].call.deadline_us, now_us, avg_us) {
+                warn(&mut self.door[at], now_us, warned);
+            }
+        }
+    }
+
+    /// When [`flush`](Self::flush) gives something by time alone, if nothing is pushed or withdrawn before; it may
+    /// have passed. Says something only to who could flush: while the service is busy no time helps.
+    pub fn next_due_us(&self, avg_us: u64) -> Option<u64> {
+        self.next_due(avg_us).map(|(at_us, _)| at_us)
+    }
+}
+
+/// Places and slots are made and emptied together.
+const HELD: &str = "every place has its item";
+
+fn warn(item: &mut Item, now_us: u64, warned: &mut Vec<(CallKey, u64)>) {
+    if !item.warned {
+        item.warned = true;
+        warned.push((item.call.key, item.call.deadline_us.saturating_sub(now_us)));
+    }
+}
+
+/// What waits.
+impl BatchQueue {
+    fn room(&self) -> bool {
+        self.places.len() < self.policy.bound as usize
+    }
+
+    fn item(&self, at: usize) -> &Item {
+        self.slots[self.places[at].slot as usize].as_ref().expect(HELD)
+    }
+
+    /// The places of one session.
+    fn run(&self, session: SessionId) -> std::ops::Range<usize> {
+        let from = self.places.partition_point(|place| place.session < session);
+        let count = self.places[from..].iter().take_while(|place| place.session == session).count();
+        from..from + count
+    }
+
+    /// Puts an item behind the others of its session; gives its place.
+    fn enter(&mut self, item: Item) -> usize {
+        let Call { key: CallKey { session, .. }, queued_us, deadline_us, .. } = item.call;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() as u32 - 1
+        });
+        self.slots[slot as usize] = Some(item);
+        let at = self.places.partition_point(|place| place.session <= session);
+        self.places.insert(at, Place { session, slot, queued_us, deadline_us });
+        at
+    }
+
+    /// Lets in what waits at the door while there is room.
+    fn admit(&mut self) {
+        while self.room()
+            && let Some(item) = self.door.pop_front()
+        {
+            self.enter(item);
+        }
+    }
+
+    /// Takes an item out and leaves its place for the caller to remove.
+    fn lift(&mut self, at: usize) -> Item {
+        let slot = self.places[at].slot;
+        self.free.push(slot);
+        self.slots[slot as usize].take().expect(HELD)
+    }
+
+    fn remove(&mut self, at: usize) -> Item {
+        let item = self.lift(at);
+        self.places.remove(at);
+        item
+    }
+
+    /// Removes the item that waits longest, of equals the one of the lowest session; not the one at `except`.
+    fn drop_oldest(&mut self, except: Option<usize>) -> CallKey {
+        let candidates = (0..self.places.len()).filter(|at| Some(*at) != except);
+        let oldest = candidates.min_by_key(|&at| self.places[at].queued_us);
+        self.remove(oldest.expect("a full queue has an item")).call.key
+    }
+
+    /// Makes one of the two neighbours that may be joined and of which the first waits longest, if there are any. They
+    /// may be more sentences than a flush would join, for the alternative is to lose some; but no longer text or sound,
+    /// or one session's item would grow for as long as its service is busy.
+    fn merge_oldest(&mut self) -> Option<Settled> {
+        let merge = &self.policy.merge;
+        let joins = |at: &usize| {
+            let (first, second) = (&self.item(*at).call, &self.item(at + 1).call);
+            let has_room = || merge.has_room([&*first.text, &*second.text].into_iter());
+            merge.may_join(first, second) && merge.fits(first, second, 0) && has_room()
+        };
+        let pairs = (0..self.places.len().saturating_sub(1)).filter(joins);
+        let first = pairs.min_by_key(|&at| self.places[at].queued_us)?;
+        let mut later = self.remove(first + 1).call;
+        let place = &mut self.places[first];
+        let call = &mut self.slots[place.slot as usize].as_mut().expect(HELD).call;
+        call.text = self.policy.merge.join(&[Arc::clone(&call.text), Arc::clone(&later.text)]);
+        self.policy.merge.append(call, &mut later);
+        call.absorb(&later);
+        (place.queued_us, place.deadline_us) = (call.queued_us, call.deadline_us);
+        Some(Settled::Merged(later.key))
+    }
+}

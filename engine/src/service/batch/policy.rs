@@ -1,0 +1,208 @@
+//! What a batch queue is told to do, and how waiting texts become one.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::media::merge::{ROUNDING_US, fit_in_one};
+use crate::scene::{JoinTexts, OverflowPolicy};
+use crate::service::api::{Call, CallKey};
+
+/// Sentences that a flush joins into one item at most: a longer text would keep the listener waiting for its first
+/// sound.
+pub const SENTENCES_MAX: u32 = 5;
+
+/// Longest stretch of audio that a flush makes one item of, in microseconds: the half minute that common recognisers
+/// hear at once.
+pub const SOUND_MAX_US: u64 = 30_000_000;
+
+/// What a batch queue does.
+#[derive(Clone, Debug)]
+pub struct BatchPolicy {
+    /// Items that are worth a batch, at least 1; a hint moves this up to `max`.
+    pub min: u32,
+    /// Items of one batch at most, at least `min`.
+    pub max: u32,
+    /// A lone item goes this long after it entered its node's queue, in microseconds.
+    pub max_wait_us: u64,
+    /// Items that may wait, over all sessions, at least 1.
+    pub bound: u32,
+    /// How items of one revision become one.
+    pub merge: Merge,
+    /// What happens at the bound.
+    pub overflow: OverflowPolicy,
+    /// What a near deadline changes; None: deadlines only decide who goes first.
+    pub rule: Option<DeadlineRule>,
+}
+
+impl BatchPolicy {
+    /// The policy with every number raised or lowered to the nearest that makes sense.
+    pub(super) fn sound(mut self) -> Self {
+        self.max = self.max.max(1);
+        self.min = self.min.clamp(1, self.max);
+        self.bound = self.bound.max(1);
+        self
+    }
+
+    /// Whether time alone flushes items whose deadline is near.
+    pub(super) fn flushes_early(&self) -> bool {
+        self.rule.is_some_and(|rule| rule.gives == Gives::FlushEarly)
+    }
+
+    /// The deadline is near from this time on, as the batch has to be done by then; never without rule or deadline.
+    pub(super) fn pressed_from_us(&self, deadline_us: u64, avg_us: u64) -> Option<u64> {
+        let rule = self.rule.filter(|_| deadline_us > 0)?;
+        Some(deadline_us.saturating_sub(rule.margin_us.saturating_add(avg_us)))
+    }
+}
+
+/// How waiting items of one revision become one. Items of different sessions, nodes, segments or revisions never do.
+#[derive(Clone)]
+pub enum Merge {
+    /// Not at all.
+    Separate,
+    /// Texts are joined, at a flush up to [`SENTENCES_MAX`] sentences and
+    /// [`JOINED_CHARS_MAX`](crate::JOINED_CHARS_MAX) characters.
+    Texts {
+        /// What stands between them.
+        separator: Arc<str>,
+    },
+    /// Audio is put one behind the other, at a flush up to [`SOUND_MAX_US`].
+    Audio {
+        /// Only what follows without a gap in media time becomes one; a gap up to `max_gap_us` is filled with silence.
+        /// Otherwise gaps do not matter and leave no trace.
+        ensure_continuity: bool,
+        /// The longest gap that is filled.
+        max_gap_us: u64,
+    },
+    /// The host joins texts, under the limit of `Texts`.
+    Custom(JoinTexts),
+}
+
+impl fmt::Debug for Merge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Separate => f.write_str("Separate"),
+            Self::Texts { separator } => f.debug_struct("Texts").field("separator", separator).finish(),
+            Self::Audio { ensure_continuity, max_gap_us } => f
+                .debug_struct("Audio")
+                .field("ensure_continuity", ensure_continuity)
+                .field("max_gap_us", max_gap_us)
+                .finish(),
+            Self::Custom(_) => f.write_str("Custom"),
+        }
+    }
+}
+
+impl Merge {
+    /// Whether the second of two neighbours may go on where the first ends.
+    pub(super) fn may_join(&self, first: &Call, second: &Call) -> bool {
+        let owner = |key: &CallKey| (key.session, key.opening, key.node, key.segment, key.revision);
+        let follows = match *self {
+            Self::Separate => false,
+            Self::Audio { ensure_continuity: true, max_gap_us } => {
+                let gap_us = second.from_us.saturating_sub(first.to_us);
+                let overlap_us = first.to_us.saturating_sub(second.from_us);
+                gap_us <= max_gap_us.saturating_add(ROUNDING_US) && overlap_us <= ROUNDING_US
+            }
+            Self::Audio { .. } | Self::Texts { .. } | Self::Custom(_) => true,
+        };
+        follows && owner(&first.key) == owner(&second.key)
+    }
+
+    /// Whether a flush may make one item of everything from `first` to `last`, so many sentences in all.
+    pub(super) fn fits(&self, first: &Call, last: &Call, sentences: u32) -> bool {
+        match self {
+            Self::Audio { .. } => last.to_us.saturating_sub(first.from_us) <= SOUND_MAX_US,
+            _ => sentences <= SENTENCES_MAX,
+        }
+    }
+
+    /// Whether these texts are not too long to become one.
+    pub(super) fn has_room<'a>(&'a self, texts: impl Iterator<Item = &'a str> + Clone) -> bool {
+        let Self::Texts { separator } = self else { return fit_in_one(texts) };
+        let between = texts.clone().skip(1).map(|_| &**separator);
+        fit_in_one(texts.chain(between))
+    }
+
+    /// Puts the audio of `second` behind that of `first`, before the times of the two become one.
+    pub(super) fn append(&self, first: &mut Call, second: &mut Call) {
+        let (Some(sound), Some(more)) = (&mut first.audio, &mut second.audio) else { return };
+        if matches!(self, Self::Audio { ensure_continuity: true, .. }) {
+            sound.pause(second.from_us.saturating_sub(first.to_us));
+        }
+        sound.blocks.append(&mut more.blocks);
+    }
+
+    /// The text of an item that consists of these.
+    pub(super) fn join(&self, texts: &[Arc<str>]) -> Arc<str> {
+        match self {
+            Self::Separate => texts.concat().into(),
+            Self::Texts { separator } => texts.join(&**separator).into(),
+            // A recogniser is asked without words.
+            Self::Audio { .. } => {
+                let said: Vec<&str> =
+                    texts.iter().map(|text| &**text).filter(|text| !text.is_empty()).collect();
+                said.join(" ").into()
+            }
+            Self::Custom(join) => join(texts),
+        }
+    }
+}
+
+impl Call {
+    /// Takes over what a later item of the same revision brings, all but its text and its audio.
+    pub(super) fn absorb(&mut self, later: &Call) {
+        self.from_us = self.from_us.min(later.from_us);
+        self.to_us = self.to_us.max(later.to_us);
+        self.queued_us = self.queued_us.min(later.queued_us);
+        self.deadline_us = match (self.deadline_us, later.deadline_us) {
+            (0, other) | (other, 0) => other,
+            (one, other) => one.min(other),
+        };
+        self.reduced |= later.reduced;
+        self.sentences = self.sentences.saturating_add(later.sentences);
+    }
+}
+
+/// When a deadline counts as near, and what gives way then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadlineRule {
+    /// An item is pressed once no more than this is left beside the time that its work takes, in microseconds.
+    pub margin_us: u64,
+    /// What gives way.
+    pub gives: Gives,
+}
+
+/// What gives way when a deadline is near.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    /// The batch goes as it is.
+    FlushEarly,
+    /// Batches take up to `max` items while anything that waits is pressed.
+    GrowBatch {
+        /// Items of such a batch; not below the policy's own `max`.
+        max: u32,
+    },
+    /// Pressed calls ask for lower quality.
+    LowerQuality,
+    /// Nothing; the sender is warned all the same.
+    Nothing,
+}
+
+/// What became of an item other than by a flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is part of an earlier item of its revision now.
+    Merged(CallKey),
+    /// It is gone, for there was no room.
+    Dropped(CallKey),
+}
+
+impl Settled {
+    /// Which item.
+    pub fn key(self) -> CallKey {
+        match self {
+            Self::Merged(key) | Self::Dropped(key) => key,
+        }
+    }
+}

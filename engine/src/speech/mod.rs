@@ -1,0 +1,9 @@
+//! Hypotheses about speech and what is said in answer: segments, turns, cancellations, what of an answer was heard.
+
+pub(crate) mod cancellation;
+pub(crate) mod playout;
+pub(crate) mod segment;
+
+pub use cancellation::{Correction, Corrections, Void};
+pub use playout::{Playout, Playouts};
+pub use segment::{Answer, CancelReason, Extent, Segment, SegmentPool, Segments, Standing, Turn, Verdict};

@@ -1,0 +1,101 @@
+//! What each session's listener is hearing, as far as the engine has released it.
+//!
+//! What was released counts as heard: with the scene's pace it is at most the lead ahead of the ear.
+
+use bevy_ecs::prelude::*;
+
+use crate::base::ids::SessionId;
+use crate::base::placement::Placement;
+
+/// The answer that is being released to one session, and who speaks meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Playout {
+    /// The segment whose answer is being released; 0 = none.
+    pub segment: u32,
+    /// Its revision; 0 = the caller's own audio.
+    pub revision: u32,
+    /// Its turn.
+    pub turn: u32,
+    /// Samples of it released so far, all channels.
+    pub samples: u64,
+    /// Media time of it released so far, microseconds.
+    pub released_us: u64,
+    /// Engine time until which what was released sounds.
+    pub heard_until_us: u64,
+    /// The newest segment in which the user is believed to be speaking; 0 = none. Answers to older ones wait.
+    pub speaking: u32,
+    /// The segment for which a sounding answer was paused; 0 = it is not paused.
+    pub paused_by: u32,
+}
+
+impl Playout {
+    /// Whether an answer has begun to sound and is not complete.
+    pub fn sounds(&self) -> bool {
+        self.segment != 0 && self.revision != 0 && self.samples > 0
+    }
+
+    /// Audio of the answer to (segment, revision) that nobody has heard yet, of `made_us` in all, at `now_us`.
+    pub fn unplayed_us(&self, segment: u32, revision: u32, made_us: u64, now_us: u64) -> u64 {
+        let ahead_us = self.heard_until_us.saturating_sub(now_us);
+        if (self.segment, self.revision) == (segment, revision) {
+            made_us.saturating_sub(self.released_us) + ahead_us
+        } else {
+            made_us
+        }
+    }
+
+    /// If it is an answer that is being released, no more of it is; how much was, microseconds. The caller's own audio
+    /// goes on.
+    pub(crate) fn stop_answer(&mut self) -> u64 {
+        if self.revision == 0 {
+            return 0;
+        }
+        let heard_us = self.released_us;
+        self.end();
+        // The host flushes what it has not played: the next answer may start at once.
+        self.heard_until_us = 0;
+        heard_us
+    }
+
+    /// Nothing is being released any more.
+    pub(crate) fn end(&mut self) {
+        (self.segment, self.revision, self.turn, self.samples, self.released_us) = (0, 0, 0, 0, 0);
+        self.paused_by = 0;
+    }
+}
+
+/// The playouts of one shard, by the sessions' slots.
+#[derive(Resource, Debug)]
+pub struct Playouts {
+    rows: Vec<Playout>,
+    placement: Placement,
+}
+
+impl Playouts {
+    pub(crate) fn new(placement: Placement) -> Self {
+        Self { rows: Vec::new(), placement }
+    }
+
+    /// A session begins: nothing sounds.
+    pub(crate) fn open(&mut self, session: SessionId) {
+        let slot = self.placement.slot(session);
+        if self.rows.len() <= slot {
+            self.rows.resize(slot + 1, Playout::default());
+        }
+        self.rows[slot] = Playout::default();
+    }
+
+    /// The session's playout.
+    pub fn get(&self, session: SessionId) -> Playout {
+        self.rows.get(self.placement.slot(session)).copied().unwrap_or_default()
+    }
+
+    /// Nobody speaks, as far as is known.
+    pub(crate) fn hush(&mut self) {
+        self.rows.iter_mut().for_each(|row| row.speaking = 0);
+    }
+
+    pub(crate) fn get_mut(&mut self, session: SessionId) -> Option<&mut Playout> {
+        self.rows.get_mut(self.placement.slot(session))
+    }
+}

@@ -1,0 +1,480 @@
+//! Segments: hypotheses that a stretch of audio is speech.
+//!
+//! A segment is an entity from a pool that is spawned ahead and recycled; opening and closing one writes state by
+//! handle and never changes an archetype. Its verdict is final once it is Confirmed or Cancelled.
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::SystemParam;
+
+use crate::base::ids::{SegmentKey, SessionId};
+use crate::media::frame::Frame;
+
+/// Why a segment was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CancelReason {
+    /// The onset was not sustained over the `min_speech_ms` window.
+    NotSustained,
+    /// Forwarded by `forward: Always`, and no speech began in it.
+    Silence,
+    /// The session was closed while the gate was still deciding.
+    Closed,
+    /// It was taken back where its audio was gated.
+    Elsewhere,
+    /// No word came from where its audio was gated.
+    NoVerdict,
+}
+
+impl CancelReason {
+    /// The word in events and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotSustained => "not_sustained",
+            Self::Silence => "silence",
+            Self::Closed => "closed",
+            Self::Elsewhere => "elsewhere",
+            Self::NoVerdict => "no_verdict",
+        }
+    }
+}
+
+/// Is it speech?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The entity is in the pool.
+    Free,
+    /// Forwarded, not yet decided.
+    Speculative,
+    /// It is speech; final.
+    Confirmed,
+    /// It was not; final.
+    Cancelled(CancelReason),
+}
+
+/// Has the speaker finished?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Speech goes on.
+    Open,
+    /// Believed to be over; the number is the revision of that belief, from 1.
+    Ending(u32),
+    /// Over; the number is the revision that held, 0 when none was announced.
+    Ended(u32),
+}
+
+/// What has become of the answer to a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It may still come.
+    Pending,
+    /// It was released to its end, or there was nothing to answer.
+    Complete,
+    /// The user interrupted it, or its speech was too short to be a turn of its own.
+    Withdrawn,
+}
+
+/// State of one segment.
+#[derive(Component, Clone, Debug)]
+pub struct Segment {
+    /// Which segment this entity is at present.
+    pub key: SegmentKey,
+    /// Whose it is.
+    pub session: SessionId,
+    /// The session's entity.
+    pub owner: Entity,
+    /// The turn it belongs to; prospective until it is confirmed.
+    pub turn: u32,
+    /// Speech or not.
+    pub verdict: Verdict,
+    /// Over or not.
+    pub extent: Extent,
+    /// Media time of its first forwarded sample.
+    pub from_us: u64,
+    /// Media time at which the detector first heard speech in it, and up to which it last did.
+    pub voiced: (u64, u64),
+    /// Engine time at which it last did.
+    pub voiced_at_us: u64,
+    /// Its answer; once it is not pending any more the entity may be recycled.
+    pub answer: Answer,
+    /// A revision whose answer was withdrawn while the end was only suspected; 0 = none. If the speaker goes on, the
+    /// next one is answered.
+    pub withdrawn: u32,
+}
+
+/// How a frame's segment stands, for whoever is about to release the frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Holds: it may be heard.
+    Holds,
+    /// Nothing decided yet.
+    Undecided,
+    /// Taken back: it must never be heard.
+    Void,
+}
+
+impl Segment {
+    /// Speech heard in it so far, microseconds of media time from the first to the last.
+    pub fn voiced_us(&self) -> u64 {
+        self.voiced.1.saturating_sub(self.voiced.0)
+    }
+
+    /// Whether the speaker is believed to be speaking in it.
+    pub fn is_spoken(&self) -> bool {
+        matches!(self.verdict, Verdict::Speculative | Verdict::Confirmed)
+            && !matches!(self.extent, Extent::Ended(_))
+    }
+
+    /// How a frame derived from `revision` stands (0 = the caller's own audio).
+    pub fn standing(&self, revision: u32) -> Standing {
+        if revision > 0 && (self.answer == Answer::Withdrawn || self.withdrawn == revision) {
+            return Standing::Void;
+        }
+        match (self.verdict, self.extent) {
+            (Verdict::Free | Verdict::Cancelled(_), _) => Standing::Void,
+            (Verdict::Speculative, _) => Standing::Undecided,
+            (Verdict::Confirmed, _) if revision == 0 => Standing::Holds,
+            (Verdict::Confirmed, Extent::Ended(r)) if r == revision => Standing::Holds,
+            (Verdict::Confirmed, Extent::Ending(r)) if r == revision => Standing::Undecided,
+            (Verdict::Confirmed, _) => Standing::Void,
+        }
+    }
+}
+
+/// One user utterance as the gate ended it, and its answer. A component of the session entity.
+///
+/// A turn is open from its first confirmed segment until every answer in it was released, cancelled or empty.
+#[derive(Component, Clone, Copy, Debug, Default)]
+pub struct Turn {
+    /// Counts the turns of a session from 1; 0 before the first.
+    pub serial: u32,
+    /// Confirmed segments of this turn that have no complete answer yet.
+    pub unanswered: u32,
+}
+
+impl Turn {
+    /// The turn a segment confirmed now would belong to.
+    pub fn next(&self) -> u32 {
+        if self.unanswered == 0 { self.serial + 1 } else { self.serial }
+    }
+}
+
+/// Places for segments, by slot.
+#[derive(Resource, Debug, Default)]
+pub struct SegmentPool {
+    entities: Vec<Entity>,
+    free: Vec<u32>,
+    active: Vec<u32>,
+}
+
+impl SegmentPool {
+    /// Places not in use.
+    pub fn free(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Places in all: each is an entity for as long as the shard exists.
+    pub fn places(&self) -> usize {
+        self.entities.len()
+    }
+
+    /// Segments that exist.
+    pub fn active(&self) -> usize {
+        self.active.len()
+    }
+
+    /// The entities of the segments that are not forgotten.
+    pub(crate) fn in_use(&self) -> impl Iterator<Item = Entity> + '_ {
+        self.active.iter().map(|slot| self.entities[*slot as usize])
+    }
+
+    /// Spawns places until `spare` are free; called where sessions are admitted, never in a rank.
+    pub(crate) fn reserve(world: &mut World, spare: usize) {
+        let mut pool = world.resource_mut::<Self>();
+        let places = spare + pool.active.len();
+        // Both lists may come to hold every place, in a tick that must not allocate.
+        let (free, active) = (places.saturating_sub(pool.free.len()), places - pool.active.len());
+        pool.free.reserve(free);
+        pool.active.reserve(active);
+        while world.resource::<Self>().free.len() < spare {
+            let slot = world.resource::<Self>().entities.len() as u32;
+            let entity = world
+                .spawn(Segment {
+                    key: SegmentKey { slot, serial: 0 },
+                    session: SessionId(0),
+                    owner: Entity::PLACEHOLDER,
+                    turn: 0,
+                    verdict: Verdict::Free,
+                    extent: Extent::Open,
+                    from_us: 0,
+                    voiced: (0, 0),
+                    voiced_at_us: 0,
+                    answer: Answer::Pending,
+                    withdrawn: 0,
+                })
+                .id();
+            let mut pool = world.resource_mut::<Self>();
+            pool.entities.push(entity);
+            pool.free.push(slot);
+        }
+    }
+}
+
+/// Access to segments and turns for the systems that decide about them.
+#[derive(SystemParam)]
+pub struct Segments<'w, 's> {
+    pool: ResMut<'w, SegmentPool>,
+    states: Query<'w, 's, &'static mut Segment>,
+    turns: Query<'w, 's, &'static mut Turn>,
+}
+
+impl Segments<'_, '_> {
+    /// Opens a Speculative segment; `None` when the pool is empty (the caller tries again at the next hop).
+    pub fn open(
+        &mut self,
+        session: SessionId,
+        owner: Entity,
+        serial: u32,
+        from_us: u64,
+    ) -> Option<SegmentKey> {
+        let turn = self.turns.get(owner).map_or(0, Turn::next);
+        let slot = self.pool.free.pop()?;
+        let key = SegmentKey { slot, serial };
+        let mut state =
+            self.states.get_mut(self.pool.entities[slot as usize]).expect("pooled segments live for ever");
+        *state = Segment {
+            key,
+            session,
+            owner,
+            turn,
+            verdict: Verdict::Speculative,
+            extent: Extent::Open,
+            from_us,
+            voiced: (0, 0),
+            voiced_at_us: 0,
+            answer: Answer::Pending,
+            withdrawn: 0,
+        };
+        self.pool.active.push(slot);
+        Some(key)
+    }
+
+    fn state(&mut self, key: SegmentKey, session: SessionId) -> Option<Mut<'_, Segment>> {
+        let entity = *self.pool.entities.get(key.slot as usize)?;
+        let state = self.states.get_mut(entity).ok()?;
+        (state.key == key && state.session == session).then_some(state)
+    }
+
+    /// A copy of the segment's state, unless it was recycled.
+    pub fn get(&mut self, key: SegmentKey, session: SessionId) -> Option<Segment> {
+        self.state(key, session).map(|s| s.clone())
+    }
+
+    /// Confirms a Speculative segment and returns its turn.
+    pub fn confirm(&mut self, key: SegmentKey, session: SessionId) -> u32 {
+        let Some(owner) = self.state(key, session).map(|s| s.owner) else { return 0 };
+        let mut turn = 0;
+        if let Ok(mut t) = self.turns.get_mut(owner) {
+            turn = t.next();
+            t.serial = turn;
+            t.unanswered += 1;
+        }
+        let mut state = self.state(key, session).expect("looked up above");
+        debug_assert_eq!(state.verdict, Verdict::Speculative, "a verdict is final");
+        state.verdict = Verdict::Confirmed;
+        state.turn = turn;
+        turn
+    }
+
+    /// Cancels a Speculative segment.
+    pub fn cancel(&mut self, key: SegmentKey, session: SessionId, reason: CancelReason) {
+        if let Some(mut state) = self.state(key, session) {
+            debug_assert_eq!(state.verdict, Verdict::Speculative, "a verdict is final");
+            state.verdict = Verdict::Cancelled(reason);
+        }
+    }
+
+    /// Sets how far a Confirmed segment has come.
+    pub fn set_extent(&mut self, key: SegmentKey, session: SessionId, extent: Extent) {
+        let Some(mut state) = self.state(key, session) else { return };
+        debug_assert!(!matches!(state.extent, Extent::Ended(_)), "Ended is final");
+        state.extent = extent;
+        if matches!(extent, Extent::Ended(revision) if revision > 0 && revision == state.withdrawn) {
+            // What was withdrawn on suspicion is withdrawn for good.
+            self.withdraw(key, session);
+        }
+    }
+
+    /// How a frame of (key, revision) stands. A recycled segment has been settled: its own audio holds, what was
+    /// derived from it came too late.
+    pub fn standing(&mut self, key: SegmentKey, session: SessionId, revision: u32) -> Standing {
+        // What was decided elsewhere is not judged here.
+        if !key.is_some() || key.is_elsewhere() {
+            return Standing::Holds;
+        }
+        match self.state(key, session) {
+            Some(state) => state.standing(revision),
+            None if revision == 0 => Standing::Holds,
+            None => Standing::Void,
+        }
+    }
+
+    /// Notes that nothing more will come in answer to this segment; closes the turn after its last one.
+    pub fn answered(&mut self, key: SegmentKey, session: SessionId) {
+        let Some(mut state) = self.state(key, session) else { return };
+        if state.answer != Answer::Pending || state.verdict != Verdict::Confirmed {
+            return;
+        }
+        state.answer = Answer::Complete;
+        let owner = state.owner;
+        self.close_one(owner);
+    }
+
+    /// One answer less is expected of the turn.
+    fn close_one(&mut self, owner: Entity) {
+        if let Ok(mut turn) = self.turns.get_mut(owner) {
+            turn.unanswered = turn.unanswered.saturating_sub(1);
+        }
+    }
+
+    /// Notes speech heard in a segment, as media time, in the tick of `now_us`; returns the turn it belongs to by now.
+    pub fn voiced(
+        &mut self,
+        key: SegmentKey,
+        session: SessionId,
+        (from_us, to_us): (u64, u64),
+        now_us: u64,
+    ) -> u32 {
+        let Some(mut state) = self.state(key, session) else { return 0 };
+        let state = state.bypass_change_detection();
+        if state.voiced == (0, 0) {
+            state.voiced.0 = from_us;
+        }
+        state.voiced.1 = to_us;
+        state.voiced_at_us = now_us;
+        state.turn
+    }
+
+    /// The segment `before` was split, and `key` goes on with it: what was heard there was heard here.
+    pub fn carry_on(&mut self, before: SegmentKey, key: SegmentKey, session: SessionId) {
+        let Some(heard) = self.state(before, session).map(|state| (state.voiced, state.voiced_at_us)) else {
+            return;
+        };
+        let Some(mut state) = self.state(key, session).filter(|_| heard.0 != (0, 0)) else { return };
+        state.voiced = (heard.0.0, state.voiced.1.max(heard.0.1));
+        state.voiced_at_us = state.voiced_at_us.max(heard.1);
+    }
+
+    /// The turn a segment belongs to by now; 0 when it was recycled.
+    pub fn turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
+        self.state(key, session).map_or(0, |state| state.turn)
+    }
+
+    /// The turn of what a frame belongs to by now; that of the frame where its segment is gone or another engine's.
+    pub(crate) fn turn_now(&mut self, frame: &Frame) -> u32 {
+        self.state(frame.segment, frame.session).map_or(frame.turn, |state| state.turn)
+    }
+
+    /// Withdraws the answer to a confirmed segment, whatever has become of it so far; false when it is over already.
+    pub fn withdraw(&mut self, key: SegmentKey, session: SessionId) -> bool {
+        let Some(mut state) = self.state(key, session) else { return false };
+        if state.answer != Answer::Pending || state.verdict != Verdict::Confirmed {
+            return false;
+        }
+        state.answer = Answer::Withdrawn;
+        let owner = state.owner;
+        self.close_one(owner);
+        true
+    }
+
+    /// Withdraws the answer to one revision of a confirmed segment whose end is only suspected; false when that was done
+    /// before.
+    pub fn withdraw_revision(&mut self, key: SegmentKey, session: SessionId, revision: u32) -> bool {
+        let state = self.state(key, session).filter(|state| state.verdict == Verdict::Confirmed);
+        let Some(mut state) = state.filter(|state| state.withdrawn != revision) else { return false };
+        state.withdrawn = revision;
+        true
+    }
+
+    /// A new turn begins with this confirmed segment, because the user interrupted the one before.
+    pub fn begin_turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
+        let Some(owner) = self.state(key, session).map(|state| state.owner) else { return 0 };
+        let mut serial = 0;
+        if let Ok(mut turn) = self.turns.get_mut(owner) {
+            turn.serial += 1;
+            serial = turn.serial;
+        }
+        if let Some(mut state) = self.state(key, session) {
+            state.turn = serial;
+        }
+        serial
+    }
+
+    /// Copies of the segments that exist, in the order of their opening within a session.
+    pub fn active(&self) -> impl Iterator<Item = Segment> + '_ {
+        let entity = |slot: &u32| self.pool.entities[*slot as usize];
+        self.pool.active.iter().filter_map(move |slot| self.states.get(entity(slot)).ok().cloned())
+    }
+
+    /// Gives settled segments back to the pool, and every segment of a session that is gone.
+    pub(crate) fn recycle(&mut self, gone: impl Fn(SessionId, Entity) -> bool) {
+        let mut at = 0;
+        while at < self.pool.active.len() {
+            let slot = self.pool.active[at];
+            let entity = self.pool.entities[slot as usize];
+            let mut state = self.states.get_mut(entity).expect("pooled segments live for ever");
+            let settled = match (state.verdict, state.extent) {
+                (Verdict::Cancelled(_) | Verdict::Free, _) => true,
+                (Verdict::Confirmed, Extent::Ended(_)) => state.answer != Answer::Pending,
+                _ => false,
+            };
+            if settled || gone(state.session, state.owner) {
+                state.verdict = Verdict::Free;
+                state.key.serial = 0;
+                self.pool.active.swap_remove(at);
+                self.pool.free.push(slot);
+            } else {
+                at += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(verdict: Verdict, extent: Extent) -> Segment {
+        Segment {
+            key: SegmentKey { slot: 0, serial: 1 },
+            session: SessionId(0),
+            owner: Entity::PLACEHOLDER,
+            turn: 1,
+            verdict,
+            extent,
+            from_us: 0,
+            voiced: (0, 0),
+            voiced_at_us: 0,
+            answer: Answer::Pending,
+            withdrawn: 0,
+        }
+    }
+
+    #[test]
+    fn standing_follows_verdict_extent_and_revision() {
+        let cases = [
+            (Verdict::Speculative, Extent::Open, 0, Standing::Undecided),
+            (Verdict::Confirmed, Extent::Open, 0, Standing::Holds),
+            (Verdict::Confirmed, Extent::Open, 1, Standing::Void),
+            (Verdict::Confirmed, Extent::Ending(2), 1, Standing::Void),
+            (Verdict::Confirmed, Extent::Ending(2), 2, Standing::Undecided),
+            (Verdict::Confirmed, Extent::Ended(2), 2, Standing::Holds),
+            (Verdict::Cancelled(CancelReason::NotSustained), Extent::Open, 0, Standing::Void),
+        ];
+        for (verdict, extent, revision, want) in cases {
+            assert_eq!(
+                segment(verdict, extent).standing(revision),
+                want,
+                "{verdict:?} {extent:?} r{revision}"
+            );
+        }
+    }
+}

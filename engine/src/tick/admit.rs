@@ -1,0 +1,104 @@
+//! Opens the sessions of a tick and lets go of those that are gone. Exclusive: makes and removes entities.
+//! Reads admissions and what is leaving; writes session table, segments, pools. Runs in `Stage::Admit`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+
+use crate::base::mutation::Mutation;
+use crate::base::time::Now;
+use crate::edge::exchange::block_samples;
+use crate::media::block::BlockPool;
+use crate::record::event::EventLog;
+use crate::record::stage_times::Laps;
+use crate::scene::Format;
+use crate::session::table::SessionTable;
+use crate::speech::cancellation::Corrections;
+use crate::speech::segment::SegmentPool;
+use crate::tick::open::open;
+use crate::tick::resources::{Admissions, Blueprint, Leaving};
+
+/// Segments kept ready per session, so that no rank ever has to spawn one: the one it is in, and one whose answer is
+/// under way.
+const SEGMENTS_SPARE: usize = 2;
+
+/// With fewer than one free segment per session and this many more, new ones are made.
+const SEGMENTS_LOW: usize = 16;
+
+/// Most free blocks of one size per session that are expected to come home: what a gate holds back, what stands in
+/// queues, and what the host has in hand.
+pub(crate) const BLOCKS_HOME: usize = 24;
+
+/// Sessions of a shard that are taken to want all of this in the same tick; of those beyond, every fourth.
+const AT_ONCE: usize = 32;
+
+/// Events of one session in one tick, at most, on average over a shard.
+const RECORDS_PER_TICK: usize = 4;
+
+/// Starts the stopwatch, lets go of sessions that are gone and opens the admitted ones. Exclusive.
+pub(crate) fn admit(world: &mut World) {
+    world.resource_mut::<Laps>().start();
+    let mut leaving = std::mem::take(&mut world.resource_mut::<Leaving>().0);
+    for id in leaving.drain(..) {
+        if let Some(row) = world.resource_mut::<SessionTable>().remove(id) {
+            for lane in &row.lanes {
+                world.despawn(*lane);
+            }
+            if !world.resource::<Now>().is_broken(Mutation::LeakEntity) {
+                world.despawn(row.entity);
+            }
+        }
+    }
+    world.resource_mut::<Leaving>().0 = leaving;
+    let open_now = world.resource::<SessionTable>().open() as usize;
+    if world.resource::<SegmentPool>().free() < open_now + SEGMENTS_LOW {
+        // Answers that no host takes hold their segments: that must not keep other sessions from being heard.
+        SegmentPool::reserve(world, open_now * SEGMENTS_SPARE + 32);
+    }
+    if world.resource::<Admissions>().0.is_empty() {
+        return;
+    }
+    let admissions = std::mem::take(&mut world.resource_mut::<Admissions>().0);
+    for port in admissions {
+        open(world, port);
+    }
+    let open_now = world.resource::<SessionTable>().open() as usize;
+    world.resource_mut::<BlockPool>().serve(open_now);
+    let spare = open_now * SEGMENTS_SPARE + 32;
+    let active = world.resource::<SegmentPool>().active();
+    SegmentPool::reserve(world, spare.saturating_sub(active).max(32));
+    make_room(world);
+}
+
+/// Storage for what all open sessions may have under way, so that no tick has to make any.
+fn make_room(world: &mut World) {
+    let plan = Arc::clone(&world.resource::<Blueprint>().plan);
+    let table = world.resource::<SessionTable>();
+    let open = table.open() as usize;
+    let mut inputs: Vec<Format> = Vec::new();
+    for row in table.rows.iter().flatten() {
+        if !inputs.contains(&row.input) {
+            inputs.push(row.input);
+        }
+    }
+    let formats = inputs.into_iter().flat_map(|input| {
+        let nodes = plan.formats(input).into_iter().flat_map(|(arriving, leaving)| [arriving, leaving]);
+        nodes.flatten().chain([input])
+    });
+    let lengths: BTreeSet<usize> = formats.map(block_samples).collect();
+    let mut pool = world.resource_mut::<BlockPool>();
+    let at_once = at_once(open);
+    for samples in lengths {
+        pool.reserve(samples, at_once * BLOCKS_HOME);
+    }
+    world.resource_mut::<EventLog>().reserve(at_once * RECORDS_PER_TICK + 16);
+    let slots = world.resource::<SessionTable>().rows.len();
+    world.resource_mut::<Corrections>().reserve(open + 16, slots);
+    world.resource_mut::<Leaving>().0.reserve(open);
+}
+
+/// Of so many sessions, how many are taken to want all they may in the same tick.
+pub(crate) fn at_once(sessions: usize) -> usize {
+    sessions.min(AT_ONCE) + sessions.saturating_sub(AT_ONCE) / 4
+}

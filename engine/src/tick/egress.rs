@@ -1,0 +1,365 @@
+//! The session's output: lets out what may be heard, at the scene's pace, and drops what was taken back.
+//! Reads segments; writes the hosts' rings, turns, event log. Runs in `Stage::Egress`, after the hub step.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::{BoxedSystem, ParamBuilder, SystemParamBuilder, SystemState};
+
+use crate::base::ids::NodeId;
+use crate::base::mutation::Mutation;
+use crate::base::time::{Now, frames_to_us};
+use crate::edge::exchange::{Out, OutAudio};
+use crate::edge::session_port::SessionPort;
+use crate::media::block::Block;
+use crate::media::frame::{Frame, Mark, Payload};
+use crate::media::queue::Queue;
+use crate::node::cancel::correct_lanes_that;
+use crate::node::context::Cx;
+use crate::node::kind::RestSystem;
+use crate::node::params::{Desk, Lanes, lane_params};
+use crate::node::plan::ScenePlan;
+use crate::node::run::rest_system;
+use crate::node::site::Site;
+use crate::record::event::{DropReason, Event};
+use crate::scene::{NodeRef, Pace, Release};
+use crate::speech::cancellation::{Correction, Void};
+use crate::speech::playout::Playout;
+use crate::speech::segment::{Segments, Standing};
+use crate::tick::resources::Leaving;
+
+/// How many started outputs are remembered, to tell whether a correction came late.
+const STARTED_MAX: usize = 8;
+
+/// State of one session's output; what sounds stands in the session's `Playout`.
+#[derive(Component, Default)]
+pub(crate) struct Egress {
+    started: [(u32, u32); STARTED_MAX],
+    next: usize,
+    /// Answers that are over on some branches and not yet on all.
+    ends: Vec<((u32, u32), u32)>,
+}
+
+/// Output policy of a scene.
+#[derive(Clone, Copy)]
+pub(crate) struct Policy {
+    pub(crate) release: Release,
+    pub(crate) pace: Pace,
+    /// Ends of an answer that come to the output: only with the last is it over. 0: the callers' own audio comes out.
+    pub(crate) branches: u32,
+    /// More than one branch leads to the output, of unequal length maybe.
+    pub(crate) several: bool,
+}
+
+/// Whether more than one edge ends at the scene's output.
+pub(crate) fn has_several(plan: &ScenePlan) -> bool {
+    let targets = plan.nodes.iter().flat_map(|node| &node.targets).chain(&plan.input_targets);
+    targets.filter(|target| target.node == NodeRef::Output).count() > 1
+}
+
+/// How many ends of one answer come to the scene's output: one for each way on which a service makes an end of speech an
+/// end of what answers it, wherever the ways meet.
+pub(crate) fn answering_branches(plan: &ScenePlan) -> u32 {
+    // Of each node and the output: ends of speech that come there for each that the gate sees, and ends of answers.
+    let mut come = vec![(0_u32, 0_u32); plan.nodes.len() + 1];
+    for target in &plan.input_targets {
+        // Who decides on speech without saying so stands somewhere behind the input.
+        come[plan.position(target.node).index()].0 += 1;
+    }
+    for (at, node) in plan.nodes.iter().enumerate() {
+        let (spoken, answered) = come[at];
+        let gone = match node.service {
+            _ if node.spec.decides_speech() => (1, 0),
+            Some(_) => (0, spoken.saturating_add(answered)),
+            None => (spoken, answered),
+        };
+        for target in &node.targets {
+            let to = &mut come[plan.position(target.node).index()];
+            *to = (to.0.saturating_add(gone.0), to.1.saturating_add(gone.1));
+        }
+    }
+    come.last().map_or(0, |(_, answered)| *answered)
+}
+
+type Params =
+    (Lanes<'static, 'static, Egress>, Desk<'static>, Segments<'static, 'static>, ResMut<'static, Leaving>);
+
+pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> BoxedSystem {
+    let site = output_site(node);
+    let params = (lane_params::<Egress>(site, world), ParamBuilder, ParamBuilder, ParamBuilder);
+    let state: SystemState<Params> = params.build_state(world);
+    let system = state.build_system(
+        move |mut lanes: Lanes<'_, '_, Egress>,
+              mut desk: Desk<'_>,
+              mut segments: Segments<'_, '_>,
+              mut leaving: ResMut<'_, Leaving>| {
+            desk.laps.start();
+            correct_lanes_that(
+                site,
+                &mut lanes,
+                &mut desk,
+                |state| state.next > 0 || !state.ends.is_empty(),
+                take_back,
+            );
+            for (mut lane, mut queue, mut state) in &mut lanes.ins {
+                if queue.is_empty() {
+                    continue;
+                }
+                let Some(row) = desk.sessions.get(lane.session) else { continue };
+                let port = Arc::clone(&row.port);
+                let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
+                let session = lane.session;
+                let mut cx = Cx::new(node, lane, &mut desk, &mut lanes.outs);
+                let stream = Stream { policy, port: &port };
+                if stream.release(queue, &mut state, &mut segments, &mut cx) && cx.lane.stream_ended() {
+                    leaving.0.push(session);
+                }
+            }
+            desk.laps.lap(node.index());
+        },
+    );
+    Box::new(IntoSystem::into_system(system))
+}
+
+/// Ends what sounds and was taken back, and reports outputs that had already left.
+fn take_back(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
+    let session = cx.lane.session;
+    state.ends.retain(|((segment, revision), _)| !correction.voids(session, *segment, *revision));
+    if state.next == 0 {
+        // Nothing has ever left.
+        return;
+    }
+    let hit = |&&(segment, revision): &&(u32, u32)| match correction.void {
+        Void::Segment { segment: s } => segment == s,
+        Void::Revision { segment: s, revision: r } => segment == s && revision == r,
+        // An answer that is interrupted had begun: that is no race.
+        Void::Answer { .. } | Void::Session => false,
+    };
+    let answer = |segment| correction.voids(correction.session, segment, 1);
+    if let Some(&(segment, revision)) = state.started.iter().find(hit) {
+        cx.event(0, Event::LateCancelled { segment, revision });
+    }
+    let Some(playout) = cx.playouts.get_mut(session) else { return };
+    let current = (playout.segment, playout.revision);
+    let withdrawn = current.1 > 0 && answer(current.0) && !matches!(correction.void, Void::Revision { .. });
+    if correction.void == Void::Session || withdrawn || hit(&&current) {
+        playout.end();
+        // The host flushes what it has not played: the next answer may start at once.
+        playout.heard_until_us = 0;
+    }
+}
+
+/// Says whether nothing waits at the output of any session.
+pub(crate) fn egress_rest(node: NodeId, world: &mut World) -> RestSystem {
+    rest_system::<Egress>(output_site(node), world, |_| true)
+}
+
+fn output_site(node: NodeId) -> Site {
+    Site { node, service: None, wants_audio: false, rule: None, skips: false }
+}
+
+struct Stream<'a> {
+    policy: Policy,
+    port: &'a SessionPort,
+}
+
+impl Stream<'_> {
+    /// Releases what may leave now; true when the stream's end was reached.
+    fn release(
+        &self,
+        queue: &mut Queue,
+        state: &mut Egress,
+        segments: &mut Segments<'_, '_>,
+        cx: &mut Cx<'_>,
+    ) -> bool {
+        let mut woken = false;
+        let mut ended = false;
+        while let Some((at, standing)) = self.next(queue, segments, cx) {
+            let mut frame = queue.take(at).expect("looked at above");
+            cx.taken(&frame);
+            if frame.revision > 0 {
+                // What it answers may have become an interruption, with a turn of its own, after the call went out.
+                frame.turn = segments.turn_now(&frame);
+            }
+            match frame.payload {
+                Payload::Mark(Mark::StreamEnd) => {
+                    ended = true;
+                    break;
+                }
+                Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, cx),
+                _ if standing == Standing::Void => cx.drop_frame(frame, DropReason::Cancelled),
+                _ => {
+                    let early = cx.now.is_broken(Mutation::WakeEarly);
+                    if early {
+                        self.port.wake();
+                    }
+                    self.let_out(frame, state, cx);
+                    woken |= !early;
+                }
+            }
+        }
+        if woken {
+            self.port.wake();
+        }
+        ended
+    }
+
+    /// The place of the frame that leaves next, and how what it belongs to stands; `None`: nothing may leave now.
+    ///
+    /// It is the oldest. Where branches meet, a short one may bring something of a segment that is undecided before a long
+    /// one brings the rest of an older segment: that passes by, or both would wait for audio that queues before the long
+    /// branch do not let in. A branch brings its segments in order, so what passes came from another one.
+    fn next(&self, queue: &Queue, segments: &mut Segments<'_, '_>, cx: &Cx<'_>) -> Option<(usize, Standing)> {
+        let mut newest = u32::MAX;
+        for (at, frame) in queue.iter().enumerate() {
+            let serial = frame.segment.serial;
+            if at > 0 && (serial == 0 || serial >= newest) {
+                continue;
+            }
+            let mut standing = segments.standing(frame.segment, frame.session, frame.revision);
+            if standing == Standing::Void && cx.now.is_broken(Mutation::ReleaseVoid) {
+                standing = Standing::Holds;
+            }
+            if !self.waits(frame, standing, &cx.playout(), &cx.now) {
+                return Some((at, standing));
+            }
+            if !self.policy.several || standing != Standing::Undecided {
+                return None;
+            }
+            newest = serial;
+        }
+        None
+    }
+
+    /// Whether a frame stays for now.
+    fn waits(&self, frame: &Frame, standing: Standing, playout: &Playout, now: &Now) -> bool {
+        // While the user speaks, no older answer begins or goes on.
+        let spoken_over = frame.revision > 0 && frame.segment.serial < playout.speaking;
+        let undecided = standing == Standing::Undecided;
+        match &frame.payload {
+            Payload::Mark(Mark::AnswerEnd) => undecided || (spoken_over && standing == Standing::Holds),
+            Payload::Mark(_) => false,
+            _ if standing == Standing::Void => false,
+            _ if spoken_over => true,
+            _ if undecided && self.policy.release == Release::OnConfirm => true,
+            Payload::Audio(_) => self.too_early(playout, now) || self.port.outputs.is_full(),
+            Payload::Text(_) => self.port.outputs.is_full(),
+        }
+    }
+
+    fn too_early(&self, playout: &Playout, now: &Now) -> bool {
+        match self.policy.pace {
+            Pace::Burst => false,
+            Pace::RealTime { lead_ms } => {
+                // With a lead of 0 the next block leaves once the ones before have sounded.
+                let ahead_us = playout.heard_until_us.saturating_sub(now.us);
+                let lead_us = u64::from(lead_ms) * 1_000;
+                ahead_us > lead_us
+                    || (ahead_us > 0 && ahead_us == lead_us && !now.is_broken(Mutation::StretchLead))
+            }
+        }
+    }
+
+    fn let_out(&self, frame: Frame, state: &mut Egress, cx: &mut Cx<'_>) {
+        let (segment, revision) = (frame.segment.serial, frame.revision);
+        let session = cx.lane.session;
+        let sounds = matches!(frame.payload, Payload::Audio(_)) || cx.lane.input.is_none();
+        let Some(playout) = cx.playouts.get_mut(session) else { return };
+        // Where there is sound, captions beside it begin nothing.
+        if sounds && segment != 0 && (playout.segment, playout.revision) != (segment, revision) {
+            playout.end();
+            (playout.segment, playout.revision, playout.turn) = (segment, revision, frame.turn);
+            state.started[state.next % STARTED_MAX] = (segment, revision);
+            state.next += 1;
+            cx.event(frame.turn, Event::OutputStarted { segment, revision });
+        }
+        let out = match frame.payload {
+            Payload::Text(text) => Out::Text { text, segment, revision, turn: frame.turn },
+            Payload::Audio(mut block) => {
+                sound(&block, cx);
+                if cx.now.is_broken(Mutation::CutBlock) {
+                    block.set_len(block.len() - 1);
+                }
+                if revision == 0 {
+                    cx.forwarded(cx.now.us.saturating_sub(frame.arrived_us));
+                }
+                cx.pool.give();
+                Out::Audio(OutAudio {
+                    block,
+                    pts_us: frame.pts_us,
+                    released_us: cx.now.us,
+                    arrived_us: frame.arrived_us,
+                    segment,
+                    revision,
+                    turn: frame.turn,
+                })
+            }
+            Payload::Mark(_) => return,
+        };
+        // There was room a moment ago, and only this system pushes.
+        self.port.outputs.push(out);
+    }
+
+    /// A boundary: answers end, turns close.
+    fn bound(
+        &self,
+        mark: Mark,
+        frame: &Frame,
+        standing: Standing,
+        state: &mut Egress,
+        segments: &mut Segments<'_, '_>,
+        cx: &mut Cx<'_>,
+    ) {
+        let origin = (frame.segment.serial, frame.revision);
+        let over = match mark {
+            Mark::AnswerEnd => standing != Standing::Void && self.is_over(origin, state),
+            // Beside answers the caller's own audio is no answer.
+            Mark::SegmentEnd => self.policy.branches == 0,
+            Mark::Endpoint | Mark::Split | Mark::StreamEnd => false,
+        };
+        if !over {
+            return;
+        }
+        let session = cx.lane.session;
+        let Some(playout) = cx.playouts.get_mut(session) else { return };
+        let samples = playout.samples;
+        if (playout.segment, playout.revision) == origin {
+            playout.end();
+            if samples > 0 {
+                let (segment, revision) = origin;
+                cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
+            }
+        }
+        segments.answered(frame.segment, frame.session);
+    }
+
+    /// Whether with this end an answer is over on all branches.
+    fn is_over(&self, origin: (u32, u32), state: &mut Egress) -> bool {
+        if self.policy.branches <= 1 {
+            return true;
+        }
+        let Some(at) = state.ends.iter().position(|(other, _)| *other == origin) else {
+            state.ends.push((origin, 1));
+            return false;
+        };
+        state.ends[at].1 += 1;
+        let over = state.ends[at].1 >= self.policy.branches;
+        if over {
+            state.ends.swap_remove(at);
+        }
+        over
+    }
+}
+
+/// Counts a block as heard from now on.
+fn sound(block: &Block, cx: &mut Cx<'_>) {
+    let format = cx.lane.input.expect("audio reaches only lanes with a format");
+    let us = frames_to_us(block.len() as u64 / u64::from(format.channels), format.rate_hz);
+    let (session, now_us) = (cx.lane.session, cx.now.us);
+    if let Some(playout) = cx.playouts.get_mut(session) {
+        playout.heard_until_us = playout.heard_until_us.max(now_us) + us;
+        playout.samples += block.len() as u64;
+        playout.released_us += us;
+    }
+    cx.released(block.len() as u64);
+}

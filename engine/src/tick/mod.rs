@@ -1,0 +1,16 @@
+//! The systems of a tick, in order of their stages.
+
+pub(crate) mod account;
+pub(crate) mod admit;
+pub(crate) mod control;
+pub(crate) mod egress;
+pub(crate) mod ingress;
+pub(crate) mod open;
+pub(crate) mod resources;
+pub(crate) mod services;
+pub(crate) mod shard;
+pub(crate) mod stage;
+pub(crate) mod turn_taking;
+
+pub use control::{Messages, Received};
+pub use stage::Stage;

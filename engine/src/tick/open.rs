@@ -1,0 +1,196 @@
+//! How a session comes into its shard: its entity, one queue entity for each node, and the wiring between them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+
+use crate::base::ids::NodeId;
+use crate::base::mutation::Mutation;
+use crate::base::time::Now;
+use crate::edge::exchange::block_samples;
+use crate::edge::sender_clock::SenderClock;
+use crate::edge::session_port::SessionPort;
+use crate::media::merge::Joint;
+use crate::media::queue::{Lane, Queue, TARGETS_MAX, Target};
+use crate::node::kind::{Node, Opening};
+use crate::node::mark::mark;
+use crate::node::plan::ScenePlan;
+use crate::record::event::{Event, EventLog};
+use crate::scene;
+use crate::scene::{DeadlinePolicy, Format, OverflowPolicy, PlanNode};
+use crate::session::table::{Phase, SessionRow, SessionTable};
+use crate::speech::playout::Playouts;
+use crate::speech::segment::Turn;
+use crate::tick::egress::Egress;
+use crate::tick::resources::{Blueprint, Watch};
+
+/// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
+const OUTPUT_QUEUE_MAX: u32 = 1_500;
+/// Frames that a queue has room for from the start, beside what its senders may send at once.
+const QUEUE_ROOM: u32 = 2;
+
+/// Opens a session of the shard's scene. One whose format some node refuses is gone at once, with the reason logged.
+pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
+    let now = *world.resource::<Now>();
+    let now_us = now.us;
+    let blueprint = world.resource::<Blueprint>();
+    let (plan, seed) = (Arc::clone(&blueprint.plan), blueprint.seed);
+    let entity = world.spawn(Turn::default()).id();
+    let lanes: Box<[Entity]> = (0..=plan.nodes.len()).map(|_| world.spawn_empty().id()).collect();
+    let wiring = Wiring::new(&plan, &lanes, plan.formats(port.input));
+    let mut opening = Opening {
+        session: port.id,
+        owner: entity,
+        name: Arc::clone(&port.name),
+        input: None,
+        output: None,
+        seed,
+        lowers_quality: false,
+        traced: port.traced,
+    };
+    let mut failure = None;
+    for (at, lane) in lanes.iter().enumerate() {
+        (opening.input, opening.output) = wiring.formats[at];
+        let mut queue = world.entity_mut(*lane);
+        mark(NodeId(at as u8), &mut queue);
+        queue.insert(wiring.lane(&plan, at, &opening));
+        let room = wiring.senders[at] + QUEUE_ROOM;
+        let Some(node) = plan.nodes.get(at) else {
+            let mut output = Queue::new(OUTPUT_QUEUE_MAX, OverflowPolicy::DropNewest);
+            output.reserve(room);
+            queue.insert((output, Egress::default()));
+            continue;
+        };
+        let lowers = |deadline: scene::Deadline| deadline.policy == DeadlinePolicy::LowerQuality;
+        opening.lowers_quality = node.deadline.is_some_and(lowers);
+        let mut frames = input_queue(node, opening.input, now);
+        frames.reserve(room);
+        queue.insert(frames);
+        let refused = node.spec.open(&opening, &mut queue).err();
+        failure = failure.or(refused.map(|reason| (NodeId(at as u8), reason)));
+    }
+    let phase = if failure.is_some() { Phase::Gone } else { Phase::Open };
+    world.resource_mut::<Watch>().0 |= failure.is_some();
+    let tolerance_us = i64::from(plan.scene.session.input.pts_tolerance_ms) * 1_000;
+    let clock = SenderClock::new(port.input.rate_hz, tolerance_us);
+    let row = row(port, phase, entity, lanes, wiring, clock, now_us);
+    let id = row.id;
+    world.resource_mut::<Playouts>().open(id);
+    world.resource_mut::<SessionTable>().insert(row);
+    let mut log = world.resource_mut::<EventLog>();
+    log.push(now_us, id, 0, Event::SessionOpened);
+    if let Some((node, reason)) = failure {
+        log.push(now_us, id, 0, Event::SessionRefused { node, reason: reason.into() });
+    }
+}
+
+fn row(
+    port: Arc<SessionPort>,
+    phase: Phase,
+    entity: Entity,
+    lanes: Box<[Entity]>,
+    wiring: Wiring,
+    clock: SenderClock,
+    now_us: u64,
+) -> SessionRow {
+    SessionRow {
+        id: port.id,
+        opening: port.opening,
+        entity,
+        name: Arc::clone(&port.name),
+        input: port.input,
+        frames_in: 0,
+        concealed: 0,
+        phase,
+        told: port.controls,
+        port,
+        lanes,
+        input_targets: wiring.input.into(),
+        seq: 0,
+        clock,
+        controls: VecDeque::new(),
+        waits: wiring.input_waits,
+        held: VecDeque::new(),
+        arrived_us: now_us,
+    }
+}
+
+/// The queue of a node for one session whose audio arrives there as `input`.
+fn input_queue(node: &PlanNode<dyn Node>, input: Option<Format>, now: Now) -> Queue {
+    let joint = Joint {
+        strategy: node.merge.clone(),
+        custom: node.joins.clone(),
+        format: input,
+        samples_max: input.map_or(0, block_samples),
+    };
+    let budget_us = node.deadline.map_or(0, |deadline| (deadline.budget_ms * 1_000.0) as u64);
+    let widens = if now.is_broken(Mutation::WidenQueue) { 4 } else { 1 };
+    let overflow = match node.capabilities.overflow_policy {
+        OverflowPolicy::DropOldest if now.is_broken(Mutation::DropOther) => OverflowPolicy::DropNewest,
+        _ if now.is_broken(Mutation::DropOther) => OverflowPolicy::DropOldest,
+        overflow => overflow,
+    };
+    Queue::new(node.capabilities.queue_capacity * widens, overflow).joining(joint).with_budget(budget_us)
+}
+
+/// What leads where for one session, by the nodes' positions; the output comes last.
+struct Wiring {
+    formats: Vec<(Option<Format>, Option<Format>)>,
+    /// Most frames that arrive for one step of all that send to it.
+    senders: Vec<u32>,
+    /// Edges that end there.
+    sources: Vec<u8>,
+    targets: Vec<[Option<Target>; TARGETS_MAX]>,
+    /// Whether some target makes its senders wait.
+    guarded: Vec<bool>,
+    /// What the session's input feeds, and whether any of it makes the input wait.
+    input: Vec<Target>,
+    input_waits: bool,
+}
+
+impl Wiring {
+    fn new(plan: &ScenePlan, lanes: &[Entity], formats: Vec<(Option<Format>, Option<Format>)>) -> Self {
+        let count = lanes.len();
+        let (mut senders, mut sources) = (vec![0; count], vec![0; count]);
+        let mut resolve = |targets: &[scene::PlanTarget], max_out: u32| -> Vec<Target> {
+            let wire = |target: &scene::PlanTarget| {
+                let node = plan.position(target.node);
+                sources[node.index()] += 1;
+                senders[node.index()] += max_out;
+                Target { port: target.port, node, queue: lanes[node.index()] }
+            };
+            targets.iter().map(wire).collect()
+        };
+        let input = resolve(&plan.input_targets, 1);
+        let nodes = plan.nodes.iter().zip(&formats);
+        let wired: Vec<Vec<Target>> =
+            nodes.map(|(node, (input, _))| resolve(&node.targets, node.spec.max_out(*input))).collect();
+        let blocks = |target: &Target| plan.nodes.get(target.node.index()).is_some_and(PlanNode::blocks);
+        let mut guarded: Vec<bool> = wired.iter().map(|targets| targets.iter().any(blocks)).collect();
+        let mut targets: Vec<_> =
+            wired.iter().map(|wired| std::array::from_fn(|at| wired.get(at).copied())).collect();
+        guarded.push(false);
+        targets.push([None; TARGETS_MAX]);
+        let input_waits = input.iter().any(blocks);
+        Self { formats, senders, sources, targets, guarded, input, input_waits }
+    }
+
+    /// The wiring of the queue at `at`.
+    fn lane(&self, plan: &ScenePlan, at: usize, opening: &Opening) -> Lane {
+        Lane {
+            session: opening.session,
+            owner: opening.owner,
+            input: opening.input,
+            output: opening.output,
+            sources: self.sources[at],
+            ends: 0,
+            max_out: plan.nodes.get(at).map_or(0, |node| node.spec.max_out(opening.input)),
+            guarded: self.guarded[at],
+            unsent: VecDeque::new(),
+            warned: None,
+            answered: (0, 0),
+            targets: self.targets[at],
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The stages of a tick.
+
+use bevy_ecs::prelude::*;
+
+use crate::base::ids::NodeId;
+
+/// The stages of a tick, in order.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Sessions come and go.
+    Admit,
+    /// Messages of hosts arrive.
+    Control,
+    /// Audio arrives.
+    Ingress,
+    /// Answers wait or are withdrawn because the user speaks.
+    BargeIn,
+    /// One node of the scene.
+    Node(NodeId),
+    /// The serial step between the halves; only in a foreign world is it a system.
+    Hub,
+    /// Audio and text leave.
+    Egress,
+    /// The books are closed.
+    Account,
+}

@@ -1,0 +1,231 @@
+//! What happens to an answer when the user speaks: it waits at once, and is withdrawn when the speech goes on.
+//! Reads segments; writes playouts, segments, corrections, event log. Runs in `Stage::BargeIn`, before the nodes, on
+//! what the gates found in the tick before: so that a withdrawal reaches every queue and service in one tick.
+//!
+//! A segment that is only suspected pauses the answer; `interrupt_min_ms` of speech in a confirmed one withdraws it and
+//! begins a new turn. What ends shorter lets the answer go on: a cough must not kill a good reply.
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::ScheduleConfigs;
+use bevy_ecs::system::ScheduleSystem;
+
+use crate::base::ids::{SegmentKey, SessionId};
+use crate::base::mutation::Mutation;
+use crate::base::time::Now;
+use crate::record::event::{Event, EventLog};
+use crate::record::stage_times::{Beside, Laps};
+use crate::session::table::SessionTable;
+use crate::speech::cancellation::{Correction, Corrections, Void};
+use crate::speech::playout::Playouts;
+use crate::speech::segment::{Answer, Extent, Segment, Segments, Verdict};
+
+/// Nobody speaks in a segment in which nothing was heard for this long: gates decide on media time, and that stands still
+/// when a client stops sending in the middle of a word.
+const STALE_US: u64 = 1_000_000;
+/// What a gate decides on at once, for [`Mutation::InterruptLate`].
+const HOP_US: u64 = 32_000;
+
+/// A segment as this system needs it.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    session: SessionId,
+    key: SegmentKey,
+    turn: u32,
+    confirmed: bool,
+    voiced_us: u64,
+}
+
+impl Seen {
+    fn of(segment: &Segment) -> Self {
+        Self {
+            session: segment.session,
+            key: segment.key,
+            turn: segment.turn,
+            confirmed: segment.verdict == Verdict::Confirmed,
+            voiced_us: segment.voiced_us(),
+        }
+    }
+}
+
+/// What is looked through every tick; the storage stays.
+#[derive(Default)]
+struct Scratch {
+    /// Segments in which somebody speaks.
+    spoken: Vec<Seen>,
+    /// Segments that are over and whose answer is not.
+    owed: Vec<Seen>,
+}
+
+/// The system for scenes that say how long speech must last to interrupt.
+pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem> {
+    let mut scratch = Scratch::default();
+    let system = move |now: Res<'_, Now>,
+                       sessions: Res<'_, SessionTable>,
+                       mut segments: Segments<'_, '_>,
+                       mut playouts: ResMut<'_, Playouts>,
+                       mut corrections: ResMut<'_, Corrections>,
+                       mut log: ResMut<'_, EventLog>,
+                       mut laps: ResMut<'_, Laps>| {
+        scratch.look(&segments, now.us);
+        let late_us = if now.is_broken(Mutation::InterruptLate) { HOP_US } else { 0 };
+        let interrupt_min_us = interrupt_min_us + late_us;
+        let mut floor = Floor {
+            now_us: now.us,
+            segments: &mut segments,
+            playouts: &mut playouts,
+            corrections: &mut corrections,
+            log: &mut log,
+        };
+        floor.playouts.hush();
+        for seen in &scratch.spoken {
+            floor.speaks(seen);
+        }
+        for seen in scratch.spoken.iter().filter(|s| s.confirmed && s.voiced_us >= interrupt_min_us) {
+            floor.interrupt(seen, scratch.owed_by(seen.session));
+        }
+        // What arrived late and ended within one tick was never seen spoken, and interrupts all the same.
+        for seen in scratch.owed.iter().filter(|s| s.voiced_us >= interrupt_min_us) {
+            let playout = floor.playouts.get(seen.session);
+            if playout.sounds() && playout.segment < seen.key.serial {
+                floor.interrupt(seen, scratch.owed_by(seen.session));
+            }
+        }
+        for row in sessions.rows.iter().flatten() {
+            floor.resume(row.id, scratch.owed_by(row.id));
+        }
+        laps.lap_beside(Beside::Edge);
+    };
+    system.into_configs()
+}
+
+impl Scratch {
+    fn look(&mut self, segments: &Segments<'_, '_>, now_us: u64) {
+        self.spoken.clear();
+        self.owed.clear();
+        for segment in segments.active() {
+            let seen = Seen::of(&segment);
+            if segment.is_spoken() {
+                // A stretch that is forwarded before anything was heard in it is not speech.
+                if segment.voiced.1 > 0 && now_us < segment.voiced_at_us + STALE_US {
+                    self.spoken.push(seen);
+                }
+            } else if seen.confirmed && segment.answer == Answer::Pending {
+                self.owed.push(seen);
+            }
+        }
+        let order = |seen: &Seen| (seen.session, seen.key.serial);
+        self.spoken.sort_unstable_by_key(order);
+        self.owed.sort_unstable_by_key(order);
+    }
+
+    fn owed_by(&self, session: SessionId) -> &[Seen] {
+        let from = self.owed.partition_point(|seen| seen.session < session);
+        let to = self.owed.partition_point(|seen| seen.session <= session);
+        &self.owed[from..to]
+    }
+}
+
+/// Who has the floor: the user or the answer.
+pub(crate) struct Floor<'a, 'w, 's> {
+    pub(crate) now_us: u64,
+    pub(crate) segments: &'a mut Segments<'w, 's>,
+    pub(crate) playouts: &'a mut Playouts,
+    pub(crate) corrections: &'a mut Corrections,
+    pub(crate) log: &'a mut EventLog,
+}
+
+impl Floor<'_, '_, '_> {
+    /// The user speaks: older answers wait.
+    fn speaks(&mut self, seen: &Seen) {
+        let now_us = self.now_us;
+        let Some(playout) = self.playouts.get_mut(seen.session) else { return };
+        playout.speaking = playout.speaking.max(seen.key.serial);
+        if playout.sounds() && playout.segment < seen.key.serial && playout.paused_by == 0 {
+            playout.paused_by = seen.key.serial;
+            let quiet_us = playout.heard_until_us.max(now_us);
+            let event = Event::AnswerPaused { segment: seen.key.serial, quiet_us };
+            self.log.push(now_us, seen.session, playout.turn, event);
+        }
+    }
+
+    /// The speech goes on: what is owed for older segments is withdrawn, and a new turn begins.
+    fn interrupt(&mut self, seen: &Seen, owed: &[Seen]) {
+        let mut turn = None;
+        for old in owed.iter().filter(|old| old.key.serial < seen.key.serial) {
+            if self.withdraw(old) {
+                turn = turn.or(Some(old.turn));
+            }
+        }
+        let Some(turn) = turn else { return };
+        let Some(playout) = self.playouts.get_mut(seen.session) else { return };
+        let heard_us = playout.stop_answer();
+        let event = Event::AnswerInterrupted { turn, segment: seen.key.serial, heard_us };
+        self.log.push(self.now_us, seen.session, turn, event);
+        self.segments.begin_turn(seen.key, seen.session);
+    }
+
+    /// The host stops the answer of `turn`: what the speaker has finished, or seems to, gets none any more. False when
+    /// there is nothing to stop.
+    pub(crate) fn cancel_answer(&mut self, session: SessionId, turn: u32) -> bool {
+        let asked = |segment: &Segment| {
+            (segment.session, segment.turn) == (session, turn)
+                && segment.verdict == Verdict::Confirmed
+                && segment.answer == Answer::Pending
+                && segment.extent != Extent::Open
+        };
+        let mut owed: Vec<Segment> = self.segments.active().filter(asked).collect();
+        owed.sort_unstable_by_key(|segment| segment.key.serial);
+        let mut withdrawn = false;
+        for segment in &owed {
+            withdrawn |= match segment.extent {
+                Extent::Ending(revision) => self.withdraw_revision(segment, revision),
+                _ => self.withdraw(&Seen::of(segment)),
+            };
+        }
+        let Some(playout) = self.playouts.get_mut(session).filter(|_| withdrawn) else { return withdrawn };
+        let heard_us = if playout.turn == turn { playout.stop_answer() } else { 0 };
+        let event = Event::AnswerInterrupted { turn, segment: 0, heard_us };
+        self.log.push(self.now_us, session, turn, event);
+        true
+    }
+
+    /// Nobody speaks any more: a paused answer goes on, and what paused it is not answered.
+    fn resume(&mut self, session: SessionId, owed: &[Seen]) {
+        let Some(playout) = self.playouts.get_mut(session) else { return };
+        if playout.paused_by == 0 {
+            return;
+        }
+        if playout.speaking > 0 {
+            return;
+        }
+        let (segment, turn) = (playout.paused_by, playout.turn);
+        playout.paused_by = 0;
+        let mut ignored = false;
+        for short in owed.iter().filter(|short| short.key.serial >= segment) {
+            ignored |= self.withdraw(short);
+        }
+        self.log.push(self.now_us, session, turn, Event::AnswerResumed { segment, ignored });
+    }
+
+    /// The end is only suspected: what answers this revision is void, and the next one is answered.
+    fn withdraw_revision(&mut self, segment: &Segment, revision: u32) -> bool {
+        let (key, session) = (segment.key, segment.session);
+        let withdrawn = self.segments.withdraw_revision(key, session, revision);
+        if withdrawn {
+            let void = Void::Revision { segment: key.serial, revision };
+            self.corrections.push(Correction { session, void });
+            self.log.push(self.now_us, session, segment.turn, Event::AnswerWithdrawn { segment: key.serial });
+        }
+        withdrawn
+    }
+
+    fn withdraw(&mut self, seen: &Seen) -> bool {
+        let withdrawn = self.segments.withdraw(seen.key, seen.session);
+        if withdrawn {
+            let segment = seen.key.serial;
+            self.corrections.push(Correction { session: seen.session, void: Void::Answer { segment } });
+            self.log.push(self.now_us, seen.session, seen.turn, Event::AnswerWithdrawn { segment });
+        }
+        withdrawn
+    }
+}

@@ -1,0 +1,134 @@
+//! Delivery of control messages over paths that lose, repeat and reorder.
+//!
+//! One invariant: **a message takes effect at most once, and a message its sender saw acknowledged took effect exactly
+//! once.** What was never acknowledged may have taken effect or not; after four transmissions the sender says so.
+//!
+//! Time is an argument (the engine's clock, microseconds) and nothing here touches a path. A [`Delivery`] is one end
+//! of one session's path: what is to be sent goes into [`Delivery::send`], what arrives into [`Delivery::received`],
+//! and after either, and whenever [`Delivery::next_due_us`] comes, the driver polls transmits and events until there
+//! are none.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use mynah_engine::delivery::{Delivery, DeliveryEvent, Receipt};
+//! use mynah_engine::message::{ControlMessage, MessageType};
+//!
+//! let session: Arc<str> = "caller".into();
+//! let (mut engine, mut host) = (Delivery::new(session.clone(), 0), Delivery::new(session.clone(), 0));
+//! let stop = ControlMessage::new(session, 0, MessageType::CancelAnswer {});
+//! let id = engine.send(0, stop)?;
+//! while let Some(message) = engine.poll_transmit(0) {
+//!     assert_eq!(host.received(700, message), Receipt::Process);
+//! }
+//! while let Some(ack) = host.poll_transmit(700) {
+//!     assert_eq!(engine.received(1_400, ack), Receipt::Ack);
+//! }
+//! assert_eq!(engine.poll_event(), Some(DeliveryEvent::Delivered { message_id: id }));
+//! # Ok::<(), mynah_engine::delivery::SendError>(())
+//! ```
+//!
+//! A delivery lives as long as its session, not as long as a connection: a client that comes back goes on with the
+//! ids it had, and what it repeats is recognised.
+
+mod receiver;
+mod sender;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use receiver::{ACKS_MAX, Incoming, IncomingFigures, Receipt};
+pub use sender::{
+    DeliveryEvent, EVENTS_MAX, Outgoing, OutgoingFigures, RESEND_US, SendError, TRANSMITS_MAX,
+    UNACKNOWLEDGED_MAX,
+};
+pub use window::WINDOW_MAX;
+
+use std::sync::Arc;
+
+use crate::wire::message::{AckStage, ControlMessage, MessageType};
+
+/// One end of one session's path: its own messages on their way out, the other end's messages on their way in.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    outgoing: Outgoing,
+    incoming: Incoming,
+    epoch_us: u64,
+    /// The acknowledgement lent out by the last poll.
+    ack: ControlMessage,
+}
+
+impl Delivery {
+    /// For the session with this id (1..=128 bytes). `epoch_us`: what the clock of the messages' timestamps shows when
+    /// the engine's clock shows 0; microseconds since the Unix epoch, 0 in virtual time.
+    #[must_use]
+    pub fn new(session_id: Arc<str>, epoch_us: u64) -> Self {
+        let receipt = MessageType::Ack { message_id: 0, stage: AckStage::Delivered };
+        Self {
+            outgoing: Outgoing::default(),
+            incoming: Incoming::default(),
+            epoch_us,
+            ack: ControlMessage::new(session_id, 0, receipt),
+        }
+    }
+
+    /// Takes a message to be sent and returns the id it gets; its other fields stay as they are.
+    ///
+    /// # Errors
+    /// As [`Outgoing::send`].
+    pub fn send(&mut self, now_us: u64, message: ControlMessage) -> Result<u64, SendError> {
+        self.outgoing.send(now_us, message)
+    }
+
+    /// Takes a message that has arrived and says what to do with it. On [`Receipt::Process`] it has to take effect
+    /// before the next poll, which may send its acknowledgement.
+    pub fn received(&mut self, now_us: u64, message: &ControlMessage) -> Receipt {
+        if let MessageType::Ack { message_id, stage } = message.message_type {
+            self.outgoing.acknowledged(message_id, stage);
+            return Receipt::Ack;
+        }
+        self.incoming.received(now_us, message.message_id)
+    }
+
+    /// The work that a processed message stops has stopped: acknowledges it as applied, once. Returns whether an
+    /// acknowledgement will be sent, see [`Incoming::applied`].
+    pub fn applied(&mut self, now_us: u64, message_id: u64) -> bool {
+        self.incoming.applied(now_us, message_id)
+    }
+
+    /// The next message to be sent now: acknowledgements, then what is due again, then what is new. Allocates nothing
+    /// once warm.
+    pub fn poll_transmit(&mut self, now_us: u64) -> Option<&ControlMessage> {
+        let Some((message_id, stage)) = self.incoming.poll_ack() else {
+            return self.outgoing.poll_transmit(now_us);
+        };
+        self.ack.message_id = self.outgoing.take_id();
+        self.ack.timestamp = self.epoch_us.saturating_add(now_us);
+        self.ack.message_type = MessageType::Ack { message_id, stage };
+        Some(&self.ack)
+    }
+
+    /// What has become of a message that was sent.
+    pub fn poll_event(&mut self) -> Option<DeliveryEvent> {
+        self.outgoing.poll_event()
+    }
+
+    /// When [`Delivery::poll_transmit`] has something to do next; in the past when it has now, `None` when nothing is
+    /// under way.
+    #[must_use]
+    pub fn next_due_us(&self) -> Option<u64> {
+        [self.incoming.next_due_us(), self.outgoing.next_due_us()].into_iter().flatten().min()
+    }
+
+    /// The way out: figures, and what waits.
+    #[must_use]
+    pub fn outgoing(&self) -> &Outgoing {
+        &self.outgoing
+    }
+
+    /// The way in: figures.
+    #[must_use]
+    pub fn incoming(&self) -> &Incoming {
+        &self.incoming
+    }
+}

@@ -1,0 +1,121 @@
+//! The way in: lets each message take effect once and acknowledges it as often as it comes.
+
+use std::collections::VecDeque;
+
+use crate::wire::message::AckStage;
+
+use super::window::{Seen, Window};
+
+/// Most acknowledgements that may wait to be sent; further ones are dropped and counted, and the other end asks again.
+pub const ACKS_MAX: usize = 512;
+
+/// What to do with a message that has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is new: it takes effect now. Its acknowledgement is on the way.
+    Process,
+    /// It was seen before: nothing but acknowledging it again, which is on the way.
+    Repeated,
+    /// It is older than what is remembered ([`super::WINDOW_MAX`]): treated as seen, so nothing, and not acknowledged
+    /// either, since nobody knows whether it took effect. So are ids out of range, which no decoder lets through.
+    TooOld,
+    /// An acknowledgement: nothing, delivery has used it up.
+    Ack,
+}
+
+/// Counts of the way in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IncomingFigures {
+    /// Messages that took effect.
+    pub processed: u64,
+    /// Messages that came again.
+    pub repeated: u64,
+    /// Messages older than the window.
+    pub too_old: u64,
+    /// Acknowledgements handed out to be sent.
+    pub acks_sent: u64,
+    /// Acknowledgements dropped because [`ACKS_MAX`] waited.
+    pub acks_dropped: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct DueAck {
+    message_id: u64,
+    stage: AckStage,
+    due_us: u64,
+}
+
+/// Messages from the other end.
+#[derive(Clone, Debug, Default)]
+pub struct Incoming {
+    window: Window,
+    acks: VecDeque<DueAck>,
+    figures: IncomingFigures,
+}
+
+impl Incoming {
+    /// A message with this id has arrived.
+    pub fn received(&mut self, now_us: u64, message_id: u64) -> Receipt {
+        match self.window.note(message_id) {
+            Seen::New => {
+                self.figures.processed += 1;
+                self.acknowledge(now_us, message_id, AckStage::Delivered);
+                Receipt::Process
+            }
+            Seen::Before { applied } => {
+                self.figures.repeated += 1;
+                self.acknowledge(now_us, message_id, AckStage::Delivered);
+                if applied {
+                    self.acknowledge(now_us, message_id, AckStage::Applied);
+                }
+                Receipt::Repeated
+            }
+            Seen::TooOld => {
+                self.figures.too_old += 1;
+                Receipt::TooOld
+            }
+        }
+    }
+
+    /// The work that a processed message stops has stopped. Returns whether that is acknowledged: not a second time,
+    /// not for an id that never came, and not while [`ACKS_MAX`] wait (then it may be tried again).
+    pub fn applied(&mut self, now_us: u64, message_id: u64) -> bool {
+        // Room first: a mark without its acknowledgement would never be told.
+        if self.acks.len() >= ACKS_MAX {
+            self.figures.acks_dropped += 1;
+            return false;
+        }
+        let told = self.window.note_applied(message_id);
+        if told {
+            self.acknowledge(now_us, message_id, AckStage::Applied);
+        }
+        told
+    }
+
+    fn acknowledge(&mut self, now_us: u64, message_id: u64, stage: AckStage) {
+        if self.acks.len() >= ACKS_MAX {
+            self.figures.acks_dropped += 1;
+        } else {
+            self.acks.push_back(DueAck { message_id, stage, due_us: now_us });
+        }
+    }
+
+    /// The next acknowledgement to be sent: which message, how far it has come.
+    pub fn poll_ack(&mut self) -> Option<(u64, AckStage)> {
+        let ack = self.acks.pop_front()?;
+        self.figures.acks_sent += 1;
+        Some((ack.message_id, ack.stage))
+    }
+
+    /// Since when an acknowledgement waits.
+    #[must_use]
+    pub fn next_due_us(&self) -> Option<u64> {
+        self.acks.front().map(|ack| ack.due_us)
+    }
+
+    /// Counts so far.
+    #[must_use]
+    pub fn figures(&self) -> IncomingFigures {
+        self.figures
+    }
+}

@@ -1,0 +1,219 @@
+//! The way out: keeps each message until it is acknowledged, sends it again while it is not, and says what became of
+//! it.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use crate::wire::message::{AckStage, ControlMessage, MESSAGE_ID_MAX, MessageError, MessageType};
+
+/// Time from a transmission without `Delivered` to the next, microseconds.
+pub const RESEND_US: u64 = 50_000;
+/// Transmissions of a message in all: the first and three more.
+pub const TRANSMITS_MAX: u8 = 4;
+/// Most unacknowledged messages of one end.
+pub const UNACKNOWLEDGED_MAX: usize = 256;
+/// Most events that may wait to be polled when a message is sent.
+pub const EVENTS_MAX: usize = 1024;
+
+/// What has become of a message that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryEvent {
+    /// It has arrived: it takes effect, once.
+    Delivered {
+        /// Which.
+        message_id: u64,
+    },
+    /// The work it stops has stopped; always behind its `Delivered`. Sent once by the receiver, so it may be lost.
+    Applied {
+        /// Which.
+        message_id: u64,
+    },
+    /// It is not known to have arrived: transmitted four times without an answer. Final.
+    Failed {
+        /// Which.
+        message_id: u64,
+    },
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// `control_overflow`: [`UNACKNOWLEDGED_MAX`] messages are unacknowledged, or [`EVENTS_MAX`] events unread. The
+    /// other end does not listen; the session is closed.
+    Overflow,
+    /// No receiver would take it.
+    Invalid(MessageError),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overflow => write!(
+                f,
+                "control_overflow: {UNACKNOWLEDGED_MAX} control messages are unacknowledged or {EVENTS_MAX} events \
+                 unread; close the session"
+            ),
+            Self::Invalid(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// Counts of the way out: sent = acked + failed + those transmitted and still waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutgoingFigures {
+    /// Messages transmitted at least once.
+    pub sent: u64,
+    /// Transmissions beyond the first.
+    pub retried: u64,
+    /// Messages acknowledged as delivered.
+    pub acked: u64,
+    /// Messages acknowledged as applied.
+    pub applied: u64,
+    /// Messages given up.
+    pub failed: u64,
+    /// Messages refused for [`SendError::Overflow`].
+    pub overflowed: u64,
+    /// Acknowledgements that changed nothing: repeated, too late, or of something never sent.
+    pub acks_stray: u64,
+    /// Delivered messages that are no longer watched for `Applied`, as [`UNACKNOWLEDGED_MAX`] later ones are.
+    pub unwatched: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Pending {
+    message: ControlMessage,
+    due_us: u64,
+    transmits: u8,
+}
+
+/// Messages on their way to the other end.
+#[derive(Clone, Debug, Default)]
+pub struct Outgoing {
+    last_id: u64,
+    /// Never transmitted, in the order of their ids.
+    fresh: VecDeque<Pending>,
+    /// Transmitted, in the order of their next transmission: the gap is the same for all.
+    waiting: VecDeque<Pending>,
+    /// Delivered and not yet applied.
+    watched: VecDeque<u64>,
+    events: VecDeque<DeliveryEvent>,
+    figures: OutgoingFigures,
+}
+
+impl Outgoing {
+    /// Takes a message to be sent and returns the id it gets. Its clock starts when it is first transmitted.
+    ///
+    /// # Errors
+    /// [`SendError::Overflow`] when the other end does not answer; [`SendError::Invalid`] for a value out of range or
+    /// an acknowledgement, which nobody would acknowledge.
+    pub fn send(&mut self, now_us: u64, mut message: ControlMessage) -> Result<u64, SendError> {
+        if let MessageType::Ack { message_id, .. } = message.message_type {
+            return Err(SendError::Invalid(MessageError::Field {
+                field: "message_type",
+                value: format!("Ack of {message_id}"),
+                remedy: "delivery acknowledges by itself: call `received` and `applied`",
+            }));
+        }
+        if self.unacknowledged() >= UNACKNOWLEDGED_MAX || self.events.len() >= EVENTS_MAX {
+            self.figures.overflowed += 1;
+            return Err(SendError::Overflow);
+        }
+        message.message_id = self.last_id + 1;
+        message.check().map_err(SendError::Invalid)?;
+        let id = self.take_id();
+        self.fresh.push_back(Pending { message, due_us: now_us, transmits: 0 });
+        Ok(id)
+    }
+
+    /// The other end says how far a message has come.
+    pub fn acknowledged(&mut self, message_id: u64, stage: AckStage) {
+        if let Some(at) = self.waiting.iter().position(|pending| pending.message.message_id == message_id) {
+            self.waiting.remove(at);
+            self.figures.acked += 1;
+            self.events.push_back(DeliveryEvent::Delivered { message_id });
+            match stage {
+                AckStage::Delivered => self.watch(message_id),
+                AckStage::Applied => self.apply(message_id),
+            }
+            return;
+        }
+        let watched = self.watched.iter().position(|id| *id == message_id);
+        match (watched, stage) {
+            (Some(at), AckStage::Applied) => {
+                self.watched.remove(at);
+                self.apply(message_id);
+            }
+            _ => self.figures.acks_stray += 1,
+        }
+    }
+
+    fn watch(&mut self, message_id: u64) {
+        if self.watched.len() >= UNACKNOWLEDGED_MAX {
+            self.watched.pop_front();
+            self.figures.unwatched += 1;
+        }
+        self.watched.push_back(message_id);
+    }
+
+    fn apply(&mut self, message_id: u64) {
+        self.figures.applied += 1;
+        self.events.push_back(DeliveryEvent::Applied { message_id });
+    }
+
+    /// The next message to be transmitted now: what is due again, then what is new. What was transmitted often enough
+    /// fails here.
+    pub fn poll_transmit(&mut self, now_us: u64) -> Option<&ControlMessage> {
+        while self.waiting.front().is_some_and(|pending| pending.due_us <= now_us) {
+            let pending = self.waiting.pop_front()?;
+            if pending.transmits < TRANSMITS_MAX {
+                self.figures.retried += 1;
+                return self.transmit(pending, now_us);
+            }
+            self.figures.failed += 1;
+            self.events.push_back(DeliveryEvent::Failed { message_id: pending.message.message_id });
+        }
+        let pending = self.fresh.pop_front()?;
+        self.figures.sent += 1;
+        self.transmit(pending, now_us)
+    }
+
+    fn transmit(&mut self, mut pending: Pending, now_us: u64) -> Option<&ControlMessage> {
+        pending.transmits += 1;
+        pending.due_us = now_us.saturating_add(RESEND_US);
+        self.waiting.push_back(pending);
+        self.waiting.back().map(|pending| &pending.message)
+    }
+
+    /// What has become of a message.
+    pub fn poll_event(&mut self) -> Option<DeliveryEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`Outgoing::poll_transmit`] has something to do next.
+    #[must_use]
+    pub fn next_due_us(&self) -> Option<u64> {
+        let first = |queue: &VecDeque<Pending>| queue.front().map(|pending| pending.due_us);
+        [first(&self.fresh), first(&self.waiting)].into_iter().flatten().min()
+    }
+
+    /// The next id: messages and acknowledgements share one sequence, from 1.
+    pub(super) fn take_id(&mut self) -> u64 {
+        self.last_id += 1;
+        assert!(self.last_id <= MESSAGE_ID_MAX, "a million messages a second for 285 years");
+        self.last_id
+    }
+
+    /// Messages neither acknowledged nor given up.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.fresh.len() + self.waiting.len()
+    }
+
+    /// Counts so far.
+    #[must_use]
+    pub fn figures(&self) -> OutgoingFigures {
+        self.figures
+    }
+}

@@ -1,0 +1,188 @@
+//! What goes wrong at a service, decided beforehand: a function of (seed, service, call), so that a run repeats on any
+//! threads and shards.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mynah_engine::CallKey;
+use mynah_engine::rng::Rng;
+
+const PURPOSE_FAILS: u64 = 0x5f01;
+const PURPOSE_HANGS: u64 = 0x5f02;
+const PURPOSE_SLOW: u64 = 0x5f03;
+const PURPOSE_ODD: u64 = 0x5f04;
+
+/// Faults of one service. The default has none.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceFaults {
+    /// Seed of everything drawn.
+    pub seed: u64,
+    /// Engine time from which on the service is well: nothing that begins later fails, and what hangs then fails.
+    pub until_us: u64,
+    /// Calls that take longer, 0..=1, and by what factor at most (each factor from 1 up equally likely on a
+    /// logarithmic scale).
+    pub slow: (f64, f64),
+    /// Calls that fail when their answer is due, 0..=1.
+    pub fail_ratio: f64,
+    /// Calls that give nothing until somebody gives them up, 0..=1, and after how long that is, microseconds.
+    pub hang: (f64, u64),
+    /// Answers that are text and become hostile, 0..=1, and of how many characters at most.
+    pub odd: (f64, u32),
+    /// Engine times at which the service is down. What it works on then is lost; what comes meanwhile waits.
+    pub down: Vec<Range<u64>>,
+    /// How often it struck.
+    pub strikes: Arc<ServiceStrikes>,
+}
+
+/// How often each fault struck. Written from the serial hub step only.
+#[derive(Debug, Default)]
+pub struct ServiceStrikes {
+    /// Calls that took longer.
+    pub slow: AtomicU64,
+    /// Calls that failed.
+    pub failed: AtomicU64,
+    /// Calls that hung.
+    pub hung: AtomicU64,
+    /// Times the service went down.
+    pub crashes: AtomicU64,
+    /// Answers that were made hostile; counted by who makes them so.
+    pub odd: AtomicU64,
+}
+
+/// What becomes of one call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CallFate {
+    /// Factor on its latency, from 1.
+    pub slower: f64,
+    /// If its answer is text, what makes it hostile.
+    pub odd: Option<OddText>,
+    /// How it comes to nothing, if it does.
+    pub end: Option<BadEnd>,
+}
+
+/// An answer that is no prose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OddText {
+    /// Seed of all that is drawn for it.
+    pub seed: u64,
+    /// How long it is, about.
+    pub characters: u32,
+}
+
+/// How a call comes to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadEnd {
+    /// It fails when its answer would have been due.
+    Fails,
+    /// It hangs, and is given up at this engine time.
+    HangsUntil(u64),
+}
+
+impl ServiceFaults {
+    /// What becomes of the call that begins at `started_us`. `service` tells apart services with one seed.
+    pub fn fate(&self, service: u64, key: &CallKey, started_us: u64) -> CallFate {
+        if started_us >= self.until_us {
+            return CallFate { slower: 1.0, odd: None, end: None };
+        }
+        let stream = u64::from(key.session.0) << 32 | u64::from(key.segment.serial);
+        let call = service
+            ^ (u64::from(key.revision) << 48)
+            ^ (u64::from(key.opening) << 32)
+            ^ (u64::from(key.part) << 16);
+        let dice = |purpose: u64| Rng::new(self.seed, stream, call ^ purpose);
+        let mut slow = dice(PURPOSE_SLOW);
+        let slower = if slow.chance(self.slow.0) { self.slow.1.max(1.0).powf(slow.uniform()) } else { 1.0 };
+        let end = if dice(PURPOSE_HANGS).chance(self.hang.0) {
+            Some(BadEnd::HangsUntil(started_us.saturating_add(self.hang.1).min(self.until_us)))
+        } else {
+            dice(PURPOSE_FAILS).chance(self.fail_ratio).then_some(BadEnd::Fails)
+        };
+        let mut odd = dice(PURPOSE_ODD);
+        let odd = odd.chance(self.odd.0).then(|| OddText {
+            // Short ones are as likely as long ones.
+            characters: f64::from(self.odd.1.max(1)).powf(odd.uniform()) as u32,
+            seed: odd.next_u64(),
+        });
+        self.count(slower, end);
+        CallFate { slower, odd, end }
+    }
+
+    fn count(&self, slower: f64, end: Option<BadEnd>) {
+        let ServiceStrikes { slow, failed, hung, .. } = &*self.strikes;
+        if slower > 1.0 {
+            slow.fetch_add(1, Ordering::Relaxed);
+        }
+        match end {
+            Some(BadEnd::Fails) => failed.fetch_add(1, Ordering::Relaxed),
+            Some(BadEnd::HangsUntil(_)) => hung.fetch_add(1, Ordering::Relaxed),
+            None => 0,
+        };
+    }
+
+    /// The end of the outage that `now_us` lies in.
+    pub fn down_until(&self, now_us: u64) -> Option<u64> {
+        self.down.iter().find(|outage| outage.contains(&now_us)).map(|outage| outage.end)
+    }
+
+    /// Whether an outage began after `last_us` and not after `now_us`.
+    pub fn went_down(&self, last_us: u64, now_us: u64) -> bool {
+        self.down.iter().any(|outage| last_us < outage.start && outage.start <= now_us)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mynah_engine::{NodeId, SegmentKey, SessionId};
+
+    fn key(session: u32) -> CallKey {
+        let segment = SegmentKey { slot: 0, serial: 1 };
+        let (session, node) = (SessionId(session), NodeId(0));
+        CallKey { session, opening: 1, node, segment, revision: 1, turn: 1, part: 0 }
+    }
+
+    #[test]
+    fn faults_strike_as_often_as_asked_and_never_after_the_heal() {
+        let faults = ServiceFaults {
+            seed: 3,
+            until_us: 1_000_000,
+            slow: (0.5, 100.0),
+            fail_ratio: 0.2,
+            hang: (0.1, 700_000),
+            odd: (0.3, 100),
+            ..ServiceFaults::default()
+        };
+        let fates: Vec<CallFate> =
+            (0..20_000).map(|session| faults.fate(7, &key(session), 500_000)).collect();
+        let share = |is: &dyn Fn(&CallFate) -> bool| {
+            fates.iter().filter(|fate| is(fate)).count() as f64 / fates.len() as f64
+        };
+        let near = |share: f64, want: f64| (share - want).abs() < 0.01;
+        assert!(near(share(&|fate| fate.slower > 1.0), 0.5));
+        assert!(near(share(&|fate| fate.slower > 10.0), 0.25), "factors are spread on a logarithmic scale");
+        assert!(
+            near(share(&|fate| fate.end == Some(BadEnd::HangsUntil(1_000_000))), 0.1),
+            "given up at the heal"
+        );
+        assert!(near(share(&|fate| fate.end == Some(BadEnd::Fails)), 0.2 * 0.9));
+        assert!(near(share(&|fate| fate.odd.is_some()), 0.3));
+        assert!(near(share(&|fate| fate.odd.is_some_and(|odd| odd.characters >= 10)), 0.15));
+        assert_eq!(faults.fate(7, &key(5), 500_000), fates[5], "a call has one fate");
+        let well = CallFate { slower: 1.0, odd: None, end: None };
+        assert!((0..500).all(|n| faults.fate(7, &key(n), 1_000_000) == well));
+        let hangs = |fate: &&CallFate| matches!(fate.end, Some(BadEnd::HangsUntil(_)));
+        let hung = fates.iter().filter(hangs).count() + fates[5..6].iter().filter(hangs).count();
+        assert_eq!(faults.strikes.hung.load(Ordering::Relaxed), hung as u64);
+    }
+
+    #[test]
+    fn outages_have_a_beginning_and_an_end() {
+        let faults = ServiceFaults { down: vec![100..200, 500..600], ..ServiceFaults::default() };
+        assert_eq!([99, 100, 199, 200].map(|at| faults.down_until(at)), [None, Some(200), Some(200), None]);
+        assert_eq!(
+            [(0, 99), (99, 100), (100, 300), (450, 700)].map(|(a, b)| faults.went_down(a, b)),
+            [false, true, false, true]
+        );
+    }
+}

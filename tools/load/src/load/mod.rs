@@ -1,0 +1,110 @@
+//! What simulated callers say: the audio that goes into a session, and the truth about it.
+//!
+//! A [`Stream`] is one session's input: a pure function of its configuration and of how many samples were taken, so
+//! a run can be repeated, cut into other chunks or watched from outside without changing.
+
+pub mod bank;
+pub mod caller;
+pub mod heard;
+pub mod noise;
+pub mod recordings;
+pub mod schedule;
+pub mod truth;
+
+pub mod rate;
+mod texts;
+
+use std::sync::Arc;
+
+use self::caller::Caller;
+use self::recordings::Playback;
+use self::truth::Stretch;
+
+/// One utterance as it truly was, on the session's media time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Utterance {
+    /// First instant of speech, microseconds.
+    pub start_us: u64,
+    /// First instant after the last speech, microseconds: a turn that is answered earlier is answered too early.
+    pub end_us: u64,
+    /// Its words.
+    pub text: Arc<str>,
+    /// Gaps of at least 120 ms inside it, in order.
+    pub pauses: Vec<Stretch>,
+    /// Which clip of the bank it is, or which utterance of the recording, from 0.
+    pub clip: u32,
+}
+
+/// The input of one session. Cloning is cheap (sounds are shared) and keeps the position; a clone that is never
+/// filled still answers [`Stream::heard`] for any time.
+#[derive(Clone, Debug)]
+pub enum Stream {
+    /// A simulated caller, endless.
+    Caller(Box<Caller>),
+    /// A recording with labels, then silence.
+    Recording(Playback),
+}
+
+impl Stream {
+    /// Overwrites `out` with the next mono samples. Allocates nothing, and how the samples are asked for (one by one,
+    /// or a minute at once) changes none of them.
+    pub fn fill(&mut self, out: &mut [f32]) {
+        match self {
+            Self::Caller(caller) => caller.fill(out),
+            Self::Recording(playback) => playback.fill(out),
+        }
+    }
+
+    /// Media time of the next sample, microseconds.
+    #[must_use]
+    pub fn position_us(&self) -> u64 {
+        match self {
+            Self::Caller(caller) => caller.position_us(),
+            Self::Recording(playback) => playback.position_us(),
+        }
+    }
+
+    /// Appends to `told` the utterances that have begun since the last call; their ends may lie ahead of the position.
+    pub fn drain_truth(&mut self, told: &mut Vec<Utterance>) {
+        self.drain_truth_until(self.position_us(), told);
+    }
+
+    /// Appends to `told` the utterances that begin up to `until_us` of media time, and were not told before; for this
+    /// the audio need not have been taken.
+    pub fn drain_truth_until(&mut self, until_us: u64, told: &mut Vec<Utterance>) {
+        match self {
+            Self::Caller(caller) => caller.drain_truth(until_us, told),
+            Self::Recording(playback) => playback.drain_truth(until_us, told),
+        }
+    }
+
+    /// All utterances that have begun up to the position.
+    #[must_use]
+    pub fn utterances(&self) -> Vec<Utterance> {
+        match self {
+            Self::Caller(caller) => caller.utterances(),
+            Self::Recording(playback) => playback.utterances(),
+        }
+    }
+
+    /// The words spoken in `from_us..to_us` of media time, separated by spaces; empty when there are none. Where a
+    /// word lies within its utterance is estimated from its characters (to some 100 ms).
+    #[must_use]
+    pub fn heard(&self, from_us: u64, to_us: u64) -> String {
+        let within = Stretch { start_us: from_us, end_us: to_us };
+        match self {
+            Self::Caller(caller) => caller.heard(within),
+            Self::Recording(playback) => playback.heard(within),
+        }
+    }
+}
+
+/// Media time of a sample, microseconds, rounded down.
+fn us_of(samples: u64, rate_hz: u32) -> u64 {
+    samples * 1_000_000 / u64::from(rate_hz)
+}
+
+/// The sample that plays at a media time, rounded down.
+fn sample_at(us: u64, rate_hz: u32) -> u64 {
+    us * u64::from(rate_hz) / 1_000_000
+}

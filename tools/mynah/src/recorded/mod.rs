@@ -1,0 +1,4 @@
+//! What `run` tells of recordings: a table, a page.
+
+pub mod page;
+pub mod summary;

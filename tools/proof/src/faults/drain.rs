@@ -1,0 +1,188 @@
+//! How long it may take until nothing is left, once nothing goes wrong any more and the input has ended.
+
+use mynah_engine::delivery::{RESEND_US, TRANSMITS_MAX};
+use mynah_engine::scene::{LATENCY_MS, Latency, Pace, PlanTarget, PortType, parse_config};
+use mynah_engine::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, ScenePlan};
+use mynah_systems::Throttle;
+use mynah_systems::service::ScriptedReply;
+
+use super::plan::FaultPlan;
+use super::site::Site;
+use mynah_sim::transport::LinkedScene;
+
+/// Calls of one session that may be under way or wait for one service.
+const CALLS: u64 = 8;
+/// Characters of an odd text that are read in a tick at least: sixteen, the slice after which a collector looks at how much
+/// it has done.
+const CHARACTERS_READ: u64 = 16;
+/// Characters of a reply up to which it is spoken in that time.
+const PROSE: u64 = 160;
+/// Words of one answer.
+const WORDS: u64 = 40;
+/// Longest answer to one call that is expected of a voice, microseconds.
+const ANSWER_US: u64 = 12_000_000;
+/// Longest that a voice speaks for one character that is no prose, microseconds.
+const CHARACTER_US: u64 = 200_000;
+/// Audio that may wait in the session's output: 1,500 frames of 20 ms.
+const OUTPUT_US: u64 = 30_000_000;
+/// Longest that a follower may be told to wait for a word from the other end.
+const WORD_US: u64 = 10_000_000;
+/// Blocks of one session that may wait in front of the scene: what its credit pays, and silence in place of what was lost.
+const BLOCKS_IN: f64 = 2.0 * CREDIT_MS as f64 / ARRIVAL_COST_MS_MIN as f64;
+/// Ticks for what is told to hosts, and what hosts do about it.
+const TICKS: u64 = 64;
+/// Ticks for each node on the longest way: to it, and to its service and back.
+const TICKS_A_NODE: u64 = 2;
+
+/// The parts of the bound, microseconds each, with what they are for.
+pub(super) fn bound(
+    plan: &ScenePlan,
+    far: Option<&ScenePlan>,
+    faults: &FaultPlan,
+    sessions: u32,
+) -> Vec<(&'static str, u64)> {
+    let tick_us = u64::from(plan.scene.tick.period_ms) * 1_000;
+    let mut parts = vec![("ticks", TICKS * tick_us)];
+    for plan in [Some(plan), far].into_iter().flatten() {
+        parts.push(("the longest way", TICKS_A_NODE * nodes_in_a_row(plan) * tick_us));
+        parts.push(("frames that wait for each other", (waiting(plan, faults) * tick_us as f64) as u64));
+        parts.extend(of_one(plan, faults, sessions));
+    }
+    if let Some(link) = LinkedScene::of(plan) {
+        let slowest_ms = link.delay_ms + link.jitter_ms + link.reorder_extra_ms;
+        let resends_us = u64::from(TRANSMITS_MAX) * RESEND_US;
+        let late = faults.on(Site::ControlLate).map_or(0, |drawn| drawn.amount_us());
+        // Out, and the receipt back.
+        parts.push(("link and resends", 2 * ((slowest_ms * 1_000.0) as u64 + late) + resends_us));
+    }
+    parts
+}
+
+fn of_one(plan: &ScenePlan, faults: &FaultPlan, sessions: u32) -> Vec<(&'static str, u64)> {
+    let mut parts = Vec::new();
+    let Answers { frames: answer_frames, us: answer_us } = Answers::of(plan, faults);
+    let slower = faults.on(Site::ServiceSlow).map_or(1.0, |drawn| drawn.amount);
+    let mut speaks = false;
+    for node in &plan.nodes {
+        let Some(frame_us) = throttled_us(plan, &node.id) else { continue };
+        let frames = u64::from(node.capabilities.queue_capacity) + answer_frames;
+        parts.push(("a slow consumer", (frames as f64 * frame_us) as u64));
+    }
+    for node in &plan.nodes {
+        if node.spec.kind() == "Follow" {
+            parts.push(("words from the other end", WORD_US));
+        }
+        if node.spec.kind() == "TextCollector" {
+            let texts = CALLS * (answer_us / CHARACTER_US).div_ceil(CHARACTERS_READ);
+            parts.push(("texts that are read", texts * u64::from(plan.scene.tick.period_ms) * 1_000));
+        }
+        let Some(service) = node.service.map(|service| &plan.services[service]) else { continue };
+        let timing = &service.timing;
+        let longest_ms = timing.scale
+            * match timing.latency {
+                Latency::Fixed { ms } => ms,
+                // As far beyond the 99th percentile as that is beyond the median, twice.
+                Latency::LogNormal { p50_ms, p99_ms } => {
+                    (p99_ms * (p99_ms / p50_ms).powi(2)).min(*LATENCY_MS.end())
+                }
+            };
+        let making_us = (answer_us as f64 / timing.speed) as u64;
+        let speech = node.spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio);
+        let said_us = if timing.words_per_s > 0.0 {
+            ((answer_frames / CALLS) as f64 * 1e6 / timing.words_per_s) as u64
+        } else {
+            0
+        };
+        let call_us = (longest_ms * 1_000.0) as u64 + if speech { making_us } else { said_us };
+        let rounds = (CALLS * u64::from(sessions)).div_ceil(u64::from(timing.workers()));
+        // What began just before the heal is as slow as it was then.
+        parts.push(("calls before the heal", (longest_ms * 1_000.0 * slower) as u64));
+        parts.push(("calls that wait", rounds * call_us));
+        if let Some(buffering) = &node.buffering {
+            parts.push(("batches that wait for company", (buffering.max_wait_ms * 1_000.0) as u64 * CALLS));
+        }
+        speaks |= speech;
+    }
+    if matches!(plan.scene.session.output.pace, Pace::RealTime { .. }) {
+        let answers_us = if speaks { CALLS * answer_us } else { 0 };
+        parts.push(("audio that is played", OUTPUT_US + answers_us));
+    }
+    parts
+}
+
+/// What may come of calls at most.
+struct Answers {
+    /// Of a service that says words: frames of all calls of a session.
+    frames: u64,
+    /// Of a voice: how long one speaks, microseconds.
+    us: u64,
+}
+
+impl Answers {
+    fn of(plan: &ScenePlan, faults: &FaultPlan) -> Self {
+        let odd = faults.on(Site::HostileText).map_or(0, |drawn| drawn.amount as u64);
+        let said = plan.scene.services.values().filter(|service| service.output.name == "ScriptedReply");
+        let said = said.filter_map(|service| parse_config::<ScriptedReply>(&service.output.config).ok());
+        let longest = said.map(|reply| reply.template.chars().count() as u64).max().unwrap_or(0);
+        // A reply as they are is no longer than what is expected.
+        let characters = odd.max(if longest > PROSE { longest } else { 0 });
+        // No word is shorter than a character and a space.
+        Self { frames: CALLS * WORDS.max(characters / 2), us: ANSWER_US.max(characters * CHARACTER_US) }
+    }
+}
+
+/// How long a `Throttle` keeps each frame, microseconds; `None`: the node is no such.
+fn throttled_us(plan: &ScenePlan, id: &str) -> Option<f64> {
+    let said = plan.scene.nodes.iter().find(|said| said.id == id && said.kind.name == "Throttle")?;
+    let slow = parse_config::<Throttle>(&said.kind.config).ok()?;
+    Some(1e6 / f64::from(slow.per_s))
+}
+
+/// The sum over where `targets` lead of what `of` has for each node; the output counts nothing.
+fn behind<N: Copy + std::iter::Sum>(plan: &ScenePlan, targets: &[PlanTarget], of: &[N]) -> N {
+    targets.iter().filter_map(|target| of.get(plan.position(target.node).index()).copied()).sum()
+}
+
+/// Nodes on the longest way through the scene.
+fn nodes_in_a_row(plan: &ScenePlan) -> u64 {
+    let mut rows = vec![0; plan.nodes.len()];
+    for (at, node) in plan.nodes.iter().enumerate().rev() {
+        let next = node.targets.iter().filter_map(|target| rows.get(plan.position(target.node).index()));
+        rows[at] = 1 + next.copied().max().unwrap_or(0);
+    }
+    rows.into_iter().max().unwrap_or(0)
+}
+
+/// Ticks that all frames of one session may need to pass queues whose senders wait.
+///
+/// While anything waits, such a queue passes at least as many frames a tick as it holds. At worst only one of them moves
+/// at a time: then a frame costs its share of a tick at every such queue on every path that it and its copies take.
+fn waiting(plan: &ScenePlan, faults: &FaultPlan) -> f64 {
+    let answers = Answers::of(plan, faults);
+    let tick_us = f64::from(plan.scene.tick.period_ms) * 1e3;
+    let mut ticks = vec![0.0; plan.nodes.len()];
+    let mut total = 0.0;
+    for ((at, node), (input, _)) in plan.nodes.iter().enumerate().zip(plan.formats(plan.input)).rev() {
+        let capacity = f64::from(node.capabilities.queue_capacity);
+        let own = if node.blocks() {
+            (1.0 / capacity).max(throttled_us(plan, &node.id).unwrap_or(0.0) / tick_us)
+        } else {
+            0.0
+        };
+        let after = behind(plan, &node.targets, &ticks);
+        ticks[at] = own + after;
+        // What waits in its queue, what it has kept and sends at once, and what its service still answers.
+        total += capacity * ticks[at] + f64::from(node.spec.max_out(input)) * after;
+        if node.service.is_some() {
+            let speech = node.spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio);
+            let block_us = u64::from(BLOCK_MS_MAX) * 1_000;
+            total += (if speech { CALLS * answers.us / block_us } else { answers.frames }) as f64 * after;
+        }
+    }
+    total + BLOCKS_IN * behind(plan, &plan.input_targets, &ticks)
+}
+
+/// The bound in ticks.
+pub(super) fn ticks(parts: &[(&'static str, u64)], tick_us: u64) -> u64 {
+    parts.iter().map(|(_, us)| us).sum::<u64>().div_ceil(tick_us.max(1))
+}

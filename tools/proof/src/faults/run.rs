@@ -1,0 +1,324 @@
+//! The loop of a faulted run: callers who come and go, the engine, the hosts who read; first chaos, then none of it, then
+//! nobody.
+
+use std::sync::Arc;
+
+use cpu_time::ProcessTime;
+use mynah_engine::{Engine, EngineConfig, NoThreads, ScenePlan, SessionId};
+use mynah_systems::service::ServiceStrikes;
+
+use super::behind::Behind;
+use super::doorway::Doorway;
+use super::fingerprint::{Fingerprint, Seen};
+use super::place::{Place, Totals, Town};
+use super::plan::{Dice, FaultPlan, Hazard};
+use super::services;
+use super::site::{Site, Tally};
+use mynah_load::load::Stream;
+use mynah_sim::simulate::balance::books;
+use mynah_sim::simulate::{TickView, Watcher};
+
+/// Stream of the dice that belong to nobody.
+const STREAM: u64 = 1 << 42;
+/// Ticks between two reports of progress.
+const PROGRESS: u64 = 100;
+
+/// All that a run is made of.
+pub(super) struct Setting {
+    /// The scene, with the faults of this run in it.
+    pub plan: Arc<ScenePlan>,
+    /// The scene behind its link.
+    pub far: Option<Arc<ScenePlan>>,
+    /// What was drawn.
+    pub faults: FaultPlan,
+    /// How often services struck.
+    pub strikes: Vec<Arc<ServiceStrikes>>,
+    /// What callers say, two names for each place.
+    pub streams: Arc<[Stream]>,
+    /// Callers at once.
+    pub sessions: u32,
+    /// Until when they talk.
+    pub duration_us: u64,
+    /// Queues that were made small.
+    pub capped: u64,
+    /// Numbers that were set to an end of their range.
+    pub numbers: u64,
+    /// Ticks that draining may take.
+    pub drain_ticks_max: u64,
+    /// Threads of the engines.
+    pub threads: usize,
+    /// Shards of the engines.
+    pub shards: Option<u32>,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// Ticks in all.
+    pub ticks: u64,
+    /// When it was interrupted, microseconds: then it was not drained, and nothing is said about that.
+    pub cut_us: Option<u64>,
+    /// Ticks from the end of the input until nothing was left; `None`: something was.
+    pub drained_after_ticks: Option<u64>,
+    /// Strikes by site.
+    pub tally: Tally,
+    /// Calls and pushes.
+    pub totals: Totals,
+    /// Events of the first engine.
+    pub seen: Seen,
+    /// Blocks that came into the first engine and left it.
+    pub frames: (u64, u64),
+    /// What does not hold.
+    pub violations: Vec<String>,
+    /// Hash of everything.
+    pub event_hash: String,
+    /// CPU time of the process, seconds.
+    pub cpu_s: f64,
+}
+
+struct Run<'a> {
+    setting: &'a Setting,
+    town: Town<'a>,
+    places: Vec<Place>,
+    behind: Option<Behind>,
+    dice: Dice,
+    tally: Tally,
+    totals: Totals,
+    seen: Seen,
+    print: Fingerprint,
+    now_us: u64,
+    ticks: u64,
+    cut_us: Option<u64>,
+}
+
+/// The engine of a run, and the one behind its link.
+pub(super) struct Engines {
+    near: Engine,
+    behind: Option<Behind>,
+}
+
+impl Engines {
+    /// Both with nobody in them.
+    ///
+    /// # Errors
+    /// The operating system refuses their threads.
+    pub(super) fn start(setting: &Setting) -> Result<Self, NoThreads> {
+        let config = EngineConfig {
+            threads: setting.threads,
+            shards: setting.shards.or(setting.plan.scene.tick.shards),
+            sessions_max: setting.sessions,
+            seed: setting.faults.seed,
+            ..EngineConfig::default()
+        };
+        let near = Engine::try_new(Arc::clone(&setting.plan), config)?;
+        let link = mynah_sim::transport::LinkedScene::of(&setting.plan).zip(setting.far.clone());
+        let behind = link.map(|(link, far)| Behind::new(link, far, config)).transpose()?;
+        Ok(Self { near, behind })
+    }
+
+    /// Breaks both.
+    #[cfg(feature = "mutations")]
+    pub(super) fn mutate(&mut self, mutation: mynah_engine::Mutation) {
+        self.near.mutate(mutation);
+        if let Some(behind) = &mut self.behind {
+            behind.engine.mutate(mutation);
+        }
+    }
+}
+
+/// Runs it.
+pub(super) fn run(setting: &Setting, engines: Engines, watcher: &mut dyn Watcher) -> Outcome {
+    let began = ProcessTime::now();
+    let Engines { near: mut engine, behind } = engines;
+    let (mut tally, faults) = (Tally::default(), &setting.faults);
+    let mut hazard = Hazard { plan: faults, now_us: 0, tally: &mut tally };
+    let places = (0..u64::from(setting.sessions)).map(|number| Place::new(number, &mut hazard)).collect();
+    let doorway = faults.on(Site::OpenInTick).map(|_| Doorway::of(&mut engine));
+    let town = Town {
+        engine: engine.handle(),
+        doorway,
+        plan: &setting.plan,
+        streams: &setting.streams,
+        places: setting.sessions,
+        told: behind.is_some(),
+        closing: false,
+    };
+    let (totals, seen, print) = (Totals::default(), Seen::default(), Fingerprint::default());
+    let dice = Dice::new(faults.seed, STREAM);
+    let (now_us, ticks, cut_us) = (0, 0, None);
+    let run = Run { setting, town, places, behind, dice, tally, totals, seen, print, now_us, ticks, cut_us };
+    engine.within(|engine| run.live(engine, watcher, began))
+}
+
+impl Run<'_> {
+    fn live(mut self, engine: &mut Engine, watcher: &mut dyn Watcher, began: ProcessTime) -> Outcome {
+        let duration_us = self.setting.duration_us;
+        while self.now_us < duration_us {
+            self.tick(engine, watcher);
+            if self.ticks.is_multiple_of(PROGRESS) {
+                watcher.progress("simulated", self.now_us.min(duration_us), duration_us);
+            }
+            if self.now_us < duration_us && watcher.interrupts() {
+                watcher.interrupted(self.now_us);
+                self.cut_us = Some(self.now_us);
+                break;
+            }
+        }
+        self.town.closing = true;
+        let ended = self.ticks;
+        let mut drained = None;
+        while self.cut_us.is_none() && drained.is_none() && self.ticks - ended <= self.setting.drain_ticks_max
+        {
+            self.tick(engine, watcher);
+            if self.is_drained(engine) {
+                drained = Some(self.ticks - ended);
+            }
+        }
+        if self.cut_us.is_none() {
+            watcher.over(engine);
+        }
+        self.conclude(engine, drained, began.elapsed().as_secs_f64())
+    }
+
+    fn tick(&mut self, engine: &mut Engine, watcher: &mut dyn Watcher) {
+        let Self { setting, town, places, behind, dice, tally, totals, seen, print, now_us, ticks, .. } =
+            self;
+        let period_us = u64::from(setting.plan.scene.tick.period_ms) * 1_000;
+        let mut hazard = Hazard { plan: &setting.faults, now_us: *now_us, tally };
+        if hazard.strikes(Site::TickOverrun, dice).is_some() {
+            *now_us += hazard.up_to_us(Site::TickOverrun, dice);
+        }
+        *now_us += period_us;
+        *ticks += 1;
+        hazard.now_us = *now_us;
+        for place in places.iter_mut() {
+            place.before(town, behind.as_mut(), &mut hazard, totals, watcher);
+        }
+        if let Some(doorway) = &town.doorway {
+            doorway.begins();
+        }
+        engine.tick(*now_us);
+        for visit in town.doorway.iter().flat_map(Doorway::leaves) {
+            places[visit.place as usize].comes_in(visit, town, behind.as_mut(), &mut hazard, totals);
+        }
+        for record in engine.records() {
+            seen.event(record);
+            print.event(record);
+            places.iter_mut().for_each(|place| place.after(record, &mut hazard));
+        }
+        watcher.records(engine.records());
+        let healed = hazard.is_over();
+        for place in places.iter_mut() {
+            let Some(id) = place.call().map(|call| call.id) else { continue };
+            let mut holds = true;
+            place.listen(*now_us, healed, |out| {
+                if let mynah_engine::Out::Audio(audio) = out {
+                    print.audio(audio);
+                    watcher.audio(id.0 as usize, audio);
+                }
+                if let Some(behind) = behind.as_mut() {
+                    holds &= behind.take(*now_us, id, out);
+                }
+            });
+            if !holds {
+                totals.links_overflowed += 1;
+                place.hang_up();
+            }
+        }
+        if let Some(behind) = behind.as_mut() {
+            behind.tick(engine.records(), &mut hazard, print, watcher);
+        }
+        for place in places.iter_mut() {
+            let over: Option<SessionId> = place.settle(&mut hazard, totals);
+            if let (Some(behind), Some(id)) = (behind.as_mut(), over) {
+                behind.gone(id);
+            }
+        }
+        watcher.tick(TickView { engine, lines: &[], work_ns: 0, late_us: 0, started_us: 0 });
+    }
+
+    /// Whether nothing is left, here and behind the link.
+    fn is_drained(&self, engine: &Engine) -> bool {
+        self.places.iter().all(Place::is_empty)
+            && self.behind.as_ref().is_none_or(Behind::is_empty)
+            && self.engines(engine).all(|(_, engine)| is_idle(engine))
+    }
+
+    fn engines<'e>(&'e self, engine: &'e Engine) -> impl Iterator<Item = (&'static str, &'e Engine)> {
+        let far = self.behind.as_ref().map(|behind| ("the far end", &behind.engine));
+        std::iter::once(("the engine", engine)).chain(far)
+    }
+
+    fn conclude(mut self, engine: &Engine, drained_after_ticks: Option<u64>, cpu_s: f64) -> Outcome {
+        services::count(&self.setting.strikes, &mut self.tally);
+        self.tally.add_many(Site::QueueCapacity, self.setting.capped);
+        self.tally.add_many(Site::Numbers, self.setting.numbers);
+        let mut violations = std::mem::take(&mut self.totals.wrong);
+        if let Some(behind) = &mut self.behind {
+            violations.append(&mut behind.broken);
+        }
+        for (name, engine) in self.engines(engine) {
+            let census = engine.census();
+            violations
+                .extend(books(engine.plan(), &census).into_iter().map(|wrong| format!("{name}: {wrong}")));
+            if drained_after_ticks.is_none() && self.cut_us.is_none() {
+                violations.push(left(name, engine, self.setting.drain_ticks_max));
+            }
+        }
+        if drained_after_ticks.is_some() && self.seen.open() > 0 {
+            violations.push(format!("{} segments were opened and never closed", self.seen.open()));
+        }
+        let census = engine.census();
+        let taken = census.edge.frames;
+        if drained_after_ticks.is_some() && taken > self.totals.pushed.frames {
+            violations
+                .push(format!("edge: {} sample frames pushed, {taken} taken", self.totals.pushed.frames));
+        }
+        let out = census.nodes.last().map_or(0, mynah_engine::NodeLedger::created_all);
+        Outcome {
+            ticks: self.ticks,
+            cut_us: self.cut_us,
+            drained_after_ticks,
+            tally: self.tally,
+            totals: self.totals,
+            seen: self.seen,
+            frames: (census.edge.blocks, out),
+            violations,
+            event_hash: self.print.hex(),
+            cpu_s,
+        }
+    }
+}
+
+/// Whether nothing is under way in an engine. Cheap first: the census is taken only when the rest is quiet.
+fn is_idle(engine: &Engine) -> bool {
+    if engine.hub().next_due_us().is_some() {
+        return false;
+    }
+    let census = engine.census();
+    census.sessions_open == 0
+        && census.segments_active == 0
+        && census.queued.iter().all(|queued| *queued == 0)
+}
+
+/// What is still there, in words.
+fn left(name: &str, engine: &Engine, ticks: u64) -> String {
+    let census = engine.census();
+    let queued: Vec<String> = census
+        .queued
+        .iter()
+        .enumerate()
+        .filter(|(_, queued)| **queued > 0)
+        .map(|(at, queued)| {
+            let node = engine.plan().nodes.get(at).map_or("output", |node| &node.id);
+            format!("{queued} frames at {node}")
+        })
+        .collect();
+    format!(
+        "{name} is not drained {ticks} ticks after the end of the input: {} sessions open, {} segments, {}{}",
+        census.sessions_open,
+        census.segments_active,
+        if queued.is_empty() { "queues empty".into() } else { queued.join(", ") },
+        if engine.hub().next_due_us().is_some() { ", a service has work" } else { "" }
+    )
+}

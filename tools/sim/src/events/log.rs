@@ -1,0 +1,319 @@
+//! A whole event log: its header, what happened, what was released, and its last line.
+//!
+//! Beside the events there is an `output` line a session and second of engine time in which it put something out: a
+//! run whose events agree and whose samples do not differs there. Whoever takes the lines writes them, or compares
+//! them with those of an earlier run.
+
+use std::path::Path;
+
+use mynah_engine::{OutAudio, Record, ScenePlan};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{Entry, json_line, node_names, push, push_string};
+use crate::events::header::Header;
+use mynah_files::failure::Failure;
+use mynah_files::outputs::Output;
+
+/// Released samples are told of once in this much engine time.
+const OUTPUT_US: u64 = 1_000_000;
+
+/// Who takes the lines of a log.
+pub trait LineTaker: Send {
+    /// Takes one line, without its end.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    fn take(&mut self, line: &str) -> Result<(), Failure>;
+
+    /// There are no more.
+    ///
+    /// # Errors
+    /// What was taken cannot be kept.
+    fn finish(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// False: no later line changes anything any more.
+    fn wants_more(&self) -> bool {
+        true
+    }
+
+    /// Whether the next line is that of an interruption at this time: then the run is to be interrupted there.
+    fn awaits_interruption(&mut self, now_us: u64) -> bool {
+        let _unused = now_us;
+        false
+    }
+}
+
+/// Writes the lines to a file.
+#[derive(Debug)]
+pub struct LogFile {
+    /// `None`: it is complete.
+    file: Option<Output>,
+}
+
+impl LogFile {
+    /// Creates the file.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub fn create(path: &Path) -> Result<Self, Failure> {
+        Ok(Self { file: Some(Output::create(path)?) })
+    }
+}
+
+impl LineTaker for LogFile {
+    fn take(&mut self, line: &str) -> Result<(), Failure> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.put(line.as_bytes())?;
+        file.put(b"\n")
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.file.take().map_or(Ok(()), Output::finish)
+    }
+}
+
+/// What a session has released.
+#[derive(Default)]
+struct Released {
+    samples: u64,
+    hash: Xxh3,
+}
+
+impl Released {
+    fn add(&mut self, audio: &OutAudio) {
+        self.samples += audio.block.len() as u64;
+        for number in [audio.pts_us, audio.released_us, u64::from(audio.segment), u64::from(audio.revision)] {
+            self.hash.update(&number.to_le_bytes());
+        }
+        for piece in audio.block.samples().chunks(256) {
+            let mut bytes = [0; 1024];
+            for (to, sample) in bytes.chunks_exact_mut(4).zip(piece) {
+                to.copy_from_slice(&sample.to_le_bytes());
+            }
+            self.hash.update(&bytes[..piece.len() * 4]);
+        }
+    }
+}
+
+/// The sessions of one engine.
+struct Side {
+    names: Vec<String>,
+    nodes: Vec<String>,
+    released: Vec<Released>,
+}
+
+impl Side {
+    fn new(names: Vec<String>, plan: &ScenePlan) -> Self {
+        let released = names.iter().map(|_| Released::default()).collect();
+        Self { names, nodes: node_names(plan), released }
+    }
+
+    /// Writes into `line` what `record` says; false: of nobody here.
+    fn tell(&self, line: &mut String, record: &Record) -> bool {
+        let Some(session) = self.names.get(record.session.0 as usize) else { return false };
+        let entry = Entry { t_us: record.t_us, session, turn: record.turn, event: &record.event };
+        line.clear();
+        json_line(line, &entry, &self.nodes);
+        true
+    }
+
+    /// Writes into `line` what session number `at` has released since the last time; false: nothing.
+    fn tell_released(&mut self, line: &mut String, t_us: u64, at: usize) -> bool {
+        let released = &mut self.released[at];
+        if released.samples == 0 {
+            return false;
+        }
+        line.clear();
+        push(line, format_args!("{{\"t_us\":{t_us},\"session\":"));
+        push_string(line, &self.names[at]);
+        let (samples, digest) = (released.samples, released.hash.digest());
+        push(
+            line,
+            format_args!(
+                ",\"turn\":0,\"event\":\"output\",\"samples\":{samples},\"digest\":\"{digest:016x}\"}}"
+            ),
+        );
+        released.samples = 0;
+        true
+    }
+}
+
+/// Turns what happens into lines. Sessions are known by their number, in the order in which they were opened.
+pub struct EventLog<'a> {
+    taker: Box<dyn LineTaker + 'a>,
+    near: Side,
+    far: Option<Side>,
+    line: String,
+    lines: u64,
+    hash: Xxh3,
+    now_us: u64,
+    is_interrupted: bool,
+}
+
+impl<'a> EventLog<'a> {
+    /// A log whose first line, `header`, goes to `taker`. `names`: of the sessions.
+    ///
+    /// # Errors
+    /// The first line cannot be kept.
+    pub fn new(
+        mut taker: Box<dyn LineTaker + 'a>,
+        header: &str,
+        plan: &ScenePlan,
+        names: Vec<String>,
+    ) -> Result<Self, Failure> {
+        let near = Side::new(names, plan);
+        taker.take(header)?;
+        let (mut hash, line) = (Xxh3::new(), String::new());
+        fold(&mut hash, header);
+        Ok(Self { taker, near, far: None, line, lines: 1, hash, now_us: 0, is_interrupted: false })
+    }
+
+    /// Writes to a file.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn to_file(
+        path: &Path,
+        header: &Header,
+        plan: &ScenePlan,
+        names: Vec<String>,
+    ) -> Result<Self, Failure> {
+        Self::new(Box::new(LogFile::create(path)?), &header.line(), plan, names)
+    }
+
+    /// From now on it also takes what happens in an engine that runs `plan` behind a link; its lines say
+    /// `SESSION@SCENE`.
+    pub fn with_far(mut self, plan: &ScenePlan) -> Self {
+        let scene = &plan.scene.name;
+        let names = self.near.names.iter().map(|name| format!("{name}@{scene}")).collect();
+        self.far = Some(Side::new(names, plan));
+        self
+    }
+
+    /// False: no later line changes anything any more.
+    pub fn wants_more(&self) -> bool {
+        self.taker.wants_more()
+    }
+
+    /// Whether the run has to be interrupted now, so that its lines are those that are awaited.
+    pub fn awaits_interruption(&mut self) -> bool {
+        self.taker.awaits_interruption(self.now_us)
+    }
+
+    /// Behind the tick at `now_us` the input has ended before its time.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn interrupted(&mut self, now_us: u64) -> Result<(), Failure> {
+        self.is_interrupted = true;
+        self.line.clear();
+        push(
+            &mut self.line,
+            format_args!("{{\"t_us\":{now_us},\"session\":\"\",\"turn\":0,\"event\":\"{INTERRUPTED}\"}}"),
+        );
+        self.pass()
+    }
+
+    /// Takes one event.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn record(&mut self, record: &Record) -> Result<(), Failure> {
+        if self.near.tell(&mut self.line, record) { self.pass() } else { Ok(()) }
+    }
+
+    /// Takes one event of the engine behind the link.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn far_record(&mut self, record: &Record) -> Result<(), Failure> {
+        let told = self.far.as_ref().is_some_and(|far| far.tell(&mut self.line, record));
+        if told { self.pass() } else { Ok(()) }
+    }
+
+    /// Takes a block that session number `at` has released.
+    pub fn audio(&mut self, at: usize, audio: &OutAudio) {
+        if let Some(released) = self.near.released.get_mut(at) {
+            released.add(audio);
+        }
+    }
+
+    /// Takes a block that session number `at` of the engine behind the link has released.
+    pub fn far_audio(&mut self, at: usize, audio: &OutAudio) {
+        if let Some(released) = self.far.as_mut().and_then(|far| far.released.get_mut(at)) {
+            released.add(audio);
+        }
+    }
+
+    /// A tick is over.
+    ///
+    /// # Errors
+    /// What was released cannot be kept.
+    pub fn tick(&mut self, now_us: u64) -> Result<(), Failure> {
+        let over = now_us / OUTPUT_US > self.now_us / OUTPUT_US;
+        self.now_us = now_us;
+        if over { self.tell_released() } else { Ok(()) }
+    }
+
+    fn tell_released(&mut self) -> Result<(), Failure> {
+        for at in 0..self.near.names.len() {
+            if self.near.tell_released(&mut self.line, self.now_us, at) {
+                self.pass()?;
+            }
+        }
+        for at in 0..self.far.as_ref().map_or(0, |far| far.names.len()) {
+            let far = self.far.as_mut().expect("there are sessions of it");
+            if far.tell_released(&mut self.line, self.now_us, at) {
+                self.pass()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self) -> Result<(), Failure> {
+        self.lines += 1;
+        fold(&mut self.hash, &self.line);
+        self.taker.take(&self.line)
+    }
+
+    /// Ends the log. `event_hash`: the report's, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn finish(mut self, event_hash: Option<&str>) -> Result<(), Failure> {
+        self.tell_released()?;
+        let log_hash = self.hash.digest();
+        let Self { line, lines, now_us, is_interrupted, .. } = &mut self;
+        line.clear();
+        let lines = *lines + 1;
+        push(
+            line,
+            format_args!(
+                "{{\"t_us\":{now_us},\"session\":\"\",\"turn\":0,\"event\":\"{END}\",\"lines\":{lines}"
+            ),
+        );
+        if *is_interrupted {
+            line.push_str(",\"interrupted\":true");
+        }
+        if let Some(event_hash) = event_hash {
+            push(line, format_args!(",\"event_hash\":\"{event_hash}\""));
+        }
+        push(line, format_args!(",\"log_hash\":\"{log_hash:016x}\"}}"));
+        self.taker.take(&self.line)?;
+        self.taker.finish()
+    }
+}
+
+/// The event of a line between two ticks: the input ended there before its time.
+pub const INTERRUPTED: &str = "interrupted";
+
+/// The last line's event.
+pub const END: &str = "end";
+
+/// Folds a line into a log's own hash, which goes over all lines before the last, each with its newline.
+pub fn fold(hash: &mut Xxh3, line: &str) {
+    hash.update(line.as_bytes());
+    hash.update(b"\n");
+}

@@ -1,0 +1,327 @@
+//! A second engine behind a simulated link: what the scene puts out goes into the sessions of another scene, in one
+//! process and on one clock.
+//!
+//! In virtual time both engines tick together: the first ticks, what it put out goes onto the link, the second gets
+//! what is due by then and ticks, and its receipts go back. Files: `near` and `far` are the two ends of a session,
+//! `books` is what must hold between them, `report` what is said of it, `wall` the same on the wall clock.
+
+pub mod books;
+pub mod far;
+pub mod near;
+pub mod report;
+mod wall;
+
+use std::sync::Arc;
+
+use hdrhistogram::Histogram;
+use mynah_engine::delivery::{DeliveryEvent, OutgoingFigures};
+use mynah_engine::scene::Source;
+use mynah_engine::{Control, Event, Out, Record, ScenePlan, SessionId, SessionSpec, latency_histogram};
+
+use self::books::Account;
+use self::far::{Carried, FarEnd};
+use self::near::{Datagram, NearEnd};
+use super::callers::CallerScript;
+use super::measure::{Measurement, Observer};
+use super::{Options, Simulation, Watcher};
+use crate::scenes;
+use crate::transport::LinkedScene;
+use mynah_load::link::{Carriage, LinkFaults, SimulatedLink};
+
+/// The second engine, and all that lies between.
+pub struct Remote {
+    /// The engine that follows, with what is measured of it.
+    pub(crate) far: Simulation,
+    link: LinkedScene,
+    wires: Vec<Wire>,
+    accounts: Vec<Account>,
+    /// From a decision to the tick at the far end that applied it; of all messages, and of those that take back.
+    pub(crate) to_last_consumer: Histogram<u32>,
+    pub(crate) to_quiet: Histogram<u32>,
+    /// On the wall clock: from the start of a tick of the first engine that decided to its end.
+    pub(crate) in_process: Histogram<u32>,
+    records: Vec<Record>,
+    /// Messages that could not even be sent.
+    refused: Vec<String>,
+}
+
+/// Both ends of a session and what lies between them.
+pub struct Wire {
+    /// The session of the engine that gates.
+    pub near: NearEnd,
+    /// Its session at the engine that follows.
+    pub far: FarEnd,
+    /// What lies between.
+    pub link: Link,
+    /// The near session is over, and the far one was told.
+    pub over: bool,
+    told: bool,
+}
+
+/// What lies between two ends: the ordered way for audio, and the datagrams out and back.
+pub struct Link {
+    /// Audio, in order.
+    pub audio: SimulatedLink<Carried>,
+    /// Control messages to the engine that follows.
+    pub out: SimulatedLink<Datagram>,
+    /// Receipts back.
+    pub back: SimulatedLink<Datagram>,
+}
+
+impl Link {
+    /// A link with `faults`, drawn for number `session`.
+    ///
+    /// # Errors
+    /// The faults are out of range.
+    pub fn new(faults: LinkFaults, seed: u64, session: u64) -> Result<Self, String> {
+        Ok(Self {
+            audio: SimulatedLink::new(faults, Carriage::Stream, seed, session * 3)?,
+            out: SimulatedLink::new(faults, Carriage::Datagrams, seed, session * 3 + 1)?,
+            back: SimulatedLink::new(faults, Carriage::Datagrams, seed, session * 3 + 2)?,
+        })
+    }
+}
+
+impl Wire {
+    /// Two ends, joined.
+    pub fn new(near: NearEnd, far: FarEnd, link: Link) -> Self {
+        Self { near, far, link, over: false, told: false }
+    }
+
+    /// What is due goes out, and what has arrived goes into the far session.
+    pub fn go_out(&mut self, now_us: u64) {
+        let Self { near, far, link: Link { audio, out, .. }, .. } = self;
+        near.transmit(now_us, |datagram| out.send(now_us, datagram));
+        // The far end must know what was said before it hears that nothing follows.
+        if self.over && !self.told && near.unacknowledged() == 0 {
+            self.told = true;
+            audio.send(now_us, Carried::End);
+        }
+        while let Some(datagram) = out.receive(now_us) {
+            far.receive(now_us, &datagram);
+        }
+        while let Some(carried) = audio.receive(now_us) {
+            far.hear(carried);
+        }
+        far.hand_over(now_us);
+    }
+
+    /// Receipts go back.
+    pub fn come_back(&mut self, now_us: u64) {
+        let Self { near, far, link: Link { back, .. }, .. } = self;
+        far.transmit(now_us, |datagram| back.send(now_us, datagram));
+        while let Some(datagram) = back.receive(now_us) {
+            near.receive(now_us, &datagram);
+        }
+    }
+}
+
+impl Remote {
+    /// The engine at the other end of the link that `plan` names; `None` if it names none. `near`: the sessions whose
+    /// output goes there.
+    ///
+    /// # Errors
+    /// The other scene has errors, or does not fit.
+    pub(super) fn new(
+        plan: &ScenePlan,
+        script: &Arc<CallerScript>,
+        options: &Options,
+        near: &[super::Line],
+    ) -> Result<Option<Self>, String> {
+        let Some(link) = LinkedScene::of(plan) else { return Ok(None) };
+        let far_plan = far_plan(&link, options.linked.as_ref(), plan, script)?;
+        let far = Simulation::empty(far_plan, options.clone()).map_err(|refused| refused.to_string())?;
+        let engine = far.engine.handle();
+        let mut wires = Vec::with_capacity(near.len());
+        for (line, session) in near.iter().zip(0u64..) {
+            let (name, opening) = (line.handle.name(), line.handle.opening());
+            let handle = engine.open(SessionSpec::named(name)).map_err(|error| error.to_string())?;
+            let (near, far) = (NearEnd::new(name.into(), opening), FarEnd::new(handle, opening));
+            let link = Link::new(link.faults(), options.seed, session)?;
+            wires.push(Wire::new(near, far, link));
+        }
+        let mut remote = Self {
+            far,
+            link,
+            accounts: vec![Account::default(); wires.len()],
+            wires,
+            to_last_consumer: latency_histogram(),
+            to_quiet: latency_histogram(),
+            in_process: latency_histogram(),
+            records: Vec::new(),
+            refused: Vec::new(),
+        };
+        remote.far.run.observers = near.iter().map(|line| Observer::new(line.offset_us)).collect();
+        Ok(Some(remote))
+    }
+
+    /// Takes what the first engine put out for session number `at`.
+    pub(super) fn take(&mut self, now_us: u64, at: usize, out: &Out) {
+        let wire = &mut self.wires[at];
+        match out {
+            Out::Audio(audio) => wire.link.audio.send(now_us, Carried::of(audio)),
+            Out::Control(Control::Closed) => wire.over = true,
+            Out::Control(control) => match wire.near.tell(now_us, control) {
+                Ok(Some(message_id)) => {
+                    self.accounts[at].sent(message_id, now_us, *control);
+                    let event = sent(message_id, control);
+                    self.records.push(Record::new(now_us, SessionId(at as u32), 0, event));
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let name = wire.far.handle.name();
+                    self.refused.push(format!("{name} {control:?}: {error}"));
+                }
+            },
+            Out::Text { .. } => {}
+        }
+    }
+
+    /// The rest of a tick: the link carries, the second engine ticks, receipts go back. `records` and `near` are the
+    /// first engine's.
+    pub(super) fn tick(
+        &mut self,
+        now_us: u64,
+        records: &[Record],
+        near: &mut Measurement,
+        watcher: &mut dyn Watcher,
+    ) {
+        for record in records {
+            if let Some(account) = self.accounts.get_mut(record.session.0 as usize) {
+                account.near(record);
+            }
+        }
+        self.wires.iter_mut().for_each(|wire| wire.go_out(now_us));
+        self.far.engine.tick(now_us);
+        self.observe(now_us, watcher);
+        for at in 0..self.wires.len() {
+            self.wires[at].come_back(now_us);
+            self.settle(now_us, at);
+        }
+        for record in &self.records {
+            near.event(record);
+        }
+        watcher.records(&self.records);
+        self.records.clear();
+        watcher.link(now_us, &|| self.control_figures());
+    }
+
+    /// What has become of the first engine's control messages, over all sessions.
+    pub(super) fn control_figures(&self) -> OutgoingFigures {
+        together(self.wires.iter().map(|wire| &wire.near))
+    }
+
+    /// What the second engine did in this tick.
+    fn observe(&mut self, now_us: u64, watcher: &mut dyn Watcher) {
+        for record in self.far.engine.records() {
+            self.far.run.event(record);
+            if let Some(account) = self.accounts.get_mut(record.session.0 as usize) {
+                account.far(record);
+            }
+        }
+        watcher.far_records(self.far.engine.records());
+        for (at, wire) in self.wires.iter_mut().enumerate() {
+            while let Some(out) = wire.far.handle.poll() {
+                match out {
+                    Out::Audio(audio) => {
+                        self.far.run.audio(at, &audio);
+                        self.accounts[at].released(&audio);
+                        watcher.far_audio(at, &audio);
+                        wire.far.handle.give_back(audio.block);
+                    }
+                    Out::Control(Control::Applied { message_id }) => {
+                        wire.far.applied(now_us, message_id);
+                        if let Some((sent_us, stops)) = self.accounts[at].applied(message_id) {
+                            self.to_last_consumer.saturating_record(now_us - sent_us);
+                            if stops {
+                                self.to_quiet.saturating_record(now_us - sent_us);
+                            }
+                        }
+                    }
+                    Out::Control(_) | Out::Text { .. } => {}
+                }
+            }
+        }
+    }
+
+    /// What is now known of the messages of session number `at`.
+    fn settle(&mut self, now_us: u64, at: usize) {
+        while let Some(event) = self.wires[at].near.poll_event() {
+            let event = fate(&mut self.accounts[at], event);
+            self.records.push(Record::new(now_us, SessionId(at as u32), 0, event));
+        }
+    }
+
+    /// Whether every session at the far end is over.
+    pub(super) fn is_closed(&self) -> bool {
+        self.wires.iter().all(|wire| wire.far.handle.is_closed())
+    }
+}
+
+/// Counts of several ends.
+fn together<'a>(ends: impl Iterator<Item = &'a NearEnd>) -> OutgoingFigures {
+    ends.map(NearEnd::figures).fold(OutgoingFigures::default(), |all, one| OutgoingFigures {
+        sent: all.sent + one.sent,
+        retried: all.retried + one.retried,
+        acked: all.acked + one.acked,
+        applied: all.applied + one.applied,
+        failed: all.failed + one.failed,
+        overflowed: all.overflowed + one.overflowed,
+        acks_stray: all.acks_stray + one.acks_stray,
+        unwatched: all.unwatched + one.unwatched,
+    })
+}
+
+/// What has become of a message, for the books and the log.
+pub fn fate(account: &mut Account, event: DeliveryEvent) -> Event {
+    match event {
+        DeliveryEvent::Delivered { message_id } => {
+            account.delivered(message_id);
+            Event::ControlAcked { message_id, applied: false }
+        }
+        DeliveryEvent::Applied { message_id } => Event::ControlAcked { message_id, applied: true },
+        DeliveryEvent::Failed { message_id } => {
+            account.failed(message_id);
+            Event::ControlFailed { message_id }
+        }
+    }
+}
+
+/// The compiled scene at the other end.
+pub fn far_plan(
+    link: &LinkedScene,
+    source: Option<&Source>,
+    plan: &ScenePlan,
+    script: &Arc<CallerScript>,
+) -> Result<Arc<ScenePlan>, String> {
+    let input =
+        plan.output.audio.ok_or("transports: no audio reaches the output, so there is none to send")?;
+    let compiled = match source {
+        Some(source) => {
+            scenes::compile_source(source, &[], Some(input), &scenes::registry(Some(script.clone())))
+        }
+        None => scenes::compile(&link.scene, &[], Some(input), Some(script.clone())),
+    };
+    let (far, _) = compiled.map_err(|failure| format!("the scene behind the link: {}", failure.message))?;
+    if !far.nodes.iter().any(|node| node.spec.kind() == "Follow") {
+        return Err(format!(
+            "transports: nothing in scene `{}` follows the gate of `{}`: put a node of kind Follow behind its input",
+            link.scene, plan.scene.name
+        ));
+    }
+    Ok(far)
+}
+
+fn sent(message_id: u64, control: &Control) -> Event {
+    let (kind, segment, revision) = match *control {
+        Control::ConfirmSpeculation { segment, .. } => ("ConfirmSpeculation", segment, 0),
+        Control::CancelSpeculation { segment, .. } => ("CancelSpeculation", segment, 0),
+        Control::EndOfSpeech { segment, revision, .. } => ("EndOfSpeech", segment, revision),
+        Control::RetractEndOfSpeech { segment, revision, .. } => ("RetractEndOfSpeech", segment, revision),
+        Control::CancelAnswer { .. } => ("CancelAnswer", 0, 0),
+        Control::BatchHint { .. } => ("BatchHint", 0, 0),
+        Control::DeadlineWarning { .. } => ("DeadlineWarning", 0, 0),
+        Control::Applied { .. } | Control::Closed => ("", 0, 0),
+    };
+    Event::ControlSent { message_id, kind, segment, revision }
+}
