@@ -70,7 +70,7 @@ pub(super) const WITH_COMMA: [&str; 36] = [
     "My name is Anna, and I am calling about the flat",
     "Thank you, that is all for today",
     "In that case, send two of them",
-    "Rendering up, the roof of the western tower is on fire",
+    "Look up, the roof of the western tower is on fire",
     "Tell me, who built this tower",
     "It was cold, dark and very quiet",
     "Of course, I will wait at the station",
