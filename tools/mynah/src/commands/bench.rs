@@ -50,7 +50,7 @@ fn find_capacity(args: &Capacity) -> Result<Exit, Failure> {
     }
     let nature = Nature {
         answers: plan.nodes.iter().any(|node| node.service.is_some()),
-        gated: plan.nodes.iter().any(|node| node.spec.kind() == "VadGate"),
+        gated: plan.nodes.iter().any(|node| node.spec.decides_speech()),
     };
     interrupt::listen()?;
     interrupt::run_begins();

@@ -36,7 +36,7 @@ impl Facts {
     pub fn of(plan: &ScenePlan) -> Self {
         let node = |node: &mynah_engine::scene::PlanNode<dyn mynah_engine::Node>| NodeFacts {
             id: node.id.clone(),
-            gates: matches!(node.spec.kind(), "VadGate" | "Follow"),
+            gates: node.spec.decides_speech(),
             merge: node.buffering.as_ref().filter(|_| node.service.is_some()).map(|b| merge_name(&b.merge)),
             bound: Some(node.capabilities.queue_capacity),
         };

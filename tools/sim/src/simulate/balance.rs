@@ -137,7 +137,7 @@ impl StreamLaw {
         let maker = plan.nodes.iter().rev().find(|n| {
             n.service.is_some() && n.spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio)
         });
-        let gate = plan.nodes.iter().find(|n| n.spec.kind() == "VadGate");
+        let gate = plan.nodes.iter().find(|node| node.spec.decides_speech());
         let gate_to_output = gate.is_some_and(|g| g.targets.iter().any(|t| t.node == NodeRef::Output));
         let out = plan.output.audio;
         Self {

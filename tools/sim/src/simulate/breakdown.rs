@@ -17,9 +17,6 @@ use crate::report::Quantiles;
 /// Answers under way that are remembered for one session; most that are forgotten never come to sound.
 const UNDER_WAY_MAX: usize = 64;
 
-/// Kinds that decide where speech ends.
-const GATES: [&str; 2] = ["VadGate", "Follow"];
-
 /// A stage of an answered turn; ordered as the way goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -83,7 +80,7 @@ pub struct Ways {
 impl Ways {
     /// Those of `plan`. Where sound comes out, text beside it begins no answer.
     pub fn of(plan: &ScenePlan) -> Self {
-        let gate = plan.nodes.iter().rev().find(|node| GATES.contains(&node.spec.kind()));
+        let gate = plan.nodes.iter().rev().find(|node| node.spec.decides_speech());
         let mut stops: Vec<Stop> =
             plan.nodes.iter().map(|node| Stop { id: node.id.clone(), before: Vec::new() }).collect();
         let sounds = plan.output.audio.is_some();

@@ -27,7 +27,7 @@ impl Simulation {
             self.lines.iter().map(|l| HostSide { frames_pushed: l.frames_pushed() }).collect();
         let wrong = imbalances(&self.plan, &census, &self.run, &host);
         let segments = segments(&self.run.counts);
-        let has_gate = self.plan.nodes.iter().any(|n| n.spec.kind() == "VadGate");
+        let has_gate = self.plan.nodes.iter().any(|node| node.spec.decides_speech());
         let mut latency_ms = self.latencies(&turns, answers, has_gate);
         let remote = self.remote.as_deref_mut().map(|remote| {
             [latency_ms.control_to_last_consumer, latency_ms.cancel_to_quiet] = remote.latencies();
