@@ -361,7 +361,7 @@ impl SessionHandle {
     }
 
     /// Hands the engine a control message. It is worked off in the next tick, before audio that arrives with it, and
-    /// comes back as [`Control::Applied`] when it has taken effect and what it stops has stopped. An input that has
+    /// comes back as [`Control::Applied`](crate::Control::Applied) when it has taken effect and what it stops has stopped. An input that has
     /// ended does not end this; what still waits when the session ends goes with it.
     ///
     /// # Errors

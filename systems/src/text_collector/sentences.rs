@@ -15,8 +15,8 @@
 //!   clause far in front could still join what was two sentences here.
 //!
 //! **The work is bounded.** At most [`CHARS_MAX`] characters are held and looked at for one that comes, a full stop is
-//! judged once its next word is complete and not again, so many sentences leave behind one word ([`JUDGED_MAX`]) or at
-//! once at an end ([`CLOSED_MAX`]), and [`Sentences::work`] counts what was looked at.
+//! judged once its next word is complete and not again, so many sentences leave behind one word (`JUDGED_MAX`) or at
+//! once at an end (`CLOSED_MAX`), and [`Sentences::work`] counts what was looked at.
 
 use std::sync::Arc;
 
