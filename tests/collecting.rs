@@ -74,10 +74,10 @@ impl Host {
     }
 }
 
-/// in = consumed + gated + cancelled + dropped + queued at every node; what is sent arrives; nothing is left.
+/// in = consumed + gated + merged + cancelled + dropped + queued at every node; what is sent arrives; nothing is left.
 fn balanced(census: &Census) {
     for (at, node) in census.nodes.iter().enumerate() {
-        let ends = node.consumed + node.gated + node.cancelled + node.dropped_all();
+        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all();
         assert_eq!((node.arrived, census.queued[at]), (ends, 0), "node {at}: {node:?}");
         if at > 0 {
             assert_eq!(census.nodes[at - 1].created_all(), node.arrived, "sent to node {at}");

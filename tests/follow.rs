@@ -148,7 +148,7 @@ impl Host {
         let census = self.engine.census();
         assert_eq!((census.segments_active, census.queued.iter().sum::<u64>()), (0, 0), "{:?}", self.told);
         let follow = &census.nodes[0];
-        let ends = follow.consumed + follow.gated + follow.cancelled + follow.dropped_all();
+        let ends = follow.consumed + follow.gated + follow.merged + follow.cancelled + follow.dropped_all();
         assert_eq!(follow.arrived, ends, "{follow:?}");
         assert_eq!(self.applied, (1..=self.messages).collect::<Vec<_>>(), "each comes back once, in order");
     }

@@ -114,10 +114,15 @@ fn said(session: &SessionHandle) -> Vec<String> {
     outs.filter_map(|out| if let Out::Control(control) = out { Some(short(control)) } else { None }).collect()
 }
 
-/// in = consumed + gated + cancelled + dropped + queued, at every node.
+/// in = consumed + gated + merged + cancelled + dropped + queued, at every node.
 fn assert_balanced(census: &Census, what: &str) {
     for (at, node) in census.nodes.iter().enumerate() {
-        let accounted = node.consumed + node.gated + node.cancelled + node.dropped_all() + census.queued[at];
+        let accounted = node.consumed
+            + node.gated
+            + node.merged
+            + node.cancelled
+            + node.dropped_all()
+            + census.queued[at];
         assert_eq!(node.arrived, accounted, "{what}: node {at}: {node:?}");
     }
 }

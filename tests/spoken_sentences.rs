@@ -167,7 +167,7 @@ fn an_assistant_speaks_whole_sentences_and_its_books_balance() {
     engine.tick(now_us);
     let census = engine.census();
     for (at, node) in census.nodes.iter().enumerate() {
-        let ends = node.consumed + node.gated + node.cancelled + node.dropped_all();
+        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all();
         assert_eq!((node.arrived, census.queued[at]), (ends, 0), "node {at}: {node:?}");
     }
     for (from, to) in [(2, 3), (3, 4)] {
