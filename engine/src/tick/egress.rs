@@ -38,6 +38,23 @@ pub(crate) struct Egress {
     next: usize,
     /// Answers that are over on some branches and not yet on all.
     ends: Vec<((u32, u32), u32)>,
+    /// Answers of several voices that another one has cut into, until they go on or are over.
+    aside: Vec<Playout>,
+}
+
+impl Egress {
+    /// Remembers how much of an answer has left while another one sounds.
+    fn set_aside(&mut self, playout: &Playout) {
+        if playout.sounds() {
+            self.aside.push(*playout);
+        }
+    }
+
+    /// What had left of an answer before another one cut into it.
+    fn take_up(&mut self, origin: (u32, u32)) -> Option<Playout> {
+        let at = self.aside.iter().position(|other| (other.segment, other.revision) == origin)?;
+        Some(self.aside.swap_remove(at))
+    }
 }
 
 /// Output policy of a scene.
@@ -125,6 +142,7 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
 fn take_back(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
     let session = cx.lane.session;
     state.ends.retain(|((segment, revision), _)| !correction.voids(session, *segment, *revision));
+    state.aside.retain(|cut| !correction.voids(session, cut.segment, cut.revision));
     if state.next == 0 {
         // Nothing has ever left.
         return;
@@ -267,8 +285,15 @@ impl Stream<'_> {
         let Some(playout) = cx.playouts.get_mut(session) else { return };
         // Where there is sound, captions beside it begin nothing.
         if sounds && segment != 0 && (playout.segment, playout.revision) != (segment, revision) {
+            // Voices are not equally quick: one may begin the next answer before another has ended this one.
+            if self.policy.branches > 1 {
+                state.set_aside(playout);
+            }
             playout.end();
             (playout.segment, playout.revision, playout.turn) = (segment, revision, frame.turn);
+            if let Some(earlier) = state.take_up((segment, revision)) {
+                (playout.samples, playout.released_us) = (earlier.samples, earlier.released_us);
+            }
             state.started[state.next % STARTED_MAX] = (segment, revision);
             state.next += 1;
             cx.event(frame.turn, Event::OutputStarted { segment, revision });
@@ -322,13 +347,16 @@ impl Stream<'_> {
         }
         let session = cx.lane.session;
         let Some(playout) = cx.playouts.get_mut(session) else { return };
-        let samples = playout.samples;
-        if (playout.segment, playout.revision) == origin {
+        let (segment, revision) = origin;
+        let samples = if (playout.segment, playout.revision) == origin {
+            let samples = playout.samples;
             playout.end();
-            if samples > 0 {
-                let (segment, revision) = origin;
-                cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
-            }
+            samples
+        } else {
+            state.take_up(origin).map_or(0, |cut| cut.samples)
+        };
+        if samples > 0 {
+            cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
         }
         segments.answered(frame.segment, frame.session);
     }

@@ -27,8 +27,11 @@ const CHARACTER_US: u64 = 200_000;
 const OUTPUT_US: u64 = 30_000_000;
 /// Longest that a follower may be told to wait for a word from the other end.
 const WORD_US: u64 = 10_000_000;
-/// Blocks of one session that may wait in front of the scene: what its credit pays, and silence in place of what was lost.
-const BLOCKS_IN: f64 = 2.0 * CREDIT_MS as f64 / ARRIVAL_COST_MS_MIN as f64;
+/// Blocks of one session that its credit pays, however short they are.
+const BLOCKS_PAID: f64 = CREDIT_MS as f64 / ARRIVAL_COST_MS_MIN as f64;
+/// Blocks of silence in place of what was lost before one stamped block: a gap of a second is the longest that is filled,
+/// and what is left of it makes a block of its own.
+const BLOCKS_A_GAP: f64 = (1_000 / BLOCK_MS_MAX + 1) as f64;
 /// Ticks for what is told to hosts, and what hosts do about it.
 const TICKS: u64 = 64;
 /// Ticks for each node on the longest way: to it, and to its service and back.
@@ -179,7 +182,18 @@ fn waiting(plan: &ScenePlan, faults: &FaultPlan) -> f64 {
             total += (if speech { CALLS * answers.us / block_us } else { answers.frames }) as f64 * after;
         }
     }
-    total + BLOCKS_IN * behind(plan, &plan.input_targets, &ticks)
+    total + blocks_in(faults) * behind(plan, &plan.input_targets, &ticks)
+}
+
+/// Blocks of one session that may wait in front of the scene.
+///
+/// Silence costs no credit. Where the scene lets in less than is sent, much is refused between two blocks that are taken:
+/// if the sender stamps them, each has a gap before it, and one more may show when the stream ends. Who stamps nothing
+/// misses nothing: two gaps are left as room.
+fn blocks_in(faults: &FaultPlan) -> f64 {
+    let stamping = [Site::Stamps, Site::TimestampJumps, Site::ClockSteps];
+    let gaps = if faults.any(&stamping) { BLOCKS_PAID + 1.0 } else { 2.0 };
+    BLOCKS_PAID + gaps * BLOCKS_A_GAP
 }
 
 /// The bound in ticks.
