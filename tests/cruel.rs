@@ -51,7 +51,7 @@ fn cruel() -> Vec<String> {
 
 /// What does not hold in faulted runs of these scenes.
 fn faulted(names: &[String], spec: &FaultSpec, seeds: std::ops::RangeInclusive<u64>) -> Vec<String> {
-    let of_one = |name| faulted_for(name, spec, (SESSIONS, SECONDS), seeds.clone());
+    let of_one = |name: &String| faulted_for(name, spec, (SESSIONS, SECONDS), seeds.clone());
     names.iter().flat_map(of_one).collect()
 }
 
