@@ -97,7 +97,8 @@ fn of_one(plan: &ScenePlan, faults: &FaultPlan, sessions: u32) -> Vec<(&'static 
             0
         };
         let call_us = (longest_ms * 1_000.0) as u64 + if speech { making_us } else { said_us };
-        let rounds = (CALLS * u64::from(sessions)).div_ceil(u64::from(timing.workers()));
+        let calls = CALLS * if speech { sentences(plan) } else { 1 };
+        let rounds = (calls * u64::from(sessions)).div_ceil(u64::from(timing.workers()));
         // What began just before the heal is as slow as it was then.
         parts.push(("calls before the heal", (longest_ms * 1_000.0 * slower) as u64));
         parts.push(("calls that wait", rounds * call_us));
@@ -124,14 +125,26 @@ struct Answers {
 impl Answers {
     fn of(plan: &ScenePlan, faults: &FaultPlan) -> Self {
         let odd = faults.on(Site::HostileText).map_or(0, |drawn| drawn.amount as u64);
-        let said = plan.scene.services.values().filter(|service| service.output.name == "ScriptedReply");
-        let said = said.filter_map(|service| parse_config::<ScriptedReply>(&service.output.config).ok());
-        let longest = said.map(|reply| reply.template.chars().count() as u64).max().unwrap_or(0);
+        let longest = templates(plan).map(|template| template.chars().count() as u64).max().unwrap_or(0);
         // A reply as they are is no longer than what is expected.
         let characters = odd.max(if longest > PROSE { longest } else { 0 });
         // No word is shorter than a character and a space.
         Self { frames: CALLS * WORDS.max(characters / 2), us: ANSWER_US.max(characters * CHARACTER_US) }
     }
+}
+
+/// What the replies of a scene are made of.
+fn templates(plan: &ScenePlan) -> impl Iterator<Item = String> {
+    let said = plan.scene.services.values().filter(|service| service.output.name == "ScriptedReply");
+    let said = said.filter_map(|service| parse_config::<ScriptedReply>(&service.output.config).ok());
+    said.map(|reply| reply.template)
+}
+
+/// Most calls of a voice that come of one call of the reply before it: it speaks sentence by sentence, and in a queue with
+/// room for all of them they wait at once.
+fn sentences(plan: &ScenePlan) -> u64 {
+    let ends = |template: String| template.matches(['.', '?', '!']).count() as u64;
+    templates(plan).map(ends).max().unwrap_or(0).max(1)
 }
 
 /// How long a `Throttle` keeps each frame, microseconds; `None`: the node is no such.

@@ -198,9 +198,6 @@ impl Run<'_> {
             doorway.begins();
         }
         engine.tick(*now_us);
-        for visit in town.doorway.iter().flat_map(Doorway::leaves) {
-            places[visit.place as usize].comes_in(visit, town, behind.as_mut(), &mut hazard, totals);
-        }
         for record in engine.records() {
             seen.event(record);
             print.event(record);
@@ -233,6 +230,11 @@ impl Run<'_> {
             if let (Some(behind), Some(id)) = (behind.as_mut(), over) {
                 behind.gone(id);
             }
+        }
+        // They live from the next tick on. What this one did and said under their numbers was of those who had these
+        // before: a number is free again before the end of the tick that closes its session.
+        for visit in town.doorway.iter().flat_map(Doorway::leaves) {
+            places[visit.place as usize].comes_in(visit, town, behind.as_mut(), &mut hazard, totals);
         }
         watcher.tick(TickView { engine, lines: &[], work_ns: 0, late_us: 0, started_us: 0 });
     }

@@ -11,6 +11,11 @@ use super::checker::{Checker, Findings, Moment, Sessions};
 
 pub(super) const NAME: &str = "silence";
 
+/// So many ticks must have ended with nothing under way as well: a block holds three hops, and where the queue behind the
+/// gate was full when it asked, it hears one of them a tick, which nobody sees from outside. Of ticks that come in time
+/// more than these pass anyway.
+const TICKS: u32 = 4;
+
 /// A gate by its place in the plan.
 #[derive(Clone, Copy)]
 struct Gate {
@@ -21,9 +26,12 @@ struct Gate {
 #[derive(Debug, Default)]
 struct Story {
     open: Option<u32>,
-    /// Sample frames that had arrived, and engine time of the last tick in which something moved.
+    /// Sample frames that had arrived.
     frames_in: u64,
+    /// Engine time of the first tick after which nothing was under way, and how many there were since: what stood somewhere
+    /// after the tick before that, moved in it, however late it came.
     since_us: u64,
+    ticks: u32,
 }
 
 pub(super) struct Silence {
@@ -78,8 +86,15 @@ impl Checker for Silence {
             let moves = self.moves(&session, at);
             let Some(story) = self.sessions.at(session.id()) else { continue };
             if moves || session.frames_in() != story.frames_in {
-                (story.frames_in, story.since_us) = (session.frames_in(), now_us);
-            } else if now_us >= story.since_us + timeout_us
+                (story.frames_in, story.ticks) = (session.frames_in(), 0);
+                continue;
+            }
+            if story.ticks == 0 {
+                story.since_us = now_us;
+            }
+            story.ticks += 1;
+            if story.ticks > TICKS
+                && now_us >= story.since_us + timeout_us
                 && let Some(segment) = story.open.take()
             {
                 let since_us = now_us - story.since_us;
