@@ -1,5 +1,5 @@
-//! What the threads of hosts and the tick meet in: std's and crossbeam's types as they are. With the feature
-//! `interleavings` they are shuttle's, and every use of one is a step before which a test may let another thread go on.
+//! The types that host threads and the tick share: those of std and crossbeam. The feature `interleavings` replaces them
+//! with types of shuttle, so that a test can switch threads before each use.
 
 #[cfg(not(feature = "interleavings"))]
 pub(crate) use {

@@ -132,7 +132,7 @@ impl OpenSessions {
     /// The engine is gone: no session is opened any more.
     pub(crate) fn shut(&self) {
         self.ids().ended = true;
-        // Nothing comes behind these. A port may hold what its host's waker holds, this door among it.
+        // No session is admitted after these. A waker may own a handle of the engine: a port that stayed here would keep itself alive.
         while self.admissions.pop().is_some() {}
     }
 
@@ -173,7 +173,7 @@ impl OpenSessions {
         let port = handle.port();
         slot.port = Arc::downgrade(&port);
         ids.names.insert(Arc::clone(&port.name), id);
-        // Before others see the names: whoever shuts the door finds it here.
+        // While the names are locked: `shut` then finds every session that was opened before it.
         self.admissions.push(port);
         drop(ids);
         self.bell.ring();

@@ -69,9 +69,9 @@ pub struct SessionRow {
 pub struct SessionTable {
     pub(crate) rows: Vec<Option<SessionRow>>,
     placement: Placement,
-    /// Which shard, and the door that its sessions came through.
+    /// Number of this shard, and the sessions that are open in the whole engine, by name and id.
     shard: usize,
-    pub(crate) door: Arc<OpenSessions>,
+    pub(crate) open_sessions: Arc<OpenSessions>,
     pub(crate) open: u32,
     /// Sessions that blocks are made ready for at the edge.
     pub(crate) served: usize,
@@ -84,12 +84,12 @@ pub struct SessionTable {
 }
 
 impl SessionTable {
-    pub(crate) fn new(door: &Arc<OpenSessions>, shard: usize) -> Self {
+    pub(crate) fn new(open_sessions: &Arc<OpenSessions>, shard: usize) -> Self {
         Self {
             rows: Vec::new(),
-            placement: door.placement,
+            placement: open_sessions.placement,
             shard,
-            door: Arc::clone(door),
+            open_sessions: Arc::clone(open_sessions),
             open: 0,
             served: 0,
             longest: 0,
@@ -167,12 +167,12 @@ impl SessionTable {
 
 impl Drop for SessionTable {
     fn drop(&mut self) {
-        self.door.shut();
+        self.open_sessions.shut();
         for row in self.rows.iter_mut().flatten() {
             row.port.end_with_engine(&mut row.controls);
         }
         // No tick has admitted the others.
-        for port in self.door.ports_of(self.shard) {
+        for port in self.open_sessions.ports_of(self.shard) {
             port.end_with_engine(&mut VecDeque::new());
         }
     }

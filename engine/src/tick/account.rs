@@ -43,12 +43,12 @@ pub(crate) fn account(
         all_gone(sessions, &mut leaving.0);
     }
     for id in &leaving.0 {
-        let open = Arc::clone(&sessions.door);
+        let open_sessions = Arc::clone(&sessions.open_sessions);
         if let Some(row) = sessions.get_mut(*id) {
             row.phase = Phase::Gone;
             log.push(now.us, *id, 0, Event::SessionClosed);
             // Before its host hears of it: who is told that a session is over may open it again at once.
-            open.release(&row.name, *id);
+            open_sessions.release(&row.name, *id);
         }
     }
     watch.0 |= messages.applied(sessions, &mut controls);

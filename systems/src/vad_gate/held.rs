@@ -22,14 +22,14 @@ impl Stretch for Held {
 }
 
 impl Held {
-    /// Whether it is smaller than what the edge makes of tiny pieces: 2.5 ms. Only then is it joined while it is kept, as
-    /// a segment begins where a frame does.
+    /// Whether the frame is shorter than 2.5 ms, the least that `try_push` sends. Longer frames stay apart while they are
+    /// kept, because a segment begins at the start of a frame.
     pub(super) fn is_crumb(&self, format: Format) -> bool {
         let least = u64::from(format.rate_hz) * u64::from(STAGING_US) / 1_000_000;
         (self.frame.samples() as u64) < least * u64::from(format.channels)
     }
 
-    /// Puts `next` behind it if it goes on there and both have 20 ms at most; gives it back otherwise.
+    /// Appends `next` if it follows without a gap and the two have at most 20 ms together; returns `next` otherwise.
     pub(super) fn join(&mut self, next: Self, format: Format, cx: &mut Cx<'_>) -> Option<Self> {
         let samples_max = (format.rate_hz * BLOCK_MS_MAX / 1_000) as usize * usize::from(format.channels);
         let joint = Joint { format: Some(format), samples_max, ..Joint::default() };
