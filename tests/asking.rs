@@ -6,13 +6,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
+use mynah_engine::media::Payload;
+use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
 use mynah_engine::scene::{
     Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick, parse_config,
 };
-use mynah_engine::{
-    Call, CallKey, Cx, Frame, NodeKind, Opening, Payload, Registry, Reply, ReplyPart, Request, Service,
-    ServiceKind, ServiceSite, Site, StepNode,
-};
+use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Request, Service, ServiceKind, ServiceSite};
+use mynah_engine::{Frame, Registry};
 use serde::Deserialize;
 
 /// One node that asks; the service's latency in the scene is what it takes.

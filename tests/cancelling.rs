@@ -9,7 +9,8 @@ mod swallowing;
 
 use std::collections::BTreeMap;
 
-use mynah_engine::{Control, Correction, Event, NodeId, SessionHandle, Void};
+use mynah_engine::speech::{Correction, Void};
+use mynah_engine::{Control, Event, NodeId, SessionHandle};
 use mynah_systems::service::FliteVoice;
 use prompted::{Cue, Prompter, Rig, TICK_US, books, findings};
 use support::callers::Callers;

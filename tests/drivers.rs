@@ -9,8 +9,9 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use mynah_engine::driver::{Clock, run};
 use mynah_engine::scene::{Source, compile};
-use mynah_engine::{Clock, Driver, Engine, EngineConfig, Pacing, SessionHandle, SessionSpec, run};
+use mynah_engine::{Driver, Engine, EngineConfig, Pacing, SessionHandle, SessionSpec};
 
 /// The world outside the loop: what time it is, who pushes when, and how exactly the loop is woken.
 struct Outside {

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use mynah_engine::bevy_ecs::prelude::World;
 use mynah_engine::scene::{Source, compile, parse_config};
+use mynah_engine::service::{Call, CallKey, Reply, Service, ServiceKind, ServiceSite};
 use mynah_engine::{
-    Call, CallKey, Control, ControlError, ControlIn, Engine, EngineConfig, EngineHandle, OpenError, Out,
-    PushError, Reply, Service, ServiceKind, ServiceSite, SessionHandle, SessionSpec, embed,
+    Control, ControlError, ControlIn, Engine, EngineConfig, EngineHandle, OpenError, Out, PushError,
+    SessionHandle, SessionSpec, embed,
 };
 
 const SCENE: &str = r#"(

@@ -4,10 +4,12 @@
 use std::collections::VecDeque;
 
 use bevy_ecs::prelude::Component;
+use mynah_engine::base::SegmentKey;
+use mynah_engine::media::{Mark, Payload};
+use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{
-    Correction, Cx, Frame, Mark, NodeKind, Opening, Payload, Registry, SegmentKey, Site, StepNode, Void,
-};
+use mynah_engine::speech::{Correction, Void};
+use mynah_engine::{Frame, Registry};
 use serde::Deserialize;
 
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];

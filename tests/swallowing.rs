@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use bevy_ecs::prelude::Component;
+use mynah_engine::media::Payload;
+use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
 use mynah_engine::scene::{
     Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick, parse_config,
 };
-use mynah_engine::{
-    Call, CallKey, Correction, Cx, Frame, NodeId, NodeKind, Opening, Payload, Registry, Reply, ReplyPart,
-    Service, ServiceKind, ServiceSite, Site, StepNode,
-};
+use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
+use mynah_engine::speech::Correction;
+use mynah_engine::{Frame, NodeId, Registry};
 use mynah_systems::service::{FliteVoice, Modelled, Production, Work};
 use serde::Deserialize;
 

@@ -254,7 +254,7 @@ impl Engine {
     }
 
     /// How often a frame that entered `node`'s queue made it how deep, since the start and over all shards, as
-    /// [`NodeLedger::depths`](crate::NodeLedger::depths) counts it.
+    /// [`NodeLedger::depths`](crate::record::NodeLedger::depths) counts it.
     pub fn depths(&self, node: NodeId, counts: &mut Vec<u64>) {
         counts.clear();
         for shard in &self.shards {

@@ -19,7 +19,7 @@ pub use shuttle;
 
 pub mod base;
 mod config;
-mod driver;
+pub mod driver;
 pub mod edge;
 pub mod embed;
 mod engine;
@@ -34,26 +34,17 @@ pub mod session;
 pub mod speech;
 pub mod tick;
 pub mod wire;
-mod workers;
+pub mod workers;
 
-pub use base::rng;
-pub use observe::metrics;
-pub use wire::{delivery, message};
-
-pub use base::*;
+// What every host names; all else is named by its module.
+pub use base::{NodeId, SessionId};
 pub use config::EngineConfig;
-pub use driver::{Clock, Deadlines, Driver, Pacing, run};
-pub use edge::*;
+pub use driver::{Driver, Pacing};
+pub use edge::{
+    Control, ControlError, ControlIn, OpenError, Out, OutAudio, PushError, SessionHandle, SessionSpec, Stamp,
+};
 pub use engine::Engine;
 pub use engine_handle::EngineHandle;
-pub use media::*;
-pub use node::*;
-pub use observe::*;
-pub use record::*;
-pub use scene::JoinTexts;
-pub use service::*;
-pub use session::*;
-pub use speech::*;
-pub use tick::*;
-pub use uuid::Uuid;
-pub use workers::NoThreads;
+pub use media::{Block, Frame};
+pub use node::{Registry, ScenePlan};
+pub use record::{DropReason, Event, Record};

@@ -1,8 +1,10 @@
 //! `Pass`: multiplies every sample by a gain, in place. The floor of what a node costs.
 
 use bevy_ecs::prelude::Component;
+use mynah_engine::Frame;
+use mynah_engine::media::Payload;
+use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{Cx, Frame, NodeKind, Opening, Payload, Site, StepNode};
 use serde::Deserialize;
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];

@@ -8,8 +8,11 @@
 mod stream;
 
 use bevy_platform::cell::SyncCell;
+use mynah_engine::Frame;
+use mynah_engine::media::{Mark, Payload};
+use mynah_engine::node::{Advice, Cx, NodeKind, Opening, Site, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{Advice, Correction, Cx, Frame, Mark, NodeKind, Opening, Payload, Site, StepNode, Void};
+use mynah_engine::speech::{Correction, Void};
 use serde::Deserialize;
 
 use crate::dsp::downmix::Channels;

@@ -5,8 +5,11 @@
 //! are free: each is taken as soon as it stands in front.
 
 use bevy_ecs::prelude::Component;
+use mynah_engine::Frame;
+use mynah_engine::media::Queue;
+use mynah_engine::node::{Cx, Look, NodeKind, Opening, Site, StepNode};
+use mynah_engine::record::Ledger;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{Cx, Frame, Ledger, Look, NodeKind, Opening, Queue, Site, StepNode};
 use serde::Deserialize;
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];

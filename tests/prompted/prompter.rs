@@ -6,11 +6,12 @@ use std::sync::Arc;
 use bevy_ecs::change_detection::DetectChangesMut as _;
 use bevy_ecs::prelude::{Component, World};
 use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use mynah_engine::base::{SegmentKey, frames_to_us};
+use mynah_engine::media::{Mark, Payload};
+use mynah_engine::node::{Cx, Desk, Lanes, NodeKind, Opening, Site, SystemNode, correct_lanes, lane_params};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{
-    Block, CancelReason, Correction, Cx, Desk, Event, Extent, Frame, Lanes, Mark, NodeKind, Opening, Payload,
-    SegmentKey, Segments, Site, SystemNode, Void, correct_lanes, frames_to_us, lane_params,
-};
+use mynah_engine::speech::{CancelReason, Correction, Extent, Segments, Void};
+use mynah_engine::{Block, Event, Frame};
 use serde::Deserialize;
 
 /// What the prompter can be told.

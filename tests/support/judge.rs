@@ -1,6 +1,7 @@
 //! How well a gate did, from events and labels alone.
 
-use mynah_engine::{CancelReason, Event};
+use mynah_engine::Event;
+use mynah_engine::speech::CancelReason;
 
 use super::labels::{Labelled, Span};
 use super::stage::Outcome;

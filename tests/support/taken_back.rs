@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mynah_engine::{Event, Void};
+use mynah_engine::Event;
+use mynah_engine::speech::Void;
 
 use super::stage::{Outcome, Part};
 

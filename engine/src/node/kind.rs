@@ -147,7 +147,7 @@ pub trait SystemNode: NodeKind {
         let _unused = state;
         false
     }
-    /// Builds the system; see [`lane_params`](crate::lane_params).
+    /// Builds the system; see [`lane_params`](crate::node::lane_params).
     fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem;
 }
 

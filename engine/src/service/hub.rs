@@ -45,7 +45,7 @@ pub struct BatchFigures {
     pub items: u64,
     /// The largest.
     pub size_max: u32,
-    /// Batches by what triggered them, in the order of [`crate::FlushReason`].
+    /// Batches by what triggered them, in the order of [`crate::record::FlushReason`].
     pub reasons: [u64; 4],
     /// Items that were asked for, whatever became of them.
     pub asked: u64,

@@ -1,11 +1,12 @@
 //! One session that follows a gate elsewhere: its segment, and what waits for it.
 
 use bevy_ecs::prelude::Component;
+use mynah_engine::base::{Mutation, SegmentKey, frames_to_us};
+use mynah_engine::media::{Mark, Payload, Queue};
+use mynah_engine::node::Cx;
 use mynah_engine::scene::Format;
-use mynah_engine::{
-    CancelReason, Control, Correction, Cx, DropReason, Event, Extent, Frame, Mark, Mutation, Payload, Queue,
-    SegmentKey, Segments, Void, frames_to_us,
-};
+use mynah_engine::speech::{CancelReason, Correction, Extent, Segments, Void};
+use mynah_engine::{Control, DropReason, Event, Frame};
 
 use super::memory::{Known, Memory, about};
 

@@ -20,11 +20,10 @@ use std::sync::Arc;
 use bevy_ecs::change_detection::DetectChangesMut as _;
 use bevy_ecs::prelude::{ResMut, World};
 use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use mynah_engine::node::{Cx, Desk, Lanes, NodeKind, Opening, Site, SystemNode, correct_lanes, lane_params};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{
-    Cx, Desk, Lanes, Messages, NodeKind, Opening, Segments, Site, SystemNode, Void, correct_lanes,
-    lane_params,
-};
+use mynah_engine::speech::{Segments, Void};
+use mynah_engine::tick::Messages;
 use serde::Deserialize;
 
 pub use lane::FollowLane;

@@ -9,7 +9,10 @@ use std::collections::VecDeque;
 
 use bevy_ecs::prelude::Component;
 use bevy_platform::cell::SyncCell;
-use mynah_engine::{Cx, Frame, Mark, Payload, frames_to_us};
+use mynah_engine::Frame;
+use mynah_engine::base::frames_to_us;
+use mynah_engine::media::{Mark, Payload};
+use mynah_engine::node::Cx;
 
 use crate::dsp::resampler;
 
@@ -211,7 +214,7 @@ impl ResampleState {
         if let Some(converter) = &mut self.converter {
             converter.get().flush(&mut self.converted);
         }
-        if cx.now.is_broken(mynah_engine::Mutation::DropTail) {
+        if cx.now.is_broken(mynah_engine::base::Mutation::DropTail) {
             self.converted.clear();
         }
         let mut like = like.with(Payload::Mark(Mark::StreamEnd));

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use mynah_engine::{CallKey, Correction, Frame, SessionId};
+use mynah_engine::service::CallKey;
+use mynah_engine::speech::Correction;
+use mynah_engine::{Frame, SessionId};
 
 /// Most calls of one session that may be under way or wait for the service; what comes then stays in the queue.
 pub(super) const CALLS_MAX: usize = 8;

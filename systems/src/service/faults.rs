@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mynah_engine::CallKey;
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
+use mynah_engine::service::CallKey;
 
 const PURPOSE_FAILS: u64 = 0x5f01;
 const PURPOSE_HANGS: u64 = 0x5f02;
@@ -134,7 +134,8 @@ impl ServiceFaults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mynah_engine::{NodeId, SegmentKey, SessionId};
+    use mynah_engine::base::SegmentKey;
+    use mynah_engine::{NodeId, SessionId};
 
     fn key(session: u32) -> CallKey {
         let segment = SegmentKey { slot: 0, serial: 1 };

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
-use mynah_engine::{Call, CallKey, Cx, Frame, Mark, Payload, Request, SegmentKey, Site, Sound};
+use mynah_engine::Frame;
+use mynah_engine::base::SegmentKey;
+use mynah_engine::media::{Mark, Payload, Sound};
+use mynah_engine::node::{Cx, Site};
+use mynah_engine::service::{Call, CallKey, Request};
 
 use crate::service::asked::{Asked, Order};
 use crate::service::pieces::{Pieces, end_us};

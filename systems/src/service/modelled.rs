@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use mynah_engine::Block;
 use mynah_engine::scene::Timing;
-use mynah_engine::{Block, Call, CallKey, Reply, ReplyPart, Service, ServiceSite, TimeMode};
+use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceSite, TimeMode};
 
 use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
 use crate::service::job::Job;
@@ -305,8 +306,9 @@ impl Service for Modelled {
 
 #[cfg(test)]
 mod tests {
+    use mynah_engine::base::SegmentKey;
     use mynah_engine::scene::{Latency, Timing};
-    use mynah_engine::{NodeId, SegmentKey, SessionId};
+    use mynah_engine::{NodeId, SessionId};
 
     use super::*;
 

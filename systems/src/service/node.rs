@@ -6,13 +6,15 @@
 
 use std::sync::Arc;
 
+use mynah_engine::base::{Mutation, frames_to_us};
+use mynah_engine::media::{Mark, Payload, Queue};
+use mynah_engine::node::{Cx, Look, NodeKind, Opening, Site, StepNode};
 use mynah_engine::scene::{
     Buffering, Format, Issue, MergeStrategy, NodeCapabilities, OverflowPolicy, Port, PortType, Tick,
 };
-use mynah_engine::{
-    Block, CallKey, Correction, Cx, DropReason, Event, Frame, Look, Mark, Mutation, NodeKind, Opening,
-    Payload, Queue, Reply, ReplyPart, Request, Site, StepNode, Void, frames_to_us,
-};
+use mynah_engine::service::{CallKey, Reply, ReplyPart, Request};
+use mynah_engine::speech::{Correction, Void};
+use mynah_engine::{Block, DropReason, Event, Frame};
 use serde::Deserialize;
 
 use crate::service::asked::CALLS_MAX;

@@ -5,8 +5,11 @@
 
 use std::sync::Arc;
 
+use mynah_engine::Frame;
+use mynah_engine::base::frames_to_us;
+use mynah_engine::node::Cx;
 use mynah_engine::scene::Format;
-use mynah_engine::{Correction, Cx, Frame, frames_to_us};
+use mynah_engine::speech::Correction;
 
 /// Where a session's pieces stand.
 #[derive(Default)]

@@ -1,7 +1,9 @@
 //! Asks about audio in pieces as it comes, and about the rest when speech ends.
 
+use mynah_engine::Frame;
+use mynah_engine::media::{Mark, Payload, Sound};
+use mynah_engine::node::{Cx, Site};
 use mynah_engine::scene::Format;
-use mynah_engine::{Cx, Frame, Mark, Payload, Site, Sound};
 
 use crate::service::lane::{Question, ServiceState, ask};
 use crate::service::pieces::{Rest, end_us};

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use mynah_engine::Registry;
 use mynah_engine::scene::parse_config;
-use mynah_engine::{Call, Registry, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{Call, Service, ServiceKind, ServiceSite};
 use serde::Deserialize;
 
 use crate::service::modelled::Modelled;

@@ -22,10 +22,11 @@ mod outgoing;
 pub mod sentences;
 
 use bevy_ecs::prelude::Component;
+use mynah_engine::media::{Payload, Queue};
+use mynah_engine::node::{Cx, Look, NodeKind, Opening, Site, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{
-    Correction, Cx, Frame, Look, NodeKind, Opening, Payload, Queue, SessionId, Site, StepNode,
-};
+use mynah_engine::speech::Correction;
+use mynah_engine::{Frame, SessionId};
 use serde::Deserialize;
 
 use batch::Batch;

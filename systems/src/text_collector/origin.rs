@@ -1,6 +1,9 @@
 //! Whose a text is.
 
-use mynah_engine::{Correction, Frame, Payload, SegmentKey, SessionId};
+use mynah_engine::base::SegmentKey;
+use mynah_engine::media::Payload;
+use mynah_engine::speech::Correction;
+use mynah_engine::{Frame, SessionId};
 
 /// Whose a text is: what its frames have in common.
 #[derive(Clone, Copy, Debug)]

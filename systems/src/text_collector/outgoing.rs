@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use mynah_engine::{Correction, Cx, Event, Frame, Payload};
+use mynah_engine::media::Payload;
+use mynah_engine::node::Cx;
+use mynah_engine::speech::Correction;
+use mynah_engine::{Event, Frame};
 
 use super::batch::Batch;
 

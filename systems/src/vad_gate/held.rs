@@ -2,8 +2,11 @@
 //!
 //! A host may push blocks of one sample. What a gate keeps is bounded in media time, what it sends at once in frames.
 
+use mynah_engine::Frame;
+use mynah_engine::edge::{BLOCK_MS_MAX, STAGING_US};
+use mynah_engine::media::Joint;
+use mynah_engine::node::Cx;
 use mynah_engine::scene::Format;
-use mynah_engine::{BLOCK_MS_MAX, Cx, Frame, Joint, STAGING_US};
 
 use crate::vad_gate::lookback::Stretch;
 

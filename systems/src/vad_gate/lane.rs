@@ -2,11 +2,12 @@
 
 use bevy_ecs::prelude::{Component, Entity};
 use bevy_platform::cell::SyncCell;
+use mynah_engine::base::{Mutation, Now, SegmentKey, frames_to_us, us_to_frames};
+use mynah_engine::media::{Mark, Payload};
+use mynah_engine::node::{Cx, Opening};
 use mynah_engine::scene::Format;
-use mynah_engine::{
-    CancelReason, Correction, Cx, Event, Extent, Frame, Mark, Mutation, Now, Opening, Payload, SegmentKey,
-    Segments, SessionId, Void, frames_to_us, us_to_frames,
-};
+use mynah_engine::speech::{CancelReason, Correction, Extent, Segments, Void};
+use mynah_engine::{Event, Frame, SessionId};
 
 use crate::dsp::downmix::Channels;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};

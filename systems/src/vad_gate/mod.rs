@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::World;
 use bevy_ecs::system::BoxedSystem;
+use mynah_engine::node::{NodeKind, Opening, Site, SystemNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{NodeKind, Opening, Site, SystemNode};
 
 pub use config::{Forward, VadGate};
 pub use lane::GateLane;

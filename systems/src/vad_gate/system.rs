@@ -6,10 +6,11 @@ use std::sync::Arc;
 use bevy_ecs::change_detection::DetectChangesMut as _;
 use bevy_ecs::prelude::World;
 use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
-use mynah_engine::{
-    Cx, Desk, Frame, Lanes, Mark, Mutation, Now, Payload, Segments, SessionId, Site, Void, correct_lanes,
-    lane_params,
-};
+use mynah_engine::base::{Mutation, Now};
+use mynah_engine::media::{Mark, Payload};
+use mynah_engine::node::{Cx, Desk, Lanes, Site, correct_lanes, lane_params};
+use mynah_engine::speech::{Segments, Void};
+use mynah_engine::{Frame, SessionId};
 
 use crate::vad::VadKernel;
 use crate::vad_gate::config::VadGate;
@@ -185,10 +186,10 @@ fn fill(
     hop: usize,
     site: Site,
     mut next: impl FnMut() -> Option<Frame>,
-    wiring: &mut mynah_engine::Lane,
+    wiring: &mut mynah_engine::media::Lane,
     lane: &mut GateLane,
     desk: &mut Desk<'_>,
-    outs: &mut bevy_ecs::prelude::Query<'_, '_, &'static mut mynah_engine::Queue>,
+    outs: &mut bevy_ecs::prelude::Query<'_, '_, &'static mut mynah_engine::media::Queue>,
     segments: &mut Segments<'_, '_>,
     decisions: &mut Vec<Decision>,
 ) -> bool {

@@ -1,8 +1,11 @@
 //! `Limiter`: no sample leaves louder than the ceiling. The gain falls at once and recovers slowly, in place.
 
+use mynah_engine::Frame;
 use mynah_engine::bevy_ecs::{self, prelude::Component};
+use mynah_engine::media::Payload;
+use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{Correction, Cx, Frame, NodeKind, Opening, Payload, Site, StepNode, Void};
+use mynah_engine::speech::{Correction, Void};
 use serde::Deserialize;
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use mynah_engine::Frame;
 use mynah_engine::bevy_ecs;
 use mynah_engine::bevy_ecs::change_detection::DetectChangesMut as _;
 use mynah_engine::bevy_ecs::prelude::{Component, World};
 use mynah_engine::bevy_ecs::system::{
     BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState,
 };
+use mynah_engine::media::{Mark, Payload};
+use mynah_engine::node::{Cx, Desk, Lanes, NodeKind, Opening, Site, SystemNode, correct_lanes, lane_params};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{
-    Cx, Desk, Frame, Lanes, Mark, NodeKind, Opening, Payload, Site, SystemNode, correct_lanes, lane_params,
-};
 use serde::Deserialize;
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];

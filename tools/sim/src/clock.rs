@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use crossbeam::sync::Parker;
-use mynah_engine::{Bell, Clock, STAGES_BESIDE};
+use mynah_engine::driver::Clock;
+use mynah_engine::edge::Bell;
+use mynah_engine::record::STAGES_BESIDE;
 
 /// Microseconds since a start that generator and driver share.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +85,7 @@ impl NodeStopwatch {
     }
 }
 
-impl mynah_engine::Stopwatch for NodeStopwatch {
+impl mynah_engine::record::Stopwatch for NodeStopwatch {
     fn start(&mut self) {
         self.last_ns = self.epoch.now_ns();
     }

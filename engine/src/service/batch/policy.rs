@@ -61,7 +61,7 @@ pub enum Merge {
     /// Not at all.
     Separate,
     /// Texts are joined, at a flush up to [`SENTENCES_MAX`] sentences and
-    /// [`JOINED_CHARS_MAX`](crate::JOINED_CHARS_MAX) characters.
+    /// [`JOINED_CHARS_MAX`](crate::media::JOINED_CHARS_MAX) characters.
     Texts {
         /// What stands between them.
         separator: Arc<str>,

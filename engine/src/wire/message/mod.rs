@@ -3,7 +3,7 @@
 //!
 //! One message, two forms: JSON ([`json`]) and the same JSON behind a short header ([`binary`]). Decoding never panics
 //! and never trusts a length; what came of a message is sorted by [`Intake`]. Nothing here sends anything: that a
-//! message arrives, and takes effect once, is the matter of [`crate::delivery`].
+//! message arrives, and takes effect once, is the matter of [`crate::wire::delivery`].
 
 pub mod binary;
 mod error;

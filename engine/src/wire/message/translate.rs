@@ -9,7 +9,7 @@ use super::{ControlMessage, MessageType, SegmentNames, segment_id};
 
 impl Control {
     /// What to send; `None` for what is no message: that the session is over is the path's to say, and `Applied` is an
-    /// acknowledgement, [`crate::wire::delivery::Delivery::applied`]. The id is left to [`crate::delivery`].
+    /// acknowledgement, [`crate::wire::delivery::Delivery::applied`]. The id is left to [`crate::wire::delivery`].
     ///
     /// `opening`: which session of this name, see [`crate::SessionHandle::opening`]; `timestamp_us`: when it was told,
     /// microseconds since the Unix epoch (in virtual time: the engine's clock).

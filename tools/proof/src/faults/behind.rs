@@ -1,10 +1,11 @@
 //! The engine behind a scene's simulated link, for sessions that come and go.
 
-use mynah_engine::delivery::SendError;
 use mynah_engine::scene::Format;
+use mynah_engine::wire::delivery::SendError;
+use mynah_engine::workers::NoThreads;
 use mynah_engine::{
-    Control, Engine, EngineConfig, EngineHandle, NoThreads, OpenError, Out, Record, ScenePlan, SessionHandle,
-    SessionId, SessionSpec,
+    Control, Engine, EngineConfig, EngineHandle, OpenError, Out, Record, ScenePlan, SessionHandle, SessionId,
+    SessionSpec,
 };
 use std::sync::Arc;
 

@@ -4,9 +4,12 @@
 
 use std::sync::Arc;
 
-use mynah_engine::{
-    ARRIVAL_COST_MS_MIN, CONTROLS_MAX, CREDIT_MS, Ledger, NodeId, Phase, Queue, ScenePlan, SessionView,
-};
+use mynah_engine::edge::{ARRIVAL_COST_MS_MIN, CONTROLS_MAX, CREDIT_MS};
+use mynah_engine::media::Queue;
+use mynah_engine::observe::SessionView;
+use mynah_engine::record::Ledger;
+use mynah_engine::session::Phase;
+use mynah_engine::{NodeId, ScenePlan};
 use mynah_systems::service::PARTS_AT_ONCE;
 
 use super::checker::{Checker, Findings, Moment};

@@ -36,7 +36,8 @@ mod taken_back;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::{Books, Engine, OutAudio, Record, ScenePlan, SessionHandle, SessionId};
+use mynah_engine::observe::Books;
+use mynah_engine::{Engine, OutAudio, Record, ScenePlan, SessionHandle, SessionId};
 
 pub use checker::Violation;
 use checker::{Checker, Findings, Moment};

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mynah_engine::record::Ledger;
 use mynah_engine::scene::OverflowPolicy;
-use mynah_engine::{DropReason, Event, Frame, Ledger, NodeId, Record, ScenePlan, SessionId};
+use mynah_engine::{DropReason, Event, Frame, NodeId, Record, ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment};
 
@@ -70,7 +71,7 @@ fn key(frame: &Frame) -> Key {
 }
 
 /// Frames that have left the queues of a node by other ways than being taken: merged, taken back, dropped otherwise.
-fn gone(book: &mynah_engine::NodeBook) -> Gone {
+fn gone(book: &mynah_engine::observe::NodeBook) -> Gone {
     let overflow = book.dropped[DropReason::Overflow as usize];
     (book.taken, book.merged + book.cancelled, book.dropped.iter().sum::<u64>() - overflow)
 }

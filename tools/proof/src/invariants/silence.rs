@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use mynah_engine::observe::SessionView;
 use mynah_engine::scene::{OverflowPolicy, parse_config};
-use mynah_engine::{Event, NodeId, Phase, Record, ScenePlan, SessionView};
+use mynah_engine::session::Phase;
+use mynah_engine::{Event, NodeId, Record, ScenePlan};
 use mynah_systems::vad_gate::VadGate;
 
 use super::checker::{Checker, Findings, Moment, Sessions};

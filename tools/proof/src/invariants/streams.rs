@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::{DropReason, Event, OutAudio, Record, ScenePlan, SessionId, SessionView};
+use mynah_engine::observe::SessionView;
+use mynah_engine::{DropReason, Event, OutAudio, Record, ScenePlan, SessionId};
 
 use super::Digests;
 use super::checker::{Findings, Moment, leaves_as};

@@ -8,7 +8,9 @@ pub mod ring;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use mynah_engine::{Glance, STAGES_BESIDE, ScenePlan};
+use mynah_engine::ScenePlan;
+use mynah_engine::observe::Glance;
+use mynah_engine::record::STAGES_BESIDE;
 
 use crate::events::node_names;
 use crate::simulate::{TickView, Watcher};

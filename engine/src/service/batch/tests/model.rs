@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::laws::{Op, ops, policies};
 use super::*;
-use crate::JOINED_CHARS_MAX;
+use crate::media::JOINED_CHARS_MAX;
 
 #[derive(Clone)]
 struct Waiting {

@@ -1,7 +1,7 @@
 //! Each rule by itself.
 
 use super::*;
-use crate::JOINED_CHARS_MAX;
+use crate::media::JOINED_CHARS_MAX;
 
 #[test]
 fn a_batch_goes_on_count_timer_full_or_deadline() {

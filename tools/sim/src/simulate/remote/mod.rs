@@ -14,9 +14,10 @@ mod wall;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use mynah_engine::delivery::{DeliveryEvent, OutgoingFigures};
+use mynah_engine::record::latency_histogram;
 use mynah_engine::scene::Source;
-use mynah_engine::{Control, Event, Out, Record, ScenePlan, SessionId, SessionSpec, latency_histogram};
+use mynah_engine::wire::delivery::{DeliveryEvent, OutgoingFigures};
+use mynah_engine::{Control, Event, Out, Record, ScenePlan, SessionId, SessionSpec};
 
 use self::books::Account;
 use self::far::{Carried, FarEnd};
