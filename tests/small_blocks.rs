@@ -64,7 +64,7 @@ impl Host {
             }
         }
         for session in self.engine.sessions() {
-            let outside = session.unsent(GATE).filter(|(_, frame)| Ledger::counts(frame)).count();
+            let outside = session.stalled(GATE).filter(|(_, frame)| Ledger::counts(frame)).count();
             self.outside_max = self.outside_max.max(outside);
         }
         while let Some(out) = self.session.poll() {

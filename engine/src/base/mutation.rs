@@ -24,9 +24,9 @@ pub enum Mutation {
     DropOther,
     /// Every fourth frame overtakes those that wait before it.
     Overtake,
-    /// A correction that came from elsewhere is acknowledged and does nothing.
+    /// A cancellation that came from elsewhere is acknowledged and does nothing.
     ForgetMessage,
-    /// A correction that came from elsewhere takes effect twice.
+    /// A cancellation that came from elsewhere takes effect twice.
     RepeatEffect,
     /// Calls are logged as submitted a second before they were.
     Backdate,

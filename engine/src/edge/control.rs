@@ -9,7 +9,7 @@ pub const CONTROLS_MAX: usize = 256;
     missing_docs,
     reason = "fields are the words of the glossary: segment = serial within the session, times = media time"
 )]
-/// A correction, a confirmation or advice. Times are media time of the session in microseconds. Most go both ways; what
+/// A cancellation, a confirmation or advice. Times are media time of the session in microseconds. Most go both ways; what
 /// an engine does with those it gets is said at [`ControlIn`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {

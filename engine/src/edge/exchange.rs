@@ -60,7 +60,7 @@ pub enum Out {
     Audio(OutAudio),
     /// Released text.
     Text { text: Arc<str>, segment: u32, revision: u32, turn: u32 },
-    /// A correction or confirmation.
+    /// A cancellation or confirmation.
     Control(Control),
 }
 

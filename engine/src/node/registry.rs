@@ -8,9 +8,9 @@ use bevy_ecs::system::BoxedSystem;
 use bevy_ecs::world::EntityWorldMut;
 use ron::error::SpannedError;
 
-use crate::node::kind::{Node, NodeKind, Opening, RestSystem, StepNode, SystemNode};
-use crate::node::run::{rest_system, step_system};
-use crate::node::site::Site;
+use crate::node::kind::{IdleCheck, Node, NodeKind, SessionContext, StepNode, SystemNode};
+use crate::node::place::NodePlace;
+use crate::node::run::{node_idle_check, step_system};
 use crate::scene;
 use crate::scene::{Buffering, Catalogue, Format, Issue, JoinTexts, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::api::ServiceKind;
@@ -40,8 +40,8 @@ impl Registry {
     pub fn add<K: StepNode>(&mut self) -> &mut Self {
         self.kinds.insert(K::NAME, |config| {
             let config = Arc::new(scene::parse_config::<K>(config)?);
-            let rests = |kind: &K, state: &K::State| kind.due_us(state) == u64::MAX;
-            Ok(Arc::new(Configured { config, install: step_system::<K>, rests }))
+            let is_idle = |kind: &K, state: &K::State| kind.due_us(state) == u64::MAX;
+            Ok(Arc::new(Configured { config, install: step_system::<K>, is_idle }))
         });
         self
     }
@@ -50,7 +50,7 @@ impl Registry {
     pub fn add_system<K: SystemNode>(&mut self) -> &mut Self {
         self.kinds.insert(K::NAME, |config| {
             let config = Arc::new(scene::parse_config::<K>(config)?);
-            Ok(Arc::new(Configured { config, install: K::system, rests: K::rests }))
+            Ok(Arc::new(Configured { config, install: K::system, is_idle: K::is_idle }))
         });
         self
     }
@@ -114,8 +114,8 @@ impl Catalogue for Registry {
 
 struct Configured<K: NodeKind> {
     config: Arc<K>,
-    install: fn(Arc<K>, Site, &mut World) -> BoxedSystem,
-    rests: fn(&K, &K::State) -> bool,
+    install: fn(Arc<K>, NodePlace, &mut World) -> BoxedSystem,
+    is_idle: fn(&K, &K::State) -> bool,
 }
 
 impl<K: NodeKind> NodeSpec for Configured<K> {
@@ -152,15 +152,15 @@ impl<K: NodeKind> NodeSpec for Configured<K> {
 }
 
 impl<K: NodeKind> Node for Configured<K> {
-    fn install(&self, site: Site, world: &mut World) -> BoxedSystem {
-        (self.install)(Arc::clone(&self.config), site, world)
+    fn install(&self, place: NodePlace, world: &mut World) -> BoxedSystem {
+        (self.install)(Arc::clone(&self.config), place, world)
     }
-    fn rest(&self, site: Site, world: &mut World) -> RestSystem {
-        let (config, rests) = (Arc::clone(&self.config), self.rests);
-        rest_system(site, world, move |state| rests(&config, state))
+    fn idle_check(&self, place: NodePlace, world: &mut World) -> IdleCheck {
+        let (config, is_idle) = (Arc::clone(&self.config), self.is_idle);
+        node_idle_check(place, world, move |state| is_idle(&config, state))
     }
-    fn open(&self, opening: &Opening, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
-        entity.insert(self.config.open(opening)?);
+    fn open(&self, context: &SessionContext, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
+        entity.insert(self.config.open(context)?);
         Ok(())
     }
 }

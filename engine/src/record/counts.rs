@@ -26,7 +26,7 @@ pub struct NodeLedger {
     pub consumed: u64,
     /// Frames it withheld because they are not speech.
     pub gated: u64,
-    /// Frames that a correction took out of its queues or its state.
+    /// Frames that a cancellation took out of its queues or its state.
     pub cancelled: u64,
     /// Frames that became one with the frame before them.
     pub merged: u64,

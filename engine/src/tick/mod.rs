@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod admit;
 pub(crate) mod control;
 pub(crate) mod egress;
+pub(crate) mod idle;
 pub(crate) mod ingress;
 pub(crate) mod open;
 pub(crate) mod resources;

@@ -41,7 +41,7 @@ pub struct NodeMetrics {
     pub frames_out: u64,
     /// Frames it withheld because they are no speech.
     pub frames_gated: u64,
-    /// Frames that a correction took away.
+    /// Frames that a cancellation took away.
     pub frames_cancelled: u64,
     /// Frames that became one with another.
     pub frames_merged: u64,
