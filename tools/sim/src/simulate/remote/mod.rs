@@ -26,7 +26,8 @@ use super::measure::{Measurement, Observer};
 use super::{Options, Simulation, Watcher};
 use crate::scenes;
 use crate::transport::LinkedScene;
-use mynah_load::link::{Carriage, LinkFaults, SimulatedLink};
+use mynah_load::link::{LinkFaults, SimulatedLink};
+use mynah_load::network::Carriage;
 
 /// The second engine, and all that lies between.
 pub struct Remote {
