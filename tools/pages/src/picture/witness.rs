@@ -9,7 +9,7 @@ use mynah_engine::{DropReason, Event, NodeId, OutAudio, Record, ScenePlan, laten
 
 use crate::picture::windows::{Windows, spell_us};
 use mynah_sim::simulate::replies::{Replies, Spells};
-use mynah_sim::simulate::{Ending, Simulation, TickView, Watcher};
+use mynah_sim::simulate::{Ending, Observer, Simulation, TickView};
 
 use self::follow::Followed;
 
@@ -128,7 +128,7 @@ impl Witness {
     }
 }
 
-impl Watcher for Witness {
+impl Observer for Witness {
     fn traces(&self, session: u32) -> bool {
         session == FOLLOWED
     }

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use mynah_engine::{Glance, STAGES_BESIDE, ScenePlan};
 
 use crate::events::node_names;
-use crate::simulate::{TickView, Watcher};
+use crate::observer::{Observer, TickView};
 use chrome::Names;
 use mynah_files::failure::Failure;
 use mynah_files::outputs::{Output, is_dash};
@@ -168,7 +168,7 @@ impl Flight {
     }
 }
 
-impl Watcher for Flight {
+impl Observer for Flight {
     fn tick(&mut self, view: TickView<'_>) {
         self.recorder.tick(&view);
         if self.budget_us.is_some_and(|budget_us| view.work_ns > budget_us * 1_000) {
