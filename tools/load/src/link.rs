@@ -3,7 +3,7 @@
 //! Each kind of fault has random numbers of its own, and each item draws from all of them, so that more loss moves no
 //! delay and turning one fault off leaves the others where they were.
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::network::{Carriage, Fate, NetworkFigures, SimulatedNetwork};

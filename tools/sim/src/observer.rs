@@ -1,7 +1,7 @@
 //! Who looks on while an engine runs, in whatever loop: files, progress, metrics, checkers. None of them changes what
 //! happens.
 
-use mynah_engine::delivery::OutgoingFigures;
+use mynah_engine::wire::delivery::OutgoingFigures;
 use mynah_engine::{Engine, OutAudio, Record, SessionHandle};
 
 use crate::report::Report;

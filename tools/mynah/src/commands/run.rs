@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mynah_engine::base::NAME_BYTES_MAX;
+use mynah_engine::node::NodeKind;
 use mynah_engine::scene::{Format, Override, Source, parse_config};
-use mynah_engine::{Engine, Event, NAME_BYTES_MAX, NodeKind, OutAudio, Record, ScenePlan, TimeMode};
+use mynah_engine::service::TimeMode;
+use mynah_engine::{Engine, Event, OutAudio, Record, ScenePlan};
 use mynah_systems::vad_gate::VadGate;
 
 use crate::args::Run;

@@ -1,6 +1,6 @@
 //! What hosts say to the engine: sensible and senseless, and lost, twice or late on its way.
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 use mynah_engine::{Control, ControlError, ControlIn, SessionHandle};
 
 use super::host::Host;

@@ -1,6 +1,6 @@
 //! The way of one call's packets to the engine: late, lost, twice, in another order, all at once.
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 
 use super::plan::{Dice, Drawn, Hazard};
 use super::sender::Packet;

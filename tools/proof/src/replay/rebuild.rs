@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mynah_engine::scene::{Format, Override, Rendering};
-use mynah_engine::{Engine, ScenePlan, TimeMode};
+use mynah_engine::service::TimeMode;
+use mynah_engine::{Engine, ScenePlan};
 
 use super::comparison::Comparison;
 use super::means::Means;

@@ -1,6 +1,7 @@
 //! Recordings in an engine, until every one has been heard and every session has closed itself.
 
-use mynah_engine::{Deadlines, Engine, Out, SessionHandle};
+use mynah_engine::driver::Deadlines;
+use mynah_engine::{Engine, Out, SessionHandle};
 
 use crate::clock::Epoch;
 use crate::course::{self, Course, TickCost};

@@ -2,7 +2,7 @@
 
 use cpu_time::ProcessTime;
 use hdrhistogram::Histogram;
-use mynah_engine::latency_histogram;
+use mynah_engine::record::latency_histogram;
 
 /// What is measured around the ticks.
 pub(super) struct Meter {

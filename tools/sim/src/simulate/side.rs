@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use mynah_engine::{Engine, EngineConfig, NoThreads, NodeId, ScenePlan, TimeMode};
+use mynah_engine::service::TimeMode;
+use mynah_engine::workers::NoThreads;
+use mynah_engine::{Engine, EngineConfig, NodeId, ScenePlan};
 
 use super::breakdown::Ways;
 use super::measure::Measurement;

@@ -95,7 +95,7 @@ impl Simulation {
 
     /// Breaks the engine, and the one behind a link, to see who notices.
     #[cfg(feature = "mutations")]
-    pub fn mutate(&mut self, mutation: mynah_engine::Mutation) {
+    pub fn mutate(&mut self, mutation: mynah_engine::base::Mutation) {
         self.near.engine.mutate(mutation);
         if let Some(remote) = &mut self.remote {
             remote.far.engine.mutate(mutation);

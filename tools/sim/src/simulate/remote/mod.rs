@@ -15,11 +15,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use mynah_engine::delivery::{DeliveryEvent, OutgoingFigures, SendError};
+use mynah_engine::record::latency_histogram;
 use mynah_engine::scene::Source;
-use mynah_engine::{
-    Control, Event, Out, OutAudio, Record, ScenePlan, SessionId, SessionSpec, latency_histogram,
-};
+use mynah_engine::wire::delivery::{DeliveryEvent, OutgoingFigures, SendError};
+use mynah_engine::{Control, Event, Out, OutAudio, Record, ScenePlan, SessionId, SessionSpec};
 
 use self::books::Account;
 use self::far::{Carried, FarEnd};
@@ -210,7 +209,7 @@ impl Remote {
         let engine = far.engine.handle();
         let mut wires = Vec::with_capacity(near.len());
         for (line, session) in near.iter().zip(0u64..) {
-            let (name, opening) = (line.handle.name(), line.handle.opening());
+            let (name, opening) = (line.handle.name(), line.handle.generation());
             let handle = engine.open(SessionSpec::named(name)).map_err(|error| error.to_string())?;
             let (near, far) = (NearEnd::new(name.into(), opening), FarEnd::new(handle, opening));
             let link = Link::new(link.faults(), options.seed, session)?;
@@ -238,7 +237,7 @@ impl Remote {
                 let record = |event| Record::new(now_us, SessionId(at as u32), 0, event);
                 self.records.extend(event.map(record));
             }
-            Err(unsent) => self.refused.push(format!("{} {unsent}", wire.far.handle.name())),
+            Err(stalled) => self.refused.push(format!("{} {stalled}", wire.far.handle.name())),
         }
     }
 
