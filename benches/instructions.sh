@@ -19,11 +19,11 @@ kept=$target/instructions
 
 # Name, what is counted (a function and all below it, or everything), command.
 workloads=(
-    "passthrough_8 *clockwork::tick simulate passthrough --sessions 8 --duration 2s"
-    "resample_8 *clockwork::tick simulate streaming_resample --sessions 8 --duration 2s"
-    "gate_1 *clockwork::tick simulate gate_only --sessions 1 --duration 4s"
-    "gate_16 *clockwork::tick simulate gate_only --sessions 16 --duration 2s"
-    "voice_4 *clockwork::tick simulate voice_assistant --sessions 4 --duration 5s"
+    "passthrough_8 *course::tick simulate passthrough --sessions 8 --duration 2s"
+    "resample_8 *course::tick simulate streaming_resample --sessions 8 --duration 2s"
+    "gate_1 *course::tick simulate gate_only --sessions 1 --duration 4s"
+    "gate_16 *course::tick simulate gate_only --sessions 16 --duration 2s"
+    "voice_4 *course::tick simulate voice_assistant --sessions 4 --duration 5s"
     "check_3 everything check passthrough gate_only voice_assistant"
 )
 

@@ -21,7 +21,7 @@ use mynah::metrics::{Board, Facts, Form, Publisher};
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::{Engine, EngineConfig, ScenePlan};
 use mynah_sim::scenes;
-use mynah_sim::simulate::Watcher as _;
+use mynah_sim::simulate::Observer as _;
 
 /// Callers, and seconds they speak.
 const SESSIONS: u32 = 20;

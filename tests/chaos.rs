@@ -10,7 +10,7 @@ use mynah_proof::faults::report::ChaosReport;
 use mynah_proof::faults::site::{ROWS, Site, Unit};
 use mynah_proof::faults::spec::{FaultSpec, PRESETS, SiteSpec};
 use mynah_proof::faults::{Chaos, ChaosOptions};
-use mynah_sim::simulate::Watcher;
+use mynah_sim::simulate::Observer;
 
 const SESSIONS: u32 = 8;
 const DURATION_US: u64 = 20_000_000;
@@ -21,7 +21,7 @@ const PAST: &str = include_str!("chaos_seeds.txt");
 
 struct Nobody;
 
-impl Watcher for Nobody {}
+impl Observer for Nobody {}
 
 fn options(scene: &str, spec: FaultSpec) -> ChaosOptions {
     ChaosOptions {

@@ -11,7 +11,8 @@ use mynah_engine::wire::delivery::{
     Delivery, DeliveryEvent, OutgoingFigures, RESEND_US, Receipt, TRANSMITS_MAX,
 };
 use mynah_engine::wire::message::{ControlMessage, Intake, MessageType, Taken, binary, segment_id};
-use mynah_load::link::{Carriage, LinkFaults, LinkFigures, SimulatedLink};
+use mynah_load::link::{LinkFaults, SimulatedLink};
+use mynah_load::network::{Carriage, NetworkFigures};
 
 const SESSION: &str = "sess_abc123";
 const CANCELS: u32 = 1_000;
@@ -78,7 +79,7 @@ struct Outcome {
     ended_us: u64,
     sender: OutgoingFigures,
     repeated: u64,
-    links: [LinkFigures; 2],
+    links: [NetworkFigures; 2],
 }
 
 /// 1,000 cancels from an engine to a host, over one link each way.

@@ -13,7 +13,7 @@ use mynah_proof::faults::site::Site;
 use mynah_proof::faults::spec::{FaultSpec, SiteSpec};
 use mynah_proof::faults::{Chaos, ChaosOptions};
 use mynah_sim::scenes;
-use mynah_sim::simulate::Watcher;
+use mynah_sim::simulate::Observer;
 
 const SESSIONS: u32 = 4;
 const SECONDS: u64 = 8;
@@ -29,7 +29,7 @@ const FOUND: [(&str, &[u64]); 3] = [
 
 struct Nobody;
 
-impl Watcher for Nobody {}
+impl Observer for Nobody {}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cruel")

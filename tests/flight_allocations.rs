@@ -9,7 +9,7 @@ use mynah_sim::clock::Epoch;
 use mynah_sim::flight::Recorder;
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::CallerScript;
-use mynah_sim::simulate::{Options, Simulation, TickView, Watcher};
+use mynah_sim::simulate::{Observer, Options, Simulation, TickView};
 
 #[global_allocator]
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
@@ -27,7 +27,7 @@ struct Scale {
     engine_ns: u64,
 }
 
-impl Watcher for Scale {
+impl Observer for Scale {
     fn tick(&mut self, view: TickView<'_>) {
         let (allocations, ns) = (mynah_alloc::allocations(), self.epoch.now_ns());
         self.recorder.tick(&view);

@@ -19,7 +19,7 @@ use mynah_load::load::schedule::Phase;
 use mynah_sim::report::{NodeFigures, Report};
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::CallerScript;
-use mynah_sim::simulate::{Options, RunClock, Simulation, TickView, Watcher, Watchers};
+use mynah_sim::simulate::{Observer, Observers, Options, RunClock, Simulation, TickView};
 use support::given::{Skip, program};
 use support::page::{OPEN_METRICS, Samples, feed, get};
 use support::program::{number, simulate};
@@ -36,9 +36,9 @@ fn served(scene: &str, sets: &[&str], sessions: u32, seconds: u64) -> Served {
 
 struct Nobody;
 
-impl Watcher for Nobody {}
+impl Observer for Nobody {}
 
-fn watched<W: Watcher>(
+fn watched<W: Observer>(
     scene: &str,
     sets: &[&str],
     (sessions, seconds): (u32, u64),
@@ -63,7 +63,7 @@ fn watched<W: Watcher>(
     let board = Arc::new(Board::new(Facts::of(&plan)));
     let server = Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::clone(&board));
     let mut publisher = Publisher::new(board);
-    let mut watchers = Watchers(vec![&mut publisher, watcher]);
+    let mut watchers = Observers(vec![&mut publisher, watcher]);
     let mut simulation = Simulation::new(plan, &script, options, &mut watchers).expect("the scene fits");
     simulation.keep_metrics();
     let report = simulation.run(&mut watchers);
@@ -253,7 +253,7 @@ struct Model {
     wrong: Vec<String>,
 }
 
-impl Watcher for Model {
+impl Observer for Model {
     fn records(&mut self, records: &[Record]) {
         for record in records {
             let slot = (record.t_us / SLOT_US) as usize;

@@ -13,11 +13,11 @@ use mynah_proof::faults::{Chaos, ChaosOptions};
 use mynah_proof::invariants::NAMES;
 use mynah_proof::invariants::determinism::determinism;
 use mynah_proof::invariants::isolation::isolation;
-use mynah_sim::simulate::Watcher;
+use mynah_sim::simulate::Observer;
 
 struct Nobody;
 
-impl Watcher for Nobody {}
+impl Observer for Nobody {}
 
 /// A break, who must notice it, and where it shows: scene, settings, sessions, seconds.
 type Row = (Mutation, &'static str, &'static str, &'static [&'static str], u32, u64);

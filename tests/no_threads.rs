@@ -12,7 +12,7 @@ use mynah_engine::{Engine, EngineConfig};
 use mynah_load::load::bank::{Bank, BankConfig};
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::CallerScript;
-use mynah_sim::simulate::{Options, RunClock, Simulation, Watcher};
+use mynah_sim::simulate::{Observer, Options, RunClock, Simulation};
 
 /// 128 TiB a thread: more than a process can address.
 const STACK: (&str, &str) = ("RUST_MIN_STACK", "140737488355328");
@@ -34,7 +34,7 @@ const LABELS: &str =
 
 struct Nobody;
 
-impl Watcher for Nobody {}
+impl Observer for Nobody {}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("no_threads")

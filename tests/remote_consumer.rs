@@ -11,7 +11,7 @@ use mynah_engine::{Event, OutAudio, Record};
 use mynah_sim::report::Report;
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::CallerScript;
-use mynah_sim::simulate::{Options, Simulation, Watcher};
+use mynah_sim::simulate::{Observer, Options, Simulation};
 
 /// Both logs and what was released, by session.
 #[derive(Default)]
@@ -21,7 +21,7 @@ struct Witness {
     released: BTreeSet<(u32, u32, u32)>,
 }
 
-impl Watcher for Witness {
+impl Observer for Witness {
     fn records(&mut self, records: &[Record]) {
         self.near.extend_from_slice(records);
     }

@@ -15,7 +15,7 @@ use mynah_sim::flight::ring::{Ring, TICKS, Tick};
 use mynah_sim::flight::{Recorder, names};
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::CallerScript;
-use mynah_sim::simulate::{Options, Simulation, TickView, Watcher};
+use mynah_sim::simulate::{Observer, Options, Simulation, TickView};
 use serde_json::Value;
 use support::program::number;
 
@@ -212,7 +212,7 @@ fn a_tick_that_takes_too_long_is_kept_at_once_and_said() {
 /// Compares what is cheap to look at with the books.
 struct Bookkeeper(Glance, u64);
 
-impl Watcher for Bookkeeper {
+impl Observer for Bookkeeper {
     fn tick(&mut self, view: TickView<'_>) {
         view.engine.glance(&mut self.0);
         let census = view.engine.census();

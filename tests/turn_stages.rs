@@ -8,10 +8,10 @@ use std::sync::Arc;
 use mynah_engine::scene::Override;
 use mynah_engine::{Event, Record};
 use mynah_sim::report::Report;
+use mynah_sim::report::{AnsweredTurn, Stage};
 use mynah_sim::scenes;
-use mynah_sim::simulate::breakdown::{AnsweredTurn, Stage};
 use mynah_sim::simulate::callers::CallerScript;
-use mynah_sim::simulate::{Options, Simulation, Watcher};
+use mynah_sim::simulate::{Observer, Options, Simulation};
 
 /// A tick of the shipped scenes.
 const TICK_US: u64 = 5_000;
@@ -19,7 +19,7 @@ const TICK_US: u64 = 5_000;
 #[derive(Default)]
 struct Witness(Vec<Record>);
 
-impl Watcher for Witness {
+impl Observer for Witness {
     fn records(&mut self, records: &[Record]) {
         self.0.extend_from_slice(records);
     }

@@ -10,7 +10,7 @@ use mynah_load::load::Stream;
 use mynah_load::load::schedule::Phase;
 use mynah_proof::invariants::Invariants;
 use mynah_sim::simulate::callers::{CallerScript, Load, session_name};
-use mynah_sim::simulate::{TickView, Watcher as _};
+use mynah_sim::simulate::{Observer as _, TickView};
 
 use super::{Verdict, compile};
 

@@ -109,4 +109,4 @@ fn broken(simulation: Simulation, mutation: Option<Mutation>) -> Simulation {
 /// Looks at nothing.
 struct Quiet;
 
-impl mynah_sim::simulate::Watcher for Quiet {}
+impl mynah_sim::simulate::Observer for Quiet {}

@@ -3,4 +3,5 @@
 pub mod chunk;
 pub mod link;
 pub mod load;
+pub mod network;
 pub mod wav;

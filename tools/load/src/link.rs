@@ -1,14 +1,12 @@
-//! A simulated link: what lies between two ends in virtual time, with delay, jitter, loss, duplicates and reordering
-//! drawn from a seed.
+//! A simulated link: a network whose delay, jitter, loss, duplicates and reordering are drawn from a seed.
 //!
-//! It carries anything and looks at nothing. Each kind of fault has random numbers of its own, and each item draws
-//! from all of them, so that more loss moves no delay and turning one fault off leaves the others where they were.
-
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+//! Each kind of fault has random numbers of its own, and each item draws from all of them, so that more loss moves no
+//! delay and turning one fault off leaves the others where they were.
 
 use mynah_engine::base::rng::Rng;
 use serde::{Deserialize, Serialize};
+
+use crate::network::{Carriage, Fate, NetworkFigures, SimulatedNetwork};
 
 const PURPOSE_LOSS: u64 = 0x6c01;
 const PURPOSE_DUPLICATE: u64 = 0x6c02;
@@ -74,86 +72,41 @@ impl LinkFaults {
     }
 }
 
-/// How a link carries items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carriage {
-    /// Each for itself: every fault applies.
-    Datagrams,
-    /// In order and without loss, as over a transport that sees to that itself: only delay and jitter apply, and what
-    /// is behind a late item waits for it.
-    Stream,
-}
-
-/// Counts of a link: sent + duplicated = lost + delivered + under way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct LinkFigures {
-    /// Items given to the link.
-    pub sent: u64,
-    /// Items that will never arrive.
-    pub lost: u64,
-    /// Second copies made.
-    pub duplicated: u64,
-    /// Arrivals, copies included, behind that of an item sent later.
-    pub reordered: u64,
-    /// Arrivals handed out, copies included.
-    pub delivered: u64,
-}
-
-/// One direction of a simulated link. Equal seeds, streams and sends give equal arrivals. It holds what is under way:
-/// at most what is sent within its delays.
+/// Draws the fate of each item of a link.
 #[derive(Clone, Debug)]
-pub struct SimulatedLink<T> {
-    carriage: Carriage,
-    delay_us: u64,
-    jitter_us: u64,
-    reorder_extra_us: u64,
+struct LinkDice {
     faults: LinkFaults,
     loss: Rng,
     duplicate: Rng,
     jitter: Rng,
     reorder: Rng,
-    flying: BinaryHeap<Flight<T>>,
-    /// Copies put on their way; ties arrive in this order.
-    copies: u64,
-    latest_due_us: u64,
-    /// The greatest number of an item that has arrived.
-    newest: u64,
-    figures: LinkFigures,
 }
 
+impl LinkDice {
+    fn fate(&mut self) -> Fate {
+        let us = |ms: f64| (ms * 1_000.0).round() as u64;
+        let LinkFaults { delay_ms, jitter_ms, loss_ratio, duplicate_ratio, reorder_ratio, reorder_extra_ms } =
+            self.faults;
+        let lost = self.loss.chance(loss_ratio);
+        let duplicated = self.duplicate.chance(duplicate_ratio);
+        let held_back = self.reorder.chance(reorder_ratio);
+        // Two for every item: what is duplicated moves no later jitter.
+        let [delay_us, copy_delay_us] =
+            [(); 2].map(|()| us(delay_ms) + self.jitter.range_u64(0..us(jitter_ms).saturating_add(1)));
+        Fate {
+            lost,
+            delay_us,
+            held_back_us: if held_back { us(reorder_extra_ms) } else { 0 },
+            copy_delay_us: duplicated.then_some(copy_delay_us),
+        }
+    }
+}
+
+/// One direction of a simulated link: a network with steady faults. Equal seeds, streams and sends give equal arrivals.
 #[derive(Clone, Debug)]
-struct Flight<T> {
-    due_us: u64,
-    copy: u64,
-    number: u64,
-    item: T,
-}
-
-impl<T> Flight<T> {
-    fn key(&self) -> (u64, u64) {
-        (self.due_us, self.copy)
-    }
-}
-
-impl<T> PartialEq for Flight<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl<T> Eq for Flight<T> {}
-
-impl<T> PartialOrd for Flight<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Flight<T> {
-    /// The earliest is the greatest: a heap hands that out first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.key().cmp(&self.key())
-    }
+pub struct SimulatedLink<T> {
+    dice: LinkDice,
+    network: SimulatedNetwork<T>,
 }
 
 impl<T: Clone> SimulatedLink<T> {
@@ -163,23 +116,14 @@ impl<T: Clone> SimulatedLink<T> {
     /// As [`LinkFaults::check`].
     pub fn new(faults: LinkFaults, carriage: Carriage, seed: u64, stream: u64) -> Result<Self, String> {
         faults.check()?;
-        let us = |ms: f64| (ms * 1_000.0).round() as u64;
-        Ok(Self {
-            carriage,
-            delay_us: us(faults.delay_ms),
-            jitter_us: us(faults.jitter_ms),
-            reorder_extra_us: us(faults.reorder_extra_ms),
+        let dice = LinkDice {
             faults,
             loss: Rng::new(seed, stream, PURPOSE_LOSS),
             duplicate: Rng::new(seed, stream, PURPOSE_DUPLICATE),
             jitter: Rng::new(seed, stream, PURPOSE_JITTER),
             reorder: Rng::new(seed, stream, PURPOSE_REORDER),
-            flying: BinaryHeap::new(),
-            copies: 0,
-            latest_due_us: 0,
-            newest: 0,
-            figures: LinkFigures::default(),
-        })
+        };
+        Ok(Self { dice, network: SimulatedNetwork::new(carriage) })
     }
 
     /// From now on it does this to what it is given; what is under way arrives as it would have.
@@ -188,70 +132,30 @@ impl<T: Clone> SimulatedLink<T> {
     /// As [`LinkFaults::check`]; then it stays as it is.
     pub fn change(&mut self, faults: LinkFaults) -> Result<(), String> {
         faults.check()?;
-        let us = |ms: f64| (ms * 1_000.0).round() as u64;
-        (self.delay_us, self.jitter_us) = (us(faults.delay_ms), us(faults.jitter_ms));
-        (self.reorder_extra_us, self.faults) = (us(faults.reorder_extra_ms), faults);
+        self.dice.faults = faults;
         Ok(())
     }
 
     /// Gives `item` to the link at `now_us`.
     pub fn send(&mut self, now_us: u64, item: T) {
-        self.figures.sent += 1;
-        let lost = self.loss.chance(self.faults.loss_ratio);
-        let duplicated = self.duplicate.chance(self.faults.duplicate_ratio);
-        let held_back = self.reorder.chance(self.faults.reorder_ratio);
-        let jitters_us = [(); 2].map(|()| self.jitter.range_u64(0..self.jitter_us.saturating_add(1)));
-        let [first_us, second_us] =
-            jitters_us.map(|jitter_us| now_us.saturating_add(self.delay_us + jitter_us));
-        if self.carriage == Carriage::Stream {
-            self.latest_due_us = self.latest_due_us.max(first_us);
-            return self.fly(self.latest_due_us, item);
-        }
-        if lost {
-            self.figures.lost += 1;
-            return;
-        }
-        if duplicated {
-            self.figures.duplicated += 1;
-            self.fly(second_us, item.clone());
-        }
-        let extra_us = if held_back { self.reorder_extra_us } else { 0 };
-        self.fly(first_us.saturating_add(extra_us), item);
+        self.network.send(now_us, item, self.dice.fate());
     }
 
-    fn fly(&mut self, due_us: u64, item: T) {
-        self.copies += 1;
-        self.flying.push(Flight { due_us, copy: self.copies, number: self.figures.sent, item });
-    }
-
-    /// The next item that has arrived by `now_us`; call until there is none.
+    /// See [`SimulatedNetwork::receive`].
     pub fn receive(&mut self, now_us: u64) -> Option<T> {
-        if self.next_due_us()? > now_us {
-            return None;
-        }
-        let flight = self.flying.pop()?;
-        self.figures.delivered += 1;
-        self.figures.reordered += u64::from(flight.number < self.newest);
-        self.newest = self.newest.max(flight.number);
-        Some(flight.item)
+        self.network.receive(now_us)
     }
 
-    /// When the next item arrives; `None` when nothing is under way.
+    /// See [`SimulatedNetwork::next_due_us`].
     #[must_use]
     pub fn next_due_us(&self) -> Option<u64> {
-        self.flying.peek().map(|flight| flight.due_us)
+        self.network.next_due_us()
     }
 
-    /// Copies under way.
+    /// See [`SimulatedNetwork::figures`].
     #[must_use]
-    pub fn under_way(&self) -> usize {
-        self.flying.len()
-    }
-
-    /// Counts so far.
-    #[must_use]
-    pub fn figures(&self) -> LinkFigures {
-        self.figures
+    pub fn figures(&self) -> NetworkFigures {
+        self.network.figures()
     }
 }
 
@@ -286,7 +190,10 @@ mod tests {
             let mut link = link(LinkFaults::default(), carriage);
             let want: Vec<(u64, u32)> = (0..50).map(|n| (u64::from(n) * MS, n)).collect();
             assert_eq!(carried(&mut link, 50), want);
-            assert_eq!(link.figures(), LinkFigures { sent: 50, delivered: 50, ..LinkFigures::default() });
+            assert_eq!(
+                link.figures(),
+                NetworkFigures { sent: 50, delivered: 50, ..NetworkFigures::default() }
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use mynah_engine::scene::Override;
 use mynah_load::load::schedule::Phase;
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::CallerScript;
-use mynah_sim::simulate::{Options, RunClock, Simulation, Watcher};
+use mynah_sim::simulate::{Observer, Options, RunClock, Simulation};
 
 const SESSIONS: u32 = 100;
 const SECONDS: u64 = 60;
@@ -30,7 +30,7 @@ struct Point {
 
 struct Nobody;
 
-impl Watcher for Nobody {}
+impl Observer for Nobody {}
 
 fn measure(release: &str, min_silence_ms: u32) -> Result<Point, String> {
     let set = [format!("gate.min_silence_ms={min_silence_ms}"), format!("session.output.release={release}")];

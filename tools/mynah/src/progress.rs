@@ -10,7 +10,7 @@ use mynah_engine::scene::Rendering;
 
 use mynah_files::terminal;
 use mynah_sim::clock::Epoch;
-use mynah_sim::simulate::{TickView, Watcher};
+use mynah_sim::simulate::{Observer, TickView};
 use sight::Spotter;
 
 /// Time between two pictures, microseconds.
@@ -98,7 +98,7 @@ impl Drop for Progress {
     }
 }
 
-impl Watcher for Progress {
+impl Observer for Progress {
     fn records(&mut self, records: &[Record]) {
         if self.screen.is_some() {
             self.spotter.records(records);

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use mynah_engine::{Event, NodeId, Record, ScenePlan};
 
+use crate::observer::Observer;
 use mynah_files::failure::Failure;
 use mynah_files::outputs::Output;
 
@@ -16,39 +17,51 @@ use mynah_files::outputs::Output;
 #[derive(Debug)]
 pub struct TraceWriter {
     file: Output,
+    names: Vec<String>,
     line: String,
+    failure: Option<Failure>,
 }
 
 impl TraceWriter {
-    /// Creates the file.
+    /// Creates the file. `names`: of the sessions, by their numbers.
     ///
     /// # Errors
     /// It cannot be created.
-    pub fn create(path: &Path) -> Result<Self, Failure> {
-        Ok(Self { file: Output::create(path)?, line: String::new() })
-    }
-
-    /// Appends one line if the record is a probability; `t_us` is the media time of the hop's end.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn write(&mut self, record: &Record, session: &str) -> Result<(), Failure> {
-        let Event::Probability { at_us, p } = record.event else { return Ok(()) };
-        self.line.clear();
-        self.line.push_str("{\"session\":");
-        push_string(&mut self.line, session);
-        push(&mut self.line, format_args!(",\"t_us\":{at_us},\"p\":"));
-        push_probability(&mut self.line, p);
-        self.line.push_str("}\n");
-        self.file.put(self.line.as_bytes())
+    pub fn create(path: &Path, names: Vec<String>) -> Result<Self, Failure> {
+        Ok(Self { file: Output::create(path)?, names, line: String::new(), failure: None })
     }
 
     /// The file is complete.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// A line cannot be written, the last or an earlier one.
     pub fn finish(self) -> Result<(), Failure> {
+        self.failure.map_or(Ok(()), Err)?;
         self.file.finish()
+    }
+}
+
+impl Observer for TraceWriter {
+    /// Appends one line a probability; `t_us` is the media time of the hop's end.
+    fn records(&mut self, records: &[Record]) {
+        for record in records {
+            let (Event::Probability { at_us, p }, Some(session), None) =
+                (&record.event, self.names.get(record.session.0 as usize), &self.failure)
+            else {
+                continue;
+            };
+            self.line.clear();
+            self.line.push_str("{\"session\":");
+            push_string(&mut self.line, session);
+            push(&mut self.line, format_args!(",\"t_us\":{at_us},\"p\":"));
+            push_probability(&mut self.line, *p);
+            self.line.push_str("}\n");
+            self.failure = self.file.put(self.line.as_bytes()).err();
+        }
+    }
+
+    fn wants_more(&self) -> bool {
+        self.failure.is_none()
     }
 }
 

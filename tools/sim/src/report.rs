@@ -1,44 +1,15 @@
 //! The report of a simulation: one object for programs (`--json`), the same figures for the table.
 
+pub mod quantiles;
+pub mod stages;
+
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::simulate::breakdown::{AnsweredTurn, StageFigures};
-use crate::simulate::remote::report::RemoteReport;
-
-/// Quantiles of one latency in milliseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Quantiles {
-    /// Values recorded.
-    pub count: u64,
-    /// Median.
-    pub p50: f64,
-    /// 95 %.
-    pub p95: f64,
-    /// 99 %.
-    pub p99: f64,
-    /// 99.9 %.
-    pub p999: f64,
-    /// Greatest.
-    pub max: f64,
-}
-
-impl Quantiles {
-    /// From a histogram of microseconds; `None` when it is empty.
-    pub fn of(histogram: &Histogram<u32>) -> Option<Self> {
-        let ms = |q| histogram.value_at_quantile(q) as f64 / 1_000.0;
-        (!histogram.is_empty()).then(|| Self {
-            count: histogram.len(),
-            p50: ms(0.5),
-            p95: ms(0.95),
-            p99: ms(0.99),
-            p999: ms(0.999),
-            max: histogram.max() as f64 / 1_000.0,
-        })
-    }
-}
+pub use self::quantiles::{Quantiles, QuantilesUs};
+pub use self::stages::{AnsweredTurn, Stage, StageFigures};
+use crate::transport::LinkedScene;
 
 /// Speech end to response, with what it is counted against.
 #[derive(Clone, Debug, Serialize)]
@@ -233,32 +204,6 @@ pub struct TickStats {
     pub overruns: u64,
 }
 
-/// Quantiles in microseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[expect(missing_docs, reason = "as in `Quantiles`")]
-pub struct QuantilesUs {
-    pub count: u64,
-    pub p50: u64,
-    pub p95: u64,
-    pub p99: u64,
-    pub p999: u64,
-    pub max: u64,
-}
-
-impl QuantilesUs {
-    /// From a histogram of microseconds; `None` when it is empty.
-    pub fn of(h: &Histogram<u32>) -> Option<Self> {
-        (!h.is_empty()).then(|| Self {
-            count: h.len(),
-            p50: h.value_at_quantile(0.5),
-            p95: h.value_at_quantile(0.95),
-            p99: h.value_at_quantile(0.99),
-            p999: h.value_at_quantile(0.999),
-            max: h.max(),
-        })
-    }
-}
-
 /// What it cost.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
@@ -373,6 +318,61 @@ pub struct Report {
     /// The engine behind the link that the scene names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote: Option<RemoteReport>,
+}
+
+/// The second engine, and what went over the link.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct RemoteReport {
+    pub scene: String,
+    pub link: LinkedScene,
+    pub messages: Messages,
+    pub cancels: Cancels,
+    /// Segments that got no verdict at the far end in time, and so were none.
+    pub no_verdict: u64,
+    /// On the wall clock: from the start of the first engine's tick that decided to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_in_process_ms: Option<Quantiles>,
+    /// Blocks of cancelled segments that were released at the far end, and of revisions that did not hold.
+    pub cancelled_released: u64,
+    pub void_released: u64,
+    pub latency_ms: LatencyMs,
+    pub segments: Segments,
+    pub turns: TurnFigures,
+    pub frames: Frames,
+    pub nodes: Vec<NodeFigures>,
+    pub services: Vec<ServiceFiguresReport>,
+    /// What must hold and does not, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<String>,
+}
+
+/// Control messages, over all sessions.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct Messages {
+    pub sent: u64,
+    pub delivered: u64,
+    pub applied: u64,
+    pub retried: u64,
+    pub failed: u64,
+    /// Arrivals at the far end that had been seen before, and changed nothing.
+    pub repeated: u64,
+    /// Messages about segments that nobody at the far end can know.
+    pub unknown: u64,
+    /// Messages that the engine at the far end has worked off, and those of them that changed nothing.
+    pub worked_off: u64,
+    pub without_effect: u64,
+}
+
+/// Cancelled segments, at the far end.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report's contract")]
+pub struct Cancels {
+    pub sent: u64,
+    pub delivered: u64,
+    pub failed: u64,
+    pub effects_max: u64,
 }
 
 impl Report {

@@ -1,108 +1,18 @@
-//! Where scenes come from: a file, or the ones that are part of the program.
+//! Scenes with every kind that they may name, compiled.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use mynah_engine::scene::{Diagnostic, Diagnostics, Format, Override, Source, nearest};
+use mynah_engine::scene::{Diagnostic, Diagnostics, Format, Override, Source};
 use mynah_engine::{Registry, ScenePlan};
 use mynah_systems::service::Script;
 
+pub use crate::shipped::{SHIPPED, find};
 use crate::transport::LinkedScene;
 use mynah_files::failure::Failure;
-use mynah_files::outputs;
 use mynah_files::terminal;
-use mynah_files::text;
-
-macro_rules! shipped {
-    ($($name:literal),* $(,)?) => {
-        /// The scenes that are part of the program: name and text.
-        pub const SHIPPED: &[(&str, &str)] =
-            &[$(($name, include_str!(concat!("../../../scenes/", $name, ".ron")))),*];
-    };
-}
-
-shipped!(
-    "passthrough",
-    "gate_only",
-    "streaming_resample",
-    "speculative_vad",
-    "batched_tts",
-    "overflow",
-    "barge_in",
-    "remote_consumer",
-    "remote_answers",
-    "deadlines",
-    "voice_assistant",
-    "voice_assistant_cloud",
-    "full",
-);
-
-/// Largest scene file; the largest that makes sense has 64 nodes.
-const BYTES_MAX: u64 = 1 << 20;
 
 /// A compiled scene, and the warnings about it.
 pub type Compiled = (Arc<ScenePlan>, Vec<Diagnostic>);
-
-/// Finds a scene: standard input (`-`), a file, or one that is part of the program by its bare name. What looks like a path
-/// (with a `/` or `\\`, or ending in `.ron`) is a file and nothing else, so that nobody gets another scene than the one he
-/// wrote.
-///
-/// # Errors
-/// There is none of that name, or the file cannot be read: exit code 2. It is no text: exit code 1.
-pub fn find(name: &str) -> Result<Source, Failure> {
-    let path = Path::new(name);
-    if name == outputs::DASH {
-        let bytes = text::standard_input()
-            .map_err(|error| Failure::unable(format_args!("standard input: {error}; expected a scene")))?;
-        return source("standard input", bytes.to_vec());
-    }
-    let is_path = name.contains(['/', '\\']) || name.ends_with(".ron");
-    let shipped = |wanted: &str| SHIPPED.iter().find(|(shipped, _)| *shipped == wanted);
-    match shipped(name) {
-        Some((shipped, text)) => return Ok(Source::new(format!("{shipped} (built in)"), *text)),
-        None if path.is_file() => return read(path, name),
-        None => {}
-    }
-    let all: Vec<String> = SHIPPED.iter().map(|(shipped, _)| format!("`{shipped}`")).collect();
-    let all = all.join(", ");
-    let stem = path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy());
-    let what = match path.is_dir() {
-        true => "is a folder, no scene",
-        false if path.exists() => "is a pipe or a device; standard input is `-`",
-        false if is_path => "no such file",
-        false => "no such scene",
-    };
-    let near = nearest(&stem, SHIPPED.iter().map(|(shipped, _)| *shipped));
-    Err(Failure::unable(match near {
-        Some(near) if is_path && near == stem => {
-            format!(
-                "`{name}`: {what}; the scene that comes with mynah is called `{near}`, without path and ending"
-            )
-        }
-        Some(near) => format!("`{name}`: {what}; did you mean `{near}`? Expected a file, or one of {all}"),
-        None => format!("`{name}`: {what}; expected a file, or one of {all}"),
-    }))
-}
-
-fn read(path: &Path, name: &str) -> Result<Source, Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::unable(format_args!("{name}: {error}; expected a scene file: check its permissions"))
-    };
-    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
-    if bytes > BYTES_MAX {
-        let text =
-            format!("{name}: {bytes} bytes; expected a scene of at most {BYTES_MAX}: is it another file?");
-        return Err(Failure::unable(text));
-    }
-    source(name, std::fs::read(path).map_err(unreadable)?)
-}
-
-fn source(name: &str, bytes: Vec<u8>) -> Result<Source, Failure> {
-    match text::decode(bytes) {
-        Ok(text) => Ok(Source::new(name, text)),
-        Err(error) => Err(Failure::refused(format!("error: {name}: {error}; expected RON, which is text"))),
-    }
-}
 
 /// Every node kind, service and transport that scenes may name. `script`: what simulated callers say.
 pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
@@ -176,39 +86,11 @@ mod tests {
     use mynah_files::failure::Exit;
 
     #[test]
-    fn a_bare_name_is_a_shipped_scene_and_a_path_is_a_file() {
-        assert_eq!(&*find("gate_only").unwrap().name, "gate_only (built in)");
-        for name in
-            ["scenes/gate_only.ron", "./gate_only.ron", "gate_only.ron", "x\\gate_only", "./gate_only"]
-        {
-            let failure = find(name).unwrap_err();
-            assert_eq!(failure.exit, Exit::Unable, "{name}");
-            let fits = failure.message.contains("no such file");
-            assert!(
-                fits && (name.contains('\\') || failure.message.contains("is called `gate_only`")),
-                "{failure}"
-            );
-        }
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenes/gate_only.ron");
-        assert_eq!(&*find(file).unwrap().name, file);
-    }
-
-    #[test]
     fn every_shipped_scene_compiles_under_its_name() {
         for (name, _) in SHIPPED {
             let (plan, _) = compile(name, &[], None, None).unwrap_or_else(|failure| panic!("{failure}"));
             assert_eq!(plan.scene.name, *name);
         }
-    }
-
-    #[test]
-    fn a_slip_in_the_name_gets_a_suggestion() {
-        let failure = find("scenes/voice_asistant.ron").unwrap_err();
-        assert_eq!(failure.exit, Exit::Unable);
-        assert!(failure.message.contains("did you mean `voice_assistant`?"), "{failure}");
-        let stranger = find("zebra").unwrap_err();
-        assert!(!stranger.message.contains("did you mean"), "{stranger}");
-        assert!(stranger.message.contains("`passthrough`"), "{stranger}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ron::error::SpannedError;
 use serde::de::{Deserializer, Error, Unexpected};
 use serde::{Deserialize, Serialize};
 
-use crate::scenes;
+use crate::shipped;
 use mynah_load::link::LinkFaults;
 
 /// Longest of each delay, milliseconds.
@@ -52,7 +52,7 @@ struct Named {
 
 fn scene<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = String::deserialize(deserializer)?;
-    match scenes::find(&name) {
+    match shipped::find(&name) {
         Ok(_) => Ok(name),
         Err(_) => {
             let wanted = "a scene file, or the name of one that comes with mynah, like \"remote_answers\"";

@@ -12,7 +12,7 @@ use mynah_load::load::schedule::Phase;
 use mynah_sim::report::Report;
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::{CallerScript, Line, LineStyle, Load, open_lines};
-use mynah_sim::simulate::{Options, Simulation, TickView, Watcher};
+use mynah_sim::simulate::{Observer, Options, Simulation, TickView};
 
 /// A load on a scene.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ impl Work {
 /// Looks away.
 struct Nobody;
 
-impl Watcher for Nobody {}
+impl Observer for Nobody {}
 
 /// One engine with its callers, with metrics kept and published once a second of engine time, or without.
 pub struct Stand {

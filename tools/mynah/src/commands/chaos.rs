@@ -13,27 +13,27 @@ use mynah_proof::faults::report::{ChaosReport, draw};
 use mynah_proof::faults::spec::FaultSpec;
 use mynah_proof::faults::{Chaos, ChaosOptions};
 use mynah_sim::interrupt;
-use mynah_sim::simulate::{Watcher, Watchers};
+use mynah_sim::simulate::{Observer, Observers};
 
 /// Violations of a failing seed that stand in the list of seeds.
 const SHOWN: usize = 3;
 
-/// Runs one seed with faults; gives the run's hash, too. `files` makes the one who writes down what happens, for the scene
+/// Runs one seed with faults; gives the run's hash, too. `files` makes those who write down what happens, for the scene
 /// and the one behind its link.
 ///
 /// # Errors
 /// A scene, faults or files that cannot be used.
-pub fn run_one<'a, W: Watcher + 'a>(
+pub fn run_one<'a>(
     args: &Simulate,
     faults: &str,
-    files: impl FnOnce(&ScenePlan, Option<&ScenePlan>) -> Result<&'a mut W, Failure>,
+    files: impl FnOnce(&ScenePlan, Option<&ScenePlan>) -> Result<Vec<&'a mut dyn Observer>, Failure>,
 ) -> Result<(Exit, String), Failure> {
     let mut chaos = Chaos::new(options(args, faults)?);
     let mut progress = Progress::new();
     let prepared = chaos.prepare(args.seed)?;
-    let files = files(prepared.plan(), prepared.far_plan().map(|far| &**far))?;
+    let mut files = Observers(files(prepared.plan(), prepared.far_plan().map(|far| &**far))?);
     interrupt::run_begins();
-    let report = prepared.run(&mut Watchers(vec![files, &mut progress, &mut Interruptible]));
+    let report = prepared.run(&mut Observers(vec![&mut files, &mut progress, &mut Interruptible]));
     progress.clear();
     if args.json {
         terminal::print(&(serde_json::to_string(&report).map_err(Failure::unable)? + "\n"))?;
@@ -183,10 +183,10 @@ fn options(args: &Simulate, faults: &str) -> Result<ChaosOptions, Failure> {
     })
 }
 
-/// Watches for Ctrl-C alone.
+/// Looks for Ctrl-C alone.
 pub struct Interruptible;
 
-impl Watcher for Interruptible {
+impl Observer for Interruptible {
     fn interrupts(&mut self) -> bool {
         interrupt::is_asked()
     }

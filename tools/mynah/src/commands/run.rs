@@ -1,6 +1,5 @@
 //! `mynah run`: real recordings through a scene, and what came of them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use mynah_engine::base::NAME_BYTES_MAX;
 use mynah_engine::node::NodeKind;
 use mynah_engine::scene::{Format, Override, Source, parse_config};
 use mynah_engine::service::TimeMode;
-use mynah_engine::{Engine, Event, Out, Record, ScenePlan, SessionId};
+use mynah_engine::{Engine, Event, OutAudio, Record, ScenePlan};
 use mynah_systems::vad_gate::VadGate;
 
 use crate::args::Run;
@@ -28,13 +27,13 @@ use mynah_sim::events::header::{ContentOf, Header, Inputs, RecordingInput, RunIn
 use mynah_sim::events::log::EventLog;
 use mynah_sim::interrupt;
 use mynah_sim::report::Interruption;
-use mynah_sim::run::drive::{Listener, Pace, drive};
+use mynah_sim::run::drive::{Pace, drive};
 use mynah_sim::run::feed::Feed;
 use mynah_sim::run::mixing;
 use mynah_sim::run::sessions;
 use mynah_sim::run::track::{Placement, Released, Track};
 use mynah_sim::scenes;
-use mynah_sim::simulate::{RunClock, TickView, Watcher as _};
+use mynah_sim::simulate::{Observer, Observers, RunClock};
 
 /// Feeds the recordings, writes the files asked for, prints the table.
 ///
@@ -64,27 +63,30 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
         .map_err(Failure::unable)?;
     let arrival = (args.chunk, args.seed);
     let mut feeds = sessions::open(&engine, (&names, &args.input), recordings, arrival)?;
+    let mut events = args
+        .events
+        .as_deref()
+        .map(|path| log(args, path, &source, &plan, (&names, &hashes)))
+        .transpose()?
+        // For a trace or a page alone: the log is the same without those.
+        .map(|log| if traced { log } else { log.without_probabilities() });
+    let mut trace =
+        args.vad_trace.as_deref().map(|path| TraceWriter::create(path, names.clone())).transpose()?;
+    let mut progress = Progress::new();
     let mut recorder = Recorder {
-        names: &names,
-        by_id: feeds.iter().enumerate().map(|(index, feed)| (feed.handle.id(), index)).collect(),
         tracks: feeds.iter().map(|feed| track(args, &plan, feed.handle.input())).collect(),
         pictures: feeds.iter().map(|_| Picture::default()).collect(),
-        events: args
-            .events
-            .as_deref()
-            .map(|path| log(args, path, &source, &plan, (&names, &hashes)))
-            .transpose()?,
-        trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
-        probabilities: if traced { Probabilities::Asked } else { Probabilities::ForTraceOnly },
-        progress: Progress::new(),
         end_us: 0,
         interrupted: None,
     };
     let pace = if args.wall { Pace::Wall(Epoch::start()) } else { Pace::Virtual };
     interrupt::run_begins();
-    drive(&mut engine, &mut feeds, pace, &mut recorder)?;
-    recorder.progress.clear();
-    let Recorder { tracks, pictures, events, trace, interrupted, .. } = recorder;
+    let mut observers: Vec<&mut dyn Observer> = vec![&mut recorder, &mut progress];
+    observers.extend(trace.as_mut().map(|trace| trace as &mut dyn Observer));
+    observers.extend(events.as_mut().map(|events| events as &mut dyn Observer));
+    drive(&mut engine, &mut feeds, pace, &mut Observers(observers))?;
+    progress.clear();
+    let Recorder { tracks, pictures, interrupted, .. } = recorder;
     events.map_or(Ok(()), |events| events.finish(None))?;
     trace.map_or(Ok(()), TraceWriter::finish)?;
     let sessions: Vec<Row> = (0..names.len())
@@ -220,65 +222,32 @@ fn track(args: &Run, plan: &ScenePlan, input: Format) -> Option<Track> {
     Some(Track::new(format, placement))
 }
 
-/// Whether the event log has the gates' probabilities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Probabilities {
-    /// The scene asks for them.
-    Asked,
-    /// They are there for a trace or a page: the log is the same without those.
-    ForTraceOnly,
-}
-
-/// Keeps everything that comes out.
-struct Recorder<'a> {
-    names: &'a [String],
-    by_id: BTreeMap<SessionId, usize>,
+/// Keeps what the sessions put out, and what happened in them.
+struct Recorder {
+    /// By session.
     tracks: Vec<Option<Track>>,
     pictures: Vec<Picture>,
-    events: Option<EventLog<'static>>,
-    trace: Option<TraceWriter>,
-    probabilities: Probabilities,
-    progress: Progress,
     /// When the recordings end, engine time.
     end_us: u64,
     interrupted: Option<Interruption>,
 }
 
-impl Listener for Recorder<'_> {
-    fn records(&mut self, records: &[Record]) -> Result<(), Failure> {
+impl Observer for Recorder {
+    fn records(&mut self, records: &[Record]) {
         for record in records {
-            let Some(&index) = self.by_id.get(&record.session) else { continue };
-            let name = &self.names[index];
-            self.pictures[index].take(record);
+            let index = record.session.0 as usize;
+            let Some(picture) = self.pictures.get_mut(index) else { continue };
+            picture.take(record);
             if let (Event::LateCancelled { segment, revision }, Some(track)) =
                 (&record.event, &mut self.tracks[index])
             {
                 track.flush(*segment, *revision, record.t_us);
             }
-            if let Some(trace) = &mut self.trace {
-                trace.write(record, name)?;
-            }
-            let hidden = self.probabilities == Probabilities::ForTraceOnly
-                && matches!(record.event, Event::Probability { .. });
-            if let (Some(events), false) = (&mut self.events, hidden) {
-                events.record(record)?;
-            }
         }
-        self.progress.records(records);
-        Ok(())
     }
 
-    fn tick(&mut self, engine: &Engine, end_us: u64) {
-        self.end_us = end_us;
-        self.progress.tick(TickView { engine, lines: &[], work_ns: 0, late_us: 0, started_us: 0 });
-        self.progress.at("recordings", engine.now_us().min(end_us), end_us);
-    }
-
-    fn out(&mut self, index: usize, out: &Out) {
-        if let (Out::Audio(audio), Some(events)) = (out, &mut self.events) {
-            events.audio(index, audio);
-        }
-        if let (Out::Audio(audio), Some(track)) = (out, &mut self.tracks[index]) {
+    fn audio(&mut self, session: usize, audio: &OutAudio) {
+        if let Some(track) = &mut self.tracks[session] {
             track.add(Released {
                 samples: audio.block.samples(),
                 pts_us: audio.pts_us,
@@ -290,17 +259,16 @@ impl Listener for Recorder<'_> {
         }
     }
 
-    fn ticked(&mut self, now_us: u64) -> Result<(), Failure> {
-        self.events.as_mut().map_or(Ok(()), |events| events.tick(now_us))
+    fn progress(&mut self, _: &'static str, _: u64, total: u64) {
+        self.end_us = total;
     }
 
     fn interrupts(&mut self) -> bool {
         interrupt::is_asked()
     }
 
-    fn interrupted(&mut self, now_us: u64) -> Result<(), Failure> {
+    fn interrupted(&mut self, now_us: u64) {
         self.interrupted = Some(Interruption::of(now_us, self.end_us));
-        self.events.as_mut().map_or(Ok(()), |events| events.interrupted(now_us))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use mynah_engine::ScenePlan;
 use mynah_engine::scene::{Override, Source};
-use mynah_engine::{Event, OutAudio, Record, ScenePlan};
 
 use crate::args::{Clock, Simulate};
 use crate::commands::{chaos, files};
@@ -26,7 +26,7 @@ use mynah_sim::interrupt;
 use mynah_sim::report::Report;
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::{CallerScript, session_name};
-use mynah_sim::simulate::{Options, RunClock, Simulation, TickView, Watcher, Watchers, recorded};
+use mynah_sim::simulate::{Observer, Observers, Options, RunClock, Simulation, recorded};
 use mynah_sim::transport::LinkedScene;
 
 /// In virtual time more threads rarely pay: the callers are made on one.
@@ -57,7 +57,7 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
                 if let Some(far) = far {
                     made.events = made.events.map(|events| events.with_far(far));
                 }
-                Ok(files.insert(made))
+                Ok(files.insert(made).observers())
             })?;
             files.map_or(Ok(()), |files: Files| files.finish(&event_hash))?;
             Ok(interrupt::exit(exit))
@@ -76,10 +76,10 @@ fn run_seed(args: &Simulate, seed: u64) -> Result<chaos::Seed, Failure> {
     if let Some(far) = simulation.far_plan() {
         invariants = invariants.map(|invariants| invariants.with_far(far));
     }
-    let mut listener = chaos::Interruptible;
-    let mut watchers: Vec<&mut dyn Watcher> = vec![&mut listener];
-    watchers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Watcher));
-    let report = simulation.run(&mut Watchers(watchers));
+    let mut interruptible = chaos::Interruptible;
+    let mut observers: Vec<&mut dyn Observer> = vec![&mut interruptible];
+    observers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Observer));
+    let report = simulation.run(&mut Observers(observers));
     let mut violations = missed(&report);
     let violated = invariants.map_or_else(Vec::new, |invariants| {
         invariants.violations().iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -118,7 +118,7 @@ fn again(args: &Simulate, seed: u64) -> String {
 /// Looks away.
 struct Nobody;
 
-impl Watcher for Nobody {}
+impl Observer for Nobody {}
 
 fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     let baseline = args.baseline.baseline.as_deref().map(baseline::read).transpose()?;
@@ -137,28 +137,30 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     let mut metrics = Metrics::serve(args, &plan)?;
     let mut page =
         args.html.as_deref().map(|path| Page::create(path, &plan, args.duration.us)).transpose()?;
-    let mut watchers = Watchers(vec![&mut progress]);
+    let mut observers = Observers(vec![&mut progress]);
     if let Some(page) = &mut page {
-        watchers.0.push(&mut page.witness);
+        observers.0.push(&mut page.witness);
     }
-    let mut simulation = Simulation::new(plan, &script, options, &mut watchers).map_err(Failure::unable)?;
+    let mut simulation = Simulation::new(plan, &script, options, &mut observers).map_err(Failure::unable)?;
     simulation.warm_up(args.warm_up.map_or(0, |time| time.us)).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         invariants = invariants.map(|invariants| invariants.with_far(far));
         files.events = files.events.map(|events| events.with_far(far));
     }
-    let mut watchers: Vec<&mut dyn Watcher> = vec![&mut files, &mut flight, &mut progress];
+    let mut interruptible = chaos::Interruptible;
+    let mut observers = files.observers();
+    observers.extend([&mut interruptible as &mut dyn Observer, &mut flight, &mut progress]);
     if let Some(metrics) = &mut metrics {
         simulation.keep_metrics();
-        watchers.push(&mut metrics.publisher);
+        observers.push(&mut metrics.publisher);
     }
     if let Some(page) = &mut page {
         page.witness.prepare(&mut simulation);
-        watchers.push(&mut page.witness);
+        observers.push(&mut page.witness);
     }
-    watchers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Watcher));
+    observers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Observer));
     interrupt::run_begins();
-    let report = simulation.run(&mut Watchers(watchers));
+    let report = simulation.run(&mut Observers(observers));
     progress.clear();
     files.finish(&report.event_hash)?;
     flight.finish()?;
@@ -291,88 +293,31 @@ impl Metrics {
 struct Files {
     events: Option<EventLog<'static>>,
     trace: Option<TraceWriter>,
-    /// Probabilities are in the log for the page alone: the log is the same without it.
-    untold: bool,
-    names: Vec<String>,
-    failure: Option<Failure>,
 }
 
 impl Files {
     fn create(args: &Simulate, plan: &ScenePlan, header: Option<&Header>) -> Result<Self, Failure> {
         let names: Vec<String> = (0..args.sessions).map(session_name).collect();
-        let events = args.events.as_deref().zip(header);
-        let events = events.map(|(path, header)| EventLog::to_file(path, header, plan, names.clone()));
+        // Probabilities for the page alone are in no log: it is the same without it.
+        let told = args.vad_trace.is_some() || lane::gates(plan).iter().any(|gate| gate.trace);
+        let log = |(path, header)| {
+            let log = EventLog::to_file(path, header, plan, names.clone());
+            log.map(|log| if told { log } else { log.without_probabilities() })
+        };
+        let trace = args.vad_trace.as_deref().map(|path| TraceWriter::create(path, names.clone()));
         Ok(Self {
-            events: events.transpose()?,
-            trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
-            untold: args.vad_trace.is_none() && !lane::gates(plan).iter().any(|gate| gate.trace),
-            names,
-            failure: None,
+            events: args.events.as_deref().zip(header).map(log).transpose()?,
+            trace: trace.transpose()?,
         })
     }
 
-    /// Does something with the event log, unless something went wrong before.
-    fn log(&mut self, act: impl FnOnce(&mut EventLog<'static>) -> Result<(), Failure>) {
-        if let (Some(events), None) = (&mut self.events, &self.failure) {
-            self.failure = act(events).err();
-        }
-    }
-
-    fn write(&mut self, record: &Record) -> Result<(), Failure> {
-        let Some(name) = self.names.get(record.session.0 as usize) else { return Ok(()) };
-        let untold = self.untold && matches!(record.event, Event::Probability { .. });
-        if let (Some(events), false) = (&mut self.events, untold) {
-            events.record(record)?;
-        }
-        if let Some(trace) = &mut self.trace {
-            trace.write(record, name)?;
-        }
-        Ok(())
+    fn observers(&mut self) -> Vec<&mut dyn Observer> {
+        let events = self.events.as_mut().map(|events| events as &mut dyn Observer);
+        events.into_iter().chain(self.trace.as_mut().map(|trace| trace as &mut dyn Observer)).collect()
     }
 
     fn finish(self, event_hash: &str) -> Result<(), Failure> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
         self.events.map_or(Ok(()), |events| events.finish(Some(event_hash)))?;
         self.trace.map_or(Ok(()), TraceWriter::finish)
-    }
-}
-
-impl Watcher for Files {
-    fn records(&mut self, records: &[Record]) {
-        if self.failure.is_none() {
-            self.failure = records.iter().try_for_each(|record| self.write(record)).err();
-        }
-    }
-
-    fn audio(&mut self, session: usize, audio: &OutAudio) {
-        self.log(|events| {
-            events.audio(session, audio);
-            Ok(())
-        });
-    }
-
-    fn far_records(&mut self, records: &[Record]) {
-        self.log(|events| records.iter().try_for_each(|record| events.far_record(record)));
-    }
-
-    fn far_audio(&mut self, session: usize, audio: &OutAudio) {
-        self.log(|events| {
-            events.far_audio(session, audio);
-            Ok(())
-        });
-    }
-
-    fn tick(&mut self, view: TickView<'_>) {
-        self.log(|events| events.tick(view.engine.now_us()));
-    }
-
-    fn interrupts(&mut self) -> bool {
-        interrupt::is_asked()
-    }
-
-    fn interrupted(&mut self, now_us: u64) {
-        self.log(|events| events.interrupted(now_us));
     }
 }

@@ -18,7 +18,7 @@ pub use exposition::Form;
 pub use families::{Facts, Shown};
 pub use server::{Server, address};
 
-use mynah_sim::simulate::{TickView, Watcher};
+use mynah_sim::simulate::{Observer, TickView};
 
 /// Engine time from one picture to the next, microseconds.
 pub const PUBLISH_US: u64 = 1_000_000;
@@ -82,7 +82,7 @@ impl Publisher {
     }
 }
 
-impl Watcher for Publisher {
+impl Observer for Publisher {
     fn link(&mut self, now_us: u64, figures: &dyn Fn() -> OutgoingFigures) {
         if now_us >= self.next_us {
             self.own.control = figures();

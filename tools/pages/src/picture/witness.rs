@@ -10,7 +10,7 @@ use mynah_engine::{DropReason, Event, NodeId, OutAudio, Record, ScenePlan};
 
 use crate::picture::windows::{Windows, spell_us};
 use mynah_sim::simulate::replies::{Replies, Spells};
-use mynah_sim::simulate::{Ending, Simulation, TickView, Watcher};
+use mynah_sim::simulate::{Ending, Observer, Simulation, TickView};
 
 use self::follow::Followed;
 
@@ -129,7 +129,7 @@ impl Witness {
     }
 }
 
-impl Watcher for Witness {
+impl Observer for Witness {
     fn traces(&self, session: u32) -> bool {
         session == FOLLOWED
     }

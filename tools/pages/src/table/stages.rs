@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::short;
-use mynah_sim::simulate::breakdown::StageFigures;
+use mynah_sim::report::StageFigures;
 
 /// Most stages shown: those that take most.
 const SHOWN_MAX: usize = 7;

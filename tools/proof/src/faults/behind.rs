@@ -4,8 +4,8 @@ use mynah_engine::scene::Format;
 use mynah_engine::wire::delivery::SendError;
 use mynah_engine::workers::NoThreads;
 use mynah_engine::{
-    Control, Engine, EngineConfig, EngineHandle, OpenError, Out, Record, ScenePlan, SessionHandle, SessionId,
-    SessionSpec,
+    Engine, EngineConfig, EngineHandle, OpenError, Out, OutAudio, Record, ScenePlan, SessionHandle,
+    SessionId, SessionSpec,
 };
 use std::sync::Arc;
 
@@ -13,18 +13,17 @@ use super::fingerprint::Fingerprint;
 use super::plan::Hazard;
 use super::site::{Site, Tally};
 use mynah_load::link::LinkFaults;
-use mynah_sim::simulate::Watcher;
-use mynah_sim::simulate::remote::books::{Account, Findings};
-use mynah_sim::simulate::remote::far::{Carried, FarEnd};
+use mynah_sim::observer::Observer;
+use mynah_sim::simulate::remote::books::Findings;
+use mynah_sim::simulate::remote::far::FarEnd;
 use mynah_sim::simulate::remote::near::NearEnd;
-use mynah_sim::simulate::remote::{Link, Wire, fate};
+use mynah_sim::simulate::remote::{Link, Unsent, Wire};
 use mynah_sim::transport::LinkedScene;
 
 /// A session here, its session there, and what lies between.
 struct Pair {
     near: SessionId,
     wire: Wire,
-    account: Account,
     /// The link broke or the near host is gone: nobody sends any more, and nobody hears.
     cut: bool,
 }
@@ -80,7 +79,7 @@ impl Behind {
         self.connected += 1;
         let (id, near) = (near.id(), NearEnd::new(near.name().into(), opening));
         let wire = Wire::new(near, FarEnd::new(far, opening), link);
-        self.pairs.push(Pair { near: id, wire, account: Account::default(), cut: false });
+        self.pairs.push(Pair { near: id, wire, cut: false });
     }
 
     /// Takes what the first engine put out for its session `near`. Returns whether the link holds; if not, the host
@@ -91,19 +90,13 @@ impl Behind {
         if pair.cut {
             return true;
         }
-        match out {
-            Out::Audio(audio) => pair.wire.link.audio.send(now_us, Carried::of(audio)),
-            Out::Control(Control::Closed) => pair.wire.over = true,
-            Out::Control(control) => match pair.wire.near.tell(now_us, control) {
-                Ok(Some(message_id)) => pair.account.sent(message_id, now_us, *control),
-                Ok(None) => {}
-                Err(SendError::Overflow) => {
-                    pair.cut();
-                    return false;
-                }
-                Err(error @ SendError::Invalid(_)) => self.broken.push(format!("{control:?}: {error}")),
-            },
-            Out::Text { .. } => {}
+        match pair.wire.take(now_us, out) {
+            Ok(_) => {}
+            Err(Unsent { error: SendError::Overflow, .. }) => {
+                pair.cut();
+                return false;
+            }
+            Err(stalled) => self.broken.push(stalled.to_string()),
         }
         true
     }
@@ -122,7 +115,7 @@ impl Behind {
         records: &[Record],
         hazard: &mut Hazard<'_>,
         print: &mut Fingerprint,
-        watcher: &mut dyn Watcher,
+        observer: &mut dyn Observer,
     ) {
         let now_us = hazard.now_us;
         if hazard.is_over() && !std::mem::replace(&mut self.healed, true) {
@@ -136,7 +129,7 @@ impl Behind {
         for record in records {
             let pair = self.pairs.iter_mut().rev().find(|pair| pair.near == record.session);
             if let Some(pair) = pair {
-                pair.account.near(record);
+                pair.wire.account.near(record);
             }
         }
         self.pairs.iter_mut().filter(|pair| !pair.cut).for_each(|pair| pair.wire.go_out(now_us));
@@ -145,12 +138,12 @@ impl Behind {
             print.event(record);
             let pair = self.pairs.iter_mut().rev().find(|pair| pair.wire.far.handle.id() == record.session);
             if let Some(pair) = pair {
-                pair.account.far(record);
+                pair.wire.account.far(record);
             }
         }
-        watcher.far_records(self.engine.records());
+        observer.far_records(self.engine.records());
         for pair in &mut self.pairs {
-            pair.listen(now_us, print, watcher);
+            pair.listen(now_us, print, observer);
         }
         self.settle(hazard.tally);
     }
@@ -169,7 +162,7 @@ impl Behind {
             }
             if !pair.cut {
                 let mut findings = Findings::default();
-                pair.account.conclude(pair.wire.far.handle.name(), &mut findings);
+                pair.wire.account.conclude(pair.wire.far.handle.name(), &mut findings);
                 broken.extend(findings.broken);
             }
             false
@@ -188,30 +181,18 @@ impl Pair {
         self.wire.far.handle.close();
     }
 
-    fn listen(&mut self, now_us: u64, print: &mut Fingerprint, watcher: &mut dyn Watcher) {
-        let far = &mut self.wire.far;
-        while let Some(out) = far.handle.poll() {
-            match out {
-                Out::Audio(audio) => {
-                    print.audio(&audio);
-                    self.account.released(&audio);
-                    watcher.far_audio(far.handle.id().0 as usize, &audio);
-                    far.handle.give_back(audio.block);
-                }
-                Out::Control(Control::Applied { message_id }) => {
-                    far.applied(now_us, message_id);
-                    self.account.applied(message_id);
-                }
-                Out::Control(_) | Out::Text { .. } => {}
-            }
-        }
+    fn listen(&mut self, now_us: u64, print: &mut Fingerprint, observer: &mut dyn Observer) {
+        let session = self.wire.far.handle.id().0 as usize;
+        let heard = |audio: &OutAudio| {
+            print.audio(audio);
+            observer.far_audio(session, audio);
+        };
+        self.wire.listen(now_us, heard, |_, _| {});
         if self.cut {
             return;
         }
         self.wire.come_back(now_us);
-        while let Some(event) = self.wire.near.poll_event() {
-            fate(&mut self.account, event);
-        }
+        while self.wire.poll_fate().is_some() {}
     }
 }
 

@@ -6,12 +6,12 @@ use super::controls::Controls;
 use super::edge::{Pushed, deliver};
 use super::host::Host;
 use super::network::Network;
-use super::place::Totals;
 use super::plan::{Dice, Hazard};
 use super::sender::Sender;
 use super::site::Site;
+use super::totals::Totals;
 use mynah_load::load::Stream;
-use mynah_sim::simulate::Watcher;
+use mynah_sim::simulate::Observer;
 
 /// A caller's call.
 #[derive(Debug)]
@@ -120,10 +120,10 @@ impl Call {
         }
     }
 
-    pub(super) fn finish(&self, watcher: &mut dyn Watcher) {
+    pub(super) fn finish(&self, observer: &mut dyn Observer) {
         if let Some(handle) = &self.handle {
             handle.finish();
-            watcher.fed(handle, self.pushed.frames);
+            observer.fed(handle, self.pushed.frames);
         }
     }
 

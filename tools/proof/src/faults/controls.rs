@@ -1,13 +1,12 @@
 //! What hosts say to the engine: sensible and senseless, and lost, twice or late on its way.
 
-use std::collections::BTreeMap;
-
 use mynah_engine::base::rng::Rng;
 use mynah_engine::{Control, ControlError, ControlIn, SessionHandle};
 
 use super::host::Host;
 use super::plan::{Dice, Hazard};
 use super::site::Site;
+use mynah_load::network::{Fate, SimulatedNetwork};
 
 /// How often hosts speak when only the way of their messages is disturbed: share of ticks.
 const USUAL: f64 = 0.02;
@@ -18,9 +17,7 @@ const SPEAKING: [Site; 4] = [Site::Controls, Site::ControlLost, Site::ControlTwi
 #[derive(Debug, Default)]
 pub(super) struct Controls {
     sent: u64,
-    /// By the time of arrival.
-    flying: BTreeMap<(u64, u64), ControlIn>,
-    copies: u64,
+    way: SimulatedNetwork<ControlIn>,
     /// Messages the engine has taken.
     pub taken: u64,
     /// Messages refused because as many wait as may.
@@ -45,8 +42,8 @@ impl Controls {
             let control = sentence(host, dice.of(Site::Controls));
             self.send(ControlIn { message_id: self.sent, control }, hazard, dice);
         }
-        while let Some(first) = self.flying.first_entry().filter(|first| first.key().0 <= hazard.now_us) {
-            match handle.control(first.remove()) {
+        while let Some(message) = self.way.receive(hazard.now_us) {
+            match handle.control(message) {
                 Ok(()) => self.taken += 1,
                 Err(ControlError::Overflow) => self.overflown += 1,
                 Err(ControlError::Ended) => {}
@@ -55,16 +52,19 @@ impl Controls {
     }
 
     fn send(&mut self, message: ControlIn, hazard: &mut Hazard<'_>, dice: &mut Dice) {
-        if hazard.strikes(Site::ControlLost, dice).is_some() {
-            return;
-        }
-        let late_us = hazard.strikes(Site::ControlLate, dice).map_or(0, |drawn| drawn.amount_us());
-        let copies = 1 + u64::from(hazard.strikes(Site::ControlTwice, dice).is_some());
-        for _ in 0..copies {
-            self.copies += 1;
-            self.flying.insert((hazard.now_us + late_us, self.copies), message);
-        }
+        let fate = fate(hazard, dice);
+        self.way.send(hazard.now_us, message, fate);
     }
+}
+
+/// What becomes of a message. What is lost draws nothing else; copies come together.
+fn fate(hazard: &mut Hazard<'_>, dice: &mut Dice) -> Fate {
+    if hazard.strikes(Site::ControlLost, dice).is_some() {
+        return Fate { lost: true, ..Fate::default() };
+    }
+    let late_us = hazard.strikes(Site::ControlLate, dice).map_or(0, |drawn| drawn.amount_us());
+    let twice = hazard.strikes(Site::ControlTwice, dice).is_some();
+    Fate { lost: false, delay_us: late_us, held_back_us: 0, copy_delay_us: twice.then_some(late_us) }
 }
 
 /// Something a host may say: mostly about what it has heard of, sometimes about what does not exist.

@@ -25,6 +25,7 @@ mod sender;
 mod services;
 pub mod site;
 pub mod spec;
+mod totals;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -46,7 +47,7 @@ use mynah_load::load::schedule::{BaitPlace, CallerConfig};
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::CallerScript;
 use mynah_sim::simulate::remote::far_plan;
-use mynah_sim::simulate::{Watcher, Watchers};
+use mynah_sim::simulate::{Observer, Observers};
 use mynah_sim::transport::LinkedScene;
 
 /// Utterances come closer together than in a load test: more happens.
@@ -247,12 +248,12 @@ impl Prepared {
     }
 
     /// Runs to the end; every invariant is looked at after every tick.
-    pub fn run(self, watcher: &mut dyn Watcher) -> ChaosReport {
+    pub fn run(self, observer: &mut dyn Observer) -> ChaosReport {
         let mut invariants = Invariants::new(&self.setting.plan);
         if let Some(far) = &self.setting.far {
             invariants = invariants.with_far(far);
         }
-        let outcome = run::run(&self.setting, self.engines, &mut Watchers(vec![watcher, &mut invariants]));
+        let outcome = run::run(&self.setting, self.engines, &mut Observers(vec![observer, &mut invariants]));
         let mut report = ChaosReport::new(&self.setting, &self.faults, self.set, self.replay, outcome);
         report.blame(invariants.violations().iter().map(ToString::to_string));
         report

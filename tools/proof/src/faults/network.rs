@@ -1,25 +1,20 @@
 //! The way of one call's packets to the engine: late, lost, twice, in another order, all at once.
 
-use std::collections::BTreeMap;
-
 use mynah_engine::base::rng::Rng;
 
 use super::plan::{Dice, Drawn, Hazard};
 use super::sender::Packet;
 use super::site::Site;
 use super::spec::Shape;
+use mynah_load::network::{Fate, SimulatedNetwork};
 
 /// Share of packets that take the quick way where there are two.
 const QUICK: f64 = 0.9;
 
-/// What is under way.
+/// A simulated network of which the run's sites say what happens to each packet.
 #[derive(Debug, Default)]
 pub(super) struct Network {
-    /// By the time of arrival, and among equals in the order of sending.
-    flying: BTreeMap<(u64, u64), Packet>,
-    copies: u64,
-    /// Nothing arrives before.
-    stalled_until_us: u64,
+    way: SimulatedNetwork<Packet>,
     /// Packets are being lost in a row.
     losing: bool,
 }
@@ -27,27 +22,23 @@ pub(super) struct Network {
 impl Network {
     /// Takes a packet at the hazard's time.
     pub(super) fn send(&mut self, packet: Packet, hazard: &mut Hazard<'_>, dice: &mut Dice) {
-        if self.is_lost(hazard, dice) {
-            return;
-        }
-        if hazard.strikes(Site::Stall, dice).is_some() {
-            let until_us = hazard.now_us + hazard.up_to_us(Site::Stall, dice);
-            // A shorter stall within a longer one ends nothing: what was held back would be overtaken.
-            self.stalled_until_us = self.stalled_until_us.max(until_us);
-        }
-        let twice = hazard.strikes(Site::Duplicate, dice).is_some();
-        let held_back = hazard.strikes(Site::Reorder, dice).map_or(0, |drawn| drawn.amount_us());
-        let due_us = self.due_us(hazard, dice);
-        if twice {
-            let due_us = self.due_us(hazard, dice);
-            self.fly(due_us, packet.clone());
-        }
-        self.fly(due_us + held_back, packet);
+        let fate = self.fate(hazard, dice);
+        self.way.send(hazard.now_us, packet, fate);
     }
 
-    fn fly(&mut self, due_us: u64, packet: Packet) {
-        self.copies += 1;
-        self.flying.insert((due_us.max(self.stalled_until_us), self.copies), packet);
+    /// What becomes of a packet. What is lost draws nothing else.
+    fn fate(&mut self, hazard: &mut Hazard<'_>, dice: &mut Dice) -> Fate {
+        if self.is_lost(hazard, dice) {
+            return Fate { lost: true, ..Fate::default() };
+        }
+        if hazard.strikes(Site::Stall, dice).is_some() {
+            self.way.stall(hazard.now_us + hazard.up_to_us(Site::Stall, dice));
+        }
+        let twice = hazard.strikes(Site::Duplicate, dice).is_some();
+        let held_back_us = hazard.strikes(Site::Reorder, dice).map_or(0, |drawn| drawn.amount_us());
+        let delay_us = takes_us(hazard, dice);
+        let copy_delay_us = twice.then(|| takes_us(hazard, dice));
+        Fate { lost: false, delay_us, held_back_us, copy_delay_us }
     }
 
     fn is_lost(&mut self, hazard: &mut Hazard<'_>, dice: &mut Dice) -> bool {
@@ -67,33 +58,33 @@ impl Network {
         alone || self.losing
     }
 
-    fn due_us(&self, hazard: &mut Hazard<'_>, dice: &mut Dice) -> u64 {
-        let mut due_us = hazard.now_us;
-        if let Some(drawn) = hazard.acts(Site::Delay) {
-            hazard.tally.add(Site::Delay);
-            due_us += delay_us(&drawn, dice.of(Site::Delay));
-        }
-        let jitter_us = hazard.up_to_us(Site::Jitter, dice);
-        if jitter_us > 0 {
-            hazard.tally.add(Site::Jitter);
-        }
-        due_us + jitter_us
-    }
-
     /// The next packet that has arrived; call until there is none.
     pub(super) fn receive(&mut self, now_us: u64) -> Option<Packet> {
-        let first = self.flying.first_entry()?;
-        (first.key().0 <= now_us).then(|| first.remove())
+        self.way.receive(now_us)
     }
 
     /// Whether nothing is under way.
     pub(super) fn is_empty(&self) -> bool {
-        self.flying.is_empty()
+        self.way.under_way() == 0
     }
 }
 
+/// How long a packet takes, microseconds: delay and jitter.
+fn takes_us(hazard: &mut Hazard<'_>, dice: &mut Dice) -> u64 {
+    let mut us = 0;
+    if let Some(drawn) = hazard.acts(Site::Delay) {
+        hazard.tally.add(Site::Delay);
+        us += shaped_us(&drawn, dice.of(Site::Delay));
+    }
+    let jitter_us = hazard.up_to_us(Site::Jitter, dice);
+    if jitter_us > 0 {
+        hazard.tally.add(Site::Jitter);
+    }
+    us + jitter_us
+}
+
 /// A delay with the site's amount as its mean.
-fn delay_us(drawn: &Drawn, rng: &mut Rng) -> u64 {
+fn shaped_us(drawn: &Drawn, rng: &mut Rng) -> u64 {
     let mean_us = drawn.amount_us() as f64;
     let us = match drawn.shape.unwrap_or(Shape::Constant) {
         Shape::Constant => mean_us,

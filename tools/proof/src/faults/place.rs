@@ -10,11 +10,11 @@ use mynah_engine::{
 use super::behind::Behind;
 use super::call::Call;
 use super::doorway::{Doorway, LAPS, Visit};
-use super::edge::Pushed;
 use super::plan::{Dice, Drawn, Hazard};
 use super::site::Site;
+use super::totals::Totals;
 use mynah_load::load::Stream;
-use mynah_sim::simulate::Watcher;
+use mynah_sim::simulate::Observer;
 use mynah_sim::simulate::callers::session_name;
 
 /// Who has left comes again after at most this long.
@@ -79,29 +79,6 @@ pub(super) struct Town<'a> {
     pub closing: bool,
 }
 
-/// What is counted over all calls.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Totals {
-    /// Sessions opened.
-    pub opened: u64,
-    /// Sessions closed.
-    pub closed: u64,
-    /// Openings refused.
-    pub refused: u64,
-    /// Pushes.
-    pub pushed: Pushed,
-    /// Blocks that hosts received, and their samples.
-    pub blocks: u64,
-    /// See `blocks`.
-    pub samples: u64,
-    /// Control messages that the engine took from hosts, and refused because too many waited.
-    pub controls: (u64, u64),
-    /// Links given up with `control_overflow`.
-    pub links_overflowed: u64,
-    /// What should not have happened.
-    pub wrong: Vec<String>,
-}
-
 impl Place {
     /// The `number`-th, still empty.
     pub(super) fn new(number: u64, hazard: &mut Hazard<'_>) -> Self {
@@ -146,7 +123,7 @@ impl Place {
         behind: Option<&mut Behind>,
         hazard: &mut Hazard<'_>,
         totals: &mut Totals,
-        watcher: &mut dyn Watcher,
+        observer: &mut dyn Observer,
     ) {
         if let State::Away(until_us) = self.state
             && !town.closing
@@ -162,14 +139,14 @@ impl Place {
                 if !town.closing {
                     call.talk(hazard);
                 } else if call.all_has_arrived() {
-                    call.finish(watcher);
+                    call.finish(observer);
                     self.leaves();
                     return;
                 }
             }
             State::Away(_) | State::Coming(_) | State::Leaving(_) => return,
         }
-        self.perhaps_leaves(town.plan.scene.tick.period_ms, hazard, watcher);
+        self.perhaps_leaves(town.plan.scene.tick.period_ms, hazard, observer);
     }
 
     /// The host gives up on its session.
@@ -188,7 +165,7 @@ impl Place {
     }
 
     /// A share of the callers leaves every second.
-    fn perhaps_leaves(&mut self, tick_ms: u32, hazard: &mut Hazard<'_>, watcher: &mut dyn Watcher) {
+    fn perhaps_leaves(&mut self, tick_ms: u32, hazard: &mut Hazard<'_>, observer: &mut dyn Observer) {
         let tick_s = f64::from(tick_ms) / 1_000.0;
         let manners = [Site::Rejoin, Site::DropHandle];
         let gone = match hazard.acts(Site::Leave) {
@@ -208,7 +185,7 @@ impl Place {
             match (vanishes, hangs_up) {
                 (true, _) => call.vanish(),
                 (false, true) => call.hang_up(),
-                (false, false) => call.finish(watcher),
+                (false, false) => call.finish(observer),
             }
         }
         self.leaves();

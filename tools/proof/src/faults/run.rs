@@ -1,4 +1,4 @@
-//! The loop of a faulted run: callers who come and go, the engine, the hosts who read; first chaos, then none of it, then
+//! The course of a faulted run: callers who come and go, the engine, the hosts who read; first chaos, then none of it, then
 //! nobody.
 
 use std::sync::Arc;
@@ -11,18 +11,19 @@ use mynah_systems::service::ServiceStrikes;
 use super::behind::Behind;
 use super::doorway::Doorway;
 use super::fingerprint::{Fingerprint, Seen};
-use super::place::{Place, Totals, Town};
+use super::place::{Place, Town};
 use super::plan::{Dice, FaultPlan, Hazard};
 use super::services;
 use super::site::{Site, Tally};
+use super::totals::Totals;
 use mynah_load::load::Stream;
+use mynah_sim::clock::Epoch;
+use mynah_sim::course::{self, Course, TickCost};
+use mynah_sim::observer::Observer;
 use mynah_sim::simulate::balance::books;
-use mynah_sim::simulate::{TickView, Watcher};
 
 /// Stream of the dice that belong to nobody.
 const STREAM: u64 = 1 << 42;
-/// Ticks between two reports of progress.
-const PROGRESS: u64 = 100;
 
 /// All that a run is made of.
 pub(super) struct Setting {
@@ -90,6 +91,10 @@ struct Run<'a> {
     now_us: u64,
     ticks: u64,
     cut_us: Option<u64>,
+    /// Ticks until the input had ended.
+    ended_ticks: Option<u64>,
+    /// Ticks from there until nothing was left.
+    drained_after_ticks: Option<u64>,
 }
 
 /// The engine of a run, and the one behind its link.
@@ -128,7 +133,7 @@ impl Engines {
 }
 
 /// Runs it.
-pub(super) fn run(setting: &Setting, engines: Engines, watcher: &mut dyn Watcher) -> Outcome {
+pub(super) fn run(setting: &Setting, engines: Engines, observer: &mut dyn Observer) -> Outcome {
     let began = ProcessTime::now();
     let Engines { near: mut engine, behind } = engines;
     let (mut tally, faults) = (Tally::default(), &setting.faults);
@@ -146,65 +151,63 @@ pub(super) fn run(setting: &Setting, engines: Engines, watcher: &mut dyn Watcher
     };
     let (totals, seen, print) = (Totals::default(), Seen::default(), Fingerprint::default());
     let dice = Dice::new(faults.seed, STREAM);
-    let (now_us, ticks, cut_us) = (0, 0, None);
-    let run = Run { setting, town, places, behind, dice, tally, totals, seen, print, now_us, ticks, cut_us };
-    engine.within(|engine| run.live(engine, watcher, began))
+    let mut run = Run {
+        setting,
+        town,
+        places,
+        behind,
+        dice,
+        tally,
+        totals,
+        seen,
+        print,
+        now_us: 0,
+        ticks: 0,
+        cut_us: None,
+        ended_ticks: None,
+        drained_after_ticks: None,
+    };
+    engine.within(|engine| {
+        course::run(engine, Epoch::start(), &mut run, observer);
+        if run.cut_us.is_none() {
+            observer.over(engine);
+        }
+        run.conclude(engine, began.elapsed().as_secs_f64())
+    })
 }
 
-impl Run<'_> {
-    fn live(mut self, engine: &mut Engine, watcher: &mut dyn Watcher, began: ProcessTime) -> Outcome {
-        let duration_us = self.setting.duration_us;
-        while self.now_us < duration_us {
-            self.tick(engine, watcher);
-            if self.ticks.is_multiple_of(PROGRESS) {
-                watcher.progress("simulated", self.now_us.min(duration_us), duration_us);
-            }
-            if self.now_us < duration_us && watcher.interrupts() {
-                watcher.interrupted(self.now_us);
-                self.cut_us = Some(self.now_us);
-                break;
-            }
-        }
-        self.town.closing = true;
-        let ended = self.ticks;
-        let mut drained = None;
-        while self.cut_us.is_none() && drained.is_none() && self.ticks - ended <= self.setting.drain_ticks_max
-        {
-            self.tick(engine, watcher);
-            if self.is_drained(engine) {
-                drained = Some(self.ticks - ended);
-            }
-        }
-        if self.cut_us.is_none() {
-            watcher.over(engine);
-        }
-        self.conclude(engine, drained, began.elapsed().as_secs_f64())
-    }
-
-    fn tick(&mut self, engine: &mut Engine, watcher: &mut dyn Watcher) {
-        let Self { setting, town, places, behind, dice, tally, totals, seen, print, now_us, ticks, .. } =
-            self;
-        let period_us = u64::from(setting.plan.scene.tick.period_ms) * 1_000;
+impl Course for Run<'_> {
+    fn next_us(&mut self) -> u64 {
+        let Self { setting, dice, tally, now_us, .. } = self;
         let mut hazard = Hazard { plan: &setting.faults, now_us: *now_us, tally };
         if hazard.strikes(Site::TickOverrun, dice).is_some() {
             *now_us += hazard.up_to_us(Site::TickOverrun, dice);
         }
-        *now_us += period_us;
-        *ticks += 1;
-        hazard.now_us = *now_us;
+        *now_us += u64::from(setting.plan.scene.tick.period_ms) * 1_000;
+        self.ticks += 1;
+        *now_us
+    }
+
+    fn feed(&mut self, now_us: u64, observer: &mut dyn Observer) {
+        let Self { setting, town, places, behind, tally, totals, .. } = self;
+        let mut hazard = Hazard { plan: &setting.faults, now_us, tally };
         for place in places.iter_mut() {
-            place.before(town, behind.as_mut(), &mut hazard, totals, watcher);
+            place.before(town, behind.as_mut(), &mut hazard, totals, observer);
         }
         if let Some(doorway) = &town.doorway {
             doorway.begins();
         }
-        engine.tick(*now_us);
+    }
+
+    fn take(&mut self, engine: &Engine, _: TickCost, observer: &mut dyn Observer) {
+        let Self { setting, town, places, behind, tally, totals, seen, print, now_us, .. } = self;
+        let mut hazard = Hazard { plan: &setting.faults, now_us: *now_us, tally };
         for record in engine.records() {
             seen.event(record);
             print.event(record);
             places.iter_mut().for_each(|place| place.after(record, &mut hazard));
         }
-        watcher.records(engine.records());
+        observer.records(engine.records());
         let healed = hazard.is_over();
         for place in places.iter_mut() {
             let Some(id) = place.call().map(|call| call.id) else { continue };
@@ -212,7 +215,7 @@ impl Run<'_> {
             place.listen(*now_us, healed, |out| {
                 if let mynah_engine::Out::Audio(audio) = out {
                     print.audio(audio);
-                    watcher.audio(id.0 as usize, audio);
+                    observer.audio(id.0 as usize, audio);
                 }
                 if let Some(behind) = behind.as_mut() {
                     holds &= behind.take(*now_us, id, out);
@@ -224,7 +227,7 @@ impl Run<'_> {
             }
         }
         if let Some(behind) = behind.as_mut() {
-            behind.tick(engine.records(), &mut hazard, print, watcher);
+            behind.tick(engine.records(), &mut hazard, print, observer);
         }
         for place in places.iter_mut() {
             let over: Option<SessionId> = place.settle(&mut hazard, totals);
@@ -237,9 +240,33 @@ impl Run<'_> {
         for visit in town.doorway.iter().flat_map(Doorway::leaves) {
             places[visit.place as usize].comes_in(visit, town, behind.as_mut(), &mut hazard, totals);
         }
-        watcher.tick(TickView { engine, lines: &[], work_ns: 0, late_us: 0, started_us: 0 });
     }
 
+    fn end_us(&self) -> u64 {
+        self.setting.duration_us
+    }
+
+    fn cut(&mut self, now_us: u64) {
+        self.cut_us = Some(now_us);
+    }
+
+    /// First callers talk, then all of them end, and then nothing may be left within so many ticks.
+    fn is_over(&mut self, engine: &Engine, now_us: u64) -> bool {
+        if self.cut_us.is_some() || now_us < self.setting.duration_us {
+            return self.cut_us.is_some();
+        }
+        let Some(ended_ticks) = self.ended_ticks else {
+            self.town.closing = true;
+            self.ended_ticks = Some(self.ticks);
+            return false;
+        };
+        let ticks = self.ticks - ended_ticks;
+        self.drained_after_ticks = self.is_drained(engine).then_some(ticks);
+        self.drained_after_ticks.is_some() || ticks > self.setting.drain_ticks_max
+    }
+}
+
+impl Run<'_> {
     /// Whether nothing is left, here and behind the link.
     fn is_drained(&self, engine: &Engine) -> bool {
         self.places.iter().all(Place::is_empty)
@@ -252,7 +279,8 @@ impl Run<'_> {
         std::iter::once(("the engine", engine)).chain(far)
     }
 
-    fn conclude(mut self, engine: &Engine, drained_after_ticks: Option<u64>, cpu_s: f64) -> Outcome {
+    fn conclude(mut self, engine: &Engine, cpu_s: f64) -> Outcome {
+        let drained_after_ticks = self.drained_after_ticks;
         services::count(&self.setting.strikes, &mut self.tally);
         self.tally.add_many(Site::QueueCapacity, self.setting.capped);
         self.tally.add_many(Site::Numbers, self.setting.numbers);

@@ -43,7 +43,7 @@ pub use checker::Violation;
 use checker::{Checker, Findings, Moment};
 use messages::Messages;
 use mynah_files::terminal;
-use mynah_sim::simulate::{TickView, Watcher};
+use mynah_sim::simulate::{Observer, TickView};
 use streams::Streams;
 
 /// Digest of a session's events and released samples, by (session id, opening).
@@ -180,7 +180,7 @@ impl Invariants {
     }
 }
 
-impl Watcher for Invariants {
+impl Observer for Invariants {
     fn records(&mut self, records: &[Record]) {
         for record in records {
             self.findings.now_us = record.t_us;

@@ -11,7 +11,7 @@ use mynah_engine::{DropReason, Event, OutAudio, Record, ScenePlan, SessionId};
 use super::Digests;
 use super::checker::{Findings, Moment, leaves_as};
 use mynah_sim::simulate::balance::{StreamLaw, converted, is_plain};
-use mynah_sim::simulate::measure::{Measurement, Observer};
+use mynah_sim::simulate::measure::{Measurement, SessionMeasurement};
 
 pub(super) const NAME: &str = "streams";
 
@@ -60,10 +60,10 @@ impl Streams {
     pub(super) fn record(&mut self, record: &Record, findings: &mut Findings) {
         let at = record.session.0 as usize;
         if record.event == Event::SessionOpened {
-            if self.run.observers.len() <= at {
-                self.run.observers.resize_with(at + 1, || Observer::new(0));
+            if self.run.sessions.len() <= at {
+                self.run.sessions.resize_with(at + 1, || SessionMeasurement::new(0));
             }
-            self.run.observers[at] = Observer::new(0);
+            self.run.sessions[at] = SessionMeasurement::new(0);
             let story = Story { opened_us: record.t_us, ..Story::default() };
             self.stories.insert(record.session, story);
         }
@@ -118,7 +118,7 @@ impl Streams {
             let key = (session.id().0, session.generation());
             let closing = self.stories.get(&session.id()).is_some_and(|story| story.closing);
             if closing && !self.digests.contains_key(&key) {
-                let digest = self.run.observers[session.id().0 as usize].digest();
+                let digest = self.run.sessions[session.id().0 as usize].digest();
                 self.digests.insert(key, digest);
                 self.conclude(&session, findings);
             }
@@ -133,7 +133,7 @@ impl Streams {
     /// A session is over.
     fn conclude(&self, session: &SessionView<'_>, findings: &mut Findings) {
         let Some(story) = self.stories.get(&session.id()) else { return };
-        let observer = &self.run.observers[session.id().0 as usize];
+        let observer = &self.run.sessions[session.id().0 as usize];
         // A host that has not taken everything has not seen everything.
         let seen = session.unread() == 0;
         let intact = session.has_ended() && !story.lossy && seen;

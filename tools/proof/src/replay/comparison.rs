@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::divergence::{Divergence, Numbered, Parting};
 use super::lines::LogLines;
 use mynah_files::failure::Failure;
-use mynah_sim::events::log::{END, LineTaker};
+use mynah_sim::events::log::{END, LineSink};
 use serde_json::{Map, Value};
 
 /// Lines kept from before a divergence.
@@ -102,7 +102,7 @@ impl Comparison {
     }
 }
 
-impl LineTaker for Comparison {
+impl LineSink for Comparison {
     fn take(&mut self, line: &str) -> Result<(), Failure> {
         if let Some(parting) = &mut self.parting {
             if parting.replay_goes_on.len() < BEHIND {

@@ -7,6 +7,8 @@
 mod comparison;
 mod divergence;
 mod lines;
+mod means;
+mod outcome;
 mod rebuild;
 mod show;
 
@@ -15,33 +17,13 @@ use std::path::Path;
 pub use comparison::Comparison;
 pub use divergence::{Difference, Divergence, Numbered};
 pub use lines::LogLines;
+pub use means::Means;
+pub use outcome::Outcome;
 pub use show::{json, text};
 
 use mynah_files::failure::Failure;
 use mynah_sim::events::header::Header;
 use mynah_sim::report::cpu_features;
-
-/// How to run again; neither changes what comes out.
-#[derive(Clone, Copy, Debug)]
-pub struct Means {
-    /// Worker threads.
-    pub threads: usize,
-    /// Shards; `None`: from the number of sessions.
-    pub shards: Option<u32>,
-}
-
-/// What came of a replay.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The log's first line.
-    pub header: Header,
-    /// Lines of the log that agree, the first one included.
-    pub agreeing: u64,
-    /// Where they part; `None`: nowhere.
-    pub divergence: Option<Divergence>,
-    /// What whoever reads the result should know.
-    pub notices: Vec<String>,
-}
 
 /// Runs the log at `path` again. `progress` gets (done, total) in microseconds of engine time, while that is known.
 ///

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use mynah_engine::scene::{Format, Override, Rendering};
 use mynah_engine::service::TimeMode;
-use mynah_engine::{Engine, OutAudio, Record, ScenePlan};
+use mynah_engine::{Engine, ScenePlan};
 
-use super::{Comparison, Means};
+use super::comparison::Comparison;
+use super::means::Means;
 use crate::faults::spec::FaultSpec;
 use crate::faults::{Chaos, ChaosOptions};
 use mynah_files::failure::{Exit, Failure};
@@ -15,15 +16,15 @@ use mynah_files::outputs::is_dash;
 use mynah_load::chunk::ChunkSpec;
 use mynah_load::wav;
 use mynah_sim::events::header::{ContentOf, Header, Inputs, LoadInput, RunInputs, SimulateInputs};
-use mynah_sim::events::log::{EventLog, LineTaker};
-use mynah_sim::run::drive::{Listener, Pace, drive};
+use mynah_sim::events::log::{EventLog, LineSink};
+use mynah_sim::run::drive::{Pace, drive};
 use mynah_sim::run::sessions;
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::{CallerScript, session_name};
 use mynah_sim::simulate::{DURATION_US, SESSIONS};
-use mynah_sim::simulate::{RunClock, Simulation, TickView, Watcher, recorded};
+use mynah_sim::simulate::{Observer, Observers, RunClock, Simulation, recorded};
 
-impl LineTaker for &mut Comparison {
+impl LineSink for &mut Comparison {
     fn take(&mut self, line: &str) -> Result<(), Failure> {
         (**self).take(line)
     }
@@ -114,18 +115,14 @@ fn simulate(
     let plan = compile(header, path, sets, None, Some(Arc::clone(&script)))?;
     let names = (0..inputs.sessions).map(session_name).collect();
     let log = EventLog::new(Box::new(&mut *comparison), &header.line(), &plan, names)?;
-    let mut following = Following { log, failure: None, progress };
-    let simulation =
-        Simulation::new(plan, &script, options, &mut following).map_err(|what| unfit(path, &what))?;
-    if let Some(far) = simulation.far_plan() {
-        following.log = following.log.with_far(far);
-    }
-    let report = simulation.run(&mut following);
-    let Following { log, failure, .. } = following;
-    match failure {
-        Some(failure) => Err(failure),
-        None => log.finish(Some(&report.event_hash)),
-    }
+    let mut told = Told(progress);
+    let simulation = Simulation::new(plan, &script, options, &mut told).map_err(|what| unfit(path, &what))?;
+    let mut log = match simulation.far_plan() {
+        Some(far) => log.with_far(far),
+        None => log,
+    };
+    let report = simulation.run(&mut Observers(vec![&mut log, &mut told]));
+    log.finish(Some(&report.event_hash))
 }
 
 /// A run with faults.
@@ -152,16 +149,12 @@ fn faulted(
     let prepared = chaos.prepare(header.seed)?;
     let names = (0..inputs.sessions).map(session_name).collect();
     let log = EventLog::new(Box::new(&mut *comparison), &header.line(), prepared.plan(), names)?;
-    let mut following = Following { log, failure: None, progress };
-    if let Some(far) = prepared.far_plan() {
-        following.log = following.log.with_far(far);
-    }
-    let report = prepared.run(&mut following);
-    let Following { log, failure, .. } = following;
-    match failure {
-        Some(failure) => Err(failure),
-        None => log.finish(Some(&report.event_hash)),
-    }
+    let mut log = match prepared.far_plan() {
+        Some(far) => log.with_far(far),
+        None => log,
+    };
+    let report = prepared.run(&mut Observers(vec![&mut log, &mut Told(progress)]));
+    log.finish(Some(&report.event_hash))
 }
 
 /// The file, where it was or beside the log, if it is what it was when the log was written.
@@ -209,58 +202,14 @@ fn file_called(path: &Path) -> Option<PathBuf> {
     entries.find(|entry| entry.file_name().to_string_lossy() == name).map(|entry| entry.path())
 }
 
-/// Passes what a simulation does to its log.
-struct Following<'a, 'b> {
-    log: EventLog<'a>,
-    failure: Option<Failure>,
-    progress: &'b mut (dyn FnMut(u64, u64) + Send),
-}
+/// Tells how far a simulation is.
+struct Told<'a>(&'a mut (dyn FnMut(u64, u64) + Send));
 
-impl Following<'_, '_> {
-    fn all<T>(&mut self, items: &[T], pass: fn(&mut EventLog<'_>, &T) -> Result<(), Failure>) {
-        if self.failure.is_none() {
-            self.failure = items.iter().try_for_each(|item| pass(&mut self.log, item)).err();
-        }
-    }
-}
-
-impl Watcher for Following<'_, '_> {
-    fn records(&mut self, records: &[Record]) {
-        self.all(records, |log, record| log.record(record));
-    }
-
-    fn audio(&mut self, session: usize, audio: &OutAudio) {
-        self.log.audio(session, audio);
-    }
-
-    fn far_records(&mut self, records: &[Record]) {
-        self.all(records, |log, record| log.far_record(record));
-    }
-
-    fn far_audio(&mut self, session: usize, audio: &OutAudio) {
-        self.log.far_audio(session, audio);
-    }
-
-    fn tick(&mut self, view: TickView<'_>) {
-        self.all(&[view.engine.now_us()], |log, now_us| log.tick(*now_us));
-    }
-
+impl Observer for Told<'_> {
     fn progress(&mut self, what: &'static str, done: u64, total: u64) {
         if what == "simulated" {
-            (self.progress)(done, total);
+            (self.0)(done, total);
         }
-    }
-
-    fn wants_more(&self) -> bool {
-        self.failure.is_none() && self.log.wants_more()
-    }
-
-    fn interrupts(&mut self) -> bool {
-        self.log.awaits_interruption()
-    }
-
-    fn interrupted(&mut self, now_us: u64) {
-        self.all(&[now_us], |log, now_us| log.interrupted(*now_us));
     }
 }
 
@@ -282,44 +231,7 @@ fn run_recordings(
     let config = sessions::config(names.len(), header.seed, TimeMode::Virtual);
     let mut engine = Engine::try_new(Arc::clone(&plan), config).map_err(Failure::unable)?;
     let mut feeds = sessions::open(&engine, (&names, &paths), recordings, (chunk, header.seed))?;
-    let log = EventLog::new(Box::new(&mut *comparison), &header.line(), &plan, names)?;
-    let mut listening = Listening { log };
-    let driven = drive(&mut engine, &mut feeds, Pace::Virtual, &mut listening);
-    let Listening { log } = listening;
-    match driven {
-        // The run was ended because enough is known.
-        Err(_) if !log.wants_more() => Ok(()),
-        Err(failure) => Err(failure),
-        Ok(_) => log.finish(None),
-    }
-}
-
-/// Passes what a run does to its log.
-struct Listening<'a> {
-    log: EventLog<'a>,
-}
-
-impl Listener for Listening<'_> {
-    fn records(&mut self, records: &[Record]) -> Result<(), Failure> {
-        records.iter().try_for_each(|record| self.log.record(record))
-    }
-
-    fn out(&mut self, index: usize, out: &mynah_engine::Out) {
-        if let mynah_engine::Out::Audio(audio) = out {
-            self.log.audio(index, audio);
-        }
-    }
-
-    fn ticked(&mut self, now_us: u64) -> Result<(), Failure> {
-        self.log.tick(now_us)?;
-        if self.log.wants_more() { Ok(()) } else { Err(Failure::unable("log and replay differ")) }
-    }
-
-    fn interrupts(&mut self) -> bool {
-        self.log.awaits_interruption()
-    }
-
-    fn interrupted(&mut self, now_us: u64) -> Result<(), Failure> {
-        self.log.interrupted(now_us)
-    }
+    let mut log = EventLog::new(Box::new(&mut *comparison), &header.line(), &plan, names)?;
+    drive(&mut engine, &mut feeds, Pace::Virtual, &mut log)?;
+    log.finish(None)
 }

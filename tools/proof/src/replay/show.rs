@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Divergence, Outcome};
+use super::divergence::Divergence;
+use super::outcome::Outcome;
 use mynah_sim::events::header::Inputs;
 
 /// Longest line shown whole; the rest is in the log and with `--json`.

@@ -6,19 +6,20 @@
 
 use std::path::Path;
 
-use mynah_engine::{OutAudio, Record, ScenePlan};
+use mynah_engine::{Event, OutAudio, Record, ScenePlan};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Entry, json_line, node_names, push, push_string};
 use crate::events::header::Header;
+use crate::observer::{Observer, TickView};
 use mynah_files::failure::Failure;
 use mynah_files::outputs::Output;
 
 /// Released samples are told of once in this much engine time.
 const OUTPUT_US: u64 = 1_000_000;
 
-/// Who takes the lines of a log.
-pub trait LineTaker: Send {
+/// Where the lines of a log go.
+pub trait LineSink: Send {
     /// Takes one line, without its end.
     ///
     /// # Errors
@@ -62,7 +63,7 @@ impl LogFile {
     }
 }
 
-impl LineTaker for LogFile {
+impl LineSink for LogFile {
     fn take(&mut self, line: &str) -> Result<(), Failure> {
         let Some(file) = &mut self.file else { return Ok(()) };
         file.put(line.as_bytes())?;
@@ -142,7 +143,7 @@ impl Side {
 
 /// Turns what happens into lines. Sessions are known by their number, in the order in which they were opened.
 pub struct EventLog<'a> {
-    taker: Box<dyn LineTaker + 'a>,
+    sink: Box<dyn LineSink + 'a>,
     near: Side,
     far: Option<Side>,
     line: String,
@@ -150,24 +151,38 @@ pub struct EventLog<'a> {
     hash: Xxh3,
     now_us: u64,
     is_interrupted: bool,
+    tells_probabilities: bool,
+    /// What could not be kept; then nothing else is.
+    failure: Option<Failure>,
 }
 
 impl<'a> EventLog<'a> {
-    /// A log whose first line, `header`, goes to `taker`. `names`: of the sessions.
+    /// A log whose first line, `header`, goes to `sink`. `names`: of the sessions.
     ///
     /// # Errors
     /// The first line cannot be kept.
     pub fn new(
-        mut taker: Box<dyn LineTaker + 'a>,
+        mut sink: Box<dyn LineSink + 'a>,
         header: &str,
         plan: &ScenePlan,
         names: Vec<String>,
     ) -> Result<Self, Failure> {
         let near = Side::new(names, plan);
-        taker.take(header)?;
+        sink.take(header)?;
         let (mut hash, line) = (Xxh3::new(), String::new());
         fold(&mut hash, header);
-        Ok(Self { taker, near, far: None, line, lines: 1, hash, now_us: 0, is_interrupted: false })
+        Ok(Self {
+            sink,
+            near,
+            far: None,
+            line,
+            lines: 1,
+            hash,
+            now_us: 0,
+            is_interrupted: false,
+            tells_probabilities: true,
+            failure: None,
+        })
     }
 
     /// Writes to a file.
@@ -192,98 +207,43 @@ impl<'a> EventLog<'a> {
         self
     }
 
-    /// False: no later line changes anything any more.
-    pub fn wants_more(&self) -> bool {
-        self.taker.wants_more()
+    /// Probabilities are in no line: whoever asked for them wants them elsewhere.
+    pub fn without_probabilities(mut self) -> Self {
+        self.tells_probabilities = false;
+        self
     }
 
-    /// Whether the run has to be interrupted now, so that its lines are those that are awaited.
-    pub fn awaits_interruption(&mut self) -> bool {
-        self.taker.awaits_interruption(self.now_us)
-    }
-
-    /// Behind the tick at `now_us` the input has ended before its time.
-    ///
-    /// # Errors
-    /// It cannot be kept.
-    pub fn interrupted(&mut self, now_us: u64) -> Result<(), Failure> {
-        self.is_interrupted = true;
-        self.line.clear();
-        push(
-            &mut self.line,
-            format_args!("{{\"t_us\":{now_us},\"session\":\"\",\"turn\":0,\"event\":\"{INTERRUPTED}\"}}"),
-        );
-        self.pass()
-    }
-
-    /// Takes one event.
-    ///
-    /// # Errors
-    /// It cannot be kept.
-    pub fn record(&mut self, record: &Record) -> Result<(), Failure> {
-        if self.near.tell(&mut self.line, record) { self.pass() } else { Ok(()) }
-    }
-
-    /// Takes one event of the engine behind the link.
-    ///
-    /// # Errors
-    /// It cannot be kept.
-    pub fn far_record(&mut self, record: &Record) -> Result<(), Failure> {
-        let told = self.far.as_ref().is_some_and(|far| far.tell(&mut self.line, record));
-        if told { self.pass() } else { Ok(()) }
-    }
-
-    /// Takes a block that session number `at` has released.
-    pub fn audio(&mut self, at: usize, audio: &OutAudio) {
-        if let Some(released) = self.near.released.get_mut(at) {
-            released.add(audio);
-        }
-    }
-
-    /// Takes a block that session number `at` of the engine behind the link has released.
-    pub fn far_audio(&mut self, at: usize, audio: &OutAudio) {
-        if let Some(released) = self.far.as_mut().and_then(|far| far.released.get_mut(at)) {
-            released.add(audio);
-        }
-    }
-
-    /// A tick is over.
-    ///
-    /// # Errors
-    /// What was released cannot be kept.
-    pub fn tick(&mut self, now_us: u64) -> Result<(), Failure> {
-        let over = now_us / OUTPUT_US > self.now_us / OUTPUT_US;
-        self.now_us = now_us;
-        if over { self.tell_released() } else { Ok(()) }
-    }
-
-    fn tell_released(&mut self) -> Result<(), Failure> {
+    fn tell_released(&mut self) {
         for at in 0..self.near.names.len() {
             if self.near.tell_released(&mut self.line, self.now_us, at) {
-                self.pass()?;
+                self.pass();
             }
         }
         for at in 0..self.far.as_ref().map_or(0, |far| far.names.len()) {
             let far = self.far.as_mut().expect("there are sessions of it");
             if far.tell_released(&mut self.line, self.now_us, at) {
-                self.pass()?;
+                self.pass();
             }
         }
-        Ok(())
     }
 
-    fn pass(&mut self) -> Result<(), Failure> {
+    fn pass(&mut self) {
         self.lines += 1;
         fold(&mut self.hash, &self.line);
-        self.taker.take(&self.line)
+        if self.failure.is_none() {
+            self.failure = self.sink.take(&self.line).err();
+        }
     }
 
     /// Ends the log. `event_hash`: the report's, if there is one.
     ///
     /// # Errors
-    /// It cannot be kept.
+    /// A line cannot be kept, this or an earlier one.
     pub fn finish(mut self, event_hash: Option<&str>) -> Result<(), Failure> {
-        self.tell_released()?;
+        self.tell_released();
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
         let log_hash = self.hash.digest();
         let Self { line, lines, now_us, is_interrupted, .. } = &mut self;
         line.clear();
@@ -301,8 +261,66 @@ impl<'a> EventLog<'a> {
             push(line, format_args!(",\"event_hash\":\"{event_hash}\""));
         }
         push(line, format_args!(",\"log_hash\":\"{log_hash:016x}\"}}"));
-        self.taker.take(&self.line)?;
-        self.taker.finish()
+        self.sink.take(&self.line)?;
+        self.sink.finish()
+    }
+}
+
+impl Observer for EventLog<'_> {
+    fn records(&mut self, records: &[Record]) {
+        for record in records {
+            let told = self.tells_probabilities || !matches!(record.event, Event::Probability { .. });
+            if told && self.near.tell(&mut self.line, record) {
+                self.pass();
+            }
+        }
+    }
+
+    fn far_records(&mut self, records: &[Record]) {
+        for record in records {
+            if self.far.as_ref().is_some_and(|far| far.tell(&mut self.line, record)) {
+                self.pass();
+            }
+        }
+    }
+
+    fn audio(&mut self, session: usize, audio: &OutAudio) {
+        if let Some(released) = self.near.released.get_mut(session) {
+            released.add(audio);
+        }
+    }
+
+    fn far_audio(&mut self, session: usize, audio: &OutAudio) {
+        if let Some(released) = self.far.as_mut().and_then(|far| far.released.get_mut(session)) {
+            released.add(audio);
+        }
+    }
+
+    fn tick(&mut self, view: TickView<'_>) {
+        let now_us = view.engine.now_us();
+        let over = now_us / OUTPUT_US > self.now_us / OUTPUT_US;
+        self.now_us = now_us;
+        if over {
+            self.tell_released();
+        }
+    }
+
+    fn wants_more(&self) -> bool {
+        self.failure.is_none() && self.sink.wants_more()
+    }
+
+    fn interrupts(&mut self) -> bool {
+        self.sink.awaits_interruption(self.now_us)
+    }
+
+    fn interrupted(&mut self, now_us: u64) {
+        self.is_interrupted = true;
+        self.line.clear();
+        push(
+            &mut self.line,
+            format_args!("{{\"t_us\":{now_us},\"session\":\"\",\"turn\":0,\"event\":\"{INTERRUPTED}\"}}"),
+        );
+        self.pass();
     }
 }
 

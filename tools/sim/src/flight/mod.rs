@@ -13,7 +13,7 @@ use mynah_engine::observe::Glance;
 use mynah_engine::record::ENGINE_STAGES;
 
 use crate::events::node_names;
-use crate::simulate::{TickView, Watcher};
+use crate::observer::{Observer, TickView};
 use chrome::Names;
 use mynah_files::failure::Failure;
 use mynah_files::outputs::{Output, is_dash};
@@ -170,7 +170,7 @@ impl Flight {
     }
 }
 
-impl Watcher for Flight {
+impl Observer for Flight {
     fn tick(&mut self, view: TickView<'_>) {
         self.recorder.tick(&view);
         if self.budget_us.is_some_and(|budget_us| view.work_ns > budget_us * 1_000) {

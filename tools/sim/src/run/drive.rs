@@ -1,9 +1,11 @@
-//! Ticks an engine until every recording has been heard and every session has closed itself.
+//! Recordings in an engine, until every one has been heard and every session has closed itself.
 
 use mynah_engine::driver::Deadlines;
-use mynah_engine::{Engine, Out, Record, SessionHandle};
+use mynah_engine::{Engine, Out, SessionHandle};
 
 use crate::clock::Epoch;
+use crate::course::{self, Course, TickCost};
+use crate::observer::Observer;
 use crate::run::feed::Feed;
 use mynah_files::failure::Failure;
 
@@ -16,112 +18,107 @@ pub enum Pace {
     Wall(Epoch),
 }
 
-/// Who looks at what comes out.
-pub trait Listener {
-    /// What happened in a tick.
-    ///
-    /// # Errors
-    /// It cannot be kept: the run ends.
-    fn records(&mut self, records: &[Record]) -> Result<(), Failure>;
-    /// Something left session `index`. Blocks are given back behind this call.
-    fn out(&mut self, index: usize, out: &Out);
-    /// The tick is over.
-    ///
-    /// # Errors
-    /// See [`Self::records`].
-    fn ticked(&mut self, now_us: u64) -> Result<(), Failure> {
-        let _unused = now_us;
-        Ok(())
-    }
-    /// A tick is over; the recordings end at `end_us` of engine time.
-    fn tick(&mut self, engine: &Engine, end_us: u64) {
-        let _unused = (engine, end_us);
-    }
-    /// Asked behind every tick. True: the recordings end here, before their time.
-    fn interrupts(&mut self) -> bool {
-        false
-    }
-    /// Behind the tick at `now_us` they have ended, because the listener wanted it.
-    ///
-    /// # Errors
-    /// See [`Self::records`].
-    fn interrupted(&mut self, now_us: u64) -> Result<(), Failure> {
-        let _unused = now_us;
-        Ok(())
-    }
-}
-
 /// Engine time behind the end of the longest recording after which nobody waits any more: 10 minutes.
 const PATIENCE_US: u64 = 600_000_000;
 
-/// Runs until all sessions are closed; returns the engine time of the last tick. `feeds` are the sessions, in order.
+/// Runs until all sessions are closed, or `observer` wants no more. `feeds` are the sessions, in order.
 ///
 /// # Errors
-/// The listener's, or that sessions are still open 10 minutes after the end of the longest recording.
+/// A node refuses a recording's format, or sessions are still open 10 minutes after the end of the longest recording.
 pub fn drive(
     engine: &mut Engine,
     feeds: &mut [Feed],
     pace: Pace,
-    listener: &mut dyn Listener,
-) -> Result<u64, Failure> {
+    observer: &mut dyn Observer,
+) -> Result<(), Failure> {
     let tick = engine.plan().scene.tick;
-    let mut deadlines = Deadlines::new(0, u64::from(tick.period_ms) * 1_000, tick.catch_up_max);
-    let mut end_us = feeds.iter().map(Feed::end_us).max().unwrap_or(0);
-    // The sessions exist from time 0 on.
-    step(engine, feeds, 0, listener)?;
-    loop {
-        let due_us = deadlines.next_us();
-        let now_us = match pace {
+    let epoch = match pace {
+        Pace::Virtual => Epoch::start(),
+        Pace::Wall(epoch) => epoch,
+    };
+    let mut recordings = Recordings {
+        end_us: feeds.iter().map(Feed::end_us).max().unwrap_or(0),
+        feeds,
+        pace,
+        // The sessions exist from time 0 on.
+        opened: false,
+        deadlines: Deadlines::new(0, u64::from(tick.period_ms) * 1_000, tick.catch_up_max),
+        failure: None,
+    };
+    course::run(engine, epoch, &mut recordings, observer);
+    recordings.failure.map_or(Ok(()), Err)
+}
+
+/// A run of recordings.
+struct Recordings<'a> {
+    feeds: &'a mut [Feed],
+    pace: Pace,
+    opened: bool,
+    deadlines: Deadlines,
+    end_us: u64,
+    failure: Option<Failure>,
+}
+
+impl Course for Recordings<'_> {
+    fn next_us(&mut self) -> u64 {
+        if !std::mem::replace(&mut self.opened, true) {
+            return 0;
+        }
+        let due_us = self.deadlines.next_us();
+        let now_us = match self.pace {
             Pace::Virtual => due_us,
             Pace::Wall(epoch) => {
                 epoch.sleep_until(due_us);
                 epoch.now_us().max(due_us)
             }
         };
-        deadlines.ticked(now_us);
-        step(engine, feeds, now_us, listener)?;
-        listener.tick(engine, end_us);
-        if now_us < end_us && listener.interrupts() {
-            listener.interrupted(now_us)?;
-            feeds.iter_mut().for_each(Feed::cut);
-            end_us = now_us;
+        self.deadlines.ticked(now_us);
+        now_us
+    }
+
+    fn feed(&mut self, now_us: u64, _: &mut dyn Observer) {
+        self.feeds.iter_mut().for_each(|feed| feed.push_until(now_us));
+    }
+
+    fn take(&mut self, engine: &Engine, _: TickCost, observer: &mut dyn Observer) {
+        observer.records(engine.records());
+        for (index, feed) in self.feeds.iter().enumerate() {
+            drain(&feed.handle, index, observer);
+            if feed.handle.is_closed() && !feed.is_finished() {
+                let name = feed.handle.name();
+                let text =
+                    "the engine closed the session in the middle of the recording: a node refuses its format";
+                self.failure.get_or_insert_with(|| Failure::unable(format_args!("`{name}`: {text}")));
+            }
         }
-        if feeds.iter().all(|feed| feed.handle.is_closed()) {
-            return Ok(now_us);
+    }
+
+    fn end_us(&self) -> u64 {
+        self.end_us
+    }
+
+    fn cut(&mut self, now_us: u64) {
+        self.feeds.iter_mut().for_each(Feed::cut);
+        self.end_us = now_us;
+    }
+
+    fn is_over(&mut self, _: &Engine, now_us: u64) -> bool {
+        let all_closed = self.feeds.iter().all(|feed| feed.handle.is_closed());
+        if !all_closed && self.failure.is_none() && now_us > self.end_us + PATIENCE_US {
+            self.failure = Some(too_long(self.feeds));
         }
-        if now_us > end_us + PATIENCE_US {
-            return Err(too_long(feeds));
-        }
+        all_closed || self.failure.is_some()
+    }
+
+    fn name(&self) -> &'static str {
+        "recordings"
     }
 }
 
-fn step(
-    engine: &mut Engine,
-    feeds: &mut [Feed],
-    now_us: u64,
-    listener: &mut dyn Listener,
-) -> Result<(), Failure> {
-    for feed in &mut *feeds {
-        feed.push_until(now_us);
-    }
-    engine.tick(now_us);
-    listener.records(engine.records())?;
-    for (index, feed) in feeds.iter().enumerate() {
-        drain(&feed.handle, |out| listener.out(index, out));
-        if feed.handle.is_closed() && !feed.is_finished() {
-            let name = feed.handle.name();
-            let text =
-                "the engine closed the session in the middle of the recording: a node refuses its format";
-            return Err(Failure::unable(format_args!("`{name}`: {text}")));
-        }
-    }
-    listener.ticked(now_us)
-}
-
-fn drain(handle: &SessionHandle, mut take: impl FnMut(&Out)) {
+fn drain(handle: &SessionHandle, index: usize, observer: &mut dyn Observer) {
     while let Some(out) = handle.poll() {
-        take(&out);
         if let Out::Audio(audio) = out {
+            observer.audio(index, &audio);
             handle.give_back(audio.block);
         }
     }

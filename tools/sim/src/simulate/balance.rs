@@ -76,7 +76,7 @@ fn samples(plan: &ScenePlan, census: &Census, run: &Measurement, host: &[HostSid
     if pushed != census.edge.frames {
         wrong.push(format!("edge: {pushed} sample frames pushed, {} taken", census.edge.frames));
     }
-    let got: u64 = run.observers.iter().map(|o| o.released).sum();
+    let got: u64 = run.sessions.iter().map(|o| o.released).sum();
     let sent = census.nodes.last().map_or(0, |output| output.samples_out);
     if got != sent {
         wrong.push(format!("output: {sent} samples released, {got} received"));
@@ -86,12 +86,12 @@ fn samples(plan: &ScenePlan, census: &Census, run: &Measurement, host: &[HostSid
     if lost > 0 || !is_plain(plan) {
         return;
     }
-    for (session, (observer, host)) in run.observers.iter().zip(host).enumerate() {
+    for (session, (heard, host)) in run.sessions.iter().zip(host).enumerate() {
         let want = converted(host.frames_pushed, plan.input.rate_hz, out.rate_hz) * u64::from(out.channels);
-        if observer.released != want {
+        if heard.released != want {
             wrong.push(format!(
                 "session {session}: {want} samples due at the output, {} came",
-                observer.released
+                heard.released
             ));
         }
     }
@@ -114,8 +114,8 @@ pub fn converted(frames: u64, from_hz: u32, to_hz: u32) -> u64 {
 fn segments(plan: &ScenePlan, run: &Measurement, wrong: &mut Vec<String>) {
     let law = StreamLaw::of(plan);
     wrong.extend_from_slice(&run.wrong);
-    for (session, observer) in run.observers.iter().enumerate() {
-        for (serial, story) in &observer.segments {
+    for (session, heard) in run.sessions.iter().enumerate() {
+        for (serial, story) in &heard.segments {
             law.check(&format!("session {session} segment {serial}"), story, true, wrong);
         }
     }

@@ -1,4 +1,4 @@
-//! The loops of a simulation: virtual time, and the wall clock with a generator thread of its own.
+//! How a simulation is run: its callers in virtual time, and the wall clock with a generator thread of its own.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,10 +12,15 @@ use mynah_engine::{Driver, Engine, Out, SessionHandle};
 use super::balance::StreamLaw;
 use super::callers::Line;
 use super::measure::Measurement;
+use super::meter::Meter;
 use super::remote::Remote;
+use super::side::Side;
+use super::simulation::Simulation;
 use super::steady::Steady;
-use super::{Simulation, TickView, Watcher};
+use super::turns::Stretches;
 use crate::clock::WallClock;
+use crate::course::{self, Course, TickCost};
+use crate::observer::{Observer, TickView};
 
 /// After the input has ended, answers have this long to finish.
 pub(super) const DRAIN_US: u64 = 30_000_000;
@@ -24,170 +29,123 @@ const WAIT_US: u64 = 5_000;
 /// Allocations are counted after this share of the run; before it, pools and queues grow to their size.
 const WARM_UP: f64 = 0.3;
 
-/// What is measured around the ticks.
-pub struct Meter {
-    pub(crate) process: ProcessTime,
-    pub(crate) generator_ns: u64,
-    pub(crate) tick_work: Histogram<u32>,
-    pub(crate) tick_late: Histogram<u32>,
-    pub(crate) generator_late: Histogram<u32>,
-    pub(crate) ticks: u64,
-    pub(crate) warm_ticks: u64,
-    pub(crate) warm_allocations: u64,
-    pub(crate) live_bytes_before: i64,
-    pub(crate) live_bytes_start: i64,
-    pub(crate) live_bytes_end: i64,
-    pub(crate) cpu_s: f64,
-    pub(crate) wall_s: f64,
-    /// On the wall clock, ticks that took longer than the scene's tick.
-    pub(crate) overruns: u64,
-    /// How much of the beginning is not counted, microseconds, until it is over.
-    pub(crate) warm_up_us: u64,
+/// The callers of a run in virtual time.
+struct Callers<'a> {
+    lines: &'a mut [Line],
+    measured: &'a mut Measurement,
+    cost: &'a mut Meter,
+    remote: Option<&'a mut Remote>,
+    steady: &'a mut Steady,
+    stretches: Stretches,
+    law: StreamLaw,
+    period_us: u64,
+    now_us: u64,
+    end_us: u64,
+    cut_us: Option<u64>,
+    /// The callers have said all.
+    finished: bool,
 }
 
-impl Meter {
-    /// Begins before the engine exists.
-    pub fn new() -> Self {
-        Self {
-            process: ProcessTime::now(),
-            generator_ns: 0,
-            tick_work: latency_histogram(),
-            tick_late: latency_histogram(),
-            generator_late: latency_histogram(),
-            ticks: 0,
-            warm_ticks: 0,
-            warm_allocations: 0,
-            live_bytes_before: mynah_alloc::live_bytes(),
-            live_bytes_start: 0,
-            live_bytes_end: 0,
-            cpu_s: 0.0,
-            wall_s: 0.0,
-            overruns: 0,
-            warm_up_us: 0,
+impl Course for Callers<'_> {
+    fn next_us(&mut self) -> u64 {
+        self.now_us += self.period_us;
+        self.now_us
+    }
+
+    fn feed(&mut self, now_us: u64, observer: &mut dyn Observer) {
+        if self.finished {
+            return;
+        }
+        feed(self.lines, now_us, self.end_us);
+        self.finished = now_us >= self.end_us + self.period_us * 8;
+        if self.finished {
+            finish(self.lines, observer);
         }
     }
 
-    /// A tick took so long.
-    fn took(&mut self, work_ns: u64) {
-        self.tick_work.saturating_record(work_ns / 1_000);
-        self.ticks += 1;
-    }
-
-    /// Notes how much memory lives; the first time it is the start's.
-    fn weigh(&mut self) {
-        self.live_bytes_end = mynah_alloc::live_bytes();
-        if self.live_bytes_start == 0 {
-            self.live_bytes_start = self.live_bytes_end;
+    fn take(&mut self, engine: &Engine, cost: TickCost, observer: &mut dyn Observer) {
+        let now_us = engine.now_us();
+        if now_us as f64 >= WARM_UP * self.end_us as f64 && !self.finished {
+            self.cost.warm_ticks += 1;
+            self.cost.warm_allocations += cost.allocations;
+            self.cost.weigh();
+        }
+        self.cost.took(cost.work_ns);
+        if self.cost.warms_up_until(now_us) {
+            self.measured.count_from(now_us);
+        }
+        let remote = &mut self.remote;
+        let handles = self.lines.iter().map(|line| &line.handle);
+        hear(engine, self.measured, handles, observer, |at, out| {
+            if let Some(remote) = remote {
+                remote.take(now_us, at, out);
+            }
+        });
+        if let Some(remote) = &mut self.remote {
+            remote.tick(now_us, engine.records(), self.measured, observer);
+        }
+        if let Some(before_us) = self.steady.due(now_us) {
+            self.measured.settle(before_us, Some(&self.law), self.stretches);
+            self.steady.look(engine);
         }
     }
 
-    /// What the callers' thread measured of itself: how late it was, and what it cost.
-    fn generated(&mut self, by: Option<(Histogram<u32>, u64)>) {
-        if let Some((late, generator_ns)) = by {
-            self.generator_late = late;
-            self.generator_ns += generator_ns;
-        }
+    fn end_us(&self) -> u64 {
+        self.end_us
     }
 
-    /// Whether the warm-up ends with this tick, `so_far_us` after the start; whoever asks begins to count.
-    fn warms_up_until(&mut self, so_far_us: u64) -> bool {
-        let over = self.warm_up_us > 0 && so_far_us >= self.warm_up_us;
-        if over {
-            self.warm_up_us = 0;
-            self.generator_ns = 0;
-            self.overruns = 0;
-            self.tick_work.reset();
-            self.tick_late.reset();
-            self.process = ProcessTime::now();
-        }
-        over
+    fn cut(&mut self, now_us: u64) {
+        (self.end_us, self.cut_us, self.measured.until_us) = (now_us, Some(now_us), now_us);
     }
-}
 
-impl Default for Meter {
-    fn default() -> Self {
-        Self::new()
+    fn told(&mut self, beside_ns: u64) {
+        self.cost.generator_ns += beside_ns;
+    }
+
+    fn is_over(&mut self, _: &Engine, now_us: u64) -> bool {
+        let all_closed = self.finished
+            && self.lines.iter().all(|line| line.handle.is_closed())
+            && self.remote.as_ref().is_none_or(|remote| remote.is_closed());
+        all_closed || now_us > self.end_us + DRAIN_US
+    }
+
+    fn lines(&self) -> &[Line] {
+        self.lines
     }
 }
 
 impl Simulation {
-    pub(super) fn run_virtual(&mut self, watcher: &mut dyn Watcher) {
-        let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
-        let (mut end_us, mut cut_us) = (self.options.duration_us, None);
-        let started_ns = self.epoch.now_ns();
-        let Self { engine, lines, run, cost, epoch, remote, steady, plan, stretches, .. } = self;
-        let law = StreamLaw::of(plan);
+    pub(super) fn run_virtual(&mut self, observer: &mut dyn Observer) {
+        let Self { near: Side { engine, run, options, plan, epoch }, cost, .. } = self;
+        let started_ns = epoch.now_ns();
         cost.process = ProcessTime::now();
-        engine.within(|engine| {
-            let mut now_us = 0;
-            let mut finished = false;
-            loop {
-                now_us += period_us;
-                let feeding = ThreadTime::now();
-                if !finished {
-                    feed(lines, now_us, end_us);
-                    finished = now_us >= end_us + period_us * 8;
-                    if finished {
-                        finish(lines, watcher);
-                    }
-                }
-                cost.generator_ns += feeding.elapsed().as_nanos() as u64;
-                let warm = now_us as f64 >= WARM_UP * end_us as f64 && !finished;
-                let allocations = mynah_alloc::allocations();
-                let work_ns = epoch.now_ns();
-                tick(engine, now_us);
-                let work_ns = epoch.now_ns() - work_ns;
-                if warm {
-                    cost.warm_ticks += 1;
-                    cost.warm_allocations += mynah_alloc::allocations() - allocations;
-                    cost.weigh();
-                }
-                cost.took(work_ns);
-                if cost.warms_up_until(now_us) {
-                    run.count_from(now_us);
-                }
-                let observing = ThreadTime::now();
-                observe(engine, run, lines, remote.as_deref_mut(), watcher);
-                if let Some(remote) = remote {
-                    remote.tick(now_us, engine.records(), run, watcher);
-                }
-                watcher.tick(TickView { engine, lines, work_ns, late_us: 0, started_us: 0 });
-                if now_us < end_us && watcher.interrupts() {
-                    watcher.interrupted(now_us);
-                    (end_us, cut_us, run.until_us) = (now_us, Some(now_us), now_us);
-                }
-                if let Some(before_us) = steady.due(now_us) {
-                    run.settle(before_us, Some(&law), *stretches);
-                    steady.look(engine);
-                }
-                if cost.ticks.is_multiple_of(20) {
-                    watcher.progress("simulated", now_us.min(end_us), end_us);
-                }
-                cost.generator_ns += observing.elapsed().as_nanos() as u64;
-                let all_closed = finished
-                    && lines.iter().all(|line| line.handle.is_closed())
-                    && remote.as_ref().is_none_or(|remote| remote.is_closed());
-                if all_closed || now_us > end_us + DRAIN_US || !watcher.wants_more() {
-                    break;
-                }
-            }
-        });
+        let mut callers = Callers {
+            lines: &mut self.lines,
+            measured: run,
+            cost,
+            remote: self.remote.as_deref_mut(),
+            steady: &mut self.steady,
+            stretches: self.stretches,
+            law: StreamLaw::of(plan),
+            period_us: u64::from(plan.scene.tick.period_ms) * 1_000,
+            now_us: 0,
+            end_us: options.duration_us,
+            cut_us: None,
+            finished: false,
+        };
+        engine.within(|engine| course::run(engine, *epoch, &mut callers, observer));
+        let cut_us = callers.cut_us;
         cost.cpu_s = cost.process.elapsed().as_secs_f64() - cost.generator_ns as f64 / 1e9;
         cost.wall_s = (epoch.now_ns() - started_ns) as f64 / 1e9;
         cut_us.into_iter().for_each(|cut_us| self.cut(cut_us));
     }
 
-    pub(super) fn run_wall(&mut self, watcher: &mut dyn Watcher) {
-        if self.remote.is_some() {
-            return self.run_linked(watcher);
-        }
-        let mut end_us = self.options.duration_us;
-        let mut cut_us = None;
-        let driver = wall_driver(&self.plan.scene.tick);
-        let period_ns = u64::from(self.plan.scene.tick.period_ms) * 1_000_000;
-        let Self {
-            engine, lines, run: measured, cost, epoch, steady, plan, stretches, options, beside, ..
-        } = self;
+    pub(super) fn run_wall(&mut self, observer: &mut dyn Observer) {
+        let Self { near, lines, cost, steady, stretches, beside, .. } = self;
+        let Side { engine, run: measured, options, plan, epoch } = near;
+        let (mut end_us, mut cut_us) = (options.duration_us, None);
+        let driver = wall_driver(&plan.scene.tick);
+        let period_ns = u64::from(plan.scene.tick.period_ms) * 1_000_000;
         let Some(beside) = beside else { return };
         let (epoch, law) = (*epoch, StreamLaw::of(plan));
         let handles: Vec<_> = lines.iter().map(|l| l.handle.clone()).collect();
@@ -213,20 +171,20 @@ impl Simulation {
                         measured.count_from(engine.now_us());
                     }
                     let observing = ThreadTime::now();
-                    hear(engine, measured, &handles, watcher);
-                    watcher.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
+                    hear(engine, measured, handles.iter(), observer, |_, _| {});
+                    observer.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
                     if let Some(before_us) = steady.due(engine.now_us()) {
                         measured.settle(before_us, Some(&law), *stretches);
                         steady.look(engine);
                     }
                     let so_far = engine.now_us().saturating_sub(started_us);
-                    if so_far < end_us && watcher.interrupts() {
-                        watcher.interrupted(engine.now_us());
+                    if so_far < end_us && observer.interrupts() {
+                        observer.interrupted(engine.now_us());
                         (end_us, cut_us) = (so_far, Some(so_far));
                         measured.until_us = engine.now_us();
                         until_us.store(measured.until_us, Ordering::Release);
                     }
-                    watcher.progress("in real time", so_far.min(end_us), end_us);
+                    observer.progress("in real time", so_far.min(end_us), end_us);
                     cost.generator_ns += observing.elapsed().as_nanos() as u64;
                     ticked_ns = epoch.now_ns();
                     let over = engine.now_us() > started_us + end_us + DRAIN_US;
@@ -254,37 +212,44 @@ fn feed(lines: &mut [Line], now_us: u64, end_us: u64) {
 }
 
 /// Callers have said all.
-fn finish(lines: &[Line], watcher: &mut dyn Watcher) {
+fn finish(lines: &[Line], observer: &mut dyn Observer) {
     for line in lines {
         line.handle.finish();
-        watcher.fed(&line.handle, line.frames_pushed());
+        observer.fed(&line.handle, line.frames_pushed());
     }
 }
 
 /// Moves times that count from the run's start to the clock's.
 fn begin(measured: &mut Measurement, lines: &mut [Line], started_us: u64) {
     measured.until_us += started_us;
-    for (observer, line) in measured.observers.iter_mut().zip(lines) {
+    for (session, line) in measured.sessions.iter_mut().zip(lines) {
         line.offset_us += started_us;
-        observer.starts_at(line.offset_us);
+        session.starts_at(line.offset_us);
     }
 }
 
-/// Takes what happened in a tick and what it put out.
-fn hear(engine: &Engine, measured: &mut Measurement, handles: &[SessionHandle], watcher: &mut dyn Watcher) {
+/// Takes what happened in a tick and what it put out; `pass` looks at each output first, with the number of its session.
+fn hear<'a>(
+    engine: &Engine,
+    measured: &mut Measurement,
+    handles: impl Iterator<Item = &'a SessionHandle>,
+    observer: &mut dyn Observer,
+    mut pass: impl FnMut(usize, &Out),
+) {
     for record in engine.records() {
         measured.event(record);
     }
-    watcher.records(engine.records());
-    for (at, handle) in handles.iter().enumerate() {
-        poll(measured, at, handle, watcher, |_| {});
+    observer.records(engine.records());
+    for (at, handle) in handles.enumerate() {
+        while let Some(out) = handle.poll() {
+            pass(at, &out);
+            if let Out::Audio(audio) = out {
+                measured.audio(at, &audio);
+                observer.audio(at, &audio);
+                handle.give_back(audio.block);
+            }
+        }
     }
-}
-
-/// What the simulation is about. Not inlined: an instruction counter is switched on and off by its name.
-#[inline(never)]
-fn tick(engine: &mut Engine, now_us: u64) {
-    engine.tick(now_us);
 }
 
 pub(super) fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
@@ -338,43 +303,4 @@ pub(super) fn generate(
     lines.iter().for_each(|line| line.handle.finish());
     done.store(true, Ordering::Release);
     (late, busy.elapsed().as_nanos() as u64)
-}
-
-fn observe(
-    engine: &Engine,
-    run: &mut Measurement,
-    lines: &[Line],
-    mut remote: Option<&mut Remote>,
-    watcher: &mut dyn Watcher,
-) {
-    let now_us = engine.now_us();
-    for record in engine.records() {
-        run.event(record);
-    }
-    watcher.records(engine.records());
-    for (at, line) in lines.iter().enumerate() {
-        poll(run, at, &line.handle, watcher, |out| {
-            if let Some(remote) = &mut remote {
-                remote.take(now_us, at, out);
-            }
-        });
-    }
-}
-
-/// Takes what a session put out; `pass` looks at it first.
-fn poll(
-    run: &mut Measurement,
-    at: usize,
-    handle: &mynah_engine::SessionHandle,
-    watcher: &mut dyn Watcher,
-    mut pass: impl FnMut(&Out),
-) {
-    while let Some(out) = handle.poll() {
-        pass(&out);
-        if let Out::Audio(audio) = out {
-            run.audio(at, &audio);
-            watcher.audio(at, &audio);
-            handle.give_back(audio.block);
-        }
-    }
 }

@@ -1,20 +1,16 @@
 //! From what was measured to the report and its verdict.
 
-use std::collections::BTreeMap;
-
-use mynah_engine::DropReason;
-use mynah_engine::observe::Census;
-use mynah_engine::record::NodeLedger;
-use mynah_engine::scene::{Latency, Release, Timing};
+use mynah_engine::scene::Release;
 
 use super::balance::{HostSide, imbalances};
-use super::breakdown::stage_figures;
-use super::measure::Counts;
-use super::turns::Turns;
-use super::{RunClock, Simulation};
+use super::callers::Line;
+use super::figures::{ratio, segments, turn_figures};
+use super::options::RunClock;
+use super::simulation::Simulation;
+use crate::report::quantiles::{Quantiles, QuantilesUs};
 use crate::report::{
-    Cost, Frames, GeneratorFigures, Interruption, LatencyMs, LimitResult, NodeFigures, Quantiles,
-    QuantilesUs, Report, Response, Segments, ServiceFiguresReport, TickStats, TurnFigures, cpu_features,
+    Cost, Frames, GeneratorFigures, Interruption, LatencyMs, LimitResult, NodeFigures, Report, Segments,
+    TickStats, TurnFigures, cpu_features,
 };
 
 /// A generator later than this makes a wall-clock run noisy.
@@ -22,22 +18,24 @@ const NOISY_LATE_MS: f64 = 1.0;
 
 impl Simulation {
     pub(super) fn conclude(&mut self) -> Report {
-        let answers = self.plan.nodes.iter().any(|n| n.service.is_some());
-        let turns = self.run.over(&self.lines, self.stretches);
-        let census = self.engine.census();
+        let answers = self.near.plan.nodes.iter().any(|n| n.service.is_some());
+        let turns = self.near.run.over(&self.lines, self.stretches);
+        let census = self.near.engine.census();
         let host: Vec<HostSide> =
             self.lines.iter().map(|l| HostSide { frames_pushed: l.frames_pushed() }).collect();
-        let wrong = imbalances(&self.plan, &census, &self.run, &host);
-        let segments = segments(&self.run.counts);
-        let has_gate = self.plan.nodes.iter().any(|node| node.spec.decides_speech());
-        let mut latency_ms = self.latencies(&turns, answers, has_gate);
+        let wrong = imbalances(&self.near.plan, &census, &self.near.run, &host);
+        let segments = segments(&self.near.run.counts);
+        let has_gate = self.near.plan.nodes.iter().any(|node| node.spec.decides_speech());
+        let mut latency_ms = self.near.latencies(&turns, answers, has_gate);
         let remote = self.remote.as_deref_mut().map(|remote| {
             [latency_ms.control_to_last_consumer, latency_ms.cancel_to_quiet] = remote.latencies();
             remote.conclude(&self.lines)
         });
-        let turn_figures = turn_figures(&turns, &self.run.counts, answers);
-        let frames = self.frames(&census, wrong);
-        let nodes = self.nodes(&census);
+        let turn_figures = turn_figures(&turns, &self.near.run.counts, answers);
+        let sum = |of: fn(&Line) -> u64| self.lines.iter().map(of).sum::<u64>();
+        let chunks = (sum(|line| line.refused), sum(|line| line.waited));
+        let frames = self.near.frames(&census, chunks, wrong);
+        let nodes = self.near.nodes(&census);
         let limits = self.limits(&latency_ms, &segments, &turn_figures, &frames, &nodes);
         let generator = GeneratorFigures {
             cpu_s: self.cost.generator_ns as f64 / 1e9,
@@ -48,26 +46,28 @@ impl Simulation {
             && segments.open_at_end == 0
             && remote.as_ref().is_none_or(|remote| remote.broken.is_empty());
         let verdict = verdict(&limits, sound, late_ms);
-        let duration_s = self.options.duration_us as f64 / 1e6;
+        let duration_s = self.near.options.duration_us as f64 / 1e6;
         let warm_up_s = (self.warm_up_us as f64 / 1e6).min(duration_s);
         Report {
             schema: 1,
             version: env!("CARGO_PKG_VERSION"),
-            scene: self.plan.scene.name.clone(),
-            scene_hash: format!("{:016x}", self.plan.hash),
-            set: self.options.set.clone(),
+            scene: self.near.plan.scene.name.clone(),
+            scene_hash: format!("{:016x}", self.near.plan.hash),
+            set: self.near.options.set.clone(),
             load: self.load_name.clone(),
-            seed: self.options.seed,
-            clock: if self.options.clock == RunClock::Virtual { "virtual" } else { "wall" },
+            seed: self.near.options.seed,
+            clock: if self.near.options.clock == RunClock::Virtual { "virtual" } else { "wall" },
             tick: self.tick_name(),
-            sessions: self.options.sessions,
-            threads: self.options.threads,
+            sessions: self.near.options.sessions,
+            threads: self.near.options.threads,
             shards: self.shard_count(),
             cpu_features: cpu_features(),
             duration_s,
             warm_up_s,
             wall_s: self.cost.wall_s,
-            interrupted: self.asked_us.map(|asked_us| Interruption::of(self.options.duration_us, asked_us)),
+            interrupted: self
+                .asked_us
+                .map(|asked_us| Interruption::of(self.near.options.duration_us, asked_us)),
             verdict,
             noisy: late_ms > NOISY_LATE_MS,
             limits,
@@ -76,60 +76,39 @@ impl Simulation {
             turns: turn_figures,
             frames,
             nodes,
-            services: self.services(),
+            services: self.near.services(),
             tick_stats: TickStats {
                 count: self.cost.ticks,
                 work_us: QuantilesUs::of(&self.cost.tick_work),
                 late_us: QuantilesUs::of(&self.cost.tick_late),
                 overruns: self.cost.overruns,
             },
-            cost: self.costs((duration_s - warm_up_s) * f64::from(self.options.sessions)),
-            steadiness: self.steady.conclude(&self.run.latencies.early_late),
+            cost: self.costs((duration_s - warm_up_s) * f64::from(self.near.options.sessions)),
+            steadiness: self.steady.conclude(&self.near.run.latencies.early_late),
             generator,
             event_hash: self.event_hash(),
-            answered: std::mem::take(&mut self.run.answered).into_turns(),
+            answered: std::mem::take(&mut self.near.run.answered).into_turns(),
             remote,
         }
     }
 
     fn tick_name(&self) -> String {
-        match self.options.clock {
-            RunClock::Virtual => format!("{} ms", self.plan.scene.tick.period_ms),
+        match self.near.options.clock {
+            RunClock::Virtual => format!("{} ms", self.near.plan.scene.tick.period_ms),
             RunClock::Wall => {
-                format!("{:?}, {} ms", self.plan.scene.tick.driver, self.plan.scene.tick.period_ms)
+                format!("{:?}, {} ms", self.near.plan.scene.tick.driver, self.near.plan.scene.tick.period_ms)
             }
         }
     }
 
     fn shard_count(&self) -> u32 {
         mynah_engine::EngineConfig {
-            shards: self.options.shards.or(self.plan.scene.tick.shards),
-            sessions_max: self.options.sessions,
-            threads: self.options.threads,
+            shards: self.near.options.shards.or(self.near.plan.scene.tick.shards),
+            sessions_max: self.near.options.sessions,
+            threads: self.near.options.threads,
             ..Default::default()
         }
         .shard_count()
-    }
-
-    pub(super) fn latencies(&self, turns: &Turns, answers: bool, has_gate: bool) -> LatencyMs {
-        let l = &self.run.latencies;
-        LatencyMs {
-            speech_end_to_response: Quantiles::of(&l.end_to_response)
-                .filter(|_| answers)
-                .map(|quantiles| Response { quantiles, reference: "truth", excluded: turns.premature }),
-            breakdown: if answers {
-                stage_figures(&self.run.ways, self.run.answered.turns())
-            } else {
-                Vec::new()
-            },
-            speech_start_to_forward: Quantiles::of(&l.start_to_forward).filter(|_| has_gate),
-            silence_to_processing: Quantiles::of(&l.silence_to_processing),
-            frame_in_to_out: Quantiles::of(&l.frame_in_to_out),
-            onset_hold: Quantiles::of(&l.onset_hold),
-            speech_to_silence: Quantiles::of(&l.speech_to_silence),
-            control_to_last_consumer: None,
-            cancel_to_quiet: None,
-        }
     }
 
     fn limits(
@@ -166,59 +145,13 @@ impl Simulation {
             let ok = value.is_some_and(|v| if least { v >= limit } else { v <= limit });
             LimitResult { name, limit, value, unit, ok }
         };
-        self.plan.scene.limits.iter().map(result).collect()
+        self.near.plan.scene.limits.iter().map(result).collect()
     }
 
     fn wasted_ratio(&self) -> Option<f64> {
         let (busy, wasted) =
-            self.engine.hub().figures().fold((0, 0), |(b, w), (_, f)| (b + f.busy_us, w + f.wasted_us));
+            self.near.engine.hub().figures().fold((0, 0), |(b, w), (_, f)| (b + f.busy_us, w + f.wasted_us));
         ratio(wasted, busy + wasted)
-    }
-
-    pub(super) fn frames(&self, census: &Census, imbalances: Vec<String>) -> Frames {
-        let sum = |of: fn(&NodeLedger) -> u64| census.nodes.iter().map(of).sum::<u64>();
-        let mut dropped = BTreeMap::new();
-        for (at, reason) in DropReason::ALL.into_iter().enumerate() {
-            let lost: u64 = census.nodes.iter().map(|n| n.dropped[at]).sum();
-            if lost > 0 {
-                dropped.insert(reason.name(), lost);
-            }
-        }
-        Frames {
-            taken_in: census.edge.blocks,
-            out: census.nodes.last().map_or(0, NodeLedger::created_all),
-            cancelled: sum(|n| n.cancelled),
-            gated: sum(|n| n.gated),
-            merged: sum(|n| n.merged),
-            created: sum(NodeLedger::created_all),
-            refused: self.lines.iter().map(|l| l.refused).sum(),
-            waited: self.lines.iter().map(|l| l.waited).sum(),
-            non_finite_samples: census.edge.non_finite,
-            dropped,
-            queued_at_end: census.queued.iter().sum(),
-            balanced: imbalances.is_empty(),
-            imbalances,
-        }
-    }
-
-    pub(super) fn services(&self) -> Vec<ServiceFiguresReport> {
-        let figures: BTreeMap<&str, _> = self.engine.hub().figures().collect();
-        let service = |s: &mynah_engine::scene::PlanService<dyn mynah_engine::service::ServiceKind>| {
-            let f = figures.get(s.name.as_str()).copied().unwrap_or_default();
-            let capacity_us = self.options.duration_us as f64 * f64::from(s.timing.workers());
-            ServiceFiguresReport {
-                id: s.name.clone(),
-                kind: s.output_name.clone(),
-                modelled: s.output.modelled() || self.options.clock == RunClock::Virtual,
-                timing: timing_name(&s.timing),
-                calls: f.calls,
-                items: f.items,
-                failed: f.failed,
-                cancelled: f.cancelled,
-                busy_ratio: (f.busy_us + f.wasted_us) as f64 / capacity_us.max(1.0),
-            }
-        };
-        self.plan.services.iter().map(service).collect()
     }
 
     fn costs(&self, session_s: f64) -> Cost {
@@ -232,22 +165,22 @@ impl Simulation {
             live_bytes_start: c.live_bytes_start,
             live_bytes_end: c.live_bytes_end,
             bytes_per_session: (c.live_bytes_end - c.live_bytes_before) as f64
-                / f64::from(self.options.sessions),
+                / f64::from(self.near.options.sessions),
         }
     }
 
     fn event_hash(&self) -> String {
         let mut all = xxhash_rust::xxh3::Xxh3::new();
-        let far = self.remote.iter().flat_map(|remote| &remote.far.run.observers);
-        for observer in self.run.observers.iter().chain(far) {
-            all.update(&observer.digest().to_le_bytes());
+        let far = self.remote.iter().flat_map(|remote| &remote.far.run.sessions);
+        for session in self.near.run.sessions.iter().chain(far) {
+            all.update(&session.digest().to_le_bytes());
         }
         format!("{:016x}", all.digest())
     }
 
     /// The release policy, for the table.
     pub fn release(&self) -> Release {
-        self.plan.scene.session.output.release
+        self.near.plan.scene.session.output.release
     }
 }
 
@@ -264,49 +197,6 @@ fn verdict(limits: &[LimitResult], sound: bool, late_ms: f64) -> &'static str {
         "invalid"
     } else {
         "ok"
-    }
-}
-
-fn timing_name(timing: &Timing) -> String {
-    let scaled = |ms: f64| ms * timing.scale;
-    match timing.latency {
-        Latency::Fixed { ms } => format!("{} ms", scaled(ms)),
-        Latency::LogNormal { p50_ms, p99_ms } => {
-            format!("P50 {} / P99 {} ms", scaled(p50_ms), scaled(p99_ms))
-        }
-    }
-}
-
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-pub(super) fn segments(counts: &Counts) -> Segments {
-    let cancelled: u64 = counts.cancelled.values().sum();
-    Segments {
-        opened: counts.opened,
-        confirmed: counts.confirmed,
-        cancelled: counts.cancelled.clone(),
-        open_at_end: counts.opened.saturating_sub(cancelled + counts.ended),
-        retracted: counts.retracted,
-        acceptance_ratio: ratio(counts.confirmed, counts.opened).unwrap_or(1.0),
-        late_cancelled: counts.late_cancelled,
-        wasted_service_ms: counts.wasted_us as f64 / 1_000.0,
-    }
-}
-
-pub(super) fn turn_figures(turns: &Turns, counts: &Counts, answers: bool) -> TurnFigures {
-    let (answered, premature) = if answers { (turns.answered, turns.premature) } else { (0, 0) };
-    TurnFigures {
-        utterances: turns.utterances,
-        answered,
-        missed: turns.missed,
-        premature,
-        premature_ratio: ratio(premature, turns.utterances).unwrap_or(0.0),
-        interrupted: counts.interrupted,
-        interrupted_by_noise: turns.interrupted_by_noise,
-        paused: counts.paused,
-        resumed: counts.resumed,
     }
 }
 

@@ -15,7 +15,6 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::breakdown::{AnsweredTurns, Answers, Ways};
 use super::replies::Replies;
-use super::turns::Turns;
 use mynah_load::load::{Stream, Utterance};
 
 /// A segment as the events told it, on engine time.
@@ -82,8 +81,23 @@ pub struct Counts {
     pub interrupted: u64,
 }
 
+/// How the true utterances were treated.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Turns {
+    /// True utterances.
+    pub utterances: u64,
+    /// Those that got an answer after their end.
+    pub answered: u64,
+    /// Those that got an answer while they went on.
+    pub premature: u64,
+    /// Those that no confirmed segment has.
+    pub missed: u64,
+    /// Answers interrupted by something that was no utterance.
+    pub interrupted_by_noise: u64,
+}
+
 /// Everything known about one session.
-pub struct Observer {
+pub struct SessionMeasurement {
     pub(super) offset_us: u64,
     /// Segments by serial, those that are long over left out.
     pub segments: BTreeMap<u32, SegmentStory>,
@@ -151,7 +165,7 @@ pub struct Measurement {
     /// Counts.
     pub counts: Counts,
     /// By session, in id order.
-    pub observers: Vec<Observer>,
+    pub sessions: Vec<SessionMeasurement>,
     /// Node that recognises speech, if the scene has one: its submissions are the start of processing.
     pub first_service: Option<NodeId>,
     /// Whether audio of the caller itself is released (no answers in between).
@@ -200,7 +214,7 @@ pub struct Done {
     pub samples: u64,
 }
 
-impl Observer {
+impl SessionMeasurement {
     /// For a session whose media time begins at `offset_us` of engine time.
     pub fn new(offset_us: u64) -> Self {
         Self {
@@ -259,11 +273,11 @@ impl Measurement {
 
     /// Takes one event.
     pub fn event(&mut self, record: &Record) {
-        let Some(observer) = self.observers.get_mut(record.session.0 as usize) else { return };
-        if code::encode(record, &mut observer.code) {
-            observer.hash.update(&observer.code);
+        let Some(session) = self.sessions.get_mut(record.session.0 as usize) else { return };
+        if code::encode(record, &mut session.code) {
+            session.hash.update(&session.code);
         }
-        observer.answers.take(&self.ways, record.t_us, &record.event);
+        session.answers.take(&self.ways, record.t_us, &record.event);
         self.count(record);
         self.tell(record);
     }
@@ -299,51 +313,51 @@ impl Measurement {
     }
 
     fn tell(&mut self, record: &Record) {
-        let observer = &mut self.observers[record.session.0 as usize];
+        let session = &mut self.sessions[record.session.0 as usize];
         let t_us = record.t_us;
         match record.event {
             Event::SegmentOpened { segment, from_us } => {
-                *observer.segment(segment) =
+                *session.segment(segment) =
                     SegmentStory { opened_us: t_us, from_us, ..SegmentStory::default() };
             }
-            Event::SegmentConfirmed { segment, .. } => observer.segment(segment).confirmed = true,
+            Event::SegmentConfirmed { segment, .. } => session.segment(segment).confirmed = true,
             Event::SegmentCancelled { segment, to_us, .. } => {
-                let story = observer.segment(segment);
+                let story = session.segment(segment);
                 story.cancelled = true;
                 story.to_us = to_us;
             }
             Event::SegmentEnded { segment, revision, to_us, .. } => {
-                let story = observer.segment(segment);
+                let story = session.segment(segment);
                 story.ended = true;
                 story.revision = revision;
                 story.to_us = to_us;
             }
             Event::Endpoint { segment, revision, seen_us, .. } => {
-                let seen_us = observer.offset_us + seen_us;
-                observer.segment(segment).silence_seen = Some((revision, seen_us));
+                let seen_us = session.offset_us + seen_us;
+                session.segment(segment).silence_seen = Some((revision, seen_us));
             }
             Event::ServiceSubmitted { node, segment, revision, .. } if Some(node) == self.first_service => {
-                let seen = observer.segment(segment).silence_seen.take_if(|(r, _)| *r == revision);
+                let seen = session.segment(segment).silence_seen.take_if(|(r, _)| *r == revision);
                 if let Some((_, seen_us)) = seen {
                     self.latencies.silence_to_processing.saturating_record(t_us.saturating_sub(seen_us));
                 }
             }
             Event::ServiceDone { segment, revision, samples, .. } if samples > 0 => {
-                *observer.segment(segment).synthesized.entry(revision).or_default() += samples;
+                *session.segment(segment).synthesized.entry(revision).or_default() += samples;
             }
-            Event::ServiceFailed { segment, revision, .. } => observer.segment(segment).broken.push(revision),
+            Event::ServiceFailed { segment, revision, .. } => session.segment(segment).broken.push(revision),
             Event::OutputStarted { segment, revision } if revision > 0 => {
-                observer.segment(segment).answers.push((revision, t_us));
-                observer.sounds_since_us = t_us;
+                session.segment(segment).answers.push((revision, t_us));
+                session.sounds_since_us = t_us;
             }
             Event::AnswerPaused { segment, quiet_us } => {
-                let since_us = observer.sounds_since_us;
-                observer.pauses.push(Waited { segment, since_us, quiet_us });
+                let since_us = session.sounds_since_us;
+                session.pauses.push(Waited { segment, since_us, quiet_us });
             }
-            Event::AnswerInterrupted { segment, .. } => observer.interrupted_by.push(segment),
-            Event::AnswerWithdrawn { segment } => observer.segment(segment).withdrawn = true,
+            Event::AnswerInterrupted { segment, .. } => session.interrupted_by.push(segment),
+            Event::AnswerWithdrawn { segment } => session.segment(segment).withdrawn = true,
             Event::OutputEnded { segment, revision, samples } if revision > 0 => {
-                observer.segment(segment).released.insert(revision, samples);
+                session.segment(segment).released.insert(revision, samples);
             }
             _ => {}
         }
@@ -351,14 +365,14 @@ impl Measurement {
 
     /// Takes one released block of session number `session`.
     pub fn audio(&mut self, session: usize, out: &OutAudio) {
-        let observer = &mut self.observers[session];
-        observer.released += out.block.len() as u64;
+        let session = &mut self.sessions[session];
+        session.released += out.block.len() as u64;
         for piece in out.block.samples().chunks(256) {
             let mut bytes = [0; 1024];
             for (to, sample) in bytes.chunks_exact_mut(4).zip(piece) {
                 to.copy_from_slice(&sample.to_le_bytes());
             }
-            observer.hash.update(&bytes[..piece.len() * 4]);
+            session.hash.update(&bytes[..piece.len() * 4]);
         }
         if out.revision != 0 {
             return;
@@ -367,8 +381,8 @@ impl Measurement {
         self.latencies.frame_in_to_out.saturating_record(late_us);
         if out.segment != 0 {
             let frames = out.block.len() as u64 / u64::from(self.output_channels.max(1));
-            let media_us = observer.offset_us + out.pts_us + frames_to_us(frames, self.output_rate_hz.max(1));
-            observer.segment(out.segment).released_own += out.block.len() as u64;
+            let media_us = session.offset_us + out.pts_us + frames_to_us(frames, self.output_rate_hz.max(1));
+            session.segment(out.segment).released_own += out.block.len() as u64;
             let held_us = out.arrived_us.saturating_sub(media_us);
             if held_us > self.chunk_us {
                 self.latencies.onset_hold.saturating_record(held_us);

@@ -10,13 +10,14 @@ use mynah_engine::service::BatchFigures;
 use mynah_engine::{DropReason, NodeId};
 use mynah_systems::speech::flite::RATE_HZ;
 
-use super::Simulation;
-use crate::report::{BatchReport, Capacity, NodeFigures, Quantiles, QueueFigures};
+use super::side::Side;
+use crate::report::quantiles::Quantiles;
+use crate::report::{BatchReport, Capacity, NodeFigures, QueueFigures};
 
 /// 99 % of a normal distribution lie below this many standard deviations.
 const Z99: f64 = 2.326_348;
 
-impl Simulation {
+impl Side {
     pub(super) fn nodes(&self, census: &Census) -> Vec<NodeFigures> {
         let work = self.engine.work_ns();
         let node = |(at, node): (usize, &PlanNode<dyn Node>)| {

@@ -2,7 +2,7 @@
 
 use mynah_engine::scene::{Override, Source};
 
-use super::{Options, RunClock};
+use super::options::{Options, RunClock};
 use crate::events::header::{ContentOf, Header, Inputs, LoadInput, SimulateInputs};
 use mynah_files::failure::Failure;
 

@@ -3,9 +3,10 @@
 use hdrhistogram::Histogram;
 use mynah_engine::Engine;
 
-use super::Options;
+use super::options::Options;
 use super::turns::Stretches;
-use crate::report::{Quantiles, Steadiness};
+use crate::report::Steadiness;
+use crate::report::quantiles::Quantiles;
 
 /// One look a minute of engine time.
 const EVERY_US: u64 = 60_000_000;

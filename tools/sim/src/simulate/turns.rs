@@ -1,25 +1,11 @@
 //! Answers against true utterances, matched when their time is over, so that a run of a day remembers some minutes.
 
 use super::balance::StreamLaw;
-use super::breakdown::{AnsweredTurn, AnsweredTurns};
+use super::breakdown::AnsweredTurns;
 use super::callers::Line;
-use super::measure::{Latencies, Measurement, Observer, SegmentStory};
+use super::measure::{Latencies, Measurement, SegmentStory, SessionMeasurement, Turns};
+use crate::report::stages::AnsweredTurn;
 use mynah_load::load::Utterance;
-
-/// How the true utterances were treated.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Turns {
-    /// True utterances.
-    pub utterances: u64,
-    /// Those that got an answer after their end.
-    pub answered: u64,
-    /// Those that got an answer while they went on.
-    pub premature: u64,
-    /// Those that no confirmed segment has.
-    pub missed: u64,
-    /// Answers interrupted by something that was no utterance.
-    pub interrupted_by_noise: u64,
-}
 
 /// A segment may begin this long before the labelled onset and still be of that utterance: pre-roll and label error.
 const BEFORE_US: u64 = 400_000;
@@ -82,18 +68,18 @@ impl Measurement {
     /// Matches answers to the true utterances that were over at `before_us` of engine time (`u64::MAX`: to all), and
     /// forgets what is long past, once more looked at by the law; without a law nothing is forgotten.
     pub fn settle(&mut self, before_us: u64, law: Option<&StreamLaw>, stretches: Stretches) {
-        let Self { turns, latencies, answered, observers, wrong, counted_from_us, .. } = self;
+        let Self { turns, latencies, answered, sessions, wrong, counted_from_us, .. } = self;
         let counted_from_us = *counted_from_us;
         let mut books = Books { turns, latencies, answered, stretches, counted_from_us };
-        for (session, observer) in observers.iter_mut().enumerate() {
-            let before_us = before_us.saturating_sub(observer.offset_us);
-            if let Some(caller) = &mut observer.caller {
-                caller.drain_truth_until(before_us, &mut observer.truth);
+        for (session, heard) in sessions.iter_mut().enumerate() {
+            let before_us = before_us.saturating_sub(heard.offset_us);
+            if let Some(caller) = &mut heard.caller {
+                caller.drain_truth_until(before_us, &mut heard.truth);
             }
-            books.turns.interrupted_by_noise += observer.interruptions(before_us, &mut books);
-            observer.match_answers(session, before_us, &mut books);
+            books.turns.interrupted_by_noise += heard.interruptions(before_us, &mut books);
+            heard.match_answers(session, before_us, &mut books);
             if let Some(law) = law {
-                observer.forget(before_us.saturating_sub(KEPT_US), |serial, story| {
+                heard.forget(before_us.saturating_sub(KEPT_US), |serial, story| {
                     let place = format!("session {session} segment {serial}");
                     law.check(&place, story, true, wrong);
                 });
@@ -105,12 +91,12 @@ impl Measurement {
 impl Measurement {
     /// The run is over, and the callers on `lines` have said what they have said: how all utterances were treated.
     pub fn over(&mut self, lines: &[Line], stretches: Stretches) -> Turns {
-        for (observer, line) in self.observers.iter_mut().zip(lines) {
-            let mut caller = observer.caller.take().unwrap_or_else(|| line.stream.clone());
+        for (heard, line) in self.sessions.iter_mut().zip(lines) {
+            let mut caller = heard.caller.take().unwrap_or_else(|| line.stream.clone());
             let said_us = line.stream.position_us();
-            caller.drain_truth_until(said_us, &mut observer.truth);
+            caller.drain_truth_until(said_us, &mut heard.truth);
             if self.is_cut {
-                observer.truth.retain(|utterance| utterance.end_us <= said_us);
+                heard.truth.retain(|utterance| utterance.end_us <= said_us);
             }
         }
         // Nothing is to be forgotten any more: what is left is looked at with the rest of the books.
@@ -119,7 +105,7 @@ impl Measurement {
     }
 }
 
-impl Observer {
+impl SessionMeasurement {
     /// How fast answers fell silent when the user began to speak; returns how many were interrupted by noise.
     fn interruptions(&mut self, before_us: u64, books: &mut Books<'_>) -> u64 {
         let (segments, truth, offset_us) = (&self.segments, &self.truth, self.offset_us);
@@ -226,9 +212,9 @@ mod tests {
     /// One utterance, one confirmed segment that begins with it, and answers that begin to sound at these times.
     fn heard(answers_us: &[u64]) -> Measurement {
         let mut run = Measurement::default();
-        let mut observer = Observer::new(OFFSET_US);
-        observer.truth.push(utterance(START_US, END_US));
-        run.observers.push(observer);
+        let mut heard = SessionMeasurement::new(OFFSET_US);
+        heard.truth.push(utterance(START_US, END_US));
+        run.sessions.push(heard);
         let opened_us = START_US + OFFSET_US + 40_000;
         told(&mut run, opened_us, Event::SegmentOpened { segment: 1, from_us: START_US });
         let confirmed = Event::SegmentConfirmed { segment: 1, from_us: START_US, to_us: START_US + 96_000 };

@@ -6,8 +6,8 @@ use crate::picture::figure::{Figure, Unit};
 use crate::picture::plot::{escaped, table};
 use crate::picture::scale::Scale;
 use crate::picture::svg::push;
+use mynah_sim::report::StageFigures;
 use mynah_sim::report::{Quantiles, Report};
-use mynah_sim::simulate::breakdown::StageFigures;
 
 /// One stage: what it is called, where the report has it, how long it takes.
 struct Stage {

@@ -11,36 +11,39 @@ pub mod near;
 pub mod report;
 mod wall;
 
+use std::fmt;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use mynah_engine::record::latency_histogram;
 use mynah_engine::scene::Source;
-use mynah_engine::wire::delivery::{DeliveryEvent, OutgoingFigures};
-use mynah_engine::{Control, Event, Out, Record, ScenePlan, SessionId, SessionSpec};
+use mynah_engine::wire::delivery::{DeliveryEvent, OutgoingFigures, SendError};
+use mynah_engine::{Control, Event, Out, OutAudio, Record, ScenePlan, SessionId, SessionSpec};
 
 use self::books::Account;
 use self::far::{Carried, FarEnd};
 use self::near::{Datagram, NearEnd};
-use super::callers::CallerScript;
-use super::measure::{Measurement, Observer};
-use super::{Options, Simulation, Watcher};
+use super::callers::{CallerScript, Line};
+use super::measure::{Measurement, SessionMeasurement};
+use super::options::Options;
+use super::side::Side;
+use crate::observer::Observer;
 use crate::scenes;
 use crate::transport::LinkedScene;
-use mynah_load::link::{Carriage, LinkFaults, SimulatedLink};
+use mynah_load::link::{LinkFaults, SimulatedLink};
+use mynah_load::network::Carriage;
 
 /// The second engine, and all that lies between.
 pub struct Remote {
     /// The engine that follows, with what is measured of it.
-    pub(crate) far: Simulation,
+    pub(super) far: Side,
     link: LinkedScene,
     wires: Vec<Wire>,
-    accounts: Vec<Account>,
     /// From a decision to the tick at the far end that applied it; of all messages, and of those that take back.
-    pub(crate) to_last_consumer: Histogram<u32>,
-    pub(crate) to_quiet: Histogram<u32>,
+    to_last_consumer: Histogram<u32>,
+    to_quiet: Histogram<u32>,
     /// On the wall clock: from the start of a tick of the first engine that decided to its end.
-    pub(crate) in_process: Histogram<u32>,
+    in_process: Histogram<u32>,
     records: Vec<Record>,
     /// Messages that could not even be sent.
     refused: Vec<String>,
@@ -54,9 +57,26 @@ pub struct Wire {
     pub far: FarEnd,
     /// What lies between.
     pub link: Link,
+    /// What must hold between the two.
+    pub account: Account,
     /// The near session is over, and the far one was told.
     pub over: bool,
     told: bool,
+}
+
+/// A message that cannot be sent.
+#[derive(Debug)]
+pub struct Unsent {
+    /// What it says.
+    pub control: Control,
+    /// Why not.
+    pub error: SendError,
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.control, self.error)
+    }
 }
 
 /// What lies between two ends: the ordered way for audio, and the datagrams out and back.
@@ -86,7 +106,61 @@ impl Link {
 impl Wire {
     /// Two ends, joined.
     pub fn new(near: NearEnd, far: FarEnd, link: Link) -> Self {
-        Self { near, far, link, over: false, told: false }
+        Self { near, far, link, account: Account::default(), over: false, told: false }
+    }
+
+    /// Takes what the near engine put out; the event of a message that goes to the far one.
+    ///
+    /// # Errors
+    /// The message cannot be sent.
+    pub fn take(&mut self, now_us: u64, out: &Out) -> Result<Option<Event>, Unsent> {
+        match out {
+            Out::Audio(audio) => self.link.audio.send(now_us, Carried::of(audio)),
+            Out::Control(Control::Closed) => self.over = true,
+            Out::Control(control) => {
+                let told = self.near.tell(now_us, control);
+                let message_id = told.map_err(|error| Unsent { control: *control, error })?;
+                if let Some(message_id) = message_id {
+                    self.account.sent(message_id, now_us, *control);
+                    return Ok(Some(sent(message_id, control)));
+                }
+            }
+            Out::Text { .. } => {}
+        }
+        Ok(None)
+    }
+
+    /// Takes what the far engine put out: `heard` gets its audio, `applied` when a message that was worked off had been
+    /// sent, microseconds, and whether it takes something back.
+    pub fn listen(
+        &mut self,
+        now_us: u64,
+        mut heard: impl FnMut(&OutAudio),
+        mut applied: impl FnMut(u64, bool),
+    ) {
+        let Self { far, account, .. } = self;
+        while let Some(out) = far.handle.poll() {
+            match out {
+                Out::Audio(audio) => {
+                    heard(&audio);
+                    account.released(&audio);
+                    far.handle.give_back(audio.block);
+                }
+                Out::Control(Control::Applied { message_id }) => {
+                    far.applied(now_us, message_id);
+                    if let Some((sent_us, stops)) = account.applied(message_id) {
+                        applied(sent_us, stops);
+                    }
+                }
+                Out::Control(_) | Out::Text { .. } => {}
+            }
+        }
+    }
+
+    /// What has become of a message, if that is known of one more.
+    pub fn poll_fate(&mut self) -> Option<Event> {
+        let event = self.near.poll_event()?;
+        Some(fate(&mut self.account, event))
     }
 
     /// What is due goes out, and what has arrived goes into the far session.
@@ -127,11 +201,11 @@ impl Remote {
         plan: &ScenePlan,
         script: &Arc<CallerScript>,
         options: &Options,
-        near: &[super::Line],
+        near: &[Line],
     ) -> Result<Option<Self>, String> {
         let Some(link) = LinkedScene::of(plan) else { return Ok(None) };
         let far_plan = far_plan(&link, options.linked.as_ref(), plan, script)?;
-        let far = Simulation::empty(far_plan, options.clone()).map_err(|refused| refused.to_string())?;
+        let far = Side::new(far_plan, options.clone()).map_err(|refused| refused.to_string())?;
         let engine = far.engine.handle();
         let mut wires = Vec::with_capacity(near.len());
         for (line, session) in near.iter().zip(0u64..) {
@@ -144,7 +218,6 @@ impl Remote {
         let mut remote = Self {
             far,
             link,
-            accounts: vec![Account::default(); wires.len()],
             wires,
             to_last_consumer: latency_histogram(),
             to_quiet: latency_histogram(),
@@ -152,29 +225,19 @@ impl Remote {
             records: Vec::new(),
             refused: Vec::new(),
         };
-        remote.far.run.observers = near.iter().map(|line| Observer::new(line.offset_us)).collect();
+        remote.far.run.sessions = near.iter().map(|line| SessionMeasurement::new(line.offset_us)).collect();
         Ok(Some(remote))
     }
 
     /// Takes what the first engine put out for session number `at`.
     pub(super) fn take(&mut self, now_us: u64, at: usize, out: &Out) {
         let wire = &mut self.wires[at];
-        match out {
-            Out::Audio(audio) => wire.link.audio.send(now_us, Carried::of(audio)),
-            Out::Control(Control::Closed) => wire.over = true,
-            Out::Control(control) => match wire.near.tell(now_us, control) {
-                Ok(Some(message_id)) => {
-                    self.accounts[at].sent(message_id, now_us, *control);
-                    let event = sent(message_id, control);
-                    self.records.push(Record::new(now_us, SessionId(at as u32), 0, event));
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    let name = wire.far.handle.name();
-                    self.refused.push(format!("{name} {control:?}: {error}"));
-                }
-            },
-            Out::Text { .. } => {}
+        match wire.take(now_us, out) {
+            Ok(event) => {
+                let record = |event| Record::new(now_us, SessionId(at as u32), 0, event);
+                self.records.extend(event.map(record));
+            }
+            Err(stalled) => self.refused.push(format!("{} {stalled}", wire.far.handle.name())),
         }
     }
 
@@ -185,26 +248,28 @@ impl Remote {
         now_us: u64,
         records: &[Record],
         near: &mut Measurement,
-        watcher: &mut dyn Watcher,
+        observer: &mut dyn Observer,
     ) {
         for record in records {
-            if let Some(account) = self.accounts.get_mut(record.session.0 as usize) {
-                account.near(record);
+            if let Some(wire) = self.wires.get_mut(record.session.0 as usize) {
+                wire.account.near(record);
             }
         }
         self.wires.iter_mut().for_each(|wire| wire.go_out(now_us));
         self.far.engine.tick(now_us);
-        self.observe(now_us, watcher);
-        for at in 0..self.wires.len() {
-            self.wires[at].come_back(now_us);
-            self.settle(now_us, at);
+        self.hear(now_us, observer);
+        for (wire, session) in self.wires.iter_mut().zip(0..) {
+            wire.come_back(now_us);
+            while let Some(event) = wire.poll_fate() {
+                self.records.push(Record::new(now_us, SessionId(session), 0, event));
+            }
         }
         for record in &self.records {
             near.event(record);
         }
-        watcher.records(&self.records);
+        observer.records(&self.records);
         self.records.clear();
-        watcher.link(now_us, &|| self.control_figures());
+        observer.link(now_us, &|| self.control_figures());
     }
 
     /// What has become of the first engine's control messages, over all sessions.
@@ -213,43 +278,26 @@ impl Remote {
     }
 
     /// What the second engine did in this tick.
-    fn observe(&mut self, now_us: u64, watcher: &mut dyn Watcher) {
-        for record in self.far.engine.records() {
-            self.far.run.event(record);
-            if let Some(account) = self.accounts.get_mut(record.session.0 as usize) {
-                account.far(record);
+    fn hear(&mut self, now_us: u64, observer: &mut dyn Observer) {
+        let Self { far, wires, to_last_consumer, to_quiet, .. } = self;
+        for record in far.engine.records() {
+            far.run.event(record);
+            if let Some(wire) = wires.get_mut(record.session.0 as usize) {
+                wire.account.far(record);
             }
         }
-        watcher.far_records(self.far.engine.records());
-        for (at, wire) in self.wires.iter_mut().enumerate() {
-            while let Some(out) = wire.far.handle.poll() {
-                match out {
-                    Out::Audio(audio) => {
-                        self.far.run.audio(at, &audio);
-                        self.accounts[at].released(&audio);
-                        watcher.far_audio(at, &audio);
-                        wire.far.handle.give_back(audio.block);
-                    }
-                    Out::Control(Control::Applied { message_id }) => {
-                        wire.far.applied(now_us, message_id);
-                        if let Some((sent_us, stops)) = self.accounts[at].applied(message_id) {
-                            self.to_last_consumer.saturating_record(now_us - sent_us);
-                            if stops {
-                                self.to_quiet.saturating_record(now_us - sent_us);
-                            }
-                        }
-                    }
-                    Out::Control(_) | Out::Text { .. } => {}
+        observer.far_records(far.engine.records());
+        for (at, wire) in wires.iter_mut().enumerate() {
+            let heard = |audio: &OutAudio| {
+                far.run.audio(at, audio);
+                observer.far_audio(at, audio);
+            };
+            wire.listen(now_us, heard, |sent_us, stops| {
+                to_last_consumer.saturating_record(now_us - sent_us);
+                if stops {
+                    to_quiet.saturating_record(now_us - sent_us);
                 }
-            }
-        }
-    }
-
-    /// What is now known of the messages of session number `at`.
-    fn settle(&mut self, now_us: u64, at: usize) {
-        while let Some(event) = self.wires[at].near.poll_event() {
-            let event = fate(&mut self.accounts[at], event);
-            self.records.push(Record::new(now_us, SessionId(at as u32), 0, event));
+            });
         }
     }
 

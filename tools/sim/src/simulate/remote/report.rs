@@ -1,71 +1,15 @@
 //! The report's part about the engine behind the link.
 
 use mynah_engine::record::ControlFigures;
-use serde::Serialize;
 
 use super::Remote;
 use super::books::Findings;
-use crate::report::{Frames, LatencyMs, NodeFigures, Quantiles, Segments, ServiceFiguresReport, TurnFigures};
+use crate::report::quantiles::Quantiles;
+use crate::report::{Cancels, Messages, RemoteReport};
 use crate::simulate::balance::{HostSide, imbalances};
 use crate::simulate::callers::Line;
-use crate::simulate::conclude::{segments, turn_figures};
+use crate::simulate::figures::{segments, turn_figures};
 use crate::simulate::turns::Stretches;
-use crate::transport::LinkedScene;
-
-/// The second engine, and what went over the link.
-#[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the names are those of the report's contract")]
-pub struct RemoteReport {
-    pub scene: String,
-    pub link: LinkedScene,
-    pub messages: Messages,
-    pub cancels: Cancels,
-    /// Segments that got no verdict at the far end in time, and so were none.
-    pub no_verdict: u64,
-    /// On the wall clock: from the start of the first engine's tick that decided to its end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub control_in_process_ms: Option<Quantiles>,
-    /// Blocks of cancelled segments that were released at the far end, and of revisions that did not hold.
-    pub cancelled_released: u64,
-    pub void_released: u64,
-    pub latency_ms: LatencyMs,
-    pub segments: Segments,
-    pub turns: TurnFigures,
-    pub frames: Frames,
-    pub nodes: Vec<NodeFigures>,
-    pub services: Vec<ServiceFiguresReport>,
-    /// What must hold and does not, in words.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub broken: Vec<String>,
-}
-
-/// Control messages, over all sessions.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-#[expect(missing_docs, reason = "the names are those of the report's contract")]
-pub struct Messages {
-    pub sent: u64,
-    pub delivered: u64,
-    pub applied: u64,
-    pub retried: u64,
-    pub failed: u64,
-    /// Arrivals at the far end that had been seen before, and changed nothing.
-    pub repeated: u64,
-    /// Messages about segments that nobody at the far end can know.
-    pub unknown: u64,
-    /// Messages that the engine at the far end has worked off, and those of them that changed nothing.
-    pub worked_off: u64,
-    pub without_effect: u64,
-}
-
-/// Cancelled segments, at the far end.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-#[expect(missing_docs, reason = "the names are those of the report's contract")]
-pub struct Cancels {
-    pub sent: u64,
-    pub delivered: u64,
-    pub failed: u64,
-    pub effects_max: u64,
-}
 
 impl Remote {
     /// What came of it; `lines` are the first engine's sessions, whose truth is the callers'.
@@ -77,8 +21,8 @@ impl Remote {
         let wrong = imbalances(&self.far.plan, &census, &self.far.run, &host);
         let mut findings = Findings::default();
         findings.broken.append(&mut self.refused);
-        for (account, wire) in self.accounts.iter().zip(&self.wires) {
-            account.conclude(wire.far.handle.name(), &mut findings);
+        for wire in &self.wires {
+            wire.account.conclude(wire.far.handle.name(), &mut findings);
         }
         let segments = segments(&self.far.run.counts);
         if segments.open_at_end > 0 {
@@ -103,7 +47,7 @@ impl Remote {
             segments,
             turns: turn_figures(&turns, &self.far.run.counts, true),
             nodes: self.far.nodes(&census),
-            frames: self.far.frames(&census, wrong),
+            frames: self.far.frames(&census, (0, 0), wrong),
             services: self.far.services(),
             broken: findings.broken,
         }

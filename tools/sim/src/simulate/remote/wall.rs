@@ -20,9 +20,11 @@ use super::far::{Carried, FarEnd};
 use super::near::{Datagram, NearEnd};
 use super::{Link, Wire, fate, sent, together};
 use crate::clock::{Epoch, WallClock};
+use crate::observer::{Observer, TickView};
 use crate::simulate::clockwork::{DRAIN_US, generate, wall_driver};
 use crate::simulate::measure::Measurement;
-use crate::simulate::{Simulation, TickView, Watcher};
+use crate::simulate::side::Side;
+use crate::simulate::simulation::Simulation;
 
 /// The network looks for work at least this often.
 const LOOK: Duration = Duration::from_millis(1);
@@ -54,17 +56,17 @@ impl Rings {
 
 impl Simulation {
     /// The wall-clock run of a scene with a link.
-    pub(in crate::simulate) fn run_linked(&mut self, watcher: &mut dyn Watcher) {
+    pub(in crate::simulate) fn run_linked(&mut self, observer: &mut dyn Observer) {
         let (Some(mut remote), Some(beside)) = (self.remote.take(), self.beside.take()) else { return };
-        let (mut end_us, epoch) = (self.options.duration_us, self.epoch);
+        let (mut end_us, epoch) = (self.near.options.duration_us, self.near.epoch);
         let mut cut_us = None;
         // One clock for both, or nothing between them could be measured.
         remote.far.epoch = epoch;
         let started_us = epoch.now_us();
         for (at, line) in self.lines.iter_mut().enumerate() {
             line.offset_us += started_us;
-            self.run.observers[at].starts_at(line.offset_us);
-            remote.far.run.observers[at].starts_at(line.offset_us);
+            self.near.run.sessions[at].starts_at(line.offset_us);
+            remote.far.run.sessions[at].starts_at(line.offset_us);
         }
         let handles: Vec<SessionHandle> = self.lines.iter().map(|line| line.handle.clone()).collect();
         let parker = Parker::new();
@@ -75,9 +77,10 @@ impl Simulation {
             network: parker.unparker().clone(),
             far_over: AtomicBool::new(false),
         };
-        let (mut near_ends, mut nets) = (Vec::new(), Vec::new());
-        for Wire { near, far, link, .. } in std::mem::take(&mut remote.wires) {
+        let (mut near_ends, mut accounts, mut nets) = (Vec::new(), Vec::new(), Vec::new());
+        for Wire { near, far, link, account, .. } in std::mem::take(&mut remote.wires) {
             near_ends.push(near);
+            accounts.push(account);
             nets.push((far, link));
         }
         let far_handles: Vec<SessionHandle> = nets.iter().map(|(far, _)| far.handle.clone()).collect();
@@ -87,7 +90,7 @@ impl Simulation {
             handles: &handles,
             ends: near_ends,
             over: vec![Over::No; handles.len()],
-            accounts: std::mem::take(&mut remote.accounts),
+            accounts,
             in_process: latency_histogram(),
             refused: Vec::new(),
         };
@@ -100,33 +103,33 @@ impl Simulation {
             let lines = &mut self.lines;
             scope.spawn(|_| fed = Some(generate(lines, (started_us, &fed_until_us), epoch, &done)));
             let (carried, rings) = (&mut nets, &rings);
-            let (door, far) = (self.engine.handle(), &mut remote.far);
+            let (door, far) = (self.near.engine.handle(), &mut remote.far);
             let count = handles.len();
             let far_handles = &far_handles;
             let (heard, across) = (&mut heard, &mut across);
             scope.spawn(move |_| *heard = Some(far.follow(far_handles, rings, until_us, count)));
             scope.spawn(move |_| *across = Some(carry(carried, rings, &parker, epoch, &door)));
-            let mut clock = WallClock::new(epoch, self.engine.handle().bell());
-            let driver = wall_driver(&self.plan.scene.tick);
-            let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
-            run(&mut self.engine, driver, &mut clock, &mut |engine, late_us| {
+            let mut clock = WallClock::new(epoch, self.near.engine.handle().bell());
+            let driver = wall_driver(&self.near.plan.scene.tick);
+            let period_us = u64::from(self.near.plan.scene.tick.period_ms) * 1_000;
+            run(&mut self.near.engine, driver, &mut clock, &mut |engine, late_us| {
                 self.cost.tick_late.saturating_record(late_us);
                 self.cost.ticks += 1;
                 let ended_us = epoch.now_us();
                 let work_us = ended_us.saturating_sub(engine.now_us());
                 self.cost.tick_work.saturating_record(work_us);
                 self.cost.overruns += u64::from(work_us > period_us);
-                near.after_tick(engine, ended_us, &mut self.run, watcher);
+                near.after_tick(engine, ended_us, &mut self.near.run, observer);
                 let work_ns = work_us * 1_000;
-                watcher.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
+                observer.tick(TickView { engine, lines: &[], work_ns, late_us, started_us });
                 let so_far = engine.now_us().saturating_sub(started_us);
-                if so_far < end_us && watcher.interrupts() {
-                    watcher.interrupted(engine.now_us());
+                if so_far < end_us && observer.interrupts() {
+                    observer.interrupted(engine.now_us());
                     (end_us, cut_us) = (so_far, Some(so_far));
-                    self.run.until_us = engine.now_us();
+                    self.near.run.until_us = engine.now_us();
                     fed_until_us.store(engine.now_us(), Ordering::Release);
                 }
-                watcher.progress("in real time", so_far.min(end_us), end_us);
+                observer.progress("in real time", so_far.min(end_us), end_us);
                 let over =
                     done.load(Ordering::Acquire) && near.is_over() && rings.far_over.load(Ordering::Acquire);
                 if over || engine.now_us() > until_us {
@@ -147,17 +150,18 @@ impl Simulation {
             [remote.to_last_consumer, remote.to_quiet] = across;
         }
         remote.in_process = near.in_process;
-        remote.accounts = near.accounts;
         remote.refused = near.refused;
-        let ends = near.ends.into_iter().zip(nets);
-        remote.wires =
-            ends.map(|(near, (far, link))| Wire { near, far, link, over: true, told: true }).collect();
+        let ends = near.ends.into_iter().zip(near.accounts).zip(nets);
+        let wire = |((near, account), (far, link))| Wire { near, far, link, account, over: true, told: true };
+        remote.wires = ends.map(wire).collect();
         self.cost.cpu_s = self.cost.process.elapsed().as_secs_f64() - self.cost.generator_ns as f64 / 1e9;
         self.cost.wall_s = (epoch.now_us() - started_us) as f64 / 1e6;
         self.remote = Some(remote);
         cut_us.into_iter().for_each(|cut_us| self.cut(cut_us));
     }
+}
 
+impl Side {
     /// The far engine's thread: ticks when something arrives, until its sessions are over.
     fn follow(
         &mut self,
@@ -233,26 +237,26 @@ impl NearSide<'_> {
         engine: &Engine,
         ended_us: u64,
         measured: &mut Measurement,
-        watcher: &mut dyn Watcher,
+        observer: &mut dyn Observer,
     ) {
         let now_us = engine.now_us();
         for record in engine.records() {
             measured.event(record);
             self.accounts[record.session.0 as usize].near(record);
         }
-        watcher.records(engine.records());
+        observer.records(engine.records());
         while let Some((at, datagram)) = self.rings.receipts.pop() {
             self.ends[at].receive(now_us, &datagram);
         }
         let mut records = Vec::new();
         for at in 0..self.ends.len() {
-            self.session(at, now_us, ended_us, (measured, watcher), &mut records);
+            self.session(at, now_us, ended_us, (measured, observer), &mut records);
         }
         records.iter().for_each(|record| measured.event(record));
-        watcher.records(&records);
+        observer.records(&records);
         let far = self.rings.records.lock().map(|mut far| std::mem::take(&mut *far));
-        watcher.far_records(&far.unwrap_or_default());
-        watcher.link(now_us, &|| together(self.ends.iter()));
+        observer.far_records(&far.unwrap_or_default());
+        observer.link(now_us, &|| together(self.ends.iter()));
     }
 
     fn session(
@@ -260,7 +264,7 @@ impl NearSide<'_> {
         at: usize,
         now_us: u64,
         ended_us: u64,
-        (measured, watcher): (&mut Measurement, &mut dyn Watcher),
+        (measured, observer): (&mut Measurement, &mut dyn Observer),
         records: &mut Vec<Record>,
     ) {
         let (handle, end, session) = (&self.handles[at], &mut self.ends[at], SessionId(at as u32));
@@ -268,7 +272,7 @@ impl NearSide<'_> {
             match out {
                 Out::Audio(audio) => {
                     measured.audio(at, &audio);
-                    watcher.audio(at, &audio);
+                    observer.audio(at, &audio);
                     self.rings.give(at, self.epoch.now_us(), Given::Audio(Carried::of(&audio)));
                     handle.give_back(audio.block);
                 }

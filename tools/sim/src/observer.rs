@@ -1,18 +1,19 @@
-//! Who looks on while a simulation runs: files, progress, metrics, checkers. None of them changes what happens.
+//! Who looks on while an engine runs, in whatever loop: files, progress, metrics, checkers. None of them changes what
+//! happens.
 
 use mynah_engine::wire::delivery::OutgoingFigures;
 use mynah_engine::{Engine, OutAudio, Record, SessionHandle};
 
-use super::callers::Line;
-use super::measure::Measurement;
 use crate::report::Report;
+use crate::simulate::callers::Line;
+use crate::simulate::measure::Measurement;
 
 /// What a tick was, once it is over.
 #[derive(Clone, Copy)]
 pub struct TickView<'a> {
     /// The engine as the tick left it.
     pub engine: &'a Engine,
-    /// The callers, in session order; none where another thread has them (wall clock).
+    /// The callers, in session order; none where there are none, or another thread has them (wall clock).
     pub lines: &'a [Line],
     /// What the tick took on the wall clock, nanoseconds.
     pub work_ns: u64,
@@ -31,8 +32,8 @@ pub struct Ending<'a> {
     pub measured: &'a Measurement,
 }
 
-/// Watches a run. For each tick: the records, the audio, what happened behind a link, then the tick as a whole.
-pub trait Watcher: Send {
+/// Observes a run. For each tick: the records, the audio, what happened behind a link, then the tick as a whole.
+pub trait Observer: Send {
     /// Whether the gates of session number `session` are to log every probability for it.
     fn traces(&self, session: u32) -> bool {
         let _unused = session;
@@ -76,7 +77,7 @@ pub trait Watcher: Send {
     fn progress(&mut self, what: &'static str, done: u64, total: u64) {
         let _unused = (what, done, total);
     }
-    /// False: what is still to come is of no use any more. A run in virtual time ends once one of its watchers says so.
+    /// False: what is still to come is of no use any more. A run in virtual time ends once one of its observers says so.
     fn wants_more(&self) -> bool {
         true
     }
@@ -84,7 +85,7 @@ pub trait Watcher: Send {
     fn interrupts(&mut self) -> bool {
         false
     }
-    /// Behind the tick at `now_us` the input has ended, because one of those who watch wanted it.
+    /// Behind the tick at `now_us` the input has ended, because one of those who observe wanted it.
     fn interrupted(&mut self, now_us: u64) {
         let _unused = now_us;
     }
@@ -94,49 +95,36 @@ pub trait Watcher: Send {
     }
 }
 
-/// Several that watch one run, told in this order.
+/// Several that observe one run, told in this order.
 #[derive(Default)]
-pub struct Watchers<'a>(pub Vec<&'a mut dyn Watcher>);
+pub struct Observers<'a>(pub Vec<&'a mut dyn Observer>);
 
-impl Watcher for Watchers<'_> {
+/// Methods that tell each one in turn.
+macro_rules! each {
+    ($($told:ident($($what:ident: $of:ty),*);)*) => {
+        $(fn $told(&mut self, $($what: $of),*) {
+            self.0.iter_mut().for_each(|one| one.$told($($what),*));
+        })*
+    };
+}
+
+impl Observer for Observers<'_> {
+    each! {
+        records(records: &[Record]);
+        audio(session: usize, audio: &OutAudio);
+        fed(session: &SessionHandle, frames: u64);
+        far_records(records: &[Record]);
+        far_audio(session: usize, audio: &OutAudio);
+        tick(view: TickView<'_>);
+        link(now_us: u64, figures: &dyn Fn() -> OutgoingFigures);
+        over(engine: &Engine);
+        progress(what: &'static str, done: u64, total: u64);
+        interrupted(now_us: u64);
+        reported(ending: Ending<'_>);
+    }
+
     fn traces(&self, session: u32) -> bool {
         self.0.iter().any(|one| one.traces(session))
-    }
-
-    fn records(&mut self, records: &[Record]) {
-        self.0.iter_mut().for_each(|one| one.records(records));
-    }
-
-    fn audio(&mut self, session: usize, audio: &OutAudio) {
-        self.0.iter_mut().for_each(|one| one.audio(session, audio));
-    }
-
-    fn fed(&mut self, session: &SessionHandle, frames: u64) {
-        self.0.iter_mut().for_each(|one| one.fed(session, frames));
-    }
-
-    fn far_records(&mut self, records: &[Record]) {
-        self.0.iter_mut().for_each(|one| one.far_records(records));
-    }
-
-    fn far_audio(&mut self, session: usize, audio: &OutAudio) {
-        self.0.iter_mut().for_each(|one| one.far_audio(session, audio));
-    }
-
-    fn tick(&mut self, view: TickView<'_>) {
-        self.0.iter_mut().for_each(|one| one.tick(view));
-    }
-
-    fn link(&mut self, now_us: u64, figures: &dyn Fn() -> OutgoingFigures) {
-        self.0.iter_mut().for_each(|one| one.link(now_us, figures));
-    }
-
-    fn over(&mut self, engine: &Engine) {
-        self.0.iter_mut().for_each(|one| one.over(engine));
-    }
-
-    fn progress(&mut self, what: &'static str, done: u64, total: u64) {
-        self.0.iter_mut().for_each(|one| one.progress(what, done, total));
     }
 
     fn wants_more(&self) -> bool {
@@ -145,13 +133,5 @@ impl Watcher for Watchers<'_> {
 
     fn interrupts(&mut self) -> bool {
         self.0.iter_mut().any(|one| one.interrupts())
-    }
-
-    fn interrupted(&mut self, now_us: u64) {
-        self.0.iter_mut().for_each(|one| one.interrupted(now_us));
-    }
-
-    fn reported(&mut self, ending: Ending<'_>) {
-        self.0.iter_mut().for_each(|one| one.reported(ending));
     }
 }
