@@ -321,11 +321,20 @@ fn an_import_of_a_folder_behind_is_found() {
     assert_eq!(upward(&made_up(&files)), ["media/block.rs uses tick/shard.rs, which stands behind it"]);
 }
 
+/// The `src/` folders of all crates: engine, systems, and those of tools.
+fn crate_folders() -> Vec<String> {
+    let tools = fs::read_dir(top().join("tools")).expect("the checkout can be read");
+    let names = tools.flatten().map(|entry| format!("tools/{}/src/", entry.file_name().to_string_lossy()));
+    let mut folders: Vec<String> = names.filter(|src| top().join(src).is_dir()).collect();
+    folders.sort();
+    folders.splice(0..0, ["engine/src/".to_owned(), "systems/src/".to_owned()]);
+    folders
+}
+
 #[test]
 fn no_two_files_use_each_other_in_a_circle() {
-    let crates = ["engine/src/", "systems/src/"];
-    let found = crates.iter().flat_map(|src| {
-        let circles = circles(&imports(&crate_sources(src)));
+    let found = crate_folders().into_iter().flat_map(|src| {
+        let circles = circles(&imports(&crate_sources(&src)));
         circles.into_iter().map(move |circle| format!("{src}: {}", circle.join(", ")))
     });
     none(found.collect());
@@ -339,8 +348,13 @@ fn a_circle_is_found_and_what_a_module_passes_on_is_none() {
         ("c.rs", "use crate::{d, e};\n"),
         ("d.rs", "use super::e::E;\n"),
         ("e.rs", "fn e() { crate::c::c(); }\n#[cfg(test)]\nmod tests {\n    use crate::a::b::B;\n}\n"),
+        ("f/mod.rs", "mod g;\nuse g::G;\npub struct F;\n"),
+        ("f/g.rs", "use super::F;\npub(in super::super) struct G(F);\n"),
+        ("h/mod.rs", "mod i;\npub use i::I;\npub struct H(I);\n"),
+        ("h/i.rs", "use super::H;\npub struct I;\n"),
     ];
-    assert_eq!(circles(&made_up(&files)), [["c.rs", "d.rs", "e.rs"]]);
+    let found = circles(&made_up(&files));
+    assert_eq!(found, [vec!["c.rs", "d.rs", "e.rs"], vec!["f/g.rs", "f/mod.rs"], vec!["h/i.rs", "h/mod.rs"]]);
 }
 
 /// Lines a function has at most: a screen.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use mynah_engine::{DropReason, Event, OutAudio, Record, ScenePlan, SessionId, SessionView};
 
-use super::Digests;
 use super::checker::{Findings, Moment, leaves_as};
+use super::digests::Digests;
 use mynah_sim::simulate::balance::{StreamLaw, converted, is_plain};
 use mynah_sim::simulate::measure::{Measurement, Observer};
 
