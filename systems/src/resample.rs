@@ -114,6 +114,9 @@ impl NodeKind for Resample {
     fn lowers_quality(&self) -> bool {
         self.streaming && self.quality != Quality::Fast
     }
+    fn keeps_length(&self) -> bool {
+        true
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         // A block of 20 ms and its share of the filter's delay; a fixed chunk gives out two blocks at once.
         if self.streaming { 2 } else { 8 }

@@ -15,7 +15,9 @@ use crate::speech::cancellation::{Correction, Void};
 /// Finding the lanes of a few sessions costs as much as going through this many one after the other.
 const LOOKUPS_WORTH: usize = 8;
 
-/// Applies this tick's corrections to the lanes of one node: first the queue, then `control` for the state.
+/// Applies this tick's corrections to the lanes of one node: first the queue, then `control` for the state. A node that
+/// does not support control messages is told of the end of a session only: what it works on it finishes, and the output
+/// drops it.
 pub fn correct_lanes<S: Component<Mutability = Mutable>>(
     site: Site,
     lanes: &mut Lanes<'_, '_, S>,
@@ -43,7 +45,10 @@ pub(crate) fn correct_lanes_that<S: Component<Mutability = Mutable>>(
         let correction = desk.corrections.all()[at];
         let mut cx = Cx::new(site.node, lane, desk, outs);
         purge(queue, &correction, &mut cx);
-        control(state, &correction, &mut cx);
+        // The end of a session is no message: everybody lets go of what is left.
+        if site.controls || correction.void == Void::Session {
+            control(state, &correction, &mut cx);
+        }
     };
     if pushed * LOOKUPS_WORTH < desk.sessions.open() as usize {
         for at in 0..pushed {

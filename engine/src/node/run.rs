@@ -81,7 +81,7 @@ fn step_lane<K: StepNode>(kind: &K, site: Site, queue: &mut Queue, state: &mut K
     while cx.may_step() {
         let Some(front) = queue.front() else { return };
         let pressed = site.rule.is_some_and(|rule| match cx.near(front, rule) {
-            Some((left_us, true)) => {
+            Some((left_us, true)) if site.controls => {
                 kind.advise(state, Advice::DeadlineNear { left_us }, cx, site);
                 true
             }

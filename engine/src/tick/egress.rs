@@ -173,7 +173,7 @@ pub(crate) fn egress_rest(node: NodeId, world: &mut World) -> RestSystem {
 }
 
 fn output_site(node: NodeId) -> Site {
-    Site { node, service: None, wants_audio: false, rule: None, skips: false }
+    Site { node, service: None, wants_audio: false, rule: None, skips: false, controls: true }
 }
 
 struct Stream<'a> {

@@ -110,6 +110,7 @@ fn site(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> Site {
         wants_audio: node.service.is_some_and(|s| wants_audio[s]),
         rule: node.deadline.map(|deadline| deadline_rule(&deadline)),
         skips: node.deadline.is_some_and(|d| d.policy == DeadlinePolicy::SkipOptional),
+        controls: node.capabilities.supports_control_messages,
     }
 }
 

@@ -235,9 +235,7 @@ fn compile(
     if args.vad_trace.is_none() {
         return Ok((compiled, sets));
     }
-    for node in compiled.0.nodes.iter().filter(|node| node.spec.kind() == "VadGate") {
-        sets.push(Override::parse(&format!("{}.trace=true", node.id)).map_err(Failure::unable)?);
-    }
+    sets.extend(lane::traces(&compiled.0)?);
     Ok((scenes::compile_source(source, &sets, None, &registry)?, sets))
 }
 
@@ -305,7 +303,7 @@ impl Files {
         Ok(Self {
             events: events.transpose()?,
             trace: args.vad_trace.as_deref().map(TraceWriter::create).transpose()?,
-            untold: args.vad_trace.is_none() && !lane::gates(plan).iter().any(|gate| gate.trace),
+            untold: args.vad_trace.is_none() && !lane::gates(plan).iter().any(|gate| gate.traces),
             names,
             failure: None,
         })

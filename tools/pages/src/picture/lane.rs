@@ -6,13 +6,13 @@ mod legend;
 mod marks;
 mod said;
 
-use mynah_engine::scene::parse_config;
-use mynah_engine::{NodeKind, ScenePlan};
-use mynah_systems::vad_gate::VadGate;
+use mynah_engine::ScenePlan;
+use mynah_engine::scene::{Hearing, Override};
 
 use crate::picture::figure::moment;
 use crate::picture::labels::{NARROW, width_of};
 use crate::picture::svg::{Escaped, curve, envelope, push};
+use mynah_files::failure::Failure;
 use mynah_sim::run::peaks::COLUMN_US;
 use mynah_sim::run::track::Answer;
 
@@ -20,10 +20,18 @@ use self::axis::{Cell, cells};
 pub use self::drawn::{Lane, MARKS_MAX, Sound};
 pub use self::legend::legend;
 
-/// The gates of a scene.
-pub fn gates(plan: &ScenePlan) -> Vec<VadGate> {
-    let gates = plan.scene.nodes.iter().filter(|node| node.kind.name == VadGate::NAME);
-    gates.filter_map(|node| parse_config(&node.kind.config).ok()).collect()
+/// What the gates of a scene hear by.
+pub fn gates(plan: &ScenePlan) -> Vec<Hearing> {
+    plan.nodes.iter().filter_map(|node| node.spec.hearing()).collect()
+}
+
+/// The settings that make the gates of a scene log their probabilities.
+///
+/// # Errors
+/// A node's name is none that a setting can have.
+pub fn traces(plan: &ScenePlan) -> Result<Vec<Override>, Failure> {
+    let gates = plan.nodes.iter().filter(|node| node.spec.hearing().is_some());
+    gates.map(|node| Override::parse(&format!("{}.trace=true", node.id)).map_err(Failure::unable)).collect()
 }
 
 /// The first row begins here, below the times; pixels.
@@ -222,7 +230,7 @@ fn probability(text: &mut String, cell: &Cell, row: (f64, f64), lane: &Lane<'_>)
     let y = |p: f32| height * (1.0 - f64::from(p.clamp(0.0, 1.0)));
     for gate in lane.gates {
         for (class, what, level) in
-            [("threshold", "opens at", gate.threshold), ("release", "pauses below", gate.release_threshold)]
+            [("threshold", "opens at", gate.opens_at), ("release", "pauses below", gate.closes_below)]
         {
             push(
                 text,

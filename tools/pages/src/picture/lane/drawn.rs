@@ -1,6 +1,6 @@
 //! What is drawn of one session.
 
-use mynah_systems::vad_gate::VadGate;
+use mynah_engine::scene::Hearing;
 
 use crate::picture::session::Picture;
 use mynah_load::load::Utterance;
@@ -53,7 +53,7 @@ pub struct Lane<'a> {
     /// How it sounded.
     pub output: &'a Peaks,
     /// The gates that judged it.
-    pub gates: &'a [VadGate],
+    pub gates: &'a [Hearing],
     /// Names of the scene's nodes.
     pub nodes: &'a [String],
 }
