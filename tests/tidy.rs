@@ -357,6 +357,43 @@ fn a_circle_is_found_and_what_a_module_passes_on_is_none() {
     assert_eq!(found, [vec!["c.rs", "d.rs", "e.rs"], vec!["f/g.rs", "f/mod.rs"], vec!["h/i.rs", "h/mod.rs"]]);
 }
 
+/// Literals in the product code of the tools that are the name of a node kind.
+fn kinds_by_name(sources: &[(String, String)], kinds: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, text) in
+        sources.iter().filter(|(name, _)| name.starts_with("tools/") && name.contains("/src/"))
+    {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (at, line) in code.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or("");
+            if kinds.iter().any(|kind| code.contains(&format!("\"{kind}\""))) {
+                found.push(format!("{name}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    found
+}
+
+/// Who asks for a kind by its name leaves out the kinds of those who write their own: what a node is, its kind says
+/// (`NodeKind`).
+#[test]
+fn tools_ask_what_a_kind_is_and_not_what_it_is_called() {
+    none(kinds_by_name(&sources(), &mynah_sim::scenes::registry(None).kinds()));
+}
+
+#[test]
+fn a_kind_asked_for_by_name_is_found() {
+    let line = "    let gates = nodes.filter(|node| node.spec.kind() == \"VadGate\");\n";
+    let sources = [
+        ("tools/proof/src/a.rs", format!("fn a() {{\n{line}}}\n")),
+        ("tools/proof/src/b.rs", format!("#[cfg(test)]\nmod tests {{\n{line}}}\n// \"VadGate\"\n")),
+        ("tests/c.rs", line.to_owned()),
+    ];
+    let sources = sources.map(|(name, text)| (name.to_owned(), text));
+    let found = kinds_by_name(&sources, &["VadGate"]);
+    assert_eq!(found, [format!("tools/proof/src/a.rs:2: {}", line.trim())]);
+}
+
 /// Lines a function has at most: a screen.
 const FUNCTION_MAX: usize = 70;
 
