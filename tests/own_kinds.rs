@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::BoxedSystem;
+use mynah_engine::media::Payload;
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode, SystemNode};
 use mynah_engine::scene::{
     Buffering, Format, Hearing, Issue, NodeCapabilities, OverflowPolicy, Override, Port, PortType, Source,
     Tick,
 };
-use mynah_engine::{
-    Cx, Engine, EngineConfig, Event, Frame, NodeKind, Opening, Out, Payload, Record, ScenePlan, SessionSpec,
-    Site, StepNode, SystemNode,
-};
+use mynah_engine::{Engine, EngineConfig, Event, Frame, Out, Record, ScenePlan, SessionSpec};
 use mynah_pages::picture::lane;
 use mynah_proof::invariants::Invariants;
 use mynah_sim::report::Report;
@@ -64,17 +63,17 @@ impl<const PROMISED_US: u64> NodeKind for Doorman<PROMISED_US> {
     fn max_out(&self, input: Option<Format>) -> u32 {
         self.0.max_out(input)
     }
-    fn open(&self, opening: &Opening) -> Result<GateLane, String> {
-        self.0.open(opening)
+    fn open(&self, context: &SessionContext) -> Result<GateLane, String> {
+        self.0.open(context)
     }
 }
 
 impl<const PROMISED_US: u64> SystemNode for Doorman<PROMISED_US> {
-    fn rests(&self, state: &GateLane) -> bool {
+    fn is_idle(&self, state: &GateLane) -> bool {
         self.0.rests(state)
     }
-    fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem {
-        Arc::new(self.0).system(site, world)
+    fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
+        Arc::new(self.0).system(place, world)
     }
 }
 
@@ -120,13 +119,13 @@ impl NodeKind for Cutter {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, _: &Opening) -> Result<Cut, String> {
+    fn open(&self, _: &SessionContext) -> Result<Cut, String> {
         Ok(Cut)
     }
 }
 
 impl StepNode for Cutter {
-    fn step(&self, _: &mut Cut, mut frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, _: &mut Cut, mut frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         if let Payload::Audio(block) = &mut frame.payload {
             block.set_len(block.len() - 1);
         }

@@ -11,13 +11,14 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
 use guarded::{Case, simulate};
+use mynah_engine::base::SegmentKey;
+use mynah_engine::media::{Payload, Queue};
+use mynah_engine::node::{Look, NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{
     Format, Issue, NodeCapabilities, OverflowPolicy, Override, Port, PortType, Source, Tick, compile,
 };
-use mynah_engine::{
-    Correction, Cx, DropReason, Engine, EngineConfig, Event, Frame, Look, NodeKind, Opening, Out, Payload,
-    Queue, Registry, SegmentKey, SessionSpec, Site, StepNode, Void,
-};
+use mynah_engine::speech::{CancelScope, Cancellation};
+use mynah_engine::{DropReason, Engine, EngineConfig, Event, Frame, Out, Registry, SessionSpec};
 use serde::Deserialize;
 use support::program;
 
@@ -57,22 +58,22 @@ impl NodeKind for Told {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, _: &Opening) -> Result<Nothing, String> {
+    fn open(&self, _: &SessionContext) -> Result<Nothing, String> {
         Ok(Nothing)
     }
 }
 
 impl StepNode for Told {
-    fn step(&self, _: &mut Nothing, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, _: &mut Nothing, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         cx.send(0, frame);
     }
     fn ready(&self, _: &Nothing, _: &Queue, look: Look<'_>) -> bool {
         look.now.us >= 50_000
     }
-    fn control(&self, _: &mut Nothing, correction: &Correction, cx: &mut Cx<'_>, _: Site) {
-        let text = match correction.void {
-            Void::Session => return,
-            void => format!("{void:?}"),
+    fn control(&self, _: &mut Nothing, cancellation: &Cancellation, cx: &mut NodeContext<'_>, _: NodePlace) {
+        let text = match cancellation.scope {
+            CancelScope::Session => return,
+            scope => format!("{scope:?}"),
         };
         let frame = Frame {
             payload: Payload::Text(text.into()),
@@ -80,7 +81,7 @@ impl StepNode for Told {
             arrived_us: cx.now.us,
             queued_us: cx.now.us,
             deadline_us: 0,
-            session: correction.session,
+            session: cancellation.session,
             segment: SegmentKey::default(),
             revision: 0,
             turn: 0,

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mynah_engine::base::NAME_BYTES_MAX;
 use mynah_engine::scene::{Format, Source};
-use mynah_engine::{Engine, Event, NAME_BYTES_MAX, Out, Record, ScenePlan, SessionId, TimeMode};
+use mynah_engine::service::TimeMode;
+use mynah_engine::{Engine, Event, Out, Record, ScenePlan, SessionId};
 
 use crate::args::Run;
 use crate::commands::files;

@@ -13,7 +13,7 @@ pub mod server;
 use std::sync::Arc;
 
 use mynah_engine::Engine;
-use mynah_engine::delivery::OutgoingFigures;
+use mynah_engine::wire::delivery::OutgoingFigures;
 
 pub use board::Board;
 pub use exposition::Form;

@@ -1,8 +1,10 @@
 //! How long it may take until nothing is left, once nothing goes wrong any more and the input has ended.
 
-use mynah_engine::delivery::{RESEND_US, TRANSMITS_MAX};
+use mynah_engine::ScenePlan;
+use mynah_engine::edge::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS};
+use mynah_engine::node::Node;
 use mynah_engine::scene::{LATENCY_MS, Latency, Pace, PlanTarget, Port, PortType, parse_config};
-use mynah_engine::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Node, ScenePlan};
+use mynah_engine::wire::delivery::{RESEND_US, TRANSMITS_MAX};
 use mynah_systems::service::ScriptedReply;
 
 use super::plan::FaultPlan;

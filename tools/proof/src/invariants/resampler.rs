@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::{Node, NodeId, ScenePlan, SessionId};
+use mynah_engine::node::Node;
+use mynah_engine::{NodeId, ScenePlan, SessionId};
 use mynah_systems::{Progress, ResampleState};
 
 use super::checker::{Checker, Findings, Moment};
