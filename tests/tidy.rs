@@ -321,11 +321,20 @@ fn an_import_of_a_folder_behind_is_found() {
     assert_eq!(upward(&made_up(&files)), ["media/block.rs uses tick/shard.rs, which stands behind it"]);
 }
 
+/// The `src/` folders of all crates: engine, systems, and those of tools.
+fn crate_folders() -> Vec<String> {
+    let tools = fs::read_dir(top().join("tools")).expect("the checkout can be read");
+    let names = tools.flatten().map(|entry| format!("tools/{}/src/", entry.file_name().to_string_lossy()));
+    let mut folders: Vec<String> = names.filter(|src| top().join(src).is_dir()).collect();
+    folders.sort();
+    folders.splice(0..0, ["engine/src/".to_owned(), "systems/src/".to_owned()]);
+    folders
+}
+
 #[test]
 fn no_two_files_use_each_other_in_a_circle() {
-    let crates = ["engine/src/", "systems/src/"];
-    let found = crates.iter().flat_map(|src| {
-        let circles = circles(&imports(&crate_sources(src)));
+    let found = crate_folders().into_iter().flat_map(|src| {
+        let circles = circles(&imports(&crate_sources(&src)));
         circles.into_iter().map(move |circle| format!("{src}: {}", circle.join(", ")))
     });
     none(found.collect());
@@ -339,8 +348,50 @@ fn a_circle_is_found_and_what_a_module_passes_on_is_none() {
         ("c.rs", "use crate::{d, e};\n"),
         ("d.rs", "use super::e::E;\n"),
         ("e.rs", "fn e() { crate::c::c(); }\n#[cfg(test)]\nmod tests {\n    use crate::a::b::B;\n}\n"),
+        ("f/mod.rs", "mod g;\nuse g::G;\npub struct F;\n"),
+        ("f/g.rs", "use super::F;\npub(in super::super) struct G(F);\n"),
+        ("h/mod.rs", "mod i;\npub use i::I;\npub struct H(I);\n"),
+        ("h/i.rs", "use super::H;\npub struct I;\n"),
     ];
-    assert_eq!(circles(&made_up(&files)), [["c.rs", "d.rs", "e.rs"]]);
+    let found = circles(&made_up(&files));
+    assert_eq!(found, [vec!["c.rs", "d.rs", "e.rs"], vec!["f/g.rs", "f/mod.rs"], vec!["h/i.rs", "h/mod.rs"]]);
+}
+
+/// Literals in the product code of the tools that are the name of a node kind.
+fn kinds_by_name(sources: &[(String, String)], kinds: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, text) in
+        sources.iter().filter(|(name, _)| name.starts_with("tools/") && name.contains("/src/"))
+    {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (at, line) in code.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or("");
+            if kinds.iter().any(|kind| code.contains(&format!("\"{kind}\""))) {
+                found.push(format!("{name}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    found
+}
+
+/// Who asks for a kind by its name leaves out the kinds of those who write their own: what a node is, its kind says
+/// (`NodeKind`).
+#[test]
+fn tools_ask_what_a_kind_is_and_not_what_it_is_called() {
+    none(kinds_by_name(&sources(), &mynah_sim::scenes::registry(None).kinds()));
+}
+
+#[test]
+fn a_kind_asked_for_by_name_is_found() {
+    let line = "    let gates = nodes.filter(|node| node.spec.kind() == \"VadGate\");\n";
+    let sources = [
+        ("tools/proof/src/a.rs", format!("fn a() {{\n{line}}}\n")),
+        ("tools/proof/src/b.rs", format!("#[cfg(test)]\nmod tests {{\n{line}}}\n// \"VadGate\"\n")),
+        ("tests/c.rs", line.to_owned()),
+    ];
+    let sources = sources.map(|(name, text)| (name.to_owned(), text));
+    let found = kinds_by_name(&sources, &["VadGate"]);
+    assert_eq!(found, [format!("tools/proof/src/a.rs:2: {}", line.trim())]);
 }
 
 /// Lines a function has at most: a screen.

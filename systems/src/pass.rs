@@ -56,6 +56,12 @@ impl NodeKind for Pass {
             supports_control_messages: true,
         }
     }
+    fn keeps_length(&self) -> bool {
+        true
+    }
+    fn numbers(&self) -> &[&'static str] {
+        &["gain"]
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }

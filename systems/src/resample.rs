@@ -2,7 +2,7 @@
 //!
 //! What belongs together is one stream: the session's input up to its end, one segment behind a gate with those that go on
 //! with it after a split, one answer. A stream is flushed once, at its end, and comes out at exactly
-//! `round(n * to / from)` frames; its start delay is trimmed, so that times stay true. What a cancellation takes back is
+//! `round(n * to / from)` frames; its start delay is trimmed, so that times stay true. What a correction takes back is
 //! forgotten without a flush.
 
 mod stream;
@@ -117,6 +117,9 @@ impl NodeKind for Resample {
     fn lowers_quality(&self) -> bool {
         self.streaming && self.quality != Quality::Fast
     }
+    fn keeps_length(&self) -> bool {
+        true
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         // A block of 20 ms and its share of the filter's delay; a fixed chunk gives out two blocks at once.
         if self.streaming { 2 } else { 8 }
@@ -192,13 +195,13 @@ impl StepNode for Resample {
         if cancellation.scope == CancelScope::Session {
             return state.drop_all();
         }
-        let cancelled = state.stream.is_some_and(|s| match cancellation.scope {
+        let count_cancelled = state.stream.is_some_and(|s| match cancellation.scope {
             CancelScope::Segment { segment } => s.segment == segment,
             CancelScope::Revision { segment, revision } => s.segment == segment && s.revision == revision,
             CancelScope::Answer { segment } => s.segment == segment && s.revision > 0,
             CancelScope::Session => false,
         });
-        if cancelled {
+        if count_cancelled {
             state.forget(cx);
         }
     }

@@ -87,6 +87,15 @@ impl NodeKind for Throttle {
             supports_control_messages: true,
         }
     }
+    fn keeps_length(&self) -> bool {
+        true
+    }
+    fn frames_per_s(&self) -> Option<f64> {
+        Some(f64::from(self.per_s))
+    }
+    fn numbers(&self) -> &[&'static str] {
+        &["per_s"]
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }

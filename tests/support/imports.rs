@@ -1,12 +1,14 @@
 //! Which source file of a crate uses which: from its `use` lines and the paths in its code.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// For each file of a crate, by its path below `src/`, the files that it uses.
 pub(crate) type Imports = BTreeMap<String, BTreeSet<String>>;
 
 /// Reads the imports of one crate. `sources`: path below `src/` and text; files of tests are left out, and so is what
-/// stands in a file's module of tests. What a module passes on of its own children is no use of them.
+/// stands in a file's module of tests. What a module passes on of its own children, and does not take itself, is no use of
+/// them.
 pub(crate) fn imports(sources: &[(String, String)]) -> Imports {
     let product: BTreeMap<&str, &str> = sources
         .iter()
@@ -70,11 +72,18 @@ fn paths(name: &str, text: &str) -> Vec<String> {
         code.push('\n');
     }
     let mut found = Vec::new();
-    let passed_on = |start: usize| code[..start].trim_end().ends_with("pub use");
+    let passed_on = |start: usize| {
+        let begun = code[..start].rfind([';', '}']).map_or(0, |end| end + 1);
+        let before = code[begun..start].trim();
+        let only = before.starts_with("pub") && before.ends_with("use") && !before.contains('{');
+        let end = code[start..].find(';').map_or(code.len(), |end| start + end);
+        only && !used_beside(&code, start..end)
+    };
     for (word, up) in [("crate::", None), ("self::", Some(0)), ("super::", Some(1))] {
         for (start, _) in code.match_indices(word) {
             let before = code[..start].chars().next_back();
             if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '$')
+                || code[..start].ends_with("pub(in ")
                 || passed_on(start)
             {
                 continue;
@@ -89,7 +98,36 @@ fn paths(name: &str, text: &str) -> Vec<String> {
             spread(&base.join("::"), rest, &mut found);
         }
     }
+    for child in children(&code) {
+        for (start, _) in code.match_indices(&format!("{child}::")) {
+            let before = code[..start].chars().next_back();
+            if !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') && !passed_on(start) {
+                spread(&own.join("::"), &code[start..], &mut found);
+            }
+        }
+    }
     found
+}
+
+/// Whether code outside of a `pub use` takes one of the names that it passes on.
+fn used_beside(code: &str, passed: Range<usize>) -> bool {
+    fn words(text: &str) -> impl Iterator<Item = &str> {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+    }
+    let names: BTreeSet<&str> =
+        words(&code[passed.clone()]).filter(|word| word.starts_with(char::is_uppercase)).collect();
+    words(&code[..passed.start]).chain(words(&code[passed.end..])).any(|word| names.contains(word))
+}
+
+/// The modules that a file declares and that have a file: it may name them without saying where they are.
+fn children(code: &str) -> Vec<&str> {
+    let declared = code.lines().filter_map(|line| {
+        let line = line.strip_suffix(';')?;
+        line.rsplit_once("mod ")
+            .filter(|(before, _)| before.is_empty() || before.starts_with("pub"))
+            .map(|(_, name)| name)
+    });
+    declared.collect()
 }
 
 /// The modules that lead to a file.

@@ -15,7 +15,9 @@ use crate::speech::cancellation::{CancelScope, Cancellation};
 /// Finding the lanes of a few sessions costs as much as going through this many one after the other.
 const LOOKUPS_WORTH: usize = 8;
 
-/// Applies this tick's cancellations to the lanes of one node: first the queue, then `control` for the state.
+/// Applies this tick's cancellations to the lanes of one node: first the queue, then `control` for the state. A node that
+/// does not support control messages is told of the end of a session only: what it works on it finishes, and the output
+/// drops it.
 pub fn cancel_lanes<S: Component<Mutability = Mutable>>(
     place: NodePlace,
     lanes: &mut Lanes<'_, '_, S>,
@@ -44,7 +46,10 @@ pub(crate) fn correct_lanes_that<S: Component<Mutability = Mutable>>(
             let cancellation = params.cancellations.all()[at];
             let mut cx = NodeContext::new(place.node, lane, params, outs);
             purge(queue, &cancellation, &mut cx);
-            control(state, &cancellation, &mut cx);
+            // The end of a session is no message: everybody lets go of what is left.
+            if place.controls || cancellation.scope == CancelScope::Session {
+                control(state, &cancellation, &mut cx);
+            }
         };
     if pushed * LOOKUPS_WORTH < params.sessions.open() as usize {
         for at in 0..pushed {

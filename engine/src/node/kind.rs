@@ -13,7 +13,7 @@ use crate::media::frame::Frame;
 use crate::media::queue::Queue;
 use crate::node::context::{NodeContext, ReadyContext};
 use crate::node::place::NodePlace;
-use crate::scene::{Buffering, Format, Issue, NodeCapabilities, NodeSpec, Port, Tick};
+use crate::scene::{Buffering, Format, Hearing, Issue, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::api::Reply;
 use crate::speech::cancellation::Cancellation;
 
@@ -76,6 +76,40 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
     fn decides_speech(&self) -> bool {
         false
     }
+    /// Whether it opens, ends and takes back its segments as the control messages of a gate elsewhere say, and decides
+    /// nothing itself. What waits for such messages may wait for seconds.
+    fn follows_sender(&self) -> bool {
+        false
+    }
+    /// What it hears by. A kind that says so logs `Event::Probability` for each hop while its field `trace` is `true`, or
+    /// [`SessionContext::traced`] is: pages draw its levels, and `--vad-trace` sets that field.
+    fn hearing(&self) -> Option<Hearing> {
+        None
+    }
+    /// Engine time without any audio after which no segment that it opened is open, microseconds. None: it promises no
+    /// such time, and no check asks for it.
+    fn silence_us(&self) -> Option<u64> {
+        None
+    }
+    /// Whether audio keeps its length and its order: of a stream of `n` sample frames leave `round(n * rate out / rate in)`,
+    /// whatever is done to their values. Of a kind that decides what is speech: of each of its segments. Checks count the
+    /// samples of kinds that say so.
+    fn keeps_length(&self) -> bool {
+        false
+    }
+    /// Most frames of one session that it takes a second, for kinds that are slow on purpose; None: as many as come.
+    fn frames_per_s(&self) -> Option<f64> {
+        None
+    }
+    /// The fields of its configuration that are numbers with a range: `simulate --faults` sets them to the ends of it.
+    fn numbers(&self) -> &[&'static str] {
+        &[]
+    }
+    /// What its settings come to, in words, as `check` shows it below the scene: rounded durations and the like. The first
+    /// line is the summary, the others stand below it.
+    fn settled(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Most frames emitted per frame taken.
     fn max_out(&self, input: Option<Format>) -> u32;
     /// The service in the scene's `services` that it calls.
@@ -93,7 +127,8 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
 pub trait StepNode: NodeKind {
     /// Handles one frame. Marks must be passed on (`cx.send`) after whatever they bound.
     fn step(&self, state: &mut Self::State, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace);
-    /// Something was taken back: drop what the state holds of it. The queue has been cleared already.
+    /// Something was taken back: drop what the state holds of it. The queue has been cleared already. Of a node that
+    /// does not support control messages only the end of the session is told here.
     fn control(
         &self,
         state: &mut Self::State,
@@ -124,7 +159,8 @@ pub trait StepNode: NodeKind {
         let _unused = state;
         0
     }
-    /// Something is advised, in the tick in which it becomes true, before the frame it is about is taken.
+    /// Something is advised, in the tick in which it becomes true, before the frame it is about is taken; nothing is to a
+    /// node that does not support control messages.
     fn advise(&self, state: &mut Self::State, advice: Advice, cx: &mut NodeContext<'_>, place: NodePlace) {
         let _unused = (state, advice, cx, place);
     }

@@ -16,4 +16,6 @@ pub struct NodePlace {
     pub rule: Option<DeadlineRule>,
     /// The node is optional, and what has little time left passes it untouched.
     pub skips: bool,
+    /// The node supports control messages: it is told of what is taken back, and of deadlines that are near.
+    pub controls: bool,
 }

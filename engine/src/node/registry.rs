@@ -12,7 +12,9 @@ use crate::node::kind::{IdleCheck, Node, NodeKind, SessionContext, StepNode, Sys
 use crate::node::place::NodePlace;
 use crate::node::run::{node_idle_check, step_system};
 use crate::scene;
-use crate::scene::{Buffering, Catalogue, Format, Issue, JoinTexts, NodeCapabilities, NodeSpec, Port, Tick};
+use crate::scene::{
+    Buffering, Catalogue, Format, Hearing, Issue, JoinTexts, NodeCapabilities, NodeSpec, Port, Tick,
+};
 use crate::service::api::ServiceKind;
 
 type ParseNode = fn(&str) -> Result<Arc<dyn Node>, SpannedError>;
@@ -142,6 +144,27 @@ impl<K: NodeKind> NodeSpec for Configured<K> {
     }
     fn decides_speech(&self) -> bool {
         self.config.decides_speech()
+    }
+    fn follows_sender(&self) -> bool {
+        self.config.follows_sender()
+    }
+    fn hearing(&self) -> Option<Hearing> {
+        self.config.hearing()
+    }
+    fn silence_us(&self) -> Option<u64> {
+        self.config.silence_us()
+    }
+    fn keeps_length(&self) -> bool {
+        self.config.keeps_length()
+    }
+    fn frames_per_s(&self) -> Option<f64> {
+        self.config.frames_per_s()
+    }
+    fn numbers(&self) -> &[&'static str] {
+        self.config.numbers()
+    }
+    fn settled(&self) -> Vec<String> {
+        self.config.settled()
     }
     fn max_out(&self, input: Option<Format>) -> u32 {
         self.config.max_out(input)

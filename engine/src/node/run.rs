@@ -98,7 +98,7 @@ fn step_lane<K: StepNode>(
     while cx.may_step() {
         let Some(front) = queue.front() else { return };
         let pressed = place.rule.is_some_and(|rule| match cx.near(front, rule) {
-            Some((left_us, true)) => {
+            Some((left_us, true)) if place.controls => {
                 kind.advise(state, Advice::DeadlineNear { left_us }, cx, place);
                 true
             }

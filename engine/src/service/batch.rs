@@ -9,6 +9,7 @@
 //! a session waits for what was there before it was due, however much others push.
 
 mod forming;
+mod group;
 mod policy;
 
 #[cfg(test)]
@@ -22,7 +23,7 @@ use crate::record::event::FlushReason;
 use crate::scene::OverflowPolicy;
 use crate::service::api::{Call, CallKey};
 
-use forming::Group;
+use group::Group;
 pub use policy::{BatchPolicy, DeadlineRule, Gives, Merge, SENTENCES_MAX, SOUND_MAX_US, Settled};
 
 /// A waiting call.

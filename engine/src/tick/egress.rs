@@ -178,7 +178,7 @@ pub(crate) fn egress_idle_check(node: NodeId, world: &mut World) -> IdleCheck {
 }
 
 fn output_place(node: NodeId) -> NodePlace {
-    NodePlace { node, service: None, wants_audio: false, rule: None, skips: false }
+    NodePlace { node, service: None, wants_audio: false, rule: None, skips: false, controls: true }
 }
 
 struct Stream<'a> {

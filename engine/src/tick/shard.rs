@@ -109,6 +109,7 @@ fn place(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> NodePlace {
         wants_audio: node.service.is_some_and(|s| wants_audio[s]),
         rule: node.deadline.map(|deadline| deadline_rule(&deadline)),
         skips: node.deadline.is_some_and(|d| d.policy == DeadlinePolicy::SkipOptional),
+        controls: node.capabilities.supports_control_messages,
     }
 }
 

@@ -87,6 +87,12 @@ impl NodeKind for Follow {
     fn decides_speech(&self) -> bool {
         true
     }
+    fn follows_sender(&self) -> bool {
+        true
+    }
+    fn numbers(&self) -> &[&'static str] {
+        &["wait_ms", "silence_timeout_ms"]
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         // A frame, and the end of speech and of the segment behind it.
         3

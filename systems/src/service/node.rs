@@ -144,6 +144,9 @@ impl NodeKind for ServiceNode {
     fn lowers_quality(&self) -> bool {
         true
     }
+    fn numbers(&self) -> &[&'static str] {
+        &["piece_ms", "runway_ms"]
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }

@@ -220,6 +220,9 @@ impl NodeKind for TextCollector {
             supports_control_messages: true,
         }
     }
+    fn numbers(&self) -> &[&'static str] {
+        &["batch_window_ms", "flush_after_ms", "first_chunk_min_chars"]
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         OUT_MAX
     }

@@ -5,13 +5,15 @@
 //! forwarded whole, so what leaves equals what came, bit for bit. Decisions fall on media time, hop by hop, and never
 //! look at what else is in the batch.
 //!
-//! Files: `machine` decides, `lane` is one session, `held` a frame that it keeps, `system` runs all lanes of a shard through the detector's kernel.
+//! Files: `machine` decides, `lane` is one session, `held` a frame that it keeps, `settled` what
+//! its durations come to, `system` runs all lanes of a shard through the detector's kernel.
 
 mod config;
 mod held;
 mod lane;
 mod lookback;
 mod machine;
+mod settled;
 mod system;
 
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use bevy_ecs::prelude::World;
 use bevy_ecs::system::BoxedSystem;
 use mynah_engine::node::{NodeKind, NodePlace, SessionContext, SystemNode};
-use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
+use mynah_engine::scene::{Format, Hearing, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 
 pub use config::{Forward, VadGate};
 pub use lane::GateLane;
@@ -54,6 +56,35 @@ impl NodeKind for VadGate {
     }
     fn decides_speech(&self) -> bool {
         true
+    }
+    fn hearing(&self) -> Option<Hearing> {
+        let (opens_at, closes_below) = (self.threshold, self.release_threshold);
+        Some(Hearing { opens_at, closes_below, traces: self.trace })
+    }
+    fn silence_us(&self) -> Option<u64> {
+        // A hop that waits for company is heard late, and the time begins anew with it.
+        let silent_ms = f64::from(self.silence_timeout_ms) + f64::from(self.vad_gather_ms);
+        Some((silent_ms * 1_000.0) as u64)
+    }
+    fn keeps_length(&self) -> bool {
+        true
+    }
+    fn numbers(&self) -> &[&'static str] {
+        &[
+            "threshold",
+            "release_threshold",
+            "min_speech_ms",
+            "min_silence_ms",
+            "pad_ms",
+            "lookback_ms",
+            "lookahead_ms",
+            "max_segment_ms",
+            "silence_timeout_ms",
+            "vad_gather_ms",
+        ]
+    }
+    fn settled(&self) -> Vec<String> {
+        settled::lines(self)
     }
     fn max_out(&self, _: Option<Format>) -> u32 {
         // The whole lookback in one go, and the marks: an end, that it holds, the end of the stream.

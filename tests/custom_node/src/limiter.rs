@@ -66,6 +66,9 @@ impl NodeKind for Limiter {
             supports_control_messages: true,
         }
     }
+    fn keeps_length(&self) -> bool {
+        true
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }

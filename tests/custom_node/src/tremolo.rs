@@ -76,6 +76,9 @@ impl NodeKind for Tremolo {
             supports_control_messages: true,
         }
     }
+    fn keeps_length(&self) -> bool {
+        true
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }

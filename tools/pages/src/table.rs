@@ -3,12 +3,16 @@
 mod far_end;
 mod stages;
 mod steady;
+mod words;
 
 use std::fmt::Write as _;
 
 use mynah_engine::scene::Rendering;
 
 use mynah_sim::report::{LimitResult, Quantiles, Report};
+
+pub use words::paint;
+use words::short;
 
 /// Draws the report as text of at most 100 columns.
 pub fn draw(report: &Report, look: Rendering) -> String {
@@ -55,15 +59,6 @@ fn head(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     writeln!(t)
 }
 
-/// A word in green or red where colours are wanted.
-pub fn paint(word: &str, good: bool, look: Rendering) -> String {
-    match (look, good) {
-        (Rendering::Plain, _) => word.to_string(),
-        (Rendering::Styled, true) => format!("\u{1b}[32m{word}\u{1b}[0m"),
-        (Rendering::Styled, false) => format!("\u{1b}[31;1m{word}\u{1b}[0m"),
-    }
-}
-
 fn verdict(t: &mut String, r: &Report, look: Rendering) -> std::fmt::Result {
     writeln!(t, "  {:<40} {:>12} {:>12}", "limit", "at most", "measured")?;
     for limit in &r.limits {
@@ -99,16 +94,6 @@ fn row(limit: &LimitResult) -> String {
     let unit = if limit.unit == "ms" { " ms" } else { "" };
     let measured = limit.value.map_or("nothing".to_string(), |v| format!("{}{unit}", short(v)));
     format!("{name:<40} {:>12} {measured:>12}", format!("{least}{}{unit}", short(limit.limit)))
-}
-
-/// Three significant digits are all a person reads.
-fn short(value: f64) -> String {
-    match value.abs() {
-        v if v == 0.0 || v >= 100.0 && v.fract() == 0.0 => format!("{value:.0}"),
-        v if v >= 100.0 => format!("{value:.0}"),
-        v if v >= 1.0 => format!("{value:.1}"),
-        _ => format!("{value:.3}"),
-    }
 }
 
 fn latencies(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {

@@ -77,8 +77,31 @@ impl Checker<'_> {
             self.merge_fits(index, merge, spec);
         }
         let joins = self.custom_merge(index, &buffering.merge, catalogue);
+        self.control_messages(index, spec);
         self.deadline(index, spec, behind_hub, flow, &buffering);
         Gathers { buffering: behind_hub.then_some(buffering), merge, joins }
+    }
+
+    /// A gate that is told nothing would keep open what its host or its sender has taken back; and a kind that does nothing
+    /// about what it is told does not begin to because the scene says so.
+    fn control_messages<N: NodeSpec + ?Sized>(&mut self, index: usize, spec: &N) {
+        let node = &self.scene.nodes[index];
+        let path = at!["nodes", index, "capabilities", "supports_control_messages"];
+        match node.capabilities.and_then(|set| set.supports_control_messages) {
+            Some(false) if spec.decides_speech() => {
+                let title =
+                    format!("`{}` decides what is speech, and is told of what is taken back", node.id);
+                let wrong = self.error(&path, title, "expected `true`");
+                self.found
+                    .push(wrong.help("nodes behind it can do without control messages, the gate cannot"));
+            }
+            Some(true) if !spec.capabilities().supports_control_messages => {
+                let title = format!("`{}` is of a kind that supports no control messages", node.id);
+                let idle = self.warning(&path, title, "has no effect");
+                self.found.push(idle.help("leave it out: the kind says what it can be told"));
+            }
+            _ => {}
+        }
     }
 
     fn buffering_fits(&mut self, index: usize, buffering: &Buffering) {
@@ -144,6 +167,8 @@ impl Checker<'_> {
     ) {
         let node = &self.scene.nodes[index];
         let policy = node.deadline.map(|deadline| deadline.policy);
+        let capabilities = node.capabilities.unwrap_or_default().over(spec.capabilities());
+        let is_told = capabilities.supports_control_messages;
         let path = at!["nodes", index, "deadline", "policy"];
         let refusal = match policy {
             Some(DeadlinePolicy::FlushEarly | DeadlinePolicy::GrowBatch { .. }) if !behind_hub => {
@@ -156,6 +181,9 @@ impl Checker<'_> {
             }
             Some(DeadlinePolicy::LowerQuality) if !spec.lowers_quality() => {
                 Some(("this kind has one quality only", "expected another policy"))
+            }
+            Some(DeadlinePolicy::LowerQuality) if spec.service().is_none() && !is_told => {
+                Some(("a node without control messages is told of no deadline", "expected another policy"))
             }
             Some(DeadlinePolicy::SkipOptional) if !node.optional => {
                 Some(("the node is not optional", "expected `optional: true` on the node"))

@@ -59,7 +59,9 @@ fn carries(kind: PortType, format: Option<Format>) -> String {
 
 /// `queue 100, drop oldest`.
 fn queue<N: ?Sized>(node: &PlanNode<N>) -> String {
-    format!("queue {}, {}", node.capabilities.queue_capacity, node.capabilities.overflow_policy)
+    let capabilities = &node.capabilities;
+    let deaf = if capabilities.supports_control_messages { "" } else { ", no control messages" };
+    format!("queue {}, {}{deaf}", capabilities.queue_capacity, capabilities.overflow_policy)
 }
 
 fn service<N: ?Sized, S: ?Sized>(plan: &Plan<N, S>, node: &PlanNode<N>) -> Option<String> {

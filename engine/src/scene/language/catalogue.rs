@@ -62,6 +62,17 @@ impl Issue {
     }
 }
 
+/// What a kind that tells probabilities of speech hears by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hearing {
+    /// Probability that opens a segment, 0 to 1.
+    pub opens_at: f32,
+    /// Probability below which speech pauses, 0 to 1.
+    pub closes_below: f32,
+    /// The scene has it log every probability: its field `trace` is `true`.
+    pub traces: bool,
+}
+
 /// What the scene layer must know of a configured node.
 pub trait NodeSpec: Send + Sync {
     /// The kind's name, as scenes write it.
@@ -86,6 +97,34 @@ pub trait NodeSpec: Send + Sync {
     /// Whether it decides what is speech: it opens segments and gives them their serials. A scene has one such node.
     fn decides_speech(&self) -> bool {
         false
+    }
+    /// Whether it opens and ends its segments as the control messages of a gate elsewhere say.
+    fn follows_sender(&self) -> bool {
+        false
+    }
+    /// What it hears by, for kinds that can log probabilities of speech and have a field `trace`.
+    fn hearing(&self) -> Option<Hearing> {
+        None
+    }
+    /// Engine time without audio after which nothing that it opened is open, microseconds; None: it promises none.
+    fn silence_us(&self) -> Option<u64> {
+        None
+    }
+    /// Whether audio keeps its length: of `n` sample frames of a stream leave `round(n * rate out / rate in)`.
+    fn keeps_length(&self) -> bool {
+        false
+    }
+    /// Most frames of one session that it takes a second; None: as many as come.
+    fn frames_per_s(&self) -> Option<f64> {
+        None
+    }
+    /// The fields of its configuration that are numbers with a range.
+    fn numbers(&self) -> &[&'static str] {
+        &[]
+    }
+    /// What its settings come to, in words, for whoever checks the scene; the first line is its summary.
+    fn settled(&self) -> Vec<String> {
+        Vec::new()
     }
     /// Most frames emitted per frame taken.
     fn max_out(&self, input: Option<Format>) -> u32;

@@ -98,7 +98,8 @@ pub struct NodeCapabilities {
     pub queue_capacity: u32,
     /// What happens when that queue is full.
     pub overflow_policy: OverflowPolicy,
-    /// Wants to be told of cancels, hints and deadlines.
+    /// Is told of what was taken back, and of deadlines that are near. Otherwise its queue is cleared all the same, but
+    /// what it works on is finished: what comes of it is void by its segment and revision, and dropped at the output.
     pub supports_control_messages: bool,
 }
 

@@ -2,25 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::base::ids::SessionId;
 use crate::record::event::FlushReason;
 use crate::service::api::Call;
 
+use super::group::Group;
 use super::policy::{Gives, Settled};
 use super::{BatchQueue, Item, Place};
-
-/// Neighbours in one session's order that a flush would send as one call.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Group {
-    /// How many groups of its session stand before it.
-    round: u32,
-    /// Index in `places` of the first, and how many they are.
-    first: u32,
-    count: u32,
-    /// When the first is due, but not before it was pushed; then when it is due whenever it was pushed.
-    due_us: (u64, u64),
-    session: SessionId,
-}
 
 impl BatchQueue {
     pub(super) fn reason(&self, now_us: u64, avg_us: u64) -> Option<FlushReason> {

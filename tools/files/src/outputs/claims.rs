@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::dash::is_dash;
 use super::identity::Identity;
 use crate::failure::Failure;
 
@@ -27,7 +28,7 @@ impl Claims {
 
     /// The command reads a file. What is not there, or is no file, cannot be lost.
     pub fn reads(&mut self, name: &str, path: &Path) {
-        if !super::is_dash(path) && path.exists() {
+        if !is_dash(path) && path.exists() {
             self.take(name, path, Identity::of(path), true);
         }
     }

@@ -3,6 +3,8 @@
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
+use super::dash::is_dash;
+
 /// Links in a row that are followed; systems give up at 40, too.
 const LINKS_MAX: usize = 40;
 
@@ -22,7 +24,7 @@ pub(super) enum Identity {
 
 impl Identity {
     pub(super) fn of(path: &Path) -> Self {
-        if super::is_dash(path) {
+        if is_dash(path) {
             return Self::Stdout;
         }
         match fs::metadata(path) {

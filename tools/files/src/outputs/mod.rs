@@ -5,6 +5,7 @@
 //! what commands write to.
 
 mod claims;
+mod dash;
 mod draft;
 mod identity;
 mod output;
@@ -13,16 +14,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 pub use claims::Claims;
+pub use dash::{DASH, is_dash};
 pub use draft::leave;
 pub use output::Output;
-
-/// The path that stands for standard input or output.
-pub const DASH: &str = "-";
-
-/// Whether a path stands for standard input or output.
-pub fn is_dash(path: &Path) -> bool {
-    path.as_os_str() == DASH
-}
 
 /// Whether a path leads to a file that this process has open: `/dev/stdin`, `/dev/fd/3`.
 pub fn is_open(path: &Path) -> bool {

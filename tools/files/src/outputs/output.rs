@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use super::dash::is_dash;
 use super::draft::{self, Draft};
 use crate::failure::Failure;
 use crate::terminal::Pipe;
@@ -50,7 +51,7 @@ impl Output {
     }
 
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        if super::is_dash(path) {
+        if is_dash(path) {
             let to = BufWriter::new(Sink::Stdout(Pipe::stdout()));
             return Ok(Self { to, draft: None, name: "standard output".into() });
         }

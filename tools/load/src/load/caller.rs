@@ -7,9 +7,10 @@ use mynah_engine::base::rng::Rng;
 
 use super::bank::{Bank, Clip};
 use super::heard::{append_words, overlap};
+use super::media_time::us_of;
 use super::schedule::{CallerConfig, Plan, Schedule};
 use super::truth::Stretch;
-use super::{Utterance, us_of};
+use super::utterance::Utterance;
 
 const PURPOSE_FLOOR: u64 = 0x0d04;
 
@@ -141,7 +142,7 @@ mod tests {
     use std::sync::LazyLock;
 
     use super::super::bank::BankConfig;
-    use super::super::sample_at;
+    use super::super::media_time::sample_at;
     use super::super::schedule::{BaitPlace, Phase};
     use super::*;
 

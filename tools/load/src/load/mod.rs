@@ -11,29 +11,15 @@ pub mod recordings;
 pub mod schedule;
 pub mod truth;
 
+mod media_time;
 pub mod rate;
 mod texts;
-
-use std::sync::Arc;
+mod utterance;
 
 use self::caller::Caller;
 use self::recordings::Playback;
 use self::truth::Stretch;
-
-/// One utterance as it truly was, on the session's media time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Utterance {
-    /// First instant of speech, microseconds.
-    pub start_us: u64,
-    /// First instant after the last speech, microseconds: a turn that is answered earlier is answered too early.
-    pub end_us: u64,
-    /// Its words.
-    pub text: Arc<str>,
-    /// Gaps of at least 120 ms inside it, in order.
-    pub pauses: Vec<Stretch>,
-    /// Which clip of the bank it is, or which utterance of the recording, from 0.
-    pub clip: u32,
-}
+pub use self::utterance::Utterance;
 
 /// The input of one session. Cloning is cheap (sounds are shared) and keeps the position; a clone that is never
 /// filled still answers [`Stream::heard`] for any time.
@@ -97,14 +83,4 @@ impl Stream {
             Self::Recording(playback) => playback.heard(within),
         }
     }
-}
-
-/// Media time of a sample, microseconds, rounded down.
-fn us_of(samples: u64, rate_hz: u32) -> u64 {
-    samples * 1_000_000 / u64::from(rate_hz)
-}
-
-/// The sample that plays at a media time, rounded down.
-fn sample_at(us: u64, rate_hz: u32) -> u64 {
-    us * u64::from(rate_hz) / 1_000_000
 }

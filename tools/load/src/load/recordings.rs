@@ -12,8 +12,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::heard::{Part, append_words, overlap};
+use super::media_time::us_of;
+use super::rate;
 use super::truth::{Stretch, Truth};
-use super::{Utterance, rate, us_of};
+use super::utterance::Utterance;
 use crate::wav::{self, Cancelling, WavError};
 use mynah_files::terminal;
 use mynah_files::text;

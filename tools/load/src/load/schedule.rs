@@ -10,7 +10,7 @@ use mynah_engine::base::rng::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::bank::Bank;
-use super::{sample_at, us_of};
+use super::media_time::{sample_at, us_of};
 
 /// Earliest speech of a session: detectors and resamplers have settled by then.
 const FIRST_US: u64 = 500_000;

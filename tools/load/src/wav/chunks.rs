@@ -5,7 +5,7 @@
 
 use super::encoding::Encoding;
 use super::fault::{Doubt, WavFault};
-use super::{CHANNELS, RATE_HZ};
+use super::limits::{CHANNELS, RATE_HZ};
 
 /// Format tags of the fmt chunk (RFC 2361, appendix A).
 const TAG_PCM: u16 = 0x0001;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{CHANNELS, RATE_HZ};
+use super::limits::{CHANNELS, RATE_HZ};
 
 /// What is wrong with which file.
 #[derive(Debug)]

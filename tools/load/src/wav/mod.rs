@@ -6,11 +6,11 @@ mod chunks;
 mod encoding;
 mod fault;
 mod levels;
+mod limits;
 mod write;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::ops::RangeInclusive;
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -22,10 +22,6 @@ pub use write::{write, write_to};
 use chunks::Layout;
 use mynah_files::terminal;
 
-/// Sample rates that are read, Hz: telephone to studio.
-const RATE_HZ: RangeInclusive<u32> = 8_000..=192_000;
-/// Channels that are read: one microphone to 7.1.
-const CHANNELS: RangeInclusive<u16> = 1..=8;
 /// Most bytes of a recording, 4 GiB: a pipe that never ends must not fill the memory.
 const BYTES_MAX: u64 = 1 << 32;
 /// Bytes that tell a WAV file from everything else.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hound::{SampleFormat, WavSpec, WavWriter};
 
-use super::{WavError, WavFault};
+use super::fault::{WavError, WavFault};
 use mynah_files::outputs;
 
 /// Writes interleaved samples as 16-bit PCM: the inverse of [`read`](super::read) bit for bit; what lies beyond -1.0 or

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::Sets;
+use super::sets::Sets;
 use super::values::{core, milliseconds, seconds, sessions, threads};
 
 /// `bench`.

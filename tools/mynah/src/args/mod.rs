@@ -3,22 +3,19 @@
 mod bench;
 mod proof;
 mod run;
+mod sets;
 mod simulate;
 mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mynah_engine::scene::Override;
-
 use mynah_sim::scenes;
 
 pub use bench::{Bench, BenchWhat, Capacity};
 pub use proof::{Baseline, Compare, Completions, Doctor, Manual, Replay};
 pub use run::Run;
-pub use simulate::{Clock, Simulate};
+pub use sets::Sets;
+pub use simulate::{Clock, SCENE_DEFAULT, Simulate};
 pub use values::{Duration, SeedRange};
-
-/// The scene of `mynah` without a command.
-pub const SCENE_DEFAULT: &str = "voice_assistant";
 
 /// Low-latency real-time voice: thousands of live audio sessions through one scene, tick by tick.
 ///
@@ -52,6 +49,17 @@ impl Cli {
     }
 }
 
+impl Default for Simulate {
+    /// As if no flag were given.
+    fn default() -> Self {
+        let cli = Cli::try_parse_from(["mynah", "simulate"]).expect("`mynah simulate` alone is complete");
+        match cli.command {
+            Some(Command::Simulate(simulate)) => simulate,
+            _ => unreachable!("`mynah simulate` is the command simulate"),
+        }
+    }
+}
+
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
@@ -77,14 +85,6 @@ pub enum Command {
     Man(Manual),
     /// Prints the version
     Version,
-}
-
-/// Changes of the scene from outside.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Sets {
-    /// Changes one setting of the scene, checked like the file itself; may be given several times
-    #[arg(long = "set", value_name = "NODE.FIELD=VALUE", value_parser = Override::parse)]
-    pub sets: Vec<Override>,
 }
 
 /// `check`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Sets;
+use super::sets::Sets;
 use super::values::seed;
 use mynah_load::chunk::ChunkSpec;
 

@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser as _, ValueEnum};
+use clap::{Args, ValueEnum};
 
+use super::proof::Baseline;
+use super::sets::Sets;
 use super::values::{Duration, SeedRange, duration, seed, seeds, sessions, shards, threads};
-use super::{Baseline, Cli, Command, SCENE_DEFAULT, Sets};
+
+/// The scene of `mynah` without a command.
+pub const SCENE_DEFAULT: &str = "voice_assistant";
 
 /// Whose clock a simulation runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -97,15 +101,4 @@ pub struct Simulate {
     /// Changes of the scene.
     #[command(flatten)]
     pub sets: Sets,
-}
-
-impl Default for Simulate {
-    /// As if no flag were given.
-    fn default() -> Self {
-        let cli = Cli::try_parse_from(["mynah", "simulate"]).expect("`mynah simulate` alone is complete");
-        match cli.command {
-            Some(Command::Simulate(simulate)) => simulate,
-            _ => unreachable!("`mynah simulate` is the command simulate"),
-        }
-    }
 }

@@ -3,8 +3,6 @@
 use std::io::Write as _;
 
 use mynah_engine::ScenePlan;
-use mynah_engine::scene::{SceneNode, parse_config};
-use mynah_systems::vad_gate::VadGate;
 
 use crate::args::Check;
 use mynah_files::failure::{Exit, Failure};
@@ -39,7 +37,7 @@ pub fn run(args: &Check) -> Result<Exit, Failure> {
     Ok(worst)
 }
 
-/// `ok` with what counts: size, formats, and each gate's durations as they are rounded.
+/// `ok` with what counts: size, formats, and what the settings of its nodes come to.
 fn summary(name: &str, plan: &ScenePlan) -> String {
     let (nodes, ranks) = (counted(plan.nodes.len(), "node"), counted(plan.ranks as usize, "rank"));
     let leaving = plan.output.audio.map_or("no audio".into(), |format| format.to_string());
@@ -47,54 +45,18 @@ fn summary(name: &str, plan: &ScenePlan) -> String {
         "ok   {name}: {nodes} in {ranks}, {} in, {leaving} out, tick {} ms\n",
         plan.input, plan.scene.tick.period_ms
     );
-    for node in &plan.scene.nodes {
-        if let Some(gate) = gate(node) {
-            text += &gate_lines(&node.id, &gate);
+    for node in plan.scene.nodes.iter().filter_map(|said| Some(&plan.nodes[plan.node(&said.id)?])) {
+        let mut lines = node.spec.settled().into_iter();
+        if let Some(first) = lines.next() {
+            text += &format!("     {}: {first}\n", node.id);
+        }
+        text.extend(lines.map(|line| format!("       {line}\n")));
+        if !node.capabilities.supports_control_messages {
+            text += &format!(
+                "     {}: no control messages, so that what is taken back is worked off and dropped behind it\n",
+                node.id
+            );
         }
     }
     text
-}
-
-/// The configuration of a node that is a gate.
-fn gate(node: &SceneNode) -> Option<VadGate> {
-    let is_gate = node.kind.name == <VadGate as mynah_engine::node::NodeKind>::NAME;
-    if is_gate { parse_config(&node.kind.config).ok() } else { None }
-}
-
-fn gate_lines(id: &str, gate: &VadGate) -> String {
-    let hop_ms = gate.hop_us() as f64 / 1_000.0;
-    let mode = if gate.speculate { "speculative" } else { "not speculative" };
-    let mut text = format!(
-        "     {id}: {:?}, hop {hop_ms} ms, opens at {}, pauses below {}, {mode}\n",
-        gate.vad, gate.threshold, gate.release_threshold
-    );
-    let durations = [
-        ("min_speech_ms", gate.min_speech_ms),
-        ("min_silence_ms", gate.min_silence_ms),
-        ("lookahead_ms", gate.lookahead_ms),
-        ("max_segment_ms", gate.max_segment_ms),
-    ];
-    for (field, ms) in durations {
-        let hops = (f64::from(ms) / hop_ms).ceil().max(1.0);
-        let rounded_ms = hops * hop_ms;
-        let note = if rounded_ms == f64::from(ms) { String::new() } else { format!(" (asked for {ms})") };
-        text += &format!("       {field:<15} {rounded_ms} ms = {}{note}\n", counted(hops as usize, "hop"));
-    }
-    text +=
-        &format!("       {:<15} {} ms, of a lookback of {} ms\n", "pad_ms", gate.pad_ms, gate.lookback_ms);
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_shown_as_the_gate_rounds_them() {
-        let gate = VadGate { min_speech_ms: 96.0, min_silence_ms: 300.0, ..VadGate::default() };
-        let text = gate_lines("gate", &gate);
-        assert!(text.contains("min_speech_ms   96 ms = 3 hops\n"), "{text}");
-        assert!(text.contains("min_silence_ms  320 ms = 10 hops (asked for 300)\n"), "{text}");
-        assert!(text.contains("lookahead_ms    32 ms = 1 hop\n"), "{text}");
-    }
 }

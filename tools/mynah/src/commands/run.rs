@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mynah_engine::base::NAME_BYTES_MAX;
-use mynah_engine::node::NodeKind;
-use mynah_engine::scene::{Format, Override, Source, parse_config};
+use mynah_engine::scene::{Format, Source};
 use mynah_engine::service::TimeMode;
 use mynah_engine::{Engine, Event, OutAudio, Record, ScenePlan};
-use mynah_systems::vad_gate::VadGate;
 
 use crate::args::Run;
 use crate::commands::files;
@@ -20,6 +18,7 @@ use mynah_files::outputs::{Output, is_dash};
 use mynah_files::terminal;
 use mynah_files::text;
 use mynah_load::wav::{self, Loaded, Recording, WavError, WavFault};
+use mynah_pages::picture::lane;
 use mynah_pages::picture::session::Picture;
 use mynah_sim::clock::Epoch;
 use mynah_sim::events::TraceWriter;
@@ -143,22 +142,17 @@ fn compile(args: &Run, source: &Source, input: Format) -> Result<(Arc<ScenePlan>
         let text = format!("--output: no audio arrives at the output of `{}`; use --events", plan.scene.name);
         return Err(Failure::unable(text));
     }
-    let gates = plan.scene.nodes.iter().filter(|node| node.kind.name == VadGate::NAME);
-    let gates: Vec<(&str, Option<VadGate>)> =
-        gates.map(|node| (node.id.as_str(), parse_config(&node.kind.config).ok())).collect();
-    let traced = gates.iter().any(|(_, gate)| gate.is_some_and(|gate| gate.trace));
-    if gates.is_empty() && args.vad_trace.is_some() {
+    let traces = lane::traces(&plan)?;
+    let traced = lane::gates(&plan).iter().any(|gate| gate.traces);
+    if traces.is_empty() && args.vad_trace.is_some() {
         let text =
             format!("--vad-trace: `{}` has no VadGate node, so there is nothing to trace", plan.scene.name);
         return Err(Failure::unable(text));
     }
-    if gates.is_empty() || (args.vad_trace.is_none() && args.html.is_none()) {
+    if traces.is_empty() || (args.vad_trace.is_none() && args.html.is_none()) {
         return Ok((plan, traced));
     }
-    let mut with_trace = sets.clone();
-    for (id, _) in &gates {
-        with_trace.push(Override::parse(&format!("{id}.trace=true")).map_err(Failure::unable)?);
-    }
+    let with_trace = [&sets[..], &traces].concat();
     let (plan, _) = scenes::compile_source(source, &with_trace, Some(input), &registry)?;
     Ok((plan, traced))
 }

@@ -237,9 +237,7 @@ fn compile(
     if args.vad_trace.is_none() {
         return Ok((compiled, sets));
     }
-    for node in compiled.0.nodes.iter().filter(|node| node.spec.kind() == "VadGate") {
-        sets.push(Override::parse(&format!("{}.trace=true", node.id)).map_err(Failure::unable)?);
-    }
+    sets.extend(lane::traces(&compiled.0)?);
     Ok((scenes::compile_source(source, &sets, None, &registry)?, sets))
 }
 
@@ -299,7 +297,7 @@ impl Files {
     fn create(args: &Simulate, plan: &ScenePlan, header: Option<&Header>) -> Result<Self, Failure> {
         let names: Vec<String> = (0..args.sessions).map(session_name).collect();
         // Probabilities for the page alone are in no log: it is the same without it.
-        let told = args.vad_trace.is_some() || lane::gates(plan).iter().any(|gate| gate.trace);
+        let told = args.vad_trace.is_some() || lane::gates(plan).iter().any(|gate| gate.traces);
         let log = |(path, header)| {
             let log = EventLog::to_file(path, header, plan, names.clone());
             log.map(|log| if told { log } else { log.without_probabilities() })

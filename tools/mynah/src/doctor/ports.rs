@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use super::Finding;
+use super::finding::Finding;
 
 /// Where scenes offer their metrics, unless they say otherwise.
 const METRICS_PORT: u16 = 9_464;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use mynah_engine::scene::Rendering;
 use serde::Serialize;
 
-use super::{Finding, Standing};
+use super::finding::{Finding, Standing};
 
 #[derive(Serialize)]
 struct Told<'a> {

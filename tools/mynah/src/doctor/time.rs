@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use mynah_engine::record::latency_histogram;
 
-use super::Finding;
+use super::finding::Finding;
 use mynah_sim::clock::Epoch;
 
 /// Readings of the clock.

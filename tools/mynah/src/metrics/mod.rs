@@ -3,17 +3,19 @@
 //! A tick never waits for whoever reads the page: once a second of engine time its loop puts a finished picture onto a
 //! board, and the page is written from that, by a thread of the server.
 
+mod board;
 pub mod exposition;
 pub mod families;
 pub mod http;
 pub mod readers;
 pub mod server;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use mynah_engine::Engine;
 use mynah_engine::wire::delivery::OutgoingFigures;
 
+pub use board::Board;
 pub use exposition::Form;
 pub use families::{Facts, Shown};
 pub use server::{Server, address};
@@ -22,35 +24,6 @@ use mynah_sim::simulate::{Observer, TickView};
 
 /// Engine time from one picture to the next, microseconds.
 pub const PUBLISH_US: u64 = 1_000_000;
-
-/// Where the picture hangs.
-#[derive(Debug)]
-pub struct Board {
-    facts: Facts,
-    shown: Mutex<Arc<Shown>>,
-}
-
-impl Board {
-    /// Nothing to see yet.
-    pub fn new(facts: Facts) -> Self {
-        Self { facts, shown: Mutex::default() }
-    }
-
-    /// Hangs up a picture; gives back the one that hung there.
-    pub fn show(&self, shown: Arc<Shown>) -> Arc<Shown> {
-        std::mem::replace(&mut *self.shown.lock().unwrap_or_else(PoisonError::into_inner), shown)
-    }
-
-    /// The picture that hangs there.
-    pub fn shown(&self) -> Arc<Shown> {
-        Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The page.
-    pub fn page(&self, form: Form) -> String {
-        families::page(&self.facts, &self.shown(), form)
-    }
-}
 
 /// Watches a run and keeps the board up to date. Its engine has to keep metrics.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::Board;
+use super::board::Board;
 use super::http::{HEAD_BYTES_MAX, Request, Resource, Status, parse};
 use super::readers::{LOOK_TIME, Place, Readers};
 

@@ -1,83 +1,38 @@
 //! One session over time: what arrived, how the gate judged it, what was answered.
 
 mod axis;
+mod drawn;
 mod legend;
 mod marks;
 mod said;
 
 use mynah_engine::ScenePlan;
-use mynah_engine::node::NodeKind;
-use mynah_engine::scene::parse_config;
-use mynah_systems::vad_gate::VadGate;
+use mynah_engine::scene::{Hearing, Override};
 
 use crate::picture::figure::moment;
 use crate::picture::labels::{NARROW, width_of};
-use crate::picture::session::Picture;
 use crate::picture::svg::{Escaped, curve, envelope, push};
-use mynah_load::load::Utterance;
+use mynah_files::failure::Failure;
 use mynah_sim::run::peaks::COLUMN_US;
-use mynah_sim::run::peaks::Peaks;
 use mynah_sim::run::track::Answer;
 
 use self::axis::{Cell, cells};
+pub use self::drawn::{Lane, MARKS_MAX, Sound};
 pub use self::legend::legend;
 
-/// Audio that arrived; interleaved.
-#[derive(Clone, Copy, Debug)]
-pub struct Sound<'a> {
-    /// The samples.
-    pub samples: &'a [f32],
-    /// Channels.
-    pub channels: usize,
-    /// Sample rate, Hz.
-    pub rate_hz: u32,
-    /// Media time of the first sample.
-    pub from_us: u64,
+/// What the gates of a scene hear by.
+pub fn gates(plan: &ScenePlan) -> Vec<Hearing> {
+    plan.nodes.iter().filter_map(|node| node.spec.hearing()).collect()
 }
 
-impl Sound<'_> {
-    /// Media time behind the last sample.
-    pub fn to_us(&self) -> u64 {
-        let frames = self.samples.len() / self.channels.max(1);
-        self.from_us + frames as u64 * 1_000_000 / u64::from(self.rate_hz.max(1))
-    }
-
-    /// The sample that fills the row: the greatest one, but hiss is not blown up to speech.
-    pub fn most(&self) -> f32 {
-        const LEAST: f32 = 0.05;
-        self.samples.iter().copied().filter(|s| s.is_finite()).fold(LEAST, |most, s| most.max(s.abs()))
-    }
+/// The settings that make the gates of a scene log their probabilities.
+///
+/// # Errors
+/// A node's name is none that a setting can have.
+pub fn traces(plan: &ScenePlan) -> Result<Vec<Override>, Failure> {
+    let gates = plan.nodes.iter().filter(|node| node.spec.hearing().is_some());
+    gates.map(|node| Override::parse(&format!("{}.trace=true", node.id)).map_err(Failure::unable)).collect()
 }
-
-/// Everything that is drawn of one session. All times are media time, which began with the session.
-#[derive(Clone, Copy, Debug)]
-pub struct Lane<'a> {
-    /// From when to when.
-    pub stretch: (u64, u64),
-    /// What arrived.
-    pub input: Sound<'a>,
-    /// What is truly said, where that is known.
-    pub truth: &'a [Utterance],
-    /// What happened.
-    pub picture: &'a Picture,
-    /// What was answered.
-    pub answers: &'a [Answer],
-    /// How it sounded.
-    pub output: &'a Peaks,
-    /// The gates that judged it.
-    pub gates: &'a [VadGate],
-    /// Names of the scene's nodes.
-    pub nodes: &'a [String],
-}
-
-/// The gates of a scene.
-pub fn gates(plan: &ScenePlan) -> Vec<VadGate> {
-    let gates = plan.scene.nodes.iter().filter(|node| node.kind.name == VadGate::NAME);
-    gates.filter_map(|node| parse_config(&node.kind.config).ok()).collect()
-}
-
-/// Most segments, ends and answers drawn of one session; the page says when there are more.
-pub const MARKS_MAX: usize = 1_000;
 
 /// The first row begins here, below the times; pixels.
 const TOP: f64 = 24.0;
@@ -275,7 +230,7 @@ fn probability(text: &mut String, cell: &Cell, row: (f64, f64), lane: &Lane<'_>)
     let y = |p: f32| height * (1.0 - f64::from(p.clamp(0.0, 1.0)));
     for gate in lane.gates {
         for (class, what, level) in
-            [("threshold", "opens at", gate.threshold), ("release", "pauses below", gate.release_threshold)]
+            [("threshold", "opens at", gate.opens_at), ("release", "pauses below", gate.closes_below)]
         {
             push(
                 text,

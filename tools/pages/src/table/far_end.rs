@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use mynah_engine::scene::Rendering;
 
-use super::{paint, short};
+use super::words::{paint, short};
 use mynah_sim::report::Report;
 
 /// Broken promises shown one by one.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::short;
+use super::words::short;
 use mynah_sim::report::StageFigures;
 
 /// Most stages shown: those that take most.

@@ -2,9 +2,9 @@
 
 use mynah_engine::ScenePlan;
 use mynah_engine::edge::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS};
-use mynah_engine::scene::{LATENCY_MS, Latency, Pace, PlanTarget, PortType, parse_config};
+use mynah_engine::node::Node;
+use mynah_engine::scene::{LATENCY_MS, Latency, Pace, PlanTarget, Port, PortType, parse_config};
 use mynah_engine::wire::delivery::{RESEND_US, TRANSMITS_MAX};
-use mynah_systems::Throttle;
 use mynah_systems::service::ScriptedReply;
 
 use super::plan::FaultPlan;
@@ -68,15 +68,15 @@ fn of_one(plan: &ScenePlan, faults: &FaultPlan, sessions: u32) -> Vec<(&'static 
     let slower = faults.on(Site::ServiceSlow).map_or(1.0, |drawn| drawn.amount);
     let mut speaks = false;
     for node in &plan.nodes {
-        let Some(frame_us) = throttled_us(plan, &node.id) else { continue };
+        let Some(frame_us) = throttled_us(&*node.spec) else { continue };
         let frames = u64::from(node.capabilities.queue_capacity) + answer_frames;
         parts.push(("a slow consumer", (frames as f64 * frame_us) as u64));
     }
     for node in &plan.nodes {
-        if node.spec.kind() == "Follow" {
+        if node.spec.follows_sender() {
             parts.push(("words from the other end", WORD_US));
         }
-        if node.spec.kind() == "TextCollector" {
+        if reads(&*node.spec) {
             let texts = CALLS * (answer_us / CHARACTER_US).div_ceil(CHARACTERS_READ);
             parts.push(("texts that are read", texts * u64::from(plan.scene.tick.period_ms) * 1_000));
         }
@@ -148,11 +148,16 @@ fn sentences(plan: &ScenePlan) -> u64 {
     templates(plan).map(ends).max().unwrap_or(0).max(1)
 }
 
-/// How long a `Throttle` keeps each frame, microseconds; `None`: the node is no such.
-fn throttled_us(plan: &ScenePlan, id: &str) -> Option<f64> {
-    let said = plan.scene.nodes.iter().find(|said| said.id == id && said.kind.name == "Throttle")?;
-    let slow = parse_config::<Throttle>(&said.kind.config).ok()?;
-    Some(1e6 / f64::from(slow.per_s))
+/// How long a node that is slow on purpose keeps each frame, microseconds; `None`: it is not.
+fn throttled_us(spec: &dyn Node) -> Option<f64> {
+    spec.frames_per_s().map(|per_s| 1e6 / per_s)
+}
+
+/// Whether a node reads its texts: it makes others of them, and not all in one tick.
+fn reads(spec: &dyn Node) -> bool {
+    let is_text = |ports: &[Port]| ports.first().is_some_and(|port| port.kind == PortType::Text);
+    let passes = spec.service().is_some() || spec.frames_per_s().is_some();
+    is_text(spec.inputs()) && is_text(spec.outputs()) && !passes
 }
 
 /// The sum over where `targets` lead of what `of` has for each node; the output counts nothing.
@@ -182,7 +187,7 @@ fn waiting(plan: &ScenePlan, faults: &FaultPlan) -> f64 {
     for ((at, node), (input, _)) in plan.nodes.iter().enumerate().zip(plan.formats(plan.input)).rev() {
         let capacity = f64::from(node.capabilities.queue_capacity);
         let own = if node.blocks() {
-            (1.0 / capacity).max(throttled_us(plan, &node.id).unwrap_or(0.0) / tick_us)
+            (1.0 / capacity).max(throttled_us(&*node.spec).unwrap_or(0.0) / tick_us)
         } else {
             0.0
         };

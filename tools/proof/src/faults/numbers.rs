@@ -29,29 +29,6 @@ const BUFFERING: [&str; 4] = [
     "buffering.max_buffer_size",
 ];
 const DEADLINE: [&str; 2] = ["deadline.budget_ms", "deadline.margin_ms"];
-/// Numbers of node kinds.
-const KINDS: [(&str, &[&str]); 6] = [
-    ("Pass", &["gain"]),
-    ("Throttle", &["per_s"]),
-    ("TextCollector", &["batch_window_ms", "flush_after_ms", "first_chunk_min_chars"]),
-    ("Service", &["piece_ms", "runway_ms"]),
-    ("Follow", &["wait_ms", "silence_timeout_ms"]),
-    (
-        "VadGate",
-        &[
-            "threshold",
-            "release_threshold",
-            "min_speech_ms",
-            "min_silence_ms",
-            "pad_ms",
-            "lookback_ms",
-            "lookahead_ms",
-            "max_segment_ms",
-            "silence_timeout_ms",
-            "vad_gather_ms",
-        ],
-    ),
-];
 /// Numbers of a service's timing.
 const TIMING: [&str; 6] = ["parallelism", "batch_item_cost", "reduced_cost", "words_per_s", "speed", "scale"];
 
@@ -101,14 +78,10 @@ fn paths(plan: &ScenePlan) -> Vec<String> {
         _ => true,
     };
     let mut paths: Vec<String> = SESSION.iter().filter(there).map(ToString::to_string).collect();
-    for (said, node) in scene.nodes.iter().filter_map(|said| {
-        let node = plan.nodes.iter().find(|node| node.id == said.id)?;
-        Some((said, node))
-    }) {
-        let own = KINDS.iter().find(|(kind, _)| *kind == said.kind.name).map_or(&[][..], |(_, own)| own);
+    for node in scene.nodes.iter().filter_map(|said| Some(&plan.nodes[plan.node(&said.id)?])) {
         let batch = if node.buffering.is_some() { &BUFFERING[..] } else { &[] };
         let deadline = if node.deadline.is_some() { &DEADLINE[..] } else { &[] };
-        let all = [&NODE[..], batch, deadline, own].concat();
+        let all = [&NODE[..], batch, deadline, node.spec.numbers()].concat();
         paths.extend(all.iter().map(|field| format!("{}.{field}", node.id)));
     }
     for service in &plan.services {

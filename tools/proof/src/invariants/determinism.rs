@@ -1,7 +1,7 @@
 //! The same scene, load and seed give the same events and samples on any number of threads and shards.
 
-use super::Digests;
 use super::checker::Violation;
+use super::digests::Digests;
 use mynah_engine::SessionId;
 
 pub(super) const NAME: &str = "determinism";

@@ -274,7 +274,6 @@ fn place(reason: FlushReason) -> usize {
 
 /// What the node at `at` answers, if the log shows it.
 fn cause(plan: &ScenePlan, at: usize) -> Option<Cause> {
-    let gates = plan.nodes.iter().filter(|node| node.spec.kind() == "VadGate").count();
     let sends = |from: &&usize| {
         plan.nodes[**from].targets.iter().any(|target| target.node == NodeRef::Node(at as u16))
     };
@@ -282,7 +281,8 @@ fn cause(plan: &ScenePlan, at: usize) -> Option<Cause> {
     let senders: Vec<usize> = all.iter().filter(sends).copied().collect();
     let [from] = senders[..] else { return None };
     let sender = &plan.nodes[from];
-    if sender.spec.kind() == "VadGate" && gates == 1 {
+    // Who follows a gate elsewhere says what was said there, and sends it on when its audio has come.
+    if sender.spec.decides_speech() && !sender.spec.follows_sender() {
         return Some(Cause::Endpoint);
     }
     let texts = sender.spec.outputs().first().is_some_and(|port| port.kind == PortType::Text);

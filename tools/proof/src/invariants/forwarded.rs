@@ -26,7 +26,7 @@ pub(super) struct Forwarded {
 
 impl Forwarded {
     pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
-        let gate = plan.nodes.iter().position(|node| node.spec.kind() == "VadGate");
+        let gate = plan.nodes.iter().position(|node| node.spec.decides_speech() && node.spec.keeps_length());
         let rate_hz = gate.and_then(|at| plan.nodes[at].output).map_or(1, |format| format.rate_hz);
         Self { plan: Arc::clone(plan), gate, rate_hz, frames: 0, segments: 0, foreign: false, holes: false }
     }

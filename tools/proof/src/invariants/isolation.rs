@@ -5,8 +5,8 @@
 //! load, not illness. So in scenes with a service shared by all, the sick session must ask for the same in both runs:
 //! it is one in which nobody speaks.
 
-use super::Digests;
 use super::checker::Violation;
+use super::digests::Digests;
 use mynah_engine::SessionId;
 
 pub(super) const NAME: &str = "isolation";

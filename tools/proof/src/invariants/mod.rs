@@ -15,6 +15,7 @@ mod bounds;
 mod checker;
 mod conservation;
 pub mod determinism;
+mod digests;
 mod figures;
 mod forwarded;
 mod interruption;
@@ -41,13 +42,11 @@ use mynah_engine::{Engine, OutAudio, Record, ScenePlan, SessionHandle, SessionId
 
 pub use checker::Violation;
 use checker::{Checker, Findings, Moment};
+pub use digests::Digests;
 use messages::Messages;
 use mynah_files::terminal;
 use mynah_sim::simulate::{Observer, TickView};
 use streams::Streams;
-
-/// Digest of a session's events and released samples, by (session id, opening).
-pub type Digests = BTreeMap<(u32, u32), u64>;
 
 /// The names of all checkers, in the order of the documents.
 pub const NAMES: [&str; 16] = [

@@ -41,8 +41,8 @@ pub(super) struct Passage {
 fn way(plan: &ScenePlan) -> Option<Vec<NodeId>> {
     let passes = |at: u16| {
         let node = &plan.nodes[usize::from(at)];
-        let kind = node.spec.kind();
-        (kind == "Pass" || kind == "Throttle") && node.output.is_some() && node.output == node.input
+        let keeps = node.spec.keeps_length() && !node.spec.decides_speech();
+        keeps && node.output.is_some() && node.output == node.input
     };
     let sends_audio = |node: &&_| {
         let node: &&mynah_engine::scene::PlanNode<dyn mynah_engine::node::Node> = node;

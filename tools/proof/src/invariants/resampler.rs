@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mynah_engine::node::Node;
 use mynah_engine::{NodeId, ScenePlan, SessionId};
 use mynah_systems::{Progress, ResampleState};
 
@@ -13,6 +14,7 @@ pub(super) const NAME: &str = "resampler";
 
 pub(super) struct Resampler {
     plan: Arc<ScenePlan>,
+    /// Those that may have such a state.
     nodes: Vec<u8>,
     /// Streams that were found to have ended wrongly, so that each is reported once.
     reported: BTreeMap<(SessionId, u8), Progress>,
@@ -20,7 +22,8 @@ pub(super) struct Resampler {
 
 impl Resampler {
     pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
-        let resamplers = plan.nodes.iter().zip(0u8..).filter(|(node, _)| node.spec.kind() == "Resample");
+        let keeps = |spec: &dyn Node| spec.keeps_length() && !spec.decides_speech();
+        let resamplers = plan.nodes.iter().zip(0u8..).filter(|(node, _)| keeps(&*node.spec));
         let nodes = resamplers.map(|(_, at)| at).collect();
         Self { plan: Arc::clone(plan), nodes, reported: BTreeMap::new() }
     }

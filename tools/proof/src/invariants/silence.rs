@@ -1,13 +1,12 @@
-//! A microphone that delivers nothing ends what is open: while nothing arrived for the gate's `silence_timeout_ms`, and no
+//! A microphone that delivers nothing ends what is open: while nothing arrived for as long as the gate says (`silence_us`), and no
 //! frame was on its way to the gate or stood in front of a full queue behind it, no segment is open.
 
 use std::sync::Arc;
 
 use mynah_engine::observe::SessionView;
-use mynah_engine::scene::{OverflowPolicy, parse_config};
+use mynah_engine::scene::OverflowPolicy;
 use mynah_engine::session::Phase;
 use mynah_engine::{Event, NodeId, Record, ScenePlan};
-use mynah_systems::vad_gate::VadGate;
 
 use super::checker::{Checker, Findings, Moment, Sessions};
 
@@ -45,13 +44,11 @@ pub(super) struct Silence {
 
 impl Silence {
     pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
-        let gates = plan.scene.nodes.iter().filter(|said| said.kind.name == "VadGate").filter_map(|said| {
-            let gate: VadGate = parse_config(&said.kind.config).ok()?;
-            let at = plan.nodes.iter().position(|node| node.id == said.id)?;
-            // A hop that waits for company is heard late, and the time begins anew with it.
-            let silent_ms = f64::from(gate.silence_timeout_ms) + f64::from(gate.vad_gather_ms);
-            Some(Gate { at, timeout_us: (silent_ms * 1_000.0) as u64 })
-        });
+        let gates = plan
+            .nodes
+            .iter()
+            .enumerate()
+            .filter_map(|(at, node)| Some(Gate { at, timeout_us: node.spec.silence_us()? }));
         let gate =
             gates.reduce(|a, b| Gate { at: a.at.max(b.at), timeout_us: a.timeout_us.max(b.timeout_us) });
         Self { plan: Arc::clone(plan), gate, sessions: Sessions::default() }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use mynah_engine::observe::SessionView;
 use mynah_engine::{DropReason, Event, OutAudio, Record, ScenePlan, SessionId};
 
-use super::Digests;
 use super::checker::{Findings, Moment, leaves_as};
+use super::digests::Digests;
 use mynah_sim::simulate::balance::{StreamLaw, converted, is_plain};
 use mynah_sim::simulate::measure::{Measurement, SessionMeasurement};
 

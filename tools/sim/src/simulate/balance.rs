@@ -4,6 +4,7 @@
 //! host pushed and got, and the event log.
 
 use mynah_engine::ScenePlan;
+use mynah_engine::node::Node;
 use mynah_engine::observe::Census;
 use mynah_engine::scene::{Format, NodeRef, PortType, Release};
 
@@ -99,7 +100,8 @@ fn samples(plan: &ScenePlan, census: &Census, run: &Measurement, host: &[HostSid
 
 /// What comes out is what goes in, at another rate at most.
 pub fn is_plain(plan: &ScenePlan) -> bool {
-    let plain = plan.nodes.iter().all(|n| matches!(n.spec.kind(), "Pass" | "Resample"));
+    let is_quick = |spec: &dyn Node| !spec.decides_speech() && spec.frames_per_s().is_none();
+    let plain = plan.nodes.iter().all(|node| node.spec.keeps_length() && is_quick(&*node.spec));
     plain && plan.input_targets.len() == 1 && plan.nodes.iter().all(|node| node.targets.len() == 1)
 }
 

@@ -1,11 +1,11 @@
 //! What the colours and patterns of a lane mean.
 
-use mynah_systems::vad_gate::VadGate;
+use mynah_engine::scene::Hearing;
 
 use crate::picture::plot::key;
 
 /// The legend of lanes of a scene with these gates.
-pub fn legend(gates: &[VadGate]) -> String {
+pub fn legend(gates: &[Hearing]) -> String {
     let gated = [
         (r#"<path class="probability" d="M0 12L8 11L14 2L26 3"/>"#, "probability of speech"),
         (r#"<line class="threshold" x1="0" y1="7" x2="26" y2="7"/>"#, "opens at"),

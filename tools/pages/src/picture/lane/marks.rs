@@ -6,7 +6,7 @@ use crate::picture::svg::{Escaped, push};
 use mynah_sim::run::track::Answer;
 
 use super::axis::Cell;
-use super::{Lane, MARKS_MAX};
+use super::drawn::{Lane, MARKS_MAX};
 
 /// A moment to the millisecond.
 pub(super) fn seconds(us: u64) -> String {

@@ -5,8 +5,8 @@ use crate::picture::labels::{CHARACTER, NARROW};
 use crate::picture::svg::{Escaped, push};
 use mynah_load::load::Utterance;
 
-use super::MARKS_MAX;
 use super::axis::Cell;
+use super::drawn::MARKS_MAX;
 use super::marks::seconds;
 
 /// Most lines of words.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Shown, Strip, section};
+use super::shown::{Shown, Strip, section};
 use crate::picture::figure::{Figure, Unit, short};
 use crate::picture::plot::{Height, Plot, escaped, facts, figures, key};
 use crate::picture::scale::Scale;

@@ -1,6 +1,6 @@
 //! The engine behind a simulated link: what went over it and what came of it.
 
-use super::{Shown, quantile_cells, section};
+use super::shown::{Shown, quantile_cells, section};
 use crate::picture::figure::Figure;
 use crate::picture::plot::{escaped, facts, table};
 use crate::picture::svg::{Escaped, push};

@@ -1,6 +1,6 @@
 //! What was run: the verdict in one word, and everything that it depends on.
 
-use super::Shown;
+use super::shown::Shown;
 use crate::picture::figure::grouped;
 use crate::picture::plot::{escaped, facts};
 use crate::picture::svg::{Escaped, push};

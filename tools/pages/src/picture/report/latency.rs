@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::{Shown, from_to, quantile_cells, section};
+use super::shown::{Shown, from_to, quantile_cells, section};
 use crate::picture::figure::{Figure, Unit, short};
 use crate::picture::plot::{Beside, Height, Plot, escaped, facts, figures, key, table};
 use crate::picture::scale::Scale;

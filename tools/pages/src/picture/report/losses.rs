@@ -2,7 +2,7 @@
 
 use mynah_engine::DropReason;
 
-use super::{Seen, Shown, Strip, row, section};
+use super::shown::{Seen, Shown, Strip, row, section};
 use crate::picture::figure::{Figure, grouped};
 use crate::picture::plot::{Height, escaped, table};
 

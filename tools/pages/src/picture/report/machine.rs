@@ -1,6 +1,6 @@
 //! What the run cost this machine. These are the only figures that differ when a run in virtual time is repeated.
 
-use super::{Shown, from_to, section};
+use super::shown::{Shown, from_to, section};
 use crate::picture::figure::{Figure, Unit, short};
 use crate::picture::plot::{Beside, Height, Plot, escaped, facts, figures, key, table};
 use crate::picture::scale::Scale;

@@ -1,6 +1,6 @@
 //! Nodes and services in figures.
 
-use super::{Shown, section};
+use super::shown::{Shown, section};
 use crate::picture::figure::{Figure, Unit};
 use crate::picture::plot::{escaped, table};
 use mynah_sim::report::Report;

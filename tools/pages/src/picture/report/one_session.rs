@@ -1,6 +1,6 @@
 //! One caller: what was said, how the gate judged it, what was answered.
 
-use super::{Shown, section};
+use super::shown::{Shown, section};
 use crate::picture::figure::moment;
 use crate::picture::lane::{self, Lane, Sound};
 use crate::picture::plot::{escaped, figures, table};

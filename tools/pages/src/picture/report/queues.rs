@@ -1,6 +1,6 @@
 //! How much waited where, over the run.
 
-use super::{Seen, Shown, Strip, row, section};
+use super::shown::{Seen, Shown, Strip, row, section};
 use crate::picture::figure::{Figure, short};
 use crate::picture::plot::{Height, escaped, table};
 use mynah_sim::report::NodeFigures;

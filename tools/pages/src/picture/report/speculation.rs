@@ -1,7 +1,7 @@
 //! What was done on a belief, and what of it had to be taken back.
 
-use super::{Shown, Strip, row, section};
-use crate::picture::figure::{Figure, Unit, written};
+use super::shown::{Shown, Strip, row, section};
+use crate::picture::figure::{Figure, Unit, moment, written};
 use crate::picture::plot::{Height, facts};
 use crate::picture::svg::push;
 use crate::picture::windows::Window;
@@ -63,7 +63,7 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     }
     never.extend(made(shown));
     text.push_str(&facts(never));
-    let width = super::moment(shown.witness.windows.width_s());
+    let width = moment(shown.witness.windows.width_s());
     push(
         text,
         format_args!(

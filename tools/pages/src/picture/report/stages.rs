@@ -1,7 +1,7 @@
 //! Where the milliseconds go, stage by stage.
 
 use super::latency::range;
-use super::{Shown, quantile_cells, section};
+use super::shown::{Shown, quantile_cells, section};
 use crate::picture::figure::{Figure, Unit};
 use crate::picture::plot::{escaped, table};
 use crate::picture::scale::Scale;

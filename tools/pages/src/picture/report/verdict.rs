@@ -1,6 +1,6 @@
 //! Every limit of the scene with what was measured.
 
-use super::{Shown, section};
+use super::shown::{Shown, section};
 use crate::picture::figure::{Figure, Unit, spoken, written};
 use crate::picture::plot::{escaped, table};
 use crate::picture::svg::push;

@@ -352,7 +352,7 @@ pub fn far_plan(
         None => scenes::compile(&link.scene, &[], Some(input), Some(script.clone())),
     };
     let (far, _) = compiled.map_err(|failure| format!("the scene behind the link: {}", failure.message))?;
-    if !far.nodes.iter().any(|node| node.spec.kind() == "Follow") {
+    if !far.nodes.iter().any(|node| node.spec.follows_sender()) {
         return Err(format!(
             "transports: nothing in scene `{}` follows the gate of `{}`: put a node of kind Follow behind its input",
             link.scene, plan.scene.name

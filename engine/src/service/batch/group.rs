@@ -1,0 +1,16 @@
+//! What a flush takes together: a stretch of one session's order.
+
+use crate::base::ids::SessionId;
+
+/// Neighbours in one session's order that a flush would send as one call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group {
+    /// How many groups of its session stand before it.
+    pub(super) round: u32,
+    /// Index in `places` of the first, and how many they are.
+    pub(super) first: u32,
+    pub(super) count: u32,
+    /// When the first is due, but not before it was pushed; then when it is due whenever it was pushed.
+    pub(super) due_us: (u64, u64),
+    pub(super) session: SessionId,
+}

@@ -1,0 +1,20 @@
+//! What is truly said: one utterance of a caller or a recording.
+
+use std::sync::Arc;
+
+use super::truth::Stretch;
+
+/// One utterance as it truly was, on the session's media time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Utterance {
+    /// First instant of speech, microseconds.
+    pub start_us: u64,
+    /// First instant after the last speech, microseconds: a turn that is answered earlier is answered too early.
+    pub end_us: u64,
+    /// Its words.
+    pub text: Arc<str>,
+    /// Gaps of at least 120 ms inside it, in order.
+    pub pauses: Vec<Stretch>,
+    /// Which clip of the bank it is, or which utterance of the recording, from 0.
+    pub clip: u32,
+}

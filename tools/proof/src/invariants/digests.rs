@@ -1,0 +1,6 @@
+//! What runs are compared by.
+
+use std::collections::BTreeMap;
+
+/// Digest of a session's events and released samples, by (session id, opening).
+pub type Digests = BTreeMap<(u32, u32), u64>;
