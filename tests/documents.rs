@@ -121,7 +121,7 @@ fn words(command: &str, folder: &Path) -> Result<Option<Vec<String>>, String> {
         "cargo run --release --example",
         "git ",
         "cd ",
-        ".ci/run",
+        ".ci/",
         "benches/instructions.sh",
     ];
     if skipped.iter().any(|start| command.starts_with(start)) {
