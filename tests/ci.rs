@@ -133,8 +133,7 @@ fn recordings_beside_it_or_in_the_variables_are_asked_once_more() {
         assert_eq!(call(&calls, "test --workspace | CI=1 recordings= models= ").len(), 1, "{calls:#?}");
         for targets in [
             "--no-fail-fast -p mynah --test speech_labels --test vad_reference",
-            "-p mynah-load --lib recordings::",
-            "-p mynah-systems --lib vad::",
+            "--workspace --lib -- recordings:: vad::",
         ] {
             let call =
                 call(&calls, &format!("test {targets} | CI=1 recordings={recordings} models={models} "));

@@ -119,6 +119,7 @@ fn words(command: &str, folder: &Path) -> Result<Option<Vec<String>>, String> {
         "cargo doc",
         "cargo build",
         "cargo run --release --example",
+        "cargo run --example",
         "git ",
         "cd ",
         ".ci/",
