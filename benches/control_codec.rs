@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mynah::bench::kernels::typical_message;
-use mynah_engine::message::{Arrival, ControlMessage, MessageError, binary, json};
+use mynah_engine::wire::message::{Arrival, ControlMessage, MessageError, binary, json};
 
 #[global_allocator]
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;

@@ -24,7 +24,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use crowd::Crowd;
 use mynah::bench::median::median;
-use mynah_engine::Stopwatch;
+use mynah_engine::record::Stopwatch;
 use mynah_sim::clock::{Epoch, NodeStopwatch};
 use mynah_sim::scenes;
 

@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mynah::bench::median::cpu_ns;
-use mynah_engine::metrics::Buckets;
-use mynah_engine::rng::Rng;
-use mynah_engine::{NodeLedger, latency_histogram};
+use mynah_engine::base::rng::Rng;
+use mynah_engine::observe::metrics::Buckets;
+use mynah_engine::record::{NodeLedger, latency_histogram};
 
 const COUNT: usize = 1_024;
 

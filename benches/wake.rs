@@ -18,8 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam::sync::Parker;
-use mynah_engine::rng::Rng;
-use mynah_engine::{Driver, Engine, EngineConfig, Out, SessionHandle, SessionSpec, run};
+use mynah_engine::base::rng::Rng;
+use mynah_engine::driver::run;
+use mynah_engine::{Driver, Engine, EngineConfig, Out, SessionHandle, SessionSpec};
 use mynah_sim::clock::{Epoch, WallClock};
 use mynah_sim::scenes;
 

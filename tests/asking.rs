@@ -6,13 +6,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
+use mynah_engine::media::Payload;
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{
     Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick, parse_config,
 };
-use mynah_engine::{
-    Call, CallKey, Cx, Frame, NodeKind, Opening, Payload, Registry, Reply, ReplyPart, Request, Service,
-    ServiceKind, ServiceSite, Site, StepNode,
-};
+use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Request, Service, ServiceKind, ServiceSite};
+use mynah_engine::{Frame, Registry};
 use serde::Deserialize;
 
 /// One node that asks; the service's latency in the scene is what it takes.
@@ -71,21 +71,21 @@ impl NodeKind for Ask {
     fn service(&self) -> Option<&str> {
         Some("oracle")
     }
-    fn open(&self, _: &Opening) -> Result<Asked, String> {
+    fn open(&self, _: &SessionContext) -> Result<Asked, String> {
         Ok(Asked)
     }
 }
 
 impl StepNode for Ask {
-    fn step(&self, _: &mut Asked, frame: Frame, cx: &mut Cx<'_>, site: Site) {
+    fn step(&self, _: &mut Asked, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace) {
         if let Payload::Mark(_) = frame.payload {
             cx.send(0, frame);
             return;
         }
         let key = CallKey {
             session: frame.session,
-            opening: cx.opening(),
-            node: site.node,
+            generation: cx.generation(),
+            node: place.node,
             segment: frame.segment,
             revision: 0,
             turn: 0,
@@ -103,11 +103,11 @@ impl StepNode for Ask {
             reduced: false,
             sentences: 1,
         };
-        cx.request(site.service.expect("the scene names the service"), Request::End(call));
+        cx.request(place.service.expect("the scene names the service"), Request::End(call));
         cx.discard(frame);
     }
 
-    fn reply(&self, _: &mut Asked, reply: Reply, cx: &mut Cx<'_>, _: Site) {
+    fn reply(&self, _: &mut Asked, reply: Reply, cx: &mut NodeContext<'_>, _: NodePlace) {
         let CallKey { session, segment, revision, turn, .. } = reply.key;
         if let ReplyPart::Text(text) = reply.part {
             let now_us = cx.now.us;
@@ -168,7 +168,7 @@ impl Service for Answers {
     fn retract(&mut self, _: CallKey, _: u64) {}
     fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>) {
         while let Some((_, call)) = self.asked.pop_front_if(|(due_us, _)| *due_us <= now_us) {
-            let text = format!("{} #{}", call.name, call.key.opening);
+            let text = format!("{} #{}", call.name, call.key.generation);
             replies.push(Reply { key: call.key, part: ReplyPart::Text(text.into()) });
             replies.push(Reply { key: call.key, part: ReplyPart::Done { busy_us: self.latency_us } });
         }

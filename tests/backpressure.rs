@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::World;
+use mynah_engine::media::{Lane, Payload, Queue};
+use mynah_engine::record::Ledger;
 use mynah_engine::scene::{Catalogue as _, Override};
-use mynah_engine::{
-    EngineConfig, Event, Lane, Ledger, Out, Payload, PushError, Queue, ScenePlan, SegmentPool, SessionHandle,
-    SessionSpec, SessionTable, embed,
-};
+use mynah_engine::session::SessionTable;
+use mynah_engine::speech::SegmentPool;
+use mynah_engine::{EngineConfig, Event, Out, PushError, ScenePlan, SessionHandle, SessionSpec, embed};
 use mynah_load::chunk::ChunkSpec;
 use mynah_sim::scenes::{self, SHIPPED};
 use support::callers::Callers;

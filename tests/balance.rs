@@ -7,7 +7,8 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use mynah_engine::{CancelReason, DropReason, Event};
+use mynah_engine::speech::CancelReason;
+use mynah_engine::{DropReason, Event};
 use support::books::{Flow, unsettled};
 use support::callers::Callers;
 use support::program::{replay, simulate};

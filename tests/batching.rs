@@ -5,10 +5,10 @@ mod prompted;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use mynah_engine::record::FlushReason;
 use mynah_engine::scene::parse_config;
-use mynah_engine::{
-    Call, DropReason, Ema, Event, FlushReason, NodeId, Registry, Service, ServiceKind, ServiceSite,
-};
+use mynah_engine::service::{Call, Ema, Service, ServiceKind, ServiceSite};
+use mynah_engine::{DropReason, Event, NodeId, Registry};
 use mynah_systems::service::{FliteVoice, Modelled, Production, Work};
 use prompted::{Cue, Prompter, Rig, TICK_US, books, compiled, findings};
 

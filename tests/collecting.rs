@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Source, compile};
-use mynah_engine::{Census, DropReason, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec};
+use mynah_engine::{DropReason, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec};
 
 use crate::prompting::{Line, registry};
 

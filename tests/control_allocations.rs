@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use mynah_engine::delivery::{Delivery, DeliveryEvent, Receipt};
-use mynah_engine::message::{ControlMessage, MessageType, binary, json};
+use mynah_engine::wire::delivery::{Delivery, DeliveryEvent, Receipt};
+use mynah_engine::wire::message::{ControlMessage, MessageType, binary, json};
 
 #[global_allocator]
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;

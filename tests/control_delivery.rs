@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::delivery::{Delivery, DeliveryEvent, OutgoingFigures, RESEND_US, Receipt, TRANSMITS_MAX};
-use mynah_engine::message::{ControlMessage, Intake, MessageType, Taken, binary, segment_id};
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
+use mynah_engine::wire::delivery::{
+    Delivery, DeliveryEvent, OutgoingFigures, RESEND_US, Receipt, TRANSMITS_MAX,
+};
+use mynah_engine::wire::message::{ControlMessage, Intake, MessageType, Taken, binary, segment_id};
 use mynah_load::link::{Carriage, LinkFaults, LinkFigures, SimulatedLink};
 
 const SESSION: &str = "sess_abc123";

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use mynah_engine::record::FlushReason;
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::{
-    Control, ControlError, ControlIn, Engine, EngineConfig, Event, FlushReason, Out, Record, SessionHandle,
-    SessionSpec, embed,
+    Control, ControlError, ControlIn, Engine, EngineConfig, Event, Out, Record, SessionHandle, SessionSpec,
+    embed,
 };
 
 /// Anything loud is speech; a real voice tells how long it was.

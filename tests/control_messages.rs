@@ -9,8 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use mynah_engine::Uuid;
-use mynah_engine::message::{
+use mynah_engine::uuid::Uuid;
+use mynah_engine::wire::message::{
     AckStage, Arrival, ControlMessage, Intake, MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageError, MessageType,
     SEGMENT_NAMESPACE, STALE_US, Taken, binary, json, segment_id,
 };

@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mynah_engine::bevy_ecs::prelude::World;
+use mynah_engine::record::Stopwatch;
 use mynah_engine::scene::{Source, compile, parse_config};
+use mynah_engine::service::{Call, CallKey, Reply, Service, ServiceKind, ServiceSite};
+use mynah_engine::session::SessionTable;
 use mynah_engine::{
-    Call, CallKey, Control, ControlIn, Engine, EngineConfig, EngineHandle, Out, PushError, Reply, Service,
-    ServiceKind, ServiceSite, SessionHandle, SessionSpec, SessionTable, Stamp, Stopwatch, embed,
+    Control, ControlIn, Engine, EngineConfig, EngineHandle, Out, PushError, SessionHandle, SessionSpec,
+    Stamp, embed,
 };
 
 const SCENE: &str = r#"(

@@ -9,8 +9,9 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use mynah_engine::driver::{Clock, run};
 use mynah_engine::scene::{Source, compile};
-use mynah_engine::{Clock, Driver, Engine, EngineConfig, Pacing, SessionHandle, SessionSpec, run};
+use mynah_engine::{Driver, Engine, EngineConfig, Pacing, SessionHandle, SessionSpec};
 
 /// The world outside the loop: what time it is, who pushes when, and how exactly the loop is woken.
 struct Outside {
@@ -93,7 +94,7 @@ fn drive_from(
     let mut engine = Engine::new(Arc::new(plan), EngineConfig::default());
     let handle = engine.handle();
     let session = handle.open(SessionSpec::named("caller")).expect("there is room");
-    // Opening rang the bell; that is not what is tested here.
+    // SessionContext rang the bell; that is not what is tested here.
     handle.bell().answer();
     let pushes_us = pushes_us.iter().copied().collect();
     let outside = Outside { now_us: started_us, pushes_us, session, oversleep_us };

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use mynah_engine::edge::Tag;
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::{
-    Control, ControlIn, DropReason, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stamp, Tag,
+    Control, ControlIn, DropReason, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stamp,
 };
 use proptest::prelude::*;
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bevy_ecs::prelude::World;
+use mynah_engine::base::NAME_BYTES_MAX;
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Format, Source, compile};
 use mynah_engine::{
-    Census, Control, DropReason, Engine, EngineConfig, Event, NAME_BYTES_MAX, OpenError, Out, ScenePlan,
-    SessionHandle, SessionSpec, embed,
+    Control, DropReason, Engine, EngineConfig, Event, OpenError, Out, ScenePlan, SessionHandle, SessionSpec,
+    embed,
 };
 
 const PASS: &str = r#"(
@@ -446,7 +448,7 @@ fn a_thousand_sessions_one_after_the_other_leave_no_entity() {
         }
         assert!(session.is_closed(), "cycle {cycle}");
         let entities = world.entities().count_spawned();
-        let segments = world.resource::<mynah_engine::SegmentPool>().active();
+        let segments = world.resource::<mynah_engine::speech::SegmentPool>().active();
         let (wanted, _) = *baseline.get_or_insert((entities, segments));
         assert_eq!((entities, segments), (wanted, 0), "cycle {cycle}");
     }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::sync::mpsc;
 
+use mynah_engine::edge::Full;
 use mynah_engine::scene::{Format, Source, compile};
-use mynah_engine::{Block, Engine, EngineConfig, Event, Full, Out, PushError, SessionHandle, SessionSpec};
+use mynah_engine::{Block, Engine, EngineConfig, Event, Out, PushError, SessionHandle, SessionSpec};
 
 /// Two nodes, so that frames really move; the first queue holds a second in the smallest arrivals.
 const SCENE: &str = r#"(
@@ -64,7 +65,7 @@ fn hear(session: &SessionHandle, heard: &mut Vec<f32>) {
     while let Some(out) = session.poll() {
         let Out::Audio(audio) = out else { panic!("{out:?} out of a scene without text or speech") };
         let frames = heard.len() as u64 / u64::from(channels);
-        assert_eq!(audio.pts_us, mynah_engine::frames_to_us(frames, rate_hz), "the stream has a gap");
+        assert_eq!(audio.pts_us, mynah_engine::base::frames_to_us(frames, rate_hz), "the stream has a gap");
         heard.extend_from_slice(audio.block.samples());
         session.give_back(audio.block);
     }

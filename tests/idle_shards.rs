@@ -5,9 +5,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mynah_engine::{
-    Control, ControlIn, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stopwatch,
-};
+use mynah_engine::record::Stopwatch;
+use mynah_engine::{Control, ControlIn, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec};
 use mynah_sim::scenes;
 
 const TICK_US: u64 = 5_000;

@@ -9,14 +9,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool as Flag, Ordering};
 
+use mynah_engine::base::Mutation;
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::shuttle::rand::{Rng as _, thread_rng};
 use mynah_engine::shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use mynah_engine::shuttle::sync::atomic::{AtomicBool, AtomicUsize};
 use mynah_engine::shuttle::{self, Config, FailurePersistence, MaxSteps, Runner};
 use mynah_engine::{
-    Control, ControlError, ControlIn, Engine, EngineConfig, EngineHandle, Mutation, OpenError, Out,
-    PushError, Registry, ScenePlan, SessionHandle, SessionSpec,
+    Control, ControlError, ControlIn, Engine, EngineConfig, EngineHandle, OpenError, Out, PushError,
+    Registry, ScenePlan, SessionHandle, SessionSpec,
 };
 
 const SCENE: &str = r#"(

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use mynah::metrics::{Board, Facts, Publisher, Server};
-use mynah_engine::metrics::{SLOT_US, Snapshot};
+use mynah_engine::observe::metrics::{SLOT_US, Snapshot};
 use mynah_engine::scene::Override;
 use mynah_engine::{Engine, EngineConfig, Event, Record, SessionHandle, SessionSpec};
 use mynah_load::load::schedule::Phase;

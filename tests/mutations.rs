@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use guarded::crowd::Crowd;
 use guarded::{Case, Verdict, simulate};
-use mynah_engine::Mutation;
+use mynah_engine::base::Mutation;
 use mynah_proof::faults::spec::FaultSpec;
 use mynah_proof::faults::{Chaos, ChaosOptions};
 use mynah_proof::invariants::NAMES;

@@ -1,10 +1,9 @@
 //! A microphone that delivers nothing any more, in a word or right after it: what is open ends a second later, the answer
 //! comes then, and nothing of it is left for when the microphone is back.
 
+use mynah_engine::edge::Tag;
 use mynah_engine::scene::{Override, Source, compile};
-use mynah_engine::{
-    Control, ControlIn, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stamp, Tag,
-};
+use mynah_engine::{Control, ControlIn, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stamp};
 
 const FRAME_MS: u64 = 20;
 /// The sound that the gate takes for speech, milliseconds of media time.

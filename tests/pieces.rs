@@ -6,8 +6,10 @@ mod prompted;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use mynah_engine::observe::Books;
 use mynah_engine::scene::parse_config;
-use mynah_engine::{Books, Call, DropReason, Event, NodeId, Registry, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{Call, Service, ServiceKind, ServiceSite};
+use mynah_engine::{DropReason, Event, NodeId, Registry};
 use mynah_systems::service::{Modelled, Production, Work};
 use prompted::{Cue, Prompter, Rig, books, compiled, findings};
 
@@ -282,7 +284,7 @@ fn every_sample_is_heard_once_whoever_else_speaks() {
         room.all_done();
         let mut heard: BTreeMap<u32, usize> = BTreeMap::new();
         for call in room.asked.lock().expect("nobody panics").iter() {
-            let samples: Vec<f32> = call.audio.iter().flat_map(mynah_engine::Sound::samples).collect();
+            let samples: Vec<f32> = call.audio.iter().flat_map(mynah_engine::media::Sound::samples).collect();
             if samples.iter().any(|sample| *sample != 1.0) {
                 wrong.push(format!("{sets:?}: {:?} heard silence or somebody else", call.key));
             }

@@ -4,10 +4,12 @@
 use std::collections::VecDeque;
 
 use bevy_ecs::prelude::Component;
+use mynah_engine::base::SegmentKey;
+use mynah_engine::media::{Mark, Payload};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::{
-    Correction, Cx, Frame, Mark, NodeKind, Opening, Payload, Registry, SegmentKey, Site, StepNode, Void,
-};
+use mynah_engine::speech::{CancelScope, Cancellation};
+use mynah_engine::{Frame, Registry};
 use serde::Deserialize;
 
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
@@ -77,13 +79,13 @@ impl NodeKind for Prompter {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, opening: &Opening) -> Result<Prompted, String> {
-        Ok(Prompted { lines: self.lines.iter().cloned().collect(), session: opening.session })
+    fn open(&self, context: &SessionContext) -> Result<Prompted, String> {
+        Ok(Prompted { lines: self.lines.iter().cloned().collect(), session: context.session })
     }
 }
 
 impl StepNode for Prompter {
-    fn step(&self, _: &mut Prompted, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, _: &mut Prompted, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         match frame.payload {
             Payload::Mark(_) => cx.send(0, frame),
             Payload::Audio(_) | Payload::Text(_) => cx.discard(frame),
@@ -94,7 +96,7 @@ impl StepNode for Prompter {
         state.lines.front().map_or(u64::MAX, |(ms, _)| ms * 1_000)
     }
 
-    fn wake(&self, state: &mut Prompted, cx: &mut Cx<'_>, _: Site) {
+    fn wake(&self, state: &mut Prompted, cx: &mut NodeContext<'_>, _: NodePlace) {
         let session = state.session;
         while self.due_us(state) <= cx.now.us {
             let Some((ms, line)) = state.lines.pop_front() else { return };
@@ -103,11 +105,12 @@ impl StepNode for Prompter {
                 Line::End(segment, revision) => (segment, revision, Payload::Mark(Mark::AnswerEnd)),
                 Line::Endpoint(segment, revision) => (segment, revision, Payload::Mark(Mark::Endpoint)),
                 Line::Retract(segment, revision) => {
-                    cx.corrections.push(Correction { session, void: Void::Revision { segment, revision } });
+                    cx.cancellations
+                        .push(Cancellation { session, scope: CancelScope::Revision { segment, revision } });
                     continue;
                 }
                 Line::Cancel(segment) => {
-                    cx.corrections.push(Correction { session, void: Void::Segment { segment } });
+                    cx.cancellations.push(Cancellation { session, scope: CancelScope::Segment { segment } });
                     continue;
                 }
             };
@@ -154,14 +157,14 @@ impl NodeKind for Ear {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, _: &Opening) -> Result<Heard, String> {
+    fn open(&self, _: &SessionContext) -> Result<Heard, String> {
         Ok(Heard)
     }
 }
 
 impl StepNode for Ear {
     /// Of no segment, so that the output does not ask whether there is one.
-    fn step(&self, _: &mut Heard, mut frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, _: &mut Heard, mut frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         let now_ms = cx.now.us / 1_000;
         let Frame { pts_us, arrived_us, turn, revision, seq, .. } = frame;
         let whose = format!("{}/{revision}", frame.segment.serial);

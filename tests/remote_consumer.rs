@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mynah_engine::scene::Override;
-use mynah_engine::{CancelReason, Event, OutAudio, Record};
+use mynah_engine::speech::CancelReason;
+use mynah_engine::{Event, OutAudio, Record};
 use mynah_sim::report::Report;
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::CallerScript;

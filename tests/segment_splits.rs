@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mynah_engine::base::frames_to_us;
+use mynah_engine::edge::Tag;
 use mynah_engine::scene::{Format, Override, Source, compile};
+use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
 use mynah_engine::{
-    Block, Call, CallKey, Control, ControlIn, Engine, EngineConfig, Event, Out, Record, Reply, ReplyPart,
-    Service, ServiceKind, ServiceSite, SessionHandle, SessionSpec, Stamp, Tag, frames_to_us,
+    Block, Control, ControlIn, Engine, EngineConfig, Event, Out, Record, SessionHandle, SessionSpec, Stamp,
 };
 
 const TICK_US: u64 = 5_000;

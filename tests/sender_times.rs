@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 use mynah_engine::scene::{Format, Source, compile};
 use mynah_engine::{Block, Engine, EngineConfig, Out, SessionSpec, Stamp};
 
@@ -33,7 +33,7 @@ impl Stream {
     }
 
     fn media_us(self, packets: u64) -> u64 {
-        mynah_engine::frames_to_us(packets * u64::from(self.frames), self.rate_hz)
+        mynah_engine::base::frames_to_us(packets * u64::from(self.frames), self.rate_hz)
     }
 }
 

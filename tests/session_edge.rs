@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use mynah_engine::{Block, Books, Engine, EngineConfig, Out, SessionHandle, SessionSpec, Stamp};
+use mynah_engine::observe::Books;
+use mynah_engine::{Block, Engine, EngineConfig, Out, SessionHandle, SessionSpec, Stamp};
 
 const BLOCK: usize = 320;
 

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
+use mynah_engine::base::{frames_to_us, us_to_frames};
+use mynah_engine::observe::Census;
+use mynah_engine::record::Ledger;
 use mynah_engine::scene::{Format, Source, compile};
-use mynah_engine::{
-    Census, DropReason, Engine, EngineConfig, Event, Ledger, NodeId, Out, SessionHandle, SessionSpec, Stamp,
-    frames_to_us, us_to_frames,
-};
+use mynah_engine::{DropReason, Engine, EngineConfig, Event, NodeId, Out, SessionHandle, SessionSpec, Stamp};
 
 const RATE_HZ: u32 = 16_000;
 const TICK_US: u64 = 5_000;
@@ -64,7 +64,7 @@ impl Host {
             }
         }
         for session in self.engine.sessions() {
-            let outside = session.unsent(GATE).filter(|(_, frame)| Ledger::counts(frame)).count();
+            let outside = session.stalled(GATE).filter(|(_, frame)| Ledger::counts(frame)).count();
             self.outside_max = self.outside_max.max(outside);
         }
         while let Some(out) = self.session.poll() {

@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use bevy_ecs::prelude::Component;
+use mynah_engine::media::Payload;
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{
     Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick, parse_config,
 };
-use mynah_engine::{
-    Call, CallKey, Correction, Cx, Frame, NodeId, NodeKind, Opening, Payload, Registry, Reply, ReplyPart,
-    Service, ServiceKind, ServiceSite, Site, StepNode,
-};
+use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
+use mynah_engine::speech::Cancellation;
+use mynah_engine::{Frame, NodeId, Registry};
 use mynah_systems::service::{FliteVoice, Modelled, Production, Work};
 use serde::Deserialize;
 
@@ -18,11 +19,11 @@ use super::Prompter;
 
 thread_local! {
     /// What the notes of this thread's engine say: when, at which node, what.
-    static NOTES: RefCell<Vec<(u64, NodeId, Correction)>> = const { RefCell::new(Vec::new()) };
+    static NOTES: RefCell<Vec<(u64, NodeId, Cancellation)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The notes of the engine that runs in this thread.
-pub(crate) fn notes() -> Vec<(u64, NodeId, Correction)> {
+pub(crate) fn notes() -> Vec<(u64, NodeId, Cancellation)> {
     NOTES.take()
 }
 
@@ -80,7 +81,7 @@ macro_rules! audio_kind {
             fn max_out(&self, _: Option<Format>) -> u32 {
                 2
             }
-            fn open(&self, _: &Opening) -> Result<$state, String> {
+            fn open(&self, _: &SessionContext) -> Result<$state, String> {
                 Ok(<$state>::default())
             }
         }
@@ -98,11 +99,11 @@ pub(crate) struct Nothing;
 audio_kind!(Noter, Nothing);
 
 impl StepNode for Noter {
-    fn step(&self, _: &mut Nothing, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, _: &mut Nothing, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         cx.send(0, frame);
     }
-    fn control(&self, _: &mut Nothing, correction: &Correction, cx: &mut Cx<'_>, _: Site) {
-        let note = (cx.now.us, cx.node, *correction);
+    fn control(&self, _: &mut Nothing, cancellation: &Cancellation, cx: &mut NodeContext<'_>, _: NodePlace) {
+        let note = (cx.now.us, cx.node, *cancellation);
         NOTES.with_borrow_mut(|notes| notes.push(note));
     }
 }
@@ -120,7 +121,7 @@ pub(crate) struct Swallowed(u32);
 audio_kind!(Swallower, Swallowed);
 
 impl StepNode for Swallower {
-    fn step(&self, state: &mut Swallowed, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, state: &mut Swallowed, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         state.0 += 1;
         if state.0 <= self.frames { cx.send(0, frame) } else { cx.discard(frame) }
     }
@@ -137,7 +138,7 @@ pub(crate) struct Kept(Option<Frame>);
 audio_kind!(Replayer, Kept);
 
 impl StepNode for Replayer {
-    fn step(&self, state: &mut Kept, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, state: &mut Kept, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         if let Payload::Audio(_) = frame.payload {
             match state.0.take_if(|kept| kept.segment != frame.segment) {
                 Some(mut copy) => {
@@ -208,8 +209,8 @@ impl Production for Watched {
 }
 
 impl ServiceKind for Watched {
-    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Modelled::new(site, Box::new(Watched(Arc::clone(&self.0)))))
+    fn start(&self, place: ServiceSite<'_>) -> Box<dyn Service> {
+        Box::new(Modelled::new(place, Box::new(Watched(Arc::clone(&self.0)))))
     }
     fn modelled(&self) -> bool {
         true

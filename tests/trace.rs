@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use mynah_engine::Glance;
+use mynah_engine::observe::Glance;
 use mynah_sim::flight::chrome;
 use mynah_sim::flight::ring::{Ring, TICKS, Tick};
 use mynah_sim::flight::{Recorder, names};

@@ -1,7 +1,9 @@
 //! Whatever bytes arrive, decoding ends with a message or an error; and what was encoded comes back as it was.
 
-use mynah_engine::Uuid;
-use mynah_engine::message::{AckStage, Arrival, ControlMessage, MESSAGE_ID_MAX, MessageType, binary, json};
+use mynah_engine::uuid::Uuid;
+use mynah_engine::wire::message::{
+    AckStage, Arrival, ControlMessage, MESSAGE_ID_MAX, MessageType, binary, json,
+};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use mynah_engine::rng::Rng;
-use mynah_engine::{Engine, EngineConfig, Mutation, Out, ScenePlan, SessionHandle, SessionSpec, Stamp};
+use mynah_engine::base::Mutation;
+use mynah_engine::base::rng::Rng;
+use mynah_engine::{Engine, EngineConfig, Out, ScenePlan, SessionHandle, SessionSpec, Stamp};
 use mynah_load::load::Stream;
 use mynah_load::load::schedule::Phase;
 use mynah_proof::invariants::Invariants;

@@ -6,8 +6,9 @@ pub(crate) mod crowd;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mynah_engine::ScenePlan;
+use mynah_engine::base::Mutation;
 use mynah_engine::scene::Override;
-use mynah_engine::{Mutation, ScenePlan};
 use mynah_proof::invariants::{Digests, Invariants};
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::CallerScript;

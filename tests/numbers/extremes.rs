@@ -1,7 +1,7 @@
 //! Several numbers of a scene at the ends of their ranges at once: where `check` lets the scene pass, a session in it ends.
 
 use mynah_engine::Registry;
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 use mynah_engine::scene::{Source, compile};
 use mynah_sim::scenes::{SHIPPED, registry_with_link};
 

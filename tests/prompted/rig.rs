@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Override, Source, compile};
 use mynah_engine::{
-    Census, Control, Engine, EngineConfig, Event, Out, Record, Registry, ScenePlan, SessionHandle,
-    SessionSpec,
+    Control, Engine, EngineConfig, Event, Out, Record, Registry, ScenePlan, SessionHandle, SessionSpec,
 };
 
 use super::Cue;

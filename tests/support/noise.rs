@@ -4,7 +4,7 @@
 //! lines between its samples, and scaled so that (power over the labelled speech) / (power of the noise) is the
 //! wanted ratio. A recording without speech gets the noise that the others have on average.
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 
 use super::labels::{Labelled, Span};
 

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Format, Override};
-use mynah_engine::{Census, Engine, EngineConfig, Event, Out, Record, ScenePlan, SessionSpec};
+use mynah_engine::{Engine, EngineConfig, Event, Out, Record, ScenePlan, SessionSpec};
 use mynah_load::chunk::{ChunkSpec, Chunks};
 use mynah_load::wav::Recording;
 use mynah_sim::run::feed::Feed;

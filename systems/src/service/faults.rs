@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mynah_engine::CallKey;
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
+use mynah_engine::service::CallKey;
 
 const PURPOSE_FAILS: u64 = 0x5f01;
 const PURPOSE_HANGS: u64 = 0x5f02;
@@ -88,7 +88,7 @@ impl ServiceFaults {
         let stream = u64::from(key.session.0) << 32 | u64::from(key.segment.serial);
         let call = service
             ^ (u64::from(key.revision) << 48)
-            ^ (u64::from(key.opening) << 32)
+            ^ (u64::from(key.generation) << 32)
             ^ (u64::from(key.part) << 16);
         let dice = |purpose: u64| Rng::new(self.seed, stream, call ^ purpose);
         let mut slow = dice(PURPOSE_SLOW);
@@ -134,12 +134,13 @@ impl ServiceFaults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mynah_engine::{NodeId, SegmentKey, SessionId};
+    use mynah_engine::base::SegmentKey;
+    use mynah_engine::{NodeId, SessionId};
 
     fn key(session: u32) -> CallKey {
         let segment = SegmentKey { slot: 0, serial: 1 };
         let (session, node) = (SessionId(session), NodeId(0));
-        CallKey { session, opening: 1, node, segment, revision: 1, turn: 1, part: 0 }
+        CallKey { session, generation: 1, node, segment, revision: 1, turn: 1, part: 0 }
     }
 
     #[test]

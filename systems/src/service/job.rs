@@ -1,7 +1,7 @@
 //! One call as a modelled service works on it: when its parts are made, and when they are due.
 
-use mynah_engine::CallKey;
 use mynah_engine::scene::Timing;
+use mynah_engine::service::CallKey;
 
 use crate::service::work::{Made, Work, made_by};
 use crate::speech::flite::RATE_HZ;

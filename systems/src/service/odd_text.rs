@@ -2,7 +2,7 @@
 //!
 //! A text of its own for each seed. Each is of one kind, so that nothing hides what a kind does, or of several.
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 
 use crate::service::faults::OddText;
 

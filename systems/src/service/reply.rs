@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use mynah_engine::Registry;
 use mynah_engine::scene::parse_config;
-use mynah_engine::{Call, Registry, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{Call, Service, ServiceKind, ServiceSite};
 use serde::Deserialize;
 
 use crate::service::modelled::Modelled;
@@ -41,8 +42,8 @@ impl Production for ScriptedReply {
 }
 
 impl ServiceKind for ScriptedReply {
-    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Modelled::new(site, Box::new(self.clone())))
+    fn start(&self, place: ServiceSite<'_>) -> Box<dyn Service> {
+        Box::new(Modelled::new(place, Box::new(self.clone())))
     }
     fn modelled(&self) -> bool {
         true

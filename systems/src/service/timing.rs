@@ -1,8 +1,8 @@
 //! When a modelled service answers: latencies drawn from the scene's distribution.
 
-use mynah_engine::CallKey;
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 use mynah_engine::scene::{LATENCY_MS, Latency, Timing};
+use mynah_engine::service::CallKey;
 
 /// The 99th percentile of the standard normal distribution.
 const Z99: f64 = 2.326_347_874;
@@ -19,7 +19,7 @@ pub(super) fn draw_us(timing: &Timing, seed: u64, service: u64, key: &CallKey) -
                 stream,
                 service
                     ^ (u64::from(key.revision) << 48)
-                    ^ (u64::from(key.opening) << 32)
+                    ^ (u64::from(key.generation) << 32)
                     ^ (u64::from(key.part) << 16),
             );
             rng.log_normal(p50_ms, (p99_ms / p50_ms).ln() / Z99)
@@ -37,7 +37,8 @@ pub(super) fn name_hash(name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mynah_engine::{NodeId, SegmentKey, SessionId};
+    use mynah_engine::base::SegmentKey;
+    use mynah_engine::{NodeId, SessionId};
 
     #[test]
     fn drawn_latencies_have_the_percentiles_of_the_scene() {
@@ -54,7 +55,7 @@ mod tests {
             .map(|i| {
                 let key = CallKey {
                     session: SessionId(i),
-                    opening: 1,
+                    generation: 1,
                     node: NodeId(0),
                     segment: SegmentKey { slot: 0, serial: 1 },
                     revision: 1,

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use mynah_engine::Registry;
 use mynah_engine::scene::parse_config;
-use mynah_engine::{Call, Registry, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{Call, Service, ServiceKind, ServiceSite};
 use serde::Deserialize;
 
 use crate::service::modelled::Modelled;
@@ -41,8 +42,8 @@ struct Kind {
 }
 
 impl ServiceKind for Kind {
-    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Modelled::new(site, Box::new(Recogniser { script: self.script.clone() })))
+    fn start(&self, place: ServiceSite<'_>) -> Box<dyn Service> {
+        Box::new(Modelled::new(place, Box::new(Recogniser { script: self.script.clone() })))
     }
     fn modelled(&self) -> bool {
         true

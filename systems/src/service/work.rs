@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use mynah_engine::Call;
+use mynah_engine::service::Call;
 
 use crate::service::studio::Speech;
 

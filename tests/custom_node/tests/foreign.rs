@@ -4,41 +4,43 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mynah_engine::Registry;
 use mynah_engine::bevy_ecs::component::Mutable;
 use mynah_engine::bevy_ecs::prelude::{Component, Entity, Query, Res, ResMut, World};
 use mynah_engine::bevy_ecs::schedule::SystemSet;
 use mynah_engine::bevy_ecs::system::{BoxedSystem, SystemParam, SystemParamBuilder};
 use mynah_engine::bevy_ecs::world::EntityWorldMut;
 use mynah_engine::crossbeam::sync::{Parker, Unparker};
+use mynah_engine::edge::Bell;
 use mynah_engine::hdrhistogram::Histogram;
-use mynah_engine::message::{Metadata, SEGMENT_NAMESPACE, segment_id};
+use mynah_engine::node::{Lanes, Node, NodeParams, NodePlace, SessionContext, lane_params};
+use mynah_engine::record::latency_histogram;
 use mynah_engine::ron::error::SpannedError;
 use mynah_engine::scene::parse_config;
 use mynah_engine::serde::de::DeserializeOwned;
 use mynah_engine::serde_json::{Map, Value};
+use mynah_engine::service::ServiceKind;
 use mynah_engine::uuid::Uuid;
-use mynah_engine::{
-    Bell, Desk, Lanes, Node, Opening, Registry, ServiceKind, Site, lane_params, latency_histogram,
-};
+use mynah_engine::wire::message::{Metadata, SEGMENT_NAMESPACE, segment_id};
 
 /// What a node kind of full access touches.
 fn lanes<S: Component<Mutability = Mutable>>(
-    site: Site,
+    place: NodePlace,
     world: &mut World,
 ) -> impl SystemParamBuilder<Lanes<'static, 'static, S>> {
-    lane_params::<S>(site, world)
+    lane_params::<S>(place, world)
 }
 
-fn owner(opening: &Opening) -> Entity {
-    opening.owner
+fn owner(context: &SessionContext) -> Entity {
+    context.owner
 }
 
-fn opens(node: &dyn Node, opening: &Opening, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
-    node.open(opening, entity)
+fn opens(node: &dyn Node, context: &SessionContext, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
+    node.open(context, entity)
 }
 
-fn installs(node: &dyn Node, site: Site, world: &mut World) -> BoxedSystem {
-    node.install(site, world)
+fn installs(node: &dyn Node, place: NodePlace, world: &mut World) -> BoxedSystem {
+    node.install(place, world)
 }
 
 fn takes<P: SystemParam>() {}
@@ -71,12 +73,12 @@ fn whoever_names_a_foreign_type_finds_it_here() {
     assert!(said.get("who").is_some_and(Value::is_object));
     let wrong: SpannedError = reads::<bool>("maybe").expect_err("it is neither");
     assert_eq!(wrong.span.start.line, 1);
-    takes::<Desk<'static>>();
-    takes::<Res<'static, mynah_engine::Now>>();
-    takes::<ResMut<'static, mynah_engine::BlockPool>>();
-    takes::<Query<'static, 'static, (Entity, &'static mynah_engine::Lane)>>();
-    orders::<mynah_engine::Stage>();
-    let _compiled = (lanes::<mynah_engine::Queue>, owner, opens, installs, answers);
+    takes::<NodeParams<'static>>();
+    takes::<Res<'static, mynah_engine::base::Now>>();
+    takes::<ResMut<'static, mynah_engine::media::BlockPool>>();
+    takes::<Query<'static, 'static, (Entity, &'static mynah_engine::media::Lane)>>();
+    orders::<mynah_engine::tick::Stage>();
+    let _compiled = (lanes::<mynah_engine::media::Queue>, owner, opens, installs, answers);
 }
 
 #[test]

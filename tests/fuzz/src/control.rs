@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use mynah_engine::message::{
+use mynah_engine::Control;
+use mynah_engine::uuid::Uuid;
+use mynah_engine::wire::message::{
     AckStage, Arrival, ControlMessage, Intake, MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageType, Metadata,
     SegmentNames, Taken, binary, json, segment_id,
 };
-use mynah_engine::{Control, Uuid};
 
 use crate::bytes::Bytes;
 
@@ -49,7 +50,7 @@ pub fn control_json(data: &[u8]) {
     judge(&mut Intake::default(), json::decode(data));
 }
 
-fn judge(intake: &mut Intake, arrival: Result<Arrival, mynah_engine::message::MessageError>) {
+fn judge(intake: &mut Intake, arrival: Result<Arrival, mynah_engine::wire::message::MessageError>) {
     if let Ok(Arrival::UnknownType(name)) = &arrival {
         assert!(name.chars().count() <= 64);
         assert!(!name.contains(char::is_control), "{name:?}");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 
 /// Tells the lengths of chunks apart from everything else that a seed decides.
 const PURPOSE: u64 = 0x6368_756e_6b73;

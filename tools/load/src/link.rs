@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 use serde::{Deserialize, Serialize};
 
 const PURPOSE_LOSS: u64 = 0x6c01;

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use crossbeam::sync::Parker;
-use mynah_engine::{Bell, Clock, STAGES_BESIDE};
+use mynah_engine::driver::Clock;
+use mynah_engine::edge::Bell;
+use mynah_engine::record::ENGINE_STAGES;
 
 /// Microseconds since a start that generator and driver share.
 #[derive(Clone, Copy, Debug)]
@@ -79,11 +81,11 @@ pub struct NodeStopwatch {
 impl NodeStopwatch {
     /// For a scene of `nodes` nodes.
     pub fn new(epoch: Epoch, nodes: usize) -> Self {
-        Self { epoch, last_ns: 0, totals_ns: vec![0; nodes + STAGES_BESIDE.len()] }
+        Self { epoch, last_ns: 0, totals_ns: vec![0; nodes + ENGINE_STAGES.len()] }
     }
 }
 
-impl mynah_engine::Stopwatch for NodeStopwatch {
+impl mynah_engine::record::Stopwatch for NodeStopwatch {
     fn start(&mut self) {
         self.last_ns = self.epoch.now_ns();
     }

@@ -326,7 +326,8 @@ fn push_string(line: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use mynah_engine::{CancelReason, DropReason};
+    use mynah_engine::DropReason;
+    use mynah_engine::speech::CancelReason;
 
     use super::*;
 

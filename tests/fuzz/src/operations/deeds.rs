@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use mynah_engine::base::us_to_frames;
+use mynah_engine::edge::Tag;
 use mynah_engine::scene::Format;
-use mynah_engine::{
-    Block, Control, ControlIn, Out, PushError, ScenePlan, SessionId, SessionSpec, Stamp, Tag, us_to_frames,
-};
+use mynah_engine::{Block, Control, ControlIn, Out, PushError, ScenePlan, SessionId, SessionSpec, Stamp};
 
 use super::laws::{Gate, Laws};
 use super::pair::{Ends, Pair};
@@ -292,7 +292,7 @@ fn push_block(host: &mut Session, bytes: &mut Bytes<'_>, now_us: u64) -> u64 {
         2 => usize::from(bytes.u16()) % (longest + 2),
         _ => usize::from(bytes.u8()),
     };
-    let media_us = mynah_engine::frames_to_us(host.frames, rate_hz);
+    let media_us = mynah_engine::base::frames_to_us(host.frames, rate_hz);
     let pts_us = match how % 8 {
         0..=2 => None,
         3 => Some(media_us),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::World;
 use mynah_engine::embed::{self, Embedded};
+use mynah_engine::media::{Lane, Payload, Queue};
+use mynah_engine::observe::Census;
 use mynah_engine::scene::NodeRef;
 use mynah_engine::{
-    Census, Engine, EngineConfig, EngineHandle, Event, Lane, Out, OutAudio, Payload, Queue, Record,
-    ScenePlan, SessionHandle, SessionId, SessionSpec,
+    Engine, EngineConfig, EngineHandle, Event, Out, OutAudio, Record, ScenePlan, SessionHandle, SessionId,
+    SessionSpec,
 };
 
 /// Most sessions at once.
@@ -69,7 +71,7 @@ impl Pair {
     pub(crate) fn open(&self, spec: SessionSpec) -> Option<Ends> {
         match (self.door.open(spec.clone()), self.engine.handle().open(spec)) {
             (Ok(one), Ok(other)) => {
-                assert_eq!((one.id(), one.opening()), (other.id(), other.opening()));
+                assert_eq!((one.id(), one.generation()), (other.id(), other.generation()));
                 Some(Ends { one, other })
             }
             (one, other) => {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mynah_engine::{Block, Call, CallKey, Registry, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
+use mynah_engine::{Block, Registry};
 use serde::Deserialize;
 use xxhash_rust::xxh3::xxh3_64;
 

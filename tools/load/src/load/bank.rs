@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 use mynah_systems::speech::flite::{Flite, FliteError, RATE_HZ, VoiceStyle};
 use rayon::prelude::*;
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 
 use super::bank::{Bank, Clip};
 use super::heard::{append_words, overlap};

@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 
 /// Root mean square of the floor: -66 dBFS, a quiet room.
 const FLOOR_RMS: f64 = 0.000_501;

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::bank::Bank;

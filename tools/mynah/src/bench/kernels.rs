@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use mynah_engine::message::{ControlMessage, MessageType, json, segment_id};
+use mynah_engine::wire::message::{ControlMessage, MessageType, json, segment_id};
 use mynah_systems::dsp::resampler::{Kernel, Mode, Quality, ResampleSpec, build};
 use mynah_systems::vad::{VadKernel, VadKind, VadLane};
 

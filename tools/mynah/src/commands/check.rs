@@ -57,7 +57,7 @@ fn summary(name: &str, plan: &ScenePlan) -> String {
 
 /// The configuration of a node that is a gate.
 fn gate(node: &SceneNode) -> Option<VadGate> {
-    let is_gate = node.kind.name == <VadGate as mynah_engine::NodeKind>::NAME;
+    let is_gate = node.kind.name == <VadGate as mynah_engine::node::NodeKind>::NAME;
     if is_gate { parse_config(&node.kind.config).ok() } else { None }
 }
 

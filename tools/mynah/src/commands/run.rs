@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mynah_engine::base::NAME_BYTES_MAX;
+use mynah_engine::node::NodeKind;
 use mynah_engine::scene::{Format, Override, Source, parse_config};
-use mynah_engine::{Engine, Event, NAME_BYTES_MAX, NodeKind, Out, Record, ScenePlan, SessionId, TimeMode};
+use mynah_engine::service::TimeMode;
+use mynah_engine::{Engine, Event, Out, Record, ScenePlan, SessionId};
 use mynah_systems::vad_gate::VadGate;
 
 use crate::args::Run;

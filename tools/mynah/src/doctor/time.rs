@@ -1,7 +1,7 @@
 //! How finely the clock counts, and how late a sleeper wakes.
 
 use hdrhistogram::Histogram;
-use mynah_engine::latency_histogram;
+use mynah_engine::record::latency_histogram;
 
 use super::Finding;
 use mynah_sim::clock::Epoch;

@@ -1,10 +1,10 @@
 //! Every metric there is, in the order of the page.
 
-use mynah_engine::delivery::OutgoingFigures;
-use mynah_engine::metrics::{
+use mynah_engine::observe::metrics::{
     BATCH_BOUNDS, Buckets, LATENCY_BOUNDS_US, NodeMetrics, QUANTILES, Snapshot, TICK_BOUNDS_US, WINDOW_NAMES,
 };
 use mynah_engine::scene::MergeStrategy;
+use mynah_engine::wire::delivery::OutgoingFigures;
 use mynah_engine::{DropReason, ScenePlan};
 
 use super::exposition::{Exposition, Form, Kind, Label, float};
@@ -34,7 +34,7 @@ struct NodeFacts {
 impl Facts {
     /// Of a compiled scene.
     pub fn of(plan: &ScenePlan) -> Self {
-        let node = |node: &mynah_engine::scene::PlanNode<dyn mynah_engine::Node>| NodeFacts {
+        let node = |node: &mynah_engine::scene::PlanNode<dyn mynah_engine::node::Node>| NodeFacts {
             id: node.id.clone(),
             gates: node.spec.decides_speech(),
             merge: node.buffering.as_ref().filter(|_| node.service.is_some()).map(|b| merge_name(&b.merge)),

@@ -12,7 +12,7 @@ pub mod server;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mynah_engine::Engine;
-use mynah_engine::delivery::OutgoingFigures;
+use mynah_engine::wire::delivery::OutgoingFigures;
 
 pub use exposition::Form;
 pub use families::{Facts, Shown};

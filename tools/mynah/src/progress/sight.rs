@@ -1,7 +1,9 @@
 //! What there is to see of a run so far, from its events.
 
 use hdrhistogram::Histogram;
-use mynah_engine::{DropReason, Event, Glance, Record, latency_histogram};
+use mynah_engine::observe::Glance;
+use mynah_engine::record::latency_histogram;
+use mynah_engine::{DropReason, Event, Record};
 
 use mynah_sim::simulate::TickView;
 

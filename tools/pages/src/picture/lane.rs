@@ -5,8 +5,9 @@ mod legend;
 mod marks;
 mod said;
 
+use mynah_engine::ScenePlan;
+use mynah_engine::node::NodeKind;
 use mynah_engine::scene::parse_config;
-use mynah_engine::{NodeKind, ScenePlan};
 use mynah_systems::vad_gate::VadGate;
 
 use crate::picture::figure::moment;

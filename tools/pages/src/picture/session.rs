@@ -173,7 +173,7 @@ impl Picture {
 
 #[cfg(test)]
 mod tests {
-    use mynah_engine::CancelReason;
+    use mynah_engine::speech::CancelReason;
 
     use super::*;
 

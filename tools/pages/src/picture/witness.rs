@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use mynah_engine::{DropReason, Event, NodeId, OutAudio, Record, ScenePlan, latency_histogram};
+use mynah_engine::record::latency_histogram;
+use mynah_engine::{DropReason, Event, NodeId, OutAudio, Record, ScenePlan};
 
 use crate::picture::windows::{Windows, spell_us};
 use mynah_sim::simulate::replies::{Replies, Spells};

@@ -1,10 +1,11 @@
 //! The engine behind a scene's simulated link, for sessions that come and go.
 
-use mynah_engine::delivery::SendError;
 use mynah_engine::scene::Format;
+use mynah_engine::wire::delivery::SendError;
+use mynah_engine::workers::NoThreads;
 use mynah_engine::{
-    Control, Engine, EngineConfig, EngineHandle, NoThreads, OpenError, Out, Record, ScenePlan, SessionHandle,
-    SessionId, SessionSpec,
+    Control, Engine, EngineConfig, EngineHandle, OpenError, Out, Record, ScenePlan, SessionHandle, SessionId,
+    SessionSpec,
 };
 use std::sync::Arc;
 
@@ -71,7 +72,7 @@ impl Behind {
     /// Joins a session here and one there.
     pub(super) fn connect(&mut self, near: &SessionHandle, far: SessionHandle, hazard: &mut Hazard<'_>) {
         let faults = disturbed(self.link.faults(), hazard);
-        let opening = near.opening();
+        let opening = near.generation();
         let link = match Link::new(faults, hazard.plan.seed, self.connected) {
             Ok(link) => link,
             Err(error) => return self.broken.push(error),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 use mynah_engine::{Control, ControlError, ControlIn, SessionHandle};
 
 use super::host::Host;

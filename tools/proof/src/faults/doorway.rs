@@ -7,7 +7,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mynah_engine::{Engine, EngineHandle, OpenError, PushError, SessionHandle, SessionSpec, Stopwatch};
+use mynah_engine::record::Stopwatch;
+use mynah_engine::{Engine, EngineHandle, OpenError, PushError, SessionHandle, SessionSpec};
 
 /// How often the stopwatch is called in a tick.
 pub(super) const LAPS: u64 = 3;

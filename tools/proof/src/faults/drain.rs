@@ -1,8 +1,9 @@
 //! How long it may take until nothing is left, once nothing goes wrong any more and the input has ended.
 
-use mynah_engine::delivery::{RESEND_US, TRANSMITS_MAX};
+use mynah_engine::ScenePlan;
+use mynah_engine::edge::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS};
 use mynah_engine::scene::{LATENCY_MS, Latency, Pace, PlanTarget, PortType, parse_config};
-use mynah_engine::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, ScenePlan};
+use mynah_engine::wire::delivery::{RESEND_US, TRANSMITS_MAX};
 use mynah_systems::Throttle;
 use mynah_systems::service::ScriptedReply;
 

@@ -1,6 +1,7 @@
 //! How a host hands a packet to the engine, and how it gets that wrong: what the engine must refuse it has to refuse.
 
-use mynah_engine::{BLOCK_MS_MAX, PushError, SessionHandle, Stamp};
+use mynah_engine::edge::BLOCK_MS_MAX;
+use mynah_engine::{PushError, SessionHandle, Stamp};
 
 use super::plan::{Dice, Hazard};
 use super::sender::Packet;

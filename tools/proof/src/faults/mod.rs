@@ -242,7 +242,7 @@ impl Prepared {
 
     /// Breaks the engines from the first tick on.
     #[cfg(feature = "mutations")]
-    pub fn mutate(&mut self, mutation: mynah_engine::Mutation) {
+    pub fn mutate(&mut self, mutation: mynah_engine::base::Mutation) {
         self.engines.mutate(mutation);
     }
 

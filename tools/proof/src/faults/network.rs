@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 
 use super::plan::{Dice, Drawn, Hazard};
 use super::sender::Packet;

@@ -1,6 +1,6 @@
 //! What was drawn for one run: which sites are on, how often they strike and how hard. And the dice they strike with.
 
-use mynah_engine::rng::Rng;
+use mynah_engine::base::rng::Rng;
 
 use super::site::{ROWS, SITES, Site, Span, Tally};
 use super::spec::{FaultSpec, Shape, SiteSpec};

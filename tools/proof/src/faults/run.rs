@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use cpu_time::ProcessTime;
-use mynah_engine::{Engine, EngineConfig, NoThreads, ScenePlan, SessionId};
+use mynah_engine::workers::NoThreads;
+use mynah_engine::{Engine, EngineConfig, ScenePlan, SessionId};
 use mynah_systems::service::ServiceStrikes;
 
 use super::behind::Behind;
@@ -118,7 +119,7 @@ impl Engines {
 
     /// Breaks both.
     #[cfg(feature = "mutations")]
-    pub(super) fn mutate(&mut self, mutation: mynah_engine::Mutation) {
+    pub(super) fn mutate(&mut self, mutation: mynah_engine::base::Mutation) {
         self.near.mutate(mutation);
         if let Some(behind) = &mut self.behind {
             behind.engine.mutate(mutation);
@@ -276,7 +277,7 @@ impl Run<'_> {
             violations
                 .push(format!("edge: {} sample frames pushed, {taken} taken", self.totals.pushed.frames));
         }
-        let out = census.nodes.last().map_or(0, mynah_engine::NodeLedger::created_all);
+        let out = census.nodes.last().map_or(0, mynah_engine::record::NodeLedger::created_all);
         Outcome {
             ticks: self.ticks,
             cut_us: self.cut_us,

@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mynah_engine::{ScenePlan, Service, ServiceKind, ServiceSite};
+use mynah_engine::ScenePlan;
+use mynah_engine::service::{Service, ServiceKind, ServiceSite};
 use mynah_systems::service::{Modelled, ServiceFaults, ServiceStrikes};
 
 use super::plan::{Dice, FaultPlan};

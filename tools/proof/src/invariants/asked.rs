@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use mynah_engine::{Event, Hub, NodeId, Record, SessionId};
+use mynah_engine::service::Hub;
+use mynah_engine::{Event, NodeId, Record, SessionId};
 
 /// Which call of a node: session, segment, revision, part.
 type Which = (SessionId, u32, u32, u32);

@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
+use mynah_engine::record::FlushReason;
 use mynah_engine::scene::DeadlinePolicy;
-use mynah_engine::{Event, FlushReason, NodeId, Record, ScenePlan};
+use mynah_engine::{Event, NodeId, Record, ScenePlan};
 
 use super::asked::Asked;
 use super::checker::{Checker, Findings, Moment};
@@ -31,7 +32,7 @@ pub(super) struct Batches {
 
 impl Batches {
     pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
-        let policy = |(at, node): (usize, &mynah_engine::scene::PlanNode<dyn mynah_engine::Node>)| {
+        let policy = |(at, node): (usize, &mynah_engine::scene::PlanNode<dyn mynah_engine::node::Node>)| {
             let buffering = node.buffering.as_ref().filter(|_| node.service.is_some())?;
             let grown = match node.deadline.map(|deadline| deadline.policy) {
                 Some(DeadlinePolicy::GrowBatch { max }) => max,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use mynah_engine::observe::{Books, SessionView};
 use mynah_engine::scene::Format;
-use mynah_engine::{Books, Engine, Event, OutAudio, Record, ScenePlan, SessionId, SessionView};
+use mynah_engine::{Engine, Event, OutAudio, Record, ScenePlan, SessionId};
 
 /// Violations of one invariant that are kept with their words; the rest is counted.
 const KEPT: u64 = 8;

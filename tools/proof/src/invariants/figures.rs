@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mynah_engine::hdrhistogram::Histogram;
-use mynah_engine::metrics::{BATCH_BOUNDS, Buckets, Snapshot};
+use mynah_engine::observe::metrics::{BATCH_BOUNDS, Buckets, Snapshot};
+use mynah_engine::record::{FlushReason, Ledger, latency_histogram};
 use mynah_engine::scene::{NodeRef, PortType};
-use mynah_engine::{
-    Event, FlushReason, Ledger, NodeId, OutAudio, Phase, Record, ScenePlan, SessionId, latency_histogram,
-};
+use mynah_engine::session::Phase;
+use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 
 use super::asked::Asked;
 use super::checker::{Checker, Findings, Moment, Sessions};

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use mynah_engine::{DropReason, Event, Record, ScenePlan, us_to_frames};
+use mynah_engine::base::us_to_frames;
+use mynah_engine::{DropReason, Event, Record, ScenePlan};
 
 use super::checker::{Checker, Findings, Moment};
 use super::conservation::NAME;

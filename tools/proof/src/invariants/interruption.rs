@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use mynah_engine::{Answer, ScenePlan, Segment, SessionId, Verdict};
+use mynah_engine::speech::{Answer, Segment, Verdict};
+use mynah_engine::{ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment};
 use super::taken_back::NAME;

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use mynah_engine::base::frames_to_us;
 use mynah_engine::scene::{Format, Pace};
-use mynah_engine::{Event, OutAudio, Record, ScenePlan, SessionId, frames_to_us};
+use mynah_engine::{Event, OutAudio, Record, ScenePlan, SessionId};
 
 use super::bounds::NAME;
 use super::checker::{Checker, Findings, Moment, Sessions, leaves_as};

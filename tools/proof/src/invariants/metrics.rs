@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use mynah_engine::{Event, NodeId, OutAudio, Phase, Record, ScenePlan, SessionId};
+use mynah_engine::session::Phase;
+use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment};
 

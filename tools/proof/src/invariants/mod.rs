@@ -36,7 +36,8 @@ mod taken_back;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::{Books, Engine, OutAudio, Record, ScenePlan, SessionHandle, SessionId};
+use mynah_engine::observe::Books;
+use mynah_engine::{Engine, OutAudio, Record, ScenePlan, SessionHandle, SessionId};
 
 pub use checker::Violation;
 use checker::{Checker, Findings, Moment};
@@ -203,7 +204,7 @@ impl Watcher for Invariants {
 
     fn fed(&mut self, session: &SessionHandle, frames: u64) {
         for checker in &mut self.checkers {
-            checker.fed(session.id(), session.opening(), frames);
+            checker.fed(session.id(), session.generation(), frames);
         }
     }
 

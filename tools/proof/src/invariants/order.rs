@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mynah_engine::base::frames_to_us;
+use mynah_engine::media::Queue;
+use mynah_engine::observe::SessionView;
+use mynah_engine::record::Ledger;
 use mynah_engine::scene::DeadlinePolicy;
-use mynah_engine::{
-    Event, Ledger, NodeId, OutAudio, Queue, Record, ScenePlan, SessionId, SessionView, frames_to_us,
-};
+use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment, Sessions, leaves_as};
 

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mynah_engine::record::Ledger;
 use mynah_engine::scene::OverflowPolicy;
-use mynah_engine::{DropReason, Event, Frame, Ledger, NodeId, Record, ScenePlan, SessionId};
+use mynah_engine::{DropReason, Event, Frame, NodeId, Record, ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment};
 
@@ -70,7 +71,7 @@ fn key(frame: &Frame) -> Key {
 }
 
 /// Frames that have left the queues of a node by other ways than being taken: merged, taken back, dropped otherwise.
-fn gone(book: &mynah_engine::NodeBook) -> Gone {
+fn gone(book: &mynah_engine::observe::NodeBook) -> Gone {
     let overflow = book.dropped[DropReason::Overflow as usize];
     (book.taken, book.merged + book.cancelled, book.dropped.iter().sum::<u64>() - overflow)
 }
@@ -97,7 +98,7 @@ impl Checker for Overflow {
                 }
                 let at = (session.id(), node);
                 let Some(queue) = session.queue(NodeId(node)) else { continue };
-                let old = before.remove(&at).filter(|(opening, _)| *opening == session.opening());
+                let old = before.remove(&at).filter(|(opening, _)| *opening == session.generation());
                 if queue.is_empty() && old.is_none() {
                     continue;
                 }
@@ -111,7 +112,7 @@ impl Checker for Overflow {
                 if new.is_empty() {
                     self.spare.push(new);
                 } else {
-                    self.before.insert(at, (session.opening(), new));
+                    self.before.insert(at, (session.generation(), new));
                 }
             }
         }

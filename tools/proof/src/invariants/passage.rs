@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mynah_engine::scene::{NodeRef, PortType};
-use mynah_engine::{DropReason, Event, NodeId, OutAudio, Phase, Record, ScenePlan, SessionId};
+use mynah_engine::session::Phase;
+use mynah_engine::{DropReason, Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment, Sessions, leaves_as};
 use super::conservation::NAME;
@@ -44,7 +45,7 @@ fn way(plan: &ScenePlan) -> Option<Vec<NodeId>> {
         (kind == "Pass" || kind == "Throttle") && node.output.is_some() && node.output == node.input
     };
     let sends_audio = |node: &&_| {
-        let node: &&mynah_engine::scene::PlanNode<dyn mynah_engine::Node> = node;
+        let node: &&mynah_engine::scene::PlanNode<dyn mynah_engine::node::Node> = node;
         node.targets.iter().any(|target| {
             let port = node.spec.outputs().get(usize::from(target.port));
             target.node == NodeRef::Output && port.is_some_and(|port| port.kind == PortType::Audio)
@@ -88,7 +89,7 @@ impl Passage {
     fn settle(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         for session in moment.engine.sessions().filter(|session| session.has_ended()) {
             let id = session.id();
-            let Some(pushed) = self.fed.remove(&(id, session.opening())) else { continue };
+            let Some(pushed) = self.fed.remove(&(id, session.generation())) else { continue };
             let Some(Way { heard, dropped }) = self.sessions.at(id).map(|way| &*way) else { continue };
             // Silence in place of lost audio was pushed by nobody.
             let all_is_known = self.way.is_some() && session.unread() == 0 && session.concealed() == 0;

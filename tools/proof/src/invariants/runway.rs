@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mynah_engine::base::frames_to_us;
+use mynah_engine::media::Payload;
+use mynah_engine::observe::SessionView;
 use mynah_engine::scene::{Format, parse_config};
-use mynah_engine::{
-    Event, NodeId, OutAudio, Payload, Phase, Record, ScenePlan, SessionId, SessionView, frames_to_us,
-};
+use mynah_engine::session::Phase;
+use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 use mynah_systems::service::ServiceNode;
 
 use super::checker::{Checker, Findings, Moment, Sessions, leaves_as};

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mynah_engine::scene::{Format, Override, Rendering};
-use mynah_engine::{Engine, OutAudio, Record, ScenePlan, TimeMode};
+use mynah_engine::service::TimeMode;
+use mynah_engine::{Engine, OutAudio, Record, ScenePlan};
 
 use super::{Comparison, Means};
 use crate::faults::spec::FaultSpec;

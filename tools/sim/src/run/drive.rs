@@ -1,6 +1,7 @@
 //! Ticks an engine until every recording has been heard and every session has closed itself.
 
-use mynah_engine::{Deadlines, Engine, Out, Record, SessionHandle};
+use mynah_engine::driver::Deadlines;
+use mynah_engine::{Engine, Out, Record, SessionHandle};
 
 use crate::clock::Epoch;
 use crate::run::feed::Feed;

@@ -91,7 +91,7 @@ impl Feed {
 
     /// Pushes the chunk block by block; false when the edge has no room for the rest.
     fn push_pieces(&mut self) -> bool {
-        let longest = (self.recording.rate * mynah_engine::BLOCK_MS_MAX / 1_000) as usize;
+        let longest = (self.recording.rate * mynah_engine::edge::BLOCK_MS_MAX / 1_000) as usize;
         while self.due > 0 {
             let piece = self.due.min(longest);
             if !self.push(piece) {

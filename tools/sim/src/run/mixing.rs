@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use mynah_engine::ScenePlan;
+use mynah_engine::node::NodeKind as _;
 use mynah_engine::scene::parse_config;
-use mynah_engine::{NodeKind as _, ScenePlan};
 use mynah_systems::vad_gate::VadGate;
 use mynah_systems::{Channels, Resample};
 

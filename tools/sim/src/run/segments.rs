@@ -186,7 +186,8 @@ fn join(text: &mut String, more: &str) {
 
 #[cfg(test)]
 mod tests {
-    use mynah_engine::{CancelReason, NodeId};
+    use mynah_engine::NodeId;
+    use mynah_engine::speech::CancelReason;
 
     use super::*;
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use mynah_engine::scene::Format;
-use mynah_engine::{Engine, EngineConfig, SessionSpec, TimeMode};
+use mynah_engine::service::TimeMode;
+use mynah_engine::{Engine, EngineConfig, SessionSpec};
 
 use crate::run::feed::Feed;
 use mynah_files::failure::Failure;

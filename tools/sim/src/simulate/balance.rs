@@ -3,8 +3,9 @@
 //! The first half checks the engine's own ledgers. The second shares nothing with them: it knows only the samples the
 //! host pushed and got, and the event log.
 
+use mynah_engine::ScenePlan;
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Format, NodeRef, PortType, Release};
-use mynah_engine::{Census, ScenePlan};
 
 use super::measure::{Measurement, SegmentStory};
 
@@ -167,7 +168,7 @@ impl StreamLaw {
         if let (true, Some(format)) = (story.ended, self.own) {
             let due = story.to_us.saturating_sub(story.from_us);
             let frames = story.released_own / u64::from(format.channels);
-            let heard = mynah_engine::frames_to_us(frames, format.rate_hz);
+            let heard = mynah_engine::base::frames_to_us(frames, format.rate_hz);
             // Block boundaries round to a microsecond each way.
             if heard > due + 2 || (intact && heard + 2 < due) {
                 wrong.push(format!("{place}: {due} us of speech, {heard} us released"));

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use hdrhistogram::Histogram;
+use mynah_engine::record::latency_histogram;
 use mynah_engine::scene::{NodeRef, PortType, Release};
-use mynah_engine::{Event, NodeId, ScenePlan, latency_histogram};
+use mynah_engine::{Event, NodeId, ScenePlan};
 use serde::Serialize;
 use smallvec::SmallVec;
 

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cpu_time::{ProcessTime, ThreadTime};
 use hdrhistogram::Histogram;
-use mynah_engine::{Driver, Engine, Out, SessionHandle, latency_histogram, run};
+use mynah_engine::driver::run;
+use mynah_engine::record::latency_histogram;
+use mynah_engine::{Driver, Engine, Out, SessionHandle};
 
 use super::balance::StreamLaw;
 use super::callers::Line;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use mynah_engine::DropReason;
+use mynah_engine::observe::Census;
+use mynah_engine::record::NodeLedger;
 use mynah_engine::scene::{Latency, Release, Timing};
-use mynah_engine::{Census, DropReason, NodeLedger};
 
 use super::balance::{HostSide, imbalances};
 use super::breakdown::stage_figures;
@@ -201,7 +203,7 @@ impl Simulation {
 
     pub(super) fn services(&self) -> Vec<ServiceFiguresReport> {
         let figures: BTreeMap<&str, _> = self.engine.hub().figures().collect();
-        let service = |s: &mynah_engine::scene::PlanService<dyn mynah_engine::ServiceKind>| {
+        let service = |s: &mynah_engine::scene::PlanService<dyn mynah_engine::service::ServiceKind>| {
             let f = figures.get(s.name.as_str()).copied().unwrap_or_default();
             let capacity_us = self.options.duration_us as f64 * f64::from(s.timing.workers());
             ServiceFiguresReport {

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use crate::events::code;
 use hdrhistogram::Histogram;
-use mynah_engine::{Event, NodeId, OutAudio, Record, frames_to_us, latency_histogram};
+use mynah_engine::base::frames_to_us;
+use mynah_engine::record::latency_histogram;
+use mynah_engine::{Event, NodeId, OutAudio, Record};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::breakdown::{AnsweredTurns, Answers, Ways};

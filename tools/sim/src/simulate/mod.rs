@@ -21,7 +21,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mynah_engine::scene::Source;
-use mynah_engine::{Engine, EngineConfig, NoThreads, ScenePlan, TimeMode};
+use mynah_engine::service::TimeMode;
+use mynah_engine::workers::NoThreads;
+use mynah_engine::{Engine, EngineConfig, ScenePlan};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Epoch, NodeStopwatch};
@@ -228,7 +230,7 @@ impl Simulation {
 
     /// Breaks the engine, and the one behind a link, to see who notices.
     #[cfg(feature = "mutations")]
-    pub fn mutate(&mut self, mutation: mynah_engine::Mutation) {
+    pub fn mutate(&mut self, mutation: mynah_engine::base::Mutation) {
         self.engine.mutate(mutation);
         if let Some(remote) = &mut self.remote {
             remote.far.engine.mutate(mutation);

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use mynah_engine::node::Node;
+use mynah_engine::observe::Census;
+use mynah_engine::record::{FlushReason, NodeLedger};
 use mynah_engine::scene::{Latency, PlanNode, PortType, Timing};
-use mynah_engine::{BatchFigures, Census, DropReason, FlushReason, Node, NodeId, NodeLedger};
+use mynah_engine::service::BatchFigures;
+use mynah_engine::{DropReason, NodeId};
 use mynah_systems::speech::flite::RATE_HZ;
 
 use super::Simulation;

@@ -1,7 +1,7 @@
 //! Latencies over the run, in bounded memory: quantiles by stretch, and single answers while they are few.
 
 use hdrhistogram::Histogram;
-use mynah_engine::latency_histogram;
+use mynah_engine::record::latency_histogram;
 
 /// Most answers that are kept one by one.
 pub const SINGLES_MAX: usize = 3_000;

@@ -1,6 +1,6 @@
 //! Who looks on while a simulation runs: files, progress, metrics, checkers. None of them changes what happens.
 
-use mynah_engine::delivery::OutgoingFigures;
+use mynah_engine::wire::delivery::OutgoingFigures;
 use mynah_engine::{Engine, OutAudio, Record, SessionHandle};
 
 use super::callers::Line;

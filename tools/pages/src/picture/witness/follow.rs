@@ -118,7 +118,7 @@ impl Followed {
         answer.to_us = answer.to_us.max(released_us);
         self.peaks.add(answer.to_us, samples, channels, self.output.rate_hz);
         let frames = (samples.len() / channels.max(1)) as u64;
-        answer.to_us += mynah_engine::frames_to_us(frames, self.output.rate_hz);
+        answer.to_us += mynah_engine::base::frames_to_us(frames, self.output.rate_hz);
     }
 
     /// The stretch in which most happened.

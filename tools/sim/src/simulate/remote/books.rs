@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mynah_engine::{CancelReason, Control, Event, OutAudio, Record};
+use mynah_engine::speech::CancelReason;
+use mynah_engine::{Control, Event, OutAudio, Record};
 
 /// What has become of one message.
 #[derive(Clone, Copy, Debug)]

@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use mynah_engine::delivery::{Delivery, IncomingFigures, Receipt};
-use mynah_engine::message::{Intake, MessageType, SegmentNames};
-use mynah_engine::{Control, ControlError, ControlIn, OutAudio, SessionHandle, Stamp, Tag};
+use mynah_engine::edge::Tag;
+use mynah_engine::wire::delivery::{Delivery, IncomingFigures, Receipt};
+use mynah_engine::wire::message::{Intake, MessageType, SegmentNames};
+use mynah_engine::{Control, ControlError, ControlIn, OutAudio, SessionHandle, Stamp};
 
 use super::near::{Datagram, decoded, encoded};
 

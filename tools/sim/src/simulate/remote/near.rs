@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use mynah_engine::Control;
-use mynah_engine::delivery::{Delivery, DeliveryEvent, OutgoingFigures, SendError};
-use mynah_engine::message::{ControlMessage, Intake, Taken, binary};
+use mynah_engine::wire::delivery::{Delivery, DeliveryEvent, OutgoingFigures, SendError};
+use mynah_engine::wire::message::{ControlMessage, Intake, Taken, binary};
 
 /// A control message as it goes over the wire.
 pub type Datagram = Arc<[u8]>;

@@ -1,6 +1,6 @@
 //! The report's part about the engine behind the link.
 
-use mynah_engine::ControlFigures;
+use mynah_engine::record::ControlFigures;
 use serde::Serialize;
 
 use super::Remote;

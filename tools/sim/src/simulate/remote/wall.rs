@@ -11,9 +11,9 @@ use cpu_time::ProcessTime;
 use crossbeam::queue::SegQueue;
 use crossbeam::sync::{Parker, Unparker};
 use hdrhistogram::Histogram;
-use mynah_engine::{
-    Control, Engine, EngineHandle, Out, Record, SessionHandle, SessionId, latency_histogram, run,
-};
+use mynah_engine::driver::run;
+use mynah_engine::record::latency_histogram;
+use mynah_engine::{Control, Engine, EngineHandle, Out, Record, SessionHandle, SessionId};
 
 use super::books::Account;
 use super::far::{Carried, FarEnd};
