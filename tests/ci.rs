@@ -1,5 +1,5 @@
-//! `.ci/run`: which tests it runs, what it gives them, which skips it expects, and what it says in the end. A script
-//! stands in for cargo and tells how it was called.
+//! `.ci/run`: which tests it runs, what it gives them, which skips it expects, what it says in the end, and when it calls
+//! `.ci/setup` and `.ci/full`. A script stands in for cargo and tells how it was called.
 
 #![cfg(unix)]
 
@@ -14,7 +14,7 @@ use std::process::Command;
 use given::{Skip, program};
 
 /// What the script needs. Nothing else is installed.
-const TOOLS: &str = "bash basename cat dirname env git grep mktemp rm sed sort";
+const TOOLS: &str = "bash basename cat dirname env git grep mktemp rm sed sleep sort tr";
 /// Writes down how it was called; a test says what it skips; what `FAILS` matches fails.
 const CARGO: &str = r#"#!/usr/bin/env bash
 given="recordings=${MYNAH_RECORDINGS-} models=${MYNAH_MODELS-}"
@@ -41,27 +41,36 @@ fn checkout(name: &str) -> Option<PathBuf> {
         symlink(program(&[tool])?, top.join("bin").join(tool)).expect("the folder is new");
     }
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for file in [".ci/run", "README.md"] {
+    for file in [".ci/run", ".ci/steps", ".ci/full", ".ci/setup", "README.md"] {
         fs::copy(ours.join(file), top.join(file)).expect("it is there");
     }
     for (bench, text) in BENCHES {
         fs::write(top.join("benches").join(format!("{bench}.rs")), text).expect("the folder is new");
     }
-    let cargo = top.join("bin/cargo");
-    fs::write(&cargo, CARGO).expect("the folder is new");
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    write_program(&top.join("bin/cargo"), CARGO);
     Some(top)
 }
 
-/// Exit code, what was said, and how cargo was called.
+fn write_program(path: &Path, text: &str) {
+    fs::write(path, text).expect("the folder is ours");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+}
+
+/// Exit code of `.ci/run`, what was said, and how cargo was called.
 fn run(top: &Path, environment: &[(&str, &str)]) -> (Option<i32>, String, Vec<String>) {
+    script(top, ".ci/run", environment)
+}
+
+fn script(top: &Path, name: &str, environment: &[(&str, &str)]) -> (Option<i32>, String, Vec<String>) {
     let calls = top.join("calls");
     drop(fs::remove_file(&calls));
     let out = Command::new(top.join("bin/bash"))
-        .arg(top.join(".ci/run"))
+        .arg(top.join(name))
         .env("PATH", top.join("bin"))
         .env("CALLS", &calls)
         .env_remove("CI")
+        .env_remove("CI_STEPS")
+        .env_remove("CI_SKIPPED")
         .env_remove("MYNAH_SKIPPED_FILE")
         .env_remove("MYNAH_SKIPS_EXPECTED")
         .env_remove("MYNAH_RECORDINGS")
@@ -71,7 +80,7 @@ fn run(top: &Path, environment: &[(&str, &str)]) -> (Option<i32>, String, Vec<St
         .output()
         .expect("there is a bash");
     let said = [out.stdout, out.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    let calls = fs::read_to_string(&calls).expect("cargo was called");
+    let calls = fs::read_to_string(&calls).unwrap_or_default();
     (out.status.code(), said, calls.lines().map(str::to_owned).collect())
 }
 
@@ -87,8 +96,7 @@ fn with_nothing_beside_it_the_tests_run_as_the_readme_has_it_and_every_skip_is_l
     let [tests] = call(&calls, "test --workspace | CI=1 recordings= models= expected=")[..] else {
         panic!("{calls:#?}")
     };
-    let missing =
-        "promtool prometheus script zsh fish groff chromium prometheus_client MYNAH_RECORDINGS MYNAH_MODELS";
+    let missing = "promtool prometheus script zsh fish groff shellcheck chromium prometheus_client MYNAH_RECORDINGS MYNAH_MODELS";
     for name in missing.split(' ') {
         assert!(tests.contains(&format!("{name} ")), "{name}: {tests}");
     }
@@ -97,7 +105,7 @@ fn with_nothing_beside_it_the_tests_run_as_the_readme_has_it_and_every_skip_is_l
     for line in ["skipped: promtool is not installed: a test", "not set: MYNAH_RECORDINGS: a test"] {
         assert_eq!(said.matches(line).count(), 1, "{said}");
     }
-    assert!(said.contains("skipped: valgrind is not installed"), "{said}");
+    assert!(said.contains("not run: .ci/full") && !said.contains("== setup"), "{said}");
 
     let (code, said, _) = run(&top, &[("FAILS", "test --workspace")]);
     assert!(code == Some(1) && said.contains("FAILED: tests\n"), "{said}");
@@ -125,8 +133,7 @@ fn recordings_beside_it_or_in_the_variables_are_asked_once_more() {
         assert_eq!(call(&calls, "test --workspace | CI=1 recordings= models= ").len(), 1, "{calls:#?}");
         for targets in [
             "--no-fail-fast -p mynah --test speech_labels --test vad_reference",
-            "-p mynah-load --lib recordings::",
-            "-p mynah-systems --lib vad::",
+            "--workspace --lib -- recordings:: vad::",
         ] {
             let call =
                 call(&calls, &format!("test {targets} | CI=1 recordings={recordings} models={models} "));
@@ -138,6 +145,114 @@ fn recordings_beside_it_or_in_the_variables_are_asked_once_more() {
     }
     let (code, said, _) = run(&top, &[("FAILS", "*vad_reference")]);
     assert!(code == Some(1) && said.contains("FAILED: tests with recordings\n"), "{said}");
+}
+
+/// Rows of the table of steps: name, wall seconds, CPU seconds, and what stands behind them.
+fn table(said: &str) -> Vec<(String, [u64; 2], String)> {
+    let rows =
+        said.lines().skip_while(|line| !(line.starts_with("step ") && line.ends_with("CPU s"))).skip(1);
+    rows.take_while(|line| !line.is_empty())
+        .map(|line| {
+            let (name, rest) = line.split_at(28);
+            let words: Vec<&str> = rest.split_whitespace().collect();
+            let seconds = [0, 1].map(|at| words[at].parse().expect("whole seconds"));
+            (name.trim().to_owned(), seconds, words[2..].join(" "))
+        })
+        .collect()
+}
+
+/// What every run goes through, but for the tests with recordings.
+const STEPS: [&str; 10] = [
+    "format",
+    "lints",
+    "tests",
+    "mutations",
+    "interleavings",
+    "documentation",
+    "benches",
+    "benches once",
+    "main job",
+    "fresh seeds",
+];
+
+#[test]
+fn the_time_of_every_step_stands_in_a_table() {
+    let Some(top) = checkout("table") else { return };
+    // A step that computes for a second or more, and one that waits as long.
+    let costs =
+        "case $* in doc*) for ((i = 0; i < 1500000; i++)); do :; done ;; *mutations) sleep 2 ;; esac\n";
+    write_program(&top.join("bin/cargo"), &CARGO.replacen("given=", &format!("{costs}given="), 1));
+    let (code, said, _) = run(&top, &[("FAILS", "build *")]);
+    assert_eq!(code, Some(1), "{said}");
+    let rows = table(&said);
+    let names: Vec<&str> = rows.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, [&STEPS[..], &["total"]].concat(), "{said}");
+    for (name, [wall, cpu], state) in &rows {
+        let (waits, works) = (*name == "mutations" || *name == "total", *name == "documentation");
+        assert!(*wall >= 1 || !(waits || works), "{name}: {said}");
+        assert!(*cpu >= 1 || !works, "{name}: {said}");
+        assert!(*cpu == 0 || name != "mutations", "{name}: {said}");
+        assert_eq!(state == "FAILED", name == "benches", "{name}: {said}");
+    }
+    assert!(said.contains("FAILED: benches\n"), "{said}");
+}
+
+#[test]
+fn in_ci_the_setup_comes_first_and_what_needs_more_than_cargo_last() {
+    let Some(top) = checkout("ci") else { return };
+    let steps = |said: &str| -> Vec<String> { table(said).into_iter().map(|(name, ..)| name).collect() };
+    // Nothing is installed here, and no apt-get is there.
+    let (code, said, calls) = run(&top, &[("CI", "true")]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["total"]].concat(), "{said}");
+    assert!(said.contains("nothing is installed: there is no apt-get"), "{said}");
+    assert_eq!(said.matches("valgrind is not installed").count(), 1, "{said}");
+    assert!(!said.contains("not run:") && said.contains("all is well"), "{said}");
+    assert!(call(&calls, "test --no-fail-fast -p mynah --test ci").is_empty(), "{calls:#?}");
+
+    write_program(&top.join("bin/valgrind"), "#!/usr/bin/env bash\n");
+    for (text, code) in [("exit 0\n", 0), ("exit 1\n", 1)] {
+        write_program(&top.join("benches/instructions.sh"), &format!("#!/usr/bin/env bash\n{text}"));
+        let (done, said, _) = run(&top, &[("CI", "true")]);
+        assert_eq!(done, Some(code), "{said}");
+        assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["instructions", "total"]].concat(), "{said}");
+        assert_eq!(said.contains("FAILED: instructions\n"), code == 1, "{said}");
+    }
+}
+
+#[test]
+fn called_alone_the_full_script_asks_the_programs_that_are_there() {
+    let Some(top) = checkout("full") else { return };
+    symlink(top.join("bin/bash"), top.join("bin/fish")).expect("the folder is new");
+    let (code, said, calls) = script(&top, ".ci/full", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let [tests] = call(&calls, "test --no-fail-fast -p mynah --test")[..] else { panic!("{calls:#?}") };
+    assert!(tests.contains("| CI=1 ") && tests.contains(" zsh ") && !tests.contains("fish"), "{tests}");
+    assert!(said.contains("skipped: valgrind is not installed"), "{said}");
+    // Every test that asks a program is among them.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+    for entry in fs::read_dir(folder).expect("the tests are there").flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let Some(name) = file.strip_suffix(".rs") else { continue };
+        let text = fs::read_to_string(entry.path()).expect("sources are text");
+        // All machines that run these scripts have bash.
+        let asks = text.replace("program(&[\"bash\"])", "");
+        if asks.contains("program(&[") || asks.contains("Browser::find(") {
+            assert!(tests.contains(&format!("--test {name} ")), "{name}: {tests}");
+        }
+    }
+    let (code, said, _) = script(&top, ".ci/full", &[("FAILS", "test *")]);
+    assert!(code == Some(1) && said.contains("FAILED: programs\n"), "{said}");
+}
+
+#[test]
+fn the_scripts_are_free_of_what_shellcheck_finds() {
+    let Some(shellcheck) = program(&["shellcheck"]) else { return };
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let scripts = [".ci/run", ".ci/setup", ".ci/full", ".ci/steps", "benches/instructions.sh"];
+    let done = Command::new(shellcheck).arg("--external-sources").args(scripts).current_dir(top).output();
+    let done = done.expect("it is installed");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
 }
 
 #[test]

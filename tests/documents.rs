@@ -119,9 +119,10 @@ fn words(command: &str, folder: &Path) -> Result<Option<Vec<String>>, String> {
         "cargo doc",
         "cargo build",
         "cargo run --release --example",
+        "cargo run --example",
         "git ",
         "cd ",
-        ".ci/run",
+        ".ci/",
         "benches/instructions.sh",
     ];
     if skipped.iter().any(|start| command.starts_with(start)) {

@@ -2,12 +2,15 @@
 
 #[path = "support/imports.rs"]
 mod imports;
+#[path = "support/layers.rs"]
+mod layers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use imports::{Imports, circles, imports};
+use layers::upward;
 use mynah_engine::scene::{Catalogue as _, Source, compile};
 use mynah_sim::scenes::SHIPPED;
 
@@ -277,28 +280,10 @@ fn files_are_written_in_one_place() {
     none(findings);
 }
 
-/// The folders of `engine/src`: a file uses only those that stand before its own, and its own. What lies beside them comes
-/// last.
-const LAYERS: [&str; 12] = [
-    "base", "scene", "media", "speech", "record", "edge", "service", "session", "node", "observe", "tick",
-    "wire",
-];
-
 /// Sources of a crate by their path below its `src/`.
 fn crate_sources(src: &str) -> Vec<(String, String)> {
     let below = |(name, text): (String, String)| Some((name.strip_prefix(src)?.to_owned(), text));
     sources().into_iter().filter_map(below).collect()
-}
-
-/// Imports that lead from a folder to one that stands behind it.
-fn upward(imports: &Imports) -> Vec<String> {
-    let rank = |name: &str| {
-        let folder = name.split_once('/').map(|(folder, _)| folder);
-        folder.and_then(|folder| LAYERS.iter().position(|layer| *layer == folder)).unwrap_or(LAYERS.len())
-    };
-    let arrows = imports.iter().flat_map(|(from, to)| to.iter().map(move |to| (from, to)));
-    let wrong = arrows.filter(|(from, to)| rank(to) > rank(from));
-    wrong.map(|(from, to)| format!("{from} uses {to}, which stands behind it")).collect()
 }
 
 fn made_up(files: &[(&str, &str)]) -> Imports {
@@ -318,7 +303,10 @@ fn an_import_of_a_folder_behind_is_found() {
         ("base/ids.rs", "pub struct NodeId;\n"),
         ("tick/shard.rs", "use crate::media::{block, frame};\n"),
     ];
-    assert_eq!(upward(&made_up(&files)), ["media/block.rs uses tick/shard.rs, which stands behind it"]);
+    let imports = made_up(&files);
+    assert_eq!(upward(&imports), ["media/block.rs uses tick/shard.rs, which stands behind it"]);
+    let drawn = layers::drawn(&imports);
+    assert!(drawn.contains("\nmedia         1  base 1, tick 1\n"), "{drawn}");
 }
 
 /// The `src/` folders of all crates: engine, systems, and those of tools.

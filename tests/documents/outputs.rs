@@ -5,13 +5,19 @@ use std::process::Command;
 
 use super::{blocks, documents, read, run};
 
+/// The layers of the engine.
+#[path = "../../tools/mynah/examples/layers.rs"]
+mod layers_example;
 /// The examples' own lines, run by a test below.
 #[path = "../../tools/mynah/examples/library_use.rs"]
 mod library_use;
 
 /// Blocks that are compared, by page and first line.
-const COMPARED: [(&str, &str); 2] =
-    [("README.md", "voice_assistant: 100 sessions"), ("README.md", "ConfirmSpeculation")];
+const COMPARED: [(&str, &str); 3] = [
+    ("README.md", "voice_assistant: 100 sessions"),
+    ("README.md", "ConfirmSpeculation"),
+    ("docs/architecture.md", "layer "),
+];
 
 /// All others, with what they are.
 const APART: [(&str, &str, &str); 12] = [
@@ -139,6 +145,14 @@ fn the_example_prints_what_the_readme_shows() {
     let printed = text.split("example: begin\n").nth(1).and_then(|rest| rest.split("example: end").next());
     let printed = printed.unwrap_or_else(|| panic!("the example did not run:\n{text}"));
     assert_eq!(block(COMPARED[1].0, COMPARED[1].1), printed.trim_end());
+}
+
+#[test]
+fn the_layers_are_those_that_the_page_shows() {
+    let (printed, sound) = layers_example::report();
+    assert!(sound, "{printed}");
+    let shown = block(COMPARED[2].0, COMPARED[2].1);
+    assert!(shown == printed.trim_end(), "docs/architecture.md shows\n{shown}\nprinted is\n{printed}");
 }
 
 /// A new block of output is compared, or says why not.

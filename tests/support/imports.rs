@@ -1,4 +1,5 @@
 //! Which source file of a crate uses which: from its `use` lines and the paths in its code.
+#![allow(dead_code, reason = "every test uses its own part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -1,6 +1,17 @@
 //! Everything of mynah that touches the outside: the command line, recordings, simulated callers, clocks.
 //!
 //! `mynah-engine` and `mynah-systems` are functions of their arguments; the arguments come from here.
+//!
+//! ```
+//! use clap::Parser as _;
+//! use mynah::args::{Cli, Command};
+//!
+//! // The command line as a program sees it; `mynah::commands::run` does what it says.
+//! let words = ["mynah", "check", "voice_assistant", "--deny-warnings"];
+//! let Command::Check(check) = Cli::try_parse_from(words)?.into_command() else { panic!("it is another command") };
+//! assert!(check.deny_warnings && check.scenes == ["voice_assistant"]);
+//! # Ok::<(), clap::Error>(())
+//! ```
 
 pub mod args;
 pub mod bench;

@@ -1,4 +1,24 @@
 //! The load simulator: callers on a clock, an engine, and a report; recordings through a scene; events as lines.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use mynah_sim::scenes;
+//! use mynah_sim::simulate::callers::CallerScript;
+//! use mynah_sim::simulate::{Options, Simulation, Watcher};
+//!
+//! /// Looks on and does nothing.
+//! struct Nobody;
+//! impl Watcher for Nobody {}
+//!
+//! // Two callers send for a second, in virtual time: the same events on every machine with the same processor features.
+//! let script = Arc::new(CallerScript::default());
+//! let (plan, _warnings) = scenes::compile("passthrough", &[], None, Some(script.clone()))?;
+//! let options = Options::in_virtual_time(2, 1_000_000, 1);
+//! let report = Simulation::new(plan, &script, options, &mut Nobody)?.run(&mut Nobody);
+//! assert_eq!(report.verdict, "ok");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod clock;
 pub mod course;
