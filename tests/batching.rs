@@ -4,17 +4,19 @@
 mod cued;
 #[path = "support/host.rs"]
 mod host;
+#[path = "support/kinds/noting.rs"]
+mod noting;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use cued::{Cue, Prompter, cued};
 use host::{Host, TICK_US, books, compiled, findings, nothing_left};
 use mynah_engine::record::FlushReason;
-use mynah_engine::scene::parse_config;
-use mynah_engine::service::{Call, Ema, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::Ema;
 use mynah_engine::{DropReason, Event, NodeId, Registry};
-use mynah_systems::service::{FliteVoice, Modelled, Production, Work};
+use mynah_systems::service::FliteVoice;
+use noting::Asked;
 
 /// A voice with fixed times: 40 ms to the first sound, then 200 times as fast as it plays.
 const SCENE: &str = r#"(
@@ -28,7 +30,7 @@ const SCENE: &str = r#"(
         (id: "tts", kind: Service(service: "tts", task: Synthesize)),
     ],
     edges: [("input", "prompter"), ("prompter.text", "tts"), ("tts", "output")],
-    services: {"tts": (output: Heeded, timing: (latency: Fixed(ms: 40), speed: 200))},
+    services: {"tts": (output: Noting, timing: (latency: Fixed(ms: 40), speed: 200))},
 )"#;
 const TEXTS: [&str; 10] = [
     "One.",
@@ -44,39 +46,10 @@ const TEXTS: [&str; 10] = [
 ];
 const TTS: NodeId = NodeId(1);
 
-/// What a voice was asked, in order.
-type Asked = Arc<Mutex<Vec<Call>>>;
-
-/// The real voice, and a note of each call.
-struct Heeded(Asked);
-
-impl Production for Heeded {
-    fn work(&self, call: &Call) -> Work {
-        self.0.lock().expect("nobody panics").push(call.clone());
-        FliteVoice::default().work(call)
-    }
-}
-
-impl ServiceKind for Heeded {
-    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Modelled::new(site, Box::new(Heeded(Arc::clone(&self.0)))))
-    }
-    fn modelled(&self) -> bool {
-        true
-    }
-    fn kind(&self) -> &'static str {
-        "Heeded"
-    }
-}
-
 fn registry(asked: &Asked) -> Registry {
     let mut registry = mynah_systems::registry(None);
     registry.add_system::<Prompter>();
-    let asked = Arc::clone(asked);
-    registry.add_service("Heeded", move |config| {
-        parse_config::<()>(if config.trim().is_empty() { "()" } else { config })?;
-        Ok(Arc::new(Heeded(Arc::clone(&asked))) as Arc<dyn ServiceKind>)
-    });
+    noting::add::<FliteVoice>(&mut registry, asked);
     let dashes = |texts: &[Arc<str>]| -> Arc<str> { texts.join(" - ").into() };
     registry.add_merge("dashed", Arc::new(dashes));
     registry

@@ -41,27 +41,31 @@ impl Host {
         first.map(|record| (record.t_us / 1_000, record.event.clone())).collect()
     }
 
-    /// Lets the first caller do what he does, and all others send on; until all is over.
-    fn live(mut self, mute: Mute) -> Self {
-        let mut sent_ms = vec![0; self.sessions.len()];
+    /// Lets the first caller do what he does, and all others send on.
+    fn live_until(mut self, mute: Mute) -> Self {
+        let mut sent_ms = 0;
         while self.now_ms() < mute.end_ms {
             let now_ms = self.now_ms();
             let muted = (mute.from_ms..mute.until_ms).contains(&now_ms);
-            for (at, sent_ms) in sent_ms.iter_mut().enumerate() {
-                let rate_hz = self.sessions[at].input().rate_hz;
-                // What a muted microphone would have heard is lost.
-                while *sent_ms + FRAME_MS <= now_ms {
-                    if at > 0 || !muted {
-                        let _full = self.sessions[at].try_push(&sound(*sent_ms, rate_hz)).is_err();
-                    }
-                    *sent_ms += FRAME_MS;
+            // What a muted microphone would have heard is lost.
+            while sent_ms + FRAME_MS <= now_ms {
+                for session in &self.sessions[usize::from(muted)..] {
+                    let frame = sound(sent_ms, session.input().rate_hz);
+                    session.try_push(&frame).expect("there is room");
                 }
+                sent_ms += FRAME_MS;
             }
             self.tick();
         }
-        self.sessions.iter().for_each(SessionHandle::finish);
-        self.ticks(4_000);
         self
+    }
+
+    /// The same until all is over.
+    fn live(self, mute: Mute) -> Self {
+        let mut host = self.live_until(mute);
+        host.sessions.iter().for_each(SessionHandle::finish);
+        host.ticks(4_000);
+        host
     }
 
     fn first(&self, wanted: impl Fn(&Event) -> bool) -> Option<u64> {
@@ -337,22 +341,4 @@ fn what_was_open_is_told_once_and_the_next_word_is_a_turn_of_its_own() {
     assert!(first < 400 && (1_200..1_400).contains(&second), "{opened:?}");
     let ends = host.count(|event| matches!(event, Event::SegmentEnded { .. }));
     assert_eq!(ends, 2, "{:?}", host.records);
-}
-
-impl Host {
-    /// The same up to the end of the input, which does not come.
-    fn live_until(mut self, mute: Mute) -> Self {
-        let mut sent_ms = 0;
-        while self.now_ms() < mute.end_ms {
-            while sent_ms + FRAME_MS <= self.now_ms() {
-                if !(mute.from_ms..mute.until_ms).contains(&self.now_ms()) {
-                    let rate_hz = self.sessions[0].input().rate_hz;
-                    self.sessions[0].try_push(&sound(sent_ms, rate_hz)).expect("there is room");
-                }
-                sent_ms += FRAME_MS;
-            }
-            self.tick();
-        }
-        self
-    }
 }

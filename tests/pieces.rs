@@ -5,17 +5,19 @@
 mod cued;
 #[path = "support/host.rs"]
 mod host;
+#[path = "support/kinds/noting.rs"]
+mod noting;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use cued::{Cue, Prompter, cued};
 use host::{Host, compiled, findings, nothing_left};
 use mynah_engine::observe::Books;
-use mynah_engine::scene::parse_config;
-use mynah_engine::service::{Call, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::Call;
 use mynah_engine::{DropReason, Event, NodeId, Registry};
-use mynah_systems::service::{Modelled, Production, Work};
+use mynah_systems::service::{Production, Work};
+use noting::Asked;
 
 /// A recogniser that takes 60 ms for a batch, one at a time.
 const SCENE: &str = r#"(
@@ -31,48 +33,30 @@ const SCENE: &str = r#"(
         ),
     ],
     edges: [("input", "prompter"), ("prompter.audio", "asr"), ("asr", "output")],
-    services: {"asr": (output: Ears, timing: (latency: Fixed(ms: 60), batch_item_cost: 0))},
+    services: {"asr": (output: Noting, timing: (latency: Fixed(ms: 60), batch_item_cost: 0))},
 )"#;
 const ASR: NodeId = NodeId(1);
 /// 20 ms.
 const FRAME: u16 = 320;
 const WAITS_SEPARATE: &str = "asr.buffering.merge=KeepSeparate";
 
-type Asked = Arc<Mutex<Vec<Call>>>;
-
-/// Says when what it heard was spoken, and notes each call.
-struct Ears(Asked);
+/// Says when what it heard was spoken.
+#[derive(Default)]
+struct Ears;
 
 impl Production for Ears {
     fn wants_audio(&self) -> bool {
         true
     }
     fn work(&self, call: &Call) -> Work {
-        self.0.lock().expect("nobody panics").push(call.clone());
         Work::Text([Arc::from(format!("{}-{}", call.from_us / 1_000, call.to_us / 1_000))].into())
-    }
-}
-
-impl ServiceKind for Ears {
-    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Modelled::new(site, Box::new(Ears(Arc::clone(&self.0)))))
-    }
-    fn modelled(&self) -> bool {
-        true
-    }
-    fn kind(&self) -> &'static str {
-        "Ears"
     }
 }
 
 fn registry(asked: &Asked) -> Registry {
     let mut registry = mynah_systems::registry(None);
     registry.add_system::<Prompter>();
-    let asked = Arc::clone(asked);
-    registry.add_service("Ears", move |config| {
-        parse_config::<()>(if config.trim().is_empty() { "()" } else { config })?;
-        Ok(Arc::new(Ears(Arc::clone(&asked))) as Arc<dyn ServiceKind>)
-    });
+    noting::add::<Ears>(&mut registry, asked);
     registry
 }
 
