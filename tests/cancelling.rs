@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 use cued::{Cue, cued};
 use failing::{Speeches, notes, registry};
 use host::{Host, TICK_US, books, findings};
-use mynah_engine::speech::{Correction, Void};
+use mynah_engine::speech::{CancelScope, Cancellation};
 use mynah_engine::{Control, Event, NodeId, SessionHandle};
 use mynah_systems::service::FliteVoice;
 use support::callers::Callers;
 use support::stage::{Outcome, Released, run};
-use support::taken_back::{after_the_fact, void};
+use support::taken_back::{after_the_fact, scope};
 
 const SECONDS: u64 = 20;
 const LONG: &str = "services.reply.output=ScriptedReply(template: \"You said {text}. Let me tell you more about \
@@ -131,7 +131,7 @@ fn the_checker_catches_doctored_logs() {
         (
             "cancelled twice",
             doctored(&|log| {
-                let at = log.records.iter().position(|r| void(&r.event).is_some()).expect("known");
+                let at = log.records.iter().position(|r| scope(&r.event).is_some()).expect("known");
                 log.records.push(log.records[at].clone());
             }),
         ),
@@ -199,8 +199,8 @@ fn a_node_that_fails_keeps_no_cancel_from_those_behind_it() {
         rig.tick();
         let now_us = rig.now_us();
         let session = rig.sessions[1].id();
-        let correction = Correction { session, void: Void::Segment { segment: 1 } };
-        let want = [(now_us, NodeId(2), correction), (now_us, NodeId(3), correction)];
+        let cancellation = Cancellation { session, scope: CancelScope::Segment { segment: 1 } };
+        let want = [(now_us, NodeId(2), cancellation), (now_us, NodeId(3), cancellation)];
         assert_eq!(notes(), want, "{middle}: both consumers, in that tick, once");
         let told: Vec<_> = rig
             .controls
@@ -237,14 +237,14 @@ fn however_many_cancel_in_one_tick_each_is_told_its_own_in_order_and_nobody_else
             rig.cue(session, cues);
         }
         rig.tick();
-        let mut got: BTreeMap<(u32, NodeId), Vec<Void>> = BTreeMap::new();
-        for (t_us, node, Correction { session, void }) in notes() {
+        let mut got: BTreeMap<(u32, NodeId), Vec<CancelScope>> = BTreeMap::new();
+        for (t_us, node, Cancellation { session, scope }) in notes() {
             assert_eq!(t_us, rig.now_us());
-            got.entry((session.0, node)).or_default().push(void);
+            got.entry((session.0, node)).or_default().push(scope);
         }
-        let revision = |revision| Void::Revision { segment: 2, revision };
-        let voids = vec![revision(1), revision(2), Void::Segment { segment: 2 }];
-        let nodes = |session: &usize| [2, 3].map(|node| ((*session as u32, NodeId(node)), voids.clone()));
+        let revision = |revision| CancelScope::Revision { segment: 2, revision };
+        let covers = vec![revision(1), revision(2), CancelScope::Segment { segment: 2 }];
+        let nodes = |session: &usize| [2, 3].map(|node| ((*session as u32, NodeId(node)), covers.clone()));
         let want: BTreeMap<_, _> = chosen.iter().flat_map(nodes).collect();
         assert_eq!(got, want, "{cancelling} of {SESSIONS}");
         for session in 0..SESSIONS as u32 {
@@ -287,8 +287,8 @@ fn a_service_that_fails_or_never_answers_keeps_no_retraction_from_those_behind_i
         rig.tick();
         let now_us = rig.now_us();
         let session = rig.sessions[0].id();
-        let correction = Correction { session, void: Void::Revision { segment: 1, revision: 1 } };
-        let want = [(now_us, NodeId(2), correction), (now_us, NodeId(3), correction)];
+        let cancellation = Cancellation { session, scope: CancelScope::Revision { segment: 1, revision: 1 } };
+        let want = [(now_us, NodeId(2), cancellation), (now_us, NodeId(3), cancellation)];
         assert_eq!(notes(), want, "{service}");
         let told = rig.controls.iter().filter(|(_, t_us, control)| {
             *t_us == now_us && matches!(control, Control::RetractEndOfSpeech { segment: 1, revision: 1, .. })

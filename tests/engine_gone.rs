@@ -310,7 +310,7 @@ fn who_is_told_that_a_session_is_over_may_open_it_again_at_once() {
         }
         let mut again = again.lock().expect("nothing panics in it");
         let second = again.pop().expect("it was told").unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!((second.id(), second.opening()), (first.id(), 2), "{what}");
+        assert_eq!((second.id(), second.generation()), (first.id(), 2), "{what}");
         let heard = std::iter::from_fn(|| second.poll()).filter(|out| matches!(out, Out::Audio(_))).count();
         assert_eq!((heard, second.is_closed()), (1, false), "{what}");
     }

@@ -54,7 +54,7 @@ impl Pusher {
     fn tick(&mut self) {
         self.host.tick();
         for session in self.host.engine.sessions() {
-            let outside = session.unsent(GATE).filter(|(_, frame)| Ledger::counts(frame)).count();
+            let outside = session.stalled(GATE).filter(|(_, frame)| Ledger::counts(frame)).count();
             self.outside_max = self.outside_max.max(outside);
         }
     }

@@ -80,8 +80,8 @@ fn what_was_taken_back_does_not_leave_when_its_time_comes() {
         (100, Line::Retract(1, 1), "```\nGo away. "),
         (100, Line::Retract(1, 1), "1"),
     ];
-    for (ms, void, text) in cases {
-        let mut lines = vec![say(0, text), (ms, void)];
+    for (ms, scope, text) in cases {
+        let mut lines = vec![say(0, text), (ms, scope)];
         lines.extend(again(ms + 10));
         let mut host = Sentences::new("", &lines);
         host.until(ms + 5);

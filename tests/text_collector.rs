@@ -75,20 +75,20 @@ fn what_is_taken_back_leaves_nothing() {
             (20, Line::Say(segment, revision, "Three ".into())),
         ]
     };
-    let voids = [
+    let covers = [
         (Line::Retract(1, 1), true),
         (Line::Cancel(1), true),
         (Line::Retract(1, 2), false),
         (Line::Cancel(2), false),
     ];
-    for (void, gone) in voids {
+    for (scope, gone) in covers {
         let mut lines = said(1, 1).to_vec();
-        lines.push((30, void.clone()));
+        lines.push((30, scope.clone()));
         lines.extend(stream(40, 0, (1, 3), "Four. Five"));
         let mut host = Sentences::new("batch_window_ms: 100", &lines);
         host.until(35);
         let cancelled = host.cancelled();
-        assert_eq!(cancelled, if gone { 2 } else { 0 }, "{void:?}");
+        assert_eq!(cancelled, if gone { 2 } else { 0 }, "{scope:?}");
         let heard = host.finished();
         let mut want = vec!["40 1/1 One two. Three #1 @10"];
         if gone {
@@ -97,7 +97,7 @@ fn what_is_taken_back_leaves_nothing() {
         let seq = want.len() + 1;
         let last = format!("40 1/3 Four. Five #{seq} @40");
         want.extend([last.as_str(), "40 1/3 AnswerEnd"]);
-        assert_eq!(heard, want, "{void:?}");
+        assert_eq!(heard, want, "{scope:?}");
     }
 }
 

@@ -86,7 +86,7 @@ pub fn tick(world: &mut World, now_us: u64) {
         hub.gather(&mut world.resource_mut::<Outbox>());
         hub.submit(now);
         let mut log = world.resource_mut::<EventLog>();
-        for notice in hub.notices() {
+        for notice in hub.events() {
             log.push(now.us, notice.session, notice.turn, notice.event);
         }
         world.run_schedule(Half::Second);

@@ -20,7 +20,7 @@ use crate::observe::metrics::{MetricsBook, Snapshot};
 use crate::observe::{books, metrics};
 use crate::record::counts::Ledger;
 use crate::record::event::{EventLog, Record};
-use crate::record::stage_times::{Beside, Laps, Stopwatch};
+use crate::record::stage_times::{EngineStage, StageTimes, Stopwatch};
 use crate::service::api::{Inbox, Outbox};
 use crate::service::hub::Hub;
 use crate::speech::segment::Segment;
@@ -37,7 +37,7 @@ pub struct Engine {
     hub: Hub,
     pub(crate) shared: Arc<Shared>,
     /// Times the steps that no shard does.
-    pub(crate) serial: Laps,
+    pub(crate) serial: StageTimes,
     threads: Option<Arc<rayon::ThreadPool>>,
     pub(crate) now: Now,
     records: Vec<Record>,
@@ -83,7 +83,7 @@ impl Engine {
             })
             .collect();
         let places = vec![0; config.sessions_max as usize + 1];
-        let (now, records, serial) = (Now::default(), Vec::new(), Laps::default());
+        let (now, records, serial) = (Now::default(), Vec::new(), StageTimes::default());
         Ok(Self { shards, hub, shared, serial, threads, now, records, places, metrics: None })
     }
 
@@ -106,16 +106,16 @@ impl Engine {
     pub fn lend_stopwatches(&mut self, mut make: impl FnMut() -> Box<dyn Stopwatch>) {
         let nodes = self.shared.plan.nodes.len();
         for shard in &mut self.shards {
-            *shard.world.resource_mut::<Laps>() = Laps::lent(make(), nodes);
+            *shard.world.resource_mut::<StageTimes>() = StageTimes::lent(make(), nodes);
         }
-        self.serial = Laps::lent(make(), nodes);
+        self.serial = StageTimes::lent(make(), nodes);
     }
 
     /// Nanoseconds of work by node (the last entry: the output), over all shards.
     pub fn work_ns(&self) -> Vec<u64> {
         let mut totals = vec![0; self.shared.plan.nodes.len() + 1];
         for shard in &self.shards {
-            if let Some(watch) = &shard.world.resource::<Laps>().watch {
+            if let Some(watch) = &shard.world.resource::<StageTimes>().watch {
                 for (total, ns) in totals.iter_mut().zip(watch.totals_ns()) {
                     *total += ns;
                 }
@@ -141,20 +141,20 @@ impl Engine {
         self.serial.start();
         self.admit();
         self.deliver_replies();
-        self.serial.lap_beside(Beside::Hub);
+        self.serial.end_stage(EngineStage::Hub);
         self.each_shard(Shard::is_awake, |shard| shard.first_half(now));
         self.serial.start();
         for shard in self.shards.iter_mut().filter(|shard| shard.ran) {
             self.hub.gather(&mut shard.world.resource_mut::<Outbox>());
         }
         self.hub.submit(now);
-        self.deliver_notices();
-        self.serial.lap_beside(Beside::Hub);
+        self.log_hub_events();
+        self.serial.end_stage(EngineStage::Hub);
         self.each_shard(|shard| shard.ran, |shard| shard.second_half(now));
         self.serial.start();
         self.collect_records();
         self.hear_answers();
-        self.serial.lap_beside(Beside::Account);
+        self.serial.end_stage(EngineStage::Account);
     }
 
     fn each_shard(&mut self, busy: impl Fn(&Shard) -> bool, work: impl Fn(&mut Shard) + Send + Sync) {
@@ -187,9 +187,9 @@ impl Engine {
     }
 
     /// What happened in the hub goes into the logs of the sessions it happened to.
-    fn deliver_notices(&mut self) {
+    fn log_hub_events(&mut self) {
         let (shards, now_us, placement) = (&mut self.shards, self.now.us, self.shared.open.placement);
-        for notice in self.hub.notices() {
+        for notice in self.hub.events() {
             let shard = &mut shards[placement.shard(notice.session)];
             // Its hosts are told in this tick.
             shard.ran = true;

@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::Component;
 use mynah_engine::Frame;
 use mynah_engine::media::Payload;
-use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use serde::Deserialize;
 
@@ -59,7 +59,7 @@ impl NodeKind for Pass {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, _: &Opening) -> Result<PassState, String> {
+    fn open(&self, _: &SessionContext) -> Result<PassState, String> {
         Ok(PassState)
     }
 }
@@ -68,7 +68,7 @@ impl StepNode for Pass {
     fn keeps(&self, _: &PassState) -> bool {
         false
     }
-    fn step(&self, _: &mut PassState, mut frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, _: &mut PassState, mut frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         if let Payload::Audio(block) = &mut frame.payload {
             for sample in block.make_mut(cx.pool) {
                 *sample *= self.gain;

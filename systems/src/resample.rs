@@ -10,9 +10,9 @@ mod stream;
 use bevy_platform::cell::SyncCell;
 use mynah_engine::Frame;
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{Advice, Cx, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{Advice, NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{Correction, Void};
+use mynah_engine::speech::{CancelScope, Cancellation};
 use serde::Deserialize;
 
 use crate::dsp::downmix::Channels;
@@ -121,8 +121,8 @@ impl NodeKind for Resample {
         // A block of 20 ms and its share of the filter's delay; a fixed chunk gives out two blocks at once.
         if self.streaming { 2 } else { 8 }
     }
-    fn open(&self, opening: &Opening) -> Result<ResampleState, String> {
-        let input = opening.input.ok_or("no audio arrives at this node")?;
+    fn open(&self, context: &SessionContext) -> Result<ResampleState, String> {
+        let input = context.input.ok_or("no audio arrives at this node")?;
         if let Some(issue) = self.channels.issue(Some(input.channels)) {
             return Err(issue.message);
         }
@@ -133,7 +133,7 @@ impl NodeKind for Resample {
         };
         let converts = input.rate_hz != output.rate_hz;
         let converter = if converts { filter(self.quality)? } else { None };
-        let spare = if converts && opening.lowers_quality { filter(Quality::Fast)? } else { None };
+        let spare = if converts && context.lowers_quality { filter(Quality::Fast)? } else { None };
         let mut filters = [converter, spare];
         let delays = filters.iter_mut().flatten().map(|filter| filter.get().delay_us());
         let delay_us = delays.max().unwrap_or(0);
@@ -157,7 +157,7 @@ impl NodeKind for Resample {
 }
 
 impl StepNode for Resample {
-    fn step(&self, state: &mut ResampleState, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, state: &mut ResampleState, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         match &frame.payload {
             Payload::Audio(_) => self.convert(state, frame, cx),
             Payload::Text(_) => cx.send(0, frame),
@@ -176,30 +176,36 @@ impl StepNode for Resample {
         state.stream.is_some()
     }
 
-    fn advise(&self, state: &mut ResampleState, advice: Advice, _: &mut Cx<'_>, _: Site) {
+    fn advise(&self, state: &mut ResampleState, advice: Advice, _: &mut NodeContext<'_>, _: NodePlace) {
         match advice {
             Advice::DeadlineNear { .. } => state.hurried = true,
         }
     }
 
-    fn control(&self, state: &mut ResampleState, correction: &Correction, cx: &mut Cx<'_>, _: Site) {
-        if correction.void == Void::Session {
+    fn control(
+        &self,
+        state: &mut ResampleState,
+        cancellation: &Cancellation,
+        cx: &mut NodeContext<'_>,
+        _: NodePlace,
+    ) {
+        if cancellation.scope == CancelScope::Session {
             return state.drop_all();
         }
-        let voided = state.stream.is_some_and(|s| match correction.void {
-            Void::Segment { segment } => s.segment == segment,
-            Void::Revision { segment, revision } => s.segment == segment && s.revision == revision,
-            Void::Answer { segment } => s.segment == segment && s.revision > 0,
-            Void::Session => false,
+        let count_cancelled = state.stream.is_some_and(|s| match cancellation.scope {
+            CancelScope::Segment { segment } => s.segment == segment,
+            CancelScope::Revision { segment, revision } => s.segment == segment && s.revision == revision,
+            CancelScope::Answer { segment } => s.segment == segment && s.revision > 0,
+            CancelScope::Session => false,
         });
-        if voided {
+        if count_cancelled {
             state.forget(cx);
         }
     }
 }
 
 impl Resample {
-    fn convert(&self, state: &mut ResampleState, frame: Frame, cx: &mut Cx<'_>) {
+    fn convert(&self, state: &mut ResampleState, frame: Frame, cx: &mut NodeContext<'_>) {
         let input = cx.lane.input.expect("a lane that got audio has a format");
         let folds = self.channels.leaving(input.channels) != input.channels;
         let Payload::Audio(block) = &frame.payload else { return };

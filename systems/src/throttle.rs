@@ -7,7 +7,7 @@
 use bevy_ecs::prelude::Component;
 use mynah_engine::Frame;
 use mynah_engine::media::Queue;
-use mynah_engine::node::{Cx, Look, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, ReadyContext, SessionContext, StepNode};
 use mynah_engine::record::Ledger;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use serde::Deserialize;
@@ -90,7 +90,7 @@ impl NodeKind for Throttle {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, _: &Opening) -> Result<ThrottleState, String> {
+    fn open(&self, _: &SessionContext) -> Result<ThrottleState, String> {
         Ok(ThrottleState::default())
     }
 }
@@ -100,12 +100,12 @@ impl StepNode for Throttle {
         false
     }
 
-    fn ready(&self, state: &ThrottleState, queue: &Queue, look: Look<'_>) -> bool {
+    fn ready(&self, state: &ThrottleState, queue: &Queue, look: ReadyContext<'_>) -> bool {
         let Some(frame) = queue.front() else { return false };
         !Ledger::counts(frame) || state.begins_ps(frame) <= u128::from(look.now.us) * PS_PER_US
     }
 
-    fn step(&self, state: &mut ThrottleState, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, state: &mut ThrottleState, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         if Ledger::counts(&frame) {
             state.free_ps = state.begins_ps(&frame) + self.period_ps();
         }

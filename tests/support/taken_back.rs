@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mynah_engine::Event;
-use mynah_engine::speech::Void;
+use mynah_engine::speech::CancelScope;
 
 use super::stage::{Outcome, Part};
 
@@ -11,21 +11,23 @@ use super::stage::{Outcome, Part};
 type Origin = (u32, u32);
 
 /// What is void from which moment on, as an event says it.
-pub(crate) fn void(event: &Event) -> Option<Void> {
+pub(crate) fn scope(event: &Event) -> Option<CancelScope> {
     match *event {
-        Event::SegmentCancelled { segment, .. } => Some(Void::Segment { segment }),
-        Event::EndpointRetracted { segment, revision, .. } => Some(Void::Revision { segment, revision }),
-        Event::AnswerWithdrawn { segment } => Some(Void::Answer { segment }),
+        Event::SegmentCancelled { segment, .. } => Some(CancelScope::Segment { segment }),
+        Event::EndpointRetracted { segment, revision, .. } => {
+            Some(CancelScope::Revision { segment, revision })
+        }
+        Event::AnswerWithdrawn { segment } => Some(CancelScope::Answer { segment }),
         _ => None,
     }
 }
 
-fn covers(void: Void, (segment, revision): Origin) -> bool {
-    match void {
-        Void::Segment { segment: s } => s == segment,
-        Void::Revision { segment: s, revision: r } => (s, r) == (segment, revision),
-        Void::Answer { segment: s } => s == segment && revision > 0,
-        Void::Session => true,
+fn covers(scope: CancelScope, (segment, revision): Origin) -> bool {
+    match scope {
+        CancelScope::Segment { segment: s } => s == segment,
+        CancelScope::Revision { segment: s, revision: r } => (s, r) == (segment, revision),
+        CancelScope::Answer { segment: s } => s == segment && revision > 0,
+        CancelScope::Session => true,
     }
 }
 
@@ -33,20 +35,20 @@ fn covers(void: Void, (segment, revision): Origin) -> bool {
 /// too: `forwarded` says that what leaves is the caller's own, so that a copy under another name is found.
 pub(crate) fn after_the_fact(outcome: &Outcome, forwarded: Option<&Part>) -> Vec<String> {
     let mut wrong = Vec::new();
-    let mut voids: Vec<(u64, Void)> = Vec::new();
+    let mut covers: Vec<(u64, CancelScope)> = Vec::new();
     for (t_us, event) in outcome.events() {
-        let Some(void) = void(event) else { continue };
-        if voids.iter().any(|(_, before)| *before == void) {
-            wrong.push(format!("at {t_us}: {void:?} a second time"));
+        let Some(scope) = scope(event) else { continue };
+        if covers.iter().any(|(_, before)| *before == scope) {
+            wrong.push(format!("at {t_us}: {scope:?} a second time"));
         }
-        voids.push((t_us, void));
+        covers.push((t_us, scope));
     }
     for block in &outcome.audio {
         let origin = (block.segment, block.revision);
-        for (t_us, void) in
-            voids.iter().filter(|(t_us, void)| covers(*void, origin) && block.released_us >= *t_us)
+        for (t_us, scope) in
+            covers.iter().filter(|(t_us, scope)| covers(*scope, origin) && block.released_us >= *t_us)
         {
-            wrong.push(format!("{origin:?} left at {}, {void:?} since {t_us}", block.released_us));
+            wrong.push(format!("{origin:?} left at {}, {scope:?} since {t_us}", block.released_us));
         }
     }
     for (t_us, event) in outcome.events() {
@@ -56,7 +58,7 @@ pub(crate) fn after_the_fact(outcome: &Outcome, forwarded: Option<&Part>) -> Vec
             }
             _ => continue,
         };
-        if voids.iter().any(|(since_us, void)| covers(*void, origin) && t_us > *since_us) {
+        if covers.iter().any(|(since_us, scope)| covers(*scope, origin) && t_us > *since_us) {
             wrong.push(format!("at {t_us}: {event:?} of what was taken back"));
         }
     }

@@ -77,13 +77,13 @@ struct Ids {
 /// One id: how often it was given out, and to whom the last time.
 #[derive(Default)]
 struct Slot {
-    opening: u32,
+    generation: u32,
     port: Weak<SessionPort>,
 }
 
 /// The opening of an id that follows this one, from 1; after all numbers it begins anew.
-pub(crate) fn next_opening(opening: u32) -> u32 {
-    opening.checked_add(1).unwrap_or(1)
+pub(crate) fn next_generation(generation: u32) -> u32 {
+    generation.checked_add(1).unwrap_or(1)
 }
 
 /// The sessions that are open, by name and id, and the rings of their shards: what handles share with the engine.
@@ -166,10 +166,10 @@ impl OpenSessions {
             None => return Err(OpenError::EngineFull { sessions_max: self.sessions_max }),
         };
         let slot = &mut ids.slots[id as usize];
-        slot.opening = next_opening(slot.opening);
-        let (id, opening) = (SessionId(id), slot.opening);
+        slot.generation = next_generation(slot.generation);
+        let (id, generation) = (SessionId(id), slot.generation);
         let shard = Arc::clone(&self.ports[self.placement.shard(id)]);
-        let handle = SessionHandle::new(id, opening, spec, format, shard, Arc::clone(&self.bell));
+        let handle = SessionHandle::new(id, generation, spec, format, shard, Arc::clone(&self.bell));
         let port = handle.port();
         slot.port = Arc::downgrade(&port);
         ids.names.insert(Arc::clone(&port.name), id);

@@ -64,7 +64,7 @@ impl Outlet {
     }
 
     /// Gives the ring back, 2.5 KB, if nothing waits in it and, but for `at_once`, nothing was put in since the last call.
-    pub(crate) fn rest(&self, at_once: bool) {
+    pub(crate) fn trim_idle_memory(&self, at_once: bool) {
         let used = self.used.swap(false, Ordering::Relaxed) && !at_once;
         if !used && self.len() == 0 {
             self.ring.store(None);
@@ -92,17 +92,17 @@ mod tests {
     fn what_waits_is_kept_when_it_rests_and_what_comes_after_a_rest_comes_out() {
         let outlet = Outlet::new();
         outlet.push(text(1));
-        outlet.rest(true);
+        outlet.trim_idle_memory(true);
         assert_eq!((outlet.len(), turn(outlet.pop())), (1, Some(1)));
-        outlet.rest(true);
+        outlet.trim_idle_memory(true);
         assert!(outlet.ring.load().is_none());
         assert_eq!((outlet.len(), outlet.is_full(), turn(outlet.pop())), (0, false, None));
         (0..OUTPUTS_MAX).for_each(|at| outlet.push(text(at)));
         assert!(outlet.is_full());
         assert!((0..OUTPUTS_MAX).all(|at| turn(outlet.pop()) == Some(at)));
-        outlet.rest(false);
+        outlet.trim_idle_memory(false);
         assert!(outlet.ring.load().is_some(), "it was used a moment ago");
-        outlet.rest(false);
+        outlet.trim_idle_memory(false);
         assert!(outlet.ring.load().is_none());
     }
 
@@ -115,7 +115,7 @@ mod tests {
             threads.spawn(|| {
                 let mut next = 0;
                 while next < ALL {
-                    outlet.rest(next % 3 == 0);
+                    outlet.trim_idle_memory(next % 3 == 0);
                     if !outlet.is_full() {
                         outlet.push(text(next));
                         next += 1;

@@ -86,7 +86,7 @@ impl Drop for Presence {
 impl SessionHandle {
     pub(crate) fn new(
         id: SessionId,
-        opening: u32,
+        generation: u32,
         spec: &SessionSpec,
         input: Format,
         shard: Arc<ShardPort>,
@@ -94,7 +94,7 @@ impl SessionHandle {
     ) -> Self {
         let port = SessionPort {
             id,
-            opening,
+            generation,
             name: spec.name.as_str().into(),
             input,
             outputs: Outlet::new(),
@@ -125,8 +125,8 @@ impl SessionHandle {
     }
 
     /// Which session of this id it is, from 1: with name and serial it makes the name of a segment on the wire.
-    pub fn opening(&self) -> u32 {
-        self.port.opening
+    pub fn generation(&self) -> u32 {
+        self.port.generation
     }
 
     /// The session's name.
@@ -311,8 +311,8 @@ impl SessionHandle {
 
     /// Sends a block whose credit was taken.
     fn send(&self, block: Block, cost: u32, stamp: Stamp) {
-        let (session, opening) = (self.port.id, self.port.opening);
-        self.port.arrive(Arrival { session, opening, stamp, cost, what: Arriving::Audio(block) });
+        let (session, generation) = (self.port.id, self.port.generation);
+        self.port.arrive(Arrival { session, generation, stamp, cost, what: Arriving::Audio(block) });
     }
 
     fn send_staged(&self, staging: &mut Vec<f32>, cost: u32, arrived_us: Option<u64>) {

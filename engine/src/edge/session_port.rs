@@ -16,7 +16,7 @@ use crate::scene::Format;
 
 pub(crate) struct SessionPort {
     pub(crate) id: SessionId,
-    pub(crate) opening: u32,
+    pub(crate) generation: u32,
     pub(crate) name: Arc<str>,
     pub(crate) input: Format,
     pub(crate) outputs: Outlet,
@@ -47,8 +47,8 @@ impl SessionPort {
     }
 
     pub(super) fn end(&self, what: Arriving) {
-        let (session, opening) = (self.id, self.opening);
-        self.arrive(Arrival { session, opening, stamp: Stamp::default(), cost: 0, what });
+        let (session, generation) = (self.id, self.generation);
+        self.arrive(Arrival { session, generation, stamp: Stamp::default(), cost: 0, what });
     }
 
     pub(super) fn hang_up(&self) {

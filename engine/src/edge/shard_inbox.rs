@@ -19,7 +19,7 @@ const ARRIVALS_MIN: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) session: SessionId,
-    pub(crate) opening: u32,
+    pub(crate) generation: u32,
     pub(crate) stamp: Stamp,
     pub(crate) cost: u32,
     pub(crate) what: Arriving,
@@ -27,8 +27,8 @@ pub(crate) struct Arrival {
 
 impl Arrival {
     /// One that takes no credit.
-    pub(crate) fn free(session: SessionId, opening: u32, what: Arriving, stamp: Stamp) -> Self {
-        Self { session, opening, stamp, cost: 0, what }
+    pub(crate) fn free(session: SessionId, generation: u32, what: Arriving, stamp: Stamp) -> Self {
+        Self { session, generation, stamp, cost: 0, what }
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn fit_in_one<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> bo
 
 /// The rule by which neighbours in a queue become one. Frames of two segments, revisions or turns never do.
 #[derive(Clone, Default)]
-pub struct Joint {
+pub struct MergeRule {
     /// How texts are joined; `None`: with a space.
     pub strategy: Option<MergeStrategy>,
     /// The joining function of [`MergeStrategy::Custom`].
@@ -31,13 +31,13 @@ pub struct Joint {
     pub samples_max: usize,
 }
 
-impl std::fmt::Debug for Joint {
+impl std::fmt::Debug for MergeRule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Joint").field("strategy", &self.strategy).finish_non_exhaustive()
     }
 }
 
-impl Joint {
+impl MergeRule {
     /// Whether `second`, which stands directly behind `first`, may become one with it.
     pub fn fits(&self, first: &Frame, second: &Frame) -> bool {
         let origin = |f: &Frame| (f.segment, f.revision, f.turn);

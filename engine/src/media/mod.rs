@@ -8,6 +8,6 @@ pub(crate) mod sound;
 
 pub use block::{Block, BlockPool};
 pub use frame::{Frame, Mark, Payload};
-pub use merge::{JOINED_CHARS_MAX, Joint};
+pub use merge::{JOINED_CHARS_MAX, MergeRule};
 pub use queue::{Lane, Pushed, Queue, TARGETS_MAX, Target};
 pub use sound::Sound;

@@ -7,7 +7,7 @@ use bevy_ecs::prelude::*;
 use crate::base::ids::{NodeId, SessionId};
 use crate::media::block::BlockPool;
 use crate::media::frame::{Frame, Payload};
-use crate::media::merge::Joint;
+use crate::media::merge::MergeRule;
 use crate::scene::{Format, OverflowPolicy};
 
 /// Most targets of one lane: 4 outputs a node.
@@ -19,11 +19,11 @@ pub struct Queue {
     frames: VecDeque<Frame>,
     bound: u32,
     overflow: OverflowPolicy,
-    joint: Joint,
+    joint: MergeRule,
     /// Soft deadline of what enters, counted from then; 0 = none.
     budget_us: u64,
     /// Frames that the node has taken and that still wait for its service: they count as depth.
-    pub behind: u32,
+    pub in_service: u32,
     /// Greatest depth seen.
     pub depth_max: u32,
     /// Frames to make room for when the first one comes after a rest.
@@ -50,9 +50,9 @@ impl Queue {
             frames: VecDeque::new(),
             bound: bound.max(1),
             overflow,
-            joint: Joint::default(),
+            joint: MergeRule::default(),
             budget_us: 0,
-            behind: 0,
+            in_service: 0,
             depth_max: 0,
             room_ahead: 0,
             used: false,
@@ -61,7 +61,7 @@ impl Queue {
 
     /// How frames become one under [`OverflowPolicy::MergeOnOverflow`].
     #[must_use]
-    pub fn joining(mut self, joint: Joint) -> Self {
+    pub fn joining(mut self, joint: MergeRule) -> Self {
         self.joint = joint;
         self
     }
@@ -80,7 +80,7 @@ impl Queue {
     }
 
     /// Gives the storage of an empty queue back until the next frame comes, if none came since the last call or `at_once`.
-    pub(crate) fn rest(&mut self, at_once: bool) {
+    pub(crate) fn trim_idle_memory(&mut self, at_once: bool) {
         let used = std::mem::take(&mut self.used) && !at_once;
         if !used && self.frames.is_empty() {
             self.frames = VecDeque::new();
@@ -99,7 +99,7 @@ impl Queue {
 
     /// Frames waiting here and for the node's service.
     pub fn depth(&self) -> u32 {
-        self.frames.len() as u32 + self.behind
+        self.frames.len() as u32 + self.in_service
     }
 
     /// What happens when it is full.
@@ -244,10 +244,10 @@ pub struct Lane {
     /// Most frames that one step sends.
     pub max_out: u32,
     /// Some target's senders wait when it is full.
-    pub(crate) guarded: bool,
+    pub(crate) backpressured: bool,
     /// What was sent in one step and found no room at a queue that blocks: it goes first, and nothing is stepped
     /// before it has gone. At most what one step sends, or what a service hands out at once.
-    pub(crate) unsent: VecDeque<(Target, Frame)>,
+    pub(crate) stalled: VecDeque<(Target, Frame)>,
     /// The frame that was last warned of, so that each is warned of once.
     pub(crate) warned: Option<(u32, u32, u32)>,
     /// The answer, by segment and revision, of which something was sent last.
@@ -257,8 +257,8 @@ pub struct Lane {
 
 impl Lane {
     /// Whether something sent still stands outside a full queue.
-    pub fn has_unsent(&self) -> bool {
-        !self.unsent.is_empty()
+    pub fn has_stalled(&self) -> bool {
+        !self.stalled.is_empty()
     }
 
     /// Where output `port` goes.

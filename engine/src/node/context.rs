@@ -10,16 +10,16 @@ use crate::base::time::Now;
 use crate::media::block::BlockPool;
 use crate::media::frame::Frame;
 use crate::media::queue::{Lane, Pushed, Queue, Target};
-use crate::node::params::Desk;
+use crate::node::params::NodeParams;
 use crate::record::counts::Ledger;
 use crate::record::event::{DropReason, Event, EventLog};
 use crate::service::api::{Outbox, Request};
 use crate::service::batch::DeadlineRule;
 use crate::session::table::SessionTable;
-use crate::speech::cancellation::{Correction, Corrections, Void};
+use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::speech::playout::{Playout, Playouts};
 
-/// What [`Cx`] needs of the other queues.
+/// What [`NodeContext`] needs of the other queues.
 pub(crate) trait Queues {
     fn queue(&mut self, entity: Entity) -> Option<Mut<'_, Queue>>;
 }
@@ -32,7 +32,7 @@ impl Queues for Query<'_, '_, &'static mut Queue> {
 
 /// What a node may look at when it is asked whether it is ready.
 #[derive(Clone, Copy)]
-pub struct Look<'a> {
+pub struct ReadyContext<'a> {
     /// Time of the tick.
     pub now: Now,
     /// The lane.
@@ -40,7 +40,7 @@ pub struct Look<'a> {
     pub(crate) playouts: &'a Playouts,
 }
 
-impl Look<'_> {
+impl ReadyContext<'_> {
     /// What is heard of this session's answers.
     pub fn playout(&self) -> Playout {
         self.playouts.get(self.lane.session)
@@ -48,7 +48,7 @@ impl Look<'_> {
 }
 
 /// One lane's view while its node handles a frame.
-pub struct Cx<'a> {
+pub struct NodeContext<'a> {
     /// Time of the tick.
     pub now: Now,
     /// The node.
@@ -58,7 +58,7 @@ pub struct Cx<'a> {
     /// Sample memory.
     pub pool: &'a mut BlockPool,
     /// What was taken back in this tick, for nodes that decide.
-    pub corrections: &'a mut Corrections,
+    pub cancellations: &'a mut Cancellations,
     /// What is heard of the answers.
     pub(crate) playouts: &'a mut Playouts,
     pub(crate) sessions: &'a SessionTable,
@@ -68,25 +68,25 @@ pub struct Cx<'a> {
     queues: &'a mut dyn Queues,
 }
 
-impl<'a> Cx<'a> {
+impl<'a> NodeContext<'a> {
     /// A view for `lane`; `outs` are the queues of the other nodes.
     pub fn new<'w, 's>(
         node: NodeId,
         lane: &'a mut Lane,
-        desk: &'a mut Desk<'_>,
+        params: &'a mut NodeParams<'_>,
         outs: &'a mut Query<'w, 's, &'static mut Queue>,
-    ) -> Cx<'a> {
-        Cx {
-            now: *desk.now,
+    ) -> NodeContext<'a> {
+        NodeContext {
+            now: *params.now,
             node,
             lane,
-            pool: &mut desk.pool,
-            corrections: &mut desk.corrections,
-            playouts: &mut desk.playouts,
-            sessions: &desk.sessions,
-            log: &mut desk.log,
-            ledger: &mut desk.ledger,
-            outbox: &mut desk.outbox,
+            pool: &mut params.pool,
+            cancellations: &mut params.cancellations,
+            playouts: &mut params.playouts,
+            sessions: &params.sessions,
+            log: &mut params.log,
+            ledger: &mut params.ledger,
+            outbox: &mut params.outbox,
             queues: outs,
         }
     }
@@ -97,8 +97,8 @@ impl<'a> Cx<'a> {
     }
 
     /// Which opening of the session id this is.
-    pub fn opening(&self) -> u32 {
-        self.sessions.get(self.lane.session).map_or(0, |row| row.opening)
+    pub fn generation(&self) -> u32 {
+        self.sessions.get(self.lane.session).map_or(0, |row| row.generation)
     }
 
     /// What is heard of this session's answers.
@@ -107,8 +107,8 @@ impl<'a> Cx<'a> {
     }
 
     /// What a node may look at.
-    pub(crate) fn look(&self) -> Look<'_> {
-        Look { now: self.now, lane: self.lane, playouts: self.playouts }
+    pub(crate) fn look(&self) -> ReadyContext<'_> {
+        ReadyContext { now: self.now, lane: self.lane, playouts: self.playouts }
     }
 
     /// The time left of a frame with less than the margin left, and whether it is seen for the first time: then it is
@@ -179,12 +179,12 @@ impl<'a> Cx<'a> {
         }
         let Some(mut queue) = self.queues.queue(target.queue) else { return };
         let queue = queue.bypass_change_detection();
-        let behind = self.lane.unsent.iter().any(|(other, _)| other.queue == target.queue);
+        let behind = self.lane.stalled.iter().any(|(other, _)| other.queue == target.queue);
         if behind || (counts && queue.blocks()) {
             if counts {
                 self.ledger.arrived(node, samples);
             }
-            self.lane.unsent.push_back((target, frame));
+            self.lane.stalled.push_back((target, frame));
             return;
         }
         if self.now.is_broken(Mutation::LoseFrame) && counts && frame.seq.is_multiple_of(16) {
@@ -213,17 +213,17 @@ impl<'a> Cx<'a> {
     /// nothing stands outside, and every queue whose senders wait has room for all that one step sends. Nodes that are
     /// systems of their own ask before each frame they take.
     pub fn may_step(&mut self) -> bool {
-        if !self.lane.guarded {
+        if !self.lane.backpressured {
             return true;
         }
-        for _ in 0..self.lane.unsent.len() {
-            let Some((target, frame)) = self.lane.unsent.pop_front() else { break };
+        for _ in 0..self.lane.stalled.len() {
+            let Some((target, frame)) = self.lane.stalled.pop_front() else { break };
             let Some(mut queue) = self.queues.queue(target.queue) else { continue };
             let queue = queue.bypass_change_detection();
             let counts = Ledger::counts(&frame);
             if counts && (queue.blocks() || self.now.is_broken(Mutation::StandOutside)) {
                 // A branch with room waits for this one, too: fan-out goes at the pace of the slowest.
-                self.lane.unsent.push_front((target, frame));
+                self.lane.stalled.push_front((target, frame));
                 break;
             }
             drop(queue.push(frame, self.pool));
@@ -232,7 +232,7 @@ impl<'a> Cx<'a> {
                 self.ledger.node(target.node).record_depth(depth);
             }
         }
-        if !self.lane.unsent.is_empty() {
+        if !self.lane.stalled.is_empty() {
             return false;
         }
         let max_out = self.lane.max_out as usize;
@@ -384,15 +384,21 @@ impl<'a> Cx<'a> {
     }
 
     /// Counts and logs what a correction took out of the queue of `node`.
-    pub(super) fn voided(&mut self, node: NodeId, correction: &Correction, frames: u64, samples: u64) {
+    pub(super) fn count_cancelled(
+        &mut self,
+        node: NodeId,
+        cancellation: &Cancellation,
+        frames: u64,
+        samples: u64,
+    ) {
         if frames == 0 {
             return;
         }
-        let (reason, segment, revision) = match correction.void {
-            Void::Segment { segment } => (DropReason::Cancelled, segment, 0),
-            Void::Revision { segment, revision } => (DropReason::Retracted, segment, revision),
-            Void::Answer { segment } => (DropReason::Interrupted, segment, 0),
-            Void::Session => (DropReason::Closed, 0, 0),
+        let (reason, segment, revision) = match cancellation.scope {
+            CancelScope::Segment { segment } => (DropReason::Cancelled, segment, 0),
+            CancelScope::Revision { segment, revision } => (DropReason::Retracted, segment, revision),
+            CancelScope::Answer { segment } => (DropReason::Interrupted, segment, 0),
+            CancelScope::Session => (DropReason::Closed, 0, 0),
         };
         let ledger = self.ledger.node(node);
         match reason {

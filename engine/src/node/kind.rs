@@ -11,15 +11,15 @@ use serde::de::DeserializeOwned;
 use crate::base::ids::SessionId;
 use crate::media::frame::Frame;
 use crate::media::queue::Queue;
-use crate::node::context::{Cx, Look};
-use crate::node::site::Site;
+use crate::node::context::{NodeContext, ReadyContext};
+use crate::node::place::NodePlace;
 use crate::scene::{Buffering, Format, Issue, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::api::Reply;
-use crate::speech::cancellation::Correction;
+use crate::speech::cancellation::Cancellation;
 
 /// What a node's per-session state is opened with.
 #[derive(Clone, Debug)]
-pub struct Opening {
+pub struct SessionContext {
     /// The session.
     pub session: SessionId,
     /// Its entity.
@@ -86,16 +86,22 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// Says why this session's format cannot be handled.
-    fn open(&self, opening: &Opening) -> Result<Self::State, String>;
+    fn open(&self, context: &SessionContext) -> Result<Self::State, String>;
 }
 
 /// A node kind that handles one frame of one session at a time.
 pub trait StepNode: NodeKind {
     /// Handles one frame. Marks must be passed on (`cx.send`) after whatever they bound.
-    fn step(&self, state: &mut Self::State, frame: Frame, cx: &mut Cx<'_>, site: Site);
+    fn step(&self, state: &mut Self::State, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace);
     /// Something was taken back: drop what the state holds of it. The queue has been cleared already.
-    fn control(&self, state: &mut Self::State, correction: &Correction, cx: &mut Cx<'_>, site: Site) {
-        let _unused = (state, correction, cx, site);
+    fn control(
+        &self,
+        state: &mut Self::State,
+        cancellation: &Cancellation,
+        cx: &mut NodeContext<'_>,
+        place: NodePlace,
+    ) {
+        let _unused = (state, cancellation, cx, place);
     }
     /// Whether the state holds anything that a correction could void. Where it does not, and nothing waits in the queue
     /// either, [`StepNode::control`] need not be called.
@@ -104,12 +110,12 @@ pub trait StepNode: NodeKind {
         true
     }
     /// A service answered.
-    fn reply(&self, state: &mut Self::State, reply: Reply, cx: &mut Cx<'_>, site: Site) {
-        let _unused = (state, reply, cx, site);
+    fn reply(&self, state: &mut Self::State, reply: Reply, cx: &mut NodeContext<'_>, place: NodePlace) {
+        let _unused = (state, reply, cx, place);
     }
     /// Whether the oldest frame of `queue` may be taken now. While it is `false` that frame and all behind it stay in
     /// the queue, under its bound and policy; asked again every tick.
-    fn ready(&self, state: &Self::State, queue: &Queue, look: Look<'_>) -> bool {
+    fn ready(&self, state: &Self::State, queue: &Queue, look: ReadyContext<'_>) -> bool {
         let _unused = (state, queue, look);
         true
     }
@@ -119,12 +125,12 @@ pub trait StepNode: NodeKind {
         0
     }
     /// Something is advised, in the tick in which it becomes true, before the frame it is about is taken.
-    fn advise(&self, state: &mut Self::State, advice: Advice, cx: &mut Cx<'_>, site: Site) {
-        let _unused = (state, advice, cx, site);
+    fn advise(&self, state: &mut Self::State, advice: Advice, cx: &mut NodeContext<'_>, place: NodePlace) {
+        let _unused = (state, advice, cx, place);
     }
     /// Passes on a frame untouched that has no time left for an optional node, in order with what was taken before.
-    fn skip(&self, state: &mut Self::State, frame: Frame, cx: &mut Cx<'_>, site: Site) {
-        let _unused = (state, site);
+    fn skip(&self, state: &mut Self::State, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace) {
+        let _unused = (state, place);
         cx.send(0, frame);
     }
     /// Engine time from which [`StepNode::wake`] is wanted; `u64::MAX`: never. Asked every tick, so it must be a look
@@ -134,8 +140,8 @@ pub trait StepNode: NodeKind {
         u64::MAX
     }
     /// Called once a tick while [`StepNode::due_us`] is not after the tick's time, before frames are taken.
-    fn wake(&self, state: &mut Self::State, cx: &mut Cx<'_>, site: Site) {
-        let _unused = (state, cx, site);
+    fn wake(&self, state: &mut Self::State, cx: &mut NodeContext<'_>, place: NodePlace) {
+        let _unused = (state, cx, place);
     }
 }
 
@@ -143,26 +149,26 @@ pub trait StepNode: NodeKind {
 pub trait SystemNode: NodeKind {
     /// Whether nothing would ever happen in this state without a frame, a message or a correction: not by time alone
     /// either. Where all lanes of a shard rest, its ticks are left out.
-    fn rests(&self, state: &Self::State) -> bool {
+    fn is_idle(&self, state: &Self::State) -> bool {
         let _unused = state;
         false
     }
     /// Builds the system; see [`lane_params`](crate::node::lane_params).
-    fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem;
+    fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem;
 }
 
 /// A configured node as the engine holds it.
 pub trait Node: NodeSpec {
     /// Builds the system that runs this node.
-    fn install(&self, site: Site, world: &mut World) -> BoxedSystem;
+    fn install(&self, place: NodePlace, world: &mut World) -> BoxedSystem;
     /// Builds the system that says whether all its lanes are empty and would stay as they are.
-    fn rest(&self, site: Site, world: &mut World) -> RestSystem;
+    fn idle_check(&self, place: NodePlace, world: &mut World) -> IdleCheck;
     /// Adds one session's state to its queue entity.
     ///
     /// # Errors
     /// Says why this session's format cannot be handled.
-    fn open(&self, opening: &Opening, entity: &mut EntityWorldMut<'_>) -> Result<(), String>;
+    fn open(&self, context: &SessionContext, entity: &mut EntityWorldMut<'_>) -> Result<(), String>;
 }
 
 /// Says whether all lanes of a node rest.
-pub type RestSystem = BoxedSystem<(), bool>;
+pub type IdleCheck = BoxedSystem<(), bool>;

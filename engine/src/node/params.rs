@@ -9,18 +9,18 @@ use crate::base::time::Now;
 use crate::media::block::BlockPool;
 use crate::media::queue::{Lane, Queue};
 use crate::node::mark;
-use crate::node::site::Site;
+use crate::node::place::NodePlace;
 use crate::record::counts::Ledger;
 use crate::record::event::EventLog;
-use crate::record::stage_times::Laps;
+use crate::record::stage_times::StageTimes;
 use crate::service::api::{Inbox, Outbox};
 use crate::session::table::SessionTable;
-use crate::speech::cancellation::Corrections;
+use crate::speech::cancellation::Cancellations;
 use crate::speech::playout::Playouts;
 
 /// Everything of a shard that a node's system may use.
 #[derive(SystemParam)]
-pub struct Desk<'w> {
+pub struct NodeParams<'w> {
     /// Time of the tick.
     pub now: Res<'w, Now>,
     /// Sample memory.
@@ -30,7 +30,7 @@ pub struct Desk<'w> {
     /// Frame accounting.
     pub ledger: ResMut<'w, Ledger>,
     /// What was taken back in this tick.
-    pub corrections: ResMut<'w, Corrections>,
+    pub cancellations: ResMut<'w, Cancellations>,
     /// Requests to services.
     pub outbox: ResMut<'w, Outbox>,
     /// Answers of services.
@@ -39,13 +39,13 @@ pub struct Desk<'w> {
     pub sessions: Res<'w, SessionTable>,
     /// What is heard of the answers.
     pub playouts: ResMut<'w, Playouts>,
-    pub(crate) laps: ResMut<'w, Laps>,
+    pub(crate) stage_times: ResMut<'w, StageTimes>,
 }
 
-impl Desk<'_> {
+impl NodeParams<'_> {
     /// The work since the last call was this node's; every system of a node ends with it.
     pub fn lap(&mut self, node: NodeId) {
-        self.laps.lap(node.index());
+        self.stage_times.lap(node.index());
     }
 }
 
@@ -74,10 +74,10 @@ impl<S: Component<Mutability = Mutable>> Lanes<'static, 'static, S> {
 }
 
 /// The parameters of a node's system, restricted to that node's lanes. Use it to build a system of your own:
-/// `(lane_params::<S>(site, world), ParamBuilder).build_state(world).build_system(...)`.
+/// `(lane_params::<S>(place, world), ParamBuilder).build_state(world).build_system(...)`.
 pub fn lane_params<S: Component<Mutability = Mutable>>(
-    site: Site,
+    place: NodePlace,
     world: &mut World,
 ) -> impl SystemParamBuilder<Lanes<'static, 'static, S>> + use<S> {
-    Lanes::of(mark::component(site.node, world))
+    Lanes::of(mark::component(place.node, world))
 }

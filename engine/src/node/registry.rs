@@ -8,9 +8,9 @@ use bevy_ecs::system::BoxedSystem;
 use bevy_ecs::world::EntityWorldMut;
 use ron::error::SpannedError;
 
-use crate::node::kind::{Node, NodeKind, Opening, RestSystem, StepNode, SystemNode};
+use crate::node::kind::{IdleCheck, Node, NodeKind, SessionContext, StepNode, SystemNode};
+use crate::node::place::NodePlace;
 use crate::node::run::{rest_system, step_system};
-use crate::node::site::Site;
 use crate::scene;
 use crate::scene::{Buffering, Catalogue, Format, Issue, JoinTexts, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::api::ServiceKind;
@@ -114,7 +114,7 @@ impl Catalogue for Registry {
 
 struct Configured<K: NodeKind> {
     config: Arc<K>,
-    install: fn(Arc<K>, Site, &mut World) -> BoxedSystem,
+    install: fn(Arc<K>, NodePlace, &mut World) -> BoxedSystem,
     rests: fn(&K, &K::State) -> bool,
 }
 
@@ -152,15 +152,15 @@ impl<K: NodeKind> NodeSpec for Configured<K> {
 }
 
 impl<K: NodeKind> Node for Configured<K> {
-    fn install(&self, site: Site, world: &mut World) -> BoxedSystem {
-        (self.install)(Arc::clone(&self.config), site, world)
+    fn install(&self, place: NodePlace, world: &mut World) -> BoxedSystem {
+        (self.install)(Arc::clone(&self.config), place, world)
     }
-    fn rest(&self, site: Site, world: &mut World) -> RestSystem {
+    fn idle_check(&self, place: NodePlace, world: &mut World) -> IdleCheck {
         let (config, rests) = (Arc::clone(&self.config), self.rests);
-        rest_system(site, world, move |state| rests(&config, state))
+        rest_system(place, world, move |state| rests(&config, state))
     }
-    fn open(&self, opening: &Opening, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
-        entity.insert(self.config.open(opening)?);
+    fn open(&self, context: &SessionContext, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
+        entity.insert(self.config.open(context)?);
         Ok(())
     }
 }

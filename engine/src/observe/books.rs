@@ -108,8 +108,8 @@ impl<'a> SessionView<'a> {
     }
 
     /// Which opening of that id.
-    pub fn opening(&self) -> u32 {
-        self.row.opening
+    pub fn generation(&self) -> u32 {
+        self.row.generation
     }
 
     /// Its name.
@@ -138,8 +138,8 @@ impl<'a> SessionView<'a> {
     }
 
     /// Arrivals that wait outside a full queue.
-    pub fn held(&self) -> usize {
-        self.row.held.len()
+    pub fn backlog(&self) -> usize {
+        self.row.backlog.len()
     }
 
     /// Control messages that its host has not been given yet.
@@ -174,9 +174,9 @@ impl<'a> SessionView<'a> {
     }
 
     /// What `node` has sent and stands outside full queues, with the node it is for.
-    pub fn unsent(&self, node: NodeId) -> impl Iterator<Item = (NodeId, &'a Frame)> + use<'a> {
+    pub fn stalled(&self, node: NodeId) -> impl Iterator<Item = (NodeId, &'a Frame)> + use<'a> {
         let lane = self.row.lanes.get(node.index()).and_then(|lane| self.world.get::<Lane>(*lane));
-        lane.into_iter().flat_map(|lane| lane.unsent.iter().map(|(to, frame)| (to.node, frame)))
+        lane.into_iter().flat_map(|lane| lane.stalled.iter().map(|(to, frame)| (to.node, frame)))
     }
 
     /// The state that `node` keeps for it.
@@ -226,7 +226,7 @@ impl Books {
             let node = NodeId(at as u8);
             let queue = session.queue(node).filter(|queue| !queue.is_empty());
             self.nodes[at].queued += queue.map_or(0, content);
-            for (to, frame) in session.unsent(node) {
+            for (to, frame) in session.stalled(node) {
                 self.nodes[to.index()].queued += u64::from(Ledger::counts(frame));
             }
         }

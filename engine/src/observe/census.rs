@@ -67,7 +67,7 @@ impl Census {
                 }
                 // What stands outside a full queue has arrived there.
                 if let Some(lane) = world.get::<Lane>(*lane) {
-                    for (to, _) in lane.unsent.iter().filter(|(_, frame)| Ledger::counts(frame)) {
+                    for (to, _) in lane.stalled.iter().filter(|(_, frame)| Ledger::counts(frame)) {
                         self.queued[to.node.index()] += 1;
                     }
                 }

@@ -4,14 +4,14 @@ use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
 use crate::record::counts::Ledger;
-use crate::record::stage_times::{Laps, STAGES_BESIDE};
+use crate::record::stage_times::{ENGINE_STAGES, StageTimes};
 use crate::service::hub::Hub;
 use crate::session::table::SessionTable;
 
 /// An engine between two ticks. Storage is kept from one look to the next.
 #[derive(Clone, Debug, Default)]
 pub struct Glance {
-    /// Nanoseconds of work since the start, over all shards: by node, then by [`STAGES_BESIDE`]. All 0 without
+    /// Nanoseconds of work since the start, over all shards: by node, then by [`ENGINE_STAGES`]. All 0 without
     /// stopwatches.
     pub work_ns: Vec<u64>,
     /// The same by shard, over all stages.
@@ -28,24 +28,24 @@ impl Glance {
         &mut self,
         nodes: usize,
         worlds: impl Iterator<Item = &'a World>,
-        serial: &Laps,
+        serial: &StageTimes,
         hub: &Hub,
     ) {
         self.work_ns.clear();
-        self.work_ns.resize(nodes + STAGES_BESIDE.len(), 0);
+        self.work_ns.resize(nodes + ENGINE_STAGES.len(), 0);
         self.shards_ns.clear();
         self.waiting.clear();
         self.waiting.resize(nodes + 1, 0);
         self.sessions_open = 0;
         for world in worlds {
-            let ns = add_laps(&mut self.work_ns, world.resource::<Laps>());
+            let ns = add_stage_times(&mut self.work_ns, world.resource::<StageTimes>());
             self.shards_ns.push(ns);
             for (waiting, ledger) in self.waiting.iter_mut().zip(world.resource::<Ledger>().nodes()) {
                 *waiting += ledger.waiting();
             }
             self.sessions_open += world.resource::<SessionTable>().open();
         }
-        add_laps(&mut self.work_ns, serial);
+        add_stage_times(&mut self.work_ns, serial);
         for (at, waiting) in self.waiting.iter_mut().enumerate() {
             *waiting += hub.waiting(NodeId(at as u8)) as u64;
         }
@@ -53,8 +53,8 @@ impl Glance {
 }
 
 /// Adds what a stopwatch has, by stage; returns the sum of it.
-fn add_laps(work_ns: &mut [u64], laps: &Laps) -> u64 {
-    let totals_ns = laps.watch.as_ref().map_or(&[][..], |watch| watch.totals_ns());
+fn add_stage_times(work_ns: &mut [u64], stage_times: &StageTimes) -> u64 {
+    let totals_ns = stage_times.watch.as_ref().map_or(&[][..], |watch| watch.totals_ns());
     work_ns.iter_mut().zip(totals_ns).for_each(|(sum, ns)| *sum += ns);
     totals_ns.iter().sum()
 }

@@ -12,4 +12,4 @@ pub use event::{DropReason, Event, EventLog, FlushReason, Record};
 pub use histogram::{
     BATCH_BOUNDS, Buckets, LATENCY_BOUNDS_US, LATENCY_MAX_US, TICK_BOUNDS_US, latency_histogram,
 };
-pub use stage_times::{Laps, STAGES_BESIDE, Stopwatch};
+pub use stage_times::{ENGINE_STAGES, StageTimes, Stopwatch};

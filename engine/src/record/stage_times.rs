@@ -5,7 +5,7 @@ use bevy_ecs::prelude::*;
 /// Receives the time between two systems. Lent by the host, write-only: no decision ever reads it.
 pub trait Stopwatch: Send + Sync {
     /// The work since the last call belongs to `stage`: a node's index, or behind the last node's that of one of
-    /// [`STAGES_BESIDE`].
+    /// [`ENGINE_STAGES`].
     fn lap(&mut self, stage: usize);
     /// Nothing before this call counts: half a tick of a shard begins, or a step that no shard does.
     fn start(&mut self);
@@ -16,11 +16,11 @@ pub trait Stopwatch: Send + Sync {
 /// What a stopwatch tells apart beside the nodes, in this order: the session's output; what comes before the first node
 /// (sessions, control messages, arrivals, barge-in); what closes the tick (hosts, segments, event log); the hub and the
 /// way to and from it.
-pub const STAGES_BESIDE: [&str; 4] = ["output", "edge", "account", "hub"];
+pub const ENGINE_STAGES: [&str; 4] = ["output", "edge", "account", "hub"];
 
 /// A stage that is no node's.
 #[derive(Clone, Copy)]
-pub(crate) enum Beside {
+pub(crate) enum EngineStage {
     Edge = 1,
     Account = 2,
     Hub = 3,
@@ -28,18 +28,18 @@ pub(crate) enum Beside {
 
 /// The host's stopwatch of one shard, if it lent one.
 #[derive(Resource, Default)]
-pub struct Laps {
+pub struct StageTimes {
     pub(crate) watch: Option<Box<dyn Stopwatch>>,
     nodes: usize,
 }
 
-impl Laps {
+impl StageTimes {
     /// With a stopwatch for a scene of `nodes` nodes.
     pub(crate) fn lent(watch: Box<dyn Stopwatch>, nodes: usize) -> Self {
         Self { watch: Some(watch), nodes }
     }
 
-    pub(crate) fn lap_beside(&mut self, stage: Beside) {
+    pub(crate) fn end_stage(&mut self, stage: EngineStage) {
         self.lap(self.nodes + stage as usize);
     }
 

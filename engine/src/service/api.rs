@@ -16,7 +16,7 @@ pub struct CallKey {
     /// Whose.
     pub session: SessionId,
     /// Which opening of that id, so that an answer never reaches a later session.
-    pub opening: u32,
+    pub generation: u32,
     /// The node that asks.
     pub node: NodeId,
     /// The segment it is about.
@@ -184,7 +184,7 @@ pub struct ServiceSite<'a> {
 /// A configured kind of service, from the scene.
 pub trait ServiceKind: Send + Sync {
     /// Makes the service.
-    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service>;
+    fn start(&self, place: ServiceSite<'_>) -> Box<dyn Service>;
     /// Whether anything about it (timing or output) is simulated, for reports.
     fn modelled(&self) -> bool;
     /// The name of the kind.

@@ -77,7 +77,7 @@ impl Default for BatchFigures {
 
 /// Who waits before one service at the end of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Station {
+pub struct StationView {
     /// Items from which batches are formed.
     pub waiting: usize,
     /// Items that wait for a place among them.
@@ -89,7 +89,7 @@ pub struct Station {
 }
 
 /// Where the calls of one node wait for its service.
-struct Stop {
+struct Station {
     node: NodeId,
     service: usize,
     queue: BatchQueue,
@@ -97,14 +97,14 @@ struct Stop {
 }
 
 /// A service with its name and figures.
-struct Desk {
+struct ServiceSlot {
     name: Arc<str>,
     service: Box<dyn Service>,
     figures: ServiceFigures,
 }
 
 /// An event that belongs into the log of a session's shard.
-pub(crate) struct Notice {
+pub(crate) struct HubEvent {
     pub(crate) session: SessionId,
     pub(crate) turn: u32,
     pub(crate) event: Event,
@@ -113,8 +113,8 @@ pub(crate) struct Notice {
 /// All services of a scene, and the stations before them.
 #[derive(Resource)]
 pub struct Hub {
-    services: Vec<Desk>,
-    stations: Vec<Stop>,
+    services: Vec<ServiceSlot>,
+    stations: Vec<Station>,
     /// Time of an item from submission to its last part, by node: as the scene believes, and as measured.
     averages: Vec<(u64, Ema)>,
     /// Calls under way, with the time of their submission. Only looked up, never gone through.
@@ -127,15 +127,15 @@ pub struct Hub {
     gone: HashSet<CallKey, BuildHasherDefault<DefaultHasher>>,
     near: Vec<(CallKey, u64)>,
     batch: Vec<Call>,
-    notices: Vec<Notice>,
+    events: Vec<HubEvent>,
 }
 
 impl Hub {
     /// `nodes`: the typical time of an item at each node in microseconds, as far as the scene knows it.
     pub(crate) fn new(services: Vec<(Arc<str>, Box<dyn Service>)>, nodes: &[u32]) -> Self {
-        let desk = |(name, service)| Desk { name, service, figures: ServiceFigures::default() };
+        let slot = |(name, service)| ServiceSlot { name, service, figures: ServiceFigures::default() };
         Self {
-            services: services.into_iter().map(desk).collect(),
+            services: services.into_iter().map(slot).collect(),
             stations: Vec::new(),
             averages: nodes.iter().map(|us| (u64::from(*us), Ema::default())).collect(),
             flights: HashMap::default(),
@@ -146,19 +146,19 @@ impl Hub {
             gone: HashSet::default(),
             near: Vec::new(),
             batch: Vec::new(),
-            notices: Vec::new(),
+            events: Vec::new(),
         }
     }
 
     /// From now on the calls of `node` wait for service number `service` here.
     pub(crate) fn add_station(&mut self, node: NodeId, service: usize, policy: BatchPolicy) {
         let queue = BatchQueue::new(policy);
-        self.stations.push(Stop { node, service, queue, figures: BatchFigures::default() });
+        self.stations.push(Station { node, service, queue, figures: BatchFigures::default() });
     }
 
     /// Name and figures of every service, in scene order.
     pub fn figures(&self) -> impl Iterator<Item = (&str, ServiceFigures)> {
-        self.services.iter().map(|desk| (&*desk.name, desk.figures))
+        self.services.iter().map(|slot| (&*slot.name, slot.figures))
     }
 
     /// The batches of a node that waits behind the hub.
@@ -167,19 +167,22 @@ impl Hub {
     }
 
     /// What stands before the service of a node that waits behind the hub.
-    pub fn station(&self, node: NodeId) -> Option<Station> {
-        let stop = self.stations.iter().find(|stop| stop.node == node)?;
-        Some(Station {
-            waiting: stop.queue.len(),
-            at_door: stop.queue.at_door(),
-            oldest_us: stop.queue.oldest_us(),
-            free: self.services[stop.service].service.room() > 0,
+    pub fn station(&self, node: NodeId) -> Option<StationView> {
+        let station = self.stations.iter().find(|station| station.node == node)?;
+        Some(StationView {
+            waiting: station.queue.len(),
+            at_door: station.queue.at_door(),
+            oldest_us: station.queue.oldest_us(),
+            free: self.services[station.service].service.room() > 0,
         })
     }
 
     /// The calls that wait before the service of a node that waits behind the hub.
     pub fn calls_waiting(&self, node: NodeId) -> impl Iterator<Item = CallKey> + '_ {
-        self.stations.iter().filter(move |stop| stop.node == node).flat_map(|stop| stop.queue.keys())
+        self.stations
+            .iter()
+            .filter(move |station| station.node == node)
+            .flat_map(|station| station.queue.keys())
     }
 
     /// Calls that services have and have not answered.
@@ -200,12 +203,12 @@ impl Hub {
 
     /// Whether service number `service` wants audio pushed.
     pub fn wants_audio(&self) -> Vec<bool> {
-        self.services.iter().map(|desk| desk.service.wants_audio()).collect()
+        self.services.iter().map(|slot| slot.service.wants_audio()).collect()
     }
 
     /// The earliest time at which a service will have something, or a batch is due.
     pub fn next_due_us(&self) -> Option<u64> {
-        let services = self.services.iter().filter_map(|desk| desk.service.next_due_us());
+        let services = self.services.iter().filter_map(|slot| slot.service.next_due_us());
         let stations = self.stations.iter().filter_map(|station| {
             let free = self.services[station.service].service.room() > 0;
             free.then(|| station.queue.next_due_us(self.avg_processing_us(station.node))).flatten()
@@ -222,19 +225,19 @@ impl Hub {
                 Settled::Merged(key) => (key, ReplyPart::Merged),
                 Settled::Dropped(key) => (key, ReplyPart::Dropped),
             };
-            self.services.iter_mut().for_each(|desk| desk.service.hold(key, false));
+            self.services.iter_mut().for_each(|slot| slot.service.hold(key, false));
             deliver(Reply { key, part });
         }
-        for desk in &mut self.services {
-            desk.service.poll(now_us, &mut self.replies);
+        for slot in &mut self.services {
+            slot.service.poll(now_us, &mut self.replies);
             for reply in self.replies.drain(..) {
                 let ends = !matches!(reply.part, ReplyPart::Text(_) | ReplyPart::Audio(_));
                 match reply.part {
-                    ReplyPart::Done { busy_us } => desk.figures.busy_us += busy_us,
-                    ReplyPart::Failed(_) => desk.figures.failed += 1,
+                    ReplyPart::Done { busy_us } => slot.figures.busy_us += busy_us,
+                    ReplyPart::Failed(_) => slot.figures.failed += 1,
                     ReplyPart::Stopped { wasted_us } => {
-                        desk.figures.cancelled += 1;
-                        desk.figures.wasted_us += wasted_us;
+                        slot.figures.cancelled += 1;
+                        slot.figures.wasted_us += wasted_us;
                     }
                     _ => {}
                 }
@@ -291,19 +294,19 @@ impl Hub {
     fn hand_over(&mut self, service: usize, request: Request, now_us: u64) {
         let key = request.key();
         let mut station = self.stations.iter_mut().find(|station| station.node == key.node);
-        let desk = &mut self.services[service];
+        let slot = &mut self.services[service];
         if matches!(request, Request::Retract(_) | Request::Cancel(_))
             && (self.gone.contains(&key)
                 || station.as_mut().is_some_and(|station| station.queue.withdraw(key)))
         {
             // It leaves the batch before there is one, or was settled before its node knew.
-            desk.service.hold(key, false);
+            slot.service.hold(key, false);
             return;
         }
         match (request, station) {
-            (Request::Push(key, block), _) => desk.service.push(key, block),
-            (Request::GoesOn(before, key), _) => desk.service.goes_on(before, key),
-            (Request::Hold(key, held), _) => desk.service.hold(key, held),
+            (Request::Push(key, block), _) => slot.service.push(key, block),
+            (Request::GoesOn(before, key), _) => slot.service.goes_on(before, key),
+            (Request::Hold(key, held), _) => slot.service.hold(key, held),
             (Request::End(call), Some(station)) => {
                 let before = self.settled.len();
                 station.queue.push(call, now_us, &mut self.settled);
@@ -317,8 +320,8 @@ impl Hub {
                 self.batch.push(call);
                 self.start(service, now_us);
             }
-            (Request::Retract(key), _) => desk.service.retract(key, now_us),
-            (Request::Cancel(key), _) => desk.service.cancel(key, now_us),
+            (Request::Retract(key), _) => slot.service.retract(key, now_us),
+            (Request::Cancel(key), _) => slot.service.cancel(key, now_us),
         }
     }
 
@@ -331,7 +334,7 @@ impl Hub {
         station.queue.warnings(now_us, avg_us, &mut self.near);
         for (key, left_us) in self.near.drain(..) {
             let event = Event::DeadlineNear { node, left_us };
-            self.notices.push(Notice { session: key.session, turn: key.turn, event });
+            self.events.push(HubEvent { session: key.session, turn: key.turn, event });
         }
         let oversleeps = now.is_broken(Mutation::OversleepBatch) && !now.tick.is_multiple_of(100);
         while self.services[service].service.room() > 0 && !oversleeps {
@@ -359,7 +362,7 @@ impl Hub {
             }
             let first = &self.batch[0].key;
             let event = Event::Batch { node, size, reason };
-            self.notices.push(Notice { session: first.session, turn: first.turn, event });
+            self.events.push(HubEvent { session: first.session, turn: first.turn, event });
             self.start(service, now_us);
         }
     }
@@ -374,17 +377,17 @@ impl Hub {
                 revision: key.revision,
                 part: key.part,
             };
-            self.notices.push(Notice { session: key.session, turn: key.turn, event });
+            self.events.push(HubEvent { session: key.session, turn: key.turn, event });
         }
-        let desk = &mut self.services[service];
-        desk.figures.calls += 1;
-        desk.figures.items += self.batch.len() as u64;
-        desk.service.submit(&mut self.batch, now_us);
+        let slot = &mut self.services[service];
+        slot.figures.calls += 1;
+        slot.figures.items += self.batch.len() as u64;
+        slot.service.submit(&mut self.batch, now_us);
         self.batch.clear();
     }
 
     /// What happened here, for the logs of the sessions' shards.
-    pub(crate) fn notices(&mut self) -> std::vec::Drain<'_, Notice> {
-        self.notices.drain(..)
+    pub(crate) fn events(&mut self) -> std::vec::Drain<'_, HubEvent> {
+        self.events.drain(..)
     }
 }

@@ -10,4 +10,4 @@ pub use api::{
 };
 pub use batch::{BatchPolicy, BatchQueue, DeadlineRule, Gives, Merge, SENTENCES_MAX, SOUND_MAX_US, Settled};
 pub use ema::Ema;
-pub use hub::{BatchFigures, Hub, ServiceFigures, Station};
+pub use hub::{BatchFigures, Hub, ServiceFigures, StationView};

@@ -33,7 +33,7 @@ pub struct SessionRow {
     /// Its id.
     pub id: SessionId,
     /// Which opening of that id.
-    pub opening: u32,
+    pub generation: u32,
     /// The session's entity.
     pub entity: Entity,
     /// Its name.
@@ -47,7 +47,7 @@ pub struct SessionRow {
     /// Life phase.
     pub phase: Phase,
     /// Its host wants to be told of corrections and confirmations.
-    pub(crate) told: bool,
+    pub(crate) wants_control: bool,
     pub(crate) port: Arc<SessionPort>,
     /// Queue entity of each node; the last one is the output.
     pub(crate) lanes: Box<[Entity]>,
@@ -59,7 +59,7 @@ pub struct SessionRow {
     /// A queue that the input feeds makes its senders wait.
     pub(crate) waits: bool,
     /// Arrivals that wait outside such a queue; bounded by the session's credits, which they keep.
-    pub(crate) held: VecDeque<Arrival>,
+    pub(crate) backlog: VecDeque<Arrival>,
     /// Engine time at which something last arrived; before that, of its opening.
     pub(crate) arrived_us: u64,
 }
@@ -74,7 +74,7 @@ pub struct SessionTable {
     pub(crate) open_sessions: Arc<OpenSessions>,
     pub(crate) open: u32,
     /// Sessions that blocks are made ready for at the edge.
-    pub(crate) served: usize,
+    pub(crate) active_peak: usize,
     /// Samples of the longest block that may arrive.
     longest: usize,
     /// The latest opening of each slot's id that came in here.
@@ -91,7 +91,7 @@ impl SessionTable {
             shard,
             open_sessions: Arc::clone(open_sessions),
             open: 0,
-            served: 0,
+            active_peak: 0,
             longest: 0,
             admitted: Vec::new(),
             ahead: Vec::new(),
@@ -115,7 +115,7 @@ impl SessionTable {
     /// Engine time at which something last arrived for this session, and `now_us` while arrivals wait outside a queue.
     pub fn arrived_us(&self, id: SessionId, now_us: u64) -> u64 {
         let Some(row) = self.get(id) else { return now_us };
-        if row.held.is_empty() { row.arrived_us } else { now_us }
+        if row.backlog.is_empty() { row.arrived_us } else { now_us }
     }
 
     /// The queue entity of `node` for this session.
@@ -137,7 +137,7 @@ impl SessionTable {
     pub(crate) fn is_ahead(&self, arrival: &Arrival) -> bool {
         self.admitted
             .get(self.slot(arrival.session))
-            .is_none_or(|admitted| is_later(arrival.opening, *admitted))
+            .is_none_or(|admitted| is_later(arrival.generation, *admitted))
     }
 
     pub(crate) fn insert(&mut self, row: SessionRow) {
@@ -146,11 +146,11 @@ impl SessionTable {
             self.rows.resize_with(slot + 1, || None);
             self.admitted.resize(slot + 1, 0);
         }
-        self.admitted[slot] = row.opening;
+        self.admitted[slot] = row.generation;
         self.longest = self.longest.max(block_samples(row.input));
         self.rows[slot] = Some(row);
         self.open += 1;
-        self.served += 1;
+        self.active_peak += 1;
     }
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionRow> {
@@ -179,22 +179,22 @@ impl Drop for SessionTable {
 }
 
 /// Whether one opening of an id came after another. They count in a circle, and never half of it is under way.
-fn is_later(opening: u32, than: u32) -> bool {
-    opening != than && opening.wrapping_sub(than) < u32::MAX / 2
+fn is_later(generation: u32, than: u32) -> bool {
+    generation != than && generation.wrapping_sub(than) < u32::MAX / 2
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::open_sessions::next_opening;
+    use crate::edge::open_sessions::next_generation;
 
     #[test]
     fn openings_of_an_id_follow_each_other_beyond_the_last_number() {
-        for opening in [0, 1, 2, u32::MAX / 2, u32::MAX / 2 + 1, u32::MAX - 1, u32::MAX] {
-            let next = next_opening(opening);
+        for generation in [0, 1, 2, u32::MAX / 2, u32::MAX / 2 + 1, u32::MAX - 1, u32::MAX] {
+            let next = next_generation(generation);
             assert!(next > 0, "0: none was admitted yet");
-            assert!(is_later(next, opening) && !is_later(opening, next), "{opening}, {next}");
-            assert!(!is_later(opening, opening), "{opening}");
+            assert!(is_later(next, generation) && !is_later(generation, next), "{generation}, {next}");
+            assert!(!is_later(generation, generation), "{generation}");
         }
     }
 }

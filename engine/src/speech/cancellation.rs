@@ -15,7 +15,7 @@ use crate::media::frame::Frame;
 )]
 /// What is void from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Void {
+pub enum CancelScope {
     /// A whole segment: its audio and everything derived from it.
     Segment { segment: u32 },
     /// What was derived from one endpoint revision; the audio stays.
@@ -28,39 +28,39 @@ pub enum Void {
 
 /// One correction and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Correction {
+pub struct Cancellation {
     /// The session it concerns.
     pub session: SessionId,
     /// What it voids.
-    pub void: Void,
+    pub scope: CancelScope,
 }
 
-impl Correction {
+impl Cancellation {
     /// Whether it voids a frame with this origin.
-    pub fn voids(&self, session: SessionId, segment: u32, revision: u32) -> bool {
+    pub fn covers(&self, session: SessionId, segment: u32, revision: u32) -> bool {
         self.session == session
-            && match self.void {
-                Void::Segment { segment: s } => segment == s,
-                Void::Revision { segment: s, revision: r } => segment == s && revision == r,
-                Void::Answer { segment: s } => segment == s && revision > 0,
-                Void::Session => true,
+            && match self.scope {
+                CancelScope::Segment { segment: s } => segment == s,
+                CancelScope::Revision { segment: s, revision: r } => segment == s && revision == r,
+                CancelScope::Answer { segment: s } => segment == s && revision > 0,
+                CancelScope::Session => true,
             }
     }
 
     /// Whether it voids `frame`.
-    pub fn voids_frame(&self, frame: &Frame) -> bool {
+    pub fn covers_frame(&self, frame: &Frame) -> bool {
         // Serials of another engine mean nothing here.
         if frame.segment.is_elsewhere() {
-            return self.session == frame.session && self.void == Void::Session;
+            return self.session == frame.session && self.scope == CancelScope::Session;
         }
-        self.voids(frame.session, frame.segment.serial, frame.revision)
+        self.covers(frame.session, frame.segment.serial, frame.revision)
     }
 }
 
 /// The corrections of this tick in one shard, in the order in which they were pushed and by session.
 #[derive(Resource, Debug)]
-pub struct Corrections {
-    list: Vec<Correction>,
+pub struct Cancellations {
+    list: Vec<Cancellation>,
     /// By the sessions' slots: where the first and the last of its corrections stand in `list`, counted from 1; 0 = it
     /// has none.
     ends: Vec<(u32, u32)>,
@@ -69,7 +69,7 @@ pub struct Corrections {
     placement: Placement,
 }
 
-impl Corrections {
+impl Cancellations {
     pub(crate) fn new(placement: Placement) -> Self {
         Self { list: Vec::new(), ends: Vec::new(), next: Vec::new(), placement }
     }
@@ -78,22 +78,22 @@ impl Corrections {
         self.placement.slot(session)
     }
 
-    /// Makes room for `corrections` in one tick, and for the sessions of `slots` slots.
-    pub(crate) fn reserve(&mut self, corrections: usize, slots: usize) {
-        self.list.reserve(corrections.saturating_sub(self.list.len()));
-        self.next.reserve(corrections.saturating_sub(self.next.len()));
+    /// Makes room for `cancellations` in one tick, and for the sessions of `slots` slots.
+    pub(crate) fn reserve(&mut self, cancellations: usize, slots: usize) {
+        self.list.reserve(cancellations.saturating_sub(self.list.len()));
+        self.next.reserve(cancellations.saturating_sub(self.next.len()));
         if self.ends.len() < slots {
             self.ends.resize(slots, (0, 0));
         }
     }
 
     /// Adds one; nodes of higher rank see it in this tick.
-    pub fn push(&mut self, correction: Correction) {
-        let slot = self.slot(correction.session);
+    pub fn push(&mut self, cancellation: Cancellation) {
+        let slot = self.slot(cancellation.session);
         if self.ends.len() <= slot {
             self.ends.resize(slot + 1, (0, 0));
         }
-        self.list.push(correction);
+        self.list.push(cancellation);
         self.next.push(0);
         let place = self.list.len() as u32;
         match &mut self.ends[slot] {
@@ -106,7 +106,7 @@ impl Corrections {
     }
 
     /// All of this tick.
-    pub fn all(&self) -> &[Correction] {
+    pub fn all(&self) -> &[Cancellation] {
         &self.list
     }
 
@@ -122,8 +122,8 @@ impl Corrections {
     }
 
     pub(crate) fn clear(&mut self) {
-        for correction in &self.list {
-            self.ends[self.placement.slot(correction.session)] = (0, 0);
+        for cancellation in &self.list {
+            self.ends[self.placement.slot(cancellation.session)] = (0, 0);
         }
         self.list.clear();
         self.next.clear();

@@ -4,6 +4,6 @@ pub(crate) mod cancellation;
 pub(crate) mod playout;
 pub(crate) mod segment;
 
-pub use cancellation::{Correction, Corrections, Void};
+pub use cancellation::{CancelScope, Cancellation, Cancellations};
 pub use playout::{Playout, Playouts};
 pub use segment::{Answer, CancelReason, Extent, Segment, SegmentPool, Segments, Standing, Turn, Verdict};

@@ -91,7 +91,7 @@ impl Playouts {
     }
 
     /// Nobody speaks, as far as is known.
-    pub(crate) fn hush(&mut self) {
+    pub(crate) fn begin_tick(&mut self) {
         self.rows.iter_mut().for_each(|row| row.speaking = 0);
     }
 

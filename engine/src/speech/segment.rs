@@ -108,7 +108,7 @@ pub enum Standing {
     /// Nothing decided yet.
     Undecided,
     /// Taken back: it must never be heard.
-    Void,
+    CancelScope,
 }
 
 impl Segment {
@@ -126,15 +126,15 @@ impl Segment {
     /// How a frame derived from `revision` stands (0 = the caller's own audio).
     pub fn standing(&self, revision: u32) -> Standing {
         if revision > 0 && (self.answer == Answer::Withdrawn || self.withdrawn == revision) {
-            return Standing::Void;
+            return Standing::CancelScope;
         }
         match (self.verdict, self.extent) {
-            (Verdict::Free | Verdict::Cancelled(_), _) => Standing::Void,
+            (Verdict::Free | Verdict::Cancelled(_), _) => Standing::CancelScope,
             (Verdict::Speculative, _) => Standing::Undecided,
             (Verdict::Confirmed, _) if revision == 0 => Standing::Holds,
             (Verdict::Confirmed, Extent::Ended(r)) if r == revision => Standing::Holds,
             (Verdict::Confirmed, Extent::Ending(r)) if r == revision => Standing::Undecided,
-            (Verdict::Confirmed, _) => Standing::Void,
+            (Verdict::Confirmed, _) => Standing::CancelScope,
         }
     }
 }
@@ -313,7 +313,7 @@ impl Segments<'_, '_> {
         match self.state(key, session) {
             Some(state) => state.standing(revision),
             None if revision == 0 => Standing::Holds,
-            None => Standing::Void,
+            None => Standing::CancelScope,
         }
     }
 
@@ -463,11 +463,11 @@ mod tests {
         let cases = [
             (Verdict::Speculative, Extent::Open, 0, Standing::Undecided),
             (Verdict::Confirmed, Extent::Open, 0, Standing::Holds),
-            (Verdict::Confirmed, Extent::Open, 1, Standing::Void),
-            (Verdict::Confirmed, Extent::Ending(2), 1, Standing::Void),
+            (Verdict::Confirmed, Extent::Open, 1, Standing::CancelScope),
+            (Verdict::Confirmed, Extent::Ending(2), 1, Standing::CancelScope),
             (Verdict::Confirmed, Extent::Ending(2), 2, Standing::Undecided),
             (Verdict::Confirmed, Extent::Ended(2), 2, Standing::Holds),
-            (Verdict::Cancelled(CancelReason::NotSustained), Extent::Open, 0, Standing::Void),
+            (Verdict::Cancelled(CancelReason::NotSustained), Extent::Open, 0, Standing::CancelScope),
         ];
         for (verdict, extent, revision, want) in cases {
             assert_eq!(

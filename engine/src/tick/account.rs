@@ -10,13 +10,13 @@ use crate::edge::control::{CONTROLS_MAX, Control};
 use crate::media::block::BlockPool;
 use crate::record::edge_figures::ControlFigures;
 use crate::record::event::{Event, EventLog};
-use crate::record::stage_times::{Beside, Laps};
+use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::service::api::Inbox;
 use crate::session::table::{Phase, SessionRow, SessionTable};
-use crate::speech::cancellation::{Correction, Corrections, Void};
+use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::speech::segment::Segments;
 use crate::tick::control::Messages;
-use crate::tick::resources::{Edge, Leaving, Watch};
+use crate::tick::resources::{Closing, Edge, NeedsSweep};
 
 /// Closes the tick's books: what the hosts are told, what may be used again, who is gone.
 #[expect(clippy::too_many_arguments, reason = "a system's parameters are its declaration of what it touches")]
@@ -25,24 +25,24 @@ pub(crate) fn account(
     edge: Res<'_, Edge>,
     mut sessions: ResMut<'_, SessionTable>,
     mut log: ResMut<'_, EventLog>,
-    mut corrections: ResMut<'_, Corrections>,
+    mut cancellations: ResMut<'_, Cancellations>,
     mut inbox: ResMut<'_, Inbox>,
-    mut leaving: ResMut<'_, Leaving>,
+    mut closing: ResMut<'_, Closing>,
     mut pool: ResMut<'_, BlockPool>,
     mut segments: Segments<'_, '_>,
     mut messages: ResMut<'_, Messages>,
     mut controls: ResMut<'_, ControlFigures>,
-    mut laps: ResMut<'_, Laps>,
-    mut watch: ResMut<'_, Watch>,
+    mut stage_times: ResMut<'_, StageTimes>,
+    mut needs_sweep: ResMut<'_, NeedsSweep>,
 ) {
-    corrections.clear();
+    cancellations.clear();
     inbox.replies.clear();
     let sessions = &mut *sessions;
-    watch.0 |= !leaving.0.is_empty();
-    if watch.0 {
-        all_gone(sessions, &mut leaving.0);
+    needs_sweep.0 |= !closing.0.is_empty();
+    if needs_sweep.0 {
+        all_gone(sessions, &mut closing.0);
     }
-    for id in &leaving.0 {
+    for id in &closing.0 {
         let open_sessions = Arc::clone(&sessions.open_sessions);
         if let Some(row) = sessions.get_mut(*id) {
             row.phase = Phase::Gone;
@@ -51,18 +51,18 @@ pub(crate) fn account(
             open_sessions.release(&row.name, *id);
         }
     }
-    watch.0 |= messages.applied(sessions, &mut controls);
+    needs_sweep.0 |= messages.applied(sessions, &mut controls);
     log.sort_late();
-    watch.0 |= collect_controls(sessions, &log, &mut corrections);
+    needs_sweep.0 |= collect_controls(sessions, &log, &mut cancellations);
     log.forget_late();
-    if watch.0 {
+    if needs_sweep.0 {
         tell_hosts(sessions);
-        hang_up_abandoned(sessions, &mut corrections);
+        hang_up_abandoned(sessions, &mut cancellations);
         let calm =
-            |row: &SessionRow| row.phase == Phase::Open && row.controls.is_empty() && row.held.is_empty();
-        watch.0 = !sessions.rows.iter().flatten().all(calm);
+            |row: &SessionRow| row.phase == Phase::Open && row.controls.is_empty() && row.backlog.is_empty();
+        needs_sweep.0 = !sessions.rows.iter().flatten().all(calm);
     }
-    for id in &leaving.0 {
+    for id in &closing.0 {
         if let Some(row) = sessions.get_mut(*id) {
             row.port.close(&mut row.controls);
         }
@@ -77,35 +77,35 @@ pub(crate) fn account(
         pool.put(block);
     }
     restock(sessions, &edge, &mut pool);
-    laps.lap_beside(Beside::Account);
+    stage_times.end_stage(EngineStage::Account);
 }
 
 /// Adds all sessions that are gone to those that are leaving, in id order.
-fn all_gone(sessions: &SessionTable, leaving: &mut Vec<SessionId>) {
-    leaving.extend(sessions.rows.iter().flatten().filter(|row| row.phase == Phase::Gone).map(|row| row.id));
-    leaving.sort_unstable();
-    leaving.dedup();
+fn all_gone(sessions: &SessionTable, closing: &mut Vec<SessionId>) {
+    closing.extend(sessions.rows.iter().flatten().filter(|row| row.phase == Phase::Gone).map(|row| row.id));
+    closing.sort_unstable();
+    closing.dedup();
 }
 
 /// A session whose last handle is gone can neither get audio nor be heard: as if its host had hung up.
-fn hang_up_abandoned(sessions: &mut SessionTable, corrections: &mut Corrections) {
+fn hang_up_abandoned(sessions: &mut SessionTable, cancellations: &mut Cancellations) {
     for row in sessions.rows.iter_mut().flatten() {
         // Whose input goes on was hung up on with the handle. What has ended is finished unheard, as far as it fits into
         // the ring that nobody empties.
         let goes = row.phase == Phase::Finishing && row.port.outputs.is_full();
         if goes && Arc::strong_count(&row.port) == 1 {
             row.phase = Phase::Gone;
-            corrections.push(Correction { session: row.id, void: Void::Session });
+            cancellations.push(Cancellation { session: row.id, scope: CancelScope::Session });
         }
     }
 }
 
 /// What this tick's events mean for the hosts; it waits with what did not fit into their rings, up to a bound. True if
 /// there is anything.
-fn collect_controls(sessions: &mut SessionTable, log: &EventLog, corrections: &mut Corrections) -> bool {
+fn collect_controls(sessions: &mut SessionTable, log: &EventLog, cancellations: &mut Cancellations) -> bool {
     let mut any = false;
     for record in &log.records {
-        let Some(row) = sessions.get_mut(record.session).filter(|row| row.told) else { continue };
+        let Some(row) = sessions.get_mut(record.session).filter(|row| row.wants_control) else { continue };
         let late = match record.event {
             Event::SegmentCancelled { segment, .. } => log.was_late(record.session, segment),
             _ => false,
@@ -117,7 +117,7 @@ fn collect_controls(sessions: &mut SessionTable, log: &EventLog, corrections: &m
             // A host that reads nothing for this long is gone; corrections must never be dropped silently. The
             // nodes see this in the next tick and let go of what they hold, as after a hang-up.
             row.phase = Phase::Gone;
-            corrections.push(Correction { session: row.id, void: Void::Session });
+            cancellations.push(Cancellation { session: row.id, scope: CancelScope::Session });
         }
     }
     any
@@ -146,7 +146,7 @@ fn restock(sessions: &SessionTable, edge: &Edge, pool: &mut BlockPool) {
     if samples == 0 {
         return;
     }
-    let wanted = (4 * sessions.served.max(1)).min(edge.0.free.capacity());
+    let wanted = (4 * sessions.active_peak.max(1)).min(edge.0.free.capacity());
     while edge.0.free.len() < wanted {
         let Some(block) = pool.surplus(samples, 4) else { break };
         drop(edge.0.free.push(block));

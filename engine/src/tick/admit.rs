@@ -11,13 +11,13 @@ use crate::base::time::Now;
 use crate::edge::exchange::block_samples;
 use crate::media::block::BlockPool;
 use crate::record::event::EventLog;
-use crate::record::stage_times::Laps;
+use crate::record::stage_times::StageTimes;
 use crate::scene::Format;
 use crate::session::table::SessionTable;
-use crate::speech::cancellation::Corrections;
+use crate::speech::cancellation::Cancellations;
 use crate::speech::segment::SegmentPool;
 use crate::tick::open::open;
-use crate::tick::resources::{Admissions, Blueprint, Leaving};
+use crate::tick::resources::{Admissions, Closing, ShardConfig};
 
 /// Segments kept ready per session, so that no rank ever has to spawn one: the one it is in, and one whose answer is
 /// under way.
@@ -38,9 +38,9 @@ const RECORDS_PER_TICK: usize = 4;
 
 /// Starts the stopwatch, lets go of sessions that are gone and opens the admitted ones. Exclusive.
 pub(crate) fn admit(world: &mut World) {
-    world.resource_mut::<Laps>().start();
-    let mut leaving = std::mem::take(&mut world.resource_mut::<Leaving>().0);
-    for id in leaving.drain(..) {
+    world.resource_mut::<StageTimes>().start();
+    let mut closing = std::mem::take(&mut world.resource_mut::<Closing>().0);
+    for id in closing.drain(..) {
         if let Some(row) = world.resource_mut::<SessionTable>().remove(id) {
             for lane in &row.lanes {
                 world.despawn(*lane);
@@ -50,7 +50,7 @@ pub(crate) fn admit(world: &mut World) {
             }
         }
     }
-    world.resource_mut::<Leaving>().0 = leaving;
+    world.resource_mut::<Closing>().0 = closing;
     let open_now = world.resource::<SessionTable>().open() as usize;
     if world.resource::<SegmentPool>().free() < open_now + SEGMENTS_LOW {
         // Answers that no host takes hold their segments: that must not keep other sessions from being heard.
@@ -73,7 +73,7 @@ pub(crate) fn admit(world: &mut World) {
 
 /// Storage for what all open sessions may have under way, so that no tick has to make any.
 fn make_room(world: &mut World) {
-    let plan = Arc::clone(&world.resource::<Blueprint>().plan);
+    let plan = Arc::clone(&world.resource::<ShardConfig>().plan);
     let table = world.resource::<SessionTable>();
     let open = table.open() as usize;
     let mut inputs: Vec<Format> = Vec::new();
@@ -83,7 +83,7 @@ fn make_room(world: &mut World) {
         }
     }
     let formats = inputs.into_iter().flat_map(|input| {
-        let nodes = plan.formats(input).into_iter().flat_map(|(arriving, leaving)| [arriving, leaving]);
+        let nodes = plan.formats(input).into_iter().flat_map(|(arriving, closing)| [arriving, closing]);
         nodes.flatten().chain([input])
     });
     let lengths: BTreeSet<usize> = formats.map(block_samples).collect();
@@ -94,8 +94,8 @@ fn make_room(world: &mut World) {
     }
     world.resource_mut::<EventLog>().reserve(at_once * RECORDS_PER_TICK + 16);
     let slots = world.resource::<SessionTable>().rows.len();
-    world.resource_mut::<Corrections>().reserve(open + 16, slots);
-    world.resource_mut::<Leaving>().0.reserve(open);
+    world.resource_mut::<Cancellations>().reserve(open + 16, slots);
+    world.resource_mut::<Closing>().0.reserve(open);
 }
 
 /// Of so many sessions, how many are taken to want all they may in the same tick.

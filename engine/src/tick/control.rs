@@ -19,11 +19,11 @@ use crate::record::edge_figures::ControlFigures;
 use crate::record::event::EventLog;
 use crate::service::api::Outbox;
 use crate::session::table::{Phase, SessionTable};
-use crate::speech::cancellation::Corrections;
+use crate::speech::cancellation::Cancellations;
 use crate::speech::playout::Playouts;
 use crate::speech::segment::Segments;
 use crate::tick::resources::Edge;
-use crate::tick::turn_taking::Floor;
+use crate::tick::turn_taking::TurnTaking;
 
 /// A control message of this tick.
 #[derive(Clone, Copy, Debug)]
@@ -71,24 +71,24 @@ pub(crate) fn inward(plan: &Arc<ScenePlan>) -> ScheduleConfigs<ScheduleSystem> {
                        mut messages: ResMut<'_, Messages>,
                        mut segments: Segments<'_, '_>,
                        mut playouts: ResMut<'_, Playouts>,
-                       mut corrections: ResMut<'_, Corrections>,
+                       mut cancellations: ResMut<'_, Cancellations>,
                        mut log: ResMut<'_, EventLog>,
                        mut outbox: ResMut<'_, Outbox>| {
         if edge.0.controls.load(Ordering::Acquire) == 0 {
             return;
         }
         collect(&sessions, &mut messages);
-        let mut floor = Floor {
+        let mut turn_taking = TurnTaking {
             now_us: now.us,
             segments: &mut segments,
             playouts: &mut playouts,
-            corrections: &mut corrections,
+            cancellations: &mut cancellations,
             log: &mut log,
         };
         for received in &mut messages.list {
             let session = received.session;
             received.effect = match received.message.control {
-                Control::CancelAnswer { turn } => floor.cancel_answer(session, turn),
+                Control::CancelAnswer { turn } => turn_taking.cancel_answer(session, turn),
                 Control::BatchHint { size: size @ 1.. } if batches => {
                     outbox.hints.push((session, size));
                     true

@@ -15,18 +15,18 @@ use crate::media::block::Block;
 use crate::media::frame::{Frame, Mark, Payload};
 use crate::media::queue::Queue;
 use crate::node::cancel::correct_lanes_that;
-use crate::node::context::Cx;
-use crate::node::kind::RestSystem;
-use crate::node::params::{Desk, Lanes, lane_params};
+use crate::node::context::NodeContext;
+use crate::node::kind::IdleCheck;
+use crate::node::params::{Lanes, NodeParams, lane_params};
+use crate::node::place::NodePlace;
 use crate::node::plan::ScenePlan;
 use crate::node::run::rest_system;
-use crate::node::site::Site;
 use crate::record::event::{DropReason, Event};
 use crate::scene::{NodeRef, Pace, Release};
-use crate::speech::cancellation::{Correction, Void};
+use crate::speech::cancellation::{CancelScope, Cancellation};
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segments, Standing};
-use crate::tick::resources::Leaving;
+use crate::tick::resources::Closing;
 
 /// How many started outputs are remembered, to tell whether a correction came late.
 const STARTED_MAX: usize = 8;
@@ -98,23 +98,27 @@ pub(crate) fn answering_branches(plan: &ScenePlan) -> u32 {
     come.last().map_or(0, |(_, answered)| *answered)
 }
 
-type Params =
-    (Lanes<'static, 'static, Egress>, Desk<'static>, Segments<'static, 'static>, ResMut<'static, Leaving>);
+type Params = (
+    Lanes<'static, 'static, Egress>,
+    NodeParams<'static>,
+    Segments<'static, 'static>,
+    ResMut<'static, Closing>,
+);
 
 pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> BoxedSystem {
-    let site = output_site(node);
-    let params = (lane_params::<Egress>(site, world), ParamBuilder, ParamBuilder, ParamBuilder);
+    let place = output_site(node);
+    let params = (lane_params::<Egress>(place, world), ParamBuilder, ParamBuilder, ParamBuilder);
     let state: SystemState<Params> = params.build_state(world);
     let system = state.build_system(
         move |mut lanes: Lanes<'_, '_, Egress>,
-              mut desk: Desk<'_>,
+              mut params: NodeParams<'_>,
               mut segments: Segments<'_, '_>,
-              mut leaving: ResMut<'_, Leaving>| {
-            desk.laps.start();
+              mut closing: ResMut<'_, Closing>| {
+            params.stage_times.start();
             correct_lanes_that(
-                site,
+                place,
                 &mut lanes,
-                &mut desk,
+                &mut params,
                 |state| state.next > 0 || !state.ends.is_empty(),
                 take_back,
             );
@@ -122,45 +126,46 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
                 if queue.is_empty() {
                     continue;
                 }
-                let Some(row) = desk.sessions.get(lane.session) else { continue };
+                let Some(row) = params.sessions.get(lane.session) else { continue };
                 let port = Arc::clone(&row.port);
                 let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
                 let session = lane.session;
-                let mut cx = Cx::new(node, lane, &mut desk, &mut lanes.outs);
+                let mut cx = NodeContext::new(node, lane, &mut params, &mut lanes.outs);
                 let stream = Stream { policy, port: &port };
                 if stream.release(queue, &mut state, &mut segments, &mut cx) && cx.lane.stream_ended() {
-                    leaving.0.push(session);
+                    closing.0.push(session);
                 }
             }
-            desk.laps.lap(node.index());
+            params.stage_times.lap(node.index());
         },
     );
     Box::new(IntoSystem::into_system(system))
 }
 
 /// Ends what sounds and was taken back, and reports outputs that had already left.
-fn take_back(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
+fn take_back(state: &mut Egress, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
     let session = cx.lane.session;
-    state.ends.retain(|((segment, revision), _)| !correction.voids(session, *segment, *revision));
-    state.aside.retain(|cut| !correction.voids(session, cut.segment, cut.revision));
+    state.ends.retain(|((segment, revision), _)| !cancellation.covers(session, *segment, *revision));
+    state.aside.retain(|cut| !cancellation.covers(session, cut.segment, cut.revision));
     if state.next == 0 {
         // Nothing has ever left.
         return;
     }
-    let hit = |&&(segment, revision): &&(u32, u32)| match correction.void {
-        Void::Segment { segment: s } => segment == s,
-        Void::Revision { segment: s, revision: r } => segment == s && revision == r,
+    let hit = |&&(segment, revision): &&(u32, u32)| match cancellation.scope {
+        CancelScope::Segment { segment: s } => segment == s,
+        CancelScope::Revision { segment: s, revision: r } => segment == s && revision == r,
         // An answer that is interrupted had begun: that is no race.
-        Void::Answer { .. } | Void::Session => false,
+        CancelScope::Answer { .. } | CancelScope::Session => false,
     };
-    let answer = |segment| correction.voids(correction.session, segment, 1);
+    let answer = |segment| cancellation.covers(cancellation.session, segment, 1);
     if let Some(&(segment, revision)) = state.started.iter().find(hit) {
         cx.event(0, Event::LateCancelled { segment, revision });
     }
     let Some(playout) = cx.playouts.get_mut(session) else { return };
     let current = (playout.segment, playout.revision);
-    let withdrawn = current.1 > 0 && answer(current.0) && !matches!(correction.void, Void::Revision { .. });
-    if correction.void == Void::Session || withdrawn || hit(&&current) {
+    let withdrawn =
+        current.1 > 0 && answer(current.0) && !matches!(cancellation.scope, CancelScope::Revision { .. });
+    if cancellation.scope == CancelScope::Session || withdrawn || hit(&&current) {
         playout.end();
         // The host flushes what it has not played: the next answer may start at once.
         playout.heard_until_us = 0;
@@ -168,12 +173,12 @@ fn take_back(state: &mut Egress, correction: &Correction, cx: &mut Cx<'_>) {
 }
 
 /// Says whether nothing waits at the output of any session.
-pub(crate) fn egress_rest(node: NodeId, world: &mut World) -> RestSystem {
+pub(crate) fn egress_idle_check(node: NodeId, world: &mut World) -> IdleCheck {
     rest_system::<Egress>(output_site(node), world, |_| true)
 }
 
-fn output_site(node: NodeId) -> Site {
-    Site { node, service: None, wants_audio: false, rule: None, skips: false }
+fn output_site(node: NodeId) -> NodePlace {
+    NodePlace { node, service: None, wants_audio: false, rule: None, skips: false }
 }
 
 struct Stream<'a> {
@@ -188,7 +193,7 @@ impl Stream<'_> {
         queue: &mut Queue,
         state: &mut Egress,
         segments: &mut Segments<'_, '_>,
-        cx: &mut Cx<'_>,
+        cx: &mut NodeContext<'_>,
     ) -> bool {
         let mut woken = false;
         let mut ended = false;
@@ -205,7 +210,7 @@ impl Stream<'_> {
                     break;
                 }
                 Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, cx),
-                _ if standing == Standing::Void => cx.drop_frame(frame, DropReason::Cancelled),
+                _ if standing == Standing::CancelScope => cx.drop_frame(frame, DropReason::Cancelled),
                 _ => {
                     let early = cx.now.is_broken(Mutation::WakeEarly);
                     if early {
@@ -227,7 +232,12 @@ impl Stream<'_> {
     /// It is the oldest. Where branches meet, a short one may bring something of a segment that is undecided before a long
     /// one brings the rest of an older segment: that passes by, or both would wait for audio that queues before the long
     /// branch do not let in. A branch brings its segments in order, so what passes came from another one.
-    fn next(&self, queue: &Queue, segments: &mut Segments<'_, '_>, cx: &Cx<'_>) -> Option<(usize, Standing)> {
+    fn next(
+        &self,
+        queue: &Queue,
+        segments: &mut Segments<'_, '_>,
+        cx: &NodeContext<'_>,
+    ) -> Option<(usize, Standing)> {
         let mut newest = u32::MAX;
         for (at, frame) in queue.iter().enumerate() {
             let serial = frame.segment.serial;
@@ -235,7 +245,7 @@ impl Stream<'_> {
                 continue;
             }
             let mut standing = segments.standing(frame.segment, frame.session, frame.revision);
-            if standing == Standing::Void && cx.now.is_broken(Mutation::ReleaseVoid) {
+            if standing == Standing::CancelScope && cx.now.is_broken(Mutation::ReleaseVoid) {
                 standing = Standing::Holds;
             }
             if !self.waits(frame, standing, &cx.playout(), &cx.now) {
@@ -257,7 +267,7 @@ impl Stream<'_> {
         match &frame.payload {
             Payload::Mark(Mark::AnswerEnd) => undecided || (spoken_over && standing == Standing::Holds),
             Payload::Mark(_) => false,
-            _ if standing == Standing::Void => false,
+            _ if standing == Standing::CancelScope => false,
             _ if spoken_over => true,
             _ if undecided && self.policy.release == Release::OnConfirm => true,
             Payload::Audio(_) => self.too_early(playout, now) || self.port.outputs.is_full(),
@@ -278,7 +288,7 @@ impl Stream<'_> {
         }
     }
 
-    fn let_out(&self, frame: Frame, state: &mut Egress, cx: &mut Cx<'_>) {
+    fn let_out(&self, frame: Frame, state: &mut Egress, cx: &mut NodeContext<'_>) {
         let (segment, revision) = (frame.segment.serial, frame.revision);
         let session = cx.lane.session;
         let sounds = matches!(frame.payload, Payload::Audio(_)) || cx.lane.input.is_none();
@@ -333,11 +343,11 @@ impl Stream<'_> {
         standing: Standing,
         state: &mut Egress,
         segments: &mut Segments<'_, '_>,
-        cx: &mut Cx<'_>,
+        cx: &mut NodeContext<'_>,
     ) {
         let origin = (frame.segment.serial, frame.revision);
         let over = match mark {
-            Mark::AnswerEnd => standing != Standing::Void && self.is_over(origin, state),
+            Mark::AnswerEnd => standing != Standing::CancelScope && self.is_over(origin, state),
             // Beside answers the caller's own audio is no answer.
             Mark::SegmentEnd => self.policy.branches == 0,
             Mark::Endpoint | Mark::Split | Mark::StreamEnd => false,
@@ -380,7 +390,7 @@ impl Stream<'_> {
 }
 
 /// Counts a block as heard from now on.
-fn sound(block: &Block, cx: &mut Cx<'_>) {
+fn sound(block: &Block, cx: &mut NodeContext<'_>) {
     let format = cx.lane.input.expect("audio reaches only lanes with a format");
     let us = frames_to_us(block.len() as u64 / u64::from(format.channels), format.rate_hz);
     let (session, now_us) = (cx.lane.session, cx.now.us);

@@ -15,10 +15,10 @@ use crate::media::queue::{Pushed, Queue};
 use crate::record::counts::Ledger;
 use crate::record::edge_figures::EdgeFigures;
 use crate::record::event::{DropReason, Event, EventLog};
-use crate::record::stage_times::{Beside, Laps};
+use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::session::table::{Phase, SessionRow, SessionTable};
-use crate::speech::cancellation::{Correction, Corrections, Void};
-use crate::tick::resources::{Edge, Watch};
+use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
+use crate::tick::resources::{Edge, NeedsSweep};
 
 #[expect(clippy::too_many_arguments, reason = "a system's parameters are its declaration of what it touches")]
 pub(crate) fn ingress(
@@ -29,27 +29,27 @@ pub(crate) fn ingress(
     mut pool: ResMut<'_, BlockPool>,
     mut ledger: ResMut<'_, Ledger>,
     mut log: ResMut<'_, EventLog>,
-    mut corrections: ResMut<'_, Corrections>,
+    mut cancellations: ResMut<'_, Cancellations>,
     mut queues: Query<'_, '_, &'static mut Queue>,
-    mut laps: ResMut<'_, Laps>,
-    mut watch: ResMut<'_, Watch>,
+    mut stage_times: ResMut<'_, StageTimes>,
+    mut needs_sweep: ResMut<'_, NeedsSweep>,
 ) {
     let mut scatter = Scatter {
         now: *now,
         pool: &mut pool,
         ledger: &mut ledger,
         log: &mut log,
-        corrections: &mut corrections,
+        cancellations: &mut cancellations,
         figures: &mut figures,
-        watch: &mut watch,
+        needs_sweep: &mut needs_sweep,
     };
-    let held = if scatter.watch.0 { sessions.rows.len() } else { 0 };
+    let held = if scatter.needs_sweep.0 { sessions.rows.len() } else { 0 };
     for slot in 0..held {
         // What waits outside a queue that blocks came before anything new.
-        let Some(row) = sessions.rows[slot].as_mut().filter(|row| !row.held.is_empty()) else { continue };
+        let Some(row) = sessions.rows[slot].as_mut().filter(|row| !row.backlog.is_empty()) else { continue };
         // Of a session that was cut off nothing is let in any more, and what it had waiting is counted.
-        while !row.held.is_empty() && (row.phase == Phase::Gone || !blocked(row, &queues)) {
-            let arrival = row.held.pop_front().expect("it is not empty");
+        while !row.backlog.is_empty() && (row.phase == Phase::Gone || !blocked(row, &queues)) {
+            let arrival = row.backlog.pop_front().expect("it is not empty");
             scatter.arrive(row, arrival, &mut queues);
         }
     }
@@ -70,7 +70,7 @@ pub(crate) fn ingress(
     if scatter.now.is_broken(Mutation::DeafShard) {
         edge.0.settle();
     }
-    laps.lap_beside(Beside::Edge);
+    stage_times.end_stage(EngineStage::Edge);
 }
 
 /// Whether some queue that the input feeds makes its senders wait.
@@ -83,9 +83,9 @@ struct Scatter<'a> {
     pool: &'a mut BlockPool,
     ledger: &'a mut Ledger,
     log: &'a mut EventLog,
-    corrections: &'a mut Corrections,
+    cancellations: &'a mut Cancellations,
     figures: &'a mut EdgeFigures,
-    watch: &'a mut Watch,
+    needs_sweep: &'a mut NeedsSweep,
 }
 
 impl Scatter<'_> {
@@ -97,7 +97,7 @@ impl Scatter<'_> {
         sessions: &mut SessionTable,
         queues: &mut Query<'_, '_, &'static mut Queue>,
     ) {
-        let row = sessions.get_mut(arrival.session).filter(|row| row.opening == arrival.opening);
+        let row = sessions.get_mut(arrival.session).filter(|row| row.generation == arrival.generation);
         let Some(row) = row.filter(|row| row.phase != Phase::Gone) else {
             if sessions.is_ahead(&arrival) && !self.now.is_broken(Mutation::ForgetAhead) {
                 sessions.ahead.push(arrival);
@@ -107,10 +107,10 @@ impl Scatter<'_> {
             return;
         };
         let hangs_up = matches!(arrival.what, Arriving::Close);
-        if !hangs_up && (!row.held.is_empty() || blocked(row, queues)) {
+        if !hangs_up && (!row.backlog.is_empty() || blocked(row, queues)) {
             // Its credit stays taken: that is what the sender feels.
-            row.held.push_back(arrival);
-            self.watch.0 = true;
+            row.backlog.push_back(arrival);
+            self.needs_sweep.0 = true;
         } else {
             self.arrive(row, arrival, queues);
         }
@@ -152,22 +152,27 @@ impl Scatter<'_> {
             Arriving::Finish => {
                 let missing = row.clock.ends();
                 if missing > 0 && row.waits {
-                    row.held.push_front(Arrival::free(row.id, row.opening, Arriving::Finish, arrival.stamp));
+                    row.backlog.push_front(Arrival::free(
+                        row.id,
+                        row.generation,
+                        Arriving::Finish,
+                        arrival.stamp,
+                    ));
                     return self.hold_silence(row, missing, Stamp::default());
                 }
                 self.conceal(row, missing, self.now.us, queues);
                 row.phase = Phase::Finishing;
-                self.watch.0 = true;
+                self.needs_sweep.0 = true;
                 let frame = self.frame(row, Payload::Mark(Mark::StreamEnd), self.now.us);
                 self.send(row, frame, queues);
             }
             Arriving::Close => {
                 row.phase = Phase::Gone;
-                self.watch.0 = true;
-                while let Some(held) = row.held.pop_front() {
+                self.needs_sweep.0 = true;
+                while let Some(held) = row.backlog.pop_front() {
                     self.homeless(held);
                 }
-                self.corrections.push(Correction { session: row.id, void: Void::Session });
+                self.cancellations.push(Cancellation { session: row.id, scope: CancelScope::Session });
             }
         }
     }
@@ -202,7 +207,7 @@ impl Scatter<'_> {
             if missing > 0 && row.waits {
                 // The silence waits for room like any other audio, and the block behind it.
                 let stamp = Stamp { arrived_us: Some(arrived_us), ..Stamp::default() };
-                row.held.push_front(Arrival::free(row.id, row.opening, Arriving::Audio(block), stamp));
+                row.backlog.push_front(Arrival::free(row.id, row.generation, Arriving::Audio(block), stamp));
                 return self.hold_silence(row, missing, stamp);
             }
             self.conceal(row, missing, arrived_us, queues);
@@ -243,10 +248,10 @@ impl Scatter<'_> {
 
     /// The same, before what is held.
     fn hold_silence(&mut self, row: &mut SessionRow, mut missing: u64, stamp: Stamp) {
-        self.watch.0 = true;
+        self.needs_sweep.0 = true;
         while missing > 0 {
             let (block, frames) = self.silence(row, missing);
-            row.held.push_front(Arrival::free(row.id, row.opening, Arriving::Silence(block), stamp));
+            row.backlog.push_front(Arrival::free(row.id, row.generation, Arriving::Silence(block), stamp));
             missing -= frames;
         }
     }

@@ -11,9 +11,9 @@ use crate::base::time::Now;
 use crate::edge::exchange::block_samples;
 use crate::edge::sender_clock::SenderClock;
 use crate::edge::session_port::SessionPort;
-use crate::media::merge::Joint;
+use crate::media::merge::MergeRule;
 use crate::media::queue::{Lane, Queue, TARGETS_MAX, Target};
-use crate::node::kind::{Node, Opening};
+use crate::node::kind::{Node, SessionContext};
 use crate::node::mark::mark;
 use crate::node::plan::ScenePlan;
 use crate::record::event::{Event, EventLog};
@@ -23,7 +23,7 @@ use crate::session::table::{Phase, SessionRow, SessionTable};
 use crate::speech::playout::Playouts;
 use crate::speech::segment::Turn;
 use crate::tick::egress::Egress;
-use crate::tick::resources::{Blueprint, Watch};
+use crate::tick::resources::{NeedsSweep, ShardConfig};
 
 /// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
 const OUTPUT_QUEUE_MAX: u32 = 1_500;
@@ -34,12 +34,12 @@ const QUEUE_ROOM: u32 = 2;
 pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     let now = *world.resource::<Now>();
     let now_us = now.us;
-    let blueprint = world.resource::<Blueprint>();
+    let blueprint = world.resource::<ShardConfig>();
     let (plan, seed) = (Arc::clone(&blueprint.plan), blueprint.seed);
     let entity = world.spawn(Turn::default()).id();
     let lanes: Box<[Entity]> = (0..=plan.nodes.len()).map(|_| world.spawn_empty().id()).collect();
     let wiring = Wiring::new(&plan, &lanes, plan.formats(port.input));
-    let mut opening = Opening {
+    let mut context = SessionContext {
         session: port.id,
         owner: entity,
         name: Arc::clone(&port.name),
@@ -51,10 +51,10 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     };
     let mut failure = None;
     for (at, lane) in lanes.iter().enumerate() {
-        (opening.input, opening.output) = wiring.formats[at];
+        (context.input, context.output) = wiring.formats[at];
         let mut queue = world.entity_mut(*lane);
         mark(NodeId(at as u8), &mut queue);
-        queue.insert(wiring.lane(&plan, at, &opening));
+        queue.insert(wiring.lane(&plan, at, &context));
         let room = wiring.senders[at] + QUEUE_ROOM;
         let Some(node) = plan.nodes.get(at) else {
             let mut output = Queue::new(OUTPUT_QUEUE_MAX, OverflowPolicy::DropNewest);
@@ -63,15 +63,15 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
             continue;
         };
         let lowers = |deadline: scene::Deadline| deadline.policy == DeadlinePolicy::LowerQuality;
-        opening.lowers_quality = node.deadline.is_some_and(lowers);
-        let mut frames = input_queue(node, opening.input, now);
+        context.lowers_quality = node.deadline.is_some_and(lowers);
+        let mut frames = input_queue(node, context.input, now);
         frames.reserve(room);
         queue.insert(frames);
-        let refused = node.spec.open(&opening, &mut queue).err();
+        let refused = node.spec.open(&context, &mut queue).err();
         failure = failure.or(refused.map(|reason| (NodeId(at as u8), reason)));
     }
     let phase = if failure.is_some() { Phase::Gone } else { Phase::Open };
-    world.resource_mut::<Watch>().0 |= failure.is_some();
+    world.resource_mut::<NeedsSweep>().0 |= failure.is_some();
     let tolerance_us = i64::from(plan.scene.session.input.pts_tolerance_ms) * 1_000;
     let clock = SenderClock::new(port.input.rate_hz, tolerance_us);
     let row = row(port, phase, entity, lanes, wiring, clock, now_us);
@@ -96,14 +96,14 @@ fn row(
 ) -> SessionRow {
     SessionRow {
         id: port.id,
-        opening: port.opening,
+        generation: port.generation,
         entity,
         name: Arc::clone(&port.name),
         input: port.input,
         frames_in: 0,
         concealed: 0,
         phase,
-        told: port.controls,
+        wants_control: port.controls,
         port,
         lanes,
         input_targets: wiring.input.into(),
@@ -111,14 +111,14 @@ fn row(
         clock,
         controls: VecDeque::new(),
         waits: wiring.input_waits,
-        held: VecDeque::new(),
+        backlog: VecDeque::new(),
         arrived_us: now_us,
     }
 }
 
 /// The queue of a node for one session whose audio arrives there as `input`.
 fn input_queue(node: &PlanNode<dyn Node>, input: Option<Format>, now: Now) -> Queue {
-    let joint = Joint {
+    let joint = MergeRule {
         strategy: node.merge.clone(),
         custom: node.joins.clone(),
         format: input,
@@ -143,7 +143,7 @@ struct Wiring {
     sources: Vec<u8>,
     targets: Vec<[Option<Target>; TARGETS_MAX]>,
     /// Whether some target makes its senders wait.
-    guarded: Vec<bool>,
+    backpressured: Vec<bool>,
     /// What the session's input feeds, and whether any of it makes the input wait.
     input: Vec<Target>,
     input_waits: bool,
@@ -167,27 +167,27 @@ impl Wiring {
         let wired: Vec<Vec<Target>> =
             nodes.map(|(node, (input, _))| resolve(&node.targets, node.spec.max_out(*input))).collect();
         let blocks = |target: &Target| plan.nodes.get(target.node.index()).is_some_and(PlanNode::blocks);
-        let mut guarded: Vec<bool> = wired.iter().map(|targets| targets.iter().any(blocks)).collect();
+        let mut backpressured: Vec<bool> = wired.iter().map(|targets| targets.iter().any(blocks)).collect();
         let mut targets: Vec<_> =
             wired.iter().map(|wired| std::array::from_fn(|at| wired.get(at).copied())).collect();
-        guarded.push(false);
+        backpressured.push(false);
         targets.push([None; TARGETS_MAX]);
         let input_waits = input.iter().any(blocks);
-        Self { formats, senders, sources, targets, guarded, input, input_waits }
+        Self { formats, senders, sources, targets, backpressured, input, input_waits }
     }
 
     /// The wiring of the queue at `at`.
-    fn lane(&self, plan: &ScenePlan, at: usize, opening: &Opening) -> Lane {
+    fn lane(&self, plan: &ScenePlan, at: usize, context: &SessionContext) -> Lane {
         Lane {
-            session: opening.session,
-            owner: opening.owner,
-            input: opening.input,
-            output: opening.output,
+            session: context.session,
+            owner: context.owner,
+            input: context.input,
+            output: context.output,
             sources: self.sources[at],
             ends: 0,
-            max_out: plan.nodes.get(at).map_or(0, |node| node.spec.max_out(opening.input)),
-            guarded: self.guarded[at],
-            unsent: VecDeque::new(),
+            max_out: plan.nodes.get(at).map_or(0, |node| node.spec.max_out(context.input)),
+            backpressured: self.backpressured[at],
+            stalled: VecDeque::new(),
             warned: None,
             answered: (0, 0),
             targets: self.targets[at],

@@ -11,7 +11,7 @@ use crate::node::plan::ScenePlan;
 
 /// What a shard needs to open sessions.
 #[derive(Resource)]
-pub(crate) struct Blueprint {
+pub(crate) struct ShardConfig {
     pub(crate) plan: Arc<ScenePlan>,
     pub(crate) seed: u64,
 }
@@ -26,10 +26,10 @@ pub(crate) struct Edge(pub(crate) Arc<ShardPort>);
 
 /// The id of a session that is leaving, for the Account stage.
 #[derive(Resource, Debug, Default)]
-pub(crate) struct Leaving(pub(crate) Vec<SessionId>);
+pub(crate) struct Closing(pub(crate) Vec<SessionId>);
 
 /// Whether some session of the shard may be ending, keep arrivals outside a queue, or have control messages for its
 /// host: only then is every session looked at in a tick, for looking means to fetch it from memory. Set by whoever makes
 /// one so; [`Stage::Account`](crate::tick::stage::Stage) looks whether it is still true.
 #[derive(Resource, Debug, Default)]
-pub(crate) struct Watch(pub(crate) bool);
+pub(crate) struct NeedsSweep(pub(crate) bool);

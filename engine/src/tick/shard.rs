@@ -23,25 +23,25 @@ use crate::edge::open_sessions::OpenSessions;
 use crate::edge::shard_inbox::ShardPort;
 use crate::media::block::BlockPool;
 use crate::media::queue::Queue;
-use crate::node::kind::RestSystem;
+use crate::node::kind::IdleCheck;
+use crate::node::place::NodePlace;
 use crate::node::plan::{ScenePlan, deadline_rule};
-use crate::node::site::Site;
 use crate::record::counts::Ledger;
 use crate::record::edge_figures::{ControlFigures, EdgeFigures};
 use crate::record::event::EventLog;
-use crate::record::stage_times::Laps;
+use crate::record::stage_times::StageTimes;
 use crate::scene::DeadlinePolicy;
 use crate::service::api::{Inbox, Outbox};
 use crate::session::table::SessionTable;
-use crate::speech::cancellation::Corrections;
+use crate::speech::cancellation::Cancellations;
 use crate::speech::playout::Playouts;
 use crate::speech::segment::SegmentPool;
 use crate::tick::account::account;
 use crate::tick::admit::{BLOCKS_HOME, admit, at_once};
 use crate::tick::control::{Messages, inward};
-use crate::tick::egress::{Policy, answering_branches, egress_rest, egress_system, has_several};
+use crate::tick::egress::{Policy, answering_branches, egress_idle_check, egress_system, has_several};
 use crate::tick::ingress::ingress;
-use crate::tick::resources::{Admissions, Blueprint, Edge, Leaving, Watch};
+use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
 use crate::tick::stage::Stage;
 use crate::tick::turn_taking::barge_in;
 
@@ -62,21 +62,21 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     world.insert_resource(BlockPool::default());
     world.insert_resource(EventLog::default());
     world.insert_resource(Ledger::new(plan.nodes.len()));
-    world.insert_resource(Corrections::new(open.placement));
+    world.insert_resource(Cancellations::new(open.placement));
     world.insert_resource(Outbox::default());
     world.insert_resource(Inbox::default());
     world.insert_resource(SessionTable::new(open, spec.shard));
-    world.insert_resource(Watch::default());
+    world.insert_resource(NeedsSweep::default());
     world.insert_resource(Playouts::new(open.placement));
     world.insert_resource(SegmentPool::default());
-    world.insert_resource(Laps::default());
+    world.insert_resource(StageTimes::default());
     world.insert_resource(Edge(Arc::clone(&open.ports[spec.shard])));
     world.insert_resource(EdgeFigures::default());
     world.insert_resource(Messages::default());
     world.insert_resource(ControlFigures::default());
-    world.insert_resource(Leaving::default());
+    world.insert_resource(Closing::default());
     world.insert_resource(Admissions::default());
-    world.insert_resource(Blueprint { plan: Arc::clone(plan), seed: spec.seed });
+    world.insert_resource(ShardConfig { plan: Arc::clone(plan), seed: spec.seed });
 
     a.add_systems(admit.in_set(Stage::Admit));
     a.add_systems(inward(plan).in_set(Stage::Control));
@@ -87,10 +87,10 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     }
     let mut before = Stage::BargeIn;
     for (at, node) in plan.nodes.iter().enumerate() {
-        let site = site(plan, at, spec.wants_audio);
-        a.add_systems(node.spec.install(site, world).in_set(Stage::Node(site.node)));
-        a.configure_sets(Stage::Node(site.node).after(before));
-        before = Stage::Node(site.node);
+        let place = place(plan, at, spec.wants_audio);
+        a.add_systems(node.spec.install(place, world).in_set(Stage::Node(place.node)));
+        a.configure_sets(Stage::Node(place.node).after(before));
+        before = Stage::Node(place.node);
     }
     let session = &plan.scene.session.output;
     let branches = answering_branches(plan);
@@ -102,9 +102,9 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     b.configure_sets((Stage::Egress, Stage::Account).chain());
 }
 
-fn site(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> Site {
+fn place(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> NodePlace {
     let node = &plan.nodes[at];
-    Site {
+    NodePlace {
         node: NodeId(at as u8),
         service: node.service.map(|s| s as u8),
         wants_audio: node.service.is_some_and(|s| wants_audio[s]),
@@ -120,7 +120,7 @@ pub(crate) struct Shard {
     b: Schedule,
     port: Arc<ShardPort>,
     /// One for each node and one for the output: whether all its lanes rest.
-    rests: Vec<RestSystem>,
+    rests: Vec<IdleCheck>,
     /// Nothing would happen in a tick that brings nothing: such ticks are left out.
     pub(crate) asleep: bool,
     /// It takes part in this tick.
@@ -133,21 +133,21 @@ pub(crate) struct Shard {
     look_in: u32,
     /// How many that was after the last look: twice as many after the next one that finds work.
     look_wait: u32,
-    /// It has been asleep for [`LEAN_US`], and keeps no memory for what may come.
-    lean: bool,
+    /// It has been asleep for [`IDLE_US`], and keeps no memory for what may come.
+    is_trimmed: bool,
     /// It will be so after this tick.
-    slims: bool,
+    trims: bool,
     /// Engine time at which its sessions were last looked at for those that pause.
     looked_us: u64,
     /// The queues of those that do.
     resting: Vec<Entity>,
     /// Most sessions to which audio flowed at a look since fewer than half as many were left.
-    served: usize,
+    active_peak: usize,
 }
 
 /// A session to which nothing has come for this long, and a shard in which nothing has happened for it, give back the
 /// memory that they would not need while that goes on.
-const LEAN_US: u64 = 1_000_000;
+const IDLE_US: u64 = 1_000_000;
 
 /// Longest time between two looks at whether a busy shard rests, in ticks.
 const LOOK_MAX: u32 = 63;
@@ -162,10 +162,10 @@ impl Shard {
         b.set_executor(SingleThreadedExecutor::new());
         install(spec, &mut world, &mut a, &mut b);
         let nodes = spec.plan.nodes.iter().enumerate();
-        let mut rests: Vec<RestSystem> = nodes
-            .map(|(at, node)| node.spec.rest(site(spec.plan, at, spec.wants_audio), &mut world))
+        let mut rests: Vec<IdleCheck> = nodes
+            .map(|(at, node)| node.spec.idle_check(place(spec.plan, at, spec.wants_audio), &mut world))
             .collect();
-        rests.push(egress_rest(NodeId(spec.plan.nodes.len() as u8), &mut world));
+        rests.push(egress_idle_check(NodeId(spec.plan.nodes.len() as u8), &mut world));
         let port = Arc::clone(&spec.open.ports[spec.shard]);
         Self {
             world,
@@ -179,11 +179,11 @@ impl Shard {
             blocks_seen: 0,
             look_in: 0,
             look_wait: 0,
-            lean: false,
-            slims: false,
+            is_trimmed: false,
+            trims: false,
             looked_us: 0,
             resting: Vec::new(),
-            served: 0,
+            active_peak: 0,
         }
     }
 
@@ -194,10 +194,10 @@ impl Shard {
 
     pub(crate) fn first_half(&mut self, now: Now) {
         let awake = self.is_awake();
-        self.lean &= !awake;
+        self.is_trimmed &= !awake;
         // One tick more before it sleeps on, so that nodes see how long nothing has come.
-        self.slims = !awake && !self.lean && now.us >= self.world.resource::<Now>().us + LEAN_US;
-        self.ran = awake || self.slims;
+        self.trims = !awake && !self.is_trimmed && now.us >= self.world.resource::<Now>().us + IDLE_US;
+        self.ran = awake || self.trims;
         if self.ran {
             self.port.settle();
             *self.world.resource_mut::<Now>() = now;
@@ -214,41 +214,41 @@ impl Shard {
         self.world.clear_trackers();
         self.open = self.world.resource::<SessionTable>().open();
         self.asleep = self.rests();
-        if self.slims && self.asleep {
-            self.lean = true;
-            self.slim(now.us, true);
-        } else if now.us >= self.looked_us + LEAN_US {
+        if self.trims && self.asleep {
+            self.is_trimmed = true;
+            self.trim_idle_memory(now.us, true);
+        } else if now.us >= self.looked_us + IDLE_US {
             self.looked_us = now.us;
-            self.slim(now.us, false);
+            self.trim_idle_memory(now.us, false);
         }
     }
 
     /// Sessions to which nothing has come for a second give back the storage of their queues and their hosts' rings, once
     /// nothing goes through these either. When fewer than half of those there were are left, or the shard is asleep, the
     /// free blocks of the others go, too. Whoever goes on pays for new ones: a few allocations once.
-    fn slim(&mut self, now_us: u64, asleep: bool) {
+    fn trim_idle_memory(&mut self, now_us: u64, asleep: bool) {
         let Self { world, port, resting, .. } = self;
         let table = world.resource::<SessionTable>();
         resting.clear();
-        for row in table.rows.iter().flatten().filter(|row| now_us >= row.arrived_us + LEAN_US) {
-            row.port.outputs.rest(asleep);
+        for row in table.rows.iter().flatten().filter(|row| now_us >= row.arrived_us + IDLE_US) {
+            row.port.outputs.trim_idle_memory(asleep);
             resting.extend(&row.lanes);
         }
         for lane in resting.iter() {
             if let Some(mut queue) = world.get_mut::<Queue>(*lane) {
-                queue.rest(asleep);
+                queue.trim_idle_memory(asleep);
             }
         }
         let lanes = self.rests.len();
         let flowing = self.open as usize - (resting.len() / lanes).min(self.open as usize);
-        if asleep || 2 * flowing < self.served {
+        if asleep || 2 * flowing < self.active_peak {
             let kept = if asleep { 0 } else { at_once(flowing) * BLOCKS_HOME };
             world.resource_mut::<BlockPool>().shrink(kept);
             port.shrink(4 * flowing);
-            self.served = flowing;
+            self.active_peak = flowing;
         }
-        self.served = self.served.max(flowing);
-        world.resource_mut::<SessionTable>().served = self.served;
+        self.active_peak = self.active_peak.max(flowing);
+        world.resource_mut::<SessionTable>().active_peak = self.active_peak;
     }
 
     /// Whether nothing would happen in the next tick if nothing came. What is cheap to ask comes first.
@@ -258,7 +258,7 @@ impl Shard {
             || self.world.resource::<SegmentPool>().active() > 0
             || !self.world.resource::<SessionTable>().ahead.is_empty()
             || !self.world.resource::<EventLog>().records.is_empty()
-            || !self.world.resource::<Corrections>().all().is_empty()
+            || !self.world.resource::<Cancellations>().all().is_empty()
             || std::mem::replace(&mut self.blocks_seen, self.world.resource::<EdgeFigures>().blocks)
                 != self.world.resource::<EdgeFigures>().blocks;
         if busy {
@@ -268,7 +268,7 @@ impl Shard {
             self.look_in -= 1;
             return false;
         }
-        let rests = !self.world.resource::<Watch>().0 && self.lanes_rest();
+        let rests = !self.world.resource::<NeedsSweep>().0 && self.lanes_rest();
         self.look_wait = if rests { 0 } else { (self.look_wait * 2 + 1).min(LOOK_MAX) };
         self.look_in = self.look_wait;
         rests

@@ -13,9 +13,9 @@ use crate::base::ids::{SegmentKey, SessionId};
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::record::event::{Event, EventLog};
-use crate::record::stage_times::{Beside, Laps};
+use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::session::table::SessionTable;
-use crate::speech::cancellation::{Correction, Corrections, Void};
+use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::speech::playout::Playouts;
 use crate::speech::segment::{Answer, Extent, Segment, Segments, Verdict};
 
@@ -63,37 +63,37 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem>
                        sessions: Res<'_, SessionTable>,
                        mut segments: Segments<'_, '_>,
                        mut playouts: ResMut<'_, Playouts>,
-                       mut corrections: ResMut<'_, Corrections>,
+                       mut cancellations: ResMut<'_, Cancellations>,
                        mut log: ResMut<'_, EventLog>,
-                       mut laps: ResMut<'_, Laps>| {
+                       mut stage_times: ResMut<'_, StageTimes>| {
         scratch.look(&segments, now.us);
         let late_us = if now.is_broken(Mutation::InterruptLate) { HOP_US } else { 0 };
         let interrupt_min_us = interrupt_min_us + late_us;
-        let mut floor = Floor {
+        let mut turn_taking = TurnTaking {
             now_us: now.us,
             segments: &mut segments,
             playouts: &mut playouts,
-            corrections: &mut corrections,
+            cancellations: &mut cancellations,
             log: &mut log,
         };
-        floor.playouts.hush();
+        turn_taking.playouts.begin_tick();
         for seen in &scratch.spoken {
-            floor.speaks(seen);
+            turn_taking.user_speaks(seen);
         }
         for seen in scratch.spoken.iter().filter(|s| s.confirmed && s.voiced_us >= interrupt_min_us) {
-            floor.interrupt(seen, scratch.owed_by(seen.session));
+            turn_taking.interrupt(seen, scratch.owed_by(seen.session));
         }
         // What arrived late and ended within one tick was never seen spoken, and interrupts all the same.
         for seen in scratch.owed.iter().filter(|s| s.voiced_us >= interrupt_min_us) {
-            let playout = floor.playouts.get(seen.session);
+            let playout = turn_taking.playouts.get(seen.session);
             if playout.sounds() && playout.segment < seen.key.serial {
-                floor.interrupt(seen, scratch.owed_by(seen.session));
+                turn_taking.interrupt(seen, scratch.owed_by(seen.session));
             }
         }
         for row in sessions.rows.iter().flatten() {
-            floor.resume(row.id, scratch.owed_by(row.id));
+            turn_taking.resume(row.id, scratch.owed_by(row.id));
         }
-        laps.lap_beside(Beside::Edge);
+        stage_times.end_stage(EngineStage::Edge);
     };
     system.into_configs()
 }
@@ -126,17 +126,17 @@ impl Scratch {
 }
 
 /// Who has the floor: the user or the answer.
-pub(crate) struct Floor<'a, 'w, 's> {
+pub(crate) struct TurnTaking<'a, 'w, 's> {
     pub(crate) now_us: u64,
     pub(crate) segments: &'a mut Segments<'w, 's>,
     pub(crate) playouts: &'a mut Playouts,
-    pub(crate) corrections: &'a mut Corrections,
+    pub(crate) cancellations: &'a mut Cancellations,
     pub(crate) log: &'a mut EventLog,
 }
 
-impl Floor<'_, '_, '_> {
+impl TurnTaking<'_, '_, '_> {
     /// The user speaks: older answers wait.
-    fn speaks(&mut self, seen: &Seen) {
+    fn user_speaks(&mut self, seen: &Seen) {
         let now_us = self.now_us;
         let Some(playout) = self.playouts.get_mut(seen.session) else { return };
         playout.speaking = playout.speaking.max(seen.key.serial);
@@ -212,8 +212,8 @@ impl Floor<'_, '_, '_> {
         let (key, session) = (segment.key, segment.session);
         let withdrawn = self.segments.withdraw_revision(key, session, revision);
         if withdrawn {
-            let void = Void::Revision { segment: key.serial, revision };
-            self.corrections.push(Correction { session, void });
+            let scope = CancelScope::Revision { segment: key.serial, revision };
+            self.cancellations.push(Cancellation { session, scope });
             self.log.push(self.now_us, session, segment.turn, Event::AnswerWithdrawn { segment: key.serial });
         }
         withdrawn
@@ -223,7 +223,8 @@ impl Floor<'_, '_, '_> {
         let withdrawn = self.segments.withdraw(seen.key, seen.session);
         if withdrawn {
             let segment = seen.key.serial;
-            self.corrections.push(Correction { session: seen.session, void: Void::Answer { segment } });
+            self.cancellations
+                .push(Cancellation { session: seen.session, scope: CancelScope::Answer { segment } });
             self.log.push(self.now_us, seen.session, seen.turn, Event::AnswerWithdrawn { segment });
         }
         withdrawn

@@ -3,9 +3,9 @@
 use bevy_ecs::prelude::Component;
 use mynah_engine::base::{Mutation, SegmentKey, frames_to_us};
 use mynah_engine::media::{Mark, Payload, Queue};
-use mynah_engine::node::Cx;
+use mynah_engine::node::NodeContext;
 use mynah_engine::scene::Format;
-use mynah_engine::speech::{CancelReason, Correction, Extent, Segments, Void};
+use mynah_engine::speech::{CancelReason, CancelScope, Cancellation, Extent, Segments};
 use mynah_engine::{Control, DropReason, Event, Frame};
 
 use super::memory::{Known, Memory, about};
@@ -45,7 +45,7 @@ struct Current {
 
 /// What a lane needs beside itself.
 pub(super) struct Hands<'a, 'b, 'w, 's> {
-    pub(super) cx: &'a mut Cx<'b>,
+    pub(super) cx: &'a mut NodeContext<'b>,
     pub(super) segments: &'a mut Segments<'w, 's>,
 }
 
@@ -185,7 +185,7 @@ impl FollowLane {
         };
         if known.is_speech() && !current.confirmed {
             self.confirm(hands);
-        } else if current.ending > 0 && is_void(current.ending, &known) {
+        } else if current.ending > 0 && is_cancelled(current.ending, &known) {
             self.retract(hands);
         } else if let Some((revision, at_us)) = known.wanted().filter(|(r, _)| *r != current.ending)
             && has_audio(at_us)
@@ -300,7 +300,7 @@ impl FollowLane {
         let Some(current) = self.current.take() else { return };
         let (session, segment) = (hands.cx.lane.session, current.key.serial);
         hands.segments.cancel(current.key, session, reason);
-        hands.cx.corrections.push(Correction { session, void: Void::Segment { segment } });
+        hands.cx.cancellations.push(Cancellation { session, scope: CancelScope::Segment { segment } });
         let (from_us, to_us) = (current.from_us, current.to_us);
         hands.cx.event(current.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
         if hands.cx.now.is_broken(Mutation::RepeatEffect) {
@@ -326,7 +326,10 @@ impl FollowLane {
         let (session, segment) = (hands.cx.lane.session, current.key.serial);
         let revision = std::mem::take(&mut current.ending);
         hands.segments.set_extent(current.key, session, Extent::Open);
-        hands.cx.corrections.push(Correction { session, void: Void::Revision { segment, revision } });
+        hands
+            .cx
+            .cancellations
+            .push(Cancellation { session, scope: CancelScope::Revision { segment, revision } });
         let at_us = current.finished_us;
         hands.cx.event(current.turn, Event::EndpointRetracted { segment, revision, at_us });
     }
@@ -367,7 +370,7 @@ impl FollowLane {
 }
 
 /// Whether the revision on which work is done was taken back, or another one has come since.
-fn is_void(revision: u32, known: &Known) -> bool {
+fn is_cancelled(revision: u32, known: &Known) -> bool {
     known.retracted >= revision
         || known.wanted().is_some_and(|(wanted, _)| wanted != revision)
         || known.ended.is_some_and(|(ended, _)| ended != revision)

@@ -20,9 +20,12 @@ use std::sync::Arc;
 use bevy_ecs::change_detection::DetectChangesMut as _;
 use bevy_ecs::prelude::{ResMut, World};
 use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
-use mynah_engine::node::{Cx, Desk, Lanes, NodeKind, Opening, Site, SystemNode, correct_lanes, lane_params};
+use mynah_engine::node::{
+    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SessionContext, SystemNode, cancel_lanes,
+    lane_params,
+};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{Segments, Void};
+use mynah_engine::speech::{CancelScope, Segments};
 use mynah_engine::tick::Messages;
 use serde::Deserialize;
 
@@ -88,8 +91,8 @@ impl NodeKind for Follow {
         // A frame, and the end of speech and of the segment behind it.
         3
     }
-    fn open(&self, opening: &Opening) -> Result<FollowLane, String> {
-        let input = opening.input.ok_or("no audio arrives at this node")?;
+    fn open(&self, context: &SessionContext) -> Result<FollowLane, String> {
+        let input = context.input.ok_or("no audio arrives at this node")?;
         let us = |ms: f32| (f64::from(ms) * 1_000.0) as u64;
         Ok(FollowLane::new(input, us(self.wait_ms), us(self.silence_timeout_ms)))
     }
@@ -97,25 +100,25 @@ impl NodeKind for Follow {
 
 type Params = (
     Lanes<'static, 'static, FollowLane>,
-    Desk<'static>,
+    NodeParams<'static>,
     Segments<'static, 'static>,
     ResMut<'static, Messages>,
 );
 
 impl SystemNode for Follow {
-    fn rests(&self, state: &FollowLane) -> bool {
+    fn is_idle(&self, state: &FollowLane) -> bool {
         state.is_idle()
     }
-    fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem {
-        let params = (lane_params::<FollowLane>(site, world), ParamBuilder, ParamBuilder, ParamBuilder);
+    fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
+        let params = (lane_params::<FollowLane>(place, world), ParamBuilder, ParamBuilder, ParamBuilder);
         let state: SystemState<Params> = params.build_state(world);
         let system = state.build_system(
             move |mut lanes: Lanes<'_, '_, FollowLane>,
-                  mut desk: Desk<'_>,
+                  mut params: NodeParams<'_>,
                   mut segments: Segments<'_, '_>,
                   mut messages: ResMut<'_, Messages>| {
-                follow(site, &mut lanes, &mut desk, &mut segments, &mut messages);
-                desk.lap(site.node);
+                follow(place, &mut lanes, &mut params, &mut segments, &mut messages);
+                params.lap(place.node);
             },
         );
         Box::new(IntoSystem::into_system(system))
@@ -124,29 +127,29 @@ impl SystemNode for Follow {
 
 /// One tick: what is said comes before the audio that comes with it.
 fn follow(
-    site: Site,
+    place: NodePlace,
     lanes: &mut Lanes<'_, '_, FollowLane>,
-    desk: &mut Desk<'_>,
+    params: &mut NodeParams<'_>,
     segments: &mut Segments<'_, '_>,
     messages: &mut Messages,
 ) {
-    correct_lanes(site, lanes, desk, |lane, correction, cx| {
-        if correction.void == Void::Session {
+    cancel_lanes(place, lanes, params, |lane, cancellation, cx| {
+        if cancellation.scope == CancelScope::Session {
             lane.hang_up(&mut Hands { cx, segments });
         }
     });
     for received in messages.all_mut() {
-        let Some(entity) = desk.sessions.lane(received.session, site.node) else { continue };
+        let Some(entity) = params.sessions.lane(received.session, place.node) else { continue };
         let Ok((mut wiring, _, mut lane)) = lanes.ins.get_mut(entity) else { continue };
-        let mut cx = Cx::new(site.node, &mut wiring, desk, &mut lanes.outs);
+        let mut cx = NodeContext::new(place.node, &mut wiring, params, &mut lanes.outs);
         received.effect |= lane.hear(&received.message.control, &mut Hands { cx: &mut cx, segments });
     }
     for (mut wiring, mut queue, mut lane) in &mut lanes.ins {
-        if queue.is_empty() && lane.is_idle() && !wiring.has_unsent() {
+        if queue.is_empty() && lane.is_idle() && !wiring.has_stalled() {
             continue;
         }
         let (queue, lane) = (queue.bypass_change_detection(), lane.bypass_change_detection());
-        let mut cx = Cx::new(site.node, wiring.bypass_change_detection(), desk, &mut lanes.outs);
+        let mut cx = NodeContext::new(place.node, wiring.bypass_change_detection(), params, &mut lanes.outs);
         lane.work(queue, &mut Hands { cx: &mut cx, segments });
     }
 }

@@ -12,7 +12,7 @@ use bevy_platform::cell::SyncCell;
 use mynah_engine::Frame;
 use mynah_engine::base::frames_to_us;
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::Cx;
+use mynah_engine::node::NodeContext;
 
 use crate::dsp::resampler;
 
@@ -123,7 +123,7 @@ impl ResampleState {
 
 impl ResampleState {
     /// Makes sure that `frame` belongs to the stream in the filter, or that there is none.
-    pub(super) fn join(&mut self, frame: &Frame, cx: &mut Cx<'_>) {
+    pub(super) fn join(&mut self, frame: &Frame, cx: &mut NodeContext<'_>) {
         let identity = (frame.segment.serial, frame.revision);
         let (from_hz, _) = self.rates_hz;
         let Some(stream) = &mut self.stream else { return };
@@ -143,7 +143,7 @@ impl ResampleState {
     }
 
     /// The segment in the filter was split, as `mark` says.
-    pub(super) fn split(&mut self, mark: Frame, cx: &mut Cx<'_>) {
+    pub(super) fn split(&mut self, mark: Frame, cx: &mut NodeContext<'_>) {
         let Some(stream) = self.stream.filter(|stream| stream.segment == mark.segment.serial) else {
             return cx.send(0, mark);
         };
@@ -162,7 +162,7 @@ impl ResampleState {
     }
 
     /// Another mark passes: those of the splits before it come first.
-    pub(super) fn tell_splits(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn tell_splits(&mut self, cx: &mut NodeContext<'_>) {
         for seam in self.seams.iter_mut().filter(|seam| !seam.told) {
             seam.told = true;
             cx.send(0, seam.mark.share());
@@ -176,7 +176,7 @@ impl ResampleState {
     }
 
     /// Sends what was converted, in blocks with the times of the stream, each to the segment it belongs to.
-    pub(super) fn emit(&mut self, like: &Frame, cx: &mut Cx<'_>) {
+    pub(super) fn emit(&mut self, like: &Frame, cx: &mut NodeContext<'_>) {
         let output = cx.lane.output.expect("a lane that got audio has a format");
         let channels = usize::from(output.channels);
         let Self { stream: Some(stream), seams, converted, seq, block_max, .. } = self else { return };
@@ -208,7 +208,7 @@ impl ResampleState {
     }
 
     /// The stream is over: what the filter holds comes out. `like` says when.
-    pub(super) fn end(&mut self, like: &Frame, cx: &mut Cx<'_>) {
+    pub(super) fn end(&mut self, like: &Frame, cx: &mut NodeContext<'_>) {
         let Some(stream) = self.stream else { return };
         self.converted.clear();
         if let Some(converter) = &mut self.converter {
@@ -228,7 +228,7 @@ impl ResampleState {
     }
 
     /// What the filter holds is void, but for what belongs to segments before the last split.
-    pub(super) fn forget(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn forget(&mut self, cx: &mut NodeContext<'_>) {
         if let (Some(stream), Some(last)) = (self.stream, self.seams.back()) {
             let wanted = last.at.saturating_sub(stream.frames_out) as usize;
             let like = last.mark.share();

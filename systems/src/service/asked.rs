@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use mynah_engine::service::CallKey;
-use mynah_engine::speech::Correction;
+use mynah_engine::speech::Cancellation;
 use mynah_engine::{Frame, SessionId};
 
 /// Most calls of one session that may be under way or wait for the service; what comes then stays in the queue.
@@ -110,9 +110,9 @@ impl Order {
     }
 
     /// Takes out what a correction voids: `stop` gets the calls, `lost` the frames.
-    pub(super) fn void(
+    pub(super) fn scope(
         &mut self,
-        correction: &Correction,
+        cancellation: &Cancellation,
         session: SessionId,
         mut stop: impl FnMut(CallKey),
         mut lost: impl FnMut(Frame),
@@ -120,12 +120,12 @@ impl Order {
         for _ in 0..self.entries.len() {
             match self.entries.pop_front().expect("counted") {
                 Entry::Call(asked)
-                    if correction.voids(session, asked.key.segment.serial, asked.key.revision) =>
+                    if cancellation.covers(session, asked.key.segment.serial, asked.key.revision) =>
                 {
                     self.calls -= 1;
                     stop(asked.key);
                 }
-                Entry::Pass(frame) if correction.voids_frame(&frame) => lost(frame),
+                Entry::Pass(frame) if cancellation.covers_frame(&frame) => lost(frame),
                 other => self.entries.push_back(other),
             }
         }

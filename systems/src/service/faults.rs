@@ -88,7 +88,7 @@ impl ServiceFaults {
         let stream = u64::from(key.session.0) << 32 | u64::from(key.segment.serial);
         let call = service
             ^ (u64::from(key.revision) << 48)
-            ^ (u64::from(key.opening) << 32)
+            ^ (u64::from(key.generation) << 32)
             ^ (u64::from(key.part) << 16);
         let dice = |purpose: u64| Rng::new(self.seed, stream, call ^ purpose);
         let mut slow = dice(PURPOSE_SLOW);
@@ -140,7 +140,7 @@ mod tests {
     fn key(session: u32) -> CallKey {
         let segment = SegmentKey { slot: 0, serial: 1 };
         let (session, node) = (SessionId(session), NodeId(0));
-        CallKey { session, opening: 1, node, segment, revision: 1, turn: 1, part: 0 }
+        CallKey { session, generation: 1, node, segment, revision: 1, turn: 1, part: 0 }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use bevy_ecs::prelude::Component;
 use mynah_engine::Frame;
 use mynah_engine::base::SegmentKey;
 use mynah_engine::media::{Mark, Payload, Sound};
-use mynah_engine::node::{Cx, Site};
+use mynah_engine::node::{NodeContext, NodePlace};
 use mynah_engine::service::{Call, CallKey, Request};
 
 use crate::service::asked::{Asked, Order};
@@ -103,7 +103,7 @@ impl Gathered {
 }
 
 /// Takes audio: notes its range, and passes it to services that want it.
-pub(super) fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut Cx<'_>, site: Site) {
+pub(super) fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace) {
     let format = cx.lane.input.expect("a lane that got audio has a format");
     let end_us = end_us(&frame, format);
     let segment = frame.segment;
@@ -111,15 +111,15 @@ pub(super) fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut Cx<'_>, 
         state.heard.get_or_insert(Heard { segment, from_us: frame.pts_us, to_us: end_us, goes_on: false });
     if heard.segment != segment {
         let from_us = if heard.goes_on { heard.from_us } else { frame.pts_us };
-        if let (true, true, Some(service)) = (heard.goes_on, site.wants_audio, site.service) {
+        if let (true, true, Some(service)) = (heard.goes_on, place.wants_audio, place.service) {
             let to = key(&frame, 0, cx);
             cx.request(service, Request::GoesOn(CallKey { segment: heard.segment, ..to }, to));
         }
         *heard = Heard { segment, from_us, to_us: end_us, goes_on: false };
     }
     heard.to_us = end_us;
-    if site.wants_audio
-        && let (Some(service), Payload::Audio(_)) = (site.service, &frame.payload)
+    if place.wants_audio
+        && let (Some(service), Payload::Audio(_)) = (place.service, &frame.payload)
     {
         let key = key(&frame, 0, cx);
         let Payload::Audio(block) = std::mem::replace(&mut frame.payload, Payload::Mark(Mark::Endpoint))
@@ -149,8 +149,14 @@ pub(super) struct Question {
 }
 
 /// Asks the service about what `frame` is of; what is not the first in order hands out nothing until it is.
-pub(super) fn ask(state: &mut ServiceState, frame: &Frame, asks: Question, cx: &mut Cx<'_>, site: Site) {
-    let Some(service) = site.service else { return };
+pub(super) fn ask(
+    state: &mut ServiceState,
+    frame: &Frame,
+    asks: Question,
+    cx: &mut NodeContext<'_>,
+    place: NodePlace,
+) {
+    let Some(service) = place.service else { return };
     let Question { text, audio, range: (from_us, to_us), times, frames, heard, part } = asks;
     let (entered_us, deadline_us) = times;
     let part = part.unwrap_or_else(|| {
@@ -162,7 +168,7 @@ pub(super) fn ask(state: &mut ServiceState, frame: &Frame, asks: Question, cx: &
         state.asking.parts - 1
     });
     let key = key(frame, part, cx);
-    let deadline_us = if site.rule.is_some() { deadline_us } else { 0 };
+    let deadline_us = if place.rule.is_some() { deadline_us } else { 0 };
     let sentences = sentences(&text);
     let (name, queued_us) = (cx.session_name(), cx.now.us);
     let reduced = false;
@@ -185,7 +191,7 @@ fn sentences(text: &str) -> u32 {
 }
 
 /// What passes on leaves as soon as everything before it has.
-pub(super) fn pass_on(state: &mut ServiceState, cx: &mut Cx<'_>) {
+pub(super) fn pass_on(state: &mut ServiceState, cx: &mut NodeContext<'_>) {
     while let Some(frame) = state.order.passing() {
         if matches!(frame.payload, Payload::Mark(Mark::SegmentEnd)) {
             state.pieces.over();
@@ -196,17 +202,17 @@ pub(super) fn pass_on(state: &mut ServiceState, cx: &mut Cx<'_>) {
 }
 
 /// The first in order has changed: what passes leaves, and the next call may hand out.
-pub(super) fn advance(state: &mut ServiceState, cx: &mut Cx<'_>, site: Site) {
+pub(super) fn advance(state: &mut ServiceState, cx: &mut NodeContext<'_>, place: NodePlace) {
     pass_on(state, cx);
-    if let (Some(key), Some(service), false) = (state.order.front(), site.service, state.full) {
+    if let (Some(key), Some(service), false) = (state.order.front(), place.service, state.full) {
         cx.request(service, Request::Hold(key, false));
     }
 }
 
-fn key(frame: &Frame, part: u32, cx: &Cx<'_>) -> CallKey {
+fn key(frame: &Frame, part: u32, cx: &NodeContext<'_>) -> CallKey {
     CallKey {
         session: frame.session,
-        opening: cx.opening(),
+        generation: cx.generation(),
         node: cx.node,
         segment: frame.segment,
         revision: frame.revision,
@@ -221,7 +227,7 @@ pub(super) fn answer(
     key: CallKey,
     pts_us: u64,
     payload: Payload,
-    cx: &Cx<'_>,
+    cx: &NodeContext<'_>,
 ) -> Frame {
     state.seq = state.seq.wrapping_add(1);
     Frame {

@@ -54,21 +54,21 @@ pub struct Modelled {
 }
 
 impl Modelled {
-    /// A service that produces with `production` and keeps the timing of `site`.
-    pub fn new(site: ServiceSite<'_>, production: Box<dyn Production>) -> Self {
+    /// A service that produces with `production` and keeps the timing of `place`.
+    pub fn new(place: ServiceSite<'_>, production: Box<dyn Production>) -> Self {
         Self {
             production,
-            timing: *site.timing,
-            seed: site.seed,
-            name: name_hash(site.name),
-            wall: site.time == TimeMode::Wall,
+            timing: *place.timing,
+            seed: place.seed,
+            name: name_hash(place.name),
+            wall: place.time == TimeMode::Wall,
             faults: None,
             down_until_us: None,
             polled_us: 0,
             waiting: VecDeque::new(),
             jobs: Vec::new(),
             busy: Vec::new(),
-            idle_since_us: vec![0; site.timing.workers() as usize],
+            idle_since_us: vec![0; place.timing.workers() as usize],
             batches: 0,
             held_before: Vec::new(),
             stopped: Vec::new(),
@@ -325,7 +325,7 @@ mod tests {
     fn call(session: u32, queued_us: u64) -> Call {
         let (node, segment) = (NodeId(0), SegmentKey { slot: 0, serial: 1 });
         let session = SessionId(session);
-        let key = CallKey { session, opening: 1, node, segment, revision: 1, turn: 1, part: 0 };
+        let key = CallKey { session, generation: 1, node, segment, revision: 1, turn: 1, part: 0 };
         let (name, text, audio): (Arc<str>, Arc<str>, _) = ("s".into(), "".into(), None);
         let (from_us, to_us, deadline_us, reduced, sentences) = (0, 0, 0, false, 1);
         Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences }
@@ -343,8 +343,8 @@ mod tests {
             scale: 1.0,
         };
         let faults = Arc::new(faults);
-        let site = ServiceSite { name: "model", timing: &timing, seed: 1, time: TimeMode::Virtual };
-        let mut service = Modelled::new(site, Box::new(Word));
+        let place = ServiceSite { name: "model", timing: &timing, seed: 1, time: TimeMode::Virtual };
+        let mut service = Modelled::new(place, Box::new(Word));
         service.inject(faults);
         let (mut came, mut replies) = (Vec::new(), Vec::new());
         for at_ms in 0..400 {

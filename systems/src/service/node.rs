@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use mynah_engine::base::{Mutation, frames_to_us};
 use mynah_engine::media::{Mark, Payload, Queue};
-use mynah_engine::node::{Cx, Look, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, ReadyContext, SessionContext, StepNode};
 use mynah_engine::scene::{
     Buffering, Format, Issue, MergeStrategy, NodeCapabilities, OverflowPolicy, Port, PortType, Tick,
 };
 use mynah_engine::service::{CallKey, Reply, ReplyPart, Request};
-use mynah_engine::speech::{Correction, Void};
+use mynah_engine::speech::{CancelScope, Cancellation};
 use mynah_engine::{Block, DropReason, Event, Frame};
 use serde::Deserialize;
 
@@ -150,7 +150,7 @@ impl NodeKind for ServiceNode {
     fn service(&self) -> Option<&str> {
         Some(&self.service)
     }
-    fn open(&self, _: &Opening) -> Result<ServiceState, String> {
+    fn open(&self, _: &SessionContext) -> Result<ServiceState, String> {
         Ok(ServiceState::default())
     }
 }
@@ -163,11 +163,11 @@ const PIECE_MS_MIN: u32 = 100;
 const PIECE_MS_MAX: u32 = 10_000;
 
 impl StepNode for ServiceNode {
-    fn step(&self, state: &mut ServiceState, frame: Frame, cx: &mut Cx<'_>, site: Site) {
+    fn step(&self, state: &mut ServiceState, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace) {
         match &frame.payload {
             Payload::Audio(_) => match cx.lane.input.filter(|_| self.piece_ms > 0) {
-                Some(format) => gather(state, frame, self.piece_us(), format, cx, site),
-                None => hear(state, frame, cx, site),
+                Some(format) => gather(state, frame, self.piece_us(), format, cx, place),
+                None => hear(state, frame, cx, place),
             },
             Payload::Text(text) if self.is_too_long(state, &frame, text) => {
                 cx.drop_frame(frame, DropReason::TooLong);
@@ -181,17 +181,17 @@ impl StepNode for ServiceNode {
                         &frame,
                         Question { text, range, times, frames: 1, ..Question::default() },
                         cx,
-                        site,
+                        place,
                     );
                     state.asking.open_tick = now_tick;
                 }
             }
             Payload::Text(text) => state.gathered.add(&frame, text),
-            Payload::Mark(mark) => self.bound(*mark, state, frame, cx, site),
+            Payload::Mark(mark) => self.bound(*mark, state, frame, cx, place),
         }
     }
 
-    fn ready(&self, state: &ServiceState, queue: &Queue, look: Look<'_>) -> bool {
+    fn ready(&self, state: &ServiceState, queue: &Queue, look: ReadyContext<'_>) -> bool {
         let Some(front) = queue.front() else { return false };
         let asks = match (&front.payload, self.task) {
             (Payload::Text(_), Task::Synthesize) => {
@@ -221,34 +221,40 @@ impl StepNode for ServiceNode {
     }
 
     /// There is room again: the first call goes on.
-    fn wake(&self, state: &mut ServiceState, cx: &mut Cx<'_>, site: Site) {
+    fn wake(&self, state: &mut ServiceState, cx: &mut NodeContext<'_>, place: NodePlace) {
         state.full = false;
-        if let (Some(key), Some(service)) = (state.order.front(), site.service) {
+        if let (Some(key), Some(service)) = (state.order.front(), place.service) {
             cx.request(service, Request::Hold(key, false));
         }
     }
 
-    fn skip(&self, state: &mut ServiceState, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn skip(&self, state: &mut ServiceState, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         state.order.pass(frame);
         pass_on(state, cx);
     }
 
-    fn control(&self, state: &mut ServiceState, correction: &Correction, cx: &mut Cx<'_>, site: Site) {
+    fn control(
+        &self,
+        state: &mut ServiceState,
+        cancellation: &Cancellation,
+        cx: &mut NodeContext<'_>,
+        place: NodePlace,
+    ) {
         let session = cx.lane.session;
         let (segment, revision) = state.gathered.origin;
-        if correction.voids(session, segment, revision) {
+        if cancellation.covers(session, segment, revision) {
             state.gathered.texts.clear();
         }
-        let forgets = matches!(correction.void, Void::Segment { .. } | Void::Session);
-        if forgets && state.heard.is_some_and(|h| correction.voids(session, h.segment.serial, 0)) {
+        let forgets = matches!(cancellation.scope, CancelScope::Segment { .. } | CancelScope::Session);
+        if forgets && state.heard.is_some_and(|h| cancellation.covers(session, h.segment.serial, 0)) {
             state.heard = None;
         }
         let before = state.order.front();
         let ServiceState { order, .. } = state;
         let mut stopped = Stopped::default();
         let mut frames = 0;
-        order.void(
-            correction,
+        order.scope(
+            cancellation,
             session,
             |key| stopped.add(key),
             |frame| {
@@ -256,20 +262,20 @@ impl StepNode for ServiceNode {
                 cx.discard(frame);
             },
         );
-        frames += state.pieces.void(correction, cx);
+        frames += state.pieces.scope(cancellation, cx);
         cx.cancelled(frames);
-        if let Some(service) = site.service {
+        if let Some(service) = place.service {
             for key in stopped.keys() {
                 let request = if forgets { Request::Cancel(key) } else { Request::Retract(key) };
                 cx.request(service, request);
             }
         }
         if before != state.order.front() {
-            advance(state, cx, site);
+            advance(state, cx, place);
         }
     }
 
-    fn reply(&self, state: &mut ServiceState, reply: Reply, cx: &mut Cx<'_>, site: Site) {
+    fn reply(&self, state: &mut ServiceState, reply: Reply, cx: &mut NodeContext<'_>, place: NodePlace) {
         let key = reply.key;
         let (node, segment, revision, part) = (cx.node, key.segment.serial, key.revision, key.part);
         if let ReplyPart::Stopped { wasted_us } = reply.part {
@@ -328,10 +334,10 @@ impl StepNode for ServiceNode {
             ReplyPart::Stopped { .. } => true,
         };
         if ends {
-            self.is_over(state, key, cx, site);
-        } else if cx.lane.has_unsent()
+            self.is_over(state, key, cx, place);
+        } else if cx.lane.has_stalled()
             && !std::mem::replace(&mut state.full, true)
-            && let Some(service) = site.service
+            && let Some(service) = place.service
         {
             cx.request(service, Request::Hold(key, true));
         }
@@ -339,7 +345,7 @@ impl StepNode for ServiceNode {
 }
 
 /// Text of an answer leaves.
-fn say(state: &mut ServiceState, key: CallKey, text: Arc<str>, cx: &mut Cx<'_>) {
+fn say(state: &mut ServiceState, key: CallKey, text: Arc<str>, cx: &mut NodeContext<'_>) {
     let CallKey { node, segment, revision, turn, .. } = key;
     cx.event(turn, Event::Text { node, segment: segment.serial, revision, text: Arc::clone(&text) });
     let frame = answer(state, key, 0, Payload::Text(text), cx);
@@ -365,24 +371,30 @@ impl ServiceNode {
     }
 
     /// Nothing more comes of a call.
-    fn is_over(&self, state: &mut ServiceState, key: CallKey, cx: &mut Cx<'_>, site: Site) {
+    fn is_over(&self, state: &mut ServiceState, key: CallKey, cx: &mut NodeContext<'_>, place: NodePlace) {
         let silent = !self.is_piece(key) && state.order.get_mut(key).is_some_and(|asked| !asked.spoke);
         if let Some(said) = state.pieces.before("").filter(|_| silent) {
             say(state, key, said, cx);
         }
-        if let (true, Some(service)) = (state.full, site.service) {
+        if let (true, Some(service)) = (state.full, place.service) {
             // It may have been told to hold in this very tick: of what is over nothing is remembered.
             cx.request(service, Request::Hold(key, false));
         }
         let was_first = state.order.front() == Some(key);
         state.order.remove(key);
         if was_first {
-            advance(state, cx, site);
+            advance(state, cx, place);
         }
     }
 
     /// Whether text may be asked for: little enough of the answer is unplayed, or the reply is complete.
-    fn runway_is_open(&self, state: &ServiceState, front: &Frame, queue: &Queue, look: Look<'_>) -> bool {
+    fn runway_is_open(
+        &self,
+        state: &ServiceState,
+        front: &Frame,
+        queue: &Queue,
+        look: ReadyContext<'_>,
+    ) -> bool {
         let origin = (front.segment.serial, front.revision);
         let Asking { origin: current, open_tick, .. } = state.asking;
         if self.runway_ms == 0 || origin != current || open_tick == look.now.tick {
@@ -409,14 +421,21 @@ impl ServiceNode {
         unplayed_us <= u64::from(self.runway_ms) * 1_000
     }
 
-    fn bound(&self, mark: Mark, state: &mut ServiceState, frame: Frame, cx: &mut Cx<'_>, site: Site) {
+    fn bound(
+        &self,
+        mark: Mark,
+        state: &mut ServiceState,
+        frame: Frame,
+        cx: &mut NodeContext<'_>,
+        place: NodePlace,
+    ) {
         match (mark, self.task) {
             (Mark::Endpoint, Task::Transcribe) => {
                 let heard = state.heard.filter(|h| h.segment.serial == frame.segment.serial);
                 let range = heard.map_or((frame.pts_us, frame.pts_us), |h| (h.from_us, h.to_us));
                 let asks = rest(state, &frame, cx).unwrap_or(Question { range, ..Question::default() });
                 let (to_us, times) = (asks.range.1, (frame.queued_us, 0));
-                ask(state, &frame, Question { times, ..asks }, cx, site);
+                ask(state, &frame, Question { times, ..asks }, cx, place);
                 let end = frame.with(Payload::Mark(Mark::AnswerEnd));
                 state.order.pass(Frame { pts_us: to_us, ..end });
             }
@@ -426,7 +445,7 @@ impl ServiceNode {
                 if !text.is_empty() {
                     let range = (frame.pts_us, frame.pts_us);
                     let asks = Question { text, range, times, frames, ..Question::default() };
-                    ask(state, &frame, asks, cx, site);
+                    ask(state, &frame, asks, cx, place);
                 }
                 state.order.pass(frame);
             }
@@ -440,7 +459,7 @@ impl ServiceNode {
                 state.order.pass(frame);
             }
             (Mark::Split, _) => {
-                ask_piece(state, cx, site);
+                ask_piece(state, cx, place);
                 if let Some(heard) = &mut state.heard {
                     heard.goes_on = true;
                 }
@@ -451,7 +470,14 @@ impl ServiceNode {
     }
 
     /// Sends a block of synthesized speech with its place in the answer.
-    fn speak(&self, state: &mut ServiceState, key: CallKey, from_us: u64, block: Block, cx: &mut Cx<'_>) {
+    fn speak(
+        &self,
+        state: &mut ServiceState,
+        key: CallKey,
+        from_us: u64,
+        block: Block,
+        cx: &mut NodeContext<'_>,
+    ) {
         let origin = (key.segment.serial, key.revision);
         if state.speaking.origin != origin {
             state.speaking = Speaking { origin, from_us, frames_out: 0 };

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use mynah_engine::Frame;
 use mynah_engine::base::frames_to_us;
-use mynah_engine::node::Cx;
+use mynah_engine::node::NodeContext;
 use mynah_engine::scene::Format;
-use mynah_engine::speech::Correction;
+use mynah_engine::speech::Cancellation;
 
 /// Where a session's pieces stand.
 #[derive(Default)]
@@ -77,11 +77,11 @@ impl Pieces {
     }
 
     /// Forgets what a correction voids. The frames that no call was made of.
-    pub(super) fn void(&mut self, correction: &Correction, cx: &mut Cx<'_>) -> u64 {
+    pub(super) fn scope(&mut self, cancellation: &Cancellation, cx: &mut NodeContext<'_>) -> u64 {
         let session = cx.lane.session;
-        self.said.retain(|(segment, _)| !correction.voids(session, *segment, 0));
-        let void = |rest: &mut Rest| correction.voids(session, rest.origin.segment.serial, 0);
-        let Some(rest) = self.rest.take_if(void) else { return 0 };
+        self.said.retain(|(segment, _)| !cancellation.covers(session, *segment, 0));
+        let scope = |rest: &mut Rest| cancellation.covers(session, rest.origin.segment.serial, 0);
+        let Some(rest) = self.rest.take_if(scope) else { return 0 };
         rest.kept.into_iter().for_each(|frame| cx.discard(frame));
         rest.frames
     }

@@ -2,7 +2,7 @@
 
 use mynah_engine::Frame;
 use mynah_engine::media::{Mark, Payload, Sound};
-use mynah_engine::node::{Cx, Site};
+use mynah_engine::node::{NodeContext, NodePlace};
 use mynah_engine::scene::Format;
 
 use crate::service::lane::{Question, ServiceState, ask};
@@ -14,15 +14,15 @@ pub(super) fn gather(
     frame: Frame,
     piece_us: u64,
     format: Format,
-    cx: &mut Cx<'_>,
-    site: Site,
+    cx: &mut NodeContext<'_>,
+    place: NodePlace,
 ) {
     // No end of speech will ever ask for it.
     if !frame.segment.is_some() {
         return cx.discard(frame);
     }
     if state.pieces.closes_before(&frame, format, piece_us) {
-        ask_piece(state, cx, site);
+        ask_piece(state, cx, place);
     }
     let rest = state.pieces.rest.get_or_insert_with(|| Rest {
         origin: frame.with(Payload::Mark(Mark::Endpoint)),
@@ -37,7 +37,7 @@ pub(super) fn gather(
     rest.frames += 1;
     rest.samples += frame.samples() as u64;
     rest.times = (frame.queued_us, frame.deadline_us);
-    if site.wants_audio {
+    if place.wants_audio {
         rest.kept.push(frame);
     } else {
         cx.discard(frame);
@@ -45,7 +45,7 @@ pub(super) fn gather(
 }
 
 /// Asks about the audio that is there, if there is any.
-pub(super) fn ask_piece(state: &mut ServiceState, cx: &mut Cx<'_>, site: Site) {
+pub(super) fn ask_piece(state: &mut ServiceState, cx: &mut NodeContext<'_>, place: NodePlace) {
     let Some(rest) = state.pieces.rest.take() else { return };
     let segment = rest.origin.segment.serial;
     let (of, asked) = state.pieces.asked;
@@ -60,25 +60,25 @@ pub(super) fn ask_piece(state: &mut ServiceState, cx: &mut Cx<'_>, site: Site) {
         part: Some(part),
         ..Question::default()
     };
-    ask(state, &rest.origin, question, cx, site);
+    ask(state, &rest.origin, question, cx, place);
 }
 
 /// What an end of speech asks about: the rest, which stays for the case that the speaker goes on. `None`: there is none
 /// of this segment.
-pub(super) fn rest(state: &ServiceState, end: &Frame, cx: &mut Cx<'_>) -> Option<Question> {
+pub(super) fn rest(state: &ServiceState, end: &Frame, cx: &mut NodeContext<'_>) -> Option<Question> {
     let rest = state.pieces.rest.as_ref().filter(|rest| rest.origin.segment == end.segment)?;
     let shared: Vec<Frame> = rest.kept.iter().map(|frame| cx.share(frame)).collect();
     Some(Question { range: (rest.from_us, rest.to_us), audio: sound(shared, cx), ..Question::default() })
 }
 
 /// Lets go of what nobody will ask about any more.
-pub(super) fn let_go(state: &mut ServiceState, cx: &mut Cx<'_>) {
+pub(super) fn let_go(state: &mut ServiceState, cx: &mut NodeContext<'_>) {
     if let Some(rest) = state.pieces.rest.take() {
         rest.kept.into_iter().for_each(|frame| cx.discard(frame));
     }
 }
 
-fn sound(frames: Vec<Frame>, cx: &Cx<'_>) -> Option<Sound> {
+fn sound(frames: Vec<Frame>, cx: &NodeContext<'_>) -> Option<Sound> {
     let format = cx.lane.input.filter(|_| !frames.is_empty())?;
     let block = |frame: Frame| match frame.payload {
         Payload::Audio(block) => Some(block),

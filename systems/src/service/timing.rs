@@ -19,7 +19,7 @@ pub(super) fn draw_us(timing: &Timing, seed: u64, service: u64, key: &CallKey) -
                 stream,
                 service
                     ^ (u64::from(key.revision) << 48)
-                    ^ (u64::from(key.opening) << 32)
+                    ^ (u64::from(key.generation) << 32)
                     ^ (u64::from(key.part) << 16),
             );
             rng.log_normal(p50_ms, (p99_ms / p50_ms).ln() / Z99)
@@ -55,7 +55,7 @@ mod tests {
             .map(|i| {
                 let key = CallKey {
                     session: SessionId(i),
-                    opening: 1,
+                    generation: 1,
                     node: NodeId(0),
                     segment: SegmentKey { slot: 0, serial: 1 },
                     revision: 1,

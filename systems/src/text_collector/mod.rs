@@ -23,9 +23,9 @@ pub mod sentences;
 
 use bevy_ecs::prelude::Component;
 use mynah_engine::media::{Payload, Queue};
-use mynah_engine::node::{Cx, Look, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, ReadyContext, SessionContext, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::Correction;
+use mynah_engine::speech::Cancellation;
 use mynah_engine::{Frame, SessionId};
 use serde::Deserialize;
 
@@ -223,8 +223,8 @@ impl NodeKind for TextCollector {
     fn max_out(&self, _: Option<Format>) -> u32 {
         OUT_MAX
     }
-    fn open(&self, opening: &Opening) -> Result<TextCollectorState, String> {
-        Ok(self.state(opening.session))
+    fn open(&self, context: &SessionContext) -> Result<TextCollectorState, String> {
+        Ok(self.state(context.session))
     }
 }
 
@@ -248,7 +248,7 @@ impl TextCollector {
 }
 
 impl StepNode for TextCollector {
-    fn step(&self, state: &mut TextCollectorState, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, state: &mut TextCollectorState, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         let now_us = cx.now.us;
         state.intake.begin(cx.now.tick, state.sentences.work());
         if let Payload::Text(text) = &frame.payload {
@@ -272,9 +272,15 @@ impl StepNode for TextCollector {
         self.send(state, cx);
     }
 
-    fn control(&self, state: &mut TextCollectorState, correction: &Correction, cx: &mut Cx<'_>, _: Site) {
-        let mut taken = state.outgoing.void(correction);
-        if state.origin.is_void(correction) {
+    fn control(
+        &self,
+        state: &mut TextCollectorState,
+        cancellation: &Cancellation,
+        cx: &mut NodeContext<'_>,
+        _: NodePlace,
+    ) {
+        let mut taken = state.outgoing.scope(cancellation);
+        if state.origin.is_cancelled(cancellation) {
             state.intake.clear();
             state.sentences.clear();
             state.blocks.clear();
@@ -285,7 +291,7 @@ impl StepNode for TextCollector {
         cx.cancelled(u64::from(taken));
     }
 
-    fn ready(&self, state: &TextCollectorState, _: &Queue, _: Look<'_>) -> bool {
+    fn ready(&self, state: &TextCollectorState, _: &Queue, _: ReadyContext<'_>) -> bool {
         state.outgoing.is_empty() && state.intake.is_empty() && !state.is_spent()
     }
 
@@ -294,7 +300,7 @@ impl StepNode for TextCollector {
         if rests { state.batch.due_us().min(state.flush_us) } else { 0 }
     }
 
-    fn wake(&self, state: &mut TextCollectorState, cx: &mut Cx<'_>, _: Site) {
+    fn wake(&self, state: &mut TextCollectorState, cx: &mut NodeContext<'_>, _: NodePlace) {
         let now_us = cx.now.us;
         state.intake.begin(cx.now.tick, state.sentences.work());
         if !state.intake.is_empty() {
@@ -319,7 +325,7 @@ impl StepNode for TextCollector {
 
 impl TextCollector {
     /// Sends what may leave in one step, and says what was cut off.
-    fn send(&self, state: &mut TextCollectorState, cx: &mut Cx<'_>) {
+    fn send(&self, state: &mut TextCollectorState, cx: &mut NodeContext<'_>) {
         state.cut_off();
         state.outgoing.send(OUT_MAX, cx);
         let Reply { lost, turn, .. } = state.reply;

@@ -2,7 +2,7 @@
 
 use mynah_engine::base::SegmentKey;
 use mynah_engine::media::Payload;
-use mynah_engine::speech::Correction;
+use mynah_engine::speech::Cancellation;
 use mynah_engine::{Frame, SessionId};
 
 /// Whose a text is: what its frames have in common.
@@ -38,9 +38,9 @@ impl Origin {
         (self.segment.serial, self.revision) == (other.segment.serial, other.revision)
     }
 
-    /// Whether `correction` takes it back.
-    pub(super) fn is_void(&self, correction: &Correction) -> bool {
-        correction.voids(self.session, self.segment.serial, self.revision)
+    /// Whether `cancellation` takes it back.
+    pub(super) fn is_cancelled(&self, cancellation: &Cancellation) -> bool {
+        cancellation.covers(self.session, self.segment.serial, self.revision)
     }
 
     pub(super) fn frame(&self, payload: Payload, now_us: u64, seq: u32) -> Frame {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use mynah_engine::media::Payload;
-use mynah_engine::node::Cx;
-use mynah_engine::speech::Correction;
+use mynah_engine::node::NodeContext;
+use mynah_engine::speech::Cancellation;
 use mynah_engine::{Event, Frame};
 
 use super::batch::Batch;
@@ -49,7 +49,7 @@ impl Outgoing {
     }
 
     /// Sends up to `frames_max` frames.
-    pub(super) fn send(&mut self, frames_max: u32, cx: &mut Cx<'_>) {
+    pub(super) fn send(&mut self, frames_max: u32, cx: &mut NodeContext<'_>) {
         for _ in 0..frames_max {
             let Some(Leaving { frame, .. }) = self.frames.pop_front() else { return };
             if let Payload::Text(text) = &frame.payload {
@@ -78,13 +78,13 @@ impl Outgoing {
         texts.collect()
     }
 
-    /// Takes out what `correction` voids and says of how many taken frames it was made.
-    pub(super) fn void(&mut self, correction: &Correction) -> u32 {
+    /// Takes out what `cancellation` voids and says of how many taken frames it was made.
+    pub(super) fn scope(&mut self, cancellation: &Cancellation) -> u32 {
         let mut taken = 0;
         self.frames.retain(|leaving| {
-            let void = correction.voids_frame(&leaving.frame);
-            taken += if void { leaving.taken } else { 0 };
-            !void
+            let scope = cancellation.covers_frame(&leaving.frame);
+            taken += if scope { leaving.taken } else { 0 };
+            !scope
         });
         taken
     }

@@ -4,8 +4,8 @@
 
 use mynah_engine::Frame;
 use mynah_engine::edge::{BLOCK_MS_MAX, STAGING_US};
-use mynah_engine::media::Joint;
-use mynah_engine::node::Cx;
+use mynah_engine::media::MergeRule;
+use mynah_engine::node::NodeContext;
 use mynah_engine::scene::Format;
 
 use crate::vad_gate::lookback::Stretch;
@@ -33,9 +33,9 @@ impl Held {
     }
 
     /// Appends `next` if it follows without a gap and the two have at most 20 ms together; returns `next` otherwise.
-    pub(super) fn join(&mut self, next: Self, format: Format, cx: &mut Cx<'_>) -> Option<Self> {
+    pub(super) fn join(&mut self, next: Self, format: Format, cx: &mut NodeContext<'_>) -> Option<Self> {
         let samples_max = (format.rate_hz * BLOCK_MS_MAX / 1_000) as usize * usize::from(format.channels);
-        let joint = Joint { format: Some(format), samples_max, ..Joint::default() };
+        let joint = MergeRule { format: Some(format), samples_max, ..MergeRule::default() };
         if !joint.fits(&self.frame, &next.frame) {
             return Some(next);
         }

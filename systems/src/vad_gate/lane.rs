@@ -4,9 +4,9 @@ use bevy_ecs::prelude::{Component, Entity};
 use bevy_platform::cell::SyncCell;
 use mynah_engine::base::{Mutation, Now, SegmentKey, frames_to_us, us_to_frames};
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{Cx, Opening};
+use mynah_engine::node::{NodeContext, SessionContext};
 use mynah_engine::scene::Format;
-use mynah_engine::speech::{CancelReason, Correction, Extent, Segments, Void};
+use mynah_engine::speech::{CancelReason, CancelScope, Cancellation, Extent, Segments};
 use mynah_engine::{Event, Frame, SessionId};
 
 use crate::dsp::downmix::Channels;
@@ -67,8 +67,8 @@ pub struct GateLane {
 }
 
 impl GateLane {
-    pub(super) fn new(gate: &VadGate, opening: &Opening) -> Result<Self, String> {
-        let input = opening.input.ok_or("no audio arrives at this node")?;
+    pub(super) fn new(gate: &VadGate, context: &SessionContext) -> Result<Self, String> {
+        let input = context.input.ok_or("no audio arrives at this node")?;
         if let Some(issue) = gate.channels.issue(Some(input.channels)) {
             return Err(issue.message);
         }
@@ -103,9 +103,9 @@ impl GateLane {
             taken_us: 0,
             stirred_us: 0,
             input,
-            traced: gate.trace || opening.traced,
-            session: opening.session,
-            owner: opening.owner,
+            traced: gate.trace || context.traced,
+            session: context.session,
+            owner: context.owner,
             segment: SegmentKey::NONE,
             serial: 0,
             turn: 0,
@@ -420,7 +420,9 @@ impl GateLane {
     fn cancel(&mut self, reason: CancelReason, gate: &mut Gate<'_, '_, '_, '_>) {
         let segment = self.segment.serial;
         gate.segments.cancel(self.segment, self.session, reason);
-        gate.cx.corrections.push(Correction { session: self.session, void: Void::Segment { segment } });
+        gate.cx
+            .cancellations
+            .push(Cancellation { session: self.session, scope: CancelScope::Segment { segment } });
         let (from_us, to_us) = (self.from_us, self.to_us);
         if !gate.cx.now.is_broken(Mutation::ForgetCancel) {
             gate.cx.event(self.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
@@ -440,8 +442,8 @@ impl GateLane {
         gate.segments.set_extent(self.segment, self.session, Extent::Open);
         let segment = self.segment.serial;
         gate.cx
-            .corrections
-            .push(Correction { session: self.session, void: Void::Revision { segment, revision } });
+            .cancellations
+            .push(Cancellation { session: self.session, scope: CancelScope::Revision { segment, revision } });
         gate.cx.event(self.turn, Event::EndpointRetracted { segment, revision, at_us: self.finished_us });
     }
 
@@ -516,7 +518,7 @@ impl GateLane {
 
 /// What a lane needs beside itself while it decides.
 pub(super) struct Gate<'a, 'b, 'w, 's> {
-    pub(super) cx: &'a mut Cx<'b>,
+    pub(super) cx: &'a mut NodeContext<'b>,
     pub(super) segments: &'a mut Segments<'w, 's>,
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::World;
 use bevy_ecs::system::BoxedSystem;
-use mynah_engine::node::{NodeKind, Opening, Site, SystemNode};
+use mynah_engine::node::{NodeKind, NodePlace, SessionContext, SystemNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 
 pub use config::{Forward, VadGate};
@@ -59,19 +59,19 @@ impl NodeKind for VadGate {
         // The whole lookback in one go, and the marks: an end, that it holds, the end of the stream.
         self.kept_at_once() + 3
     }
-    fn open(&self, opening: &Opening) -> Result<GateLane, String> {
-        GateLane::new(self, opening)
+    fn open(&self, context: &SessionContext) -> Result<GateLane, String> {
+        GateLane::new(self, context)
     }
 }
 
 impl SystemNode for VadGate {
-    fn rests(&self, state: &GateLane) -> bool {
+    fn is_idle(&self, state: &GateLane) -> bool {
         // A hop that waits for company is heard when its time comes, and what is open ends when nothing comes. What is kept
         // in a pause is let go of whenever the lane is next looked at, before anything comes of what comes then.
         state.ready_hop(self.vad.hop()).is_none() && !state.is_open()
     }
-    fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem {
-        system::build(self, site, world)
+    fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
+        system::build(self, place, world)
     }
 }
 

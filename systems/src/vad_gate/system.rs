@@ -8,8 +8,8 @@ use bevy_ecs::prelude::World;
 use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
 use mynah_engine::base::{Mutation, Now};
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{Cx, Desk, Lanes, Site, correct_lanes, lane_params};
-use mynah_engine::speech::{Segments, Void};
+use mynah_engine::node::{Lanes, NodeContext, NodeParams, NodePlace, cancel_lanes, lane_params};
+use mynah_engine::speech::{CancelScope, Segments};
 use mynah_engine::{Frame, SessionId};
 
 use crate::vad::VadKernel;
@@ -23,32 +23,34 @@ const GATHER_SESSIONS_MIN: u32 = 16;
 /// The gate of one node in one shard.
 struct Gates {
     gate: Arc<VadGate>,
-    site: Site,
+    place: NodePlace,
     settings: Settings,
     ready: Vec<SessionId>,
     staged: Vec<usize>,
     decisions: Vec<Decision>,
 }
 
-type Params = (Lanes<'static, 'static, GateLane>, Desk<'static>, Segments<'static, 'static>);
+type Params = (Lanes<'static, 'static, GateLane>, NodeParams<'static>, Segments<'static, 'static>);
 
-pub(super) fn build(gate: Arc<VadGate>, site: Site, world: &mut World) -> BoxedSystem {
+pub(super) fn build(gate: Arc<VadGate>, place: NodePlace, world: &mut World) -> BoxedSystem {
     let mut gates = Gates {
         settings: Settings::new(&gate, gate.hop_us()),
         ready: Vec::new(),
         staged: Vec::with_capacity(VadKernel::TILE),
         decisions: Vec::with_capacity(8),
         gate,
-        site,
+        place,
     };
     // The weights are unpacked and this thread's scratch is made here, and not in the first tick that hears something.
     VadKernel::lend(gates.gate.vad, |_| ());
-    let params = (lane_params::<GateLane>(site, world), ParamBuilder, ParamBuilder);
+    let params = (lane_params::<GateLane>(place, world), ParamBuilder, ParamBuilder);
     let state: SystemState<Params> = params.build_state(world);
     let system = state.build_system(
-        move |mut lanes: Lanes<'_, '_, GateLane>, mut desk: Desk<'_>, mut segments: Segments<'_, '_>| {
-            gates.run(&mut lanes, &mut desk, &mut segments);
-            desk.lap(site.node);
+        move |mut lanes: Lanes<'_, '_, GateLane>,
+              mut params: NodeParams<'_>,
+              mut segments: Segments<'_, '_>| {
+            gates.run(&mut lanes, &mut params, &mut segments);
+            params.lap(place.node);
         },
     );
     Box::new(IntoSystem::into_system(system))
@@ -58,30 +60,30 @@ impl Gates {
     fn run(
         &mut self,
         lanes: &mut Lanes<'_, '_, GateLane>,
-        desk: &mut Desk<'_>,
+        params: &mut NodeParams<'_>,
         segments: &mut Segments<'_, '_>,
     ) {
         let decisions = &mut self.decisions;
-        correct_lanes(self.site, lanes, desk, |lane, correction, cx| {
-            if correction.void == Void::Session {
+        cancel_lanes(self.place, lanes, params, |lane, cancellation, cx| {
+            if cancellation.scope == CancelScope::Session {
                 lane.finish(true, decisions, &mut Gate { cx, segments });
             }
         });
-        let shard_open = desk.sessions.open();
-        let run_now = self.runs_now(&desk.now, shard_open);
+        let shard_open = params.sessions.open();
+        let run_now = self.runs_now(&params.now, shard_open);
         self.ready.clear();
-        self.ready.reserve(desk.sessions.open() as usize);
+        self.ready.reserve(params.sessions.open() as usize);
         for (mut wiring, mut queue, mut lane) in &mut lanes.ins {
             // Most lanes have nothing in most ticks: no more of them is fetched from memory than it takes to see that.
-            if queue.is_empty() && lane.ready_hop(self.hop()).is_none() && !wiring.has_unsent() {
-                if lane.may_starve(&desk.now, &self.settings) {
-                    let arrived_us = desk.sessions.arrived_us(wiring.session, desk.now.us);
-                    let mut cx = Cx::new(self.site.node, &mut wiring, desk, &mut lanes.outs);
+            if queue.is_empty() && lane.ready_hop(self.hop()).is_none() && !wiring.has_stalled() {
+                if lane.may_starve(&params.now, &self.settings) {
+                    let arrived_us = params.sessions.arrived_us(wiring.session, params.now.us);
+                    let mut cx = NodeContext::new(self.place.node, &mut wiring, params, &mut lanes.outs);
                     let mut gate = Gate { cx: &mut cx, segments };
                     lane.starve(arrived_us, &self.settings, &mut self.decisions, &mut gate);
                 }
-                if lane.has_paused(desk.now.us) {
-                    let mut cx = Cx::new(self.site.node, &mut wiring, desk, &mut lanes.outs);
+                if lane.has_paused(params.now.us) {
+                    let mut cx = NodeContext::new(self.place.node, &mut wiring, params, &mut lanes.outs);
                     lane.pause(&mut Gate { cx: &mut cx, segments });
                 }
                 continue;
@@ -92,11 +94,11 @@ impl Gates {
             if fill(
                 &self.settings,
                 self.hop(),
-                self.site,
+                self.place,
                 next,
                 wiring,
                 lane,
-                desk,
+                params,
                 &mut lanes.outs,
                 segments,
                 &mut self.decisions,
@@ -107,7 +109,7 @@ impl Gates {
         if run_now && !self.ready.is_empty() {
             VadKernel::lend(self.gate.vad, |kernel| {
                 while !self.ready.is_empty() {
-                    self.hear(kernel, lanes, desk, segments);
+                    self.hear(kernel, lanes, params, segments);
                 }
             });
         }
@@ -129,10 +131,10 @@ impl Gates {
         &mut self,
         kernel: &mut VadKernel,
         lanes: &mut Lanes<'_, '_, GateLane>,
-        desk: &mut Desk<'_>,
+        params: &mut NodeParams<'_>,
         segments: &mut Segments<'_, '_>,
     ) {
-        let (hop, node) = (self.hop(), self.site.node);
+        let (hop, node) = (self.hop(), self.place.node);
         let mut kept = 0;
         let mut from = 0;
         while from < self.ready.len() {
@@ -140,7 +142,7 @@ impl Gates {
             kernel.clear();
             self.staged.clear();
             for session in &self.ready[from..to] {
-                let Some(entity) = desk.sessions.lane(*session, node) else { continue };
+                let Some(entity) = params.sessions.lane(*session, node) else { continue };
                 let Ok((_, _, mut lane)) = lanes.ins.get_mut(entity) else { continue };
                 let (memory, samples) = lane.bypass_change_detection().staged(hop);
                 self.staged.push(kernel.stage(memory, samples));
@@ -148,22 +150,22 @@ impl Gates {
             kernel.run();
             for at in from..to {
                 let session = self.ready[at];
-                let Some(entity) = desk.sessions.lane(session, node) else { continue };
+                let Some(entity) = params.sessions.lane(session, node) else { continue };
                 let Ok((mut wiring, mut queue, mut lane)) = lanes.ins.get_mut(entity) else { continue };
                 let p = kernel.take(self.staged[at - from], lane.memory());
                 let wiring = wiring.bypass_change_detection();
-                let mut cx = Cx::new(node, wiring, desk, &mut lanes.outs);
+                let mut cx = NodeContext::new(node, wiring, params, &mut lanes.outs);
                 let mut gate = Gate { cx: &mut cx, segments };
                 lane.decide(p, hop, &self.settings, &mut self.decisions, &mut gate);
                 let next = || queue.pop();
                 if fill(
                     &self.settings,
                     hop,
-                    self.site,
+                    self.place,
                     next,
                     wiring,
                     &mut lane,
-                    desk,
+                    params,
                     &mut lanes.outs,
                     segments,
                     &mut self.decisions,
@@ -184,16 +186,16 @@ impl Gates {
 fn fill(
     settings: &Settings,
     hop: usize,
-    site: Site,
+    place: NodePlace,
     mut next: impl FnMut() -> Option<Frame>,
     wiring: &mut mynah_engine::media::Lane,
     lane: &mut GateLane,
-    desk: &mut Desk<'_>,
+    params: &mut NodeParams<'_>,
     outs: &mut bevy_ecs::prelude::Query<'_, '_, &'static mut mynah_engine::media::Queue>,
     segments: &mut Segments<'_, '_>,
     decisions: &mut Vec<Decision>,
 ) -> bool {
-    let mut cx = Cx::new(site.node, wiring, desk, outs);
+    let mut cx = NodeContext::new(place.node, wiring, params, outs);
     while lane.ready_hop(hop).is_none() {
         if !cx.may_step() {
             return false;

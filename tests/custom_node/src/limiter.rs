@@ -3,9 +3,9 @@
 use mynah_engine::Frame;
 use mynah_engine::bevy_ecs::{self, prelude::Component};
 use mynah_engine::media::Payload;
-use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{Correction, Void};
+use mynah_engine::speech::{CancelScope, Cancellation};
 use serde::Deserialize;
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
@@ -69,15 +69,15 @@ impl NodeKind for Limiter {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, opening: &Opening) -> Result<LimiterState, String> {
-        let input = opening.input.ok_or("no audio arrives at this node")?;
+    fn open(&self, context: &SessionContext) -> Result<LimiterState, String> {
+        let input = context.input.ok_or("no audio arrives at this node")?;
         let recover_frames = self.recover_ms * input.rate_hz as f32 / 1_000.0;
         Ok(LimiterState { gain: 1.0, recovery: 1.0 / recover_frames })
     }
 }
 
 impl StepNode for Limiter {
-    fn step(&self, state: &mut LimiterState, mut frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, state: &mut LimiterState, mut frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         let channels = cx.lane.input.map_or(1, |format| usize::from(format.channels));
         if let Payload::Audio(block) = &mut frame.payload {
             for samples in block.make_mut(cx.pool).chunks_exact_mut(channels) {
@@ -88,9 +88,15 @@ impl StepNode for Limiter {
         cx.send(0, frame);
     }
 
-    fn control(&self, state: &mut LimiterState, correction: &Correction, _: &mut Cx<'_>, _: Site) {
+    fn control(
+        &self,
+        state: &mut LimiterState,
+        cancellation: &Cancellation,
+        _: &mut NodeContext<'_>,
+        _: NodePlace,
+    ) {
         // A segment that was taken back has not been heard: its loudness is forgotten, too.
-        if matches!(correction.void, Void::Segment { .. }) {
+        if matches!(cancellation.scope, CancelScope::Segment { .. }) {
             state.gain = 1.0;
         }
     }

@@ -10,7 +10,10 @@ use mynah_engine::bevy_ecs::system::{
     BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState,
 };
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{Cx, Desk, Lanes, NodeKind, Opening, Site, SystemNode, correct_lanes, lane_params};
+use mynah_engine::node::{
+    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SessionContext, SystemNode, cancel_lanes,
+    lane_params,
+};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use serde::Deserialize;
 
@@ -76,25 +79,26 @@ impl NodeKind for Tremolo {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, opening: &Opening) -> Result<TremoloState, String> {
-        let input = opening.input.ok_or("no audio arrives at this node")?;
+    fn open(&self, context: &SessionContext) -> Result<TremoloState, String> {
+        let input = context.input.ok_or("no audio arrives at this node")?;
         let per_frame = f64::from(self.rate_hz) / f64::from(input.rate_hz) * 4_294_967_296.0;
         Ok(TremoloState { phase: 0, per_frame: per_frame as u32 })
     }
 }
 
 impl SystemNode for Tremolo {
-    fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem {
-        type Params = (Lanes<'static, 'static, TremoloState>, Desk<'static>);
+    fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
+        type Params = (Lanes<'static, 'static, TremoloState>, NodeParams<'static>);
         let table = self.table();
-        let params = (lane_params::<TremoloState>(site, world), ParamBuilder);
+        let params = (lane_params::<TremoloState>(place, world), ParamBuilder);
         let state: SystemState<Params> = params.build_state(world);
-        let system = state.build_system(move |mut lanes: Lanes<'_, '_, TremoloState>, mut desk: Desk<'_>| {
-            // First what was taken back: the queues are cleared, and a swing has nothing to forget.
-            correct_lanes(site, &mut lanes, &mut desk, |_, _, _| {});
-            swing_lanes(&table, site, &mut lanes, &mut desk);
-            desk.lap(site.node);
-        });
+        let system =
+            state.build_system(move |mut lanes: Lanes<'_, '_, TremoloState>, mut params: NodeParams<'_>| {
+                // First what was taken back: the queues are cleared, and a swing has nothing to forget.
+                cancel_lanes(place, &mut lanes, &mut params, |_, _, _| {});
+                swing_lanes(&table, place, &mut lanes, &mut params);
+                params.lap(place.node);
+            });
         Box::new(IntoSystem::into_system(system))
     }
 }
@@ -111,13 +115,13 @@ impl Tremolo {
 
 fn swing_lanes(
     table: &[f32; STEPS],
-    site: Site,
+    place: NodePlace,
     lanes: &mut Lanes<'_, '_, TremoloState>,
-    desk: &mut Desk<'_>,
+    params: &mut NodeParams<'_>,
 ) {
     for (mut lane, mut queue, mut state) in &mut lanes.ins {
         let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
-        let mut cx = Cx::new(site.node, lane, desk, &mut lanes.outs);
+        let mut cx = NodeContext::new(place.node, lane, params, &mut lanes.outs);
         while cx.may_step() {
             let Some(frame) = queue.pop() else { break };
             if matches!(frame.payload, Payload::Mark(Mark::StreamEnd)) && !cx.lane.stream_ended() {
@@ -129,7 +133,7 @@ fn swing_lanes(
     }
 }
 
-fn swing(table: &[f32; STEPS], state: &mut TremoloState, mut frame: Frame, cx: &mut Cx<'_>) {
+fn swing(table: &[f32; STEPS], state: &mut TremoloState, mut frame: Frame, cx: &mut NodeContext<'_>) {
     let channels = cx.lane.input.map_or(1, |format| usize::from(format.channels));
     if let Payload::Audio(block) = &mut frame.payload {
         for samples in block.make_mut(cx.pool).chunks_exact_mut(channels) {

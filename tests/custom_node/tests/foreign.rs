@@ -13,7 +13,7 @@ use mynah_engine::bevy_ecs::world::EntityWorldMut;
 use mynah_engine::crossbeam::sync::{Parker, Unparker};
 use mynah_engine::edge::Bell;
 use mynah_engine::hdrhistogram::Histogram;
-use mynah_engine::node::{Desk, Lanes, Node, Opening, Site, lane_params};
+use mynah_engine::node::{Lanes, Node, NodeParams, NodePlace, SessionContext, lane_params};
 use mynah_engine::record::latency_histogram;
 use mynah_engine::ron::error::SpannedError;
 use mynah_engine::scene::parse_config;
@@ -25,22 +25,22 @@ use mynah_engine::wire::message::{Metadata, SEGMENT_NAMESPACE, segment_id};
 
 /// What a node kind of full access touches.
 fn lanes<S: Component<Mutability = Mutable>>(
-    site: Site,
+    place: NodePlace,
     world: &mut World,
 ) -> impl SystemParamBuilder<Lanes<'static, 'static, S>> {
-    lane_params::<S>(site, world)
+    lane_params::<S>(place, world)
 }
 
-fn owner(opening: &Opening) -> Entity {
-    opening.owner
+fn owner(context: &SessionContext) -> Entity {
+    context.owner
 }
 
-fn opens(node: &dyn Node, opening: &Opening, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
-    node.open(opening, entity)
+fn opens(node: &dyn Node, context: &SessionContext, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
+    node.open(context, entity)
 }
 
-fn installs(node: &dyn Node, site: Site, world: &mut World) -> BoxedSystem {
-    node.install(site, world)
+fn installs(node: &dyn Node, place: NodePlace, world: &mut World) -> BoxedSystem {
+    node.install(place, world)
 }
 
 fn takes<P: SystemParam>() {}
@@ -73,7 +73,7 @@ fn whoever_names_a_foreign_type_finds_it_here() {
     assert!(said.get("who").is_some_and(Value::is_object));
     let wrong: SpannedError = reads::<bool>("maybe").expect_err("it is neither");
     assert_eq!(wrong.span.start.line, 1);
-    takes::<Desk<'static>>();
+    takes::<NodeParams<'static>>();
     takes::<Res<'static, mynah_engine::base::Now>>();
     takes::<ResMut<'static, mynah_engine::media::BlockPool>>();
     takes::<Query<'static, 'static, (Entity, &'static mynah_engine::media::Lane)>>();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
 use mynah_engine::media::Payload;
-use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{
     Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick, parse_config,
 };
@@ -74,21 +74,21 @@ impl NodeKind for Ask {
     fn service(&self) -> Option<&str> {
         Some("oracle")
     }
-    fn open(&self, _: &Opening) -> Result<Asked, String> {
+    fn open(&self, _: &SessionContext) -> Result<Asked, String> {
         Ok(Asked)
     }
 }
 
 impl StepNode for Ask {
-    fn step(&self, _: &mut Asked, frame: Frame, cx: &mut Cx<'_>, site: Site) {
+    fn step(&self, _: &mut Asked, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace) {
         if let Payload::Mark(_) = frame.payload {
             cx.send(0, frame);
             return;
         }
         let key = CallKey {
             session: frame.session,
-            opening: cx.opening(),
-            node: site.node,
+            generation: cx.generation(),
+            node: place.node,
             segment: frame.segment,
             revision: 0,
             turn: 0,
@@ -106,11 +106,11 @@ impl StepNode for Ask {
             reduced: false,
             sentences: 1,
         };
-        cx.request(site.service.expect("the scene names the service"), Request::End(call));
+        cx.request(place.service.expect("the scene names the service"), Request::End(call));
         cx.discard(frame);
     }
 
-    fn reply(&self, _: &mut Asked, reply: Reply, cx: &mut Cx<'_>, _: Site) {
+    fn reply(&self, _: &mut Asked, reply: Reply, cx: &mut NodeContext<'_>, _: NodePlace) {
         let CallKey { session, segment, revision, turn, .. } = reply.key;
         if let ReplyPart::Text(text) = reply.part {
             let now_us = cx.now.us;

@@ -4,7 +4,7 @@ use bevy_ecs::prelude::Component;
 use mynah_engine::Frame;
 use mynah_engine::base::SegmentKey;
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, Port, Tick};
 use serde::Deserialize;
 
@@ -34,14 +34,14 @@ impl NodeKind for Ear {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, _: &Opening) -> Result<Heard, String> {
+    fn open(&self, _: &SessionContext) -> Result<Heard, String> {
         Ok(Heard)
     }
 }
 
 impl StepNode for Ear {
     /// Of no segment, so that the output does not ask whether there is one.
-    fn step(&self, _: &mut Heard, mut frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, _: &mut Heard, mut frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         let now_ms = cx.now.us / 1_000;
         let Frame { pts_us, arrived_us, turn, revision, seq, .. } = frame;
         let whose = format!("{}/{revision}", frame.segment.serial);

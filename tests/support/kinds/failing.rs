@@ -37,7 +37,7 @@ macro_rules! audio_kind {
             fn max_out(&self, _: Option<Format>) -> u32 {
                 2
             }
-            fn open(&self, _: &Opening) -> Result<$state, String> {
+            fn open(&self, _: &SessionContext) -> Result<$state, String> {
                 Ok(<$state>::default())
             }
         }

@@ -8,9 +8,9 @@ use bevy_ecs::prelude::Component;
 use ear::Ear;
 use mynah_engine::base::SegmentKey;
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{Correction, Void};
+use mynah_engine::speech::{CancelScope, Cancellation};
 use mynah_engine::{Frame, Registry};
 use serde::Deserialize;
 
@@ -81,13 +81,13 @@ impl NodeKind for Narrator {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, opening: &Opening) -> Result<Narrated, String> {
-        Ok(Narrated { lines: self.lines.iter().cloned().collect(), session: opening.session })
+    fn open(&self, context: &SessionContext) -> Result<Narrated, String> {
+        Ok(Narrated { lines: self.lines.iter().cloned().collect(), session: context.session })
     }
 }
 
 impl StepNode for Narrator {
-    fn step(&self, _: &mut Narrated, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, _: &mut Narrated, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         match frame.payload {
             Payload::Mark(_) => cx.send(0, frame),
             Payload::Audio(_) | Payload::Text(_) => cx.discard(frame),
@@ -98,7 +98,7 @@ impl StepNode for Narrator {
         state.lines.front().map_or(u64::MAX, |(ms, _)| ms * 1_000)
     }
 
-    fn wake(&self, state: &mut Narrated, cx: &mut Cx<'_>, _: Site) {
+    fn wake(&self, state: &mut Narrated, cx: &mut NodeContext<'_>, _: NodePlace) {
         let session = state.session;
         while self.due_us(state) <= cx.now.us {
             let Some((ms, line)) = state.lines.pop_front() else { return };
@@ -107,11 +107,12 @@ impl StepNode for Narrator {
                 Line::End(segment, revision) => (segment, revision, Payload::Mark(Mark::AnswerEnd)),
                 Line::Endpoint(segment, revision) => (segment, revision, Payload::Mark(Mark::Endpoint)),
                 Line::Retract(segment, revision) => {
-                    cx.corrections.push(Correction { session, void: Void::Revision { segment, revision } });
+                    cx.cancellations
+                        .push(Cancellation { session, scope: CancelScope::Revision { segment, revision } });
                     continue;
                 }
                 Line::Cancel(segment) => {
-                    cx.corrections.push(Correction { session, void: Void::Segment { segment } });
+                    cx.cancellations.push(Cancellation { session, scope: CancelScope::Segment { segment } });
                     continue;
                 }
             };

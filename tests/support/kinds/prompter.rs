@@ -9,9 +9,12 @@ use bevy_ecs::prelude::{Component, World};
 use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
 use mynah_engine::base::{SegmentKey, frames_to_us};
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{Cx, Desk, Lanes, NodeKind, Opening, Site, SystemNode, correct_lanes, lane_params};
+use mynah_engine::node::{
+    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SessionContext, SystemNode, cancel_lanes,
+    lane_params,
+};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{CancelReason, Correction, Extent, Segments, Void};
+use mynah_engine::speech::{CancelReason, CancelScope, Cancellation, Extent, Segments};
 use mynah_engine::{Block, Event, Frame};
 use serde::Deserialize;
 
@@ -131,27 +134,29 @@ impl NodeKind for Prompter {
     fn max_out(&self, _: Option<Format>) -> u32 {
         1
     }
-    fn open(&self, _: &Opening) -> Result<Prompted, String> {
+    fn open(&self, _: &SessionContext) -> Result<Prompted, String> {
         Ok(Prompted::default())
     }
 }
 
-type Params = (Lanes<'static, 'static, Prompted>, Desk<'static>, Segments<'static, 'static>);
+type Params = (Lanes<'static, 'static, Prompted>, NodeParams<'static>, Segments<'static, 'static>);
 
 impl SystemNode for Prompter {
-    fn system(self: Arc<Self>, site: Site, world: &mut World) -> BoxedSystem {
-        let params = (lane_params::<Prompted>(site, world), ParamBuilder, ParamBuilder);
+    fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
+        let params = (lane_params::<Prompted>(place, world), ParamBuilder, ParamBuilder);
         let state: SystemState<Params> = params.build_state(world);
         let system = state.build_system(
-            move |mut lanes: Lanes<'_, '_, Prompted>, mut desk: Desk<'_>, mut segments: Segments<'_, '_>| {
-                correct_lanes(site, &mut lanes, &mut desk, |state, correction, cx| {
-                    if correction.void == Void::Session {
+            move |mut lanes: Lanes<'_, '_, Prompted>,
+                  mut params: NodeParams<'_>,
+                  mut segments: Segments<'_, '_>| {
+                cancel_lanes(place, &mut lanes, &mut params, |state, cancellation, cx| {
+                    if cancellation.scope == CancelScope::Session {
                         hang_up(state, &mut segments, cx);
                     }
                 });
                 for (mut lane, mut queue, mut state) in &mut lanes.ins {
                     let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
-                    let mut cx = Cx::new(site.node, lane, &mut desk, &mut lanes.outs);
+                    let mut cx = NodeContext::new(place.node, lane, &mut params, &mut lanes.outs);
                     while cx.may_step()
                         && let Some(frame) = queue.pop()
                     {
@@ -159,7 +164,7 @@ impl SystemNode for Prompter {
                         self.act(&mut state, frame, &mut segments, &mut cx);
                     }
                 }
-                desk.lap(site.node);
+                params.lap(place.node);
             },
         );
         Box::new(IntoSystem::into_system(system))
@@ -167,7 +172,13 @@ impl SystemNode for Prompter {
 }
 
 impl Prompter {
-    fn act(&self, state: &mut Prompted, frame: Frame, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
+    fn act(
+        &self,
+        state: &mut Prompted,
+        frame: Frame,
+        segments: &mut Segments<'_, '_>,
+        cx: &mut NodeContext<'_>,
+    ) {
         let Payload::Audio(block) = &frame.payload else {
             if state.undecided {
                 cancel(state, CancelReason::Closed, segments, cx);
@@ -185,7 +196,13 @@ impl Prompter {
         }
     }
 
-    fn follow(&self, cue: Cue, state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
+    fn follow(
+        &self,
+        cue: Cue,
+        state: &mut Prompted,
+        segments: &mut Segments<'_, '_>,
+        cx: &mut NodeContext<'_>,
+    ) {
         let (session, owner, segment) = (cx.lane.session, cx.lane.owner, state.segment.serial);
         let at_us = frames_to_us(state.samples, 16_000);
         match cue {
@@ -214,7 +231,8 @@ impl Prompter {
             Cue::Retract => {
                 let revision = state.revision;
                 segments.set_extent(state.segment, session, Extent::Open);
-                cx.corrections.push(Correction { session, void: Void::Revision { segment, revision } });
+                cx.cancellations
+                    .push(Cancellation { session, scope: CancelScope::Revision { segment, revision } });
                 cx.event(state.turn, Event::EndpointRetracted { segment, revision, at_us });
             }
             Cue::End => end(state, segments, cx),
@@ -239,7 +257,7 @@ impl Prompter {
         }
     }
 
-    fn split(&self, state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
+    fn split(&self, state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut NodeContext<'_>) {
         let (session, segment) = (cx.lane.session, state.segment.serial);
         let at_us = frames_to_us(state.samples, 16_000);
         let before = state.segment;
@@ -263,16 +281,21 @@ impl Prompter {
     }
 }
 
-fn cancel(state: &mut Prompted, reason: CancelReason, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
+fn cancel(
+    state: &mut Prompted,
+    reason: CancelReason,
+    segments: &mut Segments<'_, '_>,
+    cx: &mut NodeContext<'_>,
+) {
     let (session, segment) = (cx.lane.session, state.segment.serial);
     segments.cancel(state.segment, session, reason);
-    cx.corrections.push(Correction { session, void: Void::Segment { segment } });
+    cx.cancellations.push(Cancellation { session, scope: CancelScope::Segment { segment } });
     let to_us = frames_to_us(state.samples, 16_000);
     cx.event(state.turn, Event::SegmentCancelled { segment, reason, from_us: 0, to_us });
     (state.segment, state.undecided, state.revision) = (SegmentKey::NONE, false, 0);
 }
 
-fn end(state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
+fn end(state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut NodeContext<'_>) {
     let (segment, revision) = (state.segment.serial, state.revision);
     segments.set_extent(state.segment, cx.lane.session, Extent::Ended(revision));
     let to_us = frames_to_us(state.samples, 16_000);
@@ -287,14 +310,14 @@ fn end(state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
     state.ended = true;
 }
 
-fn hang_up(state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut Cx<'_>) {
+fn hang_up(state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut NodeContext<'_>) {
     if state.undecided {
         cancel(state, CancelReason::Closed, segments, cx);
     }
 }
 
 /// A frame of the current segment and revision.
-fn frame(state: &mut Prompted, payload: Payload, cx: &Cx<'_>) -> Frame {
+fn frame(state: &mut Prompted, payload: Payload, cx: &NodeContext<'_>) -> Frame {
     state.seq = state.seq.wrapping_add(1);
     Frame {
         payload,

@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::Component;
 use mynah_engine::Frame;
 use mynah_engine::media::Payload;
-use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ pub(crate) struct Kept(Option<Frame>);
 audio_kind!(Replayer, Kept);
 
 impl StepNode for Replayer {
-    fn step(&self, state: &mut Kept, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, state: &mut Kept, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         if let Payload::Audio(_) = frame.payload {
             match state.0.take_if(|kept| kept.segment != frame.segment) {
                 Some(mut copy) => {

@@ -44,7 +44,7 @@ impl Service for Answers {
     fn retract(&mut self, _: CallKey, _: u64) {}
     fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>) {
         while let Some((_, call)) = self.asked.pop_front_if(|(due_us, _)| *due_us <= now_us) {
-            let text = format!("{} #{}", call.name, call.key.opening);
+            let text = format!("{} #{}", call.name, call.key.generation);
             replies.push(Reply { key: call.key, part: ReplyPart::Text(text.into()) });
             replies.push(Reply { key: call.key, part: ReplyPart::Done { busy_us: self.latency_us } });
         }

@@ -2,7 +2,7 @@
 
 use bevy_ecs::prelude::Component;
 use mynah_engine::Frame;
-use mynah_engine::node::{Cx, NodeKind, Opening, Site, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use serde::Deserialize;
 
@@ -18,7 +18,7 @@ pub(crate) struct Swallowed(u32);
 audio_kind!(Swallower, Swallowed);
 
 impl StepNode for Swallower {
-    fn step(&self, state: &mut Swallowed, frame: Frame, cx: &mut Cx<'_>, _: Site) {
+    fn step(&self, state: &mut Swallowed, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         state.0 += 1;
         if state.0 <= self.frames { cx.send(0, frame) } else { cx.discard(frame) }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam::sync::Parker;
 use mynah_engine::driver::Clock;
 use mynah_engine::edge::Bell;
-use mynah_engine::record::STAGES_BESIDE;
+use mynah_engine::record::ENGINE_STAGES;
 
 /// Microseconds since a start that generator and driver share.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +81,7 @@ pub struct NodeStopwatch {
 impl NodeStopwatch {
     /// For a scene of `nodes` nodes.
     pub fn new(epoch: Epoch, nodes: usize) -> Self {
-        Self { epoch, last_ns: 0, totals_ns: vec![0; nodes + STAGES_BESIDE.len()] }
+        Self { epoch, last_ns: 0, totals_ns: vec![0; nodes + ENGINE_STAGES.len()] }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::base::ids::SegmentKey;
 use crate::base::time::frames_to_us;
 use crate::media::frame::Mark;
 use crate::scene::MergeStrategy;
-use crate::speech::cancellation::{Correction, Void};
+use crate::speech::cancellation::{CancelScope, Cancellation};
 
 const RATE_HZ: u32 = 16_000;
 /// 20 ms.
@@ -203,10 +203,10 @@ fn apply(
             return;
         }
         Op::Purge((segment, revision)) => {
-            let void = Void::Revision { segment: *segment, revision: *revision };
-            let correction = Correction { session: SessionId(7), void };
+            let scope = CancelScope::Revision { segment: *segment, revision: *revision };
+            let cancellation = Cancellation { session: SessionId(7), scope };
             queue.purge(
-                |frame| correction.voids_frame(frame),
+                |frame| cancellation.covers_frame(frame),
                 |frame| {
                     fates.purged += 1;
                     fates.samples_out += frame.samples();
@@ -260,7 +260,7 @@ proptest! {
             OverflowPolicy::MergeOnOverflow,
         ][policy];
         let format = Some(Format { rate_hz: RATE_HZ, channels: 1 });
-        let joint = Joint { strategy: strategy.clone(), custom: None, format, samples_max: SAMPLES_MAX };
+        let joint = MergeRule { strategy: strategy.clone(), custom: None, format, samples_max: SAMPLES_MAX };
         let mut queue = Queue::new(bound, overflow).joining(joint);
         let mut model = Model { bound: bound as usize, overflow, strategy, waiting: VecDeque::new() };
         let (mut fates, mut ends_us) = (Fates::default(), [0; 16]);
@@ -296,7 +296,7 @@ fn texts_become_one_up_to_the_limit_and_then_the_oldest_is_dropped() {
     let mut wrong = Vec::new();
     for (first, second, separator, want) in cases {
         let strategy = Some(MergeStrategy::ConcatenateText { separator: separator.into() });
-        let joint = Joint { strategy, ..Joint::default() };
+        let joint = MergeRule { strategy, ..MergeRule::default() };
         let mut queue = Queue::new(1, OverflowPolicy::MergeOnOverflow).joining(joint);
         let mut pool = BlockPool::default();
         assert!(matches!(queue.push(text(first).frame(), &mut pool), Pushed::Queued));

@@ -96,7 +96,7 @@ impl fmt::Debug for Merge {
 impl Merge {
     /// Whether the second of two neighbours may go on where the first ends.
     pub(super) fn may_join(&self, first: &Call, second: &Call) -> bool {
-        let owner = |key: &CallKey| (key.session, key.opening, key.node, key.segment, key.revision);
+        let owner = |key: &CallKey| (key.session, key.generation, key.node, key.segment, key.revision);
         let follows = match *self {
             Self::Separate => false,
             Self::Audio { ensure_continuity: true, max_gap_us } => {

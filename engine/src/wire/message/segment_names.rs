@@ -17,17 +17,17 @@ const AHEAD: usize = 64;
 #[derive(Clone, Debug)]
 pub struct SegmentNames {
     session: Arc<str>,
-    opening: u32,
+    generation: u32,
     /// Names of the serials from `first` on.
     names: VecDeque<Uuid>,
     first: u32,
 }
 
 impl SegmentNames {
-    /// For the segments of the `opening`-th session of that name at the sender.
+    /// For the segments of the `generation`-th session of that name at the sender.
     #[must_use]
-    pub fn new(session: Arc<str>, opening: u32) -> Self {
-        Self { session, opening, names: VecDeque::new(), first: 1 }
+    pub fn new(session: Arc<str>, generation: u32) -> Self {
+        Self { session, generation, names: VecDeque::new(), first: 1 }
     }
 
     /// The serial of a segment; `None`: it is none of this session's, or too far from those heard of.
@@ -57,7 +57,7 @@ impl SegmentNames {
                 self.names.pop_front();
                 self.first += 1;
             }
-            self.names.push_back(segment_id(&self.session, self.opening, serial));
+            self.names.push_back(segment_id(&self.session, self.generation, serial));
         }
     }
 }
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn serials_come_back_from_names_near_the_newest() {
         let session: Arc<str> = "caller".into();
-        let id = |opening, serial| segment_id("caller", opening, serial);
+        let id = |generation, serial| segment_id("caller", generation, serial);
         let mut names = SegmentNames::new(Arc::clone(&session), 2);
         assert_eq!(names.serial(id(2, 1)), Some(1));
         assert_eq!(names.serial(id(2, 60)), Some(60), "ahead of all that was heard of");

@@ -11,10 +11,15 @@ impl Control {
     /// What to send; `None` for what is no message: that the session is over is the path's to say, and `Applied` is an
     /// acknowledgement, [`crate::wire::delivery::Delivery::applied`]. The id is left to [`crate::wire::delivery`].
     ///
-    /// `opening`: which session of this name, see [`crate::SessionHandle::opening`]; `timestamp_us`: when it was told,
+    /// `generation`: which session of this name, see [`crate::SessionHandle::generation`]; `timestamp_us`: when it was told,
     /// microseconds since the Unix epoch (in virtual time: the engine's clock).
     #[must_use]
-    pub fn to_message(&self, session: &Arc<str>, opening: u32, timestamp_us: u64) -> Option<ControlMessage> {
+    pub fn to_message(
+        &self,
+        session: &Arc<str>,
+        generation: u32,
+        timestamp_us: u64,
+    ) -> Option<ControlMessage> {
         let (segment, revision, turn, message_type) = match *self {
             Self::ConfirmSpeculation { segment, turn, from_us, to_us } => {
                 let (from_timestamp, to_timestamp) = stretch(from_us, to_us);
@@ -43,7 +48,7 @@ impl Control {
             Self::Applied { .. } | Self::Closed => return None,
         };
         let mut message = ControlMessage::new(Arc::clone(session), timestamp_us, message_type);
-        message.target_segment_id = (segment != 0).then(|| segment_id(session, opening, segment));
+        message.target_segment_id = (segment != 0).then(|| segment_id(session, generation, segment));
         message.revision = revision;
         message.turn = turn;
         Some(message)

@@ -47,7 +47,7 @@ pub(crate) struct Laws {
     opened: bool,
     pub(crate) closed: bool,
     segments: BTreeMap<u32, Told>,
-    voids: Vec<(u64, Taken)>,
+    covers: Vec<(u64, Taken)>,
     released_us: u64,
     pub(crate) samples: u64,
     pub(crate) sent: BTreeSet<u64>,
@@ -140,7 +140,7 @@ impl Laws {
     /// Nothing of what is void starts or ends any more.
     fn taken_back(&mut self, t_us: u64, event: &Event) {
         let by = std::mem::discriminant(event);
-        let void = match *event {
+        let scope = match *event {
             Event::SegmentCancelled { segment, .. } => Taken { by, segment, revisions: 0..=u32::MAX },
             Event::EndpointRetracted { segment, revision, .. } => {
                 Taken { by, segment, revisions: revision..=revision }
@@ -151,20 +151,20 @@ impl Laws {
                 Taken { by, segment, revisions: 1..=revision.max(1) }
             }
             Event::OutputStarted { segment, revision } | Event::OutputEnded { segment, revision, .. } => {
-                let void = self.void_before(segment, revision, t_us.wrapping_sub(1));
-                assert!(t_us == 0 || void.is_none(), "{event:?} at {t_us}: {void:?}");
+                let scope = self.void_before(segment, revision, t_us.wrapping_sub(1));
+                assert!(t_us == 0 || scope.is_none(), "{event:?} at {t_us}: {scope:?}");
                 return;
             }
             _ => return,
         };
-        assert!(self.voids.iter().all(|(_, before)| *before != void), "{void:?} a second time");
-        self.voids.push((t_us, void));
+        assert!(self.covers.iter().all(|(_, before)| *before != scope), "{scope:?} a second time");
+        self.covers.push((t_us, scope));
     }
 
     /// What was taken back by `t_us` and covers that origin.
     fn void_before(&self, segment: u32, revision: u32, t_us: u64) -> Option<&(u64, Taken)> {
-        let covers = |void: &Taken| void.segment == segment && void.revisions.contains(&revision);
-        self.voids.iter().find(|(since_us, void)| *since_us <= t_us && covers(void))
+        let covers = |scope: &Taken| scope.segment == segment && scope.revisions.contains(&revision);
+        self.covers.iter().find(|(since_us, scope)| *since_us <= t_us && covers(scope))
     }
 
     fn close(&mut self) {
@@ -189,8 +189,8 @@ impl Laws {
         self.samples += audio.block.len() as u64;
         assert!(!audio.block.is_empty() && audio.block.samples().iter().all(|s| s.is_finite()), "{audio:?}");
         // In the tick of a correction what left before it may have its time.
-        let void = self.void_before(segment, revision, released_us);
-        assert!(void.is_none(), "{segment}.{revision} left at {released_us}: {void:?}");
+        let scope = self.void_before(segment, revision, released_us);
+        assert!(scope.is_none(), "{segment}.{revision} left at {released_us}: {scope:?}");
         let known = self.gate == Gate::Nobody || segment == 0 || self.segments.contains_key(&segment);
         assert!(known, "audio of segment {segment}, never opened");
     }

@@ -71,7 +71,7 @@ impl Pair {
     pub(crate) fn open(&self, spec: SessionSpec) -> Option<Ends> {
         match (self.door.open(spec.clone()), self.engine.handle().open(spec)) {
             (Ok(one), Ok(other)) => {
-                assert_eq!((one.id(), one.opening()), (other.id(), other.opening()));
+                assert_eq!((one.id(), one.generation()), (other.id(), other.generation()));
                 Some(Ends { one, other })
             }
             (one, other) => {

@@ -72,7 +72,7 @@ impl Behind {
     /// Joins a session here and one there.
     pub(super) fn connect(&mut self, near: &SessionHandle, far: SessionHandle, hazard: &mut Hazard<'_>) {
         let faults = disturbed(self.link.faults(), hazard);
-        let opening = near.opening();
+        let opening = near.generation();
         let link = match Link::new(faults, hazard.plan.seed, self.connected) {
             Ok(link) => link,
             Err(error) => return self.broken.push(error),

@@ -48,13 +48,13 @@ impl Bounds {
                 });
             }
             let Some(sender) = self.plan.nodes.get(at) else { continue };
-            let unsent = session.unsent(node).filter(|(_, frame)| Ledger::counts(frame)).count();
+            let stalled = session.stalled(node).filter(|(_, frame)| Ledger::counts(frame)).count();
             // What a service gives out at once comes in one step, too.
             let gives = if sender.service.is_some() { PARTS_AT_ONCE } else { 0 };
             let sends = (sender.spec.max_out(sender.input) as usize).max(gives) * sender.targets.len().max(1);
-            if unsent > sends {
+            if stalled > sends {
                 findings.add(NAME, Some(session.id()), || {
-                    format!("node {}: {unsent} frames stand outside, one step sends {sends}", self.name(at))
+                    format!("node {}: {stalled} frames stand outside, one step sends {sends}", self.name(at))
                 });
             }
         }
@@ -78,7 +78,7 @@ impl Checker for Bounds {
             // Who has let too many gather is hung up on, and still gets all that was decided in that tick.
             let controls = if session.phase() == Phase::Gone { 0 } else { session.controls() };
             for (what, count, most) in [
-                ("arrivals wait outside", session.held(), HELD_MAX),
+                ("arrivals wait outside", session.backlog(), HELD_MAX),
                 ("messages wait for the host", controls, CONTROLS_MAX),
             ] {
                 if count > most {

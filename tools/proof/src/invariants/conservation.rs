@@ -33,7 +33,7 @@ impl Conservation {
     /// What hosts pushed into the sessions that are over, and what arrived. Who was hung up on is owed nothing.
     fn settle(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         for session in moment.engine.sessions().filter(|session| session.has_ended()) {
-            let Some(pushed) = self.fed.remove(&(session.id(), session.opening())) else { continue };
+            let Some(pushed) = self.fed.remove(&(session.id(), session.generation())) else { continue };
             let arrived = session.frames_in() - session.concealed();
             if arrived != pushed {
                 findings.add(NAME, Some(session.id()), || {

@@ -268,7 +268,7 @@ impl Checker for Latency {
             // Where there is room for one, what is let in is gone by the end of the tick, and the rest stands outside.
             let mut nodes = (0..self.nodes).map(NodeId);
             let waits =
-                self.blocking.iter().any(queued) || nodes.any(|node| session.unsent(node).next().is_some());
+                self.blocking.iter().any(queued) || nodes.any(|node| session.stalled(node).next().is_some());
             if waits && let Some(answers) = self.sessions.at(session.id()) {
                 answers.congested = moment.tick;
             }

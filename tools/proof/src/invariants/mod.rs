@@ -204,7 +204,7 @@ impl Watcher for Invariants {
 
     fn fed(&mut self, session: &SessionHandle, frames: u64) {
         for checker in &mut self.checkers {
-            checker.fed(session.id(), session.opening(), frames);
+            checker.fed(session.id(), session.generation(), frames);
         }
     }
 

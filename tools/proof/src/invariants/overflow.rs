@@ -98,7 +98,7 @@ impl Checker for Overflow {
                 }
                 let at = (session.id(), node);
                 let Some(queue) = session.queue(NodeId(node)) else { continue };
-                let old = before.remove(&at).filter(|(opening, _)| *opening == session.opening());
+                let old = before.remove(&at).filter(|(opening, _)| *opening == session.generation());
                 if queue.is_empty() && old.is_none() {
                     continue;
                 }
@@ -112,7 +112,7 @@ impl Checker for Overflow {
                 if new.is_empty() {
                     self.spare.push(new);
                 } else {
-                    self.before.insert(at, (session.opening(), new));
+                    self.before.insert(at, (session.generation(), new));
                 }
             }
         }

@@ -89,7 +89,7 @@ impl Passage {
     fn settle(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         for session in moment.engine.sessions().filter(|session| session.has_ended()) {
             let id = session.id();
-            let Some(pushed) = self.fed.remove(&(id, session.opening())) else { continue };
+            let Some(pushed) = self.fed.remove(&(id, session.generation())) else { continue };
             let Some(Way { heard, dropped }) = self.sessions.at(id).map(|way| &*way) else { continue };
             // Silence in place of lost audio was pushed by nobody.
             let all_is_known = self.way.is_some() && session.unread() == 0 && session.concealed() == 0;

@@ -61,13 +61,13 @@ impl Silence {
     fn moves(&self, session: &SessionView<'_>, gate: usize) -> bool {
         let waits = (0..=gate).map(|at| NodeId(at as u8)).any(|node| {
             session.queue(node).is_some_and(|queue| !queue.is_empty())
-                || session.unsent(node).next().is_some()
+                || session.stalled(node).next().is_some()
         });
         let blocks = self.plan.nodes[gate].targets.iter().any(|target| {
             let queue = session.queue(self.plan.position(target.node));
             queue.is_some_and(|queue| queue.overflow() == OverflowPolicy::Block && !queue.is_empty())
         });
-        waits || blocks || session.held() > 0
+        waits || blocks || session.backlog() > 0
     }
 }
 

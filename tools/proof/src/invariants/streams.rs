@@ -115,7 +115,7 @@ impl Streams {
             return;
         }
         for session in moment.engine.sessions() {
-            let key = (session.id().0, session.opening());
+            let key = (session.id().0, session.generation());
             let closing = self.stories.get(&session.id()).is_some_and(|story| story.closing);
             if closing && !self.digests.contains_key(&key) {
                 let digest = self.run.observers[session.id().0 as usize].digest();

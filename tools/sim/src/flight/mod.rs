@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use mynah_engine::ScenePlan;
 use mynah_engine::observe::Glance;
-use mynah_engine::record::STAGES_BESIDE;
+use mynah_engine::record::ENGINE_STAGES;
 
 use crate::events::node_names;
 use crate::simulate::{TickView, Watcher};
@@ -36,7 +36,7 @@ pub struct Recorder {
 impl Recorder {
     /// For a scene of `nodes` nodes.
     pub fn new(nodes: usize) -> Self {
-        let stages = nodes + STAGES_BESIDE.len();
+        let stages = nodes + ENGINE_STAGES.len();
         Self {
             ring: Ring::new(stages, nodes + 1),
             glance: Glance::default(),
@@ -80,7 +80,7 @@ pub fn names(plan: &ScenePlan) -> Names {
     let queues = node_names(plan);
     let nodes = queues.len() - 1;
     let [output, edge, account, hub] = [nodes, nodes + 1, nodes + 2, nodes + 3];
-    let stages = queues[..nodes].iter().map(String::as_str).chain(STAGES_BESIDE);
+    let stages = queues[..nodes].iter().map(String::as_str).chain(ENGINE_STAGES);
     Names {
         scene: plan.scene.name.clone(),
         stages: stages.map(ToString::to_string).collect(),

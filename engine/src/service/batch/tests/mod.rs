@@ -28,7 +28,7 @@ fn policy() -> BatchPolicy {
 fn key(session: u32, part: u32) -> CallKey {
     CallKey {
         session: SessionId(session),
-        opening: 1,
+        generation: 1,
         node: NodeId(0),
         segment: SegmentKey { slot: 0, serial: 1 },
         revision: 1,

@@ -110,7 +110,7 @@ fn audio_of_another_origin_stays_apart_however_near() {
     };
     let rows: [(&str, Change); 5] = [
         ("session", |call| call.key.session = SessionId(1)),
-        ("opening", |call| call.key.opening = 2),
+        ("opening", |call| call.key.generation = 2),
         ("node", |call| call.key.node = NodeId(1)),
         ("segment", |call| call.key.segment.serial = 2),
         ("revision", |call| call.key.revision = 2),

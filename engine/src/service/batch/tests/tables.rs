@@ -130,7 +130,7 @@ fn neighbours_of_one_revision_become_one() {
         ("revision", words(), vec![call(0, 0, 0), with(0, 1, |c| c.key.revision = 2)], "0.0|0.1"),
         ("segment", words(), vec![call(0, 0, 0), with(0, 1, |c| c.key.segment.serial = 2)], "0.0|0.1"),
         ("node", words(), vec![call(0, 0, 0), with(0, 1, |c| c.key.node = NodeId(1))], "0.0|0.1"),
-        ("opening", words(), vec![call(0, 0, 0), with(0, 1, |c| c.key.opening = 2)], "0.0|0.1"),
+        ("opening", words(), vec![call(0, 0, 0), with(0, 1, |c| c.key.generation = 2)], "0.0|0.1"),
         (
             "not over another",
             words(),
@@ -315,7 +315,7 @@ fn who_is_blocked_moves_in_as_places_get_free() {
 fn a_withdrawn_item_is_gone_and_none_else() {
     let mut queue = queue(policy(), &[call(0, 0, 0), call(0, 1, 0), call(1, 0, 0)]);
     assert!(queue.withdraw(key(0, 0)));
-    for absent in [key(0, 0), key(0, 7), key(2, 0), CallKey { opening: 2, ..key(0, 1) }] {
+    for absent in [key(0, 0), key(0, 7), key(2, 0), CallKey { generation: 2, ..key(0, 1) }] {
         assert!(!queue.withdraw(absent), "{absent:?}");
     }
     assert_eq!(flush(&mut queue, 100, 0).0, ["0.1", "1.0"]);

@@ -135,7 +135,7 @@ impl Remote {
         let engine = far.engine.handle();
         let mut wires = Vec::with_capacity(near.len());
         for (line, session) in near.iter().zip(0u64..) {
-            let (name, opening) = (line.handle.name(), line.handle.opening());
+            let (name, opening) = (line.handle.name(), line.handle.generation());
             let handle = engine.open(SessionSpec::named(name)).map_err(|error| error.to_string())?;
             let (near, far) = (NearEnd::new(name.into(), opening), FarEnd::new(handle, opening));
             let link = Link::new(link.faults(), options.seed, session)?;

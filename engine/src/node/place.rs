@@ -5,7 +5,7 @@ use crate::service::batch::DeadlineRule;
 
 /// Where a node stands in the compiled scene.
 #[derive(Clone, Copy, Debug)]
-pub struct Site {
+pub struct NodePlace {
     /// The node.
     pub node: NodeId,
     /// Number of its service in the scene.
