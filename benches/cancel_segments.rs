@@ -7,13 +7,16 @@
 #![allow(clippy::print_stdout, reason = "a benchmark tells what it saw")]
 
 mod crowd;
-#[path = "../tests/prompted/mod.rs"]
-mod prompted;
+#[path = "../tests/support/host.rs"]
+mod host;
+#[path = "../tests/support/kinds/prompter.rs"]
+mod prompter;
 
 use crowd::Crowd;
+use host::compiled;
 use mynah::bench::median::median;
 use mynah_engine::Event;
-use prompted::{Cue, Prompter, compiled};
+use prompter::{Cue, Prompter};
 
 const SCENE: &str = r#"(
     name: "cancel",

@@ -12,15 +12,18 @@
 )]
 
 mod crowd;
-#[path = "../tests/prompted/mod.rs"]
-mod prompted;
+#[path = "../tests/support/host.rs"]
+mod host;
+#[path = "../tests/support/kinds/prompter.rs"]
+mod prompter;
 
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use crowd::Crowd;
+use host::compiled;
 use mynah::bench::median::median;
-use prompted::{Cue, Prompter, compiled};
+use prompter::{Cue, Prompter};
 
 const SCENE: &str = r#"(
     name: "churn",

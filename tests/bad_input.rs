@@ -4,12 +4,16 @@
 //! transcript a test. A refusal names the place, the value and what helps. After a change that is meant, write them
 //! anew with `SNAPSHOTS=overwrite cargo test --test bad_input` and read the difference.
 
+#[path = "support/white.rs"]
+mod white;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
+use white::White;
 
 /// What happens, and the words behind `mynah`.
 type Case = (&'static str, &'static str);
@@ -321,15 +325,6 @@ fn tone(rate_hz: u32, samples: u32) -> impl Iterator<Item = f32> {
     (0..samples).map(move |at| 0.3 * (at as f32 * 300.0 / rate_hz as f32 * std::f32::consts::TAU).sin())
 }
 
-/// White noise, the same every time.
-fn noise(samples: u32) -> impl Iterator<Item = f32> {
-    let mut state = 1u32;
-    (0..samples).map(move |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        f32::from((state >> 16) as i16) / 32_768.0
-    })
-}
-
 /// Two sentences with a pause between.
 fn spoken() -> Vec<f32> {
     let voice = Flite::new().expect("the voice is part of the program");
@@ -341,18 +336,18 @@ fn spoken() -> Vec<f32> {
 
 /// Silence, 40 ms of noise, silence.
 fn knock() -> Vec<f32> {
-    [vec![0.0; 16_000], noise(640).collect(), vec![0.0; 16_000]].concat()
+    [vec![0.0; 16_000], White::default().take(640).collect(), vec![0.0; 16_000]].concat()
 }
 
 /// 24 times 300 ms of noise and 700 ms of silence.
 fn bursts() -> Vec<f32> {
-    (0..24).flat_map(|_| noise(4_800).chain(std::iter::repeat_n(0.0, 11_200))).collect()
+    (0..24).flat_map(|_| White::default().take(4_800).chain(std::iter::repeat_n(0.0, 11_200))).collect()
 }
 
 fn recordings() -> Vec<(&'static str, Vec<u8>)> {
     let silence = vec![0; 2 * 16_000];
     let mono = wav(PCM, 1, 16_000, 16, &silence);
-    let clipped = noise(48_000).map(|x| (x * 40.0).clamp(-1.0, 1.0));
+    let clipped = White::default().take(48_000).map(|x| (x * 40.0).clamp(-1.0, 1.0));
     vec![
         ("nothing.wav", vec![]),
         ("text.wav", b"this is no recording\n".to_vec()),

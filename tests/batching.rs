@@ -1,16 +1,22 @@
 //! Calls of many sessions to one model that takes a batch at a time: when they go, with whom, and what becomes of each.
 
-mod prompted;
+#[path = "support/cued.rs"]
+mod cued;
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/kinds/noting.rs"]
+mod noting;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use cued::{Cue, Prompter, cued};
+use host::{Host, TICK_US, books, compiled, findings, nothing_left};
 use mynah_engine::record::FlushReason;
-use mynah_engine::scene::parse_config;
-use mynah_engine::service::{Call, Ema, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::Ema;
 use mynah_engine::{DropReason, Event, NodeId, Registry};
-use mynah_systems::service::{FliteVoice, Modelled, Production, Work};
-use prompted::{Cue, Prompter, Rig, TICK_US, books, compiled, findings};
+use mynah_systems::service::FliteVoice;
+use noting::Asked;
 
 /// A voice with fixed times: 40 ms to the first sound, then 200 times as fast as it plays.
 const SCENE: &str = r#"(
@@ -24,7 +30,7 @@ const SCENE: &str = r#"(
         (id: "tts", kind: Service(service: "tts", task: Synthesize)),
     ],
     edges: [("input", "prompter"), ("prompter.text", "tts"), ("tts", "output")],
-    services: {"tts": (output: Heeded, timing: (latency: Fixed(ms: 40), speed: 200))},
+    services: {"tts": (output: Noting, timing: (latency: Fixed(ms: 40), speed: 200))},
 )"#;
 const TEXTS: [&str; 10] = [
     "One.",
@@ -40,46 +46,17 @@ const TEXTS: [&str; 10] = [
 ];
 const TTS: NodeId = NodeId(1);
 
-/// What a voice was asked, in order.
-type Asked = Arc<Mutex<Vec<Call>>>;
-
-/// The real voice, and a note of each call.
-struct Heeded(Asked);
-
-impl Production for Heeded {
-    fn work(&self, call: &Call) -> Work {
-        self.0.lock().expect("nobody panics").push(call.clone());
-        FliteVoice::default().work(call)
-    }
-}
-
-impl ServiceKind for Heeded {
-    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Modelled::new(site, Box::new(Heeded(Arc::clone(&self.0)))))
-    }
-    fn modelled(&self) -> bool {
-        true
-    }
-    fn kind(&self) -> &'static str {
-        "Heeded"
-    }
-}
-
 fn registry(asked: &Asked) -> Registry {
     let mut registry = mynah_systems::registry(None);
     registry.add_system::<Prompter>();
-    let asked = Arc::clone(asked);
-    registry.add_service("Heeded", move |config| {
-        parse_config::<()>(if config.trim().is_empty() { "()" } else { config })?;
-        Ok(Arc::new(Heeded(Arc::clone(&asked))) as Arc<dyn ServiceKind>)
-    });
+    noting::add::<FliteVoice>(&mut registry, asked);
     let dashes = |texts: &[Arc<str>]| -> Arc<str> { texts.join(" - ").into() };
     registry.add_merge("dashed", Arc::new(dashes));
     registry
 }
 
 struct Room {
-    rig: Rig,
+    rig: Host,
     asked: Asked,
 }
 
@@ -87,7 +64,7 @@ impl Room {
     /// `sessions` with a confirmed segment whose first revision is announced.
     fn new(sessions: u32, sets: &[&str]) -> Self {
         let asked = Asked::default();
-        let mut rig = Rig::new(SCENE, sets, &registry(&asked), sessions);
+        let mut rig = cued(SCENE, sets, &registry(&asked), sessions);
         (0..sessions as usize).for_each(|s| rig.cue(s, &[Cue::Open, Cue::Confirm, Cue::Endpoint]));
         rig.tick();
         Self { rig, asked }
@@ -132,10 +109,9 @@ impl Room {
 
     fn all_done(&mut self) {
         self.rig.until("all answers", |rig| {
-            let count = |pick: fn(&Event) -> bool| rig.events(|event| pick(event).then_some(())).len();
             rig.engine.hub().waiting(TTS) == 0
-                && count(|e| matches!(e, Event::ServiceSubmitted { .. }))
-                    == count(|e| matches!(e, Event::ServiceDone { .. } | Event::ServiceCancelled { .. }))
+                && rig.count(|e| matches!(e, Event::ServiceSubmitted { .. }))
+                    == rig.count(|e| matches!(e, Event::ServiceDone { .. } | Event::ServiceCancelled { .. }))
         });
         self.rig.ticks(3);
     }
@@ -154,10 +130,7 @@ impl Room {
         let sessions = self.rig.sessions.len();
         (0..sessions).for_each(|s| self.rig.cue(s, &[Cue::AnswerEnd, Cue::End]));
         self.rig.finish();
-        let census = self.rig.engine.census();
-        findings(&books(&census));
-        assert_eq!(census.queued.iter().sum::<u64>(), 0);
-        assert_eq!((census.segments_active, census.sessions_open), (0, 0));
+        nothing_left(&self.rig.engine.census());
     }
 }
 
@@ -182,7 +155,7 @@ fn a_lone_text_waits_for_company_and_never_longer_than_it_may() {
         let mut room = Room::new(2, &[&sets[0], &sets[1]]);
         room.say(1, 0);
         room.rig.tick();
-        let said_us = room.rig.now_us;
+        let said_us = room.rig.now_us();
         room.all_done();
         let waited: Vec<u64> = room.submitted().iter().map(|(_, t_us, _)| t_us - said_us).collect();
         let batches: Vec<_> = room.batches().into_iter().map(|(_, size, reason)| (size, reason)).collect();
@@ -202,7 +175,7 @@ fn texts_of_three_sessions_that_come_during_a_call_leave_as_one_batch() {
     for session in 1..4 {
         room.say(session, session as u16);
         room.rig.tick();
-        said_us.push(room.rig.now_us);
+        said_us.push(room.rig.now_us());
     }
     room.all_done();
     let batches = room.batches();
@@ -237,7 +210,7 @@ fn texts_of_one_session_that_come_during_a_call_become_one_call_of_at_most_five_
         room.busy();
         texts.iter().for_each(|text| room.say(1, *text));
         room.rig.tick();
-        let said_us = room.rig.now_us;
+        let said_us = room.rig.now_us();
         room.all_done();
         let calls: Vec<String> = room.calls().into_iter().skip(1).map(|(_, text)| text).collect();
         let sentences = calls.iter().map(|call| call.matches('.').count()).max();
@@ -280,17 +253,15 @@ fn a_running_batch_goes_on_for_the_others_when_one_of_it_is_taken_back() {
         let mut room = Room::new(4, &["services.tts.timing.speed=20"]);
         room.busy();
         (1..4).for_each(|session| room.say(session, 8));
-        room.rig.until("the batch", |rig| {
-            rig.events(|event| matches!(event, Event::Batch { .. }).then_some(())).len() == 2
-        });
+        room.rig.until("the batch", |rig| rig.count(|event| matches!(event, Event::Batch { .. })) == 2);
         room.rig.ticks(after);
         room.rig.cue(2, &[Cue::Retract]);
         room.rig.tick();
-        let retracted_us = room.rig.now_us;
+        let retracted_us = room.rig.now_us();
         let begun = !room.rig.samples(2, (1, 1)).is_empty();
         assert_eq!(begun, what == "while", "{what}: the moment is well chosen");
         room.all_done();
-        let late = room.rig.heard.iter().filter(|h| h.session == 2 && h.t_us >= retracted_us).count();
+        let late = room.rig.sounds.iter().filter(|h| h.session == 2 && h.t_us >= retracted_us).count();
         assert_eq!(late, 0, "{what}: blocks of what was taken back");
         for session in [0, 1, 3] {
             assert_eq!(room.rig.samples(session, (1, 1)), speech(TEXTS[8]), "{what}: session {session}");
@@ -450,7 +421,7 @@ fn the_typical_time_of_an_item_follows_what_calls_took() {
     for round in 0..12 {
         room.say(round % 3, (round % 9) as u16);
         room.rig.tick();
-        let begun_us = room.rig.now_us;
+        let begun_us = room.rig.now_us();
         room.all_done();
         let done = room.rig.events(|event| matches!(event, Event::ServiceDone { .. }).then_some(()));
         assert_eq!(done.len(), round + 1);

@@ -3,20 +3,25 @@
 
 #![allow(clippy::print_stdout, reason = "what the labelled speech lacks is said to whoever runs this")]
 
-mod prompted;
+#[path = "support/cued.rs"]
+mod cued;
+#[path = "support/kinds/failing.rs"]
+mod failing;
+#[path = "support/host.rs"]
+mod host;
 mod support;
-mod swallowing;
 
 use std::collections::BTreeMap;
 
+use cued::{Cue, cued};
+use failing::{Speeches, notes, registry};
+use host::{Host, TICK_US, books, findings};
 use mynah_engine::speech::{CancelScope, Cancellation};
 use mynah_engine::{Control, Event, NodeId, SessionHandle};
 use mynah_systems::service::FliteVoice;
-use prompted::{Cue, Prompter, Rig, TICK_US, books, findings};
 use support::callers::Callers;
 use support::stage::{Outcome, Released, run};
 use support::taken_back::{after_the_fact, scope_of};
-use swallowing::{Speeches, notes, registry};
 
 const SECONDS: u64 = 20;
 const LONG: &str = "services.reply.output=ScriptedReply(template: \"You said {text}. Let me tell you more about \
@@ -137,9 +142,8 @@ fn the_checker_catches_doctored_logs() {
 }
 
 /// Session 0's run as the checker wants it.
-fn outcome(rig: &Rig) -> Outcome {
-    let audio = rig.heard.iter().filter(|heard| heard.text.is_none());
-    let audio = audio.map(|heard| Released {
+fn outcome(rig: &Host) -> Outcome {
+    let audio = rig.sounds.iter().map(|heard| Released {
         segment: heard.segment,
         revision: heard.revision,
         pts_us: 0,
@@ -170,7 +174,7 @@ fn chain(middle: &str) -> String {
 fn the_checker_catches_a_node_that_replays_what_was_taken_back() {
     // A node that keeps a copy and sends it under the next segment: each sample says whose it is.
     for (middle, caught) in [("Pass()", false), ("Replayer()", true)] {
-        let mut rig = Rig::new(&chain(middle), &[], &registry(&Speeches::default()), 1);
+        let mut rig = cued(&chain(middle), &[], &registry(&Speeches::default()), 1);
         rig.cue(0, &[Cue::Open, Cue::Sound(160)]);
         rig.tick();
         rig.cue(0, &[Cue::Cancel]);
@@ -178,7 +182,7 @@ fn the_checker_catches_a_node_that_replays_what_was_taken_back() {
         rig.cue(0, &[Cue::Open, Cue::Sound(160), Cue::Confirm, Cue::End]);
         rig.finish();
         assert_eq!(after_the_fact(&outcome(&rig), None), [""; 0], "{middle}: by its name it is honest");
-        let foreign = rig.heard.iter().filter(|h| h.samples.iter().any(|s| *s != h.segment as f32)).count();
+        let foreign = rig.sounds.iter().filter(|h| h.samples.iter().any(|s| *s != h.segment as f32)).count();
         assert_eq!(foreign > 0, caught, "{middle}");
     }
 }
@@ -186,20 +190,20 @@ fn the_checker_catches_a_node_that_replays_what_was_taken_back() {
 #[test]
 fn a_node_that_fails_keeps_no_cancel_from_those_behind_it() {
     for middle in ["Pass()", "Swallower(frames: 0)", "Swallower(frames: 2)"] {
-        let mut rig = Rig::new(&chain(middle), &[], &registry(&Speeches::default()), 2);
+        let mut rig = cued(&chain(middle), &[], &registry(&Speeches::default()), 2);
         for session in 0..2 {
             rig.cue(session, &[Cue::Open, Cue::Sound(160), Cue::Sound(160), Cue::Sound(160)]);
         }
         rig.ticks(2);
         rig.cue(1, &[Cue::Cancel]);
         rig.tick();
-        let now_us = rig.now_us;
+        let now_us = rig.now_us();
         let session = rig.sessions[1].id();
         let cancellation = Cancellation { session, scope: CancelScope::Segment { segment: 1 } };
         let want = [(now_us, NodeId(2), cancellation), (now_us, NodeId(3), cancellation)];
         assert_eq!(notes(), want, "{middle}: both consumers, in that tick, once");
         let told: Vec<_> = rig
-            .told
+            .controls
             .iter()
             .filter(|(.., control)| matches!(control, Control::CancelSpeculation { segment: 1, .. }))
             .map(|(session, t_us, _)| (*session, *t_us))
@@ -217,7 +221,7 @@ fn a_node_that_fails_keeps_no_cancel_from_those_behind_it() {
 fn however_many_cancel_in_one_tick_each_is_told_its_own_in_order_and_nobody_elses() {
     const SESSIONS: usize = 40;
     for cancelling in [1, 3, 20, SESSIONS] {
-        let mut rig = Rig::new(&chain("Pass()"), &[], &registry(&Speeches::default()), SESSIONS as u32);
+        let mut rig = cued(&chain("Pass()"), &[], &registry(&Speeches::default()), SESSIONS as u32);
         for session in 0..SESSIONS {
             rig.cue(session, &[Cue::Open, Cue::Sound(160), Cue::Confirm, Cue::End, Cue::Open]);
         }
@@ -235,7 +239,7 @@ fn however_many_cancel_in_one_tick_each_is_told_its_own_in_order_and_nobody_else
         rig.tick();
         let mut got: BTreeMap<(u32, NodeId), Vec<CancelScope>> = BTreeMap::new();
         for (t_us, node, Cancellation { session, scope }) in notes() {
-            assert_eq!(t_us, rig.now_us);
+            assert_eq!(t_us, rig.now_us());
             got.entry((session.0, node)).or_default().push(scope);
         }
         let revision = |revision| CancelScope::Revision { segment: 2, revision };
@@ -274,19 +278,19 @@ const ANSWERING: &str = r#"(
 fn a_service_that_fails_or_never_answers_keeps_no_retraction_from_those_behind_it() {
     for (service, fails) in [("FliteVoice", false), ("Failing", true), ("Silent", false)] {
         let set = format!("services.tts.output={service}");
-        let mut rig = Rig::new(ANSWERING, &[&set], &registry(&Speeches::default()), 1);
+        let mut rig = cued(ANSWERING, &[&set], &registry(&Speeches::default()), 1);
         rig.cue(0, &[Cue::Open, Cue::Confirm, Cue::Endpoint, Cue::Text(0), Cue::AnswerEnd]);
         rig.ticks(20);
         let failed = rig.events(|e| matches!(e, Event::ServiceFailed { .. }).then_some(()));
         assert_eq!(failed.len(), usize::from(fails), "{service}");
         rig.cue(0, &[Cue::Retract]);
         rig.tick();
-        let now_us = rig.now_us;
+        let now_us = rig.now_us();
         let session = rig.sessions[0].id();
         let cancellation = Cancellation { session, scope: CancelScope::Revision { segment: 1, revision: 1 } };
         let want = [(now_us, NodeId(2), cancellation), (now_us, NodeId(3), cancellation)];
         assert_eq!(notes(), want, "{service}");
-        let told = rig.told.iter().filter(|(_, t_us, control)| {
+        let told = rig.controls.iter().filter(|(_, t_us, control)| {
             *t_us == now_us && matches!(control, Control::RetractEndOfSpeech { segment: 1, revision: 1, .. })
         });
         assert_eq!(told.count(), 1, "{service}");
@@ -303,7 +307,7 @@ fn a_cancel_and_the_last_of_an_output_in_one_tick_have_one_outcome() {
     // How many ticks before the cancel the segment's only block arrives; what must be seen of it.
     let mut outcomes = Vec::new();
     for (frames_before, same_tick) in [(0, true), (1, false), (2, false)] {
-        let mut rig = Rig::new(&chain("Pass()"), &[], &registry(&Speeches::default()), 1);
+        let mut rig = cued(&chain("Pass()"), &[], &registry(&Speeches::default()), 1);
         rig.cue(0, &[Cue::Open]);
         rig.tick();
         if same_tick {
@@ -315,11 +319,10 @@ fn a_cancel_and_the_last_of_an_output_in_one_tick_have_one_outcome() {
             rig.cue(0, &[Cue::Cancel]);
             rig.tick();
         }
-        let left: usize = rig.heard.iter().map(|heard| heard.samples.len()).sum();
-        let count = |pick: fn(&Event) -> bool| rig.events(|event| pick(event).then_some(())).len();
-        let late = count(|e| matches!(e, Event::LateCancelled { segment: 1, .. }));
-        let dropped = count(|e| matches!(e, Event::OutputDropped { .. } | Event::FrameDropped { .. }));
-        let said = rig.told.iter().filter_map(|(.., control)| match control {
+        let left: usize = rig.sounds.iter().map(|heard| heard.samples.len()).sum();
+        let late = rig.count(|e| matches!(e, Event::LateCancelled { segment: 1, .. }));
+        let dropped = rig.count(|e| matches!(e, Event::OutputDropped { .. } | Event::FrameDropped { .. }));
+        let said = rig.controls.iter().filter_map(|(.., control)| match control {
             Control::CancelSpeculation { late, .. } => Some(*late),
             _ => None,
         });
@@ -342,12 +345,12 @@ fn a_retraction_in_the_tick_of_the_last_block_of_an_answer_has_one_outcome() {
     for after in 1..60 {
         let scene =
             ANSWERING.replace("It is a long answer, and it will be taken back before it ends.", "Hi.");
-        let mut rig = Rig::new(&scene, &[], &registry(&Speeches::default()), 1);
+        let mut rig = cued(&scene, &[], &registry(&Speeches::default()), 1);
         rig.cue(0, &[Cue::Open, Cue::Confirm, Cue::Endpoint, Cue::Text(0), Cue::AnswerEnd]);
         rig.ticks(after);
         rig.cue(0, &[Cue::Retract]);
         rig.tick();
-        let t_us = rig.now_us;
+        let t_us = rig.now_us();
         let left = rig.samples(0, (1, 1)).len();
         rig.ticks(40);
         assert_eq!(rig.samples(0, (1, 1)).len(), left, "after {after} ticks: more after the retraction");
@@ -356,7 +359,7 @@ fn a_retraction_in_the_tick_of_the_last_block_of_an_answer_has_one_outcome() {
         let late_us: Vec<u64> = late.iter().map(|(_, t_us, ())| *t_us).collect();
         let want = if left > 0 { vec![t_us] } else { Vec::new() };
         assert_eq!(late_us, want, "after {after} ticks: {left} samples had left");
-        let ended = rig.events(|e| matches!(e, Event::OutputEnded { .. }).then_some(())).len();
+        let ended = rig.count(|e| matches!(e, Event::OutputEnded { .. }));
         assert_eq!(ended, 0, "after {after} ticks: {left} of {length} samples of an answer that never held");
         if left == length {
             whole += 1
@@ -375,10 +378,10 @@ fn a_synthesis_that_is_taken_back_stops() {
     let text = "It is a long answer, and it will be taken back before it ends. ".repeat(30);
     let scene = ANSWERING.replace("It is a long answer, and it will be taken back before it ends.", &text);
     let speeches = Speeches::default();
-    let mut rig = Rig::new(&scene, &["services.tts.output=Watched"], &registry(&speeches), 1);
+    let mut rig = cued(&scene, &["services.tts.output=Watched"], &registry(&speeches), 1);
     rig.cue(0, &[Cue::Open, Cue::Confirm, Cue::Endpoint, Cue::Text(0), Cue::AnswerEnd]);
     rig.ticks(8);
-    assert!(!rig.heard.is_empty(), "it sounds");
+    assert!(!rig.sounds.is_empty(), "it sounds");
     rig.cue(0, &[Cue::Retract]);
     rig.tick();
     let made: Vec<usize> = speeches.lock().expect("nobody panics").iter().map(|made| made()).collect();

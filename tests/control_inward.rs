@@ -1,13 +1,14 @@
 //! What a host says to an engine: answers it wants stopped, advice for batches, nonsense, too much at once.
 
-use std::sync::Arc;
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/white.rs"]
+mod white;
 
+use host::{Host, plan};
 use mynah_engine::record::FlushReason;
-use mynah_engine::scene::{Source, compile};
-use mynah_engine::{
-    Control, ControlError, ControlIn, Engine, EngineConfig, Event, Out, Record, SessionHandle, SessionSpec,
-    embed,
-};
+use mynah_engine::{Control, ControlError, ControlIn, EngineConfig, Event, SessionSpec, embed};
+use white::White;
 
 /// Anything loud is speech; a real voice tells how long it was.
 const ASSISTANT: &str = r#"(
@@ -35,89 +36,51 @@ const OWN: &str = r#"(
     edges: [("input", "gate"), ("gate", "output")],
 )"#;
 
-struct Host {
-    engine: Engine,
-    session: SessionHandle,
-    now_us: u64,
-    records: Vec<Record>,
-    controls: Vec<Control>,
-    /// Turn of each released block, and when.
-    heard: Vec<(u64, u32)>,
-    /// Samples of them.
-    samples: u64,
+/// A session with the assistant that is told of speech, or is not.
+fn assistant(told: bool) -> Host {
+    caller(ASSISTANT, told)
+}
+
+fn caller(scene: &str, told: bool) -> Host {
+    let spec = SessionSpec { controls: told, ..SessionSpec::named("caller") };
+    let mut host = Host::new(scene, &[]).with(spec);
+    host.tick();
+    host
 }
 
 impl Host {
-    fn new(told: bool) -> Self {
-        Self::of(ASSISTANT, told)
-    }
-
-    fn of(scene: &str, told: bool) -> Self {
-        let registry = mynah_systems::registry(None);
-        let (plan, _) = compile(&Source::new("test.ron", scene), &[], None, &registry).expect("it is right");
-        let config = EngineConfig { shards: Some(1), ..EngineConfig::default() };
-        let engine = Engine::new(Arc::new(plan), config);
-        let spec = SessionSpec { controls: told, ..SessionSpec::named("caller") };
-        let session = engine.handle().open(spec).expect("there is room");
-        let (records, controls, heard) = (Vec::new(), Vec::new(), Vec::new());
-        let mut host = Self { engine, session, now_us: 0, records, controls, heard, samples: 0 };
-        host.tick();
-        host
-    }
-
-    fn tick(&mut self) {
-        self.now_us += 5_000;
-        self.engine.tick(self.now_us);
-        self.records.extend_from_slice(self.engine.records());
-        while let Some(out) = self.session.poll() {
-            match out {
-                Out::Audio(audio) => {
-                    self.heard.push((self.now_us, audio.turn));
-                    self.samples += audio.block.len() as u64;
-                    self.session.give_back(audio.block);
-                }
-                Out::Control(control) => self.controls.push(control),
-                Out::Text { .. } => {}
-            }
-        }
-    }
-
     /// So many ms of noise or near silence.
-    fn say(&mut self, ms: usize, level: f32) {
-        for piece in 0..ms / 20 {
-            let noise: Vec<f32> = (0..320)
-                .map(|n: u32| {
-                    level * (((n + piece as u32).wrapping_mul(2_654_435_761) >> 16) as f32 / 32_768.0 - 1.0)
-                })
-                .collect();
-            self.session.try_push(&noise).expect("20 ms in four ticks are no flood");
-            (0..4).for_each(|_| self.tick());
+    fn speak(&mut self, ms: usize, level: f32) {
+        let noise: Vec<f32> = White::default().take(ms * 16).map(|sample| level * sample).collect();
+        for piece in noise.chunks(320) {
+            self.sessions[0].try_push(piece).expect("20 ms in four ticks are no flood");
+            self.ticks(4);
         }
     }
 
     fn send(&self, message_id: u64, control: Control) -> Result<(), ControlError> {
-        self.session.control(ControlIn { message_id, control })
+        self.sessions[0].control(ControlIn { message_id, control })
     }
 
-    fn count(&self, is: impl Fn(&Event) -> bool) -> usize {
-        self.records.iter().filter(|record| is(&record.event)).count()
+    fn told(&self) -> Vec<Control> {
+        self.controls.iter().map(|(.., control)| *control).collect()
     }
 }
 
 #[test]
 fn an_answer_is_stopped_in_the_tick_of_its_message_and_the_next_one_comes() {
-    let mut host = Host::new(true);
-    host.say(300, 0.0005);
-    host.say(400, 0.3);
-    host.say(500, 0.0005);
-    assert!(host.heard.iter().any(|(_, turn)| *turn == 1), "the answer sounds");
-    let before = host.heard.len();
+    let mut host = assistant(true);
+    host.speak(300, 0.0005);
+    host.speak(400, 0.3);
+    host.speak(500, 0.0005);
+    assert!(host.sounds.iter().any(|sound| sound.turn == 1), "the answer sounds");
+    let before = host.sounds.len();
     host.send(7, Control::CancelAnswer { turn: 1 }).expect("there is room");
     host.tick();
-    assert_eq!(host.heard.len(), before, "in that tick");
-    assert_eq!(host.controls.last(), Some(&Control::Applied { message_id: 7 }));
+    assert_eq!(host.sounds.len(), before, "in that tick");
+    assert_eq!(host.told().last(), Some(&Control::Applied { message_id: 7 }));
     assert!(
-        !host.controls.iter().any(|control| matches!(control, Control::CancelAnswer { .. })),
+        !host.told().iter().any(|control| matches!(control, Control::CancelAnswer { .. })),
         "who asked is not told"
     );
     let interrupted = |event: &Event| matches!(event, Event::AnswerInterrupted { turn: 1, segment: 0, .. });
@@ -126,86 +89,83 @@ fn an_answer_is_stopped_in_the_tick_of_its_message_and_the_next_one_comes() {
     for (id, turn) in [(8, 1), (9, 5), (10, 0), (11, 2)] {
         host.send(id, Control::CancelAnswer { turn }).expect("there is room");
     }
-    host.say(400, 0.0005);
-    assert_eq!((host.heard.len(), host.count(interrupted)), (before, 1), "not a sample more");
+    host.speak(400, 0.0005);
+    assert_eq!((host.sounds.len(), host.count(interrupted)), (before, 1), "not a sample more");
     let figures = host.engine.census().controls;
     assert_eq!((figures.arrived, figures.without_effect), (5, 4));
-    host.say(400, 0.3);
-    host.say(500, 0.0005);
-    assert_eq!(host.heard.last().map(|(_, turn)| *turn), Some(2), "the next turn is answered");
-    host.session.finish();
-    (0..800).for_each(|_| host.tick());
-    assert!(host.session.is_closed());
+    host.speak(400, 0.3);
+    host.speak(500, 0.0005);
+    assert_eq!(host.sounds.last().map(|sound| sound.turn), Some(2), "the next turn is answered");
+    host.finish_within(800);
     assert_eq!(host.engine.census().segments_active, 0);
-    assert_eq!(host.controls.last(), Some(&Control::Closed));
+    assert_eq!(host.told().last(), Some(&Control::Closed));
     assert_eq!(host.send(12, Control::CancelAnswer { turn: 2 }), Err(ControlError::Ended));
 }
 
 #[test]
 fn an_answer_under_way_is_stopped_before_it_sounds() {
-    let mut host = Host::new(false);
-    host.say(300, 0.0005);
-    host.say(400, 0.3);
+    let mut host = assistant(false);
+    host.speak(300, 0.0005);
+    host.speak(400, 0.3);
     // Its end is suspected, and work has begun.
     while host.count(|event| matches!(event, Event::Endpoint { .. })) == 0 {
-        host.say(20, 0.0005);
+        host.speak(20, 0.0005);
     }
     host.send(1, Control::CancelAnswer { turn: 1 }).expect("there is room");
-    host.say(1_000, 0.0005);
-    assert_eq!(host.heard, []);
+    host.speak(1_000, 0.0005);
+    assert_eq!(host.sounds, []);
     assert_eq!(host.count(|event| matches!(event, Event::AnswerWithdrawn { segment: 1 })), 1);
 }
 
 #[test]
 fn a_speaker_who_goes_on_after_a_stopped_answer_is_answered() {
-    let mut host = Host::new(false);
-    host.say(300, 0.0005);
-    host.say(400, 0.3);
+    let mut host = assistant(false);
+    host.speak(300, 0.0005);
+    host.speak(400, 0.3);
     while host.count(|event| matches!(event, Event::Endpoint { .. })) == 0 {
-        host.say(20, 0.0005);
+        host.speak(20, 0.0005);
     }
     host.send(1, Control::CancelAnswer { turn: 1 }).expect("there is room");
     // The end was none: what follows is of the same segment.
-    host.say(400, 0.3);
+    host.speak(400, 0.3);
     assert_eq!(host.count(|event| matches!(event, Event::EndpointRetracted { segment: 1, .. })), 1);
-    host.say(1_000, 0.0005);
+    host.speak(1_000, 0.0005);
     let begun = host.count(|event| matches!(event, Event::OutputStarted { segment: 1, revision: 2 }));
     assert_eq!((begun, host.count(|event| matches!(event, Event::SegmentOpened { .. }))), (1, 1));
-    host.session.finish();
-    (0..800).for_each(|_| host.tick());
-    assert!(host.session.is_closed());
+    host.finish_within(800);
     assert_eq!(host.engine.census().segments_active, 0);
 }
 
 #[test]
 fn a_stopped_answer_stops_nothing_of_the_callers_own_audio() {
-    let mut host = Host::of(OWN, true);
-    host.say(400, 0.5);
+    let mut host = caller(OWN, true);
+    host.speak(400, 0.5);
     // Silent for so long that the end is suspected and does not hold yet.
-    host.say(80, 0.0001);
+    host.speak(80, 0.0001);
     host.send(1, Control::CancelAnswer { turn: 1 }).expect("there is room");
-    host.say(300, 0.5);
-    host.say(400, 0.0001);
+    host.speak(300, 0.5);
+    host.speak(400, 0.0001);
     let suspected = host.count(|event| matches!(event, Event::EndpointRetracted { segment: 1, .. }));
     assert_eq!(suspected, 1, "the message has to come while the end is suspected");
     assert_eq!(host.count(|event| matches!(event, Event::OutputStarted { segment: 1, .. })), 1);
-    let ended = host.records.iter().find_map(|record| match record.event {
-        Event::OutputEnded { segment: 1, samples, .. } => Some(samples),
+    let ended = host.events(|event| match event {
+        Event::OutputEnded { segment: 1, samples, .. } => Some(*samples as usize),
         _ => None,
     });
-    assert_eq!(ended, Some(host.samples), "samples of the whole segment");
+    let left: usize = host.sounds.iter().map(|sound| sound.samples.len()).sum();
+    assert_eq!(ended.first().map(|(.., samples)| *samples), Some(left), "samples of the whole segment");
 }
 
 #[test]
 fn a_hint_moves_what_is_worth_a_batch_within_the_policy() {
     let reason = |hint: Option<u32>| {
-        let mut host = Host::new(false);
+        let mut host = assistant(false);
         if let Some(size) = hint {
             host.send(1, Control::BatchHint { size }).expect("there is room");
         }
-        host.say(300, 0.0005);
-        host.say(400, 0.3);
-        host.say(800, 0.0005);
+        host.speak(300, 0.0005);
+        host.speak(400, 0.3);
+        host.speak(800, 0.0005);
         let batch = host.records.iter().find_map(|record| match record.event {
             Event::Batch { reason, .. } => Some(reason),
             _ => None,
@@ -221,16 +181,16 @@ fn a_hint_moves_what_is_worth_a_batch_within_the_policy() {
 
 #[test]
 fn the_lane_holds_256_and_drops_none() {
-    let mut host = Host::new(false);
+    let mut host = assistant(false);
     for id in 0..256 {
         host.send(id, Control::CancelAnswer { turn: 9 }).expect("there is room");
     }
     let full = host.send(256, Control::CancelAnswer { turn: 9 }).expect_err("256 is all");
     assert_eq!(full, ControlError::Overflow);
     assert!(full.to_string().starts_with("control_overflow: 256 "), "{full}");
-    (0..12).for_each(|_| host.tick());
+    host.ticks(12);
     let applied: Vec<Control> = (0..256).map(|message_id| Control::Applied { message_id }).collect();
-    assert_eq!(host.controls, applied, "each once, in order, and the session lives");
+    assert_eq!(host.told(), applied, "each once, in order, and the session lives");
     assert_eq!(host.send(256, Control::CancelAnswer { turn: 9 }), Ok(()), "there is room again");
     host.tick();
     assert_eq!(host.engine.census().controls.arrived, 257);
@@ -238,7 +198,7 @@ fn the_lane_holds_256_and_drops_none() {
 
 #[test]
 fn what_an_engine_cannot_use_is_worked_off_without_effect() {
-    let mut host = Host::new(false);
+    let mut host = assistant(false);
     let nonsense = [
         Control::ConfirmSpeculation { segment: 1, turn: 1, from_us: 0, to_us: 1 },
         Control::CancelSpeculation { segment: 1, from_us: 0, to_us: 1, late: false },
@@ -251,20 +211,18 @@ fn what_an_engine_cannot_use_is_worked_off_without_effect() {
     for (id, control) in (0..).zip(nonsense) {
         host.send(id, control).expect("there is room");
     }
-    host.say(300, 0.0005);
-    host.say(400, 0.3);
-    host.say(400, 0.0005);
+    host.speak(300, 0.0005);
+    host.speak(400, 0.3);
+    host.speak(400, 0.0005);
     let figures = host.engine.census().controls;
     assert_eq!((figures.arrived, figures.without_effect), (7, 7));
-    assert!(!host.heard.is_empty(), "the gate here decides, and the answer comes");
+    assert!(!host.sounds.is_empty(), "the gate here decides, and the answer comes");
 }
 
 #[test]
 fn messages_of_sessions_that_close_are_no_burden() {
-    let registry = mynah_systems::registry(None);
-    let (plan, _) = compile(&Source::new("test.ron", ASSISTANT), &[], None, &registry).expect("it is right");
     let mut world = bevy_ecs::prelude::World::new();
-    let engine = embed::embed(&mut world, &Arc::new(plan), EngineConfig::default());
+    let engine = embed::embed(&mut world, &plan(ASSISTANT, &[]), EngineConfig::default());
     for round in 0..50 {
         let session = engine.open(SessionSpec::named("caller")).expect("the one before has gone");
         let message = ControlIn { message_id: round, control: Control::CancelAnswer { turn: 1 } };

@@ -3,6 +3,7 @@
 //!
 //! More by hand: `mynah simulate tests/cruel/SCENE.ron --faults chaos --seeds A..B` (docs/faults.md).
 
+#[path = "support/guarded/mod.rs"]
 mod guarded;
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! The loops that tick an engine, in virtual time: deadlines that do not drift, bounded catching up, and a loop that
 //! wakes for whoever arrives, for services and for its heartbeat.
 
-mod asking;
+#[path = "support/kinds/ask.rs"]
+mod ask;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -77,7 +78,7 @@ fn drive(
     pushes_us: &[u64],
     cost_us: impl Fn(usize) -> u64,
 ) -> Course {
-    drive_from((asking::SCENE, 0), driver, ticks, oversleep_us, pushes_us, cost_us)
+    drive_from((ask::SCENE, 0), driver, ticks, oversleep_us, pushes_us, cost_us)
 }
 
 /// The same with a scene of its own, and a clock that has run for a while.
@@ -90,7 +91,7 @@ fn drive_from(
     cost_us: impl Fn(usize) -> u64,
 ) -> Course {
     let source = Source::new("asking.ron", scene);
-    let (plan, _) = compile(&source, &[], None, &asking::registry()).expect("the scene is right");
+    let (plan, _) = compile(&source, &[], None, &ask::registry()).expect("the scene is right");
     let mut engine = Engine::new(Arc::new(plan), EngineConfig::default());
     let handle = engine.handle();
     let session = handle.open(SessionSpec::named("caller")).expect("there is room");
@@ -197,7 +198,7 @@ fn the_gap_bounds_the_ticks_and_gathers_what_arrives_meanwhile() {
 fn the_loop_wakes_when_a_service_is_due() {
     // Asked at 3.0 ms, answered 12 ms later; the heartbeat is half a second away.
     let course = drive(on_ingress(500_000, 0), 3, 0, &[3_000], |_| 0);
-    let answered_us = 3_000 + asking::LATENCY_US;
+    let answered_us = 3_000 + ask::LATENCY_US;
     assert_eq!(course.ticks_us, [3_000, answered_us, answered_us + 500_000]);
     // And late is what comes after that time.
     let course = drive(on_ingress(500_000, 0), 2, 250, &[3_000], |_| 0);
@@ -213,7 +214,7 @@ fn what_is_ready_at_once_makes_no_tick_late() {
     for (started_us, ago_us) in [(0, 3_000), (0, 1), (0, 0), (13_400_000, 13_403_000), (13_400_000, 3_001)] {
         let asked_us = started_us + 3_000;
         let config = format!("Stubborn(latency_us: 0, announced_us: {})", asked_us - ago_us);
-        let scene = asking::SCENE.replace("Stubborn", &config);
+        let scene = ask::SCENE.replace("Stubborn", &config);
         // How long ticks take, how far every sleep overshoots: when the answer comes, and how late that is.
         for (cost_us, oversleep_us, answered_us, late_us) in [
             (0, 0, asked_us, 0),
@@ -237,13 +238,10 @@ fn what_is_ready_at_once_makes_no_tick_late() {
 fn lateness_is_what_is_over_deadline_and_gap() {
     // Asked at 3 ms and due 12 ms later, while the tick takes 30 ms and the next one keeps 5 ms from its beginning.
     let course = drive(on_ingress(500_000, 0), 2, 0, &[3_000], |n| if n == 0 { 30_000 } else { 0 });
-    assert_eq!(
-        (course.ticks_us, course.late_us),
-        (vec![3_000, 33_000], vec![0, 30_000 - asking::LATENCY_US])
-    );
+    assert_eq!((course.ticks_us, course.late_us), (vec![3_000, 33_000], vec![0, 30_000 - ask::LATENCY_US]));
     // A heartbeat after a clock that has run for an hour is on time, the first one, too.
     let hour_us = 3_600_000_000;
-    let course = drive_from((asking::SCENE, hour_us), on_ingress(5_000, 0), 3, 0, &[], |_| 0);
+    let course = drive_from((ask::SCENE, hour_us), on_ingress(5_000, 0), 3, 0, &[], |_| 0);
     assert_eq!(course.ticks_us, [hour_us + 5_000, hour_us + 10_000, hour_us + 15_000]);
     assert_eq!(course.late_us, [0; 3]);
 }

@@ -1,12 +1,10 @@
 //! A node of kind `Follow` through a single engine: audio and control messages in any order, late, twice or never.
 
-use std::sync::Arc;
+#[path = "support/host.rs"]
+mod host;
 
-use mynah_engine::edge::Tag;
-use mynah_engine::scene::{Source, compile};
-use mynah_engine::{
-    Control, ControlIn, DropReason, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stamp,
-};
+use host::{Host, books, findings};
+use mynah_engine::{Control, DropReason, Event, SessionSpec};
 use proptest::prelude::*;
 
 /// What is heard becomes a text that tells how long it was; nothing undecided leaves.
@@ -45,114 +43,83 @@ enum Step {
     Held(u32, u32, u64),
     /// Milliseconds.
     Wait(u64),
-    End,
 }
 use Step::*;
 
-struct Host {
-    engine: Engine,
-    session: SessionHandle,
-    now_us: u64,
-    messages: u64,
-    applied: Vec<u64>,
-    told: Vec<String>,
-    /// Of segments that ended: media time behind what was forwarded, and behind the speech.
-    ends_us: Vec<(u64, u64)>,
-    /// Released samples by segment.
-    audio: Vec<(u32, usize)>,
-    released: Vec<(u32, u32, String)>,
+fn follower(scene: &str) -> Host {
+    let mut host = Host::new(scene, &[]).with(SessionSpec::named("caller"));
+    host.tick_at(0);
+    host
 }
 
 impl Host {
-    fn new(scene: &str) -> Self {
-        let registry = mynah_systems::registry(None);
-        let (plan, _) = compile(&Source::new("test.ron", scene), &[], None, &registry).expect("it is right");
-        let config = EngineConfig { shards: Some(1), ..EngineConfig::default() };
-        let mut engine = Engine::new(Arc::new(plan), config);
-        let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");
-        engine.tick(0);
-        let (applied, told, audio, released) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let ends_us = Vec::new();
-        Self { engine, session, now_us: 0, messages: 0, applied, told, ends_us, audio, released }
-    }
-
-    fn tick(&mut self) {
-        self.now_us += 5_000;
-        self.engine.tick(self.now_us);
-        for record in self.engine.records() {
-            self.told.extend(short(&record.event));
-            if let Event::SegmentEnded { to_us, speech_to_us, .. } = record.event {
-                self.ends_us.push((to_us, speech_to_us));
-            }
-        }
-        while let Some(out) = self.session.poll() {
-            match out {
-                Out::Audio(audio) => {
-                    let samples = audio.block.len();
-                    match self.audio.last_mut().filter(|(segment, _)| *segment == audio.segment) {
-                        Some((_, sum)) => *sum += samples,
-                        None => self.audio.push((audio.segment, samples)),
-                    }
-                    self.session.give_back(audio.block);
-                }
-                Out::Text { text, segment, revision, .. } => {
-                    self.released.push((segment, revision, text.to_string()));
-                }
-                Out::Control(Control::Applied { message_id }) => self.applied.push(message_id),
-                Out::Control(_) => {}
-            }
-        }
-    }
-
-    fn say(&mut self, control: Control) {
-        self.messages += 1;
-        self.session.control(ControlIn { message_id: self.messages, control }).expect("there is room");
-    }
-
     fn step(&mut self, step: Step) {
         let at = |blocks: u64| blocks * BLOCK_US;
         match step {
             Audio(segment, from, blocks) => {
-                for block in from..from + blocks {
-                    let tag = Tag { segment, revision: 0, turn: 0 };
-                    let stamp = Stamp { pts_us: Some(at(block)), tag, ..Stamp::default() };
-                    let mut samples = self.session.lease(320);
-                    samples.fill_from(&[0.1; 320]);
-                    self.session.push_stamped(samples, stamp).expect("there is room");
-                }
+                (from..from + blocks).for_each(|block| self.push_tagged(0, segment, at(block), &[0.1; 320]));
             }
             Confirm(segment) => {
-                self.say(Control::ConfirmSpeculation { segment, turn: 1, from_us: 0, to_us: 1 });
+                self.say(0, Control::ConfirmSpeculation { segment, turn: 1, from_us: 0, to_us: 1 });
             }
             Cancel(segment) => {
-                self.say(Control::CancelSpeculation { segment, from_us: 0, to_us: 1, late: false });
+                self.say(0, Control::CancelSpeculation { segment, from_us: 0, to_us: 1, late: false });
             }
             Finished(segment, revision, end) => {
-                self.say(Control::EndOfSpeech { segment, revision, at_us: at(end), last: false });
+                self.say(0, Control::EndOfSpeech { segment, revision, at_us: at(end), last: false });
             }
             Held(segment, revision, end) => {
-                self.say(Control::EndOfSpeech { segment, revision, at_us: at(end), last: true });
+                self.say(0, Control::EndOfSpeech { segment, revision, at_us: at(end), last: true });
             }
             Retract(segment, revision) => {
-                self.say(Control::RetractEndOfSpeech { segment, revision, at_us: 0 });
+                self.say(0, Control::RetractEndOfSpeech { segment, revision, at_us: 0 });
             }
             Wait(ms) => (0..ms / 5).for_each(|_| self.tick()),
-            End => self.session.finish(),
         }
     }
 
-    /// Lets everything come to its end and says whether nothing is left of it.
-    fn finish(&mut self) {
-        self.step(End);
-        (0..400).for_each(|_| self.tick());
-        assert!(self.session.is_closed(), "the session ends: {:?}", self.told);
-        let census = self.engine.census();
-        assert_eq!((census.segments_active, census.queued.iter().sum::<u64>()), (0, 0), "{:?}", self.told);
-        let follow = &census.nodes[0];
-        let ends = follow.consumed + follow.gated + follow.merged + follow.cancelled + follow.dropped_all();
-        assert_eq!(follow.arrived, ends, "{follow:?}");
-        assert_eq!(self.applied, (1..=self.messages).collect::<Vec<_>>(), "each comes back once, in order");
+    fn steps(&mut self, steps: &[Step]) {
+        steps.iter().for_each(|step| self.step(*step));
     }
+
+    /// What happened, in short form.
+    fn told(&self) -> Vec<String> {
+        self.records.iter().filter_map(|record| short(&record.event)).collect()
+    }
+
+    /// Of segments that ended: media time behind what was forwarded, and behind the speech.
+    fn ends_us(&self) -> Vec<(u64, u64)> {
+        let ends = self.events(|event| match event {
+            Event::SegmentEnded { to_us, speech_to_us, .. } => Some((*to_us, *speech_to_us)),
+            _ => None,
+        });
+        ends.into_iter().map(|(.., ends)| ends).collect()
+    }
+
+    /// Released samples by segment.
+    fn audio(&self) -> Vec<(u32, usize)> {
+        let runs = self.sounds.chunk_by(|a, b| a.segment == b.segment);
+        runs.map(|run| (run[0].segment, run.iter().map(|sound| sound.samples.len()).sum())).collect()
+    }
+
+    fn released(&self) -> Vec<(u32, u32, &str)> {
+        self.texts.iter().map(|said| (said.segment, said.revision, said.text.as_str())).collect()
+    }
+
+    /// Lets everything come to its end and says whether nothing is left of it.
+    fn end(&mut self) {
+        self.finish_within(400);
+        let census = self.engine.census();
+        let left = (census.segments_active, census.queued.iter().sum::<u64>());
+        assert_eq!(left, (0, 0), "{:?}", self.told());
+        findings(&books(&census));
+        let applied: Vec<u64> = self.controls.iter().filter_map(|(.., control)| applied(control)).collect();
+        assert_eq!(applied, (1..=self.messages).collect::<Vec<_>>(), "each comes back once, in order");
+    }
+}
+
+fn applied(control: &Control) -> Option<u64> {
+    if let Control::Applied { message_id } = control { Some(*message_id) } else { None }
 }
 
 fn short(event: &Event) -> Option<String> {
@@ -410,15 +377,14 @@ fn audio_and_messages_in_any_order_end_as_the_sender_meant() {
     for Case { name, steps, told, released } in CASES {
         // Twice each: what comes again changes nothing.
         for copies in [1, 2] {
-            let mut host = Host::new(ANSWERS);
+            let mut host = follower(ANSWERS);
             for step in *steps {
-                let again = !matches!(step, Audio(..) | Wait(_) | End);
+                let again = !matches!(step, Audio(..) | Wait(_));
                 (0..if again { copies } else { 1 }).for_each(|_| host.step(*step));
             }
-            host.finish();
-            assert_eq!(host.told.join(", "), *told, "{name}, {copies} x");
-            let heard: Vec<_> = host.released.iter().map(|(s, r, text)| (*s, *r, text.as_str())).collect();
-            assert_eq!(heard, *released, "{name}, {copies} x");
+            host.end();
+            assert_eq!(host.told().join(", "), *told, "{name}, {copies} x");
+            assert_eq!(host.released(), *released, "{name}, {copies} x");
             let figures = host.engine.census().controls;
             assert_eq!(figures.arrived, host.messages, "{name}");
             assert!(figures.without_effect >= host.messages * (copies - 1) / copies, "{name}: {figures:?}");
@@ -428,39 +394,33 @@ fn audio_and_messages_in_any_order_end_as_the_sender_meant() {
 
 #[test]
 fn audio_leaves_once_its_segment_is_confirmed_and_as_it_came() {
-    let mut host = Host::new(AUDIO);
-    for step in [Audio(1, 0, 5), Audio(2, 50, 5), Wait(100)] {
-        host.step(step);
-    }
-    assert_eq!(host.audio, [], "nothing is decided");
+    let mut host = follower(AUDIO);
+    host.steps(&[Audio(1, 0, 5), Audio(2, 50, 5), Wait(100)]);
+    assert_eq!(host.audio(), [], "nothing is decided");
     host.step(Confirm(1));
     host.tick();
-    assert_eq!(host.audio, [(1, 1_600)]);
-    for step in [Held(1, 1, 5), Cancel(2), Wait(50), Audio(3, 20, 5), Confirm(3), Wait(20)] {
-        host.step(step);
-    }
+    assert_eq!(host.audio(), [(1, 1_600)]);
+    host.steps(&[Held(1, 1, 5), Cancel(2), Wait(50), Audio(3, 20, 5), Confirm(3), Wait(20)]);
     assert_eq!(
-        host.audio,
+        host.audio(),
         [(1, 1_600), (3, 1_600)],
         "a step back in the sender's time is none of its business"
     );
-    host.finish();
+    host.end();
 }
 
 #[test]
 fn the_silence_behind_speech_is_forwarded_if_it_is_there_and_waited_for_by_nobody() {
     // Speech ends after 5 blocks. Blocks of silence that are there when that is told, and that come later.
     for (there, later) in [(0, 0), (10, 0), (10, 5), (0, 5)] {
-        let mut host = Host::new(AUDIO);
-        for step in [Audio(1, 0, 5 + there), Confirm(1), Finished(1, 1, 5), Held(1, 1, 5), Wait(10)] {
-            host.step(step);
-        }
+        let mut host = follower(AUDIO);
+        host.steps(&[Audio(1, 0, 5 + there), Confirm(1), Finished(1, 1, 5), Held(1, 1, 5), Wait(10)]);
         let ends_us = [((5 + there) * BLOCK_US, 5 * BLOCK_US)];
-        assert_eq!(host.ends_us, ends_us, "{there} there, {later} later: {:?}", host.told);
+        assert_eq!(host.ends_us(), ends_us, "{there} there, {later} later: {:?}", host.told());
         host.step(Audio(1, 5 + there, later));
         host.step(Wait(50));
-        assert_eq!(host.audio, [(1, 320 * (5 + there as usize))], "{there} there, {later} later");
-        host.finish();
+        assert_eq!(host.audio(), [(1, 320 * (5 + there as usize))], "{there} there, {later} later");
+        host.end();
     }
 }
 
@@ -468,40 +428,39 @@ fn the_silence_behind_speech_is_forwarded_if_it_is_there_and_waited_for_by_nobod
 fn hanging_up_at_any_moment_leaves_nothing_open() {
     for Case { name, steps, .. } in CASES {
         for cut in 1..=steps.len() {
-            let mut host = Host::new(ANSWERS);
-            steps[..cut].iter().for_each(|step| host.step(*step));
-            host.session.close();
-            (0..3).for_each(|_| host.tick());
+            let mut host = follower(ANSWERS);
+            host.steps(&steps[..cut]);
+            host.sessions[0].close();
+            host.ticks(3);
             let census = host.engine.census();
             assert_eq!((census.segments_active, census.sessions_open), (0, 0), "{name}, cut at {cut}");
             let ends = |told: &&String| {
                 ["last", "split", "elsewhere", "no_verdict", "closed"].iter().any(|e| told.starts_with(e))
             };
-            let opened = host.told.iter().filter(|told| told.starts_with("open")).count();
-            assert_eq!(
-                host.told.iter().filter(ends).count(),
-                opened,
-                "{name}, cut at {cut}: {:?}",
-                host.told
-            );
+            let told = host.told();
+            let opened = told.iter().filter(|told| told.starts_with("open")).count();
+            assert_eq!(told.iter().filter(ends).count(), opened, "{name}, cut at {cut}: {told:?}");
         }
     }
 }
 
 #[test]
 fn a_flood_of_messages_about_nothing_is_bounded_and_without_effect_on_what_follows() {
-    let mut host = Host::new(ANSWERS);
+    let mut host = follower(ANSWERS);
     for segment in 1..2_000 {
         host.step(if segment % 2 == 0 { Cancel(segment) } else { Finished(segment, 1, 5) });
         host.tick();
     }
-    for step in
-        [Audio(1_000, 0, 2), Audio(5_000, 2, 5), Wait(20), Confirm(5_000), Held(5_000, 1, 7), Wait(50)]
-    {
-        host.step(step);
-    }
-    host.finish();
-    assert_eq!(host.told.join(", "), "open 5000, confirm 5000, end 5000/1, last 5000/1");
+    host.steps(&[
+        Audio(1_000, 0, 2),
+        Audio(5_000, 2, 5),
+        Wait(20),
+        Confirm(5_000),
+        Held(5_000, 1, 7),
+        Wait(50),
+    ]);
+    host.end();
+    assert_eq!(host.told().join(", "), "open 5000, confirm 5000, end 5000/1, last 5000/1");
 }
 
 /// A sender's segment: how many blocks, and how it ends.
@@ -545,7 +504,7 @@ proptest! {
         let segments: Vec<Sent> = segments.into_iter().map(|(blocks, retracted)| Sent { blocks, retracted }).collect();
         let (audio, mut messages) = script(&segments);
         let mut audio = audio.into_iter();
-        let mut host = Host::new(ANSWERS);
+        let mut host = follower(ANSWERS);
         let mut lost = false;
         for (pick, kind) in picks {
             match kind {
@@ -565,13 +524,13 @@ proptest! {
         }
         audio.for_each(|step| { host.step(step); host.tick(); });
         messages.into_iter().for_each(|step| { host.step(step); host.tick(); });
-        host.finish();
+        host.end();
         let held: Vec<(u32, u32)> = (1..).zip(&segments).filter_map(|(segment, sent)| Some((segment, sent.retracted? + 1))).collect();
-        let released: Vec<(u32, u32)> = host.released.iter().map(|(segment, revision, _)| (*segment, *revision)).collect();
-        prop_assert!(released.iter().all(|one| held.contains(one)), "{released:?} of {held:?}: {:?}", host.told);
+        let released: Vec<(u32, u32)> = host.released().into_iter().map(|(segment, revision, _)| (segment, revision)).collect();
+        prop_assert!(released.iter().all(|one| held.contains(one)), "{released:?} of {held:?}: {:?}", host.told());
         prop_assert!(released.is_sorted() && released.windows(2).all(|two| two[0] != two[1]), "{released:?}");
         if !lost {
-            prop_assert_eq!(released, held, "{:?}", host.told);
+            prop_assert_eq!(released, held, "{:?}", host.told());
         }
     }
 }

@@ -1,18 +1,23 @@
 //! Sessions as a host sees them: names, opening, finishing, hanging up, what comes out and what is told.
 
-mod asking;
+#[path = "support/kinds/ask.rs"]
+mod ask;
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/white.rs"]
+mod white;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bevy_ecs::prelude::World;
+use host::{Host, books, compiled, one_shard, plan};
 use mynah_engine::base::NAME_BYTES_MAX;
-use mynah_engine::observe::Census;
-use mynah_engine::scene::{Format, Source, compile};
+use mynah_engine::scene::Format;
 use mynah_engine::{
-    Control, DropReason, Engine, EngineConfig, Event, OpenError, Out, ScenePlan, SessionHandle, SessionSpec,
-    embed,
+    Control, DropReason, EngineConfig, Event, OpenError, Out, SessionHandle, SessionSpec, embed,
 };
+use white::bursts;
 
 const PASS: &str = r#"(
     name: "pass",
@@ -32,39 +37,17 @@ const GATE: &str = r#"(
     edges: [("input", "pass"), ("pass", "gate"), ("gate", "output")],
 )"#;
 
-fn plan(text: &str) -> Arc<ScenePlan> {
-    let source = Source::new("test.ron", text);
-    let compiled = compile(&source, &[], None, &asking::registry());
-    let (plan, _) = compiled.unwrap_or_else(|found| panic!("{found:?}"));
-    Arc::new(plan)
-}
-
-struct Host {
-    engine: Engine,
-    now_us: u64,
+fn serving(scene: &str, config: EngineConfig) -> Host {
+    Host::of(plan(scene, &[]), config)
 }
 
 impl Host {
-    fn new(scene: &str, config: EngineConfig) -> Self {
-        Self { engine: Engine::new(plan(scene), config), now_us: 0 }
-    }
-
-    fn open(&self, name: &str) -> SessionHandle {
-        self.engine.handle().open(SessionSpec::named(name)).expect("there is room")
+    fn named(&self, name: &str) -> SessionHandle {
+        self.open(SessionSpec::named(name))
     }
 
     fn told(&self, name: &str) -> SessionHandle {
-        let spec = SessionSpec { controls: true, ..SessionSpec::named(name) };
-        self.engine.handle().open(spec).expect("there is room")
-    }
-
-    fn tick(&mut self) {
-        self.now_us += 5_000;
-        self.engine.tick(self.now_us);
-    }
-
-    fn ticks(&mut self, count: usize) {
-        (0..count).for_each(|_| self.tick());
+        self.open(SessionSpec { controls: true, ..SessionSpec::named(name) })
     }
 
     /// Feeds `samples` in pieces of 20 ms, four ticks each, without polling.
@@ -74,20 +57,6 @@ impl Host {
             self.ticks(4);
         }
     }
-}
-
-/// Loud noise and near silence by turns; the first stretch is silence. Milliseconds.
-fn bursts(stretches_ms: &[usize]) -> Vec<f32> {
-    let mut seed = 1u32;
-    let mut samples = Vec::new();
-    for (at, ms) in stretches_ms.iter().enumerate() {
-        let level = if at % 2 == 0 { 0.0005 } else { 0.3 };
-        samples.extend((0..ms * 16).map(|_| {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            level * (seed as i32 as f32 / 2_147_483_648.0)
-        }));
-    }
-    samples
 }
 
 fn samples_of(session: &SessionHandle) -> Vec<f32> {
@@ -116,23 +85,10 @@ fn said(session: &SessionHandle) -> Vec<String> {
     outs.filter_map(|out| if let Out::Control(control) = out { Some(short(control)) } else { None }).collect()
 }
 
-/// in = consumed + gated + merged + cancelled + dropped + queued, at every node.
-fn assert_balanced(census: &Census, what: &str) {
-    for (at, node) in census.nodes.iter().enumerate() {
-        let accounted = node.consumed
-            + node.gated
-            + node.merged
-            + node.cancelled
-            + node.dropped_all()
-            + census.queued[at];
-        assert_eq!(node.arrived, accounted, "{what}: node {at}: {node:?}");
-    }
-}
-
 #[test]
 fn a_name_is_taken_until_its_session_has_gone() {
-    let mut host = Host::new(PASS, EngineConfig::default());
-    let first = host.open("ada");
+    let mut host = serving(PASS, EngineConfig::default());
+    let first = host.named("ada");
     let open = |host: &Host| host.engine.handle().open(SessionSpec::named("ada"));
     assert_eq!(open(&host).err(), Some(OpenError::NameInUse("ada".into())), "before the first tick");
     host.tick();
@@ -147,12 +103,12 @@ fn a_name_is_taken_until_its_session_has_gone() {
     second.finish();
     host.ticks(2);
     assert!(second.is_closed());
-    assert_eq!(host.open("eve").id(), first.id(), "free after a finish, too");
+    assert_eq!(host.named("eve").id(), first.id(), "free after a finish, too");
 }
 
 #[test]
 fn names_and_formats_that_cannot_be_are_refused_with_the_reason() {
-    let host = Host::new(PASS, EngineConfig { sessions_max: 3, ..EngineConfig::default() });
+    let host = serving(PASS, EngineConfig { sessions_max: 3, ..EngineConfig::default() });
     let handle = host.engine.handle();
     for (name, bytes) in [(String::new(), 0), ("x".repeat(129), 129), ("é".repeat(65), 130)] {
         assert_eq!(handle.open(SessionSpec::named(name)).err(), Some(OpenError::BadName { bytes }));
@@ -175,8 +131,8 @@ fn names_and_formats_that_cannot_be_are_refused_with_the_reason() {
 
 #[test]
 fn nothing_of_a_closed_session_reaches_the_next_one_with_its_id() {
-    let mut host = Host::new(asking::SCENE, EngineConfig { shards: Some(1), ..EngineConfig::default() });
-    let first = host.open("ada");
+    let mut host = Host::of(compiled(ask::SCENE, &[], &ask::registry()).expect("it is right"), one_shard());
+    let first = host.named("ada");
     first.try_push(&[0.1; 320]).expect("fits");
     host.tick();
     // Asked, and not answered yet; more audio is under way, and a crumb is being put together.
@@ -184,7 +140,7 @@ fn nothing_of_a_closed_session_reaches_the_next_one_with_its_id() {
     first.try_push(&[0.1; 5]).expect("put together first");
     first.close();
     host.tick();
-    let second = host.open("ada");
+    let second = host.named("ada");
     assert_eq!(second.id(), first.id());
     assert!(first.try_push(&[0.2; 320]).is_err(), "the old handle is dead");
     second.try_push(&[0.1; 320]).expect("fits");
@@ -198,33 +154,33 @@ fn nothing_of_a_closed_session_reaches_the_next_one_with_its_id() {
 
 #[test]
 fn a_session_whose_handles_are_all_dropped_is_hung_up() {
-    let mut host = Host::new(PASS, EngineConfig { sessions_max: 1, ..EngineConfig::default() });
-    let handle = host.open("a");
+    let mut host = serving(PASS, EngineConfig { sessions_max: 1, ..EngineConfig::default() });
+    let handle = host.named("a");
     let reader = handle.clone();
     drop(handle);
-    (0..4).for_each(|_| host.tick());
+    host.ticks(4);
     assert_eq!(host.engine.census().sessions_open, 1, "one clone is left");
     assert_eq!(reader.try_push(&[0.1; 320]), Ok(()));
     drop(reader);
-    (0..3).for_each(|_| host.tick());
+    host.ticks(3);
     assert_eq!(host.engine.census().sessions_open, 0, "nobody is left who could end it");
     // Its name and its place are free; a handle of a session that is over ends nothing of the next one.
-    let again = host.open("a");
+    let again = host.named("a");
     host.tick();
     again.close();
-    (0..2).for_each(|_| host.tick());
-    let next = host.open("a");
+    host.ticks(2);
+    let next = host.named("a");
     host.tick();
     drop(again);
-    (0..3).for_each(|_| host.tick());
+    host.ticks(3);
     assert_eq!(host.engine.census().sessions_open, 1);
     drop(next);
 }
 
 #[test]
 fn what_a_host_does_not_poll_waits_up_to_a_bound_and_is_counted_beyond() {
-    let mut host = Host::new(PASS, EngineConfig { shards: Some(1), ..EngineConfig::default() });
-    let session = host.open("deaf");
+    let mut host = serving(PASS, one_shard());
+    let session = host.named("deaf");
     let block = |n: usize| [(n + 1) as f32 / 65_536.0; 160];
     // 32 in the host's ring, 1,500 in the engine.
     let (kept, pushed) = (32 + 1_500, 1_700);
@@ -233,7 +189,7 @@ fn what_a_host_does_not_poll_waits_up_to_a_bound_and_is_counted_beyond() {
         host.tick();
     }
     let census = host.engine.census();
-    assert_balanced(&census, "unpolled");
+    assert_eq!(books(&census), [""; 0], "unpolled");
     let dropped = census.nodes[1].dropped[DropReason::Overflow as usize];
     assert_eq!((census.queued[1], dropped), (1_500, (pushed - kept) as u64));
     session.finish();
@@ -249,7 +205,7 @@ fn what_a_host_does_not_poll_waits_up_to_a_bound_and_is_counted_beyond() {
 
 #[test]
 fn the_host_is_told_of_speech_in_order_and_woken_for_it() {
-    let mut host = Host::new(GATE, EngineConfig::default());
+    let mut host = serving(GATE, EngineConfig::default());
     let woken = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&woken);
     let spec = SessionSpec {
@@ -259,7 +215,7 @@ fn the_host_is_told_of_speech_in_order_and_woken_for_it() {
         })),
         ..SessionSpec::named("caller")
     };
-    let session = host.engine.handle().open(spec).expect("there is room");
+    let session = host.open(spec);
     // A word with a pause in it, a click, and a word that the end of the input cuts off.
     let speech = bursts(&[400, 300, 160, 300, 600, 40, 600, 300]);
     let mut told = Vec::new();
@@ -292,7 +248,7 @@ fn the_host_is_told_of_speech_in_order_and_woken_for_it() {
     ];
     assert_eq!(told, want);
     assert!(session.is_closed());
-    let plain = host.open("not told");
+    let plain = host.named("not told");
     plain.try_push(&bursts(&[200, 400])).expect("fits");
     plain.finish();
     host.ticks(20);
@@ -301,8 +257,8 @@ fn the_host_is_told_of_speech_in_order_and_woken_for_it() {
 
 #[test]
 fn what_has_ended_and_is_heard_by_nobody_does_not_stay_for_ever() {
-    let mut host = Host::new(PASS, EngineConfig::default());
-    let session = host.open("gone home");
+    let mut host = serving(PASS, EngineConfig::default());
+    let session = host.named("gone home");
     for _ in 0..50 {
         session.try_push(&[0.1; 160]).expect("ticked every 10 ms");
         host.tick();
@@ -317,7 +273,7 @@ fn what_has_ended_and_is_heard_by_nobody_does_not_stay_for_ever() {
 
 #[test]
 fn what_a_host_has_not_read_of_its_messages_survives_the_close() {
-    let mut host = Host::new(GATE, EngineConfig::default());
+    let mut host = serving(GATE, EngineConfig::default());
     let session = host.told("slow reader");
     // The audio alone fills the ring of 32, so that every message waits in the engine.
     host.feed(&session, &bursts(&[400, 1_500, 600]));
@@ -329,7 +285,7 @@ fn what_a_host_has_not_read_of_its_messages_survives_the_close() {
 
 #[test]
 fn a_host_that_never_reads_its_messages_is_hung_up_on() {
-    let mut host = Host::new(GATE, EngineConfig::default());
+    let mut host = serving(GATE, EngineConfig::default());
     let session = host.told("deaf");
     let word = bursts(&[400, 200, 400]);
     let mut words = 0;
@@ -349,14 +305,14 @@ fn a_host_that_never_reads_its_messages_is_hung_up_on() {
     assert_eq!(told.iter().filter(|t| t.starts_with("confirm")).count(), words);
     host.ticks(3);
     let census = host.engine.census();
-    assert_balanced(&census, "hung up on");
+    assert_eq!(books(&census), [""; 0], "hung up on");
     assert_eq!((census.sessions_open, census.segments_active), (0, 0));
 }
 
 #[test]
 fn a_host_that_does_not_poll_keeps_no_other_session_from_being_heard() {
-    let mut host = Host::new(GATE, EngineConfig { shards: Some(1), ..EngineConfig::default() });
-    let (deaf, polled) = (host.open("deaf"), host.open("polled"));
+    let mut host = serving(GATE, one_shard());
+    let (deaf, polled) = (host.named("deaf"), host.named("polled"));
     let word = bursts(&[400, 200, 400]);
     let mut confirmed = [0; 2];
     for _ in 0..60 {
@@ -378,12 +334,12 @@ fn a_host_that_does_not_poll_keeps_no_other_session_from_being_heard() {
 fn hanging_up_in_the_middle_of_a_segment_leaves_nothing_behind() {
     // Closed at every moment of a word, 20 ms apart: before it, undecided, confirmed, ending, ended.
     let word = bursts(&[300, 260, 500]);
-    let mut host = Host::new(GATE, EngineConfig { shards: Some(2), ..EngineConfig::default() });
+    let mut host = serving(GATE, EngineConfig { shards: Some(2), ..EngineConfig::default() });
     let mut blocks_warm = 0;
     for round in 0..2 {
         for pieces in 0..word.len() / 320 {
             let what = format!("round {round}, closed after {} ms", pieces * 20);
-            let session = host.open("caller");
+            let session = host.named("caller");
             let (mut opened, mut settled) = (0, 0);
             for piece in word.chunks(320).take(pieces) {
                 session.try_push(piece).expect("fits");
@@ -400,7 +356,7 @@ fn hanging_up_in_the_middle_of_a_segment_leaves_nothing_behind() {
             let census = host.engine.census();
             assert_eq!(opened, settled, "{what}: every segment ends once");
             assert_eq!((census.sessions_open, census.segments_active), (0, 0), "{what}");
-            assert_balanced(&census, &what);
+            assert_eq!(books(&census), [""; 0], "{what}");
             assert_eq!(census.queued.iter().sum::<u64>(), 0, "{what}");
         }
         let blocks = host.engine.census().blocks_created;
@@ -425,7 +381,7 @@ fn count_segments(records: &[mynah_engine::Record], opened: &mut u32, settled: &
 fn a_thousand_sessions_one_after_the_other_leave_no_entity() {
     let mut world = World::new();
     let config = EngineConfig { sessions_max: 8, ..EngineConfig::default() };
-    let handle = embed::embed(&mut world, &plan(GATE), config);
+    let handle = embed::embed(&mut world, &plan(GATE, &[]), config);
     let word = bursts(&[100, 120]);
     let mut now_us = 0;
     let mut baseline = None;
@@ -458,8 +414,8 @@ fn a_thousand_sessions_one_after_the_other_leave_no_entity() {
 fn many_sessions_share_a_shard_and_keep_apart() {
     for shards in [1, 3] {
         let config = EngineConfig { shards: Some(shards), sessions_max: 40, ..EngineConfig::default() };
-        let mut host = Host::new(PASS, config);
-        let sessions: Vec<_> = (0..40).map(|n| host.open(&format!("s{n}"))).collect();
+        let mut host = serving(PASS, config);
+        let sessions: Vec<_> = (0..40).map(|n| host.named(&format!("s{n}"))).collect();
         let own = |n: usize| [(n + 1) as f32 / 64.0; 320];
         for _ in 0..5 {
             for (n, session) in sessions.iter().enumerate() {
@@ -480,10 +436,10 @@ fn many_sessions_share_a_shard_and_keep_apart() {
 
 #[test]
 fn a_traced_session_alone_logs_what_its_gate_heard() {
-    let mut host = Host::new(GATE, EngineConfig::default());
-    let plain = host.open("plain");
+    let mut host = serving(GATE, EngineConfig::default());
+    let plain = host.named("plain");
     let spec = SessionSpec { traced: true, ..SessionSpec::named("traced") };
-    let traced = host.engine.handle().open(spec).expect("there is room");
+    let traced = host.open(spec);
     let samples = bursts(&[200, 300, 100]);
     let mut heard = Vec::new();
     for piece in samples.chunks(320) {

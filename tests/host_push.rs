@@ -1,12 +1,15 @@
 //! The way in: whatever the size of the pieces, what was taken comes out once, in order, sample for sample; what
 //! does not fit is given back.
 
-use std::sync::Arc;
+#[path = "support/host.rs"]
+mod host;
+
 use std::sync::mpsc;
 
+use host::{Host, one_shard, plan};
 use mynah_engine::edge::Full;
-use mynah_engine::scene::{Format, Source, compile};
-use mynah_engine::{Block, Engine, EngineConfig, Event, Out, PushError, SessionHandle, SessionSpec};
+use mynah_engine::scene::Format;
+use mynah_engine::{Block, EngineConfig, Event, Out, PushError, SessionHandle, SessionSpec};
 
 /// Two nodes, so that frames really move; the first queue holds a second in the smallest arrivals.
 const SCENE: &str = r#"(
@@ -19,44 +22,24 @@ const SCENE: &str = r#"(
     edges: [("input", "first"), ("first", "second"), ("second", "output")],
 )"#;
 
-struct Host {
-    engine: Engine,
-    now_us: u64,
+fn passing(config: EngineConfig) -> Host {
+    Host::of(plan(SCENE, &[]), config)
 }
 
-impl Host {
-    fn new(config: EngineConfig) -> Self {
-        let source = Source::new("push.ron", SCENE);
-        let (plan, _) =
-            compile(&source, &[], None, &mynah_systems::registry(None)).expect("the scene is right");
-        Self { engine: Engine::new(Arc::new(plan), config), now_us: 0 }
-    }
+fn open(host: &Host, name: &str, rate_hz: u32, channels: u8) -> SessionHandle {
+    host.open(SessionSpec { input: Some(Format { rate_hz, channels }), ..SessionSpec::named(name) })
+}
 
-    fn open(&self, name: &str, rate_hz: u32, channels: u8) -> SessionHandle {
-        let spec = SessionSpec { input: Some(Format { rate_hz, channels }), ..SessionSpec::named(name) };
-        self.engine.handle().open(spec).expect("there is room")
-    }
-
-    fn tick(&mut self) {
-        self.now_us += 5_000;
-        self.engine.tick(self.now_us);
-    }
-
-    /// Ticks until `session` is closed, and collects what leaves.
-    fn until_closed(&mut self, session: &SessionHandle, heard: &mut Vec<f32>) {
-        for _ in 0..1_000 {
-            self.tick();
-            hear(session, heard);
-            if session.is_closed() {
-                return;
-            }
+/// Ticks until `session` is closed, and collects what leaves.
+fn until_closed(host: &mut Host, session: &SessionHandle, heard: &mut Vec<f32>) {
+    for _ in 0..1_000 {
+        host.tick();
+        hear(session, heard);
+        if session.is_closed() {
+            return;
         }
-        panic!("`{}` was finished and never closed", session.name());
     }
-}
-
-fn one_shard() -> EngineConfig {
-    EngineConfig { shards: Some(1), ..EngineConfig::default() }
+    panic!("`{}` was finished and never closed", session.name());
 }
 
 /// Appends what has left; the pts must go on where the last block ended.
@@ -83,8 +66,8 @@ fn through(
     push: impl Fn(&SessionHandle, &[f32]) -> Result<(), PushError>,
 ) -> Vec<f32> {
     let (rate_hz, channels) = format;
-    let mut host = Host::new(one_shard());
-    let session = host.open("caller", rate_hz, channels);
+    let mut host = passing(one_shard());
+    let session = open(&host, "caller", rate_hz, channels);
     let samples = signal((rate_hz as usize * 3 / 2) * usize::from(channels));
     let mut heard = Vec::new();
     let (mut since_tick, per_tick) = (0, rate_hz as usize / 50 * usize::from(channels));
@@ -104,7 +87,7 @@ fn through(
         }
     }
     session.finish();
-    host.until_closed(&session, &mut heard);
+    until_closed(&mut host, &session, &mut heard);
     heard
 }
 
@@ -157,8 +140,8 @@ fn every_way_to_push_gives_the_same_stream() {
         session.push(Block::from_samples(piece)).map_err(|_| PushError::Full)
     });
     assert_eq!(mixed, want, "try_push and push by turns");
-    let mut host = Host::new(one_shard());
-    let session = host.open("i16", 16_000, 1);
+    let mut host = passing(one_shard());
+    let session = open(&host, "i16", 16_000, 1);
     let sixteen: Vec<i16> = (0..16_000).map(|i| (i * 7 - 32_768 + i % 5) as i16).collect();
     let mut heard = Vec::new();
     for piece in sixteen.chunks(123) {
@@ -167,16 +150,16 @@ fn every_way_to_push_gives_the_same_stream() {
         hear(&session, &mut heard);
     }
     session.finish();
-    host.until_closed(&session, &mut heard);
+    until_closed(&mut host, &session, &mut heard);
     let want: Vec<f32> = sixteen.iter().map(|s| f32::from(*s) / 32_768.0).collect();
     assert_eq!(heard, want, "try_push_i16");
 }
 
 #[test]
 fn what_is_no_piece_of_audio_is_refused() {
-    let host = Host::new(one_shard());
-    let mono = host.open("mono", 16_000, 1);
-    let stereo = host.open("stereo", 16_000, 2);
+    let host = passing(one_shard());
+    let mono = open(&host, "mono", 16_000, 1);
+    let stereo = open(&host, "stereo", 16_000, 2);
     assert_eq!(mono.try_push(&[0.0; 16_001]), Err(PushError::BadLength { samples: 16_001 }), "over a second");
     assert_eq!(
         stereo.try_push(&[0.0; 32_002]),
@@ -197,8 +180,8 @@ fn what_is_no_piece_of_audio_is_refused() {
 
 #[test]
 fn a_block_without_a_sample_comes_to_nothing() {
-    let mut host = Host::new(one_shard());
-    let session = host.open("caller", 16_000, 1);
+    let mut host = passing(one_shard());
+    let session = open(&host, "caller", 16_000, 1);
     for block in [Block::zeroed(0), Block::zeroed(160), Block::zeroed(0)] {
         session.push(block).expect("there is room");
         host.tick();
@@ -212,8 +195,8 @@ fn a_block_without_a_sample_comes_to_nothing() {
 
 #[test]
 fn a_full_edge_gives_the_block_back_and_a_tick_makes_room() {
-    let mut host = Host::new(one_shard());
-    let session = host.open("caller", 16_000, 1);
+    let mut host = passing(one_shard());
+    let session = open(&host, "caller", 16_000, 1);
     let samples = signal(16_000 * 3);
     let mut blocks = samples.chunks(320);
     let mut heard = Vec::new();
@@ -229,14 +212,14 @@ fn a_full_edge_gives_the_block_back_and_a_tick_makes_room() {
         hear(&session, &mut heard);
     }
     session.finish();
-    host.until_closed(&session, &mut heard);
+    until_closed(&mut host, &session, &mut heard);
     assert_eq!(heard, samples);
 }
 
 #[test]
 fn tiny_blocks_cost_what_their_place_is_worth() {
-    let mut host = Host::new(one_shard());
-    let session = host.open("drip", 16_000, 1);
+    let mut host = passing(one_shard());
+    let session = open(&host, "drip", 16_000, 1);
     let samples = signal(100);
     for sample in &samples {
         session.push(Block::from_samples(&[*sample])).expect("an arrival costs 10 ms of credit");
@@ -244,20 +227,20 @@ fn tiny_blocks_cost_what_their_place_is_worth() {
     assert!(session.push(Block::zeroed(1)).is_err(), "a hundred of them are a second");
     session.finish();
     let mut heard = Vec::new();
-    host.until_closed(&session, &mut heard);
+    until_closed(&mut host, &session, &mut heard);
     assert_eq!(heard, samples);
 }
 
 #[test]
 fn the_last_crumbs_are_taken_even_when_a_second_waits() {
-    let mut host = Host::new(one_shard());
-    let session = host.open("caller", 16_000, 1);
+    let mut host = passing(one_shard());
+    let session = open(&host, "caller", 16_000, 1);
     let samples = signal(16_000 + 13);
     session.try_push(&samples[..16_000]).expect("a second fits");
     session.try_push(&samples[16_000..]).expect("put together first");
     session.finish();
     let mut heard = Vec::new();
-    host.until_closed(&session, &mut heard);
+    until_closed(&mut host, &session, &mut heard);
     assert_eq!(heard.len(), samples.len());
     assert_eq!(heard, samples);
 }
@@ -265,10 +248,11 @@ fn the_last_crumbs_are_taken_even_when_a_second_waits() {
 /// Otherwise the memory of a session would grow for as long as it lasts.
 #[test]
 fn blocks_are_used_again_whatever_the_size_of_the_pieces() {
-    let mut host = Host::new(EngineConfig { shards: Some(1), sessions_max: 4, ..EngineConfig::default() });
+    let mut host = passing(EngineConfig { shards: Some(1), sessions_max: 4, ..EngineConfig::default() });
     let formats = [(16_000, 1), (48_000, 1), (44_100, 2), (16_000, 1)];
-    let open = |(n, (rate_hz, channels)): (usize, (u32, u8))| host.open(&format!("s{n}"), rate_hz, channels);
-    let sessions: Vec<_> = formats.into_iter().enumerate().map(open).collect();
+    let opened =
+        |(n, (rate_hz, channels)): (usize, (u32, u8))| open(&host, &format!("s{n}"), rate_hz, channels);
+    let sessions: Vec<_> = formats.into_iter().enumerate().map(opened).collect();
     let mut live_pieces = |pieces_ms: usize, seconds: usize| {
         let mut addresses = std::collections::BTreeSet::new();
         for _ in 0..seconds * 1_000 / pieces_ms {
@@ -296,8 +280,8 @@ fn blocks_are_used_again_whatever_the_size_of_the_pieces() {
 
 #[test]
 fn one_session_cannot_starve_another() {
-    let mut host = Host::new(EngineConfig { shards: Some(1), sessions_max: 6, ..EngineConfig::default() });
-    let sessions: Vec<_> = (0..6).map(|n| host.open(&format!("s{n}"), 16_000, 1)).collect();
+    let mut host = passing(EngineConfig { shards: Some(1), sessions_max: 6, ..EngineConfig::default() });
+    let sessions: Vec<_> = (0..6).map(|n| open(&host, &format!("s{n}"), 16_000, 1)).collect();
     let samples = signal(100);
     // All but the last fill their credit with the dearest arrivals, hang up often and go on knocking.
     for session in &sessions[..5] {
@@ -313,15 +297,15 @@ fn one_session_cannot_starve_another() {
     }
     sessions[5].finish();
     let mut heard = Vec::new();
-    host.until_closed(&sessions[5], &mut heard);
+    until_closed(&mut host, &sessions[5], &mut heard);
     assert_eq!(heard, samples);
     assert_eq!(host.engine.census().edge.homeless, 0, "closing twice is closing once");
 }
 
 #[test]
 fn what_is_no_number_becomes_silence_and_disturbs_nobody() {
-    let mut host = Host::new(one_shard());
-    let (sick, well) = (host.open("sick", 16_000, 1), host.open("well", 16_000, 1));
+    let mut host = passing(one_shard());
+    let (sick, well) = (open(&host, "sick", 16_000, 1), open(&host, "well", 16_000, 1));
     let clean = signal(3_200);
     let mut broken = clean.clone();
     for (at, value) in [(0, f32::NAN), (319, f32::INFINITY), (320, f32::NEG_INFINITY), (3_199, -f32::NAN)] {
@@ -358,8 +342,8 @@ fn what_is_no_number_becomes_silence_and_disturbs_nobody() {
 fn pushing_from_other_threads_while_ticking_loses_nothing() {
     for (threads, shards) in [(1, 1), (2, 3)] {
         let config = EngineConfig { threads, shards: Some(shards), ..EngineConfig::default() };
-        let mut host = Host::new(config);
-        let sessions: Vec<_> = (0..7).map(|n| host.open(&format!("s{n}"), 16_000, 1)).collect();
+        let mut host = passing(config);
+        let sessions: Vec<_> = (0..7).map(|n| open(&host, &format!("s{n}"), 16_000, 1)).collect();
         let samples = signal(32_000);
         let mut heard = vec![Vec::new(); sessions.len()];
         std::thread::scope(|scope| {
@@ -397,8 +381,8 @@ fn pushing_from_other_threads_while_ticking_loses_nothing() {
 /// Waits for the other side without a limit in time: if the tick waited for the pusher, this would never end.
 #[test]
 fn a_pusher_that_stands_still_in_the_middle_of_a_push_stops_no_tick() {
-    let mut host = Host::new(one_shard());
-    let (slow, quick) = (host.open("slow", 16_000, 1), host.open("quick", 16_000, 1));
+    let mut host = passing(one_shard());
+    let (slow, quick) = (open(&host, "slow", 16_000, 1), open(&host, "quick", 16_000, 1));
     let (inside, is_inside) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let mut heard = Vec::new();
@@ -414,9 +398,7 @@ fn a_pusher_that_stands_still_in_the_middle_of_a_push_stops_no_tick() {
         });
         is_inside.recv().expect("the pusher begins");
         quick.try_push(&signal(320)).expect("fits");
-        for _ in 0..10 {
-            host.tick();
-        }
+        host.ticks(10);
         hear(&quick, &mut heard);
         // Hanging up does not wait for the push either.
         quick.close();

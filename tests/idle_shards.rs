@@ -2,14 +2,19 @@
 //! when.
 #![allow(unused_crate_dependencies, reason = "they are those of the package")]
 
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/white.rs"]
+mod white;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use host::{Host, plan};
 use mynah_engine::record::Stopwatch;
-use mynah_engine::{Control, ControlIn, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec};
-use mynah_sim::scenes;
+use mynah_engine::{Control, ControlIn, EngineConfig, Event, Out, SessionHandle, SessionSpec};
+use white::White;
 
-const TICK_US: u64 = 5_000;
 /// Of a shard; sessions from here on are in the second one.
 const RUN: usize = 32;
 
@@ -27,30 +32,23 @@ impl Stopwatch for Halves {
 }
 
 struct Room {
-    engine: Engine,
+    host: Host,
     handles: Vec<Option<SessionHandle>>,
     halves: Vec<Arc<AtomicU64>>,
-    now_us: u64,
 }
 
 impl Room {
     fn new(scene: &str) -> Self {
-        let (plan, _) = scenes::compile(scene, &[], None, None).expect("it is shipped");
-        let mut engine = Engine::new(plan, EngineConfig { sessions_max: 64, ..EngineConfig::default() });
+        let config = EngineConfig { sessions_max: 64, ..EngineConfig::default() };
+        let mut host = Host::of(plan(scene, &[]), config);
         let mut halves = Vec::new();
-        engine.lend_stopwatches(|| {
+        host.engine.lend_stopwatches(|| {
             halves.push(Arc::default());
             Box::new(Halves(Arc::clone(&halves[halves.len() - 1])))
         });
-        let door = engine.handle();
-        let open = |at| SessionSpec { controls: true, ..SessionSpec::named(format!("caller-{at}")) };
-        let handles = (0..2 * RUN).map(|at| Some(door.open(open(at)).expect("there is room"))).collect();
-        Self { engine, handles, halves, now_us: 0 }
-    }
-
-    fn tick(&mut self) {
-        self.now_us += TICK_US;
-        self.engine.tick(self.now_us);
+        let spec = |at| SessionSpec { controls: true, ..SessionSpec::named(format!("caller-{at}")) };
+        let handles = (0..2 * RUN).map(|at| Some(host.open(spec(at)))).collect();
+        Self { host, handles, halves }
     }
 
     fn begun(&self, shard: usize) -> u64 {
@@ -72,14 +70,14 @@ impl Room {
 
     /// Until nothing more can happen by itself: a second after its last tick a shard takes one more, to give memory back.
     fn fall_asleep(&mut self) {
-        (0..500).for_each(|_| self.tick());
+        self.host.ticks(500);
         for session in 0..self.handles.len() {
             if self.handles[session].is_some() {
                 self.outputs(session);
             }
         }
         let before = (self.begun(0), self.begun(1));
-        (0..100).for_each(|_| self.tick());
+        self.host.ticks(100);
         assert_eq!((self.begun(0), self.begun(1)), before, "both shards rest");
     }
 }
@@ -90,9 +88,9 @@ fn audio_of_one_caller_wakes_her_shard_alone_and_comes_out_in_the_same_tick() {
     room.fall_asleep();
     let before = (room.begun(0), room.begun(1));
     room.speak(RUN + 3, &[0.25; 320]);
-    room.tick();
+    room.host.tick();
     let [Out::Audio(audio)] = &room.outputs(RUN + 3)[..] else { panic!("one block goes in and comes out") };
-    assert_eq!((audio.block.samples(), audio.released_us), (&[0.25; 320][..], room.now_us));
+    assert_eq!((audio.block.samples(), audio.released_us), (&[0.25; 320][..], room.host.now_us()));
     assert_eq!(room.begun(0), before.0, "nobody spoke there");
     assert_eq!(room.begun(1), before.1 + 2, "both halves");
     room.fall_asleep();
@@ -105,8 +103,8 @@ fn a_host_that_hangs_up_or_says_something_is_heard_in_the_next_tick() {
     room.handles[RUN + 1] = None;
     let message = ControlIn { message_id: 7, control: Control::CancelAnswer { turn: 1 } };
     room.handles[2].as_ref().expect("her host is there").control(message).expect("there is room");
-    room.tick();
-    let closed = room.engine.records().iter().filter(|record| record.event == Event::SessionClosed);
+    room.host.tick();
+    let closed = room.host.engine.records().iter().filter(|record| record.event == Event::SessionClosed);
     assert_eq!(closed.map(|record| record.session.0 as usize).collect::<Vec<_>>(), [RUN + 1]);
     assert!(
         matches!(room.outputs(2)[..], [Out::Control(Control::Applied { message_id: 7 })]),
@@ -119,23 +117,19 @@ fn a_host_that_hangs_up_or_says_something_is_heard_in_the_next_tick() {
 fn who_comes_into_a_shard_that_rests_lives_from_the_next_tick_on() {
     let mut room = Room::new("gate_only");
     room.fall_asleep();
-    let mut noise = 1u32;
-    let mut loud = || {
-        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (noise >> 16) as f32 / 65_536.0 - 0.5
-    };
+    let loud: Vec<f32> = White::default().take(160).map(|sample| sample / 2.0).collect();
     // Half a frame of the detector and no more: the rest may come at any time, and nothing happens until it does.
-    room.speak(0, &std::array::from_fn::<f32, 160, _>(|_| loud()));
+    room.speak(0, &loud);
     room.fall_asleep();
-    let opened = room.engine.handle().open(SessionSpec::named("late")).err();
+    let opened = room.host.engine.handle().open(SessionSpec::named("late")).err();
     assert!(opened.is_some(), "all places are taken");
     room.handles[0] = None;
-    room.tick();
-    let late = room.engine.handle().open(SessionSpec::named("late")).expect("a place is free");
+    room.host.tick();
+    let late = room.host.open(SessionSpec::named("late"));
     late.try_push(&[0.0; 320]).expect("there is credit");
-    room.tick();
+    room.host.tick();
     assert!(
-        room.engine.records().iter().any(|record| record.event == Event::SessionOpened),
+        room.host.engine.records().iter().any(|record| record.event == Event::SessionOpened),
         "it lives at once"
     );
 }

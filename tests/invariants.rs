@@ -1,6 +1,7 @@
 //! What must hold after every tick holds: in every shipped scene, with callers who come and go, beside sick sessions,
 //! and on any number of threads and shards.
 
+#[path = "support/guarded/mod.rs"]
 mod guarded;
 
 use guarded::crowd::Crowd;

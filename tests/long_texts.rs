@@ -1,15 +1,17 @@
 //! Texts longer than a scene allows: what is too much is cut behind a sentence or refused, said and counted; the rest
 //! is as it would be alone.
 
-mod collecting;
-mod prompting;
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/kinds/narrator.rs"]
+mod narrator;
+#[path = "support/sentences.rs"]
+mod sentences;
 
-use std::sync::Arc;
-
-use collecting::{at_ms, heard, stream};
-use mynah_engine::scene::{Source, compile};
-use mynah_engine::{DropReason, Engine, EngineConfig, Event, SessionSpec};
-use prompting::Line;
+use host::{Host, compiled, one_shard};
+use mynah_engine::{DropReason, Event, SessionSpec};
+use narrator::Line;
+use sentences::{at_ms, heard, stream};
 
 /// 24 characters.
 const SENTENCE: &str = "One two three four five. ";
@@ -90,27 +92,20 @@ fn asked(task: &str, output: &str, texts: &[&str]) -> (usize, usize, u64) {
             name: "limited",
             session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
             nodes: [
-                (id: "prompter", kind: Prompter(lines: {lines:?})),
+                (id: "narrator", kind: Narrator(lines: {lines:?})),
                 (id: "asked", kind: Service(service: "model", task: {task}, text_chars_max: 20)),
             ],
-            edges: [("input", "prompter"), ("prompter", "asked"), ("asked", "output")],
+            edges: [("input", "narrator"), ("narrator", "asked"), ("asked", "output")],
             services: {{"model": (output: {output}, timing: (latency: Fixed(ms: 5)))}},
         )"#
     );
-    let compiled = compile(&Source::new("test.ron", &*scene), &[], None, &prompting::registry());
-    let (plan, _) = compiled.unwrap_or_else(|found| panic!("{found}"));
-    let mut engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
-    let _session = engine.handle().open(SessionSpec::named("ada")).expect("there is room");
-    let (mut calls, mut refused) = (0, 0);
-    for tick in 0..200 {
-        engine.tick(tick * 5_000);
-        for record in engine.records() {
-            calls += usize::from(matches!(record.event, Event::ServiceSubmitted { .. }));
-            let too_long = matches!(record.event, Event::FrameDropped { reason: DropReason::TooLong, .. });
-            refused += usize::from(too_long);
-        }
-    }
-    (calls, refused, engine.census().nodes[1].dropped[DropReason::TooLong as usize])
+    let plan = compiled(&scene, &[], &narrator::registry()).unwrap_or_else(|found| panic!("{found}"));
+    let mut host = Host::of(plan, one_shard()).with(SessionSpec::named("ada"));
+    (0..200).for_each(|tick| host.tick_at(tick * 5_000));
+    let calls = host.count(|event| matches!(event, Event::ServiceSubmitted { .. }));
+    let too_long = |event: &Event| matches!(event, Event::FrameDropped { reason: DropReason::TooLong, .. });
+    let dropped = host.engine.census().nodes[1].dropped[DropReason::TooLong as usize];
+    (calls, host.count(too_long), dropped)
 }
 
 /// Task and output of a service, texts, and what [`asked`] says of them.

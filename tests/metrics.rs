@@ -3,6 +3,8 @@
 
 #![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
+#[path = "support/host.rs"]
+mod host;
 mod support;
 
 use std::collections::BTreeSet;
@@ -11,10 +13,11 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 
+use host::{Host, plan};
 use mynah::metrics::{Board, Facts, Publisher, Server};
 use mynah_engine::observe::metrics::{SLOT_US, Snapshot};
 use mynah_engine::scene::Override;
-use mynah_engine::{Engine, EngineConfig, Event, Record, SessionHandle, SessionSpec};
+use mynah_engine::{EngineConfig, Event, Record, SessionSpec};
 use mynah_load::load::schedule::Phase;
 use mynah_sim::report::{NodeFigures, Report};
 use mynah_sim::scenes;
@@ -305,44 +308,40 @@ fn windows_are_what_the_event_log_says() {
     assert!((0.096..0.3).contains(&mean_s), "{mean_s} s");
 }
 
-/// A session of silence or sound in a scene that passes everything on.
-struct Host {
-    engine: Engine,
-    session: SessionHandle,
-    chunk: Vec<f32>,
+/// A session in a scene that passes everything on, with metrics kept.
+fn passing() -> Host {
+    let config = EngineConfig { sessions_max: 1, ..EngineConfig::default() };
+    let mut host = Host::of(plan("passthrough", &[]), config).with(SessionSpec::named("one"));
+    host.engine.keep_metrics();
+    host
 }
 
 impl Host {
-    fn new() -> Self {
-        let (plan, _) = scenes::compile("passthrough", &[], None, None).expect("it is sound");
-        let chunk = vec![0.1; plan.input.rate_hz as usize / 50];
-        let mut engine = Engine::new(plan, EngineConfig { sessions_max: 1, ..EngineConfig::default() });
-        engine.keep_metrics();
-        let session = engine.handle().open(SessionSpec::named("one")).expect("there is room");
-        Self { engine, session, chunk }
+    /// One tick, before it so many ms of audio.
+    fn spoken(&mut self, ms: usize, now_us: u64) {
+        let rate_hz = self.sessions[0].input().rate_hz as usize;
+        self.sessions[0].try_push(&vec![0.1; rate_hz * ms / 1_000]).expect("there is room");
+        self.tick_at(now_us);
     }
 
-    /// One tick, before it 20 ms of audio.
-    fn spoken(&mut self, now_us: u64) {
-        self.session.try_push(&self.chunk[..]).expect("there is room");
-        self.engine.tick(now_us);
-        while self.session.poll().is_some() {}
+    fn snapshot(&self) -> Snapshot {
+        let mut shown = Snapshot::default();
+        assert!(self.engine.metrics(&mut shown), "metrics are kept");
+        shown
     }
 
     /// How much the three windows of the output hold.
     fn windows(&self) -> [u64; 3] {
-        let mut shown = Snapshot::default();
-        assert!(self.engine.metrics(&mut shown), "metrics are kept");
-        shown.nodes.last().expect("the output").recent.map(|recent| recent.count)
+        self.snapshot().nodes.last().expect("the output").recent.map(|recent| recent.count)
     }
 }
 
 #[test]
 fn windows_empty_out_in_silence() {
     const S: u64 = 1_000_000;
-    let mut host = Host::new();
+    let mut host = passing();
     for at in 0..250 {
-        host.spoken(at * 20_000);
+        host.spoken(20, at * 20_000);
     }
     let mut seen = vec![(0, host.windows())];
     for at in 1_000..200_000 {
@@ -379,9 +378,9 @@ fn slots_that_a_stall_skips_are_empty() {
         (1_000_000 * S, [0, 0, 0], [1, 1, 1]),
     ];
     for (until_us, at_once, later) in cases {
-        let mut host = Host::new();
-        host.spoken(3 * S);
-        host.spoken(until_us);
+        let mut host = passing();
+        host.spoken(20, 3 * S);
+        host.spoken(20, until_us);
         assert_eq!(host.windows(), at_once, "a stall until {until_us}");
         host.engine.tick((until_us / SLOT_US + 1) * SLOT_US);
         assert_eq!(host.windows(), later, "after a stall until {until_us}");
@@ -390,24 +389,17 @@ fn slots_that_a_stall_skips_are_empty() {
 
 #[test]
 fn depths_are_of_the_present_slot() {
-    let (plan, _) = scenes::compile("passthrough", &[], None, None).expect("it is sound");
-    let rate = plan.input.rate_hz as usize;
-    let mut engine = Engine::new(plan, EngineConfig { sessions_max: 1, ..EngineConfig::default() });
-    engine.keep_metrics();
-    let session = engine.handle().open(SessionSpec::named("one")).expect("there is room");
-    let depths = |engine: &Engine| {
-        let mut shown = Snapshot::default();
-        assert!(engine.metrics(&mut shown));
+    let mut host = passing();
+    let depths = |host: &Host| {
+        let shown = host.snapshot();
         (shown.nodes[0].queue_depth_max, shown.nodes.iter().map(|node| node.queue_depth).sum::<u64>())
     };
-    session.try_push(&vec![0.1; rate / 10][..]).expect("there is room");
-    engine.tick(1_000);
-    assert_eq!(depths(&engine), (5, 0), "100 ms came in five blocks, and went");
-    engine.tick(5_100_000);
-    assert_eq!(depths(&engine), (0, 0), "a new slot, in which nothing came");
-    session.try_push(&vec![0.1; rate / 50][..]).expect("there is room");
-    engine.tick(5_200_000);
-    assert_eq!(depths(&engine), (1, 0));
+    host.spoken(100, 1_000);
+    assert_eq!(depths(&host), (5, 0), "100 ms came in five blocks, and went");
+    host.tick_at(5_100_000);
+    assert_eq!(depths(&host), (0, 0), "a new slot, in which nothing came");
+    host.spoken(20, 5_200_000);
+    assert_eq!(depths(&host), (1, 0));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Every invariant checker notices the engine that is broken in its way, and none complains about the one that is not.
 //! Needs the feature `mutations`.
 
+#[path = "support/guarded/mod.rs"]
 mod guarded;
 
 use std::collections::BTreeMap;

@@ -1,9 +1,11 @@
 //! A microphone that delivers nothing any more, in a word or right after it: what is open ends a second later, the answer
 //! comes then, and nothing of it is left for when the microphone is back.
 
-use mynah_engine::edge::Tag;
-use mynah_engine::scene::{Override, Source, compile};
-use mynah_engine::{Control, ControlIn, Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec, Stamp};
+#[path = "support/host.rs"]
+mod host;
+
+use host::{Host, plan};
+use mynah_engine::{Control, EngineConfig, Event, SessionHandle, SessionSpec};
 
 const FRAME_MS: u64 = 20;
 /// The sound that the gate takes for speech, milliseconds of media time.
@@ -17,83 +19,58 @@ struct Mute {
     end_ms: u64,
 }
 
-struct Host {
-    engine: Engine,
-    sessions: Vec<SessionHandle>,
-    tick_ms: u64,
-    /// Engine time of each, milliseconds.
-    events: Vec<(u64, Event)>,
-    audio: Vec<(u64, u32, u32)>,
-    texts: Vec<u64>,
+fn room(scene: &str, sets: &[&str], shards: u32, callers: usize) -> Host {
+    let config = EngineConfig { shards: Some(shards), ..EngineConfig::default() };
+    let spec = |at| SessionSpec::named(format!("caller-{at}"));
+    (0..callers).fold(Host::of(plan(scene, sets), config), |host, at| host.with(spec(at)))
 }
 
-fn engine(scene: &str, sets: &[&str], shards: u32) -> Engine {
-    let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a setting")).collect();
-    let plan = if scene.starts_with('(') {
-        let registry = mynah_systems::registry(None);
-        compile(&Source::new("muted.ron", scene), &sets, None, &registry).expect("it is right").0.into()
-    } else {
-        let compiled = mynah_sim::scenes::compile(scene, &sets, None, None);
-        compiled.unwrap_or_else(|failure| panic!("{scene} {sets:?}: {failure}")).0
-    };
-    Engine::new(plan, EngineConfig { shards: Some(shards), ..EngineConfig::default() })
+/// With one caller.
+fn caller(scene: &str, sets: &[&str]) -> Host {
+    room(scene, sets, 1, 1)
 }
 
 impl Host {
-    fn new(scene: &str, sets: &[&str], shards: u32, callers: usize) -> Self {
-        let engine = engine(scene, sets, shards);
-        let open = |at| engine.handle().open(SessionSpec::named(format!("caller-{at}"))).expect("room");
-        let sessions = (0..callers).map(open).collect();
-        Self { engine, sessions, tick_ms: 5, events: Vec::new(), audio: Vec::new(), texts: Vec::new() }
-    }
-
     fn now_ms(&self) -> u64 {
-        self.engine.now_us() / 1_000
+        self.now_us() / 1_000
     }
 
-    fn tick(&mut self) {
-        self.engine.tick(self.engine.now_us() + self.tick_ms * 1_000);
-        let now_ms = self.now_ms();
-        let first = self.engine.records().iter().filter(|record| record.session.0 == 0);
-        self.events.extend(first.map(|record| (now_ms, record.event.clone())));
-        for (at, session) in self.sessions.iter().enumerate() {
-            while let Some(out) = session.poll() {
-                match out {
-                    Out::Audio(audio) if at == 0 => {
-                        self.audio.push((now_ms, audio.segment, audio.revision));
-                    }
-                    Out::Text { .. } if at == 0 => self.texts.push(now_ms),
-                    _ => {}
-                }
-            }
-        }
+    /// What happened to the first caller, and when.
+    fn story(&self) -> Vec<(u64, Event)> {
+        let first = self.records.iter().filter(|record| record.session.0 == 0);
+        first.map(|record| (record.t_us / 1_000, record.event.clone())).collect()
     }
 
-    /// Lets the first caller do what he does, and all others send on; until all is over.
-    fn live(mut self, mute: Mute) -> Self {
-        let mut sent_ms = vec![0; self.sessions.len()];
+    /// Lets the first caller do what he does, and all others send on.
+    fn live_until(mut self, mute: Mute) -> Self {
+        let mut sent_ms = 0;
         while self.now_ms() < mute.end_ms {
             let now_ms = self.now_ms();
             let muted = (mute.from_ms..mute.until_ms).contains(&now_ms);
-            for (at, sent_ms) in sent_ms.iter_mut().enumerate() {
-                let rate_hz = self.sessions[at].input().rate_hz;
-                // What a muted microphone would have heard is lost.
-                while *sent_ms + FRAME_MS <= now_ms {
-                    if at > 0 || !muted {
-                        let _full = self.sessions[at].try_push(&sound(*sent_ms, rate_hz)).is_err();
-                    }
-                    *sent_ms += FRAME_MS;
+            // What a muted microphone would have heard is lost.
+            while sent_ms + FRAME_MS <= now_ms {
+                for session in &self.sessions[usize::from(muted)..] {
+                    let frame = sound(sent_ms, session.input().rate_hz);
+                    session.try_push(&frame).expect("there is room");
                 }
+                sent_ms += FRAME_MS;
             }
             self.tick();
         }
-        self.sessions.iter().for_each(SessionHandle::finish);
-        (0..4_000).for_each(|_| self.tick());
         self
     }
 
+    /// The same until all is over.
+    fn live(self, mute: Mute) -> Self {
+        let mut host = self.live_until(mute);
+        host.sessions.iter().for_each(SessionHandle::finish);
+        host.ticks(4_000);
+        host
+    }
+
     fn first(&self, wanted: impl Fn(&Event) -> bool) -> Option<u64> {
-        self.events.iter().find(|(_, event)| wanted(event)).map(|(at_ms, _)| *at_ms)
+        let mine = self.records.iter().find(|record| record.session.0 == 0 && wanted(&record.event));
+        mine.map(|record| record.t_us / 1_000)
     }
 
     fn ended_ms(&self) -> Option<u64> {
@@ -128,15 +105,15 @@ fn what_is_open_ends_a_second_after_the_last_audio_and_is_answered_then() {
             for until_ms in [35_000, 10_000] {
                 let sets: Vec<&str> = sets.iter().chain(&[ENERGY]).copied().collect();
                 let mute = Mute { from_ms, until_ms, end_ms: until_ms.min(14_000) };
-                let host = Host::new(scene, &sets, 1, 1).live(mute);
+                let host = caller(scene, &sets).live(mute);
                 let what = format!("{scene} {sets:?}, {mute:?}");
                 let due_ms = from_ms + 1_000;
                 let ended_ms = host.first(|event| matches!(event, Event::SegmentEnded { split: false, .. }));
                 if ended_ms.is_none_or(|ms| ms + 40 < due_ms || ms > due_ms + 20) {
                     wrong.push(format!("{what}: the segment ended at {ended_ms:?}, due {due_ms}"));
                 }
-                let at_us = host.events.iter().find_map(|(_, event)| match event {
-                    Event::Endpoint { at_us, .. } => Some(*at_us),
+                let at_us = host.records.iter().find_map(|record| match record.event {
+                    Event::Endpoint { at_us, .. } => Some(at_us),
                     _ => None,
                 });
                 // Media time is what was heard: the word's end, or the last hop before the microphone went.
@@ -144,8 +121,8 @@ fn what_is_open_ends_a_second_after_the_last_audio_and_is_answered_then() {
                 if at_us.is_none_or(|us| us.abs_diff(spoken_us) > 60_000) {
                     wrong.push(format!("{what}: speech ended at {at_us:?}, spoken until {spoken_us}"));
                 }
-                let answer: Vec<u64> =
-                    host.audio.iter().filter(|(_, _, revision)| *revision > 0).map(|(ms, ..)| *ms).collect();
+                let answer = host.sounds.iter().filter(|sound| sound.revision > 0);
+                let answer: Vec<u64> = answer.map(|sound| sound.t_us / 1_000).collect();
                 let began = answer.first().is_some_and(|ms| (due_ms - 40..due_ms + 2_500).contains(ms));
                 // The longest answer takes eight seconds.
                 if answers && (!began || answer.iter().any(|ms| *ms > due_ms + 9_500)) {
@@ -165,7 +142,7 @@ fn an_onset_is_judged_as_if_silence_had_come() {
     let mut wrong = Vec::new();
     for (heard_ms, speech) in [(20, false), (40, false), (60, true), (80, true)] {
         let from_ms = SPOKEN_MS.start + heard_ms + FRAME_MS;
-        let host = Host::new("gate_only", &sets, 1, 1).live(Mute { from_ms, until_ms: 9_000, end_ms: 8_000 });
+        let host = caller("gate_only", &sets).live(Mute { from_ms, until_ms: 9_000, end_ms: 8_000 });
         let (confirmed, ended) = (host.first(is_confirmed), host.ended_ms());
         let in_time = ended.is_some_and(|ms| (from_ms + 940..=from_ms + 1_020).contains(&ms));
         if confirmed.is_some() != speech || !in_time {
@@ -193,7 +170,7 @@ fn the_scene_says_how_long_and_audio_that_is_back_by_then_goes_on() {
     let mut wrong = Vec::new();
     for (timeout, back_ms, ends) in cases {
         // A long sound, of which the end is not what is looked at.
-        let mut host = Host::new("gate_only", &[ENERGY, timeout], 1, 1);
+        let mut host = caller("gate_only", &[ENERGY, timeout]);
         let mut last_ms = 0;
         while host.now_ms() < 6_000 {
             let now_ms = host.now_ms();
@@ -217,7 +194,7 @@ fn the_scene_says_how_long_and_audio_that_is_back_by_then_goes_on() {
 #[test]
 fn neither_shards_nor_neighbours_nor_the_beat_of_the_ticks_change_what_ends() {
     let mute = Mute { from_ms: 1_500, until_ms: 5_000, end_ms: 8_000 };
-    let events = |shards, callers| Host::new("voice_assistant", &[ENERGY], shards, callers).live(mute).events;
+    let events = |shards, callers| room("voice_assistant", &[ENERGY], shards, callers).live(mute).story();
     let alone = events(1, 1);
     assert!(alone.iter().any(|(_, event)| matches!(event, Event::SegmentEnded { .. })));
     for (shards, callers) in [(1, 2), (2, 2), (3, 5)] {
@@ -226,8 +203,8 @@ fn neither_shards_nor_neighbours_nor_the_beat_of_the_ticks_change_what_ends() {
         assert!(others == alone, "{shards} shards, {callers} callers: {differs:?}");
     }
     for tick_ms in [20, 100, 400] {
-        let mut host = Host::new("gate_only", &[ENERGY], 1, 1);
-        host.tick_ms = tick_ms;
+        let mut host = caller("gate_only", &[ENERGY]);
+        host.tick_us = tick_ms * 1_000;
         let ended_ms = host.live(mute).ended_ms().expect("it ends");
         assert!((2_500..=2_500 + tick_ms).contains(&ended_ms), "every {tick_ms} ms: {ended_ms}");
     }
@@ -259,7 +236,7 @@ const SLOW: &str = r#"(
 #[test]
 fn a_gate_that_has_to_wait_for_others_does_not_take_them_for_a_microphone() {
     for (scene, seconds) in [(NARROW, 30), (SLOW, 20)] {
-        let mut host = Host::new(scene, &[], 1, 1);
+        let mut host = caller(scene, &[]);
         while host.now_ms() < seconds * 1_000 {
             // As much as is taken, and the sound never stops.
             while host.sessions[0].try_push(&sound(SPOKEN_MS.start, 16_000)).is_ok() {}
@@ -275,7 +252,7 @@ fn a_gate_that_has_to_wait_for_others_does_not_take_them_for_a_microphone() {
 fn hanging_up_and_finishing_meanwhile_leave_nothing_open() {
     for hangs_up in [false, true] {
         for at_ms in (1_000..2_100).step_by(45) {
-            let mut host = Host::new("voice_assistant", &[ENERGY], 1, 1);
+            let mut host = caller("voice_assistant", &[ENERGY]);
             for sent_ms in (0..at_ms + 500).step_by(5) {
                 if sent_ms % FRAME_MS == 0 && sent_ms < 1_000 {
                     let rate_hz = host.sessions[0].input().rate_hz;
@@ -286,10 +263,10 @@ fn hanging_up_and_finishing_meanwhile_leave_nothing_open() {
                 }
                 host.tick();
             }
-            (0..4_000).for_each(|_| host.tick());
-            let ends = host.events.iter().filter(|(_, event)| matches!(event, Event::SegmentEnded { .. }));
+            host.ticks(4_000);
+            let ends = host.count(|event| matches!(event, Event::SegmentEnded { .. }));
             let census = host.engine.census();
-            assert_eq!((ends.count(), census.segments_active, census.sessions_open), (1, 0, 0), "{at_ms} ms");
+            assert_eq!((ends, census.segments_active, census.sessions_open), (1, 0, 0), "{at_ms} ms");
         }
     }
 }
@@ -308,34 +285,23 @@ const FOLLOWED: &str = r#"(
 /// Half a second of a sender's segment, then nothing, and what his gate says of it after so long; when it was answered and
 /// when it was over.
 fn followed(confirmed: bool, word_ms: u64) -> (Option<u64>, Option<u64>) {
-    let mut host = Host::new(FOLLOWED, &[], 1, 1);
-    let mut said = 0;
-    let mut say = |host: &Host, control| {
-        said += 1;
-        host.sessions[0].control(ControlIn { message_id: said, control }).expect("there is room");
-    };
-    for block in 0..25 {
-        let mut samples = host.sessions[0].lease(320);
-        samples.fill_from(&[0.1; 320]);
-        let tag = Tag { segment: 1, revision: 0, turn: 0 };
-        let stamp = Stamp { pts_us: Some(block * 20_000), tag, ..Stamp::default() };
-        host.sessions[0].push_stamped(samples, stamp).expect("there is room");
-    }
+    let mut host = caller(FOLLOWED, &[]);
+    (0..25).for_each(|block| host.push_tagged(0, 1, block * 20_000, &[0.1; 320]));
     if confirmed {
-        say(&host, Control::ConfirmSpeculation { segment: 1, turn: 1, from_us: 0, to_us: 1 });
+        host.say(0, Control::ConfirmSpeculation { segment: 1, turn: 1, from_us: 0, to_us: 1 });
     }
     while host.now_ms() < 6_000 {
         if host.now_ms() == word_ms {
             if !confirmed {
-                say(&host, Control::ConfirmSpeculation { segment: 1, turn: 1, from_us: 0, to_us: 1 });
+                host.say(0, Control::ConfirmSpeculation { segment: 1, turn: 1, from_us: 0, to_us: 1 });
             }
             let end = |last| Control::EndOfSpeech { segment: 1, revision: 1, at_us: 480_000, last };
-            say(&host, end(false));
-            say(&host, end(true));
+            host.say(0, end(false));
+            host.say(0, end(true));
         }
         host.tick();
     }
-    (host.texts.first().copied(), host.ended_ms())
+    (host.texts.first().map(|said| said.t_us / 1_000), host.ended_ms())
 }
 
 #[test]
@@ -355,8 +321,8 @@ fn an_engine_that_follows_waits_for_the_senders_gate_to_give_the_microphone_up()
 #[test]
 fn what_was_open_is_told_once_and_the_next_word_is_a_turn_of_its_own() {
     let mute = Mute { from_ms: 1_000, until_ms: 5_000, end_ms: 5_000 };
-    let mut host = Host::new("voice_assistant", &[ENERGY], 1, 1);
-    host.tick_ms = 10;
+    let mut host = caller("voice_assistant", &[ENERGY]);
+    host.tick_us = 10_000;
     let mut host = host.live_until(mute);
     for sent in 0..200 {
         let media_ms = if (20..100).contains(&sent) { SPOKEN_MS.start } else { 0 };
@@ -365,35 +331,14 @@ fn what_was_open_is_told_once_and_the_next_word_is_a_turn_of_its_own() {
         host.tick();
         host.tick();
     }
-    let opened: Vec<u64> = host
-        .events
-        .iter()
-        .filter_map(|(_, event)| match event {
-            Event::SegmentConfirmed { from_us, .. } => Some(*from_us / 1_000),
-            _ => None,
-        })
-        .collect();
+    let opened = host.events(|event| match event {
+        Event::SegmentConfirmed { from_us, .. } => Some(*from_us / 1_000),
+        _ => None,
+    });
+    let opened: Vec<u64> = opened.into_iter().map(|(.., from_ms)| from_ms).collect();
     let [first, second] = opened[..] else { panic!("two segments: {opened:?}") };
     // A second of audio was heard before the mute, and 400 ms of near silence behind it: media time is what was heard.
     assert!(first < 400 && (1_200..1_400).contains(&second), "{opened:?}");
-    let ends = host.events.iter().filter(|(_, event)| matches!(event, Event::SegmentEnded { .. })).count();
-    assert_eq!(ends, 2, "{:?}", host.events);
-}
-
-impl Host {
-    /// The same up to the end of the input, which does not come.
-    fn live_until(mut self, mute: Mute) -> Self {
-        let mut sent_ms = 0;
-        while self.now_ms() < mute.end_ms {
-            while sent_ms + FRAME_MS <= self.now_ms() {
-                if !(mute.from_ms..mute.until_ms).contains(&self.now_ms()) {
-                    let rate_hz = self.sessions[0].input().rate_hz;
-                    self.sessions[0].try_push(&sound(sent_ms, rate_hz)).expect("there is room");
-                }
-                sent_ms += FRAME_MS;
-            }
-            self.tick();
-        }
-        self
-    }
+    let ends = host.count(|event| matches!(event, Event::SegmentEnded { .. }));
+    assert_eq!(ends, 2, "{:?}", host.records);
 }

@@ -1,17 +1,23 @@
 //! A recogniser that is asked in pieces and takes one batch at a time: pieces of one session that wait together become
 //! one item, however they came, and every sample is heard as often as it should be.
 
-mod prompted;
+#[path = "support/cued.rs"]
+mod cued;
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/kinds/noting.rs"]
+mod noting;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use cued::{Cue, Prompter, cued};
+use host::{Host, compiled, findings, nothing_left};
 use mynah_engine::observe::Books;
-use mynah_engine::scene::parse_config;
-use mynah_engine::service::{Call, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::Call;
 use mynah_engine::{DropReason, Event, NodeId, Registry};
-use mynah_systems::service::{Modelled, Production, Work};
-use prompted::{Cue, Prompter, Rig, books, compiled, findings};
+use mynah_systems::service::{Production, Work};
+use noting::Asked;
 
 /// A recogniser that takes 60 ms for a batch, one at a time.
 const SCENE: &str = r#"(
@@ -27,60 +33,42 @@ const SCENE: &str = r#"(
         ),
     ],
     edges: [("input", "prompter"), ("prompter.audio", "asr"), ("asr", "output")],
-    services: {"asr": (output: Ears, timing: (latency: Fixed(ms: 60), batch_item_cost: 0))},
+    services: {"asr": (output: Noting, timing: (latency: Fixed(ms: 60), batch_item_cost: 0))},
 )"#;
 const ASR: NodeId = NodeId(1);
 /// 20 ms.
 const FRAME: u16 = 320;
 const WAITS_SEPARATE: &str = "asr.buffering.merge=KeepSeparate";
 
-type Asked = Arc<Mutex<Vec<Call>>>;
-
-/// Says when what it heard was spoken, and notes each call.
-struct Ears(Asked);
+/// Says when what it heard was spoken.
+#[derive(Default)]
+struct Ears;
 
 impl Production for Ears {
     fn wants_audio(&self) -> bool {
         true
     }
     fn work(&self, call: &Call) -> Work {
-        self.0.lock().expect("nobody panics").push(call.clone());
         Work::Text([Arc::from(format!("{}-{}", call.from_us / 1_000, call.to_us / 1_000))].into())
-    }
-}
-
-impl ServiceKind for Ears {
-    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Modelled::new(site, Box::new(Ears(Arc::clone(&self.0)))))
-    }
-    fn modelled(&self) -> bool {
-        true
-    }
-    fn kind(&self) -> &'static str {
-        "Ears"
     }
 }
 
 fn registry(asked: &Asked) -> Registry {
     let mut registry = mynah_systems::registry(None);
     registry.add_system::<Prompter>();
-    let asked = Arc::clone(asked);
-    registry.add_service("Ears", move |config| {
-        parse_config::<()>(if config.trim().is_empty() { "()" } else { config })?;
-        Ok(Arc::new(Ears(Arc::clone(&asked))) as Arc<dyn ServiceKind>)
-    });
+    noting::add::<Ears>(&mut registry, asked);
     registry
 }
 
 struct Room {
-    rig: Rig,
+    rig: Host,
     asked: Asked,
 }
 
 impl Room {
     fn new(sessions: u32, sets: &[&str]) -> Self {
         let asked = Asked::default();
-        let rig = Rig::new(SCENE, sets, &registry(&asked), sessions);
+        let rig = cued(SCENE, sets, &registry(&asked), sessions);
         Self { rig, asked }
     }
 
@@ -100,12 +88,12 @@ impl Room {
 
     /// Texts that left a session, with their origin.
     fn texts(&self, session: u32) -> Vec<((u32, u32), String)> {
-        let mine = self.rig.heard.iter().filter(|heard| heard.session == session);
-        mine.map(|heard| ((heard.segment, heard.revision), heard.text.clone().unwrap_or_default())).collect()
+        let mine = self.rig.texts.iter().filter(|said| said.session == session);
+        mine.map(|said| ((said.segment, said.revision), said.text.clone())).collect()
     }
 
     fn all_done(&mut self) {
-        let idle = |rig: &Rig| rig.engine.hub().waiting(ASR) == 0 && rig.engine.hub().under_way() == 0;
+        let idle = |rig: &Host| rig.engine.hub().waiting(ASR) == 0 && rig.engine.hub().under_way() == 0;
         self.rig.until("all answers", idle);
         self.rig.ticks(3);
         self.rig.until("all answers", idle);
@@ -116,9 +104,7 @@ impl Room {
         self.all_done();
         self.rig.finish();
         let census = self.rig.engine.census();
-        findings(&books(&census));
-        assert_eq!(census.queued.iter().sum::<u64>(), 0);
-        assert_eq!((census.segments_active, census.sessions_open), (0, 0));
+        nothing_left(&census);
         let mut out = Books::default();
         self.rig.engine.books(&mut out);
         assert_eq!(out.blocks_out, 0, "blocks are under way");

@@ -3,6 +3,8 @@
 #![allow(clippy::print_stdout, reason = "what tests share prints what it skips")]
 
 mod support;
+#[path = "support/white.rs"]
+mod white;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use mynah_load::wav::{self, Recording};
 use serde_json::Value;
 use support::markup::tags;
+use white::White;
 
 /// A run with everything it writes.
 struct Ran {
@@ -48,12 +51,7 @@ fn caller() -> Vec<f32> {
 
 /// Hiss without a word, at -50 dB.
 fn hiss(frames: usize) -> Vec<f32> {
-    let mut state = 1u32;
-    let next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    std::iter::repeat_with(next).take(frames).map(|x| x * 0.003).collect()
+    White::default().take(frames).map(|sample| sample * 0.003).collect()
 }
 
 /// The sounds that a page has, in order.

@@ -1,88 +1,69 @@
 //! A segment that was split because it grew too long goes on without a seam: what comes out of the nodes behind the gate
 //! is the same to the bit as without the split, and each segment has the samples of its own time.
 
+#[path = "support/host.rs"]
+mod host;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use host::{Host, compiled, one_shard, plan};
 use mynah_engine::base::frames_to_us;
-use mynah_engine::edge::Tag;
-use mynah_engine::scene::{Format, Override, Source, compile};
+use mynah_engine::scene::Format;
 use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
-use mynah_engine::{
-    Block, Control, ControlIn, Engine, EngineConfig, Event, Out, Record, SessionHandle, SessionSpec, Stamp,
-};
+use mynah_engine::{Block, Control, Event, SessionSpec};
 
-const TICK_US: u64 = 5_000;
-
-/// A released block: its segment, media time and samples.
-type Released = (u32, u64, Vec<f32>);
-
-struct Host {
-    engine: Engine,
-    session: SessionHandle,
-    events: Vec<Event>,
-    released: Vec<Released>,
-    messages: u64,
-}
-
-impl Host {
-    /// `behind` follows `first`, and stands before the output.
-    fn new(first: &str, behind: &[&str], rate_hz: u32) -> Self {
-        let ids: Vec<String> = (0..behind.len()).map(|at| format!("n{at}")).collect();
-        let nodes: Vec<String> =
-            ids.iter().zip(behind).map(|(id, kind)| format!("(id: \"{id}\", kind: {kind})")).collect();
-        let way: Vec<&str> =
-            ["input", "first"].into_iter().chain(ids.iter().map(String::as_str)).chain(["output"]).collect();
-        let edges: Vec<String> = way.windows(2).map(|to| format!("({:?}, {:?})", to[0], to[1])).collect();
-        let scene = format!(
-            r#"(
+/// A session with a scene in which `behind` follows `first`, and stands before the output.
+fn chain(first: &str, behind: &[&str], rate_hz: u32) -> Host {
+    let ids: Vec<String> = (0..behind.len()).map(|at| format!("n{at}")).collect();
+    let nodes: Vec<String> =
+        ids.iter().zip(behind).map(|(id, kind)| format!("(id: \"{id}\", kind: {kind})")).collect();
+    let way: Vec<&str> =
+        ["input", "first"].into_iter().chain(ids.iter().map(String::as_str)).chain(["output"]).collect();
+    let edges: Vec<String> = way.windows(2).map(|to| format!("({:?}, {:?})", to[0], to[1])).collect();
+    let scene = format!(
+        r#"(
     name: "split",
     session: (input: (rate_hz: {rate_hz}), output: (release: Immediately, pace: Burst)),
     nodes: [(id: "first", kind: {first}), {}],
     edges: [{}],
 )"#,
-            nodes.join(", "),
-            edges.join(", ")
-        );
-        let registry = mynah_systems::registry(None);
-        let compiled = compile(&Source::new("split.ron", scene), &[], None, &registry);
-        let (plan, _) = compiled.unwrap_or_else(|wrong| panic!("{wrong:?}"));
-        let config = EngineConfig { shards: Some(1), ..EngineConfig::default() };
-        let engine = Engine::new(Arc::new(plan), config);
-        let input = Some(Format { rate_hz, channels: 1 });
-        let spec = SessionSpec { input, ..SessionSpec::named("caller") };
-        let session = engine.handle().open(spec).expect("there is room");
-        Self { engine, session, events: Vec::new(), released: Vec::new(), messages: 0 }
-    }
+        nodes.join(", "),
+        edges.join(", ")
+    );
+    let input = Some(Format { rate_hz, channels: 1 });
+    Host::new(&scene, &[]).with(SessionSpec { input, ..SessionSpec::named("caller") })
+}
 
-    fn tick(&mut self) {
-        self.engine.tick(self.engine.now_us() + TICK_US);
-        self.events.extend(self.engine.records().iter().map(|record| record.event.clone()));
-        while let Some(out) = self.session.poll() {
-            if let Out::Audio(audio) = out {
-                self.released.push((audio.segment, audio.pts_us, audio.block.samples().to_vec()));
-            }
-        }
-    }
-
-    fn finish(mut self) -> Self {
-        self.session.finish();
-        (0..1_000).for_each(|_| self.tick());
-        assert!(self.session.is_closed(), "the session ends");
+impl Host {
+    fn finished(mut self) -> Self {
+        self.finish_within(1_000);
         self
     }
 
-    fn whole(&self) -> Vec<f32> {
-        self.released.iter().flat_map(|(_, _, samples)| samples.iter().copied()).collect()
-    }
-
     fn samples_of(&self, segment: u32) -> u64 {
-        let mine = self.released.iter().filter(|(of, ..)| *of == segment);
-        mine.map(|(_, _, samples)| samples.len() as u64).sum()
+        let mine = self.sounds.iter().filter(|sound| sound.segment == segment);
+        mine.map(|sound| sound.samples.len() as u64).sum()
     }
 
     fn splits(&self) -> usize {
-        self.events.iter().filter(|event| matches!(event, Event::SegmentEnded { split: true, .. })).count()
+        self.count(|event| matches!(event, Event::SegmentEnded { split: true, .. }))
+    }
+
+    /// Milliseconds of the sender's segment from there on.
+    fn tagged(&mut self, segment: u32, from_ms: u64, ms: u64) {
+        let samples = &talk(16_000)[(1_000 + from_ms as usize) * 16..][..ms as usize * 16];
+        self.push_tagged(0, segment, 1_000_000 + from_ms * 1_000, samples);
+    }
+
+    fn confirm(&mut self, segment: u32) {
+        self.say(0, Control::ConfirmSpeculation { segment, turn: 1, from_us: 0, to_us: 1 });
+    }
+
+    /// Says that a segment ended there; revision 0: that it was split.
+    fn ended(&mut self, segment: u32, revision: u32, at_ms: u64) {
+        let at_us = 1_000_000 + at_ms * 1_000;
+        self.say(0, Control::EndOfSpeech { segment, revision, at_us, last: true });
     }
 }
 
@@ -101,19 +82,19 @@ fn gated(max_segment_ms: u32, behind: &[&str], rate_hz: u32, chunk: usize) -> Ho
     let gate = format!(
         "VadGate(vad: Energy, min_speech_ms: 60, min_silence_ms: 300, max_segment_ms: {max_segment_ms})"
     );
-    let mut host = Host::new(&gate, behind, rate_hz);
+    let mut host = chain(&gate, behind, rate_hz);
     for piece in talk(rate_hz).chunks(chunk) {
-        host.session.try_push(piece).expect("there is room");
+        host.sessions[0].try_push(piece).expect("there is room");
         host.tick();
     }
-    host.finish()
+    host.finished()
 }
 
 /// What is wrong with the segments of a split run whose audio leaves at `rate_hz`.
 fn faults(host: &Host, rate_hz: u32) -> Vec<String> {
     let mut faults = Vec::new();
-    for event in &host.events {
-        if let Event::SegmentEnded { segment, from_us, to_us, .. } = *event {
+    for record in &host.records {
+        if let Event::SegmentEnded { segment, from_us, to_us, .. } = record.event {
             let (due_us, came_us) = (to_us - from_us, frames_to_us(host.samples_of(segment), rate_hz));
             // To the nearest sample at both ends.
             if due_us.abs_diff(came_us) > 1_000_000 / u64::from(rate_hz) + 2 {
@@ -121,10 +102,10 @@ fn faults(host: &Host, rate_hz: u32) -> Vec<String> {
             }
         }
     }
-    for pair in host.released.windows(2) {
-        let end_us = pair[0].1 + frames_to_us(pair[0].2.len() as u64, rate_hz);
-        if pair[1].0 < pair[0].0 || pair[1].1.abs_diff(end_us) > 2 {
-            let (before, behind) = ((pair[0].0, end_us), (pair[1].0, pair[1].1));
+    for pair in host.sounds.windows(2) {
+        let end_us = pair[0].pts_us + frames_to_us(pair[0].samples.len() as u64, rate_hz);
+        if pair[1].segment < pair[0].segment || pair[1].pts_us.abs_diff(end_us) > 2 {
+            let (before, behind) = ((pair[0].segment, end_us), (pair[1].segment, pair[1].pts_us));
             faults.push(format!("(segment, time) {behind:?} follows {before:?}"));
         }
     }
@@ -172,13 +153,13 @@ fn what_is_split_comes_out_as_if_it_were_not() {
         for chunk_ms in chunks_ms {
             let chunk = from_hz as usize * chunk_ms / 1_000;
             let one = gated(60_000, behind, from_hz, chunk);
-            let whole = one.whole();
+            let whole = one.whole(0);
             assert!(one.splits() == 0 && whole.len() as u32 > to_hz * 4, "{name}: {} samples", whole.len());
             for max_ms in [200, 320, 1_000] {
                 let many = gated(max_ms, behind, from_hz, chunk);
                 let what = format!("{name}, chunks of {chunk_ms} ms, split after {max_ms} ms");
                 assert!(many.splits() as u32 >= 4_000 / max_ms, "{what}: {} splits", many.splits());
-                let split = many.whole();
+                let split = many.whole(0);
                 if split != whole {
                     let at = split.iter().zip(&whole).position(|(a, b)| a != b);
                     let (got, want) = (split.len(), whole.len());
@@ -191,36 +172,9 @@ fn what_is_split_comes_out_as_if_it_were_not() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-impl Host {
-    /// 10 ms of the sender's segment from there on, milliseconds, of which only so many are sent.
-    fn tagged(&mut self, segment: u32, from_ms: u64, ms: u64) {
-        let samples: Vec<f32> = talk(16_000)[(1_000 + from_ms as usize) * 16..][..ms as usize * 16].to_vec();
-        let mut block = self.session.lease(samples.len());
-        block.fill_from(&samples);
-        let tag = Tag { segment, revision: 0, turn: 0 };
-        let stamp = Stamp { pts_us: Some(1_000_000 + from_ms * 1_000), tag, ..Stamp::default() };
-        self.session.push_stamped(block, stamp).expect("there is room");
-    }
-
-    fn say(&mut self, control: Control) {
-        self.messages += 1;
-        self.session.control(ControlIn { message_id: self.messages, control }).expect("there is room");
-    }
-
-    fn confirm(&mut self, segment: u32) {
-        self.say(Control::ConfirmSpeculation { segment, turn: 1, from_us: 0, to_us: 1 });
-    }
-
-    /// Says that a segment ended there; revision 0: that it was split.
-    fn ended(&mut self, segment: u32, revision: u32, at_ms: u64) {
-        let at_us = 1_000_000 + at_ms * 1_000;
-        self.say(Control::EndOfSpeech { segment, revision, at_us, last: true });
-    }
-}
-
 /// Half a second that another engine's gate has split into pieces that end there, milliseconds.
 fn followed(behind: &str, ends_ms: &[u64]) -> Host {
-    let mut host = Host::new("Follow()", &[behind], 16_000);
+    let mut host = chain("Follow()", &[behind], 16_000);
     let mut from_ms = 0;
     for (segment, end_ms) in (1..).zip(ends_ms) {
         while from_ms < *end_ms {
@@ -233,7 +187,7 @@ fn followed(behind: &str, ends_ms: &[u64]) -> Host {
         host.ended(segment, u32::from(*end_ms == 500), *end_ms);
         host.tick();
     }
-    host.finish()
+    host.finished()
 }
 
 #[test]
@@ -242,14 +196,15 @@ fn what_another_engine_split_comes_out_as_if_it_were_not() {
     for behind in
         ["Resample(rate_hz: 48000)", "Resample(rate_hz: 44100, streaming: false)", "Resample(rate_hz: 8000)"]
     {
-        let whole = followed(behind, &[500]).whole();
+        let whole = followed(behind, &[500]).whole(0);
         assert!(whole.len() >= 4_000, "{behind}: {} samples", whole.len());
         let ends: [&[u64]; 4] =
             [&[240, 500], &[3, 500], &[200, 201, 202, 203, 500], &[100, 200, 300, 400, 500]];
         for ends in ends {
             let host = followed(behind, ends);
-            if (host.splits() + 1, host.whole().len()) != (ends.len(), whole.len()) || host.whole() != whole {
-                wrong.push(format!("{behind}, {ends:?}: {} of {} samples", host.whole().len(), whole.len()));
+            if (host.splits() + 1, host.whole(0).len()) != (ends.len(), whole.len()) || host.whole(0) != whole
+            {
+                wrong.push(format!("{behind}, {ends:?}: {} of {} samples", host.whole(0).len(), whole.len()));
             }
         }
     }
@@ -259,7 +214,7 @@ fn what_another_engine_split_comes_out_as_if_it_were_not() {
 #[test]
 fn a_segment_that_goes_on_and_is_taken_back_leaves_the_one_before_whole() {
     for behind in ["Resample(rate_hz: 48000)", "Resample(rate_hz: 48000, streaming: false)"] {
-        let mut host = Host::new("Follow()", &[behind], 16_000);
+        let mut host = chain("Follow()", &[behind], 16_000);
         for from_ms in (0..100).step_by(10) {
             host.tagged(1, from_ms, 10);
         }
@@ -269,17 +224,17 @@ fn a_segment_that_goes_on_and_is_taken_back_leaves_the_one_before_whole() {
         // Too little to drive out what the filter holds of the first.
         host.tagged(2, 100, 1);
         host.tick();
-        host.say(Control::CancelSpeculation { segment: 2, from_us: 0, to_us: 1, late: false });
+        host.say(0, Control::CancelSpeculation { segment: 2, from_us: 0, to_us: 1, late: false });
         host.tick();
-        let host = host.finish();
+        let host = host.finished();
         let came = (host.samples_of(1), host.samples_of(2));
-        assert_eq!(came, (4_800, 0), "{behind}: {:?}", host.events);
+        assert_eq!(came, (4_800, 0), "{behind}: {:?}", host.records);
     }
 }
 
 #[test]
 fn a_segment_that_begins_elsewhere_is_no_continuation() {
-    let mut host = Host::new("Follow()", &["Resample(rate_hz: 48000)"], 16_000);
+    let mut host = chain("Follow()", &["Resample(rate_hz: 48000)"], 16_000);
     for (segment, at_ms) in [(1, 0), (1, 10), (2, 40), (2, 50)] {
         host.tagged(segment, at_ms, 10);
     }
@@ -287,11 +242,11 @@ fn a_segment_that_begins_elsewhere_is_no_continuation() {
     host.ended(1, 0, 20);
     host.confirm(2);
     host.ended(2, 1, 60);
-    (0..4).for_each(|_| host.tick());
-    let host = host.finish();
+    host.ticks(4);
+    let host = host.finished();
     assert_eq!((host.samples_of(1), host.samples_of(2)), (960, 960));
-    let second = host.released.iter().find(|(segment, ..)| *segment == 2).expect("it came");
-    assert_eq!(second.1, 1_040_000, "where it was said to begin");
+    let second = host.sounds.iter().find(|sound| sound.segment == 2).expect("it came");
+    assert_eq!(second.pts_us, 1_040_000, "where it was said to begin");
 }
 
 /// A service that hears audio: what it answers is how much, of the segment it is asked about and those before it.
@@ -360,20 +315,13 @@ fn listened(max_segment_ms: u32) -> Vec<String> {
     );
     let mut registry = mynah_systems::registry(None);
     registry.add_service("Listening", |_| Ok(Arc::new(Listening) as Arc<dyn ServiceKind>));
-    let (plan, _) = compile(&Source::new("listened.ron", scene), &[], None, &registry).expect("it is right");
-    let mut engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
-    let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");
-    let mut texts = Vec::new();
+    let plan = compiled(&scene, &[], &registry).expect("it is right");
+    let mut host = Host::of(plan, one_shard()).with(SessionSpec::named("caller"));
     for piece in talk(16_000).chunks(320) {
-        session.try_push(piece).expect("there is room");
-        (0..4).for_each(|_| engine.tick(engine.now_us() + TICK_US));
-        while let Some(out) = session.poll() {
-            if let Out::Text { text, .. } = out {
-                texts.push(text.to_string());
-            }
-        }
+        host.sessions[0].try_push(piece).expect("there is room");
+        host.ticks(4);
     }
-    texts
+    host.texts.into_iter().map(|said| said.text).collect()
 }
 
 #[test]
@@ -394,26 +342,18 @@ fn speech_that_is_split_interrupts_as_if_it_were_not() {
             "session.output.interrupt_min_ms=600",
             &format!("gate.max_segment_ms={max_segment_ms}"),
         ];
-        let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a setting")).collect();
-        let (plan, _) = mynah_sim::scenes::compile("barge_in", &sets, None, None).expect("it is shipped");
-        let mut engine = Engine::new(plan, EngineConfig { shards: Some(1), ..EngineConfig::default() });
-        let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");
-        let rate_hz = session.input().rate_hz;
-        let mut at_us = None;
+        let mut host = Host::of(plan("barge_in", &sets), one_shard()).with(SessionSpec::named("caller"));
+        let rate_hz = host.sessions[0].input().rate_hz;
         // A question of 600 ms, and three seconds later a sound that lasts.
         for at_ms in (0..6_000).step_by(20) {
             let loud = (500..1_100).contains(&at_ms) || at_ms >= 4_000;
             let level = if loud { 0.5 } else { 0.000_1 };
             let samples: Vec<f32> = (0..rate_hz / 50).map(|at| level * (at as f32 * 0.3).sin()).collect();
-            session.try_push(&samples).expect("there is room");
-            for _ in 0..4 {
-                engine.tick(engine.now_us() + TICK_US);
-                let event = |record: &Record| matches!(record.event, Event::AnswerInterrupted { .. });
-                at_us = at_us.or(engine.records().iter().any(event).then_some(engine.now_us()));
-                while session.poll().is_some() {}
-            }
+            host.sessions[0].try_push(&samples).expect("there is room");
+            host.ticks(4);
         }
-        at_us
+        let at = host.events(|event| matches!(event, Event::AnswerInterrupted { .. }).then_some(()));
+        at.first().map(|(_, t_us, ())| *t_us)
     };
     let whole = interrupted(30_000);
     assert!(whole.is_some_and(|us| (4_550_000..4_800_000).contains(&us)), "{whole:?}");

@@ -1,11 +1,13 @@
 //! Senders' times that are coarse, jitter, drift, begin anywhere or come in another order put no silence into audio that
 //! has no gap; what is lost is filled to the sample all the same.
 
-use std::sync::Arc;
+#[path = "support/host.rs"]
+mod host;
 
+use host::Host;
 use mynah_engine::base::rng::Rng;
-use mynah_engine::scene::{Format, Source, compile};
-use mynah_engine::{Block, Engine, EngineConfig, Out, SessionSpec, Stamp};
+use mynah_engine::scene::Format;
+use mynah_engine::{Block, SessionSpec, Stamp};
 
 const MS: i64 = 1_000;
 
@@ -59,43 +61,34 @@ fn hear(stream: Stream, tolerance_ms: u32, packets: &Packets) -> Heard {
 )"#,
         stream.rate_hz
     );
-    let registry = mynah_systems::registry(None);
-    let (plan, _) = compile(&Source::new("times.ron", scene), &[], None, &registry).expect("it is right");
-    let mut engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
     let input = Some(Format { rate_hz: stream.rate_hz, channels: 1 });
-    let session = engine.handle().open(SessionSpec { input, ..SessionSpec::named("caller") }).expect("room");
-    let (mut now_us, mut heard, mut silence) = (0, Heard { filled: 0, steps: 0, gaps: Vec::new() }, 0);
-    let mut tick = |engine: &mut Engine, number: u64| {
-        now_us += 5_000;
-        engine.tick(now_us);
-        while let Some(Out::Audio(audio)) = session.poll() {
+    let mut host = Host::new(&scene, &[]).with(SessionSpec { input, ..SessionSpec::named("caller") });
+    let (mut gaps, mut silence) = (Gaps::new(), 0);
+    let mut hear = |host: &mut Host, number: u64| {
+        for sound in host.sounds.drain(..) {
             // Every packet is loud.
-            match audio.block.samples() {
-                [0.0, ..] => silence += audio.block.len() as u64,
-                _ if silence > 0 => heard.gaps.push((number, std::mem::take(&mut silence))),
+            match sound.samples[..] {
+                [0.0, ..] => silence += sound.samples.len() as u64,
+                _ if silence > 0 => gaps.push((number, std::mem::take(&mut silence))),
                 _ => {}
             }
-            session.give_back(audio.block);
         }
-        (session.is_closed(), silence)
+        silence
     };
     for (number, pts_us) in packets {
         let block = Block::from_samples(&vec![0.5; stream.frames as usize]);
         let stamp = Stamp { pts_us: Some(*pts_us as u64), ..Stamp::default() };
-        session.push_stamped(block, stamp).expect("there is room");
-        tick(&mut engine, *number);
+        host.sessions[0].push_stamped(block, stamp).expect("there is room");
+        host.tick();
+        hear(&mut host, *number);
     }
-    session.finish();
-    let at_the_end = (0..100).find_map(|_| {
-        let (closed, silence) = tick(&mut engine, 0);
-        closed.then_some(silence)
-    });
-    let at_the_end = at_the_end.expect("the session ends");
+    host.finish_within(100);
+    let at_the_end = hear(&mut host, 0);
     if at_the_end > 0 {
-        heard.gaps.push((packets.len() as u64, at_the_end));
+        gaps.push((packets.len() as u64, at_the_end));
     }
-    let edge = engine.census().edge;
-    (heard.filled, heard.steps) = (edge.concealed_frames, edge.discontinuities);
+    let edge = host.engine.census().edge;
+    let heard = Heard { filled: edge.concealed_frames, steps: edge.discontinuities, gaps };
     assert_eq!(heard.gaps.iter().map(|(_, frames)| frames).sum::<u64>(), heard.filled, "{heard:?}");
     heard
 }

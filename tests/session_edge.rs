@@ -1,43 +1,35 @@
 //! The edge of a session: gaps in the sender's times become silence of their length, a lost handle hangs up. Times that
 //! are not exact: `sender_times.rs`.
 
+#[path = "support/host.rs"]
+mod host;
+
 use std::sync::{Arc, Mutex};
 
+use host::{Host, plan};
 use mynah_engine::observe::Books;
-use mynah_engine::{Block, Engine, EngineConfig, Out, SessionHandle, SessionSpec, Stamp};
+use mynah_engine::{Block, Engine, EngineConfig, SessionHandle, SessionSpec, Stamp};
 
 const BLOCK: usize = 320;
 
-fn passthrough() -> (Engine, SessionHandle) {
-    let (plan, _) = mynah_sim::scenes::compile("passthrough", &[], None, None).expect("it is shipped");
-    let engine = Engine::new(Arc::clone(&plan), EngineConfig::default());
-    let handle = engine.handle().open(SessionSpec::named("caller")).expect("the engine is empty");
-    (engine, handle)
+fn passthrough() -> Host {
+    Host::of(plan("passthrough", &[]), EngineConfig::default())
 }
 
 /// Pushes one block of ones per entry of `pts_ms` and returns what came out, as runs of (sample, length).
 fn heard(pts_ms: &[Option<u64>]) -> (Vec<(f32, usize)>, Engine) {
-    let (mut engine, handle) = passthrough();
-    let mut out = Vec::new();
-    let blocks = pts_ms.len();
-    for (at, pts_ms) in pts_ms.iter().enumerate() {
+    let mut host = passthrough().with(SessionSpec::named("caller"));
+    for pts_ms in pts_ms {
         let stamp = Stamp { arrived_us: None, pts_us: pts_ms.map(|ms| ms * 1_000), ..Stamp::default() };
-        handle.push_stamped(Block::from_samples(&[1.0; BLOCK]), stamp).expect("there is room");
-        // What is missing before the last block and lasted too short until then is seen at the end.
-        let over = at + 1 == blocks;
-        for tick in 0..if over { 20 } else { 8 } {
-            if over && tick == 8 {
-                handle.finish();
-            }
-            engine.tick((at as u64 * 8 + tick + 1) * 5_000);
-            while let Some(Out::Audio(audio)) = handle.poll() {
-                out.extend_from_slice(audio.block.samples());
-                handle.give_back(audio.block);
-            }
-        }
+        host.sessions[0].push_stamped(Block::from_samples(&[1.0; BLOCK]), stamp).expect("there is room");
+        host.ticks(8);
     }
+    // What is missing before the last block and lasted too short until then is seen at the end.
+    host.sessions[0].finish();
+    host.ticks(12);
+    let out = host.whole(0);
     let runs = out.chunk_by(|a, b| a == b).map(|run| (run[0], run.len())).collect();
-    (runs, engine)
+    (runs, host.engine)
 }
 
 /// Name, times in ms, what is heard as (sample, length), and steps that are no gaps.
@@ -71,41 +63,37 @@ fn gaps_in_the_senders_times_become_silence_of_their_length() {
 
 #[test]
 fn a_session_without_a_handle_is_hung_up() {
-    let (mut engine, handle) = passthrough();
+    let mut host = passthrough();
+    let handle = host.open(SessionSpec::named("caller"));
     handle.push(Block::from_samples(&[1.0; BLOCK])).unwrap();
-    engine.tick(5_000);
-    assert_eq!(engine.census().sessions_open, 1);
+    host.tick();
+    assert_eq!(host.engine.census().sessions_open, 1);
     drop(handle);
-    for tick in 2..6 {
-        engine.tick(tick * 5_000);
-    }
-    assert_eq!(engine.census().sessions_open, 0);
-    assert!(engine.handle().open(SessionSpec::named("caller")).is_ok(), "the name is free again");
+    host.ticks(4);
+    assert_eq!(host.engine.census().sessions_open, 0);
+    assert!(host.engine.handle().open(SessionSpec::named("caller")).is_ok(), "the name is free again");
 }
 
 /// A handle may go while a tick runs: here its host lets go of it when it is told that there is something to take.
 #[test]
 fn a_session_that_has_ended_and_loses_its_handle_within_a_tick_leaves_nothing_behind() {
-    let (plan, _) = mynah_sim::scenes::compile("passthrough", &[], None, None).expect("it is shipped");
-    let mut engine = Engine::new(plan, EngineConfig::default());
+    let mut host = passthrough();
     let kept: Arc<Mutex<Option<SessionHandle>>> = Arc::default();
     let held = Arc::clone(&kept);
     let waker: Arc<dyn Fn() + Send + Sync> =
         Arc::new(move || drop(held.lock().expect("nobody panics").take()));
     let spec = SessionSpec { waker: Some(waker), ..SessionSpec::named("caller") };
-    let handle = engine.handle().open(spec).expect("the engine is empty");
+    let handle = host.open(spec);
     // More than its host's ring takes: the rest waits inside.
     for _ in 0..45 {
         handle.push(Block::from_samples(&[1.0; BLOCK])).expect("it is less than a second");
     }
     handle.finish();
     *kept.lock().expect("nobody panics") = Some(handle);
-    for tick in 1..6 {
-        engine.tick(tick * 5_000);
-    }
+    host.ticks(5);
     assert!(kept.lock().expect("nobody panics").is_none(), "its host was told");
     let mut books = Books::default();
-    engine.books(&mut books);
+    host.engine.books(&mut books);
     assert_eq!((books.sessions, books.blocks_out), (0, 0));
     let lost: Vec<_> = books.nodes.iter().filter(|node| node.arrived != node.accounted()).collect();
     assert!(lost.is_empty(), "{lost:?}");

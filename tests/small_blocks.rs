@@ -1,16 +1,17 @@
 //! Blocks of one sample, and of a few, before a gate: what it keeps leaves at an onset in as few frames as the queues
 //! behind are told of, so that nothing of a word is lost, and every sample is the one that came.
 
-use std::sync::Arc;
+#[path = "support/host.rs"]
+mod host;
 
+use host::{Host, TICK_US, books, one_shard, plan};
 use mynah_engine::base::{frames_to_us, us_to_frames};
 use mynah_engine::observe::Census;
 use mynah_engine::record::Ledger;
-use mynah_engine::scene::{Format, Source, compile};
-use mynah_engine::{DropReason, Engine, EngineConfig, Event, NodeId, Out, SessionHandle, SessionSpec, Stamp};
+use mynah_engine::scene::Format;
+use mynah_engine::{DropReason, Event, NodeId, SessionSpec, Stamp};
 
 const RATE_HZ: u32 = 16_000;
-const TICK_US: u64 = 5_000;
 /// When the sound begins and ends, microseconds.
 const SOUND_US: (u64, u64) = (800_000, 1_400_000);
 /// Until then blocks are small, later 20 ms: while speech is forwarded as it comes, too, or only in what is kept before.
@@ -22,17 +23,15 @@ const BEHIND: usize = 1;
 type Sizes = &'static [usize];
 
 /// A session whose host pushes blocks as it likes.
-struct Host {
-    engine: Engine,
-    session: SessionHandle,
+struct Pusher {
+    host: Host,
     /// Most frames that one step of the gate sends.
     max_out: usize,
-    released: Vec<f32>,
-    segments: Vec<(u64, u64)>,
+    /// Most of its frames that stood outside at the end of a tick.
     outside_max: usize,
 }
 
-impl Host {
+impl Pusher {
     fn new(gate: &str, before: &str, behind: &str) -> Self {
         let scene = format!(
             r#"(
@@ -45,32 +44,18 @@ impl Host {
     edges: [("input", "gate"), ("gate", "behind"), ("behind", "output")],
 )"#
         );
-        let registry = mynah_systems::registry(None);
-        let compiled = compile(&Source::new("small.ron", scene), &[], None, &registry);
-        let (plan, _) = compiled.unwrap_or_else(|wrong| panic!("{wrong:?}"));
+        let plan = plan(&scene, &[]);
         let input = Some(Format { rate_hz: RATE_HZ, channels: 1 });
         let max_out = plan.nodes[usize::from(GATE.0)].spec.max_out(input) as usize;
-        let engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
-        let session = engine.handle().open(SessionSpec { input, ..SessionSpec::named("caller") });
-        let session = session.expect("there is room");
-        Self { engine, session, max_out, released: Vec::new(), segments: Vec::new(), outside_max: 0 }
+        let spec = SessionSpec { input, ..SessionSpec::named("caller") };
+        Self { host: Host::of(plan, one_shard()).with(spec), max_out, outside_max: 0 }
     }
 
     fn tick(&mut self) {
-        self.engine.tick(self.engine.now_us() + TICK_US);
-        for record in self.engine.records() {
-            if let Event::SegmentEnded { from_us, to_us, .. } = record.event {
-                self.segments.push((from_us, to_us));
-            }
-        }
-        for session in self.engine.sessions() {
+        self.host.tick();
+        for session in self.host.engine.sessions() {
             let outside = session.stalled(GATE).filter(|(_, frame)| Ledger::counts(frame)).count();
             self.outside_max = self.outside_max.max(outside);
-        }
-        while let Some(out) = self.session.poll() {
-            let Out::Audio(audio) = out else { continue };
-            self.released.extend(audio.block.samples());
-            self.session.give_back(audio.block);
         }
     }
 
@@ -79,33 +64,34 @@ impl Host {
         let (mut at, mut sizes) = (0, sizes.iter().cycle());
         let mut len = *sizes.next().expect("it goes round");
         while at < samples.len() {
-            let due = us_to_frames(self.engine.now_us() + TICK_US, RATE_HZ) as usize;
+            let due = us_to_frames(self.host.now_us() + TICK_US, RATE_HZ) as usize;
             let to = (at + len).min(samples.len());
             if to > due {
                 self.tick();
                 continue;
             }
-            let mut block = self.session.lease(to - at);
+            let session = &self.host.sessions[0];
+            let mut block = session.lease(to - at);
             block.fill_from(&samples[at..to]);
             let media_us = frames_to_us(at as u64, RATE_HZ);
             let stamp = Stamp { pts_us: Some(media_us), ..Stamp::default() };
-            if let Err(full) = self.session.push_stamped(block, stamp) {
-                self.session.give_back(full.0);
+            if let Err(full) = session.push_stamped(block, stamp) {
+                session.give_back(full.0);
                 self.tick();
                 continue;
             }
             at = to;
             len = if media_us < small_until_us { *sizes.next().expect("it goes round") } else { 320 };
         }
-        self.session.finish();
+        self.host.sessions[0].finish();
         for _ in 0..20_000 {
             self.tick();
-            if self.session.is_closed() {
+            if self.host.sessions[0].is_closed() {
                 break;
             }
         }
-        assert!(self.session.is_closed(), "the session ends");
-        let census = self.engine.census();
+        assert!(self.host.sessions[0].is_closed(), "the session ends");
+        let census = self.host.engine.census();
         (self, census)
     }
 }
@@ -120,33 +106,28 @@ fn talk() -> Vec<f32> {
     (0..us_to_frames(2_500_000, RATE_HZ)).map(at).collect()
 }
 
-/// What is wrong with the books: a frame that ended in no way or in two.
-fn unbalanced(census: &Census) -> Vec<String> {
-    let each = census.nodes.iter().zip(&census.queued).enumerate();
-    let wrong = each.filter_map(|(at, (node, queued))| {
-        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all() + queued;
-        (ends != node.arrived).then(|| format!("node {at}: {} arrived, {ends} accounted for", node.arrived))
-    });
-    wrong.collect()
-}
-
 /// What is wrong with a run in which nothing may be lost.
-fn faults(host: &Host, census: &Census, samples: &[f32]) -> Vec<String> {
-    let mut wrong = unbalanced(census);
+fn faults(pusher: &Pusher, census: &Census, samples: &[f32]) -> Vec<String> {
+    let mut wrong = books(census);
     for (at, node) in census.nodes.iter().enumerate().filter(|(_, node)| node.dropped_all() > 0) {
         wrong.push(format!("node {at}: {} frames dropped", node.dropped_all()));
     }
-    if host.outside_max > host.max_out {
-        wrong.push(format!("{} frames stood outside, of {}", host.outside_max, host.max_out));
+    if pusher.outside_max > pusher.max_out {
+        wrong.push(format!("{} frames stood outside, of {}", pusher.outside_max, pusher.max_out));
     }
-    let [(from_us, to_us)] = host.segments[..] else {
-        wrong.push(format!("segments {:?}", host.segments));
+    let segments = pusher.host.events(|event| match event {
+        Event::SegmentEnded { from_us, to_us, .. } => Some((*from_us, *to_us)),
+        _ => None,
+    });
+    let [(.., (from_us, to_us))] = segments[..] else {
+        wrong.push(format!("segments {segments:?}"));
         return wrong;
     };
     // To the nearest sample at both ends.
     let nearest = |us| us_to_frames(us + 40, RATE_HZ) as usize;
-    if host.released != samples[nearest(from_us)..nearest(to_us)] {
-        wrong.push(format!("{} samples, not those of {from_us} to {to_us}", host.released.len()));
+    let released = pusher.host.whole(0);
+    if released != samples[nearest(from_us)..nearest(to_us)] {
+        wrong.push(format!("{} samples, not those of {from_us} to {to_us}", released.len()));
     }
     // The pre-roll of 150 ms, and no more than a frame that reaches into it.
     let before_us = SOUND_US.0 - from_us.min(SOUND_US.0);
@@ -179,8 +160,8 @@ fn nothing_of_a_word_is_lost_however_small_the_blocks() {
     let samples = talk();
     let mut wrong = Vec::new();
     for (sizes, until_us, before, behind) in cases {
-        let (host, census) = Host::new("", before, behind).hear(&samples, sizes, until_us);
-        let mut found = faults(&host, &census, &samples);
+        let (pusher, census) = Pusher::new("", before, behind).hear(&samples, sizes, until_us);
+        let mut found = faults(&pusher, &census, &samples);
         let merged = census.nodes[usize::from(GATE.0)].merged;
         if (merged > 0) != (sizes != [320]) {
             found.push(format!("{merged} frames became one with another"));
@@ -197,12 +178,12 @@ fn a_gate_that_decides_first_loses_nothing_either() {
     let samples = talk();
     let mut wrong = Vec::new();
     for sizes in [&[1][..], &[1, 79], &[48]] {
-        let (host, census) = Host::new(GATE, "queue_capacity: 200", "queue_capacity: 120").hear(
+        let (pusher, census) = Pusher::new(GATE, "queue_capacity: 200", "queue_capacity: 120").hear(
             &samples,
             sizes,
             SMALL_UNTIL_US[1],
         );
-        wrong.extend(faults(&host, &census, &samples).into_iter().map(|what| format!("{sizes:?}: {what}")));
+        wrong.extend(faults(&pusher, &census, &samples).into_iter().map(|what| format!("{sizes:?}: {what}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -212,12 +193,21 @@ fn a_gate_that_decides_first_loses_nothing_either() {
 fn a_gate_whose_own_queue_drops_sends_no_more_at_once() {
     let samples = talk();
     for sizes in [&[1][..], &[1, 7, 2], &[16]] {
-        let (host, census) = Host::new("", "queue_capacity: 3", "queue_capacity: 1, overflow_policy: Block")
-            .hear(&samples, sizes, SMALL_UNTIL_US[0]);
+        let (pusher, census) = Pusher::new(
+            "",
+            "queue_capacity: 3",
+            "queue_capacity: 1, overflow_policy: Block",
+        )
+        .hear(&samples, sizes, SMALL_UNTIL_US[0]);
         let overflow = census.nodes[usize::from(self::GATE.0)].dropped[DropReason::Overflow as usize];
         assert!(overflow > 100, "{sizes:?}: the gate's queue drops: {overflow}");
-        assert_eq!(unbalanced(&census), Vec::<String>::new(), "{sizes:?}");
-        assert!(host.outside_max <= host.max_out, "{sizes:?}: {} of {}", host.outside_max, host.max_out);
+        assert_eq!(books(&census), [""; 0], "{sizes:?}");
+        assert!(
+            pusher.outside_max <= pusher.max_out,
+            "{sizes:?}: {} of {}",
+            pusher.outside_max,
+            pusher.max_out
+        );
         assert_eq!(census.nodes[BEHIND].dropped_all(), 0, "{sizes:?}");
     }
 }

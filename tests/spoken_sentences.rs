@@ -1,9 +1,13 @@
 //! `TextCollector` in an assistant: between the reply and the voice, with an end of speech that is taken back.
 
-use std::sync::Arc;
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/white.rs"]
+mod white;
 
-use mynah_engine::scene::{Source, compile};
-use mynah_engine::{Engine, EngineConfig, Event, NodeId, Out, SessionSpec};
+use host::{Host, faultless, nothing_left, one_shard};
+use mynah_engine::{Event, NodeId, SessionSpec};
+use white::bursts;
 
 /// From a caller's voice to a voice that answers, with an end of speech that is taken back.
 const ASSISTANT: &str = r#"(
@@ -27,18 +31,16 @@ const ASSISTANT: &str = r#"(
     },
 )"#;
 
-/// Loud noise and near silence by turns, beginning with silence. Milliseconds.
-fn bursts(stretches_ms: &[usize]) -> Vec<f32> {
-    let mut seed = 1u32;
-    let mut samples = Vec::new();
-    for (at, ms) in stretches_ms.iter().enumerate() {
-        let level = if at % 2 == 0 { 0.0005 } else { 0.3 };
-        samples.extend((0..ms * 16).map(|_| {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            level * (seed as i32 as f32 / 2_147_483_648.0)
-        }));
+/// Speech and pauses, as [`bursts`] has them, to an assistant until it has said all.
+fn spoken_to(scene: &str, stretches_ms: &[usize]) -> Host {
+    let plan = faultless(scene, &mynah_systems::registry(None));
+    let mut host = Host::of(plan, one_shard()).with(SessionSpec::named("ada"));
+    for piece in bursts(stretches_ms).chunks(80) {
+        host.sessions[0].try_push(piece).expect("5 ms in 5 ms");
+        host.tick();
     }
-    samples
+    host.finish_within(12_000);
+    host
 }
 
 /// What leaves the collector, with its time in milliseconds, and the samples of the answer: an assistant that answers one
@@ -55,35 +57,13 @@ fn answered(settings: &str, template: &str, words_per_s: f32) -> (Vec<(u64, Stri
         "tts""#
             ),
         );
-    let compiled = compile(&Source::new("test.ron", &*scene), &[], None, &mynah_systems::registry(None));
-    let (plan, warnings) = compiled.unwrap_or_else(|found| panic!("{found}"));
-    assert!(warnings.is_empty(), "{warnings:?}");
-    let mut engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
-    let session = engine.handle().open(SessionSpec::named("ada")).expect("there is room");
-    let samples = bursts(&[500, 800, 1_000]);
-    let mut pieces = samples.chunks(80);
-    let (mut texts, mut heard, mut now_us) = (Vec::new(), 0, 0);
-    while !session.is_closed() && now_us < 60_000_000 {
-        match pieces.next() {
-            Some(piece) => session.try_push(piece).expect("5 ms in 5 ms"),
-            None => session.finish(),
-        }
-        now_us += 5_000;
-        engine.tick(now_us);
-        for record in engine.records() {
-            if let Event::Text { node: NodeId(2 | 3), text, .. } = &record.event {
-                texts.push((now_us / 1_000, text.to_string()));
-            }
-        }
-        while let Some(out) = session.poll() {
-            if let Out::Audio(audio) = out {
-                heard += audio.block.samples().len();
-                session.give_back(audio.block);
-            }
-        }
-    }
-    assert!(session.is_closed());
-    (texts, heard)
+    let host = spoken_to(&scene, &[500, 800, 1_000]);
+    let texts = host.events(|event| match event {
+        Event::Text { node: NodeId(2 | 3), text, .. } => Some(text.to_string()),
+        _ => None,
+    });
+    let heard = host.whole(0).len();
+    (texts.into_iter().map(|(_, t_us, text)| (t_us / 1_000, text)).collect(), heard)
 }
 
 #[test]
@@ -124,52 +104,24 @@ fn what_is_written_in_markdown_sounds_like_its_words() {
 
 #[test]
 fn an_assistant_speaks_whole_sentences_and_its_books_balance() {
-    let compiled = compile(&Source::new("test.ron", ASSISTANT), &[], None, &mynah_systems::registry(None));
-    let (plan, warnings) = compiled.unwrap_or_else(|found| panic!("{found}"));
-    assert!(warnings.is_empty(), "{warnings:?}");
-    let mut engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
-    let session = engine.handle().open(SessionSpec::named("ada")).expect("there is room");
-    let samples = bursts(&[500, 800, 200, 600, 2_500, 700, 3_000]);
-    let mut pieces = samples.chunks(80);
-    let (mut texts, mut answers, mut retracted) = (Vec::new(), 0, 0);
-    let mut now_us = 0;
-    while !session.is_closed() && now_us < 60_000_000 {
-        match pieces.next() {
-            Some(piece) => session.try_push(piece).expect("5 ms in 5 ms"),
-            None => session.finish(),
+    let host = spoken_to(ASSISTANT, &[500, 800, 200, 600, 2_500, 700, 3_000]);
+    let texts = host.events(|event| match event {
+        Event::Text { node: NodeId(3), text, segment, revision } => {
+            Some((*segment, *revision, text.to_string()))
         }
-        now_us += 5_000;
-        engine.tick(now_us);
-        for record in engine.records() {
-            match &record.event {
-                Event::Text { node: NodeId(3), text, segment, revision } => {
-                    texts.push((*segment, *revision, text.to_string()));
-                }
-                Event::EndpointRetracted { .. } => retracted += 1,
-                Event::OutputStarted { revision: 1.., .. } => answers += 1,
-                _ => {}
-            }
-        }
-        while let Some(out) = session.poll() {
-            if let Out::Audio(audio) = out {
-                session.give_back(audio.block);
-            }
-        }
-    }
-    assert!(session.is_closed());
+        _ => None,
+    });
+    let answers = host.count(|event| matches!(event, Event::OutputStarted { revision: 1.., .. }));
+    let retracted = host.count(|event| matches!(event, Event::EndpointRetracted { .. }));
     assert_eq!((answers, retracted), (2, 1), "{texts:?}");
-    for (segment, revision, text) in &texts {
+    for (.., (segment, revision, text)) in &texts {
         assert!(
             text.starts_with("Dr. Echo heard this. It was ") && text.ends_with('.'),
             "{segment}/{revision}: {text}"
         );
     }
-    engine.tick(now_us);
-    let census = engine.census();
-    for (at, node) in census.nodes.iter().enumerate() {
-        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all();
-        assert_eq!((node.arrived, census.queued[at]), (ends, 0), "node {at}: {node:?}");
-    }
+    let census = host.engine.census();
+    nothing_left(&census);
     for (from, to) in [(2, 3), (3, 4)] {
         assert_eq!(
             census.nodes[from].created_all(),
@@ -177,5 +129,4 @@ fn an_assistant_speaks_whole_sentences_and_its_books_balance() {
             "from node {from} to node {to}"
         );
     }
-    assert_eq!((census.sessions_open, census.segments_active), (0, 0));
 }

@@ -1,11 +1,15 @@
 //! When nothing more comes, and when what comes is written for the eye: what leaves `TextCollector`, and when.
 
-mod collecting;
-mod prompting;
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/kinds/narrator.rs"]
+mod narrator;
+#[path = "support/sentences.rs"]
+mod sentences;
 
-use collecting::{Host, at_ms, heard, stream};
-use prompting::Line;
+use narrator::Line;
 use proptest::prelude::*;
+use sentences::{Sentences, at_ms, heard, stream};
 
 fn say(ms: u64, text: &str) -> (u64, Line) {
     (ms, Line::Say(1, 1, text.into()))
@@ -79,9 +83,9 @@ fn what_was_taken_back_does_not_leave_when_its_time_comes() {
     for (ms, scope, text) in cases {
         let mut lines = vec![say(0, text), (ms, scope)];
         lines.extend(again(ms + 10));
-        let mut host = Host::new("", &lines);
+        let mut host = Sentences::new("", &lines);
         host.until(ms + 5);
-        assert_eq!(host.engine.census().nodes[1].cancelled, 1, "{text:?} taken back at {ms} ms");
+        assert_eq!(host.cancelled(), 1, "{text:?} taken back at {ms} ms");
         let want =
             [format!("{} 1/2 Stay here. #1 @{}", ms + 260, ms + 10), format!("{} 1/2 AnswerEnd", ms + 510)];
         assert_eq!(host.finished(), want, "{text:?}");

@@ -40,6 +40,35 @@ fn outside(name: &str, arguments: &[&str]) -> Option<(bool, String)> {
     Some((out.status.success(), text))
 }
 
+/// What is said of a machine, in each way there is; `#` is a number, `*` any words.
+const SHAPES: [(&str, &[&str]); 6] = [
+    ("clock", &["steps of # ns, # ns a reading"]),
+    ("sleep overshoot", &["P# # us, P# # us late (# sleeps of # us)"]),
+    ("memory", &["# of # GiB free", "# of # GiB free, bounded to # GiB", "unknown on this system"]),
+    (
+        "shared memory",
+        &["/dev/shm, *; nothing in mynah needs it", "there is no /dev/shm; nothing in mynah needs it"],
+    ),
+    ("loopback", &["a connection with itself works", "no connection with itself: *"]),
+    // Both are taken by this test.
+    ("terminal", &["stdout is no terminal, stderr is no terminal; no colours"]),
+];
+
+/// The numbers in a text, in order.
+fn numbers(text: &str) -> Vec<f64> {
+    let parts = text.split(|c: char| !c.is_ascii_digit() && c != '.');
+    parts.filter_map(|part| part.parse().ok()).collect()
+}
+
+fn has_shape(text: &str, shape: &str) -> bool {
+    let Some(at) = shape.find(['#', '*']) else { return text == shape };
+    let (before, rest) = (&shape[..at], &shape[at + 1..]);
+    let Some(text) = text.strip_prefix(before) else { return false };
+    let is_part = |c: char| shape[at..].starts_with('*') || c.is_ascii_digit() || c == '.';
+    let ends = text.char_indices().take_while(|(_, c)| is_part(*c)).map(|(at, c)| at + c.len_utf8());
+    ends.into_iter().any(|end| has_shape(&text[end..], rest))
+}
+
 #[test]
 fn the_machine_is_described_and_nothing_stands_in_the_way() {
     // Occupied while the doctor looks, whoever has it.
@@ -52,18 +81,29 @@ fn the_machine_is_described_and_nothing_stands_in_the_way() {
     let check = |name: &str| {
         checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("{name}: {text}"))
     };
-    for name in [
-        "engine",
-        "cores",
-        "cpu features",
-        "memory",
-        "clock",
-        "sleep overshoot",
-        "shared memory",
-        "loopback",
-        "terminal",
+    let value =
+        |name: &str| check(name)["value"].as_str().unwrap_or_else(|| panic!("{name}: {text}")).to_owned();
+    let begins = format!("mynah {}; scene gate_only compiles and ticks", env!("CARGO_PKG_VERSION"));
+    assert!(value("engine").starts_with(&begins), "{text}");
+    let cores = std::thread::available_parallelism().map(|count| count.to_string());
+    assert_eq!(value("cores"), cores.expect("a test machine says how many it has"));
+    for (name, shape) in SHAPES {
+        let value = value(name);
+        assert!(shape.iter().any(|shape| has_shape(&value, shape)), "{name}: {value:?} is none of {shape:?}");
+    }
+    assert!(!has_shape("steps of  ns, 28 ns a reading", SHAPES[0].1[0]), "a number is missing");
+    let [late, free] = ["sleep overshoot", "memory"].map(|name| numbers(&value(name)));
+    assert!(late[1] <= late[3], "P50 is at most P99: {late:?}");
+    assert!(free.len() < 2 || (0.0 < free[0] && free[0] <= free[1]), "what is free is there: {free:?}");
+    #[cfg(target_arch = "x86_64")]
+    for (name, there) in [
+        ("avx2", std::is_x86_feature_detected!("avx2")),
+        ("fma", std::is_x86_feature_detected!("fma")),
+        ("avx512f", std::is_x86_feature_detected!("avx512f")),
     ] {
-        assert!(check(name)["value"].as_str().is_some_and(|value| !value.is_empty()), "{name}: {text}");
+        let said = value("cpu features");
+        let named = !said.starts_with("none of ") && said.split(", ").any(|one| one == name);
+        assert_eq!(named, there, "{name}: {said}");
     }
     assert_eq!(check("engine")["standing"], "ok");
     assert_eq!((&check("metrics port")["standing"], &found["standing"]), (&"warn".into(), &"warn".into()));

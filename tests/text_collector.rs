@@ -1,12 +1,16 @@
 //! Streamed text leaves `TextCollector` as whole sentences: in order, in time, never when it was taken back.
 
-mod collecting;
-mod prompting;
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/kinds/narrator.rs"]
+mod narrator;
+#[path = "support/sentences.rs"]
+mod sentences;
 
-use collecting::{Host, at_ms, heard, stream};
 use mynah_engine::scene::{Source, compile};
-use prompting::Line;
+use narrator::Line;
 use proptest::prelude::*;
+use sentences::{Sentences, at_ms, heard, stream};
 
 #[test]
 fn sentences_leave_in_order_with_the_word_behind_them_and_the_mark_comes_last() {
@@ -81,9 +85,9 @@ fn what_is_taken_back_leaves_nothing() {
         let mut lines = said(1, 1).to_vec();
         lines.push((30, scope.clone()));
         lines.extend(stream(40, 0, (1, 3), "Four. Five"));
-        let mut host = Host::new("batch_window_ms: 100", &lines);
+        let mut host = Sentences::new("batch_window_ms: 100", &lines);
         host.until(35);
-        let cancelled = host.engine.census().nodes[1].cancelled;
+        let cancelled = host.cancelled();
         assert_eq!(cancelled, if gone { 2 } else { 0 }, "{scope:?}");
         let heard = host.finished();
         let mut want = vec!["40 1/1 One two. Three #1 @10"];
@@ -196,10 +200,10 @@ fn settings_out_of_range_are_refused_and_unusual_ones_warned_of() {
     ];
     for (settings, error, warning) in cases {
         let scene = format!(
-            r#"(name: "x", nodes: [(id: "p", kind: Prompter(lines: [])), (id: "c", kind: TextCollector({settings}))],
+            r#"(name: "x", nodes: [(id: "p", kind: Narrator(lines: [])), (id: "c", kind: TextCollector({settings}))],
             edges: [("input", "p"), ("p", "c"), ("c", "output")])"#
         );
-        match compile(&Source::new("test.ron", &*scene), &[], None, &prompting::registry()) {
+        match compile(&Source::new("test.ron", &*scene), &[], None, &narrator::registry()) {
             Ok((_, warnings)) => {
                 let titles: Vec<&str> = warnings.iter().map(|found| found.title.as_str()).collect();
                 assert!(error.is_empty() && titles.concat().contains(warning), "{settings}: {titles:?}");
@@ -284,7 +288,7 @@ proptest! {
         let first = first.map_or(String::new(), |chars| format!(", first_chunk_min_chars: {chars}"));
         // An item of a list would get a full stop.
         let rest = format!(", markup: Plain, flush_after_ms: {flush_ms:?}");
-        let mut host = Host::new((window + &first + &rest).trim_start_matches(", "), &lines);
+        let mut host = Sentences::new((window + &first + &rest).trim_start_matches(", "), &lines);
         host.until(ms + 400);
         let heard = host.finished();
         let mut before = (0, 0);

@@ -175,8 +175,9 @@ fn of_a_longer_run_the_last_ticks_are_kept() {
 fn on_the_wall_clock_ticks_are_where_they_were() {
     let flags = ["gate_only", "--sessions", "20", "--duration", "2s", "--clock", "wall"];
     let (trace, _) = traced("wall.json", &flags);
-    let late = trace.ticks.iter().filter(|(tick, _)| tick.from_us > tick.arg("engine_us") + 1.0).count();
-    assert!(late * 20 < trace.ticks.len(), "{late} ticks were pushed back");
+    // A tick begins at its engine time, however late that is, and is over when the next one begins.
+    let moved = trace.ticks.iter().filter(|(tick, _)| (tick.from_us - tick.arg("engine_us")).abs() > 1.0);
+    assert_eq!(moved.count(), 0, "ticks of {} are not where they were", trace.ticks.len());
 }
 
 #[test]
@@ -184,8 +185,9 @@ fn a_tick_that_takes_too_long_is_kept_at_once_and_said() {
     let folder = file("overrun");
     drop(std::fs::remove_dir_all(&folder));
     std::fs::create_dir_all(&folder).expect("the target folder can be written");
+    // Three hundred detectors hear their hops in the same tick: milliseconds on any machine.
     let run = |flags: &[&str]| {
-        let all = [&["simulate", "passthrough", "--sessions", "3000", "--duration", "3s"], flags].concat();
+        let all = [&["simulate", "gate_only", "--sessions", "300", "--duration", "3s"], flags].concat();
         let out = Command::new(env!("CARGO_BIN_EXE_mynah"))
             .args(all)
             .args(["--clock", "wall", "--aligned", "--set", "tick.period_ms=1"])

@@ -1,8 +1,7 @@
-//! A kind and a service for tests of the edge: `Ask` puts every frame of audio to a service and passes on the text
-//! that comes back. The service `Stubborn` answers after a fixed time even when it is told to stop, and may announce
-//! another time than that.
+//! `Ask` puts every frame of audio to a service and passes on the text that comes back.
 
-use std::collections::VecDeque;
+mod stubborn;
+
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
@@ -11,9 +10,10 @@ use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepN
 use mynah_engine::scene::{
     Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick, parse_config,
 };
-use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Request, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Request, ServiceKind};
 use mynah_engine::{Frame, Registry};
 use serde::Deserialize;
+use stubborn::Stubborn;
 
 /// One node that asks; the service's latency in the scene is what it takes.
 pub(crate) const SCENE: &str = r#"(
@@ -23,6 +23,9 @@ pub(crate) const SCENE: &str = r#"(
     edges: [("input", "ask"), ("ask", "output")],
     services: {"oracle": (output: Stubborn, timing: (latency: Fixed(ms: 12)))},
 )"#;
+
+/// What `Stubborn` takes over every question unless the scene says otherwise.
+pub(crate) const LATENCY_US: u64 = 12_000;
 
 /// The standard kinds, `Ask` and `Stubborn`.
 pub(crate) fn registry() -> Registry {
@@ -125,55 +128,5 @@ impl StepNode for Ask {
             };
             cx.send(0, frame);
         }
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Stubborn {
-    /// What it takes over every question; absent: [`LATENCY_US`].
-    latency_us: Option<u64>,
-    /// When it says it is due while it has questions; absent: when it is.
-    announced_us: Option<u64>,
-}
-
-impl ServiceKind for Stubborn {
-    fn start(&self, _: ServiceSite<'_>) -> Box<dyn Service> {
-        let latency_us = self.latency_us.unwrap_or(LATENCY_US);
-        Box::new(Answers { asked: VecDeque::new(), latency_us, announced_us: self.announced_us })
-    }
-    fn modelled(&self) -> bool {
-        true
-    }
-    fn kind(&self) -> &'static str {
-        "Stubborn"
-    }
-}
-
-/// What it takes over every question unless the scene says otherwise.
-pub(crate) const LATENCY_US: u64 = 12_000;
-
-struct Answers {
-    asked: VecDeque<(u64, Call)>,
-    latency_us: u64,
-    announced_us: Option<u64>,
-}
-
-impl Service for Answers {
-    fn submit(&mut self, batch: &mut Vec<Call>, now_us: u64) {
-        let due_us = now_us + self.latency_us;
-        self.asked.extend(batch.drain(..).map(|call| (due_us, call)));
-    }
-    fn hold(&mut self, _: CallKey, _: bool) {}
-    fn retract(&mut self, _: CallKey, _: u64) {}
-    fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>) {
-        while let Some((_, call)) = self.asked.pop_front_if(|(due_us, _)| *due_us <= now_us) {
-            let text = format!("{} #{}", call.name, call.key.generation);
-            replies.push(Reply { key: call.key, part: ReplyPart::Text(text.into()) });
-            replies.push(Reply { key: call.key, part: ReplyPart::Done { busy_us: self.latency_us } });
-        }
-    }
-    fn next_due_us(&self) -> Option<u64> {
-        self.asked.front().map(|(due_us, _)| self.announced_us.unwrap_or(*due_us))
     }
 }

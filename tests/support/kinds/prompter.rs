@@ -1,5 +1,6 @@
 //! `Prompter`: opens, confirms and takes back segments, says texts and lets audio through, all as the audio that
 //! arrives tells it. A plain system over its lanes, because it decides about segments as a gate does.
+#![allow(dead_code, reason = "every test gives its own cues")]
 
 use std::sync::Arc;
 
