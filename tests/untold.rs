@@ -165,7 +165,7 @@ fn nothing_void_comes_out_and_all_is_accounted_for_without_control_messages() {
 /// Work that was taken back is finished, and its output dropped: more of it than where every node lets go at once.
 #[test]
 fn what_was_taken_back_is_finished_and_dropped_at_the_output() {
-    let dropped = |sets: &[String]| {
+    let voice = |sets: &[String]| {
         let flags: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
         let run = ["voice_assistant", "--sessions", "8", "--duration", "20s"];
         let report = program::simulate(&[&run[..], &flags].concat());
@@ -174,12 +174,11 @@ fn what_was_taken_back_is_finished_and_dropped_at_the_output() {
             let node = nodes.iter().find(|node| node["id"] == id).expect("a node of the scene");
             (node["in"].as_u64().expect("a count"), node["out"].as_u64().expect("a count"))
         };
-        (of("tts"), report["verdict"].clone())
+        of("tts")
     };
-    let (told, verdict) = dropped(&[]);
-    let (untold, untold_verdict) = dropped(&[off("asr"), off("reply"), off("text_collector"), off("tts")]);
+    let told = voice(&[]);
+    let untold = voice(&[off("asr"), off("reply"), off("text_collector"), off("tts")]);
     assert!(untold > told, "the voice made {untold:?} of work that was taken back, {told:?} of what was not");
-    assert_eq!(verdict, untold_verdict);
 }
 
 fn mynah(arguments: &str) -> (Option<i32>, String) {
