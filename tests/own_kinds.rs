@@ -157,7 +157,7 @@ fn assistant(kind: &str) -> (Arc<ScenePlan>, Report, usize) {
     let script = Arc::new(CallerScript::default());
     let traces = lane::traces(&plan(&text, &[], &script)).expect("a name that can be set");
     let plan = plan(&text, &traces, &script);
-    let options = Options { threads: 1, ..Options::in_virtual_time(4, 12_000_000, 1) };
+    let options = Options { threads: 1, ..Options::in_virtual_time(6, 20_000_000, 1) };
     let mut told = Probabilities::default();
     let simulation = Simulation::new(Arc::clone(&plan), &script, options, &mut told).expect("it fits");
     let report = simulation.run(&mut told);
