@@ -1,6 +1,6 @@
 //! What a gate's settings come to: its durations as they are rounded to hops.
 
-use super::VadGate;
+use super::config::VadGate;
 
 /// The summary, then one line for each duration.
 pub(super) fn lines(gate: &VadGate) -> Vec<String> {
