@@ -45,7 +45,7 @@ fn watched<W: Observer>(
     scene: &str,
     sets: &[&str],
     (sessions, seconds): (u32, u64),
-    watcher: &mut W,
+    observer: &mut W,
 ) -> Served {
     let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a setting")).collect();
     let script = Arc::new(CallerScript::default());
@@ -66,10 +66,10 @@ fn watched<W: Observer>(
     let board = Arc::new(Board::new(Facts::of(&plan)));
     let server = Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::clone(&board));
     let mut publisher = Publisher::new(board);
-    let mut watchers = Observers(vec![&mut publisher, watcher]);
-    let mut simulation = Simulation::new(plan, &script, options, &mut watchers).expect("the scene fits");
+    let mut observers = Observers(vec![&mut publisher, observer]);
+    let mut simulation = Simulation::new(plan, &script, options, &mut observers).expect("the scene fits");
     simulation.keep_metrics();
-    let report = simulation.run(&mut watchers);
+    let report = simulation.run(&mut observers);
     Served { report, server: server.expect("some port is free") }
 }
 

@@ -16,7 +16,7 @@ use mynah_proof::invariants::Invariants;
 use mynah_sim::report::Report;
 use mynah_sim::scenes::{self, SHIPPED};
 use mynah_sim::simulate::callers::CallerScript;
-use mynah_sim::simulate::{Options, Simulation, TickView, Watcher};
+use mynah_sim::simulate::{Observer, Options, Simulation, TickView};
 use mynah_systems::vad_gate::{GateLane, VadGate};
 use serde::Deserialize;
 
@@ -70,7 +70,7 @@ impl<const PROMISED_US: u64> NodeKind for Doorman<PROMISED_US> {
 
 impl<const PROMISED_US: u64> SystemNode for Doorman<PROMISED_US> {
     fn is_idle(&self, state: &GateLane) -> bool {
-        self.0.rests(state)
+        self.0.is_idle(state)
     }
     fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
         Arc::new(self.0).system(place, world)
@@ -144,7 +144,7 @@ fn plan(text: &str, sets: &[Override], script: &Arc<CallerScript>) -> Arc<SceneP
 #[derive(Default)]
 struct Probabilities(usize);
 
-impl Watcher for Probabilities {
+impl Observer for Probabilities {
     fn records(&mut self, records: &[Record]) {
         self.0 += records.iter().filter(|record| matches!(record.event, Event::Probability { .. })).count();
     }

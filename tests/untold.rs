@@ -1,10 +1,15 @@
 //! Nodes without control messages: what waits before them is cleared all the same, what they work on they finish, and it
 //! is dropped at the output. They are told of the end of their session, and of nothing else.
 
-mod asking;
+#[path = "support/kinds/ask.rs"]
+mod ask;
+#[path = "support/guarded/mod.rs"]
 mod guarded;
-mod prompting;
-mod support;
+#[path = "support/kinds/narrator.rs"]
+mod narrator;
+#[allow(dead_code, reason = "every test uses its own part of it")]
+#[path = "support/program.rs"]
+mod program;
 
 use std::process::Command;
 use std::sync::Arc;
@@ -13,14 +18,13 @@ use bevy_ecs::prelude::Component;
 use guarded::{Case, simulate};
 use mynah_engine::base::SegmentKey;
 use mynah_engine::media::{Payload, Queue};
-use mynah_engine::node::{Look, NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, ReadyContext, SessionContext, StepNode};
 use mynah_engine::scene::{
     Format, Issue, NodeCapabilities, OverflowPolicy, Override, Port, PortType, Source, Tick, compile,
 };
 use mynah_engine::speech::{CancelScope, Cancellation};
 use mynah_engine::{DropReason, Engine, EngineConfig, Event, Frame, Out, Registry, SessionSpec};
 use serde::Deserialize;
-use support::program;
 
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
 
@@ -67,7 +71,7 @@ impl StepNode for Told {
     fn step(&self, _: &mut Nothing, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         cx.send(0, frame);
     }
-    fn ready(&self, _: &Nothing, _: &Queue, look: Look<'_>) -> bool {
+    fn ready(&self, _: &Nothing, _: &Queue, look: ReadyContext<'_>) -> bool {
         look.now.us >= 50_000
     }
     fn control(&self, _: &mut Nothing, cancellation: &Cancellation, cx: &mut NodeContext<'_>, _: NodePlace) {
@@ -92,7 +96,7 @@ impl StepNode for Told {
 }
 
 fn registry() -> Registry {
-    let mut registry = prompting::registry();
+    let mut registry = narrator::registry();
     registry.add::<Told>();
     registry
 }
@@ -101,7 +105,7 @@ const SCENE: &str = r#"(
     name: "untold",
     session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
     nodes: [
-        (id: "prompter", kind: Prompter(lines: [
+        (id: "prompter", kind: Narrator(lines: [
             (10, Say(1, 0, "one")), (10, Say(2, 0, "two")), (20, Cancel(2)), (60, Say(3, 0, "three")),
         ])),
         (id: "told", kind: Told()),
@@ -223,9 +227,9 @@ fn check_and_graph_show_it_and_refuse_what_would_be_ignored() {
 /// A kind that says it is told nothing is not told because a scene says so.
 #[test]
 fn a_scene_that_asks_for_control_messages_of_a_kind_without_them_is_warned() {
-    let mut registry = asking::registry();
+    let mut registry = ask::registry();
     let sets = [Override::parse("ask.capabilities.supports_control_messages=true").expect("a setting")];
-    let source = Source::new("asking.ron", asking::SCENE);
+    let source = Source::new("asking.ron", ask::SCENE);
     let (_, warnings) = compile(&source, &sets, None, registry.add::<Told>()).expect("a warning, no error");
     assert!(
         warnings.iter().any(|found| found.title.contains("supports no control messages")),

@@ -1,11 +1,13 @@
 //! Names of things that frames, events and services carry around.
 
+use serde::Serialize;
+
 /// A session, interned when it opens. Its shard follows from it, so a session never moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u32);
 
 /// Position of a node in the compiled scene (ranks ascending).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct NodeId(pub u8);
 
 impl NodeId {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
+use serde::{Serialize, Serializer};
 
 use crate::base::ids::{NodeId, SessionId};
 use crate::speech::segment::CancelReason;
 
 /// Why a frame or an output ended before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DropReason {
     /// The queue was full.
     Overflow,
@@ -53,7 +55,8 @@ impl DropReason {
 }
 
 /// Why a batch went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FlushReason {
     /// As many items as are worth a batch.
     Count,
@@ -82,7 +85,11 @@ impl FlushReason {
     reason = "fields are the words of the glossary: segment = serial within the session, times = media time"
 )]
 /// What happened. Times in `*_us` that name a stretch of audio are media time of the session.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// As JSON it is the event's part of a line of the event log, in the order of the fields here; nodes are their
+/// positions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The session takes audio from now on.
     SessionOpened,
@@ -134,6 +141,7 @@ pub enum Event {
     /// A batch went to the service of `node`; logged for the session of its first item.
     Batch { node: NodeId, size: u32, reason: FlushReason },
     /// Less than the margin was left of an item's time at `node`.
+    #[serde(rename = "deadline_warning")]
     DeadlineNear { node: NodeId, left_us: u64 },
     /// An item came out of `node` after its deadline.
     DeadlineMissed { node: NodeId, late_us: u64 },
@@ -144,7 +152,12 @@ pub enum Event {
     AnswerResumed { segment: u32, ignored: bool },
     /// The speech in `segment` goes on, or the host wants it (0): the answer of `turn` is withdrawn after `heard_us` of
     /// it.
-    AnswerInterrupted { turn: u32, segment: u32, heard_us: u64 },
+    AnswerInterrupted {
+        #[serde(rename = "answer_turn")]
+        turn: u32,
+        segment: u32,
+        heard_us: u64,
+    },
     /// What was derived from `segment` is void, whatever has become of it.
     AnswerWithdrawn { segment: u32 },
     /// Something had already left when it was taken back.
@@ -153,13 +166,28 @@ pub enum Event {
     SessionRefused { node: NodeId, reason: Arc<str> },
     /// A control message about `segment` and `revision` (0 = none) went out. Like the two below it is logged by what
     /// carries the messages; an engine never does.
-    ControlSent { message_id: u64, kind: &'static str, segment: u32, revision: u32 },
+    ControlSent {
+        message_id: u64,
+        #[serde(rename = "type")]
+        kind: &'static str,
+        segment: u32,
+        revision: u32,
+    },
     /// The other end has it; `applied`: and the work that it stops has stopped.
-    ControlAcked { message_id: u64, applied: bool },
+    ControlAcked {
+        message_id: u64,
+        #[serde(rename = "stage", serialize_with = "stage")]
+        applied: bool,
+    },
     /// It is not known to have arrived, and is not sent again.
     ControlFailed { message_id: u64 },
     /// The session is gone.
     SessionClosed,
+}
+
+/// How far a control message is, as its receipts call it.
+fn stage<S: Serializer>(applied: &bool, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(if *applied { "Applied" } else { "Delivered" })
 }
 
 /// One event with its place and time.

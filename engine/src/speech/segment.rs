@@ -5,12 +5,14 @@
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
+use serde::Serialize;
 
 use crate::base::ids::{SegmentKey, SessionId};
 use crate::media::frame::Frame;
 
 /// Why a segment was taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// The onset was not sustained over the `min_speech_ms` window.
     NotSustained,

@@ -4,22 +4,82 @@ pub mod code;
 pub mod header;
 pub mod log;
 
-use std::fmt::Write as _;
+use std::io;
 use std::path::Path;
 
-use mynah_engine::{Event, NodeId, Record, ScenePlan};
+use mynah_engine::{Event, Record, ScenePlan};
+use serde::Serialize;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 
 use crate::observer::Observer;
 use mynah_files::failure::Failure;
 use mynah_files::outputs::Output;
+
+/// One line: `t_us, session, turn`, then what belongs to the event.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Line<'a, E> {
+    /// Engine time of the tick, microseconds.
+    pub t_us: u64,
+    /// The session's name.
+    pub session: &'a str,
+    /// In which turn; 0 = none.
+    pub turn: u32,
+    /// What happened: `event`, and its fields.
+    #[serde(flatten)]
+    pub event: E,
+}
+
+/// Writes `value` into `line`, in place of what was there, as one JSON object without a newline. `nodes`: see
+/// [`node_names`].
+pub fn write_json(line: &mut Vec<u8>, value: &impl Serialize, nodes: &[String]) {
+    line.clear();
+    value
+        .serialize(&mut Serializer::with_formatter(line, LineFormat { nodes }))
+        .expect("text and numbers are always JSON, and memory takes everything");
+}
+
+/// How values stand in lines.
+struct LineFormat<'a> {
+    nodes: &'a [String],
+}
+
+impl Formatter for LineFormat<'_> {
+    /// A node, by its name: of all that is in a line only nodes are numbers of one byte.
+    fn write_u8<W: ?Sized + io::Write>(&mut self, to: &mut W, node: u8) -> io::Result<()> {
+        let name = self.nodes.get(usize::from(node)).map_or("?", String::as_str);
+        Ok(serde_json::to_writer(to, name)?)
+    }
+
+    /// Without an exponent.
+    fn write_f32<W: ?Sized + io::Write>(&mut self, to: &mut W, value: f32) -> io::Result<()> {
+        write!(to, "{value}")
+    }
+
+    /// Control characters that most logs never see stand as their numbers, too.
+    fn write_char_escape<W: ?Sized + io::Write>(&mut self, to: &mut W, escape: CharEscape) -> io::Result<()> {
+        match escape {
+            CharEscape::Backspace => to.write_all(b"\\u0008"),
+            CharEscape::FormFeed => to.write_all(b"\\u000c"),
+            other => CompactFormatter.write_char_escape(to, other),
+        }
+    }
+}
 
 /// Writes `{session, t_us, p}` for every probability that a gate tells.
 #[derive(Debug)]
 pub struct TraceWriter {
     file: Output,
     names: Vec<String>,
-    line: String,
+    line: Vec<u8>,
     failure: Option<Failure>,
+}
+
+/// A line of a trace; `t_us` is the media time of the hop's end, microseconds.
+#[derive(Serialize)]
+struct Traced<'a> {
+    session: &'a str,
+    t_us: u64,
+    p: f32,
 }
 
 impl TraceWriter {
@@ -28,7 +88,7 @@ impl TraceWriter {
     /// # Errors
     /// It cannot be created.
     pub fn create(path: &Path, names: Vec<String>) -> Result<Self, Failure> {
-        Ok(Self { file: Output::create(path)?, names, line: String::new(), failure: None })
+        Ok(Self { file: Output::create(path)?, names, line: Vec::new(), failure: None })
     }
 
     /// The file is complete.
@@ -42,21 +102,16 @@ impl TraceWriter {
 }
 
 impl Observer for TraceWriter {
-    /// Appends one line a probability; `t_us` is the media time of the hop's end.
     fn records(&mut self, records: &[Record]) {
         for record in records {
-            let (Event::Probability { at_us, p }, Some(session), None) =
+            let (Event::Probability { at_us: t_us, p }, Some(session), None) =
                 (&record.event, self.names.get(record.session.0 as usize), &self.failure)
             else {
                 continue;
             };
-            self.line.clear();
-            self.line.push_str("{\"session\":");
-            push_string(&mut self.line, session);
-            push(&mut self.line, format_args!(",\"t_us\":{at_us},\"p\":"));
-            push_probability(&mut self.line, *p);
-            self.line.push_str("}\n");
-            self.failure = self.file.put(self.line.as_bytes()).err();
+            write_json(&mut self.line, &Traced { session, t_us: *t_us, p: *p }, &[]);
+            self.line.push(b'\n');
+            self.failure = self.file.put(&self.line).err();
         }
     }
 
@@ -65,289 +120,23 @@ impl Observer for TraceWriter {
     }
 }
 
-/// Ids of the nodes by [`NodeId`]; the session's output comes last.
+/// Ids of the nodes by their position; the session's output comes last.
 pub fn node_names(plan: &ScenePlan) -> Vec<String> {
     plan.nodes.iter().map(|node| node.id.clone()).chain(["output".into()]).collect()
 }
 
-/// A record with its session's name.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
-    /// Engine time of the tick.
-    pub t_us: u64,
-    /// The session's name.
-    pub session: &'a str,
-    /// In which turn; 0 = none.
-    pub turn: u32,
-    /// What happened.
-    pub event: &'a Event,
-}
-
-/// Appends the entry as one JSON object, without a newline: `t_us, session, turn, event`, then what belongs to the
-/// event. `nodes`: see [`node_names`].
-pub fn json_line(line: &mut String, entry: &Entry<'_>, nodes: &[String]) {
-    push(line, format_args!("{{\"t_us\":{},\"session\":", entry.t_us));
-    push_string(line, entry.session);
-    push(line, format_args!(",\"turn\":{},\"event\":\"{}\"", entry.turn, event_name(entry.event)));
-    Fields { line, nodes }.push_all(entry.event);
-    line.push('}');
-}
-
-/// The event's name in the log.
-pub fn event_name(event: &Event) -> &'static str {
-    match event {
-        Event::SessionOpened => "session_opened",
-        Event::SegmentOpened { .. } => "segment_opened",
-        Event::SegmentConfirmed { .. } => "segment_confirmed",
-        Event::SegmentCancelled { .. } => "segment_cancelled",
-        Event::Endpoint { .. } => "endpoint",
-        Event::EndpointRetracted { .. } => "endpoint_retracted",
-        Event::SegmentEnded { .. } => "segment_ended",
-        Event::ServiceSubmitted { .. } => "service_submitted",
-        Event::ServiceDone { .. } => "service_done",
-        Event::ServiceCancelled { .. } => "service_cancelled",
-        Event::ServiceFailed { .. } => "service_failed",
-        Event::FirstOut { .. } => "first_out",
-        Event::OutputStarted { .. } => "output_started",
-        Event::OutputEnded { .. } => "output_ended",
-        Event::OutputDropped { .. } => "output_dropped",
-        Event::FrameDropped { .. } => "frame_dropped",
-        Event::Probability { .. } => "probability",
-        Event::NonFinite { .. } => "non_finite",
-        Event::Text { .. } => "text",
-        Event::Batch { .. } => "batch",
-        Event::DeadlineNear { .. } => "deadline_warning",
-        Event::DeadlineMissed { .. } => "deadline_missed",
-        Event::AnswerPaused { .. } => "answer_paused",
-        Event::AnswerResumed { .. } => "answer_resumed",
-        Event::AnswerInterrupted { .. } => "answer_interrupted",
-        Event::AnswerWithdrawn { .. } => "answer_withdrawn",
-        Event::LateCancelled { .. } => "late_cancelled",
-        Event::SessionRefused { .. } => "session_refused",
-        Event::ControlSent { .. } => "control_sent",
-        Event::ControlAcked { .. } => "control_acked",
-        Event::ControlFailed { .. } => "control_failed",
-        Event::SessionClosed => "session_closed",
-    }
-}
-
-struct Fields<'a> {
-    line: &'a mut String,
-    nodes: &'a [String],
-}
-
-impl Fields<'_> {
-    fn push_all(&mut self, event: &Event) {
-        match event {
-            Event::SessionOpened | Event::SessionClosed => {}
-            Event::SegmentOpened { .. }
-            | Event::SegmentConfirmed { .. }
-            | Event::SegmentCancelled { .. }
-            | Event::SegmentEnded { .. } => self.push_segment(event),
-            Event::Endpoint { segment, revision, at_us, seen_us } => {
-                self.revision(*segment, *revision).number("at_us", *at_us).number("seen_us", *seen_us);
-            }
-            Event::EndpointRetracted { segment, revision, at_us } => {
-                self.revision(*segment, *revision).number("at_us", *at_us);
-            }
-            Event::OutputStarted { segment, revision } | Event::LateCancelled { segment, revision } => {
-                self.revision(*segment, *revision);
-            }
-            Event::OutputEnded { segment, revision, samples } => {
-                self.revision(*segment, *revision).number("samples", *samples);
-            }
-            Event::OutputDropped { segment, revision, reason, samples } => {
-                self.revision(*segment, *revision).word("reason", reason.name()).number("samples", *samples);
-            }
-            Event::FrameDropped { node, reason, samples } => {
-                self.node(*node).word("reason", reason.name()).number("samples", *samples);
-            }
-            Event::Probability { at_us, p } => {
-                self.number("at_us", *at_us);
-                self.line.push_str(",\"p\":");
-                push_probability(self.line, *p);
-            }
-            Event::NonFinite { samples } => {
-                self.number("samples", *samples);
-            }
-            Event::SessionRefused { node, reason } => {
-                self.node(*node).word("reason", reason);
-            }
-            Event::ControlSent { .. } | Event::ControlAcked { .. } | Event::ControlFailed { .. } => {
-                self.push_control(event);
-            }
-            Event::AnswerPaused { .. }
-            | Event::AnswerResumed { .. }
-            | Event::AnswerInterrupted { .. }
-            | Event::AnswerWithdrawn { .. } => self.push_answer(event),
-            Event::Batch { .. }
-            | Event::DeadlineNear { .. }
-            | Event::DeadlineMissed { .. }
-            | Event::ServiceSubmitted { .. }
-            | Event::ServiceDone { .. }
-            | Event::ServiceCancelled { .. }
-            | Event::ServiceFailed { .. }
-            | Event::FirstOut { .. }
-            | Event::Text { .. } => self.push_service(event),
-        }
-    }
-
-    fn push_segment(&mut self, event: &Event) {
-        match event {
-            Event::SegmentOpened { segment, from_us } => {
-                self.number("segment", *segment).number("from_us", *from_us);
-            }
-            Event::SegmentConfirmed { segment, from_us, to_us } => {
-                self.number("segment", *segment).number("from_us", *from_us).number("to_us", *to_us);
-            }
-            Event::SegmentCancelled { segment, reason, from_us, to_us } => {
-                self.number("segment", *segment).word("reason", reason.name());
-                self.number("from_us", *from_us).number("to_us", *to_us);
-            }
-            Event::SegmentEnded {
-                segment,
-                revision,
-                from_us,
-                to_us,
-                speech_from_us,
-                speech_to_us,
-                split,
-            } => {
-                self.revision(*segment, *revision).number("from_us", *from_us).number("to_us", *to_us);
-                self.number("speech_from_us", *speech_from_us).number("speech_to_us", *speech_to_us);
-                push(self.line, format_args!(",\"split\":{split}"));
-            }
-            _ => {}
-        }
-    }
-
-    fn push_control(&mut self, event: &Event) {
-        match event {
-            Event::ControlSent { message_id, kind, segment, revision } => {
-                self.number("message_id", *message_id).word("type", kind).revision(*segment, *revision);
-            }
-            Event::ControlAcked { message_id, applied } => {
-                let stage = if *applied { "Applied" } else { "Delivered" };
-                self.number("message_id", *message_id).word("stage", stage);
-            }
-            Event::ControlFailed { message_id } => {
-                self.number("message_id", *message_id);
-            }
-            _ => {}
-        }
-    }
-
-    fn push_answer(&mut self, event: &Event) {
-        match event {
-            Event::AnswerPaused { segment, quiet_us } => {
-                self.number("segment", *segment).number("quiet_us", *quiet_us);
-            }
-            Event::AnswerResumed { segment, ignored } => {
-                self.number("segment", *segment);
-                push(self.line, format_args!(",\"ignored\":{ignored}"));
-            }
-            Event::AnswerInterrupted { turn, segment, heard_us } => {
-                self.number("answer_turn", *turn).number("segment", *segment).number("heard_us", *heard_us);
-            }
-            Event::AnswerWithdrawn { segment } => {
-                self.number("segment", *segment);
-            }
-            _ => {}
-        }
-    }
-
-    fn push_service(&mut self, event: &Event) {
-        match event {
-            Event::Batch { node, size, reason } => {
-                self.node(*node).number("size", *size).word("reason", reason.name());
-            }
-            Event::DeadlineNear { node, left_us } => {
-                self.node(*node).number("left_us", *left_us);
-            }
-            Event::DeadlineMissed { node, late_us } => {
-                self.node(*node).number("late_us", *late_us);
-            }
-            Event::ServiceSubmitted { node, segment, revision, part } => {
-                self.node(*node).revision(*segment, *revision).number("part", *part);
-            }
-            Event::ServiceDone { node, segment, revision, part, samples, busy_us } => {
-                self.node(*node).revision(*segment, *revision).number("part", *part);
-                self.number("samples", *samples).number("busy_us", *busy_us);
-            }
-            Event::ServiceCancelled { node, segment, revision, part, wasted_us } => {
-                self.node(*node).revision(*segment, *revision).number("part", *part);
-                self.number("wasted_us", *wasted_us);
-            }
-            Event::ServiceFailed { node, segment, revision, part, reason } => {
-                self.node(*node).revision(*segment, *revision).number("part", *part).word("reason", reason);
-            }
-            Event::FirstOut { node, segment, revision } => {
-                self.node(*node).revision(*segment, *revision);
-            }
-            Event::Text { node, segment, revision, text } => {
-                self.node(*node).revision(*segment, *revision).word("text", text);
-            }
-            _ => {}
-        }
-    }
-
-    fn number(&mut self, key: &str, value: impl Into<u64>) -> &mut Self {
-        push(self.line, format_args!(",\"{key}\":{}", value.into()));
-        self
-    }
-
-    fn word(&mut self, key: &str, value: &str) -> &mut Self {
-        push(self.line, format_args!(",\"{key}\":"));
-        push_string(self.line, value);
-        self
-    }
-
-    fn node(&mut self, node: NodeId) -> &mut Self {
-        let nodes = self.nodes;
-        self.word("node", nodes.get(node.index()).map_or("?", String::as_str))
-    }
-
-    fn revision(&mut self, segment: u32, revision: u32) -> &mut Self {
-        self.number("segment", segment).number("revision", revision)
-    }
-}
-
-fn push(line: &mut String, what: std::fmt::Arguments<'_>) {
-    line.write_fmt(what).expect("a string takes everything");
-}
-
-fn push_probability(line: &mut String, p: f32) {
-    if p.is_finite() { push(line, format_args!("{p}")) } else { line.push_str("null") }
-}
-
-/// A JSON string with its quotes (RFC 8259, section 7).
-fn push_string(line: &mut String, text: &str) {
-    line.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => line.push_str("\\\""),
-            '\\' => line.push_str("\\\\"),
-            '\n' => line.push_str("\\n"),
-            '\r' => line.push_str("\\r"),
-            '\t' => line.push_str("\\t"),
-            c if u32::from(c) < 0x20 => push(line, format_args!("\\u{:04x}", u32::from(c))),
-            c => line.push(c),
-        }
-    }
-    line.push('"');
-}
-
 #[cfg(test)]
 mod tests {
-    use mynah_engine::DropReason;
+    use mynah_engine::record::FlushReason;
     use mynah_engine::speech::CancelReason;
+    use mynah_engine::{DropReason, NodeId};
 
     use super::*;
 
     fn line(event: &Event) -> String {
-        let (mut line, nodes) = (String::new(), ["gate".to_string(), "output".to_string()]);
-        json_line(&mut line, &Entry { t_us: 5_000, session: "a.wav", turn: 1, event }, &nodes);
-        line
+        let (mut line, nodes) = (Vec::new(), ["gate".to_string(), "output".to_string()]);
+        write_json(&mut line, &Line { t_us: 5_000, session: "a.wav", turn: 1, event }, &nodes);
+        String::from_utf8(line).unwrap()
     }
 
     #[test]
@@ -400,10 +189,29 @@ mod tests {
     }
 
     #[test]
+    fn reasons_are_called_as_everywhere_else() {
+        fn called<T: Serialize + Copy>(reasons: &[T], name: fn(T) -> &'static str) {
+            for reason in reasons {
+                assert_eq!(serde_json::to_value(reason).unwrap(), name(*reason));
+            }
+        }
+        called(&DropReason::ALL, DropReason::name);
+        called(
+            &[FlushReason::Count, FlushReason::Timer, FlushReason::Full, FlushReason::Deadline],
+            FlushReason::name,
+        );
+        let (sustained, silence) = (CancelReason::NotSustained, CancelReason::Silence);
+        let cancelled = [sustained, silence, CancelReason::Closed, CancelReason::Elsewhere];
+        called(&cancelled, CancelReason::name);
+        called(&[CancelReason::NoVerdict], CancelReason::name);
+    }
+
+    #[test]
     fn any_text_survives_the_way_through_json() {
         let all: String = (0..0x300).filter_map(char::from_u32).collect();
-        let mut quoted = String::new();
-        push_string(&mut quoted, &all);
-        assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), all);
+        let line = line(&Event::Text { node: NodeId(0), segment: 1, revision: 1, text: all.as_str().into() });
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap()["text"], all.as_str());
+        let escaped = r#"\u0000\u0001\u0002\u0003\u0004\u0005\u0006\u0007\u0008\t\n\u000b\u000c\r\u000e"#;
+        assert!(line.contains(escaped), "{line}");
     }
 }

@@ -7,9 +7,10 @@
 use std::path::Path;
 
 use mynah_engine::{Event, OutAudio, Record, ScenePlan};
+use serde::{Serialize, Serializer};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Entry, json_line, node_names, push, push_string};
+use super::{Line, node_names, write_json};
 use crate::events::header::Header;
 use crate::observer::{Observer, TickView};
 use mynah_files::failure::Failure;
@@ -112,32 +113,52 @@ impl Side {
     }
 
     /// Writes into `line` what `record` says; false: of nobody here.
-    fn tell(&self, line: &mut String, record: &Record) -> bool {
+    fn tell(&self, line: &mut Vec<u8>, record: &Record) -> bool {
+        let Record { t_us, turn, event, .. } = record;
         let Some(session) = self.names.get(record.session.0 as usize) else { return false };
-        let entry = Entry { t_us: record.t_us, session, turn: record.turn, event: &record.event };
-        line.clear();
-        json_line(line, &entry, &self.nodes);
+        write_json(line, &Line { t_us: *t_us, session, turn: *turn, event }, &self.nodes);
         true
     }
 
     /// Writes into `line` what session number `at` has released since the last time; false: nothing.
-    fn tell_released(&mut self, line: &mut String, t_us: u64, at: usize) -> bool {
+    fn tell_released(&mut self, line: &mut Vec<u8>, t_us: u64, at: usize) -> bool {
         let released = &mut self.released[at];
         if released.samples == 0 {
             return false;
         }
-        line.clear();
-        push(line, format_args!("{{\"t_us\":{t_us},\"session\":"));
-        push_string(line, &self.names[at]);
-        let (samples, digest) = (released.samples, released.hash.digest());
-        push(
-            line,
-            format_args!(
-                ",\"turn\":0,\"event\":\"output\",\"samples\":{samples},\"digest\":\"{digest:016x}\"}}"
-            ),
-        );
+        let event = Beside::Output { samples: released.samples, digest: Digest(released.hash.digest()) };
+        write_json(line, &Line { t_us, session: &self.names[at], turn: 0, event }, &[]);
         released.samples = 0;
         true
+    }
+}
+
+/// What a log tells beside the events of an engine.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Beside<'a> {
+    /// What a session has put out since the last such line: interleaved samples, and a hash of all it ever put out.
+    Output { samples: u64, digest: Digest },
+    /// See [`INTERRUPTED`].
+    Interrupted,
+    /// See [`END`].
+    End {
+        /// All lines, this one included.
+        lines: u64,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        interrupted: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        event_hash: Option<&'a str>,
+        log_hash: Digest,
+    },
+}
+
+/// A hash, as 16 hexadecimal digits.
+struct Digest(u64);
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{:016x}", self.0))
     }
 }
 
@@ -146,7 +167,7 @@ pub struct EventLog<'a> {
     sink: Box<dyn LineSink + 'a>,
     near: Side,
     far: Option<Side>,
-    line: String,
+    line: Vec<u8>,
     lines: u64,
     hash: Xxh3,
     now_us: u64,
@@ -169,7 +190,7 @@ impl<'a> EventLog<'a> {
     ) -> Result<Self, Failure> {
         let near = Side::new(names, plan);
         sink.take(header)?;
-        let (mut hash, line) = (Xxh3::new(), String::new());
+        let (mut hash, line) = (Xxh3::new(), Vec::new());
         fold(&mut hash, header);
         Ok(Self {
             sink,
@@ -229,9 +250,10 @@ impl<'a> EventLog<'a> {
 
     fn pass(&mut self) {
         self.lines += 1;
-        fold(&mut self.hash, &self.line);
+        let line = text(&self.line);
+        fold(&mut self.hash, line);
         if self.failure.is_none() {
-            self.failure = self.sink.take(&self.line).err();
+            self.failure = self.sink.take(line).err();
         }
     }
 
@@ -244,26 +266,20 @@ impl<'a> EventLog<'a> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        let log_hash = self.hash.digest();
-        let Self { line, lines, now_us, is_interrupted, .. } = &mut self;
-        line.clear();
-        let lines = *lines + 1;
-        push(
-            line,
-            format_args!(
-                "{{\"t_us\":{now_us},\"session\":\"\",\"turn\":0,\"event\":\"{END}\",\"lines\":{lines}"
-            ),
-        );
-        if *is_interrupted {
-            line.push_str(",\"interrupted\":true");
-        }
-        if let Some(event_hash) = event_hash {
-            push(line, format_args!(",\"event_hash\":\"{event_hash}\""));
-        }
-        push(line, format_args!(",\"log_hash\":\"{log_hash:016x}\"}}"));
-        self.sink.take(&self.line)?;
+        let event = Beside::End {
+            lines: self.lines + 1,
+            interrupted: self.is_interrupted,
+            event_hash,
+            log_hash: Digest(self.hash.digest()),
+        };
+        write_json(&mut self.line, &Line { t_us: self.now_us, session: "", turn: 0, event }, &[]);
+        self.sink.take(text(&self.line))?;
         self.sink.finish()
     }
+}
+
+fn text(line: &[u8]) -> &str {
+    std::str::from_utf8(line).expect("JSON is text")
 }
 
 impl Observer for EventLog<'_> {
@@ -315,11 +331,8 @@ impl Observer for EventLog<'_> {
 
     fn interrupted(&mut self, now_us: u64) {
         self.is_interrupted = true;
-        self.line.clear();
-        push(
-            &mut self.line,
-            format_args!("{{\"t_us\":{now_us},\"session\":\"\",\"turn\":0,\"event\":\"{INTERRUPTED}\"}}"),
-        );
+        let event = Beside::Interrupted;
+        write_json(&mut self.line, &Line { t_us: now_us, session: "", turn: 0, event }, &[]);
         self.pass();
     }
 }
