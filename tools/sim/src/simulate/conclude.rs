@@ -32,9 +32,7 @@ impl Simulation {
             remote.conclude(&self.lines)
         });
         let turn_figures = turn_figures(&turns, &self.near.run.counts, answers);
-        let sum = |of: fn(&Line) -> u64| self.lines.iter().map(of).sum::<u64>();
-        let chunks = (sum(|line| line.refused), sum(|line| line.waited));
-        let frames = self.near.frames(&census, chunks, wrong);
+        let frames = self.near.frames(&census, self.turned_away(), wrong);
         let nodes = self.near.nodes(&census);
         let limits = self.limits(&latency_ms, &segments, &turn_figures, &frames, &nodes);
         let generator = GeneratorFigures {
@@ -77,18 +75,28 @@ impl Simulation {
             frames,
             nodes,
             services: self.near.services(),
-            tick_stats: TickStats {
-                count: self.cost.ticks,
-                work_us: QuantilesUs::of(&self.cost.tick_work),
-                late_us: QuantilesUs::of(&self.cost.tick_late),
-                overruns: self.cost.overruns,
-            },
+            tick_stats: self.ticks(),
             cost: self.costs((duration_s - warm_up_s) * f64::from(self.near.options.sessions)),
             steadiness: self.steady.conclude(&self.near.run.latencies.early_late),
             generator,
             event_hash: self.event_hash(),
             answered: std::mem::take(&mut self.near.run.answered).into_turns(),
             remote,
+        }
+    }
+
+    /// Chunks that the engine's edge refused for good, and for a while.
+    fn turned_away(&self) -> (u64, u64) {
+        let sum = |of: fn(&Line) -> u64| self.lines.iter().map(of).sum::<u64>();
+        (sum(|line| line.refused), sum(|line| line.waited))
+    }
+
+    fn ticks(&self) -> TickStats {
+        TickStats {
+            count: self.cost.ticks,
+            work_us: QuantilesUs::of(&self.cost.tick_work),
+            late_us: QuantilesUs::of(&self.cost.tick_late),
+            overruns: self.cost.overruns,
         }
     }
 
