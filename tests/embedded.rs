@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
-use mynah_engine::scene::{Source, compile};
+use mynah_engine::observe::Books;
+use mynah_engine::observe::metrics::Snapshot;
+use mynah_engine::scene::{Override, Source, compile};
 use mynah_engine::{
     Engine, EngineConfig, EngineHandle, Event, Out, Record, ScenePlan, SessionHandle, SessionSpec, embed,
 };
@@ -131,6 +133,99 @@ fn a_foreign_world_gives_the_same_events_and_samples() {
         }
         assert_eq!(world.query::<&Own>().iter(&world).count(), 50, "{name}");
         assert_eq!(world.resource::<OwnResource>(), &OwnResource(vec![1, 2, 3]), "{name}");
+    }
+}
+
+/// An hour of three callers who talk for four seconds and pause for up to half a minute, each in a time of its own. What an
+/// engine and a foreign world say of themselves after every ten minutes: counts, memory, metrics.
+fn hour(
+    handle: &EngineHandle,
+    rate_hz: u32,
+    mut tick: impl FnMut(u64, bool) -> Option<String>,
+) -> Vec<String> {
+    const TICK_MS: usize = 10;
+    let open = |n: u32| handle.open(SessionSpec::named(format!("s{n}"))).expect("there is room");
+    let sessions: Vec<SessionHandle> = (0..3).map(open).collect();
+    let piece = rate_hz as usize * TICK_MS / 1_000;
+    let mut told = Vec::new();
+    for step in 0..3_600_000 / TICK_MS {
+        let ms = step * TICK_MS;
+        for (at, session) in sessions.iter().enumerate() {
+            // Loud for four seconds of every 20, 27 and 34; the microphone goes off two seconds later.
+            let since_ms = (ms + 1_000 * at) % (20_000 + 7_000 * at);
+            if since_ms < 6_000 {
+                let level = if since_ms < 4_000 { 0.4 } else { 0.0001 };
+                let sound: Vec<f32> =
+                    (0..piece).map(|i| level * (i as f32 * 0.3 + at as f32).sin()).collect();
+                session.try_push(&sound).expect("there is room");
+            }
+        }
+        told.extend(tick(ms as u64 * 1_000, ms % 600_000 == 599_990));
+        for session in &sessions {
+            while let Some(out) = session.poll() {
+                if let Out::Audio(audio) = out {
+                    session.give_back(audio.block);
+                }
+            }
+        }
+    }
+    told
+}
+
+#[test]
+fn after_an_hour_with_pauses_a_foreign_world_has_the_counts_memory_and_metrics_of_an_engine() {
+    let sets = [Override::parse("gate.vad=Energy").expect("a setting")];
+    let source = Source::new("voice_assistant", include_str!("../scenes/voice_assistant.ron"));
+    let compiled = compile(&source, &sets, None, &mynah_systems::registry(None));
+    let plan = Arc::new(compiled.unwrap_or_else(|found| panic!("{found:?}")).0);
+    let rate_hz = plan.input.rate_hz;
+    let config = EngineConfig { sessions_max: 16, shards: Some(1), ..EngineConfig::default() };
+    let mut engine = Engine::new(Arc::clone(&plan), config);
+    engine.keep_metrics();
+    // Bevy keeps resources in entities, too, some from the first run of a schedule on; a foreign world has a few more.
+    engine.tick(0);
+    let mut entities = [engine.census().entities, 0];
+    let mut events = [0usize; 2];
+    let alone = hour(&engine.handle(), rate_hz, |now_us, ask| {
+        engine.tick(now_us);
+        events[0] += engine.records().len();
+        let (mut books, mut metrics) = (Books::default(), Snapshot::default());
+        ask.then(|| {
+            engine.books(&mut books);
+            assert!(engine.metrics(&mut metrics), "metrics are kept");
+            let mut census = engine.census();
+            census.entities -= entities[0];
+            books.entities -= entities[0];
+            format!("{now_us} {census:?} {books:?} {metrics:?}")
+        })
+    });
+    let mut world = World::new();
+    let handle = embed::embed(&mut world, &plan, config);
+    embed::keep_metrics(&mut world);
+    embed::tick(&mut world, 0);
+    entities[1] = embed::census(&world).entities;
+    let embedded = hour(&handle, rate_hz, |now_us, ask| {
+        embed::tick(&mut world, now_us);
+        events[1] += world.resource::<embed::Embedded>().records().len();
+        let (mut books, mut metrics) = (Books::default(), Snapshot::default());
+        ask.then(|| {
+            embed::books(&world, &mut books);
+            assert!(embed::metrics(&world, &mut metrics), "metrics are kept");
+            let mut census = embed::census(&world);
+            census.entities -= entities[1];
+            books.entities -= entities[1];
+            format!("{now_us} {census:?} {books:?} {metrics:?}")
+        })
+    });
+    assert_eq!(alone.len(), 6, "asked every ten minutes");
+    assert!(events[0] > 5_000, "{} events: there was speech", events[0]);
+    assert_eq!(events[0], events[1], "as much happened");
+    for (alone, embedded) in alone.iter().zip(&embedded) {
+        // The first difference: the whole is long.
+        let at = alone.bytes().zip(embedded.bytes()).position(|(a, b)| a != b);
+        let around =
+            |text: &str| at.map(|at| text[at.saturating_sub(60)..text.len().min(at + 40)].to_owned());
+        assert_eq!((around(alone), alone.len()), (around(embedded), embedded.len()));
     }
 }
 

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::schedule::{InternedScheduleLabel, ScheduleLabel};
+use bevy_ecs::schedule::ScheduleLabel;
 
-use crate::base::time::Now;
 use crate::config::EngineConfig;
 use crate::engine_handle::{EngineHandle, Shared};
 use crate::node::plan::ScenePlan;
-use crate::record::event::{EventLog, Record};
-use crate::service::api::{Inbox, Outbox};
-use crate::service::hub::Hub;
-use crate::session::table::SessionTable;
-use crate::tick::resources::Admissions;
-use crate::tick::services::start_services;
-use crate::tick::shard::{ShardSpec, install};
+use crate::observe::books::Books;
+use crate::observe::census::Census;
+use crate::observe::metrics::Snapshot;
+use crate::record::event::Record;
+use crate::tick::run::EngineCore;
+use crate::tick::shard::{ShardSpec, ShardState, ShardWorld, install, single_threaded};
 
-/// The two halves of the tick as schedules of the foreign world.
+/// Schedule of the first half of a tick: sessions, messages, arrivals, turn taking, the scene's nodes, in the order of
+/// [`Stage`](crate::tick::Stage).
 #[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Half {
-    First,
-    Second,
-}
+pub struct FirstHalf;
+
+/// Schedule of the second half: what leaves, and the accounts.
+#[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SecondHalf;
 
 /// The engine inside a foreign world, as a resource.
 #[derive(Resource, Clone)]
@@ -43,8 +43,47 @@ impl Embedded {
     }
 }
 
-/// Installs a scene into `world`: resources, and two schedules that [`tick`] runs. Sessions, queues and segments
-/// become entities of that world, and end with it: when the world is dropped their hosts are told as when an engine is.
+/// What [`tick`] needs beside the world.
+#[derive(Resource)]
+struct EmbeddedEngine {
+    core: EngineCore,
+    state: ShardState,
+}
+
+/// The world as the one shard of the engine in it.
+struct ForeignShard<'w> {
+    world: &'w mut World,
+    state: &'w mut ShardState,
+}
+
+impl ShardWorld for ForeignShard<'_> {
+    fn world(&self) -> &World {
+        self.world
+    }
+    fn world_mut(&mut self) -> &mut World {
+        self.world
+    }
+    fn state(&self) -> &ShardState {
+        self.state
+    }
+    fn state_mut(&mut self) -> &mut ShardState {
+        self.state
+    }
+    fn parts(&mut self) -> (&mut World, &mut ShardState) {
+        (self.world, self.state)
+    }
+    fn run_first(&mut self) {
+        self.world.run_schedule(FirstHalf);
+    }
+    // The trackers of change are the owner's to clear.
+    fn run_second(&mut self) {
+        self.world.run_schedule(SecondHalf);
+    }
+}
+
+/// Installs a scene into `world`: resources, and the schedules [`FirstHalf`] and [`SecondHalf`] that [`tick`] runs, to
+/// which the owner may add systems in the order of [`Stage`](crate::tick::Stage). Sessions, queues and segments become
+/// entities of that world, and end with it: when the world is dropped their hosts are told as when an engine is.
 ///
 /// # Panics
 /// When the world holds a scene already.
@@ -52,49 +91,65 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
     assert!(!world.contains_resource::<Embedded>(), "one world holds one scene: it has one already");
     let config = EngineConfig { shards: Some(1), threads: 1, ..config };
     let shared = Shared::new(Arc::clone(plan), &config);
-    let hub = start_services(plan, config.seed, config.time);
-    let mut halves = [Half::First, Half::Second].map(|half| {
-        let mut schedule = Schedule::new(InternedScheduleLabel::from(half.intern()));
-        schedule.set_executor(bevy_ecs::schedule::SingleThreadedExecutor::new());
-        schedule
-    });
-    let [a, b] = &mut halves;
-    let spec =
-        ShardSpec { plan, open: &shared.open, shard: 0, seed: config.seed, wants_audio: &hub.wants_audio() };
-    install(&spec, world, a, b);
-    for schedule in halves {
-        world.add_schedule(schedule);
-    }
-    world.insert_resource(hub);
+    let core = EngineCore::new(plan, &shared.open, config.seed, config.time);
+    let mut first = single_threaded(Schedule::new(FirstHalf));
+    let mut second = single_threaded(Schedule::new(SecondHalf));
+    let wants_audio = core.hub.wants_audio();
+    let spec = ShardSpec { plan, open: &shared.open, shard: 0, seed: config.seed, wants_audio: &wants_audio };
+    install(&spec, world, &mut first, &mut second);
+    let state = ShardState::new(&spec, world);
+    world.add_schedule(first);
+    world.add_schedule(second);
+    world.insert_resource(EmbeddedEngine { core, state });
     world.insert_resource(Embedded { shared: Arc::clone(&shared), records: Vec::new() });
     EngineHandle { shared }
 }
 
-/// Runs one tick of the embedded engine at engine time `now_us`. Call it from an exclusive system or between
-/// frames; it touches nothing that [`embed`] did not put there.
+/// Runs one tick of the embedded engine at engine time `now_us`: the same tick as [`Engine::tick`](crate::Engine::tick).
+/// Call it from an exclusive system or between frames; it touches nothing that [`embed`] did not put there. While nothing
+/// is under way no schedule runs.
+///
+/// # Panics
+/// When [`embed`] has put no scene into the world.
 pub fn tick(world: &mut World, now_us: u64) {
-    let last = *world.resource::<Now>();
-    let sessions_open = world.resource::<SessionTable>().open();
-    let now = last.next(now_us, sessions_open);
-    *world.resource_mut::<Now>() = now;
-    let admitted = world.resource::<Embedded>().shared.open.admissions();
-    world.resource_mut::<Admissions>().0.extend(admitted);
-    world.resource_scope(|world, mut hub: Mut<'_, Hub>| {
-        let mut inbox = world.resource_mut::<Inbox>();
-        hub.poll(now.us, |reply| inbox.replies.push(Some(reply)));
-        world.run_schedule(Half::First);
-        hub.gather(&mut world.resource_mut::<Outbox>());
-        hub.submit(now);
-        let mut log = world.resource_mut::<EventLog>();
-        for notice in hub.events() {
-            log.push(now.us, notice.session, notice.turn, notice.event);
-        }
-        world.run_schedule(Half::Second);
+    world.resource_scope(|world, mut engine: Mut<'_, EmbeddedEngine>| {
+        let EmbeddedEngine { core, state } = &mut *engine;
+        core.run(&mut [ForeignShard { world, state }], None, now_us);
+        std::mem::swap(&mut core.records, &mut world.resource_mut::<Embedded>().records);
     });
-    let mut records = std::mem::take(&mut world.resource_mut::<EventLog>().records);
-    records.sort_unstable_by_key(|record| (record.session, record.order));
-    let spent = std::mem::replace(&mut world.resource_mut::<Embedded>().records, records);
-    let mut log = world.resource_mut::<EventLog>();
-    log.records = spent;
-    log.records.clear();
+}
+
+/// [`Engine::census`](crate::Engine::census) of the embedded engine; its entities are all of the world's.
+///
+/// # Panics
+/// When [`embed`] has put no scene into the world.
+pub fn census(world: &World) -> Census {
+    Census::of(world.resource::<Embedded>().shared.plan.nodes.len(), std::iter::once(world))
+}
+
+/// [`Engine::books`](crate::Engine::books) of the embedded engine.
+///
+/// # Panics
+/// When [`embed`] has put no scene into the world.
+pub fn books(world: &World, books: &mut Books) {
+    books.fill(world.resource::<Embedded>().shared.plan.nodes.len(), std::iter::once(world));
+}
+
+/// [`Engine::keep_metrics`](crate::Engine::keep_metrics) of the embedded engine.
+///
+/// # Panics
+/// When [`embed`] has put no scene into the world.
+pub fn keep_metrics(world: &mut World) {
+    world.resource_mut::<EmbeddedEngine>().core.keep_metrics();
+}
+
+/// [`Engine::metrics`](crate::Engine::metrics) of the embedded engine.
+///
+/// # Panics
+/// When [`embed`] has put no scene into the world.
+pub fn metrics(world: &World, out: &mut Snapshot) -> bool {
+    let core = &world.resource::<EmbeddedEngine>().core;
+    let Some(book) = &core.metrics else { return false };
+    book.fill(core.now.us, std::iter::once(world), &core.hub, out);
+    true
 }

@@ -7,7 +7,6 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
-use bevy_ecs::prelude::*;
 use hdrhistogram::Histogram;
 
 use crate::base::ids::{NodeId, SessionId};
@@ -111,7 +110,6 @@ pub(crate) struct HubEvent {
 }
 
 /// All services of a scene, and the stations before them.
-#[derive(Resource)]
 pub struct Hub {
     services: Vec<ServiceSlot>,
     stations: Vec<Station>,

@@ -8,6 +8,7 @@ pub(crate) mod idle;
 pub(crate) mod ingress;
 pub(crate) mod open;
 pub(crate) mod resources;
+pub(crate) mod run;
 pub(crate) mod services;
 pub(crate) mod shard;
 pub(crate) mod stage;

@@ -4,7 +4,7 @@
 //! A  Admit      open sessions and let go of those that are gone, in id order
 //!    Control    messages of hosts: answers to stop, advice, what is said about segments
 //!    Ingress    scatter arrivals to the input queues
-//!    BargeIn    answers wait or are withdrawn because the user speaks
+//!    TurnTaking answers wait or are withdrawn because the user speaks
 //!    Rank       the scene's nodes, one system each; cancellations and service replies come before frames
 //! -- hub        join requests in session order, form batches, hand them to the services
 //! B  Egress     release what may leave; drop what was taken back
@@ -80,11 +80,11 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     a.add_systems(admit.in_set(Stage::Admit));
     a.add_systems(inward(plan).in_set(Stage::Control));
     a.add_systems(ingress.in_set(Stage::Ingress));
-    a.configure_sets((Stage::Admit, Stage::Control, Stage::Ingress, Stage::BargeIn).chain());
+    a.configure_sets((Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking).chain());
     if let Some(min_ms) = plan.scene.session.output.interrupt_min_ms {
-        a.add_systems(barge_in(u64::from(min_ms) * 1_000).in_set(Stage::BargeIn));
+        a.add_systems(barge_in(u64::from(min_ms) * 1_000).in_set(Stage::TurnTaking));
     }
-    let mut before = Stage::BargeIn;
+    let mut before = Stage::TurnTaking;
     for (at, node) in plan.nodes.iter().enumerate() {
         let place = place(plan, at, spec.wants_audio);
         a.add_systems(node.spec.install(place, world).in_set(Stage::Node(place.node)));
@@ -122,11 +122,8 @@ fn idle_checks(spec: &ShardSpec<'_>, world: &mut World) -> Vec<IdleCheck> {
     checks
 }
 
-/// One shard: its world and its two half ticks.
-pub(crate) struct Shard {
-    pub(crate) world: World,
-    a: Schedule,
-    b: Schedule,
+/// What the engine keeps of a shard beside its world.
+pub(crate) struct ShardState {
     port: Arc<ShardPort>,
     pub(crate) idle: Idle,
     /// It takes part in this tick.
@@ -135,43 +132,99 @@ pub(crate) struct Shard {
     pub(crate) open: u32,
 }
 
+impl ShardState {
+    /// Of a world into which `spec` was installed.
+    pub(crate) fn new(spec: &ShardSpec<'_>, world: &mut World) -> Self {
+        let idle = Idle::new(idle_checks(spec, world));
+        Self { port: Arc::clone(&spec.open.ports[spec.shard]), idle, ran: false, open: 0 }
+    }
+}
+
+/// A shard as the tick sees it: a world with its two schedules, and what the engine keeps beside the world.
+pub(crate) trait ShardWorld: Send + Sync {
+    fn world(&self) -> &World;
+    fn world_mut(&mut self) -> &mut World;
+    fn state(&self) -> &ShardState;
+    fn state_mut(&mut self) -> &mut ShardState;
+    fn parts(&mut self) -> (&mut World, &mut ShardState);
+    /// Runs the schedule of the first half.
+    fn run_first(&mut self);
+    /// Runs the schedule of the second half.
+    fn run_second(&mut self);
+
+    /// Whether there is anything to do in this tick.
+    fn is_awake(&self) -> bool {
+        !self.state().idle.asleep || self.state().port.is_stirred()
+    }
+
+    fn first_half(&mut self, now: Now) {
+        let awake = self.is_awake();
+        let (world, state) = self.parts();
+        state.ran = state.idle.takes_part(awake, world.resource::<Now>().us, now.us);
+        if state.ran {
+            state.port.settle();
+            *world.resource_mut::<Now>() = now;
+            self.run_first();
+        }
+    }
+
+    fn second_half(&mut self, now: Now) {
+        if !self.state().ran {
+            return;
+        }
+        *self.world_mut().resource_mut::<Now>() = now;
+        self.run_second();
+        let (world, state) = self.parts();
+        state.open = world.resource::<SessionTable>().open();
+        state.idle.end_tick(world, &state.port, now);
+    }
+}
+
+/// A shard of an engine: a world of its own.
+pub(crate) struct Shard {
+    world: World,
+    first: Schedule,
+    second: Schedule,
+    state: ShardState,
+}
+
 impl Shard {
     pub(crate) fn new(spec: &ShardSpec<'_>) -> Self {
         let mut world = World::new();
-        let mut a = Schedule::default();
-        let mut b = Schedule::default();
-        // Explicit: inside a Bevy app feature unification would hand us the multi-threaded one.
-        a.set_executor(SingleThreadedExecutor::new());
-        b.set_executor(SingleThreadedExecutor::new());
-        install(spec, &mut world, &mut a, &mut b);
-        let idle = Idle::new(idle_checks(spec, &mut world));
-        let port = Arc::clone(&spec.open.ports[spec.shard]);
-        Self { world, a, b, port, idle, ran: false, open: 0 }
+        let [mut first, mut second] = [Schedule::default(), Schedule::default()].map(single_threaded);
+        install(spec, &mut world, &mut first, &mut second);
+        let state = ShardState::new(spec, &mut world);
+        Self { world, first, second, state }
     }
+}
 
-    /// Whether there is anything to do in this tick.
-    pub(crate) fn is_awake(&self) -> bool {
-        !self.idle.asleep || self.port.is_stirred()
+impl ShardWorld for Shard {
+    fn world(&self) -> &World {
+        &self.world
     }
-
-    pub(crate) fn first_half(&mut self, now: Now) {
-        let (awake, last_us) = (self.is_awake(), self.world.resource::<Now>().us);
-        self.ran = self.idle.takes_part(awake, last_us, now.us);
-        if self.ran {
-            self.port.settle();
-            *self.world.resource_mut::<Now>() = now;
-            self.a.run(&mut self.world);
-        }
+    fn world_mut(&mut self) -> &mut World {
+        &mut self.world
     }
-
-    pub(crate) fn second_half(&mut self, now: Now) {
-        if !self.ran {
-            return;
-        }
-        *self.world.resource_mut::<Now>() = now;
-        self.b.run(&mut self.world);
+    fn state(&self) -> &ShardState {
+        &self.state
+    }
+    fn state_mut(&mut self) -> &mut ShardState {
+        &mut self.state
+    }
+    fn parts(&mut self) -> (&mut World, &mut ShardState) {
+        (&mut self.world, &mut self.state)
+    }
+    fn run_first(&mut self) {
+        self.first.run(&mut self.world);
+    }
+    fn run_second(&mut self) {
+        self.second.run(&mut self.world);
         self.world.clear_trackers();
-        self.open = self.world.resource::<SessionTable>().open();
-        self.idle.end_tick(&mut self.world, &self.port, now);
     }
+}
+
+/// A schedule on one thread. Explicit: inside a Bevy app feature unification would hand us the multi-threaded executor.
+pub(crate) fn single_threaded(mut schedule: Schedule) -> Schedule {
+    schedule.set_executor(SingleThreadedExecutor::new());
+    schedule
 }

@@ -14,11 +14,9 @@ pub enum Stage {
     /// Audio arrives.
     Ingress,
     /// Answers wait or are withdrawn because the user speaks.
-    BargeIn,
+    TurnTaking,
     /// One node of the scene.
     Node(NodeId),
-    /// The serial step between the halves; only in a foreign world is it a system.
-    Hub,
     /// Audio and text leave.
     Egress,
     /// The books are closed.

@@ -1,5 +1,5 @@
 //! What happens to an answer when the user speaks: it waits at once, and is withdrawn when the speech goes on.
-//! Reads segments; writes playouts, segments, cancellations, event log. Runs in `Stage::BargeIn`, before the nodes, on
+//! Reads segments; writes playouts, segments, cancellations, event log. Runs in `Stage::TurnTaking`, before the nodes, on
 //! what the gates found in the tick before: so that a withdrawal reaches every queue and service in one tick.
 //!
 //! A segment that is only suspected pauses the answer; `interrupt_min_ms` of speech in a confirmed one withdraws it and
