@@ -7,6 +7,41 @@
 //! opens sessions through its [`EngineHandle`], pushes audio and polls what comes back, and calls
 //! [`Engine::tick`] with the time.
 //!
+//! Audio from the input to the output of a scene without nodes:
+//!
+//! ```
+//! use mynah_engine::{Engine, EngineConfig, Out, Registry, SessionSpec, scene};
+//!
+//! let text = r#"(
+//!     name: "wire",
+//!     tick: (period_ms: 5),
+//!     session: (
+//!         input: (rate_hz: 16000, channels: 1, chunk_ms: 20),
+//!         output: (release: Immediately, pace: Burst),
+//!     ),
+//!     nodes: [],
+//!     edges: [("input", "output")],
+//! )"#;
+//! let source = scene::Source::new("wire.ron", text);
+//! let (plan, _warnings) = scene::compile(&source, &[], None, &Registry::new())?;
+//! let mut engine = Engine::new(plan.into(), EngineConfig::default());
+//! let session = engine.handle().open(SessionSpec::named("caller"))?;
+//! session.try_push(&[0.5; 320])?; // 20 ms of mono at 16 kHz
+//! session.finish();
+//! let mut samples = 0;
+//! for tick in 0..10 {
+//!     engine.tick(tick * 5_000); // microseconds, from whatever clock the host has
+//!     while let Some(out) = session.poll() {
+//!         if let Out::Audio(audio) = out {
+//!             samples += audio.block.len();
+//!             session.give_back(audio.block);
+//!         }
+//!     }
+//! }
+//! assert_eq!(samples, 320);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Crates whose types stand in signatures here are re-exported: `bevy_ecs`, `crossbeam`, `hdrhistogram`, `ron`, `serde`,
 //! `serde_json`, `uuid`.
 

@@ -120,6 +120,9 @@ impl NodeKind for Resample {
     fn keeps_length(&self) -> bool {
         true
     }
+    fn mixes_channels(&self) -> bool {
+        self.channels == Channels::Mono
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         // A block of 20 ms and its share of the filter's delay; a fixed chunk gives out two blocks at once.
         if self.streaming { 2 } else { 8 }

@@ -97,6 +97,11 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
     fn keeps_length(&self) -> bool {
         false
     }
+    /// Whether it mixes the channels of what arrives into one. A kind that says so takes one of them alone where its field
+    /// `channels` names it: a recording whose channels cancel each other is told of before a run.
+    fn mixes_channels(&self) -> bool {
+        false
+    }
     /// Most frames of one session that it takes a second, for kinds that are slow on purpose; None: as many as come.
     fn frames_per_s(&self) -> Option<f64> {
         None

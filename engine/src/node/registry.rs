@@ -157,6 +157,9 @@ impl<K: NodeKind> NodeSpec for Configured<K> {
     fn keeps_length(&self) -> bool {
         self.config.keeps_length()
     }
+    fn mixes_channels(&self) -> bool {
+        self.config.mixes_channels()
+    }
     fn frames_per_s(&self) -> Option<f64> {
         self.config.frames_per_s()
     }

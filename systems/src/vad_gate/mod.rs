@@ -18,6 +18,7 @@ mod system;
 
 use std::sync::Arc;
 
+use crate::dsp::downmix::Channels;
 use bevy_ecs::prelude::World;
 use bevy_ecs::system::BoxedSystem;
 use mynah_engine::node::{NodeKind, NodePlace, SessionContext, SystemNode};
@@ -68,6 +69,9 @@ impl NodeKind for VadGate {
     }
     fn keeps_length(&self) -> bool {
         true
+    }
+    fn mixes_channels(&self) -> bool {
+        self.channels == Channels::Mono
     }
     fn numbers(&self) -> &[&'static str] {
         &[

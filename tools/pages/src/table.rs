@@ -191,8 +191,7 @@ fn services(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     )?;
     for s in &r.services {
         let timing = if s.modelled { format!("{} (modelled)", s.timing) } else { "as it takes".to_string() };
-        let kind =
-            if s.kind.starts_with("Flite") { format!("{} (real audio)", s.kind) } else { s.kind.clone() };
+        let kind = if s.real_output { format!("{} (real audio)", s.kind) } else { s.kind.clone() };
         writeln!(t, "  {:<10} {kind:<24} {timing:<28} {:>8} {:>8}", s.id, s.calls, s.cancelled)?;
     }
     writeln!(t)

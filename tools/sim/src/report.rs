@@ -185,6 +185,9 @@ pub struct ServiceFiguresReport {
     pub id: String,
     pub kind: String,
     pub modelled: bool,
+    /// Its answers are made from what it is asked, whatever its timing: not in the JSON.
+    #[serde(skip)]
+    pub real_output: bool,
     pub timing: String,
     pub calls: u64,
     pub items: u64,

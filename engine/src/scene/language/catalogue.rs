@@ -114,6 +114,10 @@ pub trait NodeSpec: Send + Sync {
     fn keeps_length(&self) -> bool {
         false
     }
+    /// Whether it mixes the channels of what arrives, and takes one of them alone where its field `channels` names it.
+    fn mixes_channels(&self) -> bool {
+        false
+    }
     /// Most frames of one session that it takes a second; None: as many as come.
     fn frames_per_s(&self) -> Option<f64> {
         None

@@ -1,6 +1,7 @@
 //! What happened to the recordings, as one self-contained page.
 
 use mynah_engine::ScenePlan;
+use mynah_engine::scene::{Port, PortType};
 
 use mynah_load::wav::Recording;
 use mynah_pages::picture::document::document;
@@ -190,7 +191,9 @@ fn players(session: &Recorded<'_>, budget: &mut Budget) -> String {
 
 /// What the words in the list are called: a simulated recogniser hears none.
 fn said(plan: &ScenePlan) -> &'static str {
-    let simulated = plan.services.iter().any(|service| service.output_name == "SimulatedTranscript");
+    let hears = |ports: &[Port]| ports.iter().any(|port| port.kind == PortType::Audio);
+    let asked = plan.nodes.iter().filter(|node| hears(node.spec.inputs())).filter_map(|node| node.service);
+    let simulated = asked.into_iter().any(|service| plan.services[service].output.modelled());
     if simulated { "what was said, simulated" } else { "what was said" }
 }
 

@@ -3,10 +3,6 @@
 use std::path::PathBuf;
 
 use mynah_engine::ScenePlan;
-use mynah_engine::node::NodeKind as _;
-use mynah_engine::scene::parse_config;
-use mynah_systems::vad_gate::VadGate;
-use mynah_systems::{Channels, Resample};
 
 use crate::run::sessions::format_of;
 use mynah_files::terminal;
@@ -38,16 +34,6 @@ pub fn warn(plan: &ScenePlan, paths: &[PathBuf], recordings: &[Recording]) {
 fn mixing<'a>(plan: &'a ScenePlan, recording: &Recording) -> Vec<&'a str> {
     let formats = plan.formats(format_of(recording));
     let arriving = plan.nodes.iter().zip(formats).filter_map(|(node, (input, _))| Some((node, input?)));
-    let mixes = arriving.filter(|(node, input)| input.channels > 1 && mixed_by(plan, &node.id));
+    let mixes = arriving.filter(|(node, input)| input.channels > 1 && node.spec.mixes_channels());
     mixes.map(|(node, _)| node.id.as_str()).collect()
-}
-
-fn mixed_by(plan: &ScenePlan, id: &str) -> bool {
-    let Some(node) = plan.scene.nodes.iter().find(|node| node.id == id) else { return false };
-    let channels = match node.kind.name.as_str() {
-        Resample::NAME => parse_config::<Resample>(&node.kind.config).map(|node| node.channels),
-        VadGate::NAME => parse_config::<VadGate>(&node.kind.config).map(|node| node.channels),
-        _ => return false,
-    };
-    channels.is_ok_and(|channels| channels == Channels::Mono)
 }

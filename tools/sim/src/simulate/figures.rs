@@ -76,6 +76,7 @@ impl Side {
             ServiceFiguresReport {
                 id: s.name.clone(),
                 kind: s.output_name.clone(),
+                real_output: !s.output.modelled(),
                 modelled: s.output.modelled() || self.options.clock == RunClock::Virtual,
                 timing: timing_name(&s.timing),
                 calls: f.calls,

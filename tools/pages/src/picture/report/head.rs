@@ -91,7 +91,7 @@ fn wide(report: &Report) -> Vec<(&'static str, String)> {
     let services = |real: bool| {
         let far = report.remote.iter().flat_map(|remote| &remote.services);
         let all = report.services.iter().chain(far);
-        let of = all.filter(|s| is_real(s) == real).map(service);
+        let of = all.filter(|s| s.real_output == real).map(service);
         of.collect::<Vec<_>>().join("; ")
     };
     for (name, list) in [("services, simulated", services(false)), ("services, real", services(true))] {
@@ -115,11 +115,6 @@ fn wide(report: &Report) -> Vec<(&'static str, String)> {
         ));
     }
     facts
-}
-
-/// Whether what the service answers is made and not looked up.
-fn is_real(service: &ServiceFiguresReport) -> bool {
-    service.kind.starts_with("Flite") || !service.modelled
 }
 
 fn service(service: &ServiceFiguresReport) -> String {
