@@ -24,11 +24,11 @@ pub fn cancel_lanes<S: Component<Mutability = Mutable>>(
     params: &mut NodeParams<'_>,
     control: impl FnMut(&mut S, &Cancellation, &mut NodeContext<'_>),
 ) {
-    correct_lanes_that(place, lanes, params, |_| true, control);
+    cancel_lanes_that(place, lanes, params, |_| true, control);
 }
 
 /// The same, passing over lanes where nothing waits and whose state `keeps` nothing that could be void.
-pub(crate) fn correct_lanes_that<S: Component<Mutability = Mutable>>(
+pub(crate) fn cancel_lanes_that<S: Component<Mutability = Mutable>>(
     place: NodePlace,
     lanes: &mut Lanes<'_, '_, S>,
     params: &mut NodeParams<'_>,

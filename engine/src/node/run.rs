@@ -8,7 +8,7 @@ use bevy_ecs::system::{BoxedSystem, ParamBuilder, QueryParamBuilder, SystemParam
 
 use crate::media::frame::{Mark, Payload};
 use crate::media::queue::{Lane, Queue};
-use crate::node::cancel::correct_lanes_that;
+use crate::node::cancel::cancel_lanes_that;
 use crate::node::context::NodeContext;
 use crate::node::kind::{Advice, IdleCheck, StepNode};
 use crate::node::mark;
@@ -59,7 +59,7 @@ fn step_lanes<K: StepNode>(
     let control = |state: &mut K::State, cancellation: &Cancellation, cx: &mut NodeContext<'_>| {
         kind.control(state, cancellation, cx, place);
     };
-    correct_lanes_that(place, lanes, params, |state| kind.keeps(state), control);
+    cancel_lanes_that(place, lanes, params, |state| kind.keeps(state), control);
     answer_lanes(kind, place, lanes, params);
     let now_us = params.now.us;
     for (mut lane, mut queue, mut state) in &mut lanes.ins {

@@ -14,7 +14,7 @@ use crate::edge::session_port::SessionPort;
 use crate::media::block::Block;
 use crate::media::frame::{Frame, Mark, Payload};
 use crate::media::queue::Queue;
-use crate::node::cancel::correct_lanes_that;
+use crate::node::cancel::cancel_lanes_that;
 use crate::node::context::NodeContext;
 use crate::node::kind::IdleCheck;
 use crate::node::params::{Lanes, NodeParams, lane_params};
@@ -115,7 +115,7 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
               mut segments: Segments<'_, '_>,
               mut closing: ResMut<'_, Closing>| {
             params.stage_times.start();
-            correct_lanes_that(
+            cancel_lanes_that(
                 place,
                 &mut lanes,
                 &mut params,
