@@ -27,9 +27,9 @@ pub enum Driver {
         /// Most ticks run without a pause to catch up.
         catch_up_max: u32,
     },
-    /// As soon as something arrives, at least every `heartbeat_us`. After a tick that took long the next one lets more
-    /// arrive: from its beginning it waits 16 times as long as it took, 5 ms at most. So few sessions are served within
-    /// microseconds, and with many no more than a sixteenth of the time goes into ticks that find little to do.
+    /// Ticks as soon as something arrives, and at least every `heartbeat_us`. The next tick starts no sooner than 16 times
+    /// the duration of this one, at most 5 ms, after this one started: a light load is answered within microseconds, and a
+    /// heavy one spends at most a sixteenth of its time in ticks that find little to do.
     WakeOnIngress {
         /// Longest time between two ticks.
         heartbeat_us: u64,

@@ -2,8 +2,8 @@
 
 use crate::base::ids::SessionId;
 
-/// Sessions go to the shards in runs: the first `run` to the first shard, the next to the second, and round again. Few
-/// sessions so share one shard, whose tick costs the same for one as for a run.
+/// Block-cyclic assignment of sessions to shards: the first `run` go to the first shard, the next `run` to the second, and
+/// so on around. Few sessions share one shard, whose tick costs the same for one session as for a run of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Placement {
     shards: u32,

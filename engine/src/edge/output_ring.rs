@@ -9,7 +9,8 @@ use crate::edge::exchange::Out;
 /// Outputs that may wait for one session's host; the rest waits in the engine.
 const OUTPUTS_MAX: u32 = 32;
 
-/// Between one tick, which alone puts in and alone takes the ring away, and the threads of a host, which take out.
+/// The output ring of a session: one producer (the tick, which may also drop the ring), any number of consumers (the
+/// threads of the host).
 pub(crate) struct Outlet {
     ring: ArcSwapOption<ArrayQueue<Out>>,
     /// At least as many as stand in the ring. Most of the time there is nothing, and whoever looks

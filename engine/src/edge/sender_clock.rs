@@ -59,7 +59,7 @@ struct Run {
     frames: u32,
 }
 
-/// See the module.
+/// Compares a sender's timestamps with the samples that came: tells lost audio from jitter and drift.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SenderClock {
     rate_hz: u32,

@@ -73,7 +73,7 @@ impl Drop for Staged<'_> {
     }
 }
 
-/// That there is a host.
+/// Hangs up the session when the last handle is dropped.
 #[derive(Debug)]
 struct Presence(Arc<SessionPort>);
 

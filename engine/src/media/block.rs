@@ -109,14 +109,14 @@ struct Class {
 }
 
 impl Class {
-    /// With every block that is missing comes this part of all as spare ones, and at least [`Class::AHEAD_MIN`]: what
-    /// many sessions want at once reaches new heights ever more rarely but for hours. With so many to spare an hour of
-    /// a hundred callers makes no block after its first quarter.
+    /// When the pool runs dry, it makes 1/`AHEAD` of all blocks ever created as spare ones, and at least
+    /// [`Class::AHEAD_MIN`]: peak demand keeps creeping up for hours. With these an hour of a hundred callers makes no
+    /// block after its first quarter.
     const AHEAD: u64 = 2;
     /// See [`Class::AHEAD`].
     const AHEAD_MIN: u64 = 32;
 
-    /// A block because there was none.
+    /// Makes a block when none of this class is free.
     fn make(&mut self, len: usize) -> Block {
         self.created += 1;
         self.ahead = (self.created / Self::AHEAD).max(Self::AHEAD_MIN);

@@ -140,7 +140,7 @@ impl NodeLedger {
         self.dropped.iter().sum()
     }
 
-    /// Frames that have arrived and are not over: those in its queues, or outside of them where senders wait.
+    /// Frames still at the node: in its queues, or stalled before a full queue.
     pub fn waiting(&self) -> u64 {
         let over = self.consumed + self.gated + self.merged + self.cancelled + self.dropped_all();
         self.arrived.saturating_sub(over)

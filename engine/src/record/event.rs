@@ -199,7 +199,7 @@ pub struct Record {
     pub session: SessionId,
     /// In which turn; 0 = none.
     pub turn: u32,
-    /// What.
+    /// What happened.
     pub event: Event,
     /// Position among this tick's records of its shard.
     pub(crate) order: u32,

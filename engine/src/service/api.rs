@@ -114,7 +114,7 @@ pub enum ReplyPart {
 pub struct Reply {
     /// To which call.
     pub key: CallKey,
-    /// What.
+    /// One part of the answer, or its end.
     pub part: ReplyPart,
 }
 

@@ -89,7 +89,7 @@ impl BatchQueue {
         self.places.len()
     }
 
-    /// Whether nothing waits, at the door neither.
+    /// True if nothing waits, neither inside nor at the door.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
@@ -288,8 +288,8 @@ impl BatchQueue {
         self.remove(oldest.expect("a full queue has an item")).call.key
     }
 
-    /// Makes one of the two neighbours that may be joined and of which the first waits longest, if there are any. They
-    /// may be more sentences than a flush would join, for the alternative is to lose some; but no longer text or sound,
+    /// Merges the pair of adjacent items that waits longest and may be merged, if there is one. Together they may have
+    /// more sentences than a flush would join, for the alternative is to lose some; but no longer text or sound,
     /// or one session's item would grow for as long as its service is busy.
     fn merge_oldest(&mut self) -> Option<Settled> {
         let merge = &self.policy.merge;

@@ -98,7 +98,7 @@ fn make_room(world: &mut World) {
     world.resource_mut::<Closing>().0.reserve(open);
 }
 
-/// Of so many sessions, how many are taken to want all they may in the same tick.
+/// How many of `sessions` a shard provisions for a simultaneous peak: the first 32 and a quarter of the rest.
 pub(crate) fn at_once(sessions: usize) -> usize {
     sessions.min(AT_ONCE) + sessions.saturating_sub(AT_ONCE) / 4
 }

@@ -26,7 +26,7 @@ const BLOCK: usize = RATE_HZ as usize / 50;
 /// What is made faster than that waits here, where a cancellation still stops it, and does not flood the queues behind.
 pub const PARTS_AT_ONCE: usize = 16;
 
-/// See the module.
+/// A service that works for real and answers at the times of the scene's model.
 pub struct Modelled {
     production: Box<dyn Production>,
     timing: Timing,

@@ -91,7 +91,7 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// What is wrong, in a sentence that stands alone.
     pub title: String,
-    /// Where.
+    /// Where in the document it stands.
     pub place: Place,
     /// What stands under the caret.
     pub label: String,

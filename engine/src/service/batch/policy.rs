@@ -94,7 +94,7 @@ impl fmt::Debug for Merge {
 }
 
 impl Merge {
-    /// Whether the second of two neighbours may go on where the first ends.
+    /// True if two adjacent calls belong to the same answer and, for audio, the second begins where the first ends.
     pub(super) fn may_join(&self, first: &Call, second: &Call) -> bool {
         let owner = |key: &CallKey| (key.session, key.generation, key.node, key.segment, key.revision);
         let follows = match *self {

@@ -20,17 +20,17 @@ pub const EVENTS_MAX: usize = 1024;
 pub enum DeliveryEvent {
     /// It has arrived: it takes effect, once.
     Delivered {
-        /// Which.
+        /// The message that arrived.
         message_id: u64,
     },
     /// The work it stops has stopped; always behind its `Delivered`. Sent once by the receiver, so it may be lost.
     Applied {
-        /// Which.
+        /// The message whose work has stopped.
         message_id: u64,
     },
     /// It is not known to have arrived: transmitted four times without an answer. Final.
     Failed {
-        /// Which.
+        /// The message that is given up.
         message_id: u64,
     },
 }

@@ -51,7 +51,7 @@ impl Work {
     }
 }
 
-/// Looks away.
+/// Observes nothing.
 struct Nobody;
 
 impl Observer for Nobody {}

@@ -65,7 +65,7 @@ pub fn run_many(args: &Simulate, faults: &str, seeds: SeedRange) -> Result<Exit,
 /// One seed of many.
 #[derive(Debug, Serialize)]
 pub struct Seed {
-    /// Which.
+    /// The seed.
     pub seed: u64,
     /// `ok`, `over` or `invalid`.
     pub verdict: &'static str,

@@ -115,7 +115,7 @@ fn again(args: &Simulate, seed: u64) -> String {
     line + &args.sets.sets.iter().map(|set| format!(" --set '{set}'")).collect::<String>()
 }
 
-/// Looks away.
+/// Observes nothing.
 struct Nobody;
 
 impl Observer for Nobody {}

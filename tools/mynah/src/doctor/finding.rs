@@ -17,7 +17,7 @@ pub enum Standing {
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// What.
+    /// What was looked at.
     pub name: &'static str,
     /// What was found, with its unit.
     pub value: String,

@@ -59,7 +59,7 @@ pub enum Resource {
 /// A request that can be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What.
+    /// The page asked for.
     pub resource: Resource,
     /// HEAD: everything but the content.
     pub head_only: bool,

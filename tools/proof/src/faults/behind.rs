@@ -28,7 +28,7 @@ struct Pair {
     cut: bool,
 }
 
-/// See the module.
+/// The engine behind a simulated link, and the far ends of its sessions.
 pub(super) struct Behind {
     /// The second engine.
     pub engine: Engine,

@@ -50,7 +50,7 @@ struct Visitor {
     far: Option<SessionHandle>,
 }
 
-/// See the module.
+/// A place from which one caller after another calls.
 #[derive(Debug)]
 pub(super) struct Place {
     number: u64,

@@ -13,7 +13,7 @@ const WIDE: f64 = 20.0;
 /// What was drawn for one site.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Drawn {
-    /// Which.
+    /// The site.
     pub site: Site,
     /// Whether it is on in this run.
     pub on: bool,

@@ -2,7 +2,7 @@
 
 use super::edge::Pushed;
 
-/// See the module.
+/// Counts over all calls of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Totals {
     /// Sessions opened.

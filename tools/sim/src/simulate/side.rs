@@ -11,7 +11,7 @@ use super::measure::Measurement;
 use super::options::{Options, RunClock};
 use crate::clock::{Epoch, NodeStopwatch};
 
-/// See the module.
+/// One engine of a simulation, with its measurement.
 pub(super) struct Side {
     pub(super) engine: Engine,
     pub(super) run: Measurement,

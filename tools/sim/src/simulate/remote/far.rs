@@ -50,7 +50,7 @@ pub struct News {
     pub takes_back: bool,
 }
 
-/// See the module.
+/// The end of a session's paths at the engine that follows.
 #[derive(Debug)]
 pub struct FarEnd {
     /// Its session.

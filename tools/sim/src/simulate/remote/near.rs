@@ -10,7 +10,7 @@ use mynah_engine::wire::message::{ControlMessage, Intake, Taken, binary};
 /// A control message as it goes over the wire.
 pub type Datagram = Arc<[u8]>;
 
-/// See the module.
+/// The end of a session's control path at the engine that gates.
 #[derive(Debug)]
 pub struct NearEnd {
     name: Arc<str>,
