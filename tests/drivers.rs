@@ -95,7 +95,7 @@ fn drive_from(
     let mut engine = Engine::new(Arc::new(plan), EngineConfig::default());
     let handle = engine.handle();
     let session = handle.open(SessionSpec::named("caller")).expect("there is room");
-    // SessionContext rang the bell; that is not what is tested here.
+    // Opening rang the bell; that is not what is tested here.
     handle.bell().answer();
     let pushes_us = pushes_us.iter().copied().collect();
     let outside = Outside { now_us: started_us, pushes_us, session, oversleep_us };

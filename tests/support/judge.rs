@@ -96,7 +96,7 @@ pub(crate) struct Figures {
     pub(crate) speech_lost: Vec<String>,
     /// Cancelled segments that touch labelled speech at all, whether or not it was forwarded later.
     pub(crate) speech_cancelled: u32,
-    /// SessionContext of the segment that has it after the labelled onset, by utterance, in microseconds, sorted.
+    /// Opening of the segment that has it after the labelled onset, by utterance, in microseconds, sorted.
     delays_us: Vec<i64>,
     /// Utterances that began while a segment for something else was open: no delay can be told.
     pub(crate) open_already: u32,

@@ -184,7 +184,7 @@ pub struct ServiceSite<'a> {
 /// A configured kind of service, from the scene.
 pub trait ServiceKind: Send + Sync {
     /// Makes the service.
-    fn start(&self, place: ServiceSite<'_>) -> Box<dyn Service>;
+    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service>;
     /// Whether anything about it (timing or output) is simulated, for reports.
     fn modelled(&self) -> bool;
     /// The name of the kind.

@@ -110,7 +110,7 @@ pub enum Standing {
     /// Nothing decided yet.
     Undecided,
     /// Taken back: it must never be heard.
-    CancelScope,
+    Cancelled,
 }
 
 impl Segment {
@@ -128,15 +128,15 @@ impl Segment {
     /// How a frame derived from `revision` stands (0 = the caller's own audio).
     pub fn standing(&self, revision: u32) -> Standing {
         if revision > 0 && (self.answer == Answer::Withdrawn || self.withdrawn == revision) {
-            return Standing::CancelScope;
+            return Standing::Cancelled;
         }
         match (self.verdict, self.extent) {
-            (Verdict::Free | Verdict::Cancelled(_), _) => Standing::CancelScope,
+            (Verdict::Free | Verdict::Cancelled(_), _) => Standing::Cancelled,
             (Verdict::Speculative, _) => Standing::Undecided,
             (Verdict::Confirmed, _) if revision == 0 => Standing::Holds,
             (Verdict::Confirmed, Extent::Ended(r)) if r == revision => Standing::Holds,
             (Verdict::Confirmed, Extent::Ending(r)) if r == revision => Standing::Undecided,
-            (Verdict::Confirmed, _) => Standing::CancelScope,
+            (Verdict::Confirmed, _) => Standing::Cancelled,
         }
     }
 }
@@ -315,7 +315,7 @@ impl Segments<'_, '_> {
         match self.state(key, session) {
             Some(state) => state.standing(revision),
             None if revision == 0 => Standing::Holds,
-            None => Standing::CancelScope,
+            None => Standing::Cancelled,
         }
     }
 
@@ -465,11 +465,11 @@ mod tests {
         let cases = [
             (Verdict::Speculative, Extent::Open, 0, Standing::Undecided),
             (Verdict::Confirmed, Extent::Open, 0, Standing::Holds),
-            (Verdict::Confirmed, Extent::Open, 1, Standing::CancelScope),
-            (Verdict::Confirmed, Extent::Ending(2), 1, Standing::CancelScope),
+            (Verdict::Confirmed, Extent::Open, 1, Standing::Cancelled),
+            (Verdict::Confirmed, Extent::Ending(2), 1, Standing::Cancelled),
             (Verdict::Confirmed, Extent::Ending(2), 2, Standing::Undecided),
             (Verdict::Confirmed, Extent::Ended(2), 2, Standing::Holds),
-            (Verdict::Cancelled(CancelReason::NotSustained), Extent::Open, 0, Standing::CancelScope),
+            (Verdict::Cancelled(CancelReason::NotSustained), Extent::Open, 0, Standing::Cancelled),
         ];
         for (verdict, extent, revision, want) in cases {
             assert_eq!(

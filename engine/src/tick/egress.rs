@@ -210,7 +210,7 @@ impl Stream<'_> {
                     break;
                 }
                 Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, cx),
-                _ if standing == Standing::CancelScope => cx.drop_frame(frame, DropReason::Cancelled),
+                _ if standing == Standing::Cancelled => cx.drop_frame(frame, DropReason::Cancelled),
                 _ => {
                     let early = cx.now.is_broken(Mutation::WakeEarly);
                     if early {
@@ -245,7 +245,7 @@ impl Stream<'_> {
                 continue;
             }
             let mut standing = segments.standing(frame.segment, frame.session, frame.revision);
-            if standing == Standing::CancelScope && cx.now.is_broken(Mutation::ReleaseVoid) {
+            if standing == Standing::Cancelled && cx.now.is_broken(Mutation::ReleaseVoid) {
                 standing = Standing::Holds;
             }
             if !self.waits(frame, standing, &cx.playout(), &cx.now) {
@@ -267,7 +267,7 @@ impl Stream<'_> {
         match &frame.payload {
             Payload::Mark(Mark::AnswerEnd) => undecided || (spoken_over && standing == Standing::Holds),
             Payload::Mark(_) => false,
-            _ if standing == Standing::CancelScope => false,
+            _ if standing == Standing::Cancelled => false,
             _ if spoken_over => true,
             _ if undecided && self.policy.release == Release::OnConfirm => true,
             Payload::Audio(_) => self.too_early(playout, now) || self.port.outputs.is_full(),
@@ -347,7 +347,7 @@ impl Stream<'_> {
     ) {
         let origin = (frame.segment.serial, frame.revision);
         let over = match mark {
-            Mark::AnswerEnd => standing != Standing::CancelScope && self.is_over(origin, state),
+            Mark::AnswerEnd => standing != Standing::Cancelled && self.is_over(origin, state),
             // Beside answers the caller's own audio is no answer.
             Mark::SegmentEnd => self.policy.branches == 0,
             Mark::Endpoint | Mark::Split | Mark::StreamEnd => false,

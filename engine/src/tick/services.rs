@@ -12,8 +12,8 @@ use crate::service::hub::Hub;
 
 pub(crate) fn start_services(plan: &ScenePlan, seed: u64, time: TimeMode) -> Hub {
     let start = |service: &crate::scene::PlanService<dyn ServiceKind>| {
-        let place = ServiceSite { name: &service.name, timing: &service.timing, seed, time };
-        (service.name.as_str().into(), service.output.start(place))
+        let site = ServiceSite { name: &service.name, timing: &service.timing, seed, time };
+        (service.name.as_str().into(), service.output.start(site))
     };
     let times: Vec<u32> = plan.nodes.iter().map(|node| node.capabilities.avg_processing_us).collect();
     let mut hub = Hub::new(plan.services.iter().map(start).collect(), &times);

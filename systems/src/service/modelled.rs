@@ -54,21 +54,21 @@ pub struct Modelled {
 }
 
 impl Modelled {
-    /// A service that produces with `production` and keeps the timing of `place`.
-    pub fn new(place: ServiceSite<'_>, production: Box<dyn Production>) -> Self {
+    /// A service that produces with `production` and keeps the timing of `site`.
+    pub fn new(site: ServiceSite<'_>, production: Box<dyn Production>) -> Self {
         Self {
             production,
-            timing: *place.timing,
-            seed: place.seed,
-            name: name_hash(place.name),
-            wall: place.time == TimeMode::Wall,
+            timing: *site.timing,
+            seed: site.seed,
+            name: name_hash(site.name),
+            wall: site.time == TimeMode::Wall,
             faults: None,
             down_until_us: None,
             polled_us: 0,
             waiting: VecDeque::new(),
             jobs: Vec::new(),
             busy: Vec::new(),
-            idle_since_us: vec![0; place.timing.workers() as usize],
+            idle_since_us: vec![0; site.timing.workers() as usize],
             batches: 0,
             held_before: Vec::new(),
             stopped: Vec::new(),
@@ -343,8 +343,8 @@ mod tests {
             scale: 1.0,
         };
         let faults = Arc::new(faults);
-        let place = ServiceSite { name: "model", timing: &timing, seed: 1, time: TimeMode::Virtual };
-        let mut service = Modelled::new(place, Box::new(Word));
+        let site = ServiceSite { name: "model", timing: &timing, seed: 1, time: TimeMode::Virtual };
+        let mut service = Modelled::new(site, Box::new(Word));
         service.inject(faults);
         let (mut came, mut replies) = (Vec::new(), Vec::new());
         for at_ms in 0..400 {

@@ -42,8 +42,8 @@ impl Production for ScriptedReply {
 }
 
 impl ServiceKind for ScriptedReply {
-    fn start(&self, place: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Modelled::new(place, Box::new(self.clone())))
+    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
+        Box::new(Modelled::new(site, Box::new(self.clone())))
     }
     fn modelled(&self) -> bool {
         true

@@ -89,11 +89,11 @@ impl Production for FliteVoice {
 }
 
 impl ServiceKind for FliteVoice {
-    fn start(&self, place: ServiceSite<'_>) -> Box<dyn Service> {
+    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
         // Loaded now, not at the first answer. Whoever calls is told if there is no thread.
         studio::voice();
         drop(studio::studio());
-        Box::new(Modelled::new(place, Box::new(*self)))
+        Box::new(Modelled::new(site, Box::new(*self)))
     }
     fn modelled(&self) -> bool {
         false

@@ -42,8 +42,8 @@ struct Kind {
 }
 
 impl ServiceKind for Kind {
-    fn start(&self, place: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Modelled::new(place, Box::new(Recogniser { script: self.script.clone() })))
+    fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
+        Box::new(Modelled::new(site, Box::new(Recogniser { script: self.script.clone() })))
     }
     fn modelled(&self) -> bool {
         true
