@@ -5,9 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings, ScheduleLabel};
 use mynah_engine::observe::Books;
 use mynah_engine::observe::metrics::Snapshot;
+use mynah_engine::record::Ledger;
 use mynah_engine::scene::{Override, Source, compile};
+use mynah_engine::tick::Stage;
 use mynah_engine::{
     Engine, EngineConfig, EngineHandle, Event, Out, Record, ScenePlan, SessionHandle, SessionSpec, embed,
 };
@@ -227,6 +230,49 @@ fn after_an_hour_with_pauses_a_foreign_world_has_the_counts_memory_and_metrics_o
             |text: &str| at.map(|at| text[at.saturating_sub(60)..text.len().min(at + 40)].to_owned());
         assert_eq!((around(alone), alone.len()), (around(embedded), embedded.len()));
     }
+}
+
+/// Builds a schedule again, where two systems that touch the same thing in no order are an error.
+fn strictly(world: &mut World, half: impl ScheduleLabel) -> Result<(), String> {
+    world.schedule_scope(half, |world, schedule| {
+        let settings =
+            ScheduleBuildSettings { ambiguity_detection: LogLevel::Error, ..ScheduleBuildSettings::default() };
+        schedule.set_build_settings(settings);
+        schedule.initialize(world).map(|_| ()).map_err(|error| format!("{error:?}"))
+    })
+}
+
+fn embedded_scene(name: &str, text: &str) -> World {
+    let mut world = World::new();
+    let config = EngineConfig { sessions_max: 16, ..EngineConfig::default() };
+    embed::embed(&mut world, &plan(name, text), config);
+    world
+}
+
+#[test]
+fn the_order_of_the_systems_leaves_nothing_open_in_any_shipped_scene() {
+    for (name, text) in mynah_sim::scenes::SHIPPED {
+        let mut world = embedded_scene(name, text);
+        assert_eq!(strictly(&mut world, embed::FirstHalf), Ok(()), "{name}");
+        assert_eq!(strictly(&mut world, embed::SecondHalf), Ok(()), "{name}");
+    }
+}
+
+/// What a system of the owner's touches, and whether it must say when it runs.
+#[test]
+fn a_system_that_touches_the_accounts_must_say_when_it_runs() {
+    fn owns(_: ResMut<'_, Ledger>) {}
+    fn minds_its_own(_: ResMut<'_, OwnResource>) {}
+    let text = include_str!("../scenes/gate_only.ron");
+    let judged = |add: fn(&mut Schedule)| {
+        let mut world = embedded_scene("gate_only", text);
+        world.insert_resource(OwnResource(Vec::new()));
+        world.schedule_scope(embed::SecondHalf, |_, schedule| add(schedule));
+        strictly(&mut world, embed::SecondHalf).is_ok()
+    };
+    assert!(!judged(|half| drop(half.add_systems(owns))), "no order: it might run before the output or after it");
+    assert!(judged(|half| drop(half.add_systems(owns.after(Stage::Account)))), "after the accounts are closed");
+    assert!(judged(|half| drop(half.add_systems(minds_its_own))), "what the engine does not touch");
 }
 
 #[test]
