@@ -13,10 +13,11 @@ mod layers_example;
 mod library_use;
 
 /// Blocks that are compared, by page and first line.
-const COMPARED: [(&str, &str); 3] = [
+const COMPARED: [(&str, &str); 4] = [
     ("README.md", "voice_assistant: 100 sessions"),
     ("README.md", "ConfirmSpeculation"),
     ("docs/architecture.md", "layer "),
+    ("docs/architecture.md", "stage       system"),
 ];
 
 /// All others, with what they are.
@@ -153,6 +154,18 @@ fn the_layers_are_those_that_the_page_shows() {
     assert!(sound, "{printed}");
     let shown = block(COMPARED[2].0, COMPARED[2].1);
     assert!(shown == printed.trim_end(), "docs/architecture.md shows\n{shown}\nprinted is\n{printed}");
+}
+
+#[test]
+fn the_systems_are_those_that_the_page_shows() {
+    let shown = block(COMPARED[3].0, COMPARED[3].1);
+    let (code, printed) =
+        run(&["graph", "voice_assistant", "--systems"], Path::new(env!("CARGO_TARGET_TMPDIR")));
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(shown == printed.trim_end(), "docs/architecture.md shows\n{shown}\nprinted is\n{printed}");
+    for stage in ["Admit", "Control", "Ingress", "TurnTaking", "Node(1)", "Egress", "Account"] {
+        assert!(shown.lines().any(|line| line.starts_with(stage)), "no {stage}");
+    }
 }
 
 /// A new block of output is compared, or says why not.

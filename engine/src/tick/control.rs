@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::schedule::ScheduleConfigs;
-use bevy_ecs::system::ScheduleSystem;
+use bevy_ecs::system::BoxedSystem;
 
 use crate::base::ids::SessionId;
 use crate::base::time::Now;
@@ -63,7 +62,7 @@ impl Messages {
 }
 
 /// The system for a scene.
-pub(crate) fn inward(plan: &Arc<ScenePlan>) -> ScheduleConfigs<ScheduleSystem> {
+pub(crate) fn inward(plan: &Arc<ScenePlan>) -> BoxedSystem {
     let batches = plan.nodes.iter().any(|node| node.buffering.is_some());
     let system = move |edge: Res<'_, Edge>,
                        now: Res<'_, Now>,
@@ -97,7 +96,7 @@ pub(crate) fn inward(plan: &Arc<ScenePlan>) -> ScheduleConfigs<ScheduleSystem> {
             };
         }
     };
-    system.into_configs()
+    Box::new(IntoSystem::into_system(system))
 }
 
 /// Takes what the hosts have sent. What they are told in return must fit where it waits for them; the rest of what

@@ -12,7 +12,9 @@ pub(crate) mod run;
 pub(crate) mod services;
 pub(crate) mod shard;
 pub(crate) mod stage;
+pub(crate) mod systems;
 pub(crate) mod turn_taking;
 
 pub use control::{Messages, Received};
 pub use stage::Stage;
+pub use systems::{SystemView, systems};

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::SingleThreadedExecutor;
+use bevy_ecs::system::BoxedSystem;
 
 use crate::base::ids::NodeId;
 use crate::base::time::Now;
@@ -56,6 +57,24 @@ pub(crate) struct ShardSpec<'a> {
 
 /// Puts the resources of a shard into `world` and its systems into the two schedules.
 pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule, b: &mut Schedule) {
+    insert_resources(spec, world);
+    // Fixed: an owner's system may run after a stage in which this scene has none.
+    a.configure_sets((Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking).chain());
+    let mut before = Stage::TurnTaking;
+    for PlacedSystem { stage, system, .. } in first_half(spec, world) {
+        a.add_systems(system.in_set(stage));
+        if matches!(stage, Stage::Node(_)) {
+            a.configure_sets(stage.after(before));
+            before = stage;
+        }
+    }
+    for PlacedSystem { stage, system, .. } in second_half(spec, world) {
+        b.add_systems(system.in_set(stage));
+    }
+    b.configure_sets((Stage::Egress, Stage::Account).chain());
+}
+
+pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
     let (open, plan) = (spec.open, spec.plan);
     world.insert_resource(Now::default());
     world.insert_resource(BlockPool::default());
@@ -76,29 +95,58 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     world.insert_resource(Closing::default());
     world.insert_resource(Admissions::default());
     world.insert_resource(ShardConfig { plan: Arc::clone(plan), seed: spec.seed });
+}
 
-    a.add_systems(admit.in_set(Stage::Admit));
-    a.add_systems(inward(plan).in_set(Stage::Control));
-    a.add_systems(ingress.in_set(Stage::Ingress));
-    a.configure_sets((Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking).chain());
-    if let Some(min_ms) = plan.scene.session.output.interrupt_min_ms {
-        a.add_systems(barge_in(u64::from(min_ms) * 1_000).in_set(Stage::TurnTaking));
+/// A system and its place in the tick.
+pub(crate) struct PlacedSystem {
+    pub(crate) stage: Stage,
+    /// Its name: the function, or the node's id and kind.
+    pub(crate) name: String,
+    pub(crate) system: BoxedSystem,
+}
+
+impl PlacedSystem {
+    fn new(stage: Stage, name: impl Into<String>, system: BoxedSystem) -> Self {
+        Self { stage, name: name.into(), system }
     }
-    let mut before = Stage::TurnTaking;
+}
+
+fn boxed<M>(system: impl IntoSystem<(), (), M>) -> BoxedSystem {
+    Box::new(IntoSystem::into_system(system))
+}
+
+/// The systems of the first half, in order.
+pub(crate) fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedSystem> {
+    let plan = spec.plan;
+    let mut systems = vec![
+        PlacedSystem::new(Stage::Admit, "admit", boxed(admit)),
+        PlacedSystem::new(Stage::Control, "control", inward(plan)),
+        PlacedSystem::new(Stage::Ingress, "ingress", boxed(ingress)),
+    ];
+    if let Some(min_ms) = plan.scene.session.output.interrupt_min_ms {
+        let barge_in = barge_in(u64::from(min_ms) * 1_000);
+        systems.push(PlacedSystem::new(Stage::TurnTaking, "turn_taking", barge_in));
+    }
     for (at, node) in plan.nodes.iter().enumerate() {
         let place = place(plan, at, spec.wants_audio);
-        a.add_systems(node.spec.install(place, world).in_set(Stage::Node(place.node)));
-        a.configure_sets(Stage::Node(place.node).after(before));
-        before = Stage::Node(place.node);
+        let name = format!("{} ({})", node.id, node.spec.kind());
+        systems.push(PlacedSystem::new(Stage::Node(place.node), name, node.spec.install(place, world)));
     }
+    systems
+}
+
+/// The systems of the second half, in order.
+pub(crate) fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 2] {
+    let plan = spec.plan;
     let session = &plan.scene.session.output;
     let branches = answering_branches(plan);
-    let several = has_several(plan);
-    let policy = Policy { release: session.release, pace: session.pace, branches, several };
+    let policy =
+        Policy { release: session.release, pace: session.pace, branches, several: has_several(plan) };
     let output = NodeId(plan.nodes.len() as u8);
-    b.add_systems(egress_system(policy, output, world).in_set(Stage::Egress));
-    b.add_systems(account.in_set(Stage::Account));
-    b.configure_sets((Stage::Egress, Stage::Account).chain());
+    [
+        PlacedSystem::new(Stage::Egress, "egress", egress_system(policy, output, world)),
+        PlacedSystem::new(Stage::Account, "account", boxed(account)),
+    ]
 }
 
 fn place(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> NodePlace {

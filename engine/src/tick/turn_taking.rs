@@ -6,8 +6,7 @@
 //! begins a new turn. What ends shorter lets the answer go on: a cough must not kill a good reply.
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::schedule::ScheduleConfigs;
-use bevy_ecs::system::ScheduleSystem;
+use bevy_ecs::system::BoxedSystem;
 
 use crate::base::ids::{SegmentKey, SessionId};
 use crate::base::mutation::Mutation;
@@ -57,7 +56,7 @@ struct Scratch {
 }
 
 /// The system for scenes that say how long speech must last to interrupt.
-pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem> {
+pub(crate) fn barge_in(interrupt_min_us: u64) -> BoxedSystem {
     let mut scratch = Scratch::default();
     let system = move |now: Res<'_, Now>,
                        sessions: Res<'_, SessionTable>,
@@ -95,7 +94,7 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> ScheduleConfigs<ScheduleSystem>
         }
         stage_times.end_stage(EngineStage::Edge);
     };
-    system.into_configs()
+    Box::new(IntoSystem::into_system(system))
 }
 
 impl Scratch {

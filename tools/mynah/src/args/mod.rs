@@ -119,13 +119,17 @@ pub enum GraphFormat {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   mynah graph voice_assistant
-  mynah graph scenes/my.ron --format dot | dot -Tsvg > my.svg")]
+  mynah graph scenes/my.ron --format dot | dot -Tsvg > my.svg
+  mynah graph voice_assistant --systems")]
 pub struct Graph {
     /// Scene file, or name of a scene that comes with mynah
     pub scene: String,
     /// How to draw
     #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
     pub format: GraphFormat,
+    /// Lists the systems of a tick instead, in order: stage, system, what it reads and what it writes
+    #[arg(long, conflicts_with = "format")]
+    pub systems: bool,
     /// Changes of the scene.
     #[command(flatten)]
     pub sets: Sets,

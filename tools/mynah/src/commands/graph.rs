@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use mynah_engine::scene::{Form, draw};
+use mynah_engine::tick::{Stage, SystemView, systems};
 
 use crate::args::{Graph, GraphFormat};
 use mynah_files::failure::{Exit, Failure};
@@ -16,13 +17,53 @@ use mynah_sim::scenes;
 pub fn run(args: &Graph) -> Result<Exit, Failure> {
     let (plan, warnings) = scenes::compile(&args.scene, &args.sets.sets, None, None)?;
     scenes::warn(&warnings);
+    let mut out = Stdout::lock();
+    if args.systems {
+        out.write_all(table(&systems(&plan)).as_bytes())?;
+        out.flush()?;
+        return Ok(Exit::Done);
+    }
     let form = match args.format {
         GraphFormat::Text => Form::Text,
         GraphFormat::Dot => Form::Dot,
         GraphFormat::Mermaid => Form::Mermaid,
     };
-    let mut out = Stdout::lock();
     out.write_all(draw(&plan, form).as_bytes())?;
     out.flush()?;
     Ok(Exit::Done)
+}
+
+/// The systems in columns. Between the two halves of a tick the engine forms batches; before and after them it joins what
+/// comes for the shards and what happened in them.
+fn table(systems: &[SystemView]) -> String {
+    let serial = |does: &str| ["(serial)".to_owned(), does.to_owned(), String::new(), String::new()];
+    let mut rows = vec![["stage", "system", "reads", "writes"].map(str::to_owned)];
+    rows.push(serial("metrics windows, admissions, replies of services"));
+    for system in systems {
+        if system.stage == Stage::Egress {
+            rows.push(serial("requests of all shards, batches, submissions"));
+        }
+        let (reads, writes) = if system.is_exclusive {
+            ("everything".to_owned(), "everything".to_owned())
+        } else {
+            (system.reads.join(" "), system.writes.join(" "))
+        };
+        rows.push([stage(system.stage), system.name.clone(), reads, writes]);
+    }
+    rows.push(serial("events of all shards, metrics"));
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths = [0, 1, 2].map(width);
+    let line = |[stage, system, reads, writes]: &[String; 4]| {
+        let [first, second, third] = widths;
+        let line = format!("{stage:<first$}  {system:<second$}  {reads:<third$}  {writes}");
+        format!("{}\n", line.trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+fn stage(stage: Stage) -> String {
+    match stage {
+        Stage::Node(node) => format!("Node({})", node.0),
+        stage => format!("{stage:?}"),
+    }
 }
