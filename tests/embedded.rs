@@ -235,8 +235,10 @@ fn after_an_hour_with_pauses_a_foreign_world_has_the_counts_memory_and_metrics_o
 /// Builds a schedule again, where two systems that touch the same thing in no order are an error.
 fn strictly(world: &mut World, half: impl ScheduleLabel) -> Result<(), String> {
     world.schedule_scope(half, |world, schedule| {
-        let settings =
-            ScheduleBuildSettings { ambiguity_detection: LogLevel::Error, ..ScheduleBuildSettings::default() };
+        let settings = ScheduleBuildSettings {
+            ambiguity_detection: LogLevel::Error,
+            ..ScheduleBuildSettings::default()
+        };
         schedule.set_build_settings(settings);
         schedule.initialize(world).map(|_| ()).map_err(|error| format!("{error:?}"))
     })
@@ -270,9 +272,12 @@ fn a_system_that_touches_the_accounts_must_say_when_it_runs() {
         world.schedule_scope(embed::SecondHalf, |_, schedule| add(schedule));
         strictly(&mut world, embed::SecondHalf).is_ok()
     };
-    assert!(!judged(|half| drop(half.add_systems(owns))), "no order: it might run before the output or after it");
-    assert!(judged(|half| drop(half.add_systems(owns.after(Stage::Account)))), "after the accounts are closed");
-    assert!(judged(|half| drop(half.add_systems(minds_its_own))), "what the engine does not touch");
+    let unordered = judged(|half| _ = half.add_systems(owns));
+    let last = judged(|half| _ = half.add_systems(owns.after(Stage::Account)));
+    let apart = judged(|half| _ = half.add_systems(minds_its_own));
+    assert!(!unordered, "it might run before the output or after it");
+    assert!(last, "the accounts are closed before it runs");
+    assert!(apart, "the engine does not touch what it touches");
 }
 
 #[test]
