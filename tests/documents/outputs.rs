@@ -159,8 +159,10 @@ fn the_layers_are_those_that_the_page_shows() {
 #[test]
 fn the_systems_are_those_that_the_page_shows() {
     let shown = block(COMPARED[3].0, COMPARED[3].1);
-    let (code, printed) =
-        run(&["graph", "voice_assistant", "--systems"], Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let (code, printed) = run(
+        &["graph", "voice_assistant", "--systems"].map(String::from),
+        Path::new(env!("CARGO_TARGET_TMPDIR")),
+    );
     assert_eq!(code, Some(0), "{printed}");
     assert!(shown == printed.trim_end(), "docs/architecture.md shows\n{shown}\nprinted is\n{printed}");
     for stage in ["Admit", "Control", "Ingress", "TurnTaking", "Node(1)", "Egress", "Account"] {
