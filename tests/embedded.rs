@@ -244,17 +244,20 @@ fn strictly(world: &mut World, half: impl ScheduleLabel) -> Result<(), String> {
     })
 }
 
-fn embedded_scene(name: &str, text: &str) -> World {
+/// A scene that comes with mynah, in a world.
+fn embedded_scene(name: &str) -> World {
     let mut world = World::new();
     let config = EngineConfig { sessions_max: 16, ..EngineConfig::default() };
-    embed::embed(&mut world, &plan(name, text), config);
+    let compiled = mynah_sim::scenes::compile(name, &[], None, None);
+    let (plan, _) = compiled.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+    embed::embed(&mut world, &plan, config);
     world
 }
 
 #[test]
 fn the_order_of_the_systems_leaves_nothing_open_in_any_shipped_scene() {
-    for (name, text) in mynah_sim::scenes::SHIPPED {
-        let mut world = embedded_scene(name, text);
+    for (name, _) in mynah_sim::scenes::SHIPPED {
+        let mut world = embedded_scene(name);
         assert_eq!(strictly(&mut world, embed::FirstHalf), Ok(()), "{name}");
         assert_eq!(strictly(&mut world, embed::SecondHalf), Ok(()), "{name}");
     }
@@ -265,9 +268,8 @@ fn the_order_of_the_systems_leaves_nothing_open_in_any_shipped_scene() {
 fn a_system_that_touches_the_accounts_must_say_when_it_runs() {
     fn owns(_: ResMut<'_, Ledger>) {}
     fn minds_its_own(_: ResMut<'_, OwnResource>) {}
-    let text = include_str!("../scenes/gate_only.ron");
     let judged = |add: fn(&mut Schedule)| {
-        let mut world = embedded_scene("gate_only", text);
+        let mut world = embedded_scene("gate_only");
         world.insert_resource(OwnResource(Vec::new()));
         world.schedule_scope(embed::SecondHalf, |_, schedule| add(schedule));
         strictly(&mut world, embed::SecondHalf).is_ok()
