@@ -1,7 +1,8 @@
 //! Simulated callers, recordings and networks: what is put into an engine.
 //!
 //! ```
-//! use mynah_load::link::{Carriage, LinkFaults, SimulatedLink};
+//! use mynah_load::link::{LinkFaults, SimulatedLink};
+//! use mynah_load::network::Carriage;
 //!
 //! // A network that loses one packet in five, the same ones whenever the seed is 7.
 //! let faults = LinkFaults { delay_ms: 20.0, loss_ratio: 0.2, ..LinkFaults::default() };

@@ -6,11 +6,11 @@
 //! use mynah_pages::table;
 //! use mynah_sim::scenes;
 //! use mynah_sim::simulate::callers::CallerScript;
-//! use mynah_sim::simulate::{Options, Simulation, Watcher};
+//! use mynah_sim::simulate::{Options, Simulation, Observer};
 //! use mynah_systems::mynah_engine::scene::Rendering;
 //!
 //! struct Nobody;
-//! impl Watcher for Nobody {}
+//! impl Observer for Nobody {}
 //!
 //! let script = Arc::new(CallerScript::default());
 //! let (plan, _warnings) = scenes::compile("passthrough", &[], None, Some(script.clone()))?;

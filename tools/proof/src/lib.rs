@@ -2,10 +2,10 @@
 //!
 //! ```
 //! use mynah_proof::faults::{Chaos, ChaosOptions, spec::FaultSpec};
-//! use mynah_sim::simulate::Watcher;
+//! use mynah_sim::simulate::Observer;
 //!
 //! struct Nobody;
-//! impl Watcher for Nobody {}
+//! impl Observer for Nobody {}
 //!
 //! // Whatever goes wrong with two callers for two seconds, drawn from the seed 1: all invariants hold.
 //! let mut runs = Chaos::new(ChaosOptions {

@@ -5,11 +5,11 @@
 //!
 //! use mynah_sim::scenes;
 //! use mynah_sim::simulate::callers::CallerScript;
-//! use mynah_sim::simulate::{Options, Simulation, Watcher};
+//! use mynah_sim::simulate::{Options, Simulation, Observer};
 //!
 //! /// Looks on and does nothing.
 //! struct Nobody;
-//! impl Watcher for Nobody {}
+//! impl Observer for Nobody {}
 //!
 //! // Two callers send for a second, in virtual time: the same events on every machine with the same processor features.
 //! let script = Arc::new(CallerScript::default());

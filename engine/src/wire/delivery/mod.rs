@@ -10,8 +10,8 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use mynah_engine::delivery::{Delivery, DeliveryEvent, Receipt};
-//! use mynah_engine::message::{ControlMessage, MessageType};
+//! use mynah_engine::wire::delivery::{Delivery, DeliveryEvent, Receipt};
+//! use mynah_engine::wire::message::{ControlMessage, MessageType};
 //!
 //! let session: Arc<str> = "caller".into();
 //! let (mut engine, mut host) = (Delivery::new(session.clone(), 0), Delivery::new(session.clone(), 0));
@@ -24,7 +24,7 @@
 //!     assert_eq!(engine.received(1_400, ack), Receipt::Ack);
 //! }
 //! assert_eq!(engine.poll_event(), Some(DeliveryEvent::Delivered { message_id: id }));
-//! # Ok::<(), mynah_engine::delivery::SendError>(())
+//! # Ok::<(), mynah_engine::wire::delivery::SendError>(())
 //! ```
 //!
 //! A delivery lives as long as its session, not as long as a connection: a client that comes back goes on with the
