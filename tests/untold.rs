@@ -28,7 +28,7 @@ use serde::Deserialize;
 
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
 
-/// Says in a text of its own what it is told of corrections. What comes in its first 50 ms waits.
+/// Says in a text of its own which cancellations it is told of. What comes in its first 50 ms waits.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Told {}

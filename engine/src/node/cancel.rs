@@ -1,4 +1,4 @@
-//! Takes what a cancellation voids out of the queues of a node.
+//! Takes what a cancellation covers out of the queues of a node.
 
 use bevy_ecs::component::Mutable;
 use bevy_ecs::prelude::*;
@@ -73,7 +73,7 @@ pub(crate) fn cancel_lanes_that<S: Component<Mutability = Mutable>>(
     }
 }
 
-/// Takes what a cancellation voids out of a queue, and out of what its node has sent and stands outside others: counted
+/// Takes what a cancellation covers out of a queue, and out of what its node has sent and stands outside others: counted
 /// as cancelled (dropped when the session hangs up), logged once a node with the samples.
 pub fn purge(queue: &mut Queue, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
     if cx.now.is_broken(Mutation::ReleaseVoid) && cancellation.scope != CancelScope::Session {

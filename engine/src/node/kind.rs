@@ -143,7 +143,7 @@ pub trait StepNode: NodeKind {
     ) {
         let _unused = (state, cancellation, cx, place);
     }
-    /// Whether the state holds anything that a cancellation could void. Where it does not, and nothing waits in the queue
+    /// Whether the state holds anything that a cancellation could cover. Where it does not, and nothing waits in the queue
     /// either, [`StepNode::control`] need not be called.
     fn keeps(&self, state: &Self::State) -> bool {
         let _unused = state;

@@ -109,7 +109,7 @@ impl Order {
         }
     }
 
-    /// Takes out what a cancellation voids: `stop` gets the calls, `lost` the frames.
+    /// Takes out what a cancellation covers: `stop` gets the calls, `lost` the frames.
     pub(super) fn scope(
         &mut self,
         cancellation: &Cancellation,

@@ -76,7 +76,7 @@ impl Pieces {
         self.said.clear();
     }
 
-    /// Forgets what a cancellation voids. The frames that no call was made of.
+    /// Forgets what a cancellation covers. The frames that no call was made of.
     pub(super) fn scope(&mut self, cancellation: &Cancellation, cx: &mut NodeContext<'_>) -> u64 {
         let session = cx.lane.session;
         self.said.retain(|(segment, _)| !cancellation.covers(session, *segment, 0));

@@ -78,7 +78,7 @@ impl Outgoing {
         texts.collect()
     }
 
-    /// Takes out what `cancellation` voids and says of how many taken frames it was made.
+    /// Takes out what `cancellation` covers and says of how many taken frames it was made.
     pub(super) fn scope(&mut self, cancellation: &Cancellation) -> u32 {
         let mut taken = 0;
         self.frames.retain(|leaving| {

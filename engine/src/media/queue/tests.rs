@@ -25,7 +25,7 @@ enum Op {
     Audio(Origin, usize, bool),
     Mark(Origin),
     Pop,
-    /// A cancellation voids this origin.
+    /// A cancellation covers this origin.
     Purge(Origin),
 }
 
