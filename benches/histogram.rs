@@ -18,7 +18,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mynah::bench::median::cpu_ns;
 use mynah_engine::base::rng::Rng;
 use mynah_engine::observe::metrics::Buckets;
-use mynah_engine::record::{NodeLedger, latency_histogram};
+use mynah_engine::record::{NodeCounts, latency_histogram};
 
 const COUNT: usize = 1_024;
 
@@ -44,7 +44,7 @@ fn histogram(criterion: &mut Criterion) {
         row(criterion, "hdrhistogram saturating_record", &us, |us| saturating.saturating_record(us));
     let mut buckets = Buckets::latency();
     let buckets_ns = row(criterion, "buckets", &us, |us| buckets.record(us));
-    let mut ledger = NodeLedger::default();
+    let mut ledger = NodeCounts::default();
     let ledger_ns = row(criterion, "ledger", &us, |us| ledger.record_wait(us));
     println!(
         "a latency in a ledger: {ledger_ns:.1} ns ({:.2} x a plain record); hdrhistogram record {plain_ns:.1} ns, \

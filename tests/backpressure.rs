@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::World;
 use mynah_engine::media::{Lane, Payload, Queue};
-use mynah_engine::record::Ledger;
+use mynah_engine::record::Counts;
 use mynah_engine::scene::{Catalogue as _, Override};
 use mynah_engine::session::SessionTable;
 use mynah_engine::speech::SegmentPool;
@@ -170,7 +170,7 @@ fn overfull(world: &mut World, plan: &ScenePlan) -> Vec<String> {
 /// What the books of a run that is over do not account for.
 fn unaccounted(world: &World, plan: &ScenePlan) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (at, node) in world.resource::<Ledger>().nodes().iter().enumerate() {
+    for (at, node) in world.resource::<Counts>().nodes().iter().enumerate() {
         let name = plan.nodes.get(at).map_or("output", |node| node.id.as_str());
         let ends = node.consumed + node.gated + node.merged + node.cancelled;
         if node.dropped_all() > 0 {

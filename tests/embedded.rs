@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings, ScheduleLabel};
 use mynah_engine::observe::Books;
 use mynah_engine::observe::metrics::Snapshot;
-use mynah_engine::record::Ledger;
+use mynah_engine::record::Counts;
 use mynah_engine::scene::{Override, Source, compile};
 use mynah_engine::tick::Stage;
 use mynah_engine::{
@@ -266,7 +266,7 @@ fn the_order_of_the_systems_leaves_nothing_open_in_any_shipped_scene() {
 /// What a system of the owner's touches, and whether it must say when it runs.
 #[test]
 fn a_system_that_touches_the_accounts_must_say_when_it_runs() {
-    fn owns(_: ResMut<'_, Ledger>) {}
+    fn owns(_: ResMut<'_, Counts>) {}
     fn minds_its_own(_: ResMut<'_, OwnResource>) {}
     let judged = |add: fn(&mut Schedule)| {
         let mut world = embedded_scene("gate_only");

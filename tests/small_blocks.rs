@@ -7,7 +7,7 @@ mod host;
 use host::{Host, TICK_US, books, one_shard, plan};
 use mynah_engine::base::{frames_to_us, us_to_frames};
 use mynah_engine::observe::Census;
-use mynah_engine::record::Ledger;
+use mynah_engine::record::Counts;
 use mynah_engine::scene::Format;
 use mynah_engine::{DropReason, Event, NodeId, SessionSpec, Stamp};
 
@@ -54,7 +54,7 @@ impl Pusher {
     fn tick(&mut self) {
         self.host.tick();
         for session in self.host.engine.sessions() {
-            let outside = session.stalled(GATE).filter(|(_, frame)| Ledger::counts(frame)).count();
+            let outside = session.stalled(GATE).filter(|(_, frame)| frame.is_content()).count();
             self.outside_max = self.outside_max.max(outside);
         }
     }

@@ -12,8 +12,9 @@ use crate::observe::books::Books;
 use crate::observe::census::Census;
 use crate::observe::metrics::Snapshot;
 use crate::record::event::Record;
+use crate::tick::install::{ShardSpec, install};
 use crate::tick::run::EngineCore;
-use crate::tick::shard::{ShardSpec, ShardState, ShardWorld, install, single_threaded};
+use crate::tick::shard::{ShardState, ShardWorld, single_threaded};
 
 /// Schedule of the first half of a tick: sessions, messages, arrivals, turn taking, the scene's nodes, in the order of
 /// [`Stage`](crate::tick::Stage).

@@ -12,18 +12,20 @@ use crate::base::mutation::Mutation;
 use crate::config::EngineConfig;
 use crate::engine_handle::{EngineHandle, Shared};
 use crate::node::plan::ScenePlan;
-use crate::observe::books;
-use crate::observe::books::{Books, SessionView};
+use crate::observe::books::Books;
 use crate::observe::census::Census;
 use crate::observe::glance::Glance;
 use crate::observe::metrics::Snapshot;
-use crate::record::counts::Ledger;
+use crate::observe::session_view;
+use crate::observe::session_view::SessionView;
+use crate::record::counts::Counts;
 use crate::record::event::Record;
 use crate::record::stage_times::{StageTimes, Stopwatch};
 use crate::service::hub::Hub;
 use crate::speech::segment::Segment;
+use crate::tick::install::ShardSpec;
 use crate::tick::run::EngineCore;
-use crate::tick::shard::{Shard, ShardSpec, ShardWorld};
+use crate::tick::shard::{Shard, ShardWorld};
 use crate::workers;
 use crate::workers::NoThreads;
 
@@ -129,13 +131,13 @@ impl Engine {
     }
 
     /// How often a frame that entered `node`'s queue made it how deep, since the start and over all shards, as
-    /// [`NodeLedger::depths`](crate::record::NodeLedger::depths) counts it.
-    pub fn depths(&self, node: NodeId, counts: &mut Vec<u64>) {
-        counts.clear();
+    /// [`NodeCounts::depths`](crate::record::NodeCounts::depths) counts it.
+    pub fn depths(&self, node: NodeId, depths: &mut Vec<u64>) {
+        depths.clear();
         for shard in &self.shards {
-            let Some(ledger) = shard.world().resource::<Ledger>().nodes().get(node.index()) else { continue };
-            counts.resize(counts.len().max(ledger.depths.len()), 0);
-            counts.iter_mut().zip(&ledger.depths).for_each(|(sum, count)| *sum += count);
+            let Some(counts) = shard.world().resource::<Counts>().nodes().get(node.index()) else { continue };
+            depths.resize(depths.len().max(counts.depths.len()), 0);
+            depths.iter_mut().zip(&counts.depths).for_each(|(sum, count)| *sum += count);
         }
     }
 
@@ -151,12 +153,12 @@ impl Engine {
 
     /// The sessions whose entities exist, in id order within each shard.
     pub fn sessions(&self) -> impl Iterator<Item = SessionView<'_>> {
-        self.worlds().flat_map(books::sessions)
+        self.worlds().flat_map(session_view::sessions)
     }
 
     /// The segments that are not forgotten, by shard.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.worlds().flat_map(books::segments)
+        self.worlds().flat_map(session_view::segments)
     }
 
     /// Fills in the counts as they are after the tick. Looks at every queue: cheap beside a tick, not free.

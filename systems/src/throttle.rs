@@ -8,7 +8,6 @@ use bevy_ecs::prelude::Component;
 use mynah_engine::Frame;
 use mynah_engine::media::Queue;
 use mynah_engine::node::{NodeContext, NodeKind, NodePlace, ReadyContext, SessionContext, StepNode};
-use mynah_engine::record::Ledger;
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use serde::Deserialize;
 
@@ -111,11 +110,11 @@ impl StepNode for Throttle {
 
     fn ready(&self, state: &ThrottleState, queue: &Queue, look: ReadyContext<'_>) -> bool {
         let Some(frame) = queue.front() else { return false };
-        !Ledger::counts(frame) || state.begins_ps(frame) <= u128::from(look.now.us) * PS_PER_US
+        !frame.is_content() || state.begins_ps(frame) <= u128::from(look.now.us) * PS_PER_US
     }
 
     fn step(&self, state: &mut ThrottleState, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
-        if Ledger::counts(&frame) {
+        if frame.is_content() {
             state.free_ps = state.begins_ps(&frame) + self.period_ps();
         }
         cx.send(0, frame);

@@ -57,6 +57,11 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Whether it is counted: audio and text are. Marks are boundaries, not goods.
+    pub fn is_content(&self) -> bool {
+        !matches!(self.payload, Payload::Mark(_))
+    }
+
     /// Samples over all channels; 0 for text and marks.
     pub fn samples(&self) -> usize {
         match &self.payload {

@@ -9,7 +9,6 @@ use crate::media::queue::{Lane, Queue};
 use crate::node::context::NodeContext;
 use crate::node::params::{Lanes, NodeParams};
 use crate::node::place::NodePlace;
-use crate::record::counts::Ledger;
 use crate::speech::cancellation::{CancelScope, Cancellation};
 
 /// Finding the lanes of a few sessions costs as much as going through this many one after the other.
@@ -115,7 +114,7 @@ struct Lost {
 
 impl Lost {
     fn add(&mut self, frame: &Frame) {
-        if Ledger::counts(frame) {
+        if frame.is_content() {
             self.frames += 1;
             self.samples += frame.samples() as u64;
         }

@@ -11,7 +11,7 @@ use crate::media::block::BlockPool;
 use crate::media::frame::Frame;
 use crate::media::queue::{Lane, Pushed, Queue, Target};
 use crate::node::params::NodeParams;
-use crate::record::counts::Ledger;
+use crate::record::counts::Counts;
 use crate::record::event::{DropReason, Event, EventLog};
 use crate::service::api::{Outbox, Request};
 use crate::service::batch::DeadlineRule;
@@ -63,7 +63,7 @@ pub struct NodeContext<'a> {
     pub(crate) playouts: &'a mut Playouts,
     pub(crate) sessions: &'a SessionTable,
     log: &'a mut EventLog,
-    ledger: &'a mut Ledger,
+    counts: &'a mut Counts,
     outbox: &'a mut Outbox,
     queues: &'a mut dyn Queues,
 }
@@ -85,7 +85,7 @@ impl<'a> NodeContext<'a> {
             playouts: &mut params.playouts,
             sessions: &params.sessions,
             log: &mut params.log,
-            ledger: &mut params.ledger,
+            counts: &mut params.counts,
             outbox: &mut params.outbox,
             queues: outs,
         }
@@ -122,7 +122,7 @@ impl<'a> NodeContext<'a> {
         let first = self.lane.warned != warned;
         if first {
             self.lane.warned = warned;
-            self.ledger.node(self.node).deadlines_near += 1;
+            self.counts.node(self.node).deadlines_near += 1;
             self.event(frame.turn, Event::DeadlineNear { node: self.node, left_us });
         }
         Some((left_us, first))
@@ -132,14 +132,14 @@ impl<'a> NodeContext<'a> {
     /// its samples. What finds no room at a queue whose senders wait stands outside until there is some.
     pub fn send(&mut self, port: u8, mut frame: Frame) {
         frame.queued_us = self.now.us;
-        if self.now.is_broken(Mutation::SwallowFrame) && frame.seq % 16 == 15 && Ledger::counts(&frame) {
+        if self.now.is_broken(Mutation::SwallowFrame) && frame.seq % 16 == 15 && frame.is_content() {
             return self.discard(frame);
         }
-        if Ledger::counts(&frame) {
+        if frame.is_content() {
             self.first_out(&frame);
-            let ledger = self.ledger.node(self.node);
-            ledger.created[usize::from(port)] += 1;
-            ledger.samples_out += frame.samples() as u64;
+            let counts = self.counts.node(self.node);
+            counts.created[usize::from(port)] += 1;
+            counts.samples_out += frame.samples() as u64;
         }
         let targets = self.lane.targets;
         let mut targets = targets.iter().flatten().filter(|t| t.port == port).peekable();
@@ -172,39 +172,39 @@ impl<'a> NodeContext<'a> {
 
     fn put(&mut self, target: Target, frame: Frame) {
         let node = target.node;
-        let counts = Ledger::counts(&frame);
+        let content = frame.is_content();
         let samples = frame.samples();
-        if self.now.is_broken(Mutation::LoseOnEdge) && counts && frame.seq.is_multiple_of(16) {
+        if self.now.is_broken(Mutation::LoseOnEdge) && content && frame.seq.is_multiple_of(16) {
             return self.discard(frame);
         }
         let Some(mut queue) = self.queues.queue(target.queue) else { return };
         let queue = queue.bypass_change_detection();
         let behind = self.lane.stalled.iter().any(|(other, _)| other.queue == target.queue);
-        if behind || (counts && queue.blocks()) {
-            if counts {
-                self.ledger.arrived(node, samples);
+        if behind || (content && queue.blocks()) {
+            if content {
+                self.counts.arrived(node, samples);
             }
             self.lane.stalled.push_back((target, frame));
             return;
         }
-        if self.now.is_broken(Mutation::LoseFrame) && counts && frame.seq.is_multiple_of(16) {
-            self.ledger.arrived(node, samples);
+        if self.now.is_broken(Mutation::LoseFrame) && content && frame.seq.is_multiple_of(16) {
+            self.counts.arrived(node, samples);
             return self.discard(frame);
         }
-        let pushed = if self.now.is_broken(Mutation::Overtake) && counts && frame.seq.is_multiple_of(4) {
+        let pushed = if self.now.is_broken(Mutation::Overtake) && content && frame.seq.is_multiple_of(4) {
             queue.push_front(frame);
             Pushed::Queued
         } else {
             queue.push(frame, self.pool)
         };
         let depth = queue.depth();
-        if counts {
-            self.ledger.arrived(node, samples);
-            self.ledger.node(node).record_depth(depth);
+        if content {
+            self.counts.arrived(node, samples);
+            self.counts.node(node).record_depth(depth);
         }
         match pushed {
             Pushed::Queued => {}
-            Pushed::Merged => self.ledger.node(node).merged += 1,
+            Pushed::Merged => self.counts.node(node).merged += 1,
             Pushed::Dropped(frame) => self.dropped_at(node, frame, DropReason::Overflow),
         }
     }
@@ -220,16 +220,16 @@ impl<'a> NodeContext<'a> {
             let Some((target, frame)) = self.lane.stalled.pop_front() else { break };
             let Some(mut queue) = self.queues.queue(target.queue) else { continue };
             let queue = queue.bypass_change_detection();
-            let counts = Ledger::counts(&frame);
-            if counts && (queue.blocks() || self.now.is_broken(Mutation::StandOutside)) {
+            let content = frame.is_content();
+            if content && (queue.blocks() || self.now.is_broken(Mutation::StandOutside)) {
                 // A branch with room waits for this one, too: fan-out goes at the pace of the slowest.
                 self.lane.stalled.push_front((target, frame));
                 break;
             }
             drop(queue.push(frame, self.pool));
-            if counts {
+            if content {
                 let depth = queue.depth();
-                self.ledger.node(target.node).record_depth(depth);
+                self.counts.node(target.node).record_depth(depth);
             }
         }
         if !self.lane.stalled.is_empty() {
@@ -256,23 +256,23 @@ impl<'a> NodeContext<'a> {
 
     /// Withholds a frame that is not speech. It was counted as consumed when it was taken.
     pub fn gate(&mut self, frame: Frame) {
-        let ledger = self.ledger.node(self.node);
-        ledger.gated += 1;
-        ledger.consumed -= 1;
+        let counts = self.counts.node(self.node);
+        counts.gated += 1;
+        counts.consumed -= 1;
         self.discard(frame);
     }
 
     /// Ends a frame before its time, counted and logged with the reason. It was counted as consumed when taken.
     pub fn drop_frame(&mut self, frame: Frame, reason: DropReason) {
-        if Ledger::counts(&frame) {
-            self.ledger.node(self.node).consumed -= 1;
+        if frame.is_content() {
+            self.counts.node(self.node).consumed -= 1;
         }
         self.dropped_at(self.node, frame, reason);
     }
 
     fn dropped_at(&mut self, node: NodeId, frame: Frame, reason: DropReason) {
-        if Ledger::counts(&frame) {
-            self.ledger.node(node).dropped[reason as usize] += 1;
+        if frame.is_content() {
+            self.counts.node(node).dropped[reason as usize] += 1;
             let event = self.lost(node, reason, frame.samples() as u64, frame.segment.serial, frame.revision);
             if self.now.is_broken(Mutation::HideDrop) {
                 return self.discard(frame);
@@ -284,7 +284,7 @@ impl<'a> NodeContext<'a> {
 
     /// What the log says of frames that ended before their time: at the session's output it is output that is lost.
     fn lost(&self, node: NodeId, reason: DropReason, samples: u64, segment: u32, revision: u32) -> Event {
-        if self.ledger.is_output(node) {
+        if self.counts.is_output(node) {
             Event::OutputDropped { segment, revision, reason, samples }
         } else {
             Event::FrameDropped { node, reason, samples }
@@ -293,7 +293,7 @@ impl<'a> NodeContext<'a> {
 
     /// Logs an event of this lane's session.
     pub fn event(&mut self, turn: u32, event: Event) {
-        self.ledger.node(self.node).count(&event);
+        self.counts.node(self.node).count(&event);
         self.log.push(self.now.us, self.lane.session, turn, event);
     }
 
@@ -312,13 +312,13 @@ impl<'a> NodeContext<'a> {
 
     /// Counts a frame as taken by this node.
     pub fn taken(&mut self, frame: &Frame) {
-        if Ledger::counts(frame) {
+        if frame.is_content() {
             let skips = self.now.is_broken(Mutation::SkipRecord) && frame.seq.is_multiple_of(8);
-            let ledger = self.ledger.node(self.node);
-            ledger.consumed += 1;
-            ledger.taken += 1;
+            let counts = self.counts.node(self.node);
+            counts.consumed += 1;
+            counts.taken += 1;
             if !skips {
-                ledger.record_wait(self.now.us.saturating_sub(frame.queued_us));
+                counts.record_wait(self.now.us.saturating_sub(frame.queued_us));
             }
         }
     }
@@ -326,7 +326,7 @@ impl<'a> NodeContext<'a> {
     /// Counts an item that came out at `deadline_us` or later (0: it had no deadline); once per item.
     pub fn came_out(&mut self, deadline_us: u64, turn: u32) {
         if deadline_us != 0 && self.now.us > deadline_us {
-            self.ledger.node(self.node).deadlines_missed += 1;
+            self.counts.node(self.node).deadlines_missed += 1;
             let (node, late_us) = (self.node, self.now.us - deadline_us);
             self.event(turn, Event::DeadlineMissed { node, late_us });
         }
@@ -335,14 +335,14 @@ impl<'a> NodeContext<'a> {
     /// Records how long a service took from the entering of a frame to the first of its answer.
     pub fn answered_after(&mut self, us: u64) {
         let halves = u64::from(self.now.is_broken(Mutation::HalveLatency));
-        self.ledger.node(self.node).record_latency(us >> halves);
+        self.counts.node(self.node).record_latency(us >> halves);
     }
 
     /// Counts a frame that was taken as one that became one with another.
     pub fn merged(&mut self, frames: u64) {
-        let ledger = self.ledger.node(self.node);
-        ledger.consumed -= frames;
-        ledger.merged += frames;
+        let counts = self.counts.node(self.node);
+        counts.consumed -= frames;
+        counts.merged += frames;
     }
 
     /// Counts frames of so many samples that were taken as dropped: there was no place for what they asked for.
@@ -358,29 +358,29 @@ impl<'a> NodeContext<'a> {
 
     fn lost_inside(&mut self, reason: DropReason, frames: u64, samples: u64, turn: u32) {
         let node = self.node;
-        let ledger = self.ledger.node(node);
-        ledger.consumed -= frames;
-        ledger.dropped[reason as usize] += frames;
+        let counts = self.counts.node(node);
+        counts.consumed -= frames;
+        counts.dropped[reason as usize] += frames;
         self.event(turn, Event::FrameDropped { node, reason, samples });
     }
 
     /// Records how long audio that is forwarded took to its release.
     pub(crate) fn forwarded(&mut self, us: u64) {
         let halves = u64::from(self.now.is_broken(Mutation::HalveDelay));
-        self.ledger.forward(us >> halves);
+        self.counts.forward(us >> halves);
     }
 
     pub(crate) fn released(&mut self, samples: u64) {
-        let ledger = self.ledger.node(self.node);
-        ledger.created[0] += 1;
-        ledger.samples_out += samples;
+        let counts = self.counts.node(self.node);
+        counts.created[0] += 1;
+        counts.samples_out += samples;
     }
 
     /// Turns `frames` that were counted as taken into cancelled ones: a cancellation voided them inside the node.
     pub fn cancelled(&mut self, frames: u64) {
-        let ledger = self.ledger.node(self.node);
-        ledger.consumed -= frames;
-        ledger.cancelled += frames;
+        let counts = self.counts.node(self.node);
+        counts.consumed -= frames;
+        counts.cancelled += frames;
     }
 
     /// Counts and logs what a cancellation took out of the queue of `node`.
@@ -400,10 +400,10 @@ impl<'a> NodeContext<'a> {
             CancelScope::Answer { segment } => (DropReason::Interrupted, segment, 0),
             CancelScope::Session => (DropReason::Closed, 0, 0),
         };
-        let ledger = self.ledger.node(node);
+        let counts = self.counts.node(node);
         match reason {
-            DropReason::Closed => ledger.dropped[reason as usize] += frames,
-            _ => ledger.cancelled += frames,
+            DropReason::Closed => counts.dropped[reason as usize] += frames,
+            _ => counts.cancelled += frames,
         }
         let event = self.lost(node, reason, samples, segment, revision);
         self.event(0, event);

@@ -10,7 +10,7 @@ use crate::media::block::BlockPool;
 use crate::media::queue::{Lane, Queue};
 use crate::node::mark;
 use crate::node::place::NodePlace;
-use crate::record::counts::Ledger;
+use crate::record::counts::Counts;
 use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
 use crate::service::api::{Inbox, Outbox};
@@ -28,7 +28,7 @@ pub struct NodeParams<'w> {
     /// Event log.
     pub log: ResMut<'w, EventLog>,
     /// Frame accounting.
-    pub ledger: ResMut<'w, Ledger>,
+    pub counts: ResMut<'w, Counts>,
     /// What was taken back in this tick.
     pub cancellations: ResMut<'w, Cancellations>,
     /// Requests to services.

@@ -1,22 +1,20 @@
 //! What the engine counts, and what stands in its queues, for whoever checks it after every tick: sums and references,
 //! no histogram is merged and nothing is copied.
 
-use std::sync::atomic::Ordering;
-
 use bevy_ecs::prelude::*;
 
-use crate::base::ids::{NodeId, SessionId};
+use crate::base::ids::NodeId;
 use crate::media::block::BlockPool;
-use crate::media::frame::{Frame, Payload};
-use crate::media::queue::{Lane, Queue};
-use crate::record::counts::{Ledger, NodeLedger};
+use crate::media::frame::Payload;
+use crate::media::queue::Queue;
+use crate::observe::session_view::{SessionView, sessions};
+use crate::record::counts::{Counts, NodeCounts};
 use crate::record::edge_figures::EdgeFigures;
 use crate::record::event::DropReason;
-use crate::session::table::{Phase, SessionRow, SessionTable};
-use crate::speech::playout::{Playout, Playouts};
-use crate::speech::segment::{Segment, SegmentPool};
+use crate::session::table::{Phase, SessionTable};
+use crate::speech::segment::SegmentPool;
 
-/// The counts of one node over all shards; see [`NodeLedger`] for their meaning.
+/// The counts of one node over all shards; see [`NodeCounts`] for their meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeBook {
     /// Frames that were put into its queues.
@@ -46,22 +44,22 @@ pub struct NodeBook {
 }
 
 impl NodeBook {
-    fn add(&mut self, ledger: &NodeLedger) {
-        self.arrived += ledger.arrived;
-        self.taken += ledger.taken;
-        self.consumed += ledger.consumed;
-        self.gated += ledger.gated;
-        self.cancelled += ledger.cancelled;
-        self.merged += ledger.merged;
-        for (sum, count) in self.dropped.iter_mut().zip(ledger.dropped) {
+    fn add(&mut self, counts: &NodeCounts) {
+        self.arrived += counts.arrived;
+        self.taken += counts.taken;
+        self.consumed += counts.consumed;
+        self.gated += counts.gated;
+        self.cancelled += counts.cancelled;
+        self.merged += counts.merged;
+        for (sum, count) in self.dropped.iter_mut().zip(counts.dropped) {
             *sum += count;
         }
-        for (sum, count) in self.created.iter_mut().zip(ledger.created) {
+        for (sum, count) in self.created.iter_mut().zip(counts.created) {
             *sum += count;
         }
-        self.samples_out += ledger.samples_out;
-        self.waits += ledger.wait.len();
-        self.latencies += ledger.latency.len();
+        self.samples_out += counts.samples_out;
+        self.waits += counts.wait.len();
+        self.latencies += counts.latency.len();
     }
 
     /// Frames that have ended at this node, in whichever way, or wait there.
@@ -94,109 +92,6 @@ pub struct Books {
     pub blocks_created: u64,
 }
 
-/// One session as the engine has it after a tick.
-#[derive(Clone, Copy)]
-pub struct SessionView<'a> {
-    world: &'a World,
-    row: &'a SessionRow,
-}
-
-impl<'a> SessionView<'a> {
-    /// Its id.
-    pub fn id(&self) -> SessionId {
-        self.row.id
-    }
-
-    /// Which opening of that id.
-    pub fn generation(&self) -> u32 {
-        self.row.generation
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &'a str {
-        &self.row.name
-    }
-
-    /// How far its life has come.
-    pub fn phase(&self) -> Phase {
-        self.row.phase
-    }
-
-    /// Sample frames that have arrived, silence in place of lost audio included.
-    pub fn frames_in(&self) -> u64 {
-        self.row.frames_in
-    }
-
-    /// Those of them that are silence in place of lost audio.
-    pub fn concealed(&self) -> u64 {
-        self.row.concealed
-    }
-
-    /// What its host may push at present, sample frames.
-    pub fn credit(&self) -> u32 {
-        self.row.port.credits.load(Ordering::Acquire)
-    }
-
-    /// Arrivals that wait outside a full queue.
-    pub fn backlog(&self) -> usize {
-        self.row.backlog.len()
-    }
-
-    /// Control messages that its host has not been given yet.
-    pub fn controls(&self) -> usize {
-        self.row.controls.len()
-    }
-
-    /// Outputs that its host has not taken yet.
-    pub fn unread(&self) -> usize {
-        self.row.port.outputs.len()
-    }
-
-    /// Format of the arriving audio.
-    pub fn input(&self) -> crate::scene::Format {
-        self.row.input
-    }
-
-    /// What is heard of its answers.
-    pub fn playout(&self) -> Playout {
-        self.world.resource::<Playouts>().get(self.row.id)
-    }
-
-    /// Its input came to its end, and so did everything that came of it; false of a session that hung up.
-    pub fn has_ended(&self) -> bool {
-        let output = self.row.lanes.last().and_then(|lane| self.world.get::<Lane>(*lane));
-        output.is_some_and(|lane| lane.ends >= lane.sources)
-    }
-
-    /// The queue of `node` (the output comes after the last).
-    pub fn queue(&self, node: NodeId) -> Option<&'a Queue> {
-        self.world.get::<Queue>(*self.row.lanes.get(node.index())?)
-    }
-
-    /// What `node` has sent and stands outside full queues, with the node it is for.
-    pub fn stalled(&self, node: NodeId) -> impl Iterator<Item = (NodeId, &'a Frame)> + use<'a> {
-        let lane = self.row.lanes.get(node.index()).and_then(|lane| self.world.get::<Lane>(*lane));
-        lane.into_iter().flat_map(|lane| lane.stalled.iter().map(|(to, frame)| (to.node, frame)))
-    }
-
-    /// The state that `node` keeps for it.
-    pub fn state<S: Component>(&self, node: NodeId) -> Option<&'a S> {
-        self.world.get::<S>(*self.row.lanes.get(node.index())?)
-    }
-}
-
-/// The sessions of one shard whose entities exist, in id order.
-pub(crate) fn sessions(world: &World) -> impl Iterator<Item = SessionView<'_>> {
-    let rows = world.resource::<SessionTable>().rows.iter().flatten();
-    rows.map(move |row| SessionView { world, row })
-}
-
-/// The segments of one shard that are not forgotten.
-pub(crate) fn segments(world: &World) -> impl Iterator<Item = &Segment> {
-    let places = world.resource::<SegmentPool>().in_use();
-    places.filter_map(move |entity| world.get::<Segment>(entity))
-}
-
 impl Books {
     /// Fills in the sums over the worlds of all shards, for a scene of `nodes` nodes.
     pub(crate) fn fill<'a>(&mut self, nodes: usize, worlds: impl Iterator<Item = &'a World>) {
@@ -205,8 +100,8 @@ impl Books {
         kept.resize(nodes + 1, NodeBook::default());
         *self = Self { nodes: kept, ..Self::default() };
         for world in worlds {
-            for (sum, ledger) in self.nodes.iter_mut().zip(world.resource::<Ledger>().nodes()) {
-                sum.add(ledger);
+            for (sum, counts) in self.nodes.iter_mut().zip(world.resource::<Counts>().nodes()) {
+                sum.add(counts);
             }
             self.edge.add(world.resource::<EdgeFigures>());
             self.sessions += world.resource::<SessionTable>().open();
@@ -227,7 +122,7 @@ impl Books {
             let queue = session.queue(node).filter(|queue| !queue.is_empty());
             self.nodes[at].queued += queue.map_or(0, content);
             for (to, frame) in session.stalled(node) {
-                self.nodes[to.index()].queued += u64::from(Ledger::counts(frame));
+                self.nodes[to.index()].queued += u64::from(frame.is_content());
             }
         }
     }

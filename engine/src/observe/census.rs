@@ -4,7 +4,7 @@ use bevy_ecs::prelude::*;
 
 use crate::media::block::BlockPool;
 use crate::media::queue::{Lane, Queue};
-use crate::record::counts::{Ledger, NodeLedger};
+use crate::record::counts::{Counts, NodeCounts};
 use crate::record::edge_figures::{ControlFigures, EdgeFigures};
 use crate::session::table::SessionTable;
 use crate::speech::segment::SegmentPool;
@@ -12,8 +12,8 @@ use crate::speech::segment::SegmentPool;
 /// What an engine looks like from outside at one moment.
 #[derive(Clone, Debug)]
 pub struct Census {
-    /// Ledger of every node; the last one is the output.
-    pub nodes: Vec<NodeLedger>,
+    /// Counts of every node; the last one is the output.
+    pub nodes: Vec<NodeCounts>,
     /// Frames waiting in the queues of each node.
     pub queued: Vec<u64>,
     /// Segments that exist.
@@ -35,7 +35,7 @@ impl Census {
     pub(crate) fn of<'a>(nodes: usize, worlds: impl Iterator<Item = &'a World>) -> Self {
         let nodes = nodes + 1;
         let mut census = Self {
-            nodes: vec![NodeLedger::default(); nodes],
+            nodes: vec![NodeCounts::default(); nodes],
             queued: vec![0; nodes],
             segments_active: 0,
             sessions_open: 0,
@@ -49,8 +49,8 @@ impl Census {
     }
 
     fn add(&mut self, world: &World) {
-        for (sum, ledger) in self.nodes.iter_mut().zip(world.resource::<Ledger>().nodes()) {
-            sum.merge(ledger);
+        for (sum, counts) in self.nodes.iter_mut().zip(world.resource::<Counts>().nodes()) {
+            sum.merge(counts);
         }
         self.segments_active += world.resource::<SegmentPool>().active();
         self.sessions_open += world.resource::<SessionTable>().open();
@@ -63,11 +63,11 @@ impl Census {
         for row in world.resource::<SessionTable>().rows.iter().flatten() {
             for (at, lane) in row.lanes.iter().enumerate() {
                 if let Some(queue) = world.get::<Queue>(*lane) {
-                    self.queued[at] += queue.iter().filter(|frame| Ledger::counts(frame)).count() as u64;
+                    self.queued[at] += queue.iter().filter(|frame| frame.is_content()).count() as u64;
                 }
                 // What stands outside a full queue has arrived there.
                 if let Some(lane) = world.get::<Lane>(*lane) {
-                    for (to, _) in lane.stalled.iter().filter(|(_, frame)| Ledger::counts(frame)) {
+                    for (to, _) in lane.stalled.iter().filter(|(_, frame)| frame.is_content()) {
                         self.queued[to.node.index()] += 1;
                     }
                 }

@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
-use crate::record::counts::Ledger;
+use crate::record::counts::Counts;
 use crate::record::stage_times::{ENGINE_STAGES, StageTimes};
 use crate::service::hub::Hub;
 use crate::session::table::SessionTable;
@@ -40,8 +40,8 @@ impl Glance {
         for world in worlds {
             let ns = add_stage_times(&mut self.work_ns, world.resource::<StageTimes>());
             self.shards_ns.push(ns);
-            for (waiting, ledger) in self.waiting.iter_mut().zip(world.resource::<Ledger>().nodes()) {
-                *waiting += ledger.waiting();
+            for (waiting, counts) in self.waiting.iter_mut().zip(world.resource::<Counts>().nodes()) {
+                *waiting += counts.waiting();
             }
             self.sessions_open += world.resource::<SessionTable>().open();
         }

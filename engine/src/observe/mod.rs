@@ -4,7 +4,9 @@ pub(crate) mod books;
 pub(crate) mod census;
 pub(crate) mod glance;
 pub mod metrics;
+pub(crate) mod session_view;
 
-pub use books::{Books, NodeBook, SessionView};
+pub use books::{Books, NodeBook};
 pub use census::Census;
 pub use glance::Glance;
+pub use session_view::SessionView;

@@ -6,7 +6,6 @@ use bevy_ecs::prelude::*;
 use hdrhistogram::Histogram;
 
 use crate::base::ids::NodeId;
-use crate::media::frame::{Frame, Payload};
 use crate::record::event::{DropReason, Event};
 use crate::record::histogram::{Buckets, LATENCY_MAX_US, latency_histogram};
 
@@ -17,7 +16,7 @@ const DEPTHS_MIN: usize = 32;
 
 /// What became of the frames of one node.
 #[derive(Clone, Debug)]
-pub struct NodeLedger {
+pub struct NodeCounts {
     /// Frames that were put into its queues.
     pub arrived: u64,
     /// Frames that it took from its queues, whatever became of them.
@@ -68,7 +67,7 @@ pub struct NodeLedger {
     pub retractions: u64,
 }
 
-impl Default for NodeLedger {
+impl Default for NodeCounts {
     fn default() -> Self {
         Self {
             arrived: 0,
@@ -98,7 +97,7 @@ impl Default for NodeLedger {
     }
 }
 
-impl NodeLedger {
+impl NodeCounts {
     /// Adds another shard's figures.
     pub fn merge(&mut self, other: &Self) {
         self.arrived += other.arrived;
@@ -199,27 +198,27 @@ impl NodeLedger {
     }
 }
 
-/// The ledgers of one shard, by node; the last one is the session's output.
+/// The counts of one shard, by node; the last one is the session's output.
 #[derive(Resource, Debug)]
-pub struct Ledger {
-    nodes: Vec<NodeLedger>,
+pub struct Counts {
+    nodes: Vec<NodeCounts>,
     /// From arrival, or the decision that let it through, to release, of audio that is forwarded.
     forwarded: Buckets,
 }
 
-impl Ledger {
+impl Counts {
     pub(crate) fn new(nodes: usize) -> Self {
-        let nodes = (0..=nodes).map(|_| NodeLedger::default()).collect();
+        let nodes = (0..=nodes).map(|_| NodeCounts::default()).collect();
         Self { nodes, forwarded: Buckets::latency() }
     }
 
-    /// The ledger of one node.
-    pub fn node(&mut self, node: NodeId) -> &mut NodeLedger {
+    /// Those of one node.
+    pub fn node(&mut self, node: NodeId) -> &mut NodeCounts {
         &mut self.nodes[node.index()]
     }
 
-    /// All ledgers, by node.
-    pub fn nodes(&self) -> &[NodeLedger] {
+    /// All node_counts, by node.
+    pub fn nodes(&self) -> &[NodeCounts] {
         &self.nodes
     }
 
@@ -233,18 +232,13 @@ impl Ledger {
     }
 
     pub(crate) fn arrived(&mut self, node: NodeId, samples: usize) {
-        let ledger = self.node(node);
-        ledger.arrived += 1;
-        ledger.samples_in += samples as u64;
+        let counts = self.node(node);
+        counts.arrived += 1;
+        counts.samples_in += samples as u64;
     }
 
     pub(crate) fn forward(&mut self, us: u64) {
         self.forwarded.record(us);
-    }
-
-    /// Whether this frame is counted at all.
-    pub fn counts(frame: &Frame) -> bool {
-        !matches!(frame.payload, Payload::Mark(_))
     }
 }
 
@@ -254,15 +248,15 @@ mod tests {
 
     #[test]
     fn depths_of_all_shards_are_kept_however_deep_and_those_beyond_the_last_place_stand_there() {
-        let ledger = |depths: &[u32]| {
-            let mut ledger = NodeLedger::default();
-            depths.iter().for_each(|depth| ledger.record_depth(*depth));
-            ledger
+        let counts = |depths: &[u32]| {
+            let mut counts = NodeCounts::default();
+            depths.iter().for_each(|depth| counts.record_depth(*depth));
+            counts
         };
-        let deep = ledger(&[1, 31, 32, 700, 5_000]);
-        let (mut all, mut last) = (ledger(&[2]), deep.clone());
+        let deep = counts(&[1, 31, 32, 700, 5_000]);
+        let (mut all, mut last) = (counts(&[2]), deep.clone());
         all.merge(&deep);
-        last.merge(&ledger(&[2]));
+        last.merge(&counts(&[2]));
         for merged in [all, last] {
             let at = [0.0, 0.2, 0.4, 0.5, 0.7, 0.8, 1.0].map(|quantile| merged.depth_at(quantile));
             assert_eq!((at, merged.depth_max), ([0, 2, 31, 31, 700, 700, DEPTHS_MAX as u32 - 1], 5_000));

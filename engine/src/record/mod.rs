@@ -6,7 +6,7 @@ pub(crate) mod event;
 pub(crate) mod histogram;
 pub(crate) mod stage_times;
 
-pub use counts::{Ledger, NodeLedger};
+pub use counts::{Counts, NodeCounts};
 pub use edge_figures::{ControlFigures, EdgeFigures};
 pub use event::{DropReason, Event, EventLog, FlushReason, Record};
 pub use histogram::{

@@ -1,5 +1,5 @@
 //! Scatters what arrived at the shard's edge to the input queues.
-//! Reads the arrival ring; writes queues, sessions, ledger. Runs in `Stage::Ingress`.
+//! Reads the arrival ring; writes queues, sessions, counts. Runs in `Stage::Ingress`.
 
 use bevy_ecs::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::edge::shard_inbox::{Arrival, Arriving};
 use crate::media::block::{Block, BlockPool};
 use crate::media::frame::{Frame, Mark, Payload};
 use crate::media::queue::{Pushed, Queue};
-use crate::record::counts::Ledger;
+use crate::record::counts::Counts;
 use crate::record::edge_figures::EdgeFigures;
 use crate::record::event::{DropReason, Event, EventLog};
 use crate::record::stage_times::{EngineStage, StageTimes};
@@ -27,7 +27,7 @@ pub(crate) fn ingress(
     mut figures: ResMut<'_, EdgeFigures>,
     mut sessions: ResMut<'_, SessionTable>,
     mut pool: ResMut<'_, BlockPool>,
-    mut ledger: ResMut<'_, Ledger>,
+    mut counts: ResMut<'_, Counts>,
     mut log: ResMut<'_, EventLog>,
     mut cancellations: ResMut<'_, Cancellations>,
     mut queues: Query<'_, '_, &'static mut Queue>,
@@ -37,7 +37,7 @@ pub(crate) fn ingress(
     let mut scatter = Scatter {
         now: *now,
         pool: &mut pool,
-        ledger: &mut ledger,
+        counts: &mut counts,
         log: &mut log,
         cancellations: &mut cancellations,
         figures: &mut figures,
@@ -81,7 +81,7 @@ fn blocked(row: &SessionRow, queues: &Query<'_, '_, &'static mut Queue>) -> bool
 struct Scatter<'a> {
     now: Now,
     pool: &'a mut BlockPool,
-    ledger: &'a mut Ledger,
+    counts: &'a mut Counts,
     log: &'a mut EventLog,
     cancellations: &'a mut Cancellations,
     figures: &'a mut EdgeFigures,
@@ -286,16 +286,16 @@ impl Scatter<'_> {
             let sent = if last { frame.take() } else { frame.as_ref().map(|frame| frame.fork(self.pool)) };
             let Some(sent) = sent else { return };
             let Ok(mut queue) = queues.get_mut(target.queue) else { continue };
-            let (counts, samples) = (Ledger::counts(&sent), sent.samples());
+            let (content, samples) = (sent.is_content(), sent.samples());
             let pushed = queue.bypass_change_detection().push(sent, self.pool);
             let depth = queue.depth();
-            if counts {
-                self.ledger.arrived(target.node, samples);
-                self.ledger.node(target.node).record_depth(depth);
+            if content {
+                self.counts.arrived(target.node, samples);
+                self.counts.node(target.node).record_depth(depth);
             }
             match pushed {
                 Pushed::Queued => {}
-                Pushed::Merged => self.ledger.node(target.node).merged += 1,
+                Pushed::Merged => self.counts.node(target.node).merged += 1,
                 Pushed::Dropped(lost) => self.lost(target.node, lost),
             }
         }
@@ -303,7 +303,7 @@ impl Scatter<'_> {
 
     fn lost(&mut self, node: crate::base::ids::NodeId, frame: Frame) {
         let reason = DropReason::Overflow;
-        self.ledger.node(node).dropped[reason as usize] += 1;
+        self.counts.node(node).dropped[reason as usize] += 1;
         let samples = frame.samples() as u64;
         if !self.now.is_broken(Mutation::HideDrop) {
             let event = Event::FrameDropped { node, reason, samples };

@@ -6,6 +6,7 @@ pub(crate) mod control;
 pub(crate) mod egress;
 pub(crate) mod idle;
 pub(crate) mod ingress;
+pub(crate) mod install;
 pub(crate) mod open;
 pub(crate) mod resources;
 pub(crate) mod run;

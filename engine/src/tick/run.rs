@@ -186,7 +186,7 @@ impl EngineCore {
     /// Before a tick counts anything.
     fn rotate_metrics<S: ShardWorld>(&mut self, shards: &[S]) {
         if let Some(book) = &mut self.metrics {
-            book.rotate(self.now.us, metrics::ledgers(shards.iter().map(S::world)));
+            book.rotate(self.now.us, metrics::node_counts(shards.iter().map(S::world)));
         }
     }
 

@@ -15,7 +15,7 @@ use crate::edge::open_sessions::OpenSessions;
 use crate::media::block::BlockPool;
 use crate::media::queue::{Lane, Queue};
 use crate::node::plan::ScenePlan;
-use crate::record::counts::Ledger;
+use crate::record::counts::Counts;
 use crate::record::edge_figures::{ControlFigures, EdgeFigures};
 use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
@@ -25,8 +25,8 @@ use crate::speech::cancellation::Cancellations;
 use crate::speech::playout::Playouts;
 use crate::speech::segment::{Segment, SegmentPool, Turn};
 use crate::tick::control::Messages;
+use crate::tick::install::{ShardSpec, first_half, insert_resources, second_half};
 use crate::tick::resources::{Closing, Edge, NeedsSweep};
-use crate::tick::shard::{ShardSpec, first_half, insert_resources, second_half};
 use crate::tick::stage::Stage;
 
 /// One system of a tick.
@@ -94,7 +94,7 @@ fn name(id: ComponentId, world: &World) -> &'static str {
         EventLog,
         Inbox,
         Lane,
-        Ledger,
+        Counts,
         Messages,
         NeedsSweep,
         Now,

@@ -1,6 +1,6 @@
 //! Metrics: what an operator sees of a running engine.
 //!
-//! The hot path only counts, in the shards' ledgers. Every 5 s of engine time, before the tick, what the ledgers have
+//! The hot path only counts, in the shards' node_counts. Every 5 s of engine time, before the tick, what the node_counts have
 //! gained becomes a slot of the windows; whoever asks ([`crate::Engine::metrics`]) gets sums and what the last rotation
 //! left, and changes nothing. After a stall the slots that passed meanwhile are empty.
 
@@ -12,7 +12,7 @@ use hdrhistogram::Histogram;
 
 use crate::base::ids::{NodeId, SessionId};
 use crate::base::time::frames_to_us;
-use crate::record::counts::{DEPTHS_MAX, Ledger, NodeLedger};
+use crate::record::counts::{Counts, DEPTHS_MAX, NodeCounts};
 use crate::record::event::{Event, Record};
 use crate::record::histogram::latency_histogram;
 use crate::service::hub::Hub;
@@ -50,7 +50,7 @@ impl Tally for Decided {
     }
 }
 
-/// The windows of one node, and what its ledgers had at the last rotation.
+/// The windows of one node, and what its node_counts had at the last rotation.
 struct NodeBook {
     /// The node calls a service: its latency is not its wait.
     calls: bool,
@@ -76,27 +76,27 @@ impl NodeBook {
         }
     }
 
-    fn latency<'a>(&self, ledger: &'a NodeLedger) -> &'a Histogram<u32> {
-        if self.calls { &ledger.latency } else { &ledger.wait }
+    fn latency<'a>(&self, counts: &'a NodeCounts) -> &'a Histogram<u32> {
+        if self.calls { &counts.latency } else { &counts.wait }
     }
 
     /// Closes the slots `from..to`: what was gained since the last rotation is of the first, the others are empty.
     fn rotate<'a>(
         &mut self,
         (from, to): (u64, u64),
-        ledgers: impl Iterator<Item = &'a NodeLedger> + Clone,
+        node_counts: impl Iterator<Item = &'a NodeCounts> + Clone,
         (all, gained): (&mut Histogram<u32>, &mut Histogram<u32>),
     ) {
         Tally::clear(all);
         Tally::clear(gained);
         let mut decided = Decided::default();
         self.depths_before.fill(0);
-        for ledger in ledgers {
-            pour(self.latency(ledger), all);
-            decided.confirmed += ledger.segments_confirmed;
-            decided.cancelled += ledger.segments_cancelled;
-            let found = ledger.depth_max as usize + 1;
-            for (sum, count) in self.depths_before.iter_mut().zip(&ledger.depths).take(found) {
+        for counts in node_counts {
+            pour(self.latency(counts), all);
+            decided.confirmed += counts.segments_confirmed;
+            decided.cancelled += counts.segments_cancelled;
+            let found = counts.depth_max as usize + 1;
+            for (sum, count) in self.depths_before.iter_mut().zip(&counts.depths).take(found) {
                 *sum += count;
             }
         }
@@ -175,15 +175,15 @@ impl MetricsBook {
     }
 
     /// Before the tick at `now_us`: closes the slots that are over.
-    pub(crate) fn rotate<'a>(&mut self, now_us: u64, ledgers: impl Iterator<Item = &'a Ledger> + Clone) {
+    pub(crate) fn rotate<'a>(&mut self, now_us: u64, node_counts: impl Iterator<Item = &'a Counts> + Clone) {
         let slots = (self.slot, now_us / SLOT_US);
         if slots.0 == slots.1 {
             return;
         }
         self.slot = slots.1;
         for (at, node) in self.nodes.iter_mut().enumerate() {
-            let ledgers = ledgers.clone().map(|ledger| &ledger.nodes()[at]);
-            node.rotate(slots, ledgers, (&mut self.all, &mut self.gained));
+            let node_counts = node_counts.clone().map(|counts| &counts.nodes()[at]);
+            node.rotate(slots, node_counts, (&mut self.all, &mut self.gained));
         }
     }
 
@@ -228,22 +228,22 @@ impl MetricsBook {
         out.now_us = now_us;
         let rows = worlds.clone().flat_map(|world| &world.resource::<SessionTable>().rows);
         out.sessions = rows.flatten().filter(|row| row.phase != Phase::Gone).count() as u32;
-        let ledgers = ledgers(worlds);
+        let node_counts = node_counts(worlds);
         out.retractions = 0;
         out.end_to_end.clear();
         out.end_to_end.merge(&self.answers);
-        for ledger in ledgers.clone() {
-            out.end_to_end.merge(ledger.forwarded());
+        for counts in node_counts.clone() {
+            out.end_to_end.merge(counts.forwarded());
         }
         out.nodes.resize_with(self.nodes.len(), NodeMetrics::new);
         for (at, (book, node)) in self.nodes.iter().zip(&mut out.nodes).enumerate() {
-            let ledgers = ledgers.clone().map(|ledger| &ledger.nodes()[at]);
+            let node_counts = node_counts.clone().map(|counts| &counts.nodes()[at]);
             *node = NodeMetrics { recent: book.recent, ..NodeMetrics::new() };
-            for ledger in ledgers.clone() {
-                out.retractions += ledger.retractions;
-                sum(node, ledger, book.calls);
+            for counts in node_counts.clone() {
+                out.retractions += counts.retractions;
+                sum(node, counts, book.calls);
             }
-            node.queue_depth_max = deepest(ledgers, &book.depths_before);
+            node.queue_depth_max = deepest(node_counts, &book.depths_before);
             let id = NodeId(at as u8);
             node.queue_depth += hub.waiting(id) as u64;
             if let Some(figures) = hub.batches(id) {
@@ -253,11 +253,11 @@ impl MetricsBook {
     }
 }
 
-/// The ledgers of all shards.
-pub(crate) fn ledgers<'a>(
+/// The counts of all shards.
+pub(crate) fn node_counts<'a>(
     worlds: impl Iterator<Item = &'a World> + Clone,
-) -> impl Iterator<Item = &'a Ledger> + Clone {
-    worlds.map(|world| world.resource::<Ledger>())
+) -> impl Iterator<Item = &'a Counts> + Clone {
+    worlds.map(|world| world.resource::<Counts>())
 }
 
 /// Media time of a session of this shard that has arrived, microseconds.
@@ -266,30 +266,31 @@ pub(crate) fn media_us(world: &World, session: SessionId) -> u64 {
     row.map_or(0, |row| frames_to_us(row.frames_in, row.input.rate_hz))
 }
 
-fn sum(node: &mut NodeMetrics, ledger: &NodeLedger, calls: bool) {
-    node.frames_in += ledger.arrived;
-    node.frames_out += ledger.created_all();
-    node.frames_gated += ledger.gated;
-    node.frames_cancelled += ledger.cancelled;
-    node.frames_merged += ledger.merged;
-    for (sum, count) in node.frames_dropped.iter_mut().zip(ledger.dropped) {
+fn sum(node: &mut NodeMetrics, counts: &NodeCounts, calls: bool) {
+    node.frames_in += counts.arrived;
+    node.frames_out += counts.created_all();
+    node.frames_gated += counts.gated;
+    node.frames_cancelled += counts.cancelled;
+    node.frames_merged += counts.merged;
+    for (sum, count) in node.frames_dropped.iter_mut().zip(counts.dropped) {
         *sum += count;
     }
     // What has arrived and met none of its ends is still there.
-    let ended = ledger.consumed + ledger.gated + ledger.merged + ledger.cancelled + ledger.dropped_all();
-    node.queue_depth += ledger.arrived.saturating_sub(ended);
-    node.wait.merge(&ledger.wait_buckets);
-    node.latency.merge(if calls { &ledger.latency_buckets } else { &ledger.wait_buckets });
-    node.deadlines_missed += ledger.deadlines_missed;
-    node.segments_opened += ledger.segments_opened;
-    node.segments_confirmed += ledger.segments_confirmed;
-    node.segments_cancelled += ledger.segments_cancelled;
+    let ended = counts.consumed + counts.gated + counts.merged + counts.cancelled + counts.dropped_all();
+    node.queue_depth += counts.arrived.saturating_sub(ended);
+    node.wait.merge(&counts.wait_buckets);
+    node.latency.merge(if calls { &counts.latency_buckets } else { &counts.wait_buckets });
+    node.deadlines_missed += counts.deadlines_missed;
+    node.segments_opened += counts.segments_opened;
+    node.segments_confirmed += counts.segments_confirmed;
+    node.segments_cancelled += counts.segments_cancelled;
 }
 
 /// The greatest depth that more frames have found by now than `before`; 0 when none came.
-fn deepest<'a>(ledgers: impl Iterator<Item = &'a NodeLedger> + Clone, before: &[u64]) -> u32 {
-    let most = ledgers.clone().map(|ledger| ledger.depth_max as usize).max().unwrap_or(0);
-    let grew =
-        |depth: &usize| ledgers.clone().filter_map(|l| l.depths.get(*depth)).sum::<u64>() > before[*depth];
+fn deepest<'a>(node_counts: impl Iterator<Item = &'a NodeCounts> + Clone, before: &[u64]) -> u32 {
+    let most = node_counts.clone().map(|counts| counts.depth_max as usize).max().unwrap_or(0);
+    let grew = |depth: &usize| {
+        node_counts.clone().filter_map(|l| l.depths.get(*depth)).sum::<u64>() > before[*depth]
+    };
     (1..=most.min(before.len() - 1)).rev().find(grew).unwrap_or(0) as u32
 }

@@ -305,7 +305,7 @@ impl Run<'_> {
             violations
                 .push(format!("edge: {} sample frames pushed, {taken} taken", self.totals.pushed.frames));
         }
-        let out = census.nodes.last().map_or(0, mynah_engine::record::NodeLedger::created_all);
+        let out = census.nodes.last().map_or(0, mynah_engine::record::NodeCounts::created_all);
         Outcome {
             ticks: self.ticks,
             cut_us: self.cut_us,

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use mynah_engine::edge::{ARRIVAL_COST_MS_MIN, CONTROLS_MAX, CREDIT_MS};
 use mynah_engine::media::Queue;
 use mynah_engine::observe::SessionView;
-use mynah_engine::record::Ledger;
 use mynah_engine::session::Phase;
 use mynah_engine::{NodeId, ScenePlan};
 use mynah_systems::service::PARTS_AT_ONCE;
@@ -48,7 +47,7 @@ impl Bounds {
                 });
             }
             let Some(sender) = self.plan.nodes.get(at) else { continue };
-            let stalled = session.stalled(node).filter(|(_, frame)| Ledger::counts(frame)).count();
+            let stalled = session.stalled(node).filter(|(_, frame)| frame.is_content()).count();
             // What a service gives out at once comes in one step, too.
             let gives = if sender.service.is_some() { PARTS_AT_ONCE } else { 0 };
             let sends = (sender.spec.max_out(sender.input) as usize).max(gives) * sender.targets.len().max(1);
@@ -62,7 +61,7 @@ impl Bounds {
 }
 
 fn content(queue: &Queue) -> usize {
-    queue.iter().filter(|frame| Ledger::counts(frame)).count()
+    queue.iter().filter(|frame| frame.is_content()).count()
 }
 
 impl Checker for Bounds {

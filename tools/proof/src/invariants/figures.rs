@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mynah_engine::hdrhistogram::Histogram;
 use mynah_engine::observe::metrics::{BATCH_BOUNDS, Buckets, Snapshot};
-use mynah_engine::record::{FlushReason, Ledger, latency_histogram};
+use mynah_engine::record::{FlushReason, latency_histogram};
 use mynah_engine::scene::{NodeRef, PortType};
 use mynah_engine::session::Phase;
 use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
@@ -315,7 +315,7 @@ impl Checker for Figures {
                 let Some(queue) = session.queue(NodeId(at as u8)) else { continue };
                 if queue.len() > *deepest {
                     // Boundaries find their place whatever stands there, and are not counted.
-                    *deepest = queue.iter().filter(|frame| Ledger::counts(frame)).count().max(*deepest);
+                    *deepest = queue.iter().filter(|frame| frame.is_content()).count().max(*deepest);
                 }
             }
         }

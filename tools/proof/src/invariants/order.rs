@@ -7,7 +7,6 @@ use std::sync::Arc;
 use mynah_engine::base::frames_to_us;
 use mynah_engine::media::Queue;
 use mynah_engine::observe::SessionView;
-use mynah_engine::record::Ledger;
 use mynah_engine::scene::DeadlinePolicy;
 use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 
@@ -70,7 +69,7 @@ impl Order {
     ) {
         let mut before: Option<(u32, u64)> = None;
         let name = || self.plan.nodes.get(at).map_or("output", |node| &*node.id);
-        for frame in queue.iter().filter(|frame| Ledger::counts(frame)) {
+        for frame in queue.iter().filter(|frame| frame.is_content()) {
             let (seq, queued_us) = (frame.seq, frame.queued_us);
             if queued_us > now_us || frame.arrived_us > queued_us || frame.session != session.id() {
                 findings.add(NAME, Some(session.id()), || {

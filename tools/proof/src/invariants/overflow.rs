@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::record::Ledger;
 use mynah_engine::scene::OverflowPolicy;
 use mynah_engine::{DropReason, Event, Frame, NodeId, Record, ScenePlan, SessionId};
 
@@ -104,7 +103,7 @@ impl Checker for Overflow {
                 }
                 let mut new = self.spare.pop().unwrap_or_default();
                 new.clear();
-                new.extend(queue.iter().filter(|frame| Ledger::counts(frame)).map(key));
+                new.extend(queue.iter().filter(|frame| frame.is_content()).map(key));
                 if let Some((_, old)) = old {
                     self.left[usize::from(node)] += self.compare(at, &old, &new, findings) as u64;
                     self.spare.push(old);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mynah_engine::DropReason;
 use mynah_engine::observe::Census;
-use mynah_engine::record::NodeLedger;
+use mynah_engine::record::NodeCounts;
 use mynah_engine::scene::{Latency, Timing};
 
 use super::breakdown::stage_figures;
@@ -43,7 +43,7 @@ impl Side {
         (refused, waited): (u64, u64),
         imbalances: Vec<String>,
     ) -> Frames {
-        let sum = |of: fn(&NodeLedger) -> u64| census.nodes.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&NodeCounts) -> u64| census.nodes.iter().map(of).sum::<u64>();
         let mut dropped = BTreeMap::new();
         for (at, reason) in DropReason::ALL.into_iter().enumerate() {
             let lost: u64 = census.nodes.iter().map(|n| n.dropped[at]).sum();
@@ -53,11 +53,11 @@ impl Side {
         }
         Frames {
             taken_in: census.edge.blocks,
-            out: census.nodes.last().map_or(0, NodeLedger::created_all),
+            out: census.nodes.last().map_or(0, NodeCounts::created_all),
             cancelled: sum(|n| n.cancelled),
             gated: sum(|n| n.gated),
             merged: sum(|n| n.merged),
-            created: sum(NodeLedger::created_all),
+            created: sum(NodeCounts::created_all),
             refused,
             waited,
             non_finite_samples: census.edge.non_finite,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mynah_engine::node::Node;
 use mynah_engine::observe::Census;
-use mynah_engine::record::{FlushReason, NodeLedger};
+use mynah_engine::record::{FlushReason, NodeCounts};
 use mynah_engine::scene::{Latency, PlanNode, PortType, Timing};
 use mynah_engine::service::BatchFigures;
 use mynah_engine::{DropReason, NodeId};
@@ -44,7 +44,7 @@ impl Side {
         &self,
         at: usize,
         node: &PlanNode<dyn Node>,
-        ledger: &NodeLedger,
+        ledger: &NodeCounts,
         figures: &BatchFigures,
     ) -> BatchReport {
         let seconds = self.options.duration_us as f64 / 1e6;
@@ -75,7 +75,7 @@ impl Side {
     }
 }
 
-fn queue(node: &PlanNode<dyn Node>, ledger: &NodeLedger) -> QueueFigures {
+fn queue(node: &PlanNode<dyn Node>, ledger: &NodeCounts) -> QueueFigures {
     let dropped_by = DropReason::ALL.into_iter().zip(ledger.dropped).filter(|(_, count)| *count > 0);
     QueueFigures {
         bound: node.capabilities.queue_capacity,

@@ -1,0 +1,168 @@
+//! One small world with its sessions, and the two schedules that make its half ticks.
+//!
+//! ```text
+//! A  Admit      open sessions and let go of those that are gone, in id order
+//!    Control    messages of hosts: answers to stop, advice, what is said about segments
+//!    Ingress    scatter arrivals to the input queues
+//!    TurnTaking answers wait or are withdrawn because the user speaks
+//!    Rank       the scene's nodes, one system each; cancellations and service replies come before frames
+//! -- hub        join requests in session order, form batches, hand them to the services
+//! B  Egress     release what may leave; drop what was taken back
+//!    Account    control messages, segments and sessions that are over, blocks on their way back
+//! ```
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::BoxedSystem;
+
+use crate::base::ids::NodeId;
+use crate::base::time::Now;
+use crate::edge::open_sessions::OpenSessions;
+use crate::media::block::BlockPool;
+use crate::node::kind::IdleCheck;
+use crate::node::place::NodePlace;
+use crate::node::plan::{ScenePlan, deadline_rule};
+use crate::record::counts::Counts;
+use crate::record::edge_figures::{ControlFigures, EdgeFigures};
+use crate::record::event::EventLog;
+use crate::record::stage_times::StageTimes;
+use crate::scene::DeadlinePolicy;
+use crate::service::api::{Inbox, Outbox};
+use crate::session::table::SessionTable;
+use crate::speech::cancellation::Cancellations;
+use crate::speech::playout::Playouts;
+use crate::speech::segment::SegmentPool;
+use crate::tick::account::account;
+use crate::tick::admit::admit;
+use crate::tick::control::{Messages, inward};
+use crate::tick::egress::{Policy, answering_branches, egress_idle_check, egress_system, has_several};
+use crate::tick::ingress::ingress;
+use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
+use crate::tick::stage::Stage;
+use crate::tick::turn_taking::barge_in;
+
+/// How a shard is made.
+pub(crate) struct ShardSpec<'a> {
+    pub(crate) plan: &'a Arc<ScenePlan>,
+    pub(crate) open: &'a Arc<OpenSessions>,
+    /// Which one it is.
+    pub(crate) shard: usize,
+    pub(crate) seed: u64,
+    pub(crate) wants_audio: &'a [bool],
+}
+
+/// Puts the resources of a shard into `world` and its systems into the two schedules.
+pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule, b: &mut Schedule) {
+    insert_resources(spec, world);
+    // Fixed: an owner's system may run after a stage in which this scene has none.
+    a.configure_sets((Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking).chain());
+    let mut before = Stage::TurnTaking;
+    for PlacedSystem { stage, system, .. } in first_half(spec, world) {
+        a.add_systems(system.in_set(stage));
+        if matches!(stage, Stage::Node(_)) {
+            a.configure_sets(stage.after(before));
+            before = stage;
+        }
+    }
+    for PlacedSystem { stage, system, .. } in second_half(spec, world) {
+        b.add_systems(system.in_set(stage));
+    }
+    b.configure_sets((Stage::Egress, Stage::Account).chain());
+}
+
+pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
+    let (open, plan) = (spec.open, spec.plan);
+    world.insert_resource(Now::default());
+    world.insert_resource(BlockPool::default());
+    world.insert_resource(EventLog::default());
+    world.insert_resource(Counts::new(plan.nodes.len()));
+    world.insert_resource(Cancellations::new(open.placement));
+    world.insert_resource(Outbox::default());
+    world.insert_resource(Inbox::default());
+    world.insert_resource(SessionTable::new(open, spec.shard));
+    world.insert_resource(NeedsSweep::default());
+    world.insert_resource(Playouts::new(open.placement));
+    world.insert_resource(SegmentPool::default());
+    world.insert_resource(StageTimes::default());
+    world.insert_resource(Edge(Arc::clone(&open.ports[spec.shard])));
+    world.insert_resource(EdgeFigures::default());
+    world.insert_resource(Messages::default());
+    world.insert_resource(ControlFigures::default());
+    world.insert_resource(Closing::default());
+    world.insert_resource(Admissions::default());
+    world.insert_resource(ShardConfig { plan: Arc::clone(plan), seed: spec.seed });
+}
+
+/// A system and its place in the tick.
+pub(crate) struct PlacedSystem {
+    pub(crate) stage: Stage,
+    /// Its name: the function, or the node's id and kind.
+    pub(crate) name: String,
+    pub(crate) system: BoxedSystem,
+}
+
+impl PlacedSystem {
+    fn new(stage: Stage, name: impl Into<String>, system: BoxedSystem) -> Self {
+        Self { stage, name: name.into(), system }
+    }
+}
+
+fn boxed<M>(system: impl IntoSystem<(), (), M>) -> BoxedSystem {
+    Box::new(IntoSystem::into_system(system))
+}
+
+/// The systems of the first half, in order.
+pub(crate) fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedSystem> {
+    let plan = spec.plan;
+    let mut systems = vec![
+        PlacedSystem::new(Stage::Admit, "admit", boxed(admit)),
+        PlacedSystem::new(Stage::Control, "control", inward(plan)),
+        PlacedSystem::new(Stage::Ingress, "ingress", boxed(ingress)),
+    ];
+    if let Some(min_ms) = plan.scene.session.output.interrupt_min_ms {
+        let barge_in = barge_in(u64::from(min_ms) * 1_000);
+        systems.push(PlacedSystem::new(Stage::TurnTaking, "turn_taking", barge_in));
+    }
+    for (at, node) in plan.nodes.iter().enumerate() {
+        let place = place(plan, at, spec.wants_audio);
+        let name = format!("{} ({})", node.id, node.spec.kind());
+        systems.push(PlacedSystem::new(Stage::Node(place.node), name, node.spec.install(place, world)));
+    }
+    systems
+}
+
+/// The systems of the second half, in order.
+pub(crate) fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 2] {
+    let plan = spec.plan;
+    let session = &plan.scene.session.output;
+    let branches = answering_branches(plan);
+    let policy =
+        Policy { release: session.release, pace: session.pace, branches, several: has_several(plan) };
+    let output = NodeId(plan.nodes.len() as u8);
+    [
+        PlacedSystem::new(Stage::Egress, "egress", egress_system(policy, output, world)),
+        PlacedSystem::new(Stage::Account, "account", boxed(account)),
+    ]
+}
+
+fn place(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> NodePlace {
+    let node = &plan.nodes[at];
+    NodePlace {
+        node: NodeId(at as u8),
+        service: node.service.map(|s| s as u8),
+        wants_audio: node.service.is_some_and(|s| wants_audio[s]),
+        rule: node.deadline.map(|deadline| deadline_rule(&deadline)),
+        skips: node.deadline.is_some_and(|d| d.policy == DeadlinePolicy::SkipOptional),
+        controls: node.capabilities.supports_control_messages,
+    }
+}
+
+/// The checks of all nodes and of the output.
+pub(crate) fn idle_checks(spec: &ShardSpec<'_>, world: &mut World) -> Vec<IdleCheck> {
+    let nodes = spec.plan.nodes.iter().enumerate();
+    let mut checks: Vec<IdleCheck> =
+        nodes.map(|(at, node)| node.spec.idle_check(place(spec.plan, at, spec.wants_audio), world)).collect();
+    checks.push(egress_idle_check(NodeId(spec.plan.nodes.len() as u8), world));
+    checks
+}
