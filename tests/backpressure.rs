@@ -12,7 +12,7 @@ use bevy_ecs::prelude::World;
 use mynah_engine::media::{Lane, Payload, Queue};
 use mynah_engine::record::Counts;
 use mynah_engine::scene::{Catalogue as _, Override};
-use mynah_engine::session::SessionTable;
+use mynah_engine::session::SessionIndex;
 use mynah_engine::speech::SegmentPool;
 use mynah_engine::{EngineConfig, Event, Out, PushError, ScenePlan, SessionHandle, SessionSpec, embed};
 use mynah_load::chunk::ChunkSpec;
@@ -183,7 +183,7 @@ fn unaccounted(world: &World, plan: &ScenePlan) -> Vec<String> {
             ));
         }
     }
-    let sessions = world.resource::<SessionTable>().open();
+    let sessions = world.resource::<SessionIndex>().open();
     let segments = world.resource::<SegmentPool>().active();
     if (sessions, segments) != (0, 0) {
         wrong.push(format!("{}: {sessions} sessions, {segments} segments left", plan.scene.name));

@@ -11,7 +11,7 @@ use mynah_engine::bevy_ecs::prelude::World;
 use mynah_engine::record::Stopwatch;
 use mynah_engine::scene::{Source, compile, parse_config};
 use mynah_engine::service::{Call, CallKey, Reply, Service, ServiceKind, ServiceSite};
-use mynah_engine::session::SessionTable;
+use mynah_engine::session::SessionIndex;
 use mynah_engine::{
     Control, ControlIn, Engine, EngineConfig, EngineHandle, Out, PushError, SessionHandle, SessionSpec,
     Stamp, embed,
@@ -357,7 +357,7 @@ fn what_comes_before_its_session_is_admitted_is_kept_in_a_foreign_world_too() {
         assert_eq!((samples, session.is_closed()), (BLOCK, true), "foreign world: {foreign}");
         let open = match &engine {
             Some(engine) => engine.census().sessions_open,
-            None => world.resource::<SessionTable>().open(),
+            None => world.resource::<SessionIndex>().open(),
         };
         assert_eq!(open, 0, "foreign world: {foreign}");
     }

@@ -7,7 +7,6 @@ mod host;
 use host::{Host, TICK_US, books, one_shard, plan};
 use mynah_engine::base::{frames_to_us, us_to_frames};
 use mynah_engine::observe::Census;
-use mynah_engine::record::Counts;
 use mynah_engine::scene::Format;
 use mynah_engine::{DropReason, Event, NodeId, SessionSpec, Stamp};
 

@@ -1,80 +1,224 @@
-//! Takes what a cancellation covers out of the queues of a node.
+//! Cancellation: before a node works, what was taken back in this tick leaves its queues and its state. Every node has a
+//! system for that, which comes with its kind and runs in ticks that cancel anything.
+
+use std::sync::Arc;
 
 use bevy_ecs::component::Mutable;
 use bevy_ecs::prelude::*;
+use bevy_ecs::system::{BoxedSystem, SystemParam};
 
+use crate::base::ids::NodeId;
 use crate::base::mutation::Mutation;
 use crate::media::frame::Frame;
 use crate::media::queue::{Lane, Queue};
 use crate::node::context::NodeContext;
-use crate::node::params::{Lanes, NodeParams};
+use crate::node::kind::{StepNode, SystemNode};
+use crate::node::params::{Lanes, lane_system};
 use crate::node::place::NodePlace;
-use crate::speech::cancellation::{CancelScope, Cancellation};
+
+use crate::service::api::Outbox;
+use crate::session::index::SessionLanes;
+use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
+use crate::speech::segment::SegmentWriter;
 
 /// Finding the lanes of a few sessions costs as much as going through this many one after the other.
 const LOOKUPS_WORTH: usize = 8;
 
-/// Applies this tick's cancellations to the lanes of one node: first the queue, then `control` for the state. A node that
-/// does not support control messages is told of the end of a session only: what it works on it finishes, and the output
-/// drops it.
-pub fn cancel_lanes<S: Component<Mutability = Mutable>>(
-    place: NodePlace,
-    lanes: &mut Lanes<'_, '_, S>,
-    params: &mut NodeParams<'_>,
-    control: impl FnMut(&mut S, &Cancellation, &mut NodeContext<'_>),
-) {
-    cancel_lanes_that(place, lanes, params, |_| true, control);
+/// Whether this tick cancels anything so far: only then is there anything to do here.
+pub(crate) fn anything_cancelled(cancellations: Res<'_, Cancellations>) -> bool {
+    !cancellations.all().is_empty()
 }
 
-/// The same, passing over lanes where nothing waits and whose state `keeps` nothing that could be void.
-pub(crate) fn cancel_lanes_that<S: Component<Mutability = Mutable>>(
-    place: NodePlace,
-    lanes: &mut Lanes<'_, '_, S>,
-    params: &mut NodeParams<'_>,
-    keeps: impl Fn(&S) -> bool,
-    mut control: impl FnMut(&mut S, &Cancellation, &mut NodeContext<'_>),
-) {
-    // What is pushed meanwhile is for the nodes behind this one.
-    let pushed = params.cancellations.all().len();
-    if pushed == 0 {
-        return;
-    }
-    let Lanes { ins, outs } = lanes;
-    let mut correct =
-        |lane: &mut Lane, queue: &mut Queue, state: &mut S, at: usize, params: &mut NodeParams<'_>| {
-            let cancellation = params.cancellations.all()[at];
-            let mut cx = NodeContext::new(place.node, lane, params, outs);
-            purge(queue, &cancellation, &mut cx);
-            // The end of a session is no message: everybody lets go of what is left.
-            if place.controls || cancellation.scope == CancelScope::Session {
-                control(state, &cancellation, &mut cx);
+/// The cancellations of this tick, and whose queue entities they concern.
+#[derive(SystemParam)]
+pub(crate) struct Cancelling<'w, 's> {
+    cancellations: Res<'w, Cancellations>,
+    lanes: SessionLanes<'w, 's>,
+}
+
+/// The same for a node that calls a service.
+#[derive(SystemParam)]
+struct Calling<'w, 's> {
+    cancelling: Cancelling<'w, 's>,
+    outbox: ResMut<'w, Outbox>,
+}
+
+/// The same for a node that decides about segments, which may cancel more.
+#[derive(SystemParam)]
+struct Deciding<'w, 's> {
+    writer: SegmentWriter<'w, 's>,
+    lanes: SessionLanes<'w, 's>,
+}
+
+/// Where a system that cancels finds what it needs, whatever else it touches.
+pub(crate) trait Cancels {
+    fn list(&self) -> &Cancellations;
+    fn lane(&self, cancellation: &Cancellation, node: NodeId) -> Option<Entity>;
+    fn sessions(&self) -> usize;
+}
+
+macro_rules! cancels {
+    ($type:ident, $list:ident $(. $list_in:ident)*, $($lanes:ident).+) => {
+        impl Cancels for $type<'_, '_> {
+            fn list(&self) -> &Cancellations {
+                &self.$list$(.$list_in)*
             }
-        };
-    if pushed * LOOKUPS_WORTH < params.sessions.open() as usize {
+            fn lane(&self, cancellation: &Cancellation, node: NodeId) -> Option<Entity> {
+                self.$($lanes).+.lane(cancellation.session, node)
+            }
+            fn sessions(&self) -> usize {
+                self.$($lanes).+.open() as usize
+            }
+        }
+    };
+}
+
+cancels!(Cancelling, cancellations, lanes);
+cancels!(Calling, cancelling.cancellations, cancelling.lanes);
+cancels!(Deciding, writer.cancellations, lanes);
+
+/// Builds the system that cancels for a kind that handles one frame at a time.
+pub(crate) fn cancel_step<K: StepNode>(kind: Arc<K>, place: NodePlace, world: &mut World) -> BoxedSystem {
+    let keeps = {
+        let kind = Arc::clone(&kind);
+        move |state: &K::State| kind.keeps(state)
+    };
+    let cancel = move |state: &mut K::State, cancellation: &Cancellation, cx: &mut NodeContext<'_>| {
+        // The end of a session is no message: everybody lets go of what is left.
+        if place.controls || cancellation.scope == CancelScope::Session {
+            kind.control(state, cancellation, cx, place);
+        }
+    };
+    if place.service.is_none() {
+        return lane_system::<K::State, Cancelling<'static, 'static>>(
+            place,
+            world,
+            move |lanes, params, more| {
+                cancel_lanes(
+                    place.node,
+                    lanes,
+                    params,
+                    more,
+                    &keeps,
+                    |row, cancellation, params, _, outs| {
+                        let mut cx = NodeContext::new(place.node, row.lane, params, outs);
+                        purge(row.queue, cancellation, &mut cx);
+                        cancel(row.state, cancellation, &mut cx);
+                    },
+                );
+            },
+        );
+    }
+    lane_system::<K::State, Calling<'static, 'static>>(place, world, move |lanes, params, more| {
+        cancel_lanes(place.node, lanes, params, more, &keeps, |row, cancellation, params, more, outs| {
+            let cx = NodeContext::new(place.node, row.lane, params, outs);
+            let mut cx = cx.calling(Some(&mut more.outbox));
+            purge(row.queue, cancellation, &mut cx);
+            cancel(row.state, cancellation, &mut cx);
+        });
+    })
+}
+
+/// Builds the system that cancels for a kind that is a plain system over its lanes.
+pub(crate) fn cancel_lanes_of<K: SystemNode>(
+    kind: Arc<K>,
+    place: NodePlace,
+    world: &mut World,
+) -> BoxedSystem {
+    let told =
+        move |cancellation: &Cancellation| place.controls || cancellation.scope == CancelScope::Session;
+    if !kind.decides_speech() {
+        return lane_system::<K::State, Cancelling<'static, 'static>>(
+            place,
+            world,
+            move |lanes, params, more| {
+                cancel_lanes(
+                    place.node,
+                    lanes,
+                    params,
+                    more,
+                    |_| true,
+                    |row, cancellation, params, _, outs| {
+                        let mut cx = NodeContext::new(place.node, row.lane, params, outs);
+                        purge(row.queue, cancellation, &mut cx);
+                        if told(cancellation) {
+                            kind.control(row.state, cancellation, &mut cx);
+                        }
+                    },
+                );
+            },
+        );
+    }
+    lane_system::<K::State, Deciding<'static, 'static>>(place, world, move |lanes, params, more| {
+        cancel_lanes(
+            place.node,
+            lanes,
+            params,
+            more,
+            |_| true,
+            |row, cancellation, params, more, outs| {
+                let mut cx = NodeContext::new(place.node, row.lane, params, outs);
+                purge(row.queue, cancellation, &mut cx);
+                if told(cancellation) {
+                    kind.control(row.state, cancellation, &mut cx);
+                }
+                if cancellation.scope == CancelScope::Session {
+                    kind.hang_up(row.state, &mut cx, &mut more.writer);
+                }
+            },
+        );
+    })
+}
+
+/// The components of one queue entity that a cancellation concerns.
+pub(crate) struct Row<'a, S> {
+    pub(crate) lane: &'a mut Lane,
+    pub(crate) queue: &'a mut Queue,
+    pub(crate) state: &'a mut S,
+}
+
+/// Calls `cancel` for each cancellation of this tick with the lane of `node` that it concerns, passing over lanes where
+/// nothing waits and whose state `keeps` nothing that could be void.
+pub(crate) fn cancel_lanes<'w, 's, S: Component<Mutability = Mutable>, P, E: Cancels>(
+    node: NodeId,
+    lanes: &mut Lanes<'w, 's, S>,
+    params: &mut P,
+    more: &mut E,
+    keeps: impl Fn(&S) -> bool,
+    mut cancel: impl FnMut(Row<'_, S>, &Cancellation, &mut P, &mut E, &mut Query<'w, 's, &'static mut Queue>),
+) {
+    // What is cancelled meanwhile is for the nodes behind this one.
+    let pushed = more.list().all().len();
+    let Lanes { ins, outs } = lanes;
+    if pushed * LOOKUPS_WORTH < more.sessions() {
         for at in 0..pushed {
-            let session = params.cancellations.all()[at].session;
-            let Some(entity) = params.sessions.lane(session, place.node) else { continue };
-            let Ok((mut lane, mut queue, mut state)) = ins.get_mut(entity) else { continue };
-            correct(&mut lane, &mut queue, &mut state, at, params);
+            let cancellation = more.list().all()[at];
+            let Some(entity) = more.lane(&cancellation, node) else { continue };
+            let Ok((_, mut lane, mut queue, mut state)) = ins.get_mut(entity) else { continue };
+            let row = Row { lane: &mut lane, queue: &mut queue, state: &mut *state };
+            cancel(row, &cancellation, params, more, outs);
         }
         return;
     }
-    for (mut lane, mut queue, mut state) in ins.iter_mut() {
+    for (_, mut lane, mut queue, mut state) in ins.iter_mut() {
         if queue.is_empty() && !lane.has_stalled() && !keeps(&state) {
             continue;
         }
         let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
-        let mut next = params.cancellations.first(lane.session);
+        let state = state.bypass_change_detection();
+        let mut next = more.list().first(lane.session);
         while let Some(at) = next.filter(|at| *at < pushed) {
-            correct(lane, queue, state.bypass_change_detection(), at, params);
-            next = params.cancellations.after(at);
+            let cancellation = more.list().all()[at];
+            let row = Row { lane: &mut *lane, queue: &mut *queue, state: &mut *state };
+            cancel(row, &cancellation, params, more, outs);
+            next = more.list().after(at);
         }
     }
 }
 
 /// Takes what a cancellation covers out of a queue, and out of what its node has sent and stands outside others: counted
 /// as cancelled (dropped when the session hangs up), logged once a node with the samples.
-pub fn purge(queue: &mut Queue, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
+pub(crate) fn purge(queue: &mut Queue, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
     if cx.now.is_broken(Mutation::ReleaseVoid) && cancellation.scope != CancelScope::Session {
         return;
     }

@@ -9,15 +9,16 @@ use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::media::block::BlockPool;
 use crate::media::frame::Frame;
-use crate::media::queue::{Lane, Pushed, Queue, Target};
+use crate::media::queue::{Lane, Queue, Target};
+use crate::node::enqueue::Enqueue;
 use crate::node::params::NodeParams;
 use crate::record::counts::Counts;
 use crate::record::event::{DropReason, Event, EventLog};
 use crate::service::api::{Outbox, Request};
 use crate::service::batch::DeadlineRule;
-use crate::session::table::SessionTable;
-use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
-use crate::speech::playout::{Playout, Playouts};
+use crate::session::components::Session;
+use crate::speech::cancellation::{CancelScope, Cancellation};
+use crate::speech::playout::Playout;
 
 /// What [`NodeContext`] needs of the other queues.
 pub(crate) trait Queues {
@@ -30,6 +31,21 @@ impl Queues for Query<'_, '_, &'static mut Queue> {
     }
 }
 
+/// What [`NodeContext`] needs of session entities.
+pub(crate) trait Sessions {
+    fn session(&self, entity: Entity) -> Option<&Session>;
+    fn playout(&self, entity: Entity) -> Option<&Playout>;
+}
+
+impl Sessions for Query<'_, '_, (&'static Session, &'static Playout)> {
+    fn session(&self, entity: Entity) -> Option<&Session> {
+        self.get(entity).ok().map(|(session, _)| session)
+    }
+    fn playout(&self, entity: Entity) -> Option<&Playout> {
+        self.get(entity).ok().map(|(_, playout)| playout)
+    }
+}
+
 /// What a node may look at when it is asked whether it is ready.
 #[derive(Clone, Copy)]
 pub struct ReadyContext<'a> {
@@ -37,13 +53,14 @@ pub struct ReadyContext<'a> {
     pub now: Now,
     /// The lane.
     pub lane: &'a Lane,
-    pub(crate) playouts: &'a Playouts,
+    sessions: Option<&'a dyn Sessions>,
 }
 
 impl ReadyContext<'_> {
     /// What is heard of this session's answers.
     pub fn playout(&self) -> Playout {
-        self.playouts.get(self.lane.session)
+        let playout = self.sessions.and_then(|sessions| sessions.playout(self.lane.owner));
+        playout.copied().unwrap_or_default()
     }
 }
 
@@ -57,15 +74,13 @@ pub struct NodeContext<'a> {
     pub lane: &'a mut Lane,
     /// Sample memory.
     pub pool: &'a mut BlockPool,
-    /// What was taken back in this tick, for nodes that decide.
-    pub cancellations: &'a mut Cancellations,
-    /// What is heard of the answers.
-    pub(crate) playouts: &'a mut Playouts,
-    pub(crate) sessions: &'a SessionTable,
-    log: &'a mut EventLog,
-    counts: &'a mut Counts,
-    outbox: &'a mut Outbox,
-    queues: &'a mut dyn Queues,
+    pub(crate) log: &'a mut EventLog,
+    pub(crate) counts: &'a mut Counts,
+    pub(crate) queues: &'a mut dyn Queues,
+    /// None at the output, which asks nothing of them through here.
+    pub(crate) sessions: Option<&'a dyn Sessions>,
+    /// None for nodes that call no service.
+    pub(crate) outbox: Option<&'a mut Outbox>,
 }
 
 impl<'a> NodeContext<'a> {
@@ -73,7 +88,7 @@ impl<'a> NodeContext<'a> {
     pub fn new<'w, 's>(
         node: NodeId,
         lane: &'a mut Lane,
-        params: &'a mut NodeParams<'_>,
+        params: &'a mut NodeParams<'_, '_>,
         outs: &'a mut Query<'w, 's, &'static mut Queue>,
     ) -> NodeContext<'a> {
         NodeContext {
@@ -81,34 +96,37 @@ impl<'a> NodeContext<'a> {
             node,
             lane,
             pool: &mut params.pool,
-            cancellations: &mut params.cancellations,
-            playouts: &mut params.playouts,
-            sessions: &params.sessions,
             log: &mut params.log,
             counts: &mut params.counts,
-            outbox: &mut params.outbox,
             queues: outs,
+            sessions: Some(&params.sessions),
+            outbox: None,
         }
+    }
+
+    /// The same for a node that calls a service.
+    pub(crate) fn calling(mut self, outbox: Option<&'a mut Outbox>) -> Self {
+        self.outbox = outbox;
+        self
+    }
+
+    fn session(&self) -> Option<&Session> {
+        self.sessions?.session(self.lane.owner)
     }
 
     /// The session's name.
     pub fn session_name(&self) -> Arc<str> {
-        self.sessions.get(self.lane.session).map_or_else(|| "".into(), |row| Arc::clone(&row.name))
+        self.session().map_or_else(|| "".into(), |session| Arc::clone(&session.name))
     }
 
-    /// Which opening of the session id this is.
+    /// Which session of its id this is, counted from 1.
     pub fn generation(&self) -> u32 {
-        self.sessions.get(self.lane.session).map_or(0, |row| row.generation)
-    }
-
-    /// What is heard of this session's answers.
-    pub fn playout(&self) -> Playout {
-        self.playouts.get(self.lane.session)
+        self.session().map_or(0, |session| session.generation)
     }
 
     /// What a node may look at.
     pub(crate) fn look(&self) -> ReadyContext<'_> {
-        ReadyContext { now: self.now, lane: self.lane, playouts: self.playouts }
+        ReadyContext { now: self.now, lane: self.lane, sessions: self.sessions }
     }
 
     /// The time left of a frame with less than the margin left, and whether it is seen for the first time: then it is
@@ -191,22 +209,12 @@ impl<'a> NodeContext<'a> {
             self.counts.arrived(node, samples);
             return self.discard(frame);
         }
-        let pushed = if self.now.is_broken(Mutation::Overtake) && content && frame.seq.is_multiple_of(4) {
-            queue.push_front(frame);
-            Pushed::Queued
-        } else {
-            queue.push(frame, self.pool)
-        };
-        let depth = queue.depth();
-        if content {
-            self.counts.arrived(node, samples);
-            self.counts.node(node).record_depth(depth);
-        }
-        match pushed {
-            Pushed::Queued => {}
-            Pushed::Merged => self.counts.node(node).merged += 1,
-            Pushed::Dropped(frame) => self.dropped_at(node, frame, DropReason::Overflow),
-        }
+        let (now, pool, counts, log) = (self.now, &mut *self.pool, &mut *self.counts, &mut *self.log);
+        Enqueue { now, pool, counts, log }.push(node, queue, frame);
+    }
+
+    fn enqueue(&mut self) -> Enqueue<'_> {
+        Enqueue { now: self.now, pool: self.pool, counts: self.counts, log: self.log }
     }
 
     /// Sends what still stands outside full queues, as far as there is room by now. True when the node may be stepped:
@@ -247,11 +255,7 @@ impl<'a> NodeContext<'a> {
 
     /// Gives the frame's samples back to the pool; the frame has done its work.
     pub fn discard(&mut self, frame: Frame) {
-        if let crate::media::frame::Payload::Audio(block) = frame.payload
-            && !self.now.is_broken(Mutation::LeakBlock)
-        {
-            self.pool.put(block);
-        }
+        self.enqueue().discard(frame);
     }
 
     /// Withholds a frame that is not speech. It was counted as consumed when it was taken.
@@ -267,28 +271,8 @@ impl<'a> NodeContext<'a> {
         if frame.is_content() {
             self.counts.node(self.node).consumed -= 1;
         }
-        self.dropped_at(self.node, frame, reason);
-    }
-
-    fn dropped_at(&mut self, node: NodeId, frame: Frame, reason: DropReason) {
-        if frame.is_content() {
-            self.counts.node(node).dropped[reason as usize] += 1;
-            let event = self.lost(node, reason, frame.samples() as u64, frame.segment.serial, frame.revision);
-            if self.now.is_broken(Mutation::HideDrop) {
-                return self.discard(frame);
-            }
-            self.log.push(self.now.us, frame.session, frame.turn, event);
-        }
-        self.discard(frame);
-    }
-
-    /// What the log says of frames that ended before their time: at the session's output it is output that is lost.
-    fn lost(&self, node: NodeId, reason: DropReason, samples: u64, segment: u32, revision: u32) -> Event {
-        if self.counts.is_output(node) {
-            Event::OutputDropped { segment, revision, reason, samples }
-        } else {
-            Event::FrameDropped { node, reason, samples }
-        }
+        let node = self.node;
+        self.enqueue().lose(node, frame, reason);
     }
 
     /// Logs an event of this lane's session.
@@ -307,7 +291,10 @@ impl<'a> NodeContext<'a> {
             }
             Request::GoesOn(..) | Request::Retract(_) | Request::Cancel(_) | Request::Hold(..) => {}
         }
-        self.outbox.push(service, request);
+        debug_assert!(self.outbox.is_some(), "only nodes whose place names a service ask one");
+        if let Some(outbox) = &mut self.outbox {
+            outbox.push(service, request);
+        }
     }
 
     /// Counts a frame as taken by this node.
@@ -405,7 +392,7 @@ impl<'a> NodeContext<'a> {
             DropReason::Closed => counts.dropped[reason as usize] += frames,
             _ => counts.cancelled += frames,
         }
-        let event = self.lost(node, reason, samples, segment, revision);
+        let event = self.counts.lost(node, reason, samples, segment, revision);
         self.event(0, event);
     }
 }

@@ -16,6 +16,7 @@ use crate::node::place::NodePlace;
 use crate::scene::{Buffering, Format, Hearing, Issue, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::api::Reply;
 use crate::speech::cancellation::Cancellation;
+use crate::speech::segment::SegmentWriter;
 
 /// What a node's per-session state is opened with.
 #[derive(Clone, Debug)]
@@ -194,7 +195,22 @@ pub trait SystemNode: NodeKind {
         let _unused = state;
         false
     }
-    /// Builds the system; see [`lane_params`](crate::node::lane_params).
+    /// Something was taken back: drop what the state holds of it. The queue has been cleared already. A node that does
+    /// not support control messages is told of the end of the session only.
+    fn control(&self, state: &mut Self::State, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
+        let _unused = (state, cancellation, cx);
+    }
+    /// The session is over, for kinds that [decide](NodeKind::decides_speech) what is speech: what is open ends.
+    fn hang_up(
+        &self,
+        state: &mut Self::State,
+        cx: &mut NodeContext<'_>,
+        segments: &mut SegmentWriter<'_, '_>,
+    ) {
+        let _unused = (state, cx, segments);
+    }
+    /// Builds the system that works off the queues; see [`lane_system`](crate::node::lane_system). In each tick it comes
+    /// after the one that cancels, which the engine builds.
     fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem;
 }
 
@@ -202,6 +218,8 @@ pub trait SystemNode: NodeKind {
 pub trait Node: NodeSpec {
     /// Builds the system that runs this node.
     fn install(&self, place: NodePlace, world: &mut World) -> BoxedSystem;
+    /// Builds the system that takes what was cancelled out of the node's queues and state.
+    fn cancel_system(&self, place: NodePlace, world: &mut World) -> BoxedSystem;
     /// Builds the system that says whether all its lanes are empty and would stay as they are.
     fn idle_check(&self, place: NodePlace, world: &mut World) -> IdleCheck;
     /// Adds one session's state to its queue entity.

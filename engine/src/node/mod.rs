@@ -2,6 +2,7 @@
 
 pub(crate) mod cancel;
 pub(crate) mod context;
+pub(crate) mod enqueue;
 pub(crate) mod kind;
 pub(crate) mod mark;
 pub(crate) mod params;
@@ -10,10 +11,9 @@ pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod run;
 
-pub use cancel::{cancel_lanes, purge};
 pub use context::{NodeContext, ReadyContext};
 pub use kind::{Advice, IdleCheck, Node, NodeKind, SessionContext, StepNode, SystemNode};
-pub use params::{Lanes, NodeParams, lane_params};
+pub use params::{Lanes, NodeParams, lane_system};
 pub use place::NodePlace;
 pub use plan::ScenePlan;
 pub use registry::Registry;

@@ -1,8 +1,12 @@
-//! What the system of a node takes from its shard: its own lanes, the queues of all other nodes, and the resources.
+//! What the system of a node takes from its shard: its own lanes, the queues of all other nodes, and what frames touch on
+//! their way; and the one function that builds such a system.
 
 use bevy_ecs::component::{ComponentId, Mutable};
 use bevy_ecs::prelude::*;
-use bevy_ecs::system::{QueryParamBuilder, SystemParam, SystemParamBuilder};
+use bevy_ecs::system::{
+    BoxedSystem, ParamBuilder, QueryParamBuilder, StaticSystemParam, SystemParam, SystemParamBuilder,
+    SystemParamItem, SystemState,
+};
 
 use crate::base::ids::NodeId;
 use crate::base::time::Now;
@@ -13,14 +17,12 @@ use crate::node::place::NodePlace;
 use crate::record::counts::Counts;
 use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
-use crate::service::api::{Inbox, Outbox};
-use crate::session::table::SessionTable;
-use crate::speech::cancellation::Cancellations;
-use crate::speech::playout::Playouts;
+use crate::session::components::Session;
+use crate::speech::playout::Playout;
 
-/// Everything of a shard that a node's system may use.
+/// What frames touch on their way through any node.
 #[derive(SystemParam)]
-pub struct NodeParams<'w> {
+pub struct NodeParams<'w, 's> {
     /// Time of the tick.
     pub now: Res<'w, Now>,
     /// Sample memory.
@@ -29,39 +31,24 @@ pub struct NodeParams<'w> {
     pub log: ResMut<'w, EventLog>,
     /// Frame accounting.
     pub counts: ResMut<'w, Counts>,
-    /// What was taken back in this tick.
-    pub cancellations: ResMut<'w, Cancellations>,
-    /// Requests to services.
-    pub outbox: ResMut<'w, Outbox>,
-    /// Answers of services.
-    pub inbox: ResMut<'w, Inbox>,
-    /// Sessions by id.
-    pub sessions: Res<'w, SessionTable>,
-    /// What is heard of the answers.
-    pub playouts: ResMut<'w, Playouts>,
+    /// Names of sessions, and what is heard of their answers.
+    pub(crate) sessions: Query<'w, 's, (&'static Session, &'static Playout)>,
     pub(crate) stage_times: ResMut<'w, StageTimes>,
-}
-
-impl NodeParams<'_> {
-    /// The work since the last call was this node's; every system of a node ends with it.
-    pub fn lap(&mut self, node: NodeId) {
-        self.stage_times.lap(node.index());
-    }
 }
 
 /// The lanes of one node: its own queues and state, and everybody else's queues to send to.
 #[derive(SystemParam)]
 #[system_param(builder)]
 pub struct Lanes<'w, 's, S: Component<Mutability = Mutable>> {
-    /// One row per session.
-    pub ins: Query<'w, 's, (&'static mut Lane, &'static mut Queue, &'static mut S)>,
+    /// One row per session: the queue entity with its components.
+    pub ins: Query<'w, 's, (Entity, &'static mut Lane, &'static mut Queue, &'static mut S)>,
     /// The queues of all other nodes.
     pub outs: Query<'w, 's, &'static mut Queue>,
 }
 
 impl<S: Component<Mutability = Mutable>> Lanes<'static, 'static, S> {
     /// The lanes marked with `id`, and all other queues.
-    pub(crate) fn of(id: ComponentId) -> impl SystemParamBuilder<Self> {
+    fn of(id: ComponentId) -> impl SystemParamBuilder<Self> {
         LanesBuilder {
             ins: QueryParamBuilder::new(move |b| {
                 b.with_id(id);
@@ -73,11 +60,53 @@ impl<S: Component<Mutability = Mutable>> Lanes<'static, 'static, S> {
     }
 }
 
-/// The parameters of a node's system, restricted to that node's lanes. Use it to build a system of your own:
-/// `(lane_params::<S>(place, world), ParamBuilder).build_state(world).build_system(...)`.
-pub fn lane_params<S: Component<Mutability = Mutable>>(
+/// Builds the system of a node: `work` gets the node's lanes, what frames touch, and whatever else `E` names, so that the
+/// system declares what it touches and nothing more. The time that `work` takes counts as the node's.
+pub fn lane_system<S, E>(
     place: NodePlace,
     world: &mut World,
-) -> impl SystemParamBuilder<Lanes<'static, 'static, S>> + use<S> {
-    Lanes::of(mark::component(place.node, world))
+    mut work: impl FnMut(&mut Lanes<'_, '_, S>, &mut NodeParams<'_, '_>, &mut SystemParamItem<'_, '_, E>)
+    + Send
+    + Sync
+    + 'static,
+) -> BoxedSystem
+where
+    S: Component<Mutability = Mutable>,
+    E: SystemParam + 'static,
+{
+    lane_system_of::<S, NodeParams<'static, 'static>, E>(place.node, world, move |lanes, params, more| {
+        work(lanes, params, more);
+        params.stage_times.lap(place.node.index());
+    })
+}
+
+/// The same with parameters of another kind, for systems that work on the lanes of a node and are not the node.
+pub(crate) fn lane_system_of<S, P, E>(
+    node: NodeId,
+    world: &mut World,
+    mut work: impl FnMut(&mut Lanes<'_, '_, S>, &mut SystemParamItem<'_, '_, P>, &mut SystemParamItem<'_, '_, E>)
+    + Send
+    + Sync
+    + 'static,
+) -> BoxedSystem
+where
+    S: Component<Mutability = Mutable>,
+    P: SystemParam + 'static,
+    E: SystemParam + 'static,
+{
+    type Params<S, P, E> = (
+        Lanes<'static, 'static, S>,
+        StaticSystemParam<'static, 'static, P>,
+        StaticSystemParam<'static, 'static, E>,
+    );
+    let lanes = Lanes::of(mark::component(node, world));
+    let state: SystemState<Params<S, P, E>> = (lanes, ParamBuilder, ParamBuilder).build_state(world);
+    let system = state.build_system(
+        move |mut lanes: Lanes<'_, '_, S>,
+              params: StaticSystemParam<'_, '_, P>,
+              more: StaticSystemParam<'_, '_, E>| {
+            work(&mut lanes, &mut params.into_inner(), &mut more.into_inner());
+        },
+    );
+    Box::new(IntoSystem::into_system(system))
 }

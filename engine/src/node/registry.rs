@@ -8,6 +8,7 @@ use bevy_ecs::system::BoxedSystem;
 use bevy_ecs::world::EntityWorldMut;
 use ron::error::SpannedError;
 
+use crate::node::cancel::{cancel_lanes_of, cancel_step};
 use crate::node::kind::{IdleCheck, Node, NodeKind, SessionContext, StepNode, SystemNode};
 use crate::node::place::NodePlace;
 use crate::node::run::{node_idle_check, step_system};
@@ -43,7 +44,7 @@ impl Registry {
         self.kinds.insert(K::NAME, |config| {
             let config = Arc::new(scene::parse_config::<K>(config)?);
             let is_idle = |kind: &K, state: &K::State| kind.due_us(state) == u64::MAX;
-            Ok(Arc::new(Configured { config, install: step_system::<K>, is_idle }))
+            Ok(Arc::new(Configured { config, install: step_system::<K>, cancel: cancel_step::<K>, is_idle }))
         });
         self
     }
@@ -52,7 +53,12 @@ impl Registry {
     pub fn add_system<K: SystemNode>(&mut self) -> &mut Self {
         self.kinds.insert(K::NAME, |config| {
             let config = Arc::new(scene::parse_config::<K>(config)?);
-            Ok(Arc::new(Configured { config, install: K::system, is_idle: K::is_idle }))
+            Ok(Arc::new(Configured {
+                config,
+                install: K::system,
+                cancel: cancel_lanes_of::<K>,
+                is_idle: K::is_idle,
+            }))
         });
         self
     }
@@ -114,9 +120,12 @@ impl Catalogue for Registry {
     }
 }
 
+type BuildSystem<K> = fn(Arc<K>, NodePlace, &mut World) -> BoxedSystem;
+
 struct Configured<K: NodeKind> {
     config: Arc<K>,
-    install: fn(Arc<K>, NodePlace, &mut World) -> BoxedSystem,
+    install: BuildSystem<K>,
+    cancel: BuildSystem<K>,
     is_idle: fn(&K, &K::State) -> bool,
 }
 
@@ -181,9 +190,12 @@ impl<K: NodeKind> Node for Configured<K> {
     fn install(&self, place: NodePlace, world: &mut World) -> BoxedSystem {
         (self.install)(Arc::clone(&self.config), place, world)
     }
+    fn cancel_system(&self, place: NodePlace, world: &mut World) -> BoxedSystem {
+        (self.cancel)(Arc::clone(&self.config), place, world)
+    }
     fn idle_check(&self, place: NodePlace, world: &mut World) -> IdleCheck {
         let (config, is_idle) = (Arc::clone(&self.config), self.is_idle);
-        node_idle_check(place, world, move |state| is_idle(&config, state))
+        node_idle_check(place.node, world, move |state| is_idle(&config, state))
     }
     fn open(&self, context: &SessionContext, entity: &mut EntityWorldMut<'_>) -> Result<(), String> {
         entity.insert(self.config.open(context)?);

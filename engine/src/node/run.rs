@@ -1,30 +1,30 @@
-//! The systems that run a node kind over its lanes: cancellations first, then replies of services, then frames.
+//! The systems that run a node kind over its lanes: first replies of services, then frames.
 
 use std::sync::Arc;
 
 use bevy_ecs::component::Mutable;
 use bevy_ecs::prelude::*;
-use bevy_ecs::system::{BoxedSystem, ParamBuilder, QueryParamBuilder, SystemParamBuilder, SystemState};
+use bevy_ecs::system::{BoxedSystem, QueryParamBuilder, SystemParam, SystemParamBuilder, SystemState};
 
+use crate::base::ids::NodeId;
 use crate::media::frame::{Mark, Payload};
 use crate::media::queue::{Lane, Queue};
-use crate::node::cancel::cancel_lanes_that;
 use crate::node::context::NodeContext;
 use crate::node::kind::{Advice, IdleCheck, StepNode};
 use crate::node::mark;
-use crate::node::params::{Lanes, NodeParams, lane_params};
+use crate::node::params::{Lanes, NodeParams, lane_system};
 use crate::node::place::NodePlace;
-use crate::service::api::ReplyPart;
-use crate::speech::cancellation::Cancellation;
+use crate::service::api::{Inbox, Outbox, ReplyPart};
+use crate::session::index::SessionLanes;
 
 /// The system behind [`Node::idle_check`]: true when no frame waits in any of the node's lanes and all states are idle.
 pub(crate) fn node_idle_check<S: Component<Mutability = Mutable>>(
-    place: NodePlace,
+    node: NodeId,
     world: &mut World,
     is_idle: impl Fn(&S) -> bool + Send + Sync + 'static,
 ) -> IdleCheck {
     type Rows<S> = Query<'static, 'static, (&'static Lane, &'static Queue, &'static S)>;
-    let mark = mark::component(place.node, world);
+    let mark = mark::component(node, world);
     let rows = QueryParamBuilder::new(move |b: &mut QueryBuilder<'_, (&Lane, &Queue, &S)>| {
         b.with_id(mark);
     });
@@ -39,30 +39,35 @@ pub(crate) fn node_idle_check<S: Component<Mutability = Mutable>>(
     system
 }
 
+/// What the system of a node that calls a service touches beside the frames.
+#[derive(SystemParam)]
+struct Calls<'w, 's> {
+    outbox: ResMut<'w, Outbox>,
+    inbox: ResMut<'w, Inbox>,
+    lanes: SessionLanes<'w, 's>,
+}
+
 pub(crate) fn step_system<K: StepNode>(config: Arc<K>, place: NodePlace, world: &mut World) -> BoxedSystem {
-    type Params<S> = (Lanes<'static, 'static, S>, NodeParams<'static>);
-    let params = (lane_params::<K::State>(place, world), ParamBuilder);
-    let state: SystemState<Params<K::State>> = params.build_state(world);
-    let system = state.build_system(move |mut lanes: Lanes<'_, '_, K::State>, mut params: NodeParams<'_>| {
-        step_lanes(&*config, place, &mut lanes, &mut params);
-        params.stage_times.lap(place.node.index());
-    });
-    Box::new(IntoSystem::into_system(system))
+    if place.service.is_none() {
+        return lane_system::<K::State, ()>(place, world, move |lanes, params, ()| {
+            step_lanes(&*config, place, lanes, params, None);
+        });
+    }
+    lane_system::<K::State, Calls<'static, 'static>>(place, world, move |lanes, params, calls| {
+        answer_lanes(&*config, place, lanes, params, calls);
+        step_lanes(&*config, place, lanes, params, Some(&mut calls.outbox));
+    })
 }
 
 fn step_lanes<K: StepNode>(
     kind: &K,
     place: NodePlace,
     lanes: &mut Lanes<'_, '_, K::State>,
-    params: &mut NodeParams<'_>,
+    params: &mut NodeParams<'_, '_>,
+    mut outbox: Option<&mut Outbox>,
 ) {
-    let control = |state: &mut K::State, cancellation: &Cancellation, cx: &mut NodeContext<'_>| {
-        kind.control(state, cancellation, cx, place);
-    };
-    cancel_lanes_that(place, lanes, params, |state| kind.keeps(state), control);
-    answer_lanes(kind, place, lanes, params);
     let now_us = params.now.us;
-    for (mut lane, mut queue, mut state) in &mut lanes.ins {
+    for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
         let due = kind.due_us(&state) <= now_us;
         if queue.is_empty() && !due && !lane.has_stalled() && queue.in_service == 0 {
             continue;
@@ -70,19 +75,12 @@ fn step_lanes<K: StepNode>(
         let queue = queue.bypass_change_detection();
         let lane = lane.bypass_change_detection();
         let state = state.bypass_change_detection();
-        if due {
-            let mut cx = NodeContext::new(place.node, lane, params, &mut lanes.outs);
-            if cx.may_step() {
-                kind.wake(state, &mut cx, place);
-            }
+        let cx = NodeContext::new(place.node, lane, params, &mut lanes.outs);
+        let mut cx = cx.calling(outbox.as_deref_mut());
+        if due && cx.may_step() {
+            kind.wake(state, &mut cx, place);
         }
-        step_lane(
-            kind,
-            place,
-            queue,
-            state,
-            &mut NodeContext::new(place.node, lane, params, &mut lanes.outs),
-        );
+        step_lane(kind, place, queue, state, &mut cx);
         queue.in_service = kind.waiting(state);
     }
 }
@@ -128,23 +126,20 @@ fn answer_lanes<K: StepNode>(
     kind: &K,
     place: NodePlace,
     lanes: &mut Lanes<'_, '_, K::State>,
-    params: &mut NodeParams<'_>,
+    params: &mut NodeParams<'_, '_>,
+    calls: &mut Calls<'_, '_>,
 ) {
-    if place.service.is_none() || params.inbox.is_empty() {
-        return;
-    }
-    for at in 0..params.inbox.replies.len() {
-        let Some(reply) = params.inbox.replies[at].take_if(|r| r.key.node == place.node) else { continue };
+    for at in 0..calls.inbox.replies.len() {
+        let Some(reply) = calls.inbox.replies[at].take_if(|r| r.key.node == place.node) else { continue };
         let key = reply.key;
-        let current = params.sessions.get(key.session).is_some_and(|row| row.generation == key.generation);
-        let entity = params.sessions.lane(key.session, place.node).filter(|_| current);
+        let entity = calls.lanes.current(key.session, key.generation, place.node);
         let Some(entity) = entity else { continue };
-        let Ok((mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
+        let Ok((_, mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
         if matches!(reply.part, ReplyPart::Audio(_)) {
             params.pool.adopt();
         }
-        let mut cx = NodeContext::new(place.node, &mut lane, params, &mut lanes.outs);
-        kind.reply(&mut state, reply, &mut cx, place);
+        let cx = NodeContext::new(place.node, &mut lane, params, &mut lanes.outs);
+        kind.reply(&mut state, reply, &mut cx.calling(Some(&mut calls.outbox)), place);
         queue.in_service = kind.waiting(&state);
     }
 }

@@ -11,7 +11,8 @@ use crate::observe::session_view::{SessionView, sessions};
 use crate::record::counts::{Counts, NodeCounts};
 use crate::record::edge_figures::EdgeFigures;
 use crate::record::event::DropReason;
-use crate::session::table::{Phase, SessionTable};
+use crate::session::components::Phase;
+use crate::session::index::SessionIndex;
 use crate::speech::segment::SegmentPool;
 
 /// The counts of one node over all shards; see [`NodeCounts`] for their meaning.
@@ -104,7 +105,7 @@ impl Books {
                 sum.add(counts);
             }
             self.edge.add(world.resource::<EdgeFigures>());
-            self.sessions += world.resource::<SessionTable>().open();
+            self.sessions += world.resource::<SessionIndex>().open();
             self.segments_active += world.resource::<SegmentPool>().active();
             self.segment_places += world.resource::<SegmentPool>().places();
             self.entities += u64::from(world.entities().count_spawned());

@@ -6,7 +6,8 @@ use crate::media::block::BlockPool;
 use crate::media::queue::{Lane, Queue};
 use crate::record::counts::{Counts, NodeCounts};
 use crate::record::edge_figures::{ControlFigures, EdgeFigures};
-use crate::session::table::SessionTable;
+use crate::session::components::Wiring;
+use crate::session::index::SessionIndex;
 use crate::speech::segment::SegmentPool;
 
 /// What an engine looks like from outside at one moment.
@@ -53,15 +54,16 @@ impl Census {
             sum.merge(counts);
         }
         self.segments_active += world.resource::<SegmentPool>().active();
-        self.sessions_open += world.resource::<SessionTable>().open();
+        self.sessions_open += world.resource::<SessionIndex>().open();
         self.entities += u64::from(world.entities().count_spawned());
         self.blocks_created += world.resource::<BlockPool>().created();
         self.edge.add(world.resource::<EdgeFigures>());
         let controls = world.resource::<ControlFigures>();
         self.controls.arrived += controls.arrived;
         self.controls.without_effect += controls.without_effect;
-        for row in world.resource::<SessionTable>().rows.iter().flatten() {
-            for (at, lane) in row.lanes.iter().enumerate() {
+        let sessions = world.resource::<SessionIndex>().entities();
+        for wiring in sessions.filter_map(|entity| world.get::<Wiring>(entity)) {
+            for (at, lane) in wiring.lanes.iter().enumerate() {
                 if let Some(queue) = world.get::<Queue>(*lane) {
                     self.queued[at] += queue.iter().filter(|frame| frame.is_content()).count() as u64;
                 }

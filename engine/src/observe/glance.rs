@@ -6,7 +6,7 @@ use crate::base::ids::NodeId;
 use crate::record::counts::Counts;
 use crate::record::stage_times::{ENGINE_STAGES, StageTimes};
 use crate::service::hub::Hub;
-use crate::session::table::SessionTable;
+use crate::session::index::SessionIndex;
 
 /// An engine between two ticks. Storage is kept from one look to the next.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,7 @@ impl Glance {
             for (waiting, counts) in self.waiting.iter_mut().zip(world.resource::<Counts>().nodes()) {
                 *waiting += counts.waiting();
             }
-            self.sessions_open += world.resource::<SessionTable>().open();
+            self.sessions_open += world.resource::<SessionIndex>().open();
         }
         add_stage_times(&mut self.work_ns, serial);
         for (at, waiting) in self.waiting.iter_mut().enumerate() {

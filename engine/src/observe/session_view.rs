@@ -7,105 +7,119 @@ use bevy_ecs::prelude::*;
 use crate::base::ids::{NodeId, SessionId};
 use crate::media::frame::Frame;
 use crate::media::queue::{Lane, Queue};
-use crate::session::table::{Phase, SessionRow, SessionTable};
-use crate::speech::playout::{Playout, Playouts};
+use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
+use crate::session::index::SessionIndex;
+use crate::speech::playout::Playout;
 use crate::speech::segment::{Segment, SegmentPool};
 
 /// One session as the engine has it after a tick.
 #[derive(Clone, Copy)]
 pub struct SessionView<'a> {
     world: &'a World,
-    row: &'a SessionRow,
+    entity: Entity,
+    session: &'a Session,
+    wiring: &'a Wiring,
+    intake: &'a Intake,
+    link: &'a HostLink,
 }
 
 impl<'a> SessionView<'a> {
+    fn of(world: &'a World, entity: Entity) -> Option<Self> {
+        let (session, wiring) = (world.get(entity)?, world.get(entity)?);
+        Some(Self { world, entity, session, wiring, intake: world.get(entity)?, link: world.get(entity)? })
+    }
+
+    fn get<C: Component>(&self) -> Option<&'a C> {
+        self.world.get(self.entity)
+    }
+
     /// Its id.
     pub fn id(&self) -> SessionId {
-        self.row.id
+        self.session.id
     }
 
     /// Which opening of that id.
     pub fn generation(&self) -> u32 {
-        self.row.generation
+        self.session.generation
     }
 
     /// Its name.
     pub fn name(&self) -> &'a str {
-        &self.row.name
+        &self.session.name
     }
 
     /// How far its life has come.
     pub fn phase(&self) -> Phase {
-        self.row.phase
+        self.get::<Phase>().copied().unwrap_or(Phase::Gone)
     }
 
     /// Sample frames that have arrived, silence in place of lost audio included.
     pub fn frames_in(&self) -> u64 {
-        self.row.frames_in
+        self.intake.frames_in
     }
 
     /// Those of them that are silence in place of lost audio.
     pub fn concealed(&self) -> u64 {
-        self.row.concealed
+        self.intake.concealed
     }
 
     /// What its host may push at present, sample frames.
     pub fn credit(&self) -> u32 {
-        self.row.port.credits.load(Ordering::Acquire)
+        self.link.port.credits.load(Ordering::Acquire)
     }
 
     /// Arrivals that wait outside a full queue.
     pub fn backlog(&self) -> usize {
-        self.row.backlog.len()
+        self.intake.backlog.len()
     }
 
     /// Control messages that its host has not been given yet.
     pub fn controls(&self) -> usize {
-        self.row.controls.len()
+        self.link.controls.len()
     }
 
     /// Outputs that its host has not taken yet.
     pub fn unread(&self) -> usize {
-        self.row.port.outputs.len()
+        self.link.port.outputs.len()
     }
 
     /// Format of the arriving audio.
     pub fn input(&self) -> crate::scene::Format {
-        self.row.input
+        self.intake.format
     }
 
     /// What is heard of its answers.
     pub fn playout(&self) -> Playout {
-        self.world.resource::<Playouts>().get(self.row.id)
+        self.get::<Playout>().copied().unwrap_or_default()
     }
 
     /// Its input came to its end, and so did everything that came of it; false of a session that hung up.
     pub fn has_ended(&self) -> bool {
-        let output = self.row.lanes.last().and_then(|lane| self.world.get::<Lane>(*lane));
+        let output = self.wiring.lanes.last().and_then(|lane| self.world.get::<Lane>(*lane));
         output.is_some_and(|lane| lane.ends >= lane.sources)
     }
 
     /// The queue of `node` (the output comes after the last).
     pub fn queue(&self, node: NodeId) -> Option<&'a Queue> {
-        self.world.get::<Queue>(*self.row.lanes.get(node.index())?)
+        self.world.get::<Queue>(*self.wiring.lanes.get(node.index())?)
     }
 
     /// What `node` has sent and stands outside full queues, with the node it is for.
     pub fn stalled(&self, node: NodeId) -> impl Iterator<Item = (NodeId, &'a Frame)> + use<'a> {
-        let lane = self.row.lanes.get(node.index()).and_then(|lane| self.world.get::<Lane>(*lane));
+        let lane = self.wiring.lanes.get(node.index()).and_then(|lane| self.world.get::<Lane>(*lane));
         lane.into_iter().flat_map(|lane| lane.stalled.iter().map(|(to, frame)| (to.node, frame)))
     }
 
     /// The state that `node` keeps for it.
     pub fn state<S: Component>(&self, node: NodeId) -> Option<&'a S> {
-        self.world.get::<S>(*self.row.lanes.get(node.index())?)
+        self.world.get::<S>(*self.wiring.lanes.get(node.index())?)
     }
 }
 
 /// The sessions of one shard whose entities exist, in id order.
 pub(crate) fn sessions(world: &World) -> impl Iterator<Item = SessionView<'_>> {
-    let rows = world.resource::<SessionTable>().rows.iter().flatten();
-    rows.map(move |row| SessionView { world, row })
+    let entities = world.resource::<SessionIndex>().entities();
+    entities.filter_map(move |entity| SessionView::of(world, entity))
 }
 
 /// The segments of one shard that are not forgotten.

@@ -1,5 +1,7 @@
-//! The sessions of a shard, by id.
+//! Sessions: the components of their entities, and the index by id.
 
-pub(crate) mod table;
+pub(crate) mod components;
+pub(crate) mod index;
 
-pub use table::{Phase, SessionRow, SessionTable};
+pub use components::{Intake, Phase, Session, Wiring};
+pub use index::{SessionIndex, SessionLanes};

@@ -5,5 +5,7 @@ pub(crate) mod playout;
 pub(crate) mod segment;
 
 pub use cancellation::{CancelScope, Cancellation, Cancellations};
-pub use playout::{Playout, Playouts};
-pub use segment::{Answer, CancelReason, Extent, Segment, SegmentPool, Segments, Standing, Turn, Verdict};
+pub use playout::Playout;
+pub use segment::{
+    Answer, CancelReason, Extent, Segment, SegmentPool, SegmentWriter, Segments, Standing, Turn, Verdict,
+};

@@ -1,14 +1,11 @@
-//! What each session's listener is hearing, as far as the engine has released it.
+//! What a session's listener is hearing, as far as the engine has released it.
 //!
 //! What was released counts as heard: with the scene's pace it is at most the lead ahead of the ear.
 
 use bevy_ecs::prelude::*;
 
-use crate::base::ids::SessionId;
-use crate::base::placement::Placement;
-
-/// The answer that is being released to one session, and who speaks meanwhile.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The answer that is being released to one session, and who speaks meanwhile. A component of the session entity.
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Playout {
     /// The segment whose answer is being released; 0 = none.
     pub segment: u32,
@@ -61,41 +58,5 @@ impl Playout {
     pub(crate) fn end(&mut self) {
         (self.segment, self.revision, self.turn, self.samples, self.released_us) = (0, 0, 0, 0, 0);
         self.paused_by = 0;
-    }
-}
-
-/// The playouts of one shard, by the sessions' slots.
-#[derive(Resource, Debug)]
-pub struct Playouts {
-    rows: Vec<Playout>,
-    placement: Placement,
-}
-
-impl Playouts {
-    pub(crate) fn new(placement: Placement) -> Self {
-        Self { rows: Vec::new(), placement }
-    }
-
-    /// A session begins: nothing sounds.
-    pub(crate) fn open(&mut self, session: SessionId) {
-        let slot = self.placement.slot(session);
-        if self.rows.len() <= slot {
-            self.rows.resize(slot + 1, Playout::default());
-        }
-        self.rows[slot] = Playout::default();
-    }
-
-    /// The session's playout.
-    pub fn get(&self, session: SessionId) -> Playout {
-        self.rows.get(self.placement.slot(session)).copied().unwrap_or_default()
-    }
-
-    /// Nobody speaks, as far as is known.
-    pub(crate) fn begin_tick(&mut self) {
-        self.rows.iter_mut().for_each(|row| row.speaking = 0);
-    }
-
-    pub(crate) fn get_mut(&mut self, session: SessionId) -> Option<&mut Playout> {
-        self.rows.get_mut(self.placement.slot(session))
     }
 }

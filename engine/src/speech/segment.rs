@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::base::ids::{SegmentKey, SessionId};
 use crate::media::frame::Frame;
+use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 
 /// Why a segment was taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -410,14 +411,13 @@ impl Segments<'_, '_> {
         serial
     }
 
-    /// Copies of the segments that exist, in the order of their opening within a session.
-    pub fn active(&self) -> impl Iterator<Item = Segment> + '_ {
-        let entity = |slot: &u32| self.pool.entities[*slot as usize];
-        self.pool.active.iter().filter_map(move |slot| self.states.get(entity(slot)).ok().cloned())
+    /// The segments that exist, in no order that means anything.
+    pub fn active(&self) -> impl Iterator<Item = &Segment> {
+        self.pool.in_use().filter_map(|entity| self.states.get(entity).ok())
     }
 
     /// Gives settled segments back to the pool, and every segment of a session that is gone.
-    pub(crate) fn recycle(&mut self, gone: impl Fn(SessionId, Entity) -> bool) {
+    pub(crate) fn recycle(&mut self, gone: impl Fn(Entity) -> bool) {
         let mut at = 0;
         while at < self.pool.active.len() {
             let slot = self.pool.active[at];
@@ -428,7 +428,7 @@ impl Segments<'_, '_> {
                 (Verdict::Confirmed, Extent::Ended(_)) => state.answer != Answer::Pending,
                 _ => false,
             };
-            if settled || gone(state.session, state.owner) {
+            if settled || gone(state.owner) {
                 state.verdict = Verdict::Free;
                 state.key.serial = 0;
                 self.pool.active.swap_remove(at);
@@ -437,6 +437,21 @@ impl Segments<'_, '_> {
                 at += 1;
             }
         }
+    }
+}
+
+/// Segments, turns and the cancellations of this tick, for the nodes that decide what is speech.
+#[derive(SystemParam)]
+pub struct SegmentWriter<'w, 's> {
+    /// Segments and turns.
+    pub segments: Segments<'w, 's>,
+    pub(crate) cancellations: ResMut<'w, Cancellations>,
+}
+
+impl SegmentWriter<'_, '_> {
+    /// Cancels; nodes behind this one let go of what is void in this tick.
+    pub fn cancel(&mut self, session: SessionId, scope: CancelScope) {
+        self.cancellations.push(Cancellation { session, scope });
     }
 }
 

@@ -13,7 +13,8 @@ use crate::media::block::BlockPool;
 use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
 use crate::scene::Format;
-use crate::session::table::SessionTable;
+use crate::session::components::{Intake, Wiring};
+use crate::session::index::SessionIndex;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::segment::SegmentPool;
 use crate::tick::open::open;
@@ -39,19 +40,19 @@ const RECORDS_PER_TICK: usize = 4;
 /// Starts the stopwatch, lets go of sessions that are gone and opens the admitted ones. Exclusive.
 pub(crate) fn admit(world: &mut World) {
     world.resource_mut::<StageTimes>().start();
+    let mut changed = false;
     let mut closing = std::mem::take(&mut world.resource_mut::<Closing>().0);
     for id in closing.drain(..) {
-        if let Some(row) = world.resource_mut::<SessionTable>().remove(id) {
-            for lane in &row.lanes {
-                world.despawn(*lane);
-            }
-            if !world.resource::<Now>().is_broken(Mutation::LeakEntity) {
-                world.despawn(row.entity);
-            }
+        if let Some(session) = world.resource_mut::<SessionIndex>().remove(id) {
+            despawn(world, session);
+            changed = true;
         }
     }
     world.resource_mut::<Closing>().0 = closing;
-    let open_now = world.resource::<SessionTable>().open() as usize;
+    if changed {
+        measure(world);
+    }
+    let open_now = world.resource::<SessionIndex>().open() as usize;
     if world.resource::<SegmentPool>().free() < open_now + SEGMENTS_LOW {
         // Answers that no host takes hold their segments: that must not keep other sessions from being heard.
         SegmentPool::reserve(world, open_now * SEGMENTS_SPARE + 32);
@@ -63,7 +64,7 @@ pub(crate) fn admit(world: &mut World) {
     for port in admissions {
         open(world, port);
     }
-    let open_now = world.resource::<SessionTable>().open() as usize;
+    let open_now = world.resource::<SessionIndex>().open() as usize;
     world.resource_mut::<BlockPool>().serve(open_now);
     let spare = open_now * SEGMENTS_SPARE + 32;
     let active = world.resource::<SegmentPool>().active();
@@ -71,18 +72,43 @@ pub(crate) fn admit(world: &mut World) {
     make_room(world);
 }
 
+/// Removes a session's entity and its queues.
+fn despawn(world: &mut World, session: Entity) {
+    let wiring = world.entity_mut(session).take::<Wiring>();
+    for lane in wiring.iter().flat_map(|wiring| &wiring.lanes) {
+        world.despawn(*lane);
+    }
+    if world.resource::<Now>().is_broken(Mutation::LeakEntity) {
+        world.entity_mut(session).clear();
+    } else {
+        world.despawn(session);
+    }
+}
+
+/// The formats of the audio that arrives, one of each.
+fn input_formats(world: &World) -> Vec<Format> {
+    let mut formats = Vec::new();
+    for session in world.resource::<SessionIndex>().entities() {
+        if let Some(intake) = world.get::<Intake>(session)
+            && !formats.contains(&intake.format)
+        {
+            formats.push(intake.format);
+        }
+    }
+    formats
+}
+
+/// The longest block may have been that of a session that is gone.
+fn measure(world: &mut World) {
+    let formats = input_formats(world);
+    world.resource_mut::<SessionIndex>().measure(formats.into_iter());
+}
+
 /// Storage for what all open sessions may have under way, so that no tick has to make any.
 fn make_room(world: &mut World) {
     let plan = Arc::clone(&world.resource::<ShardConfig>().plan);
-    let table = world.resource::<SessionTable>();
-    let open = table.open() as usize;
-    let mut inputs: Vec<Format> = Vec::new();
-    for row in table.rows.iter().flatten() {
-        if !inputs.contains(&row.input) {
-            inputs.push(row.input);
-        }
-    }
-    let formats = inputs.into_iter().flat_map(|input| {
+    let open = world.resource::<SessionIndex>().open() as usize;
+    let formats = input_formats(world).into_iter().flat_map(|input| {
         let nodes = plan.formats(input).into_iter().flat_map(|(arriving, closing)| [arriving, closing]);
         nodes.flatten().chain([input])
     });
@@ -93,7 +119,7 @@ fn make_room(world: &mut World) {
         pool.reserve(samples, at_once * BLOCKS_HOME);
     }
     world.resource_mut::<EventLog>().reserve(at_once * RECORDS_PER_TICK + 16);
-    let slots = world.resource::<SessionTable>().rows.len();
+    let slots = world.resource::<SessionIndex>().slots();
     world.resource_mut::<Cancellations>().reserve(open + 16, slots);
     world.resource_mut::<Closing>().0.reserve(open);
 }

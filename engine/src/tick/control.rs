@@ -11,16 +11,12 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::system::BoxedSystem;
 
 use crate::base::ids::SessionId;
-use crate::base::time::Now;
 use crate::edge::control::{CONTROLS_MAX, Control, ControlIn};
 use crate::node::plan::ScenePlan;
 use crate::record::edge_figures::ControlFigures;
-use crate::record::event::EventLog;
 use crate::service::api::Outbox;
-use crate::session::table::{Phase, SessionTable};
-use crate::speech::cancellation::Cancellations;
-use crate::speech::playout::Playouts;
-use crate::speech::segment::Segments;
+use crate::session::components::{HostLink, Phase};
+use crate::session::index::SessionIndex;
 use crate::tick::resources::Edge;
 use crate::tick::turn_taking::TurnTaking;
 
@@ -47,15 +43,17 @@ impl Messages {
         &mut self.list
     }
 
-    /// The tick is over, and with it what they stopped: the hosts are told. True if there is anything to tell.
-    pub(crate) fn applied(&mut self, sessions: &mut SessionTable, figures: &mut ControlFigures) -> bool {
+    /// The tick is over, and with it what they stopped: `tell` gets what the hosts are told. True if there is anything.
+    pub(crate) fn applied(
+        &mut self,
+        figures: &mut ControlFigures,
+        mut tell: impl FnMut(SessionId, Control),
+    ) -> bool {
         let any = !self.list.is_empty();
         for Received { session, message: ControlIn { message_id, .. }, effect } in self.list.drain(..) {
             figures.arrived += 1;
             figures.without_effect += u64::from(!effect);
-            if let Some(row) = sessions.get_mut(session) {
-                row.controls.push_back(Control::Applied { message_id });
-            }
+            tell(session, Control::Applied { message_id });
         }
         any
     }
@@ -65,29 +63,22 @@ impl Messages {
 pub(crate) fn inward(plan: &Arc<ScenePlan>) -> BoxedSystem {
     let batches = plan.nodes.iter().any(|node| node.buffering.is_some());
     let system = move |edge: Res<'_, Edge>,
-                       now: Res<'_, Now>,
-                       sessions: Res<'_, SessionTable>,
+                       index: Res<'_, SessionIndex>,
+                       links: Query<'_, '_, (&'static HostLink, &'static Phase)>,
                        mut messages: ResMut<'_, Messages>,
-                       mut segments: Segments<'_, '_>,
-                       mut playouts: ResMut<'_, Playouts>,
-                       mut cancellations: ResMut<'_, Cancellations>,
-                       mut log: ResMut<'_, EventLog>,
+                       mut turn_taking: TurnTaking<'_, '_>,
                        mut outbox: ResMut<'_, Outbox>| {
         if edge.0.controls.load(Ordering::Acquire) == 0 {
             return;
         }
-        collect(&sessions, &mut messages);
-        let mut turn_taking = TurnTaking {
-            now_us: now.us,
-            segments: &mut segments,
-            playouts: &mut playouts,
-            cancellations: &mut cancellations,
-            log: &mut log,
-        };
+        collect(&index, &links, &mut messages);
         for received in &mut messages.list {
             let session = received.session;
             received.effect = match received.message.control {
-                Control::CancelAnswer { turn } => turn_taking.cancel_answer(session, turn),
+                Control::CancelAnswer { turn } => {
+                    let owner = index.entity(session);
+                    owner.is_some_and(|owner| turn_taking.cancel_answer(session, owner, turn))
+                }
                 Control::BatchHint { size: size @ 1.. } if batches => {
                     outbox.hints.push((session, size));
                     true
@@ -101,11 +92,16 @@ pub(crate) fn inward(plan: &Arc<ScenePlan>) -> BoxedSystem {
 
 /// Takes what the hosts have sent. What they are told in return must fit where it waits for them; the rest of what
 /// they sent waits, too.
-fn collect(sessions: &SessionTable, messages: &mut Messages) {
-    for row in sessions.rows.iter().flatten().filter(|row| row.phase != Phase::Gone) {
-        let room = (CONTROLS_MAX / 2).saturating_sub(row.controls.len());
-        let session = row.id;
-        row.port.take_controls(room, |message| {
+fn collect(
+    index: &SessionIndex,
+    links: &Query<'_, '_, (&'static HostLink, &'static Phase)>,
+    messages: &mut Messages,
+) {
+    let links = index.entities().filter_map(|entity| links.get(entity).ok());
+    for (link, _) in links.filter(|(_, phase)| **phase != Phase::Gone) {
+        let room = (CONTROLS_MAX / 2).saturating_sub(link.controls.len());
+        let session = link.port.id;
+        link.port.take_controls(room, |message| {
             messages.list.push(Received { session, message, effect: false });
         });
     }

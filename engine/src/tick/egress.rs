@@ -1,28 +1,28 @@
 //! The session's output: lets out what may be heard, at the scene's pace, and drops what was taken back.
 //! Reads segments; writes the hosts' rings, turns, event log. Runs in `Stage::Egress`, after the hub step.
 
-use std::sync::Arc;
-
 use bevy_ecs::prelude::*;
-use bevy_ecs::system::{BoxedSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use bevy_ecs::system::{BoxedSystem, SystemParam};
 
 use crate::base::ids::NodeId;
 use crate::base::mutation::Mutation;
 use crate::base::time::{Now, frames_to_us};
 use crate::edge::exchange::{Out, OutAudio};
 use crate::edge::session_port::SessionPort;
-use crate::media::block::Block;
+use crate::media::block::{Block, BlockPool};
 use crate::media::frame::{Frame, Mark, Payload};
-use crate::media::queue::Queue;
-use crate::node::cancel::cancel_lanes_that;
+use crate::media::queue::{Lane, Queue};
+use crate::node::cancel::{Cancelling, cancel_lanes, purge};
 use crate::node::context::NodeContext;
 use crate::node::kind::IdleCheck;
-use crate::node::params::{Lanes, NodeParams, lane_params};
-use crate::node::place::NodePlace;
+use crate::node::params::lane_system_of;
 use crate::node::plan::ScenePlan;
 use crate::node::run::node_idle_check;
-use crate::record::event::{DropReason, Event};
+use crate::record::counts::Counts;
+use crate::record::event::{DropReason, Event, EventLog};
+use crate::record::stage_times::StageTimes;
 use crate::scene::{NodeRef, Pace, Release};
+use crate::session::components::HostLink;
 use crate::speech::cancellation::{CancelScope, Cancellation};
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segments, Standing};
@@ -98,53 +98,91 @@ pub(crate) fn answering_branches(plan: &ScenePlan) -> u32 {
     come.last().map_or(0, |(_, answered)| *answered)
 }
 
-type Params = (
-    Lanes<'static, 'static, Egress>,
-    NodeParams<'static>,
-    Segments<'static, 'static>,
-    ResMut<'static, Closing>,
-);
+/// What audio and text touch on their way out.
+#[derive(SystemParam)]
+pub(crate) struct OutputParams<'w, 's> {
+    now: Res<'w, Now>,
+    pool: ResMut<'w, BlockPool>,
+    log: ResMut<'w, EventLog>,
+    counts: ResMut<'w, Counts>,
+    stage_times: ResMut<'w, StageTimes>,
+    sessions: Query<'w, 's, (&'static HostLink, &'static mut Playout)>,
+}
+
+/// What one lane's release touches: what a node has at hand, and the session's end.
+struct Output<'a> {
+    cx: NodeContext<'a>,
+    playout: &'a mut Playout,
+    port: &'a SessionPort,
+}
+
+impl<'w, 's> OutputParams<'w, 's> {
+    /// The output of `lane`, while its session exists.
+    fn of<'a>(
+        &'a mut self,
+        node: NodeId,
+        lane: &'a mut Lane,
+        outs: &'a mut Query<'_, '_, &'static mut Queue>,
+    ) -> Option<Output<'a>> {
+        let (link, playout) = self.sessions.get_mut(lane.owner).ok()?;
+        let cx = NodeContext {
+            now: *self.now,
+            node,
+            lane,
+            pool: &mut self.pool,
+            log: &mut self.log,
+            counts: &mut self.counts,
+            queues: outs,
+            sessions: None,
+            outbox: None,
+        };
+        let playout = playout.into_inner();
+        Some(Output { cx, playout, port: &link.port })
+    }
+}
+
+/// What the system that releases decides about.
+type Releasing = (Segments<'static, 'static>, ResMut<'static, Closing>);
 
 pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> BoxedSystem {
-    let place = output_place(node);
-    let params = (lane_params::<Egress>(place, world), ParamBuilder, ParamBuilder, ParamBuilder);
-    let state: SystemState<Params> = params.build_state(world);
-    let system = state.build_system(
-        move |mut lanes: Lanes<'_, '_, Egress>,
-              mut params: NodeParams<'_>,
-              mut segments: Segments<'_, '_>,
-              mut closing: ResMut<'_, Closing>| {
-            params.stage_times.start();
-            cancel_lanes_that(
-                place,
-                &mut lanes,
-                &mut params,
-                |state| state.next > 0 || !state.ends.is_empty(),
-                take_back,
-            );
-            for (mut lane, mut queue, mut state) in &mut lanes.ins {
-                if queue.is_empty() {
-                    continue;
-                }
-                let Some(row) = params.sessions.get(lane.session) else { continue };
-                let port = Arc::clone(&row.port);
-                let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
-                let session = lane.session;
-                let mut cx = NodeContext::new(node, lane, &mut params, &mut lanes.outs);
-                let stream = Stream { policy, port: &port };
-                if stream.release(queue, &mut state, &mut segments, &mut cx) && cx.lane.stream_ended() {
-                    closing.0.push(session);
-                }
+    type Params = OutputParams<'static, 'static>;
+    lane_system_of::<Egress, Params, Releasing>(node, world, move |lanes, params, (segments, closing)| {
+        params.stage_times.start();
+        for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
+            if queue.is_empty() {
+                continue;
             }
-            params.stage_times.lap(node.index());
-        },
-    );
-    Box::new(IntoSystem::into_system(system))
+            let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
+            let session = lane.session;
+            let Some(mut output) = params.of(node, lane, &mut lanes.outs) else { continue };
+            let stream = Stream { policy };
+            if stream.release(queue, &mut state, segments, &mut output) && output.cx.lane.stream_ended() {
+                closing.0.push(session);
+            }
+        }
+        params.stage_times.lap(node.index());
+    })
+}
+
+/// Builds the system that takes what was cancelled out of the output.
+pub(crate) fn cancel_output(node: NodeId, world: &mut World) -> BoxedSystem {
+    type Params = OutputParams<'static, 'static>;
+    type More = Cancelling<'static, 'static>;
+    lane_system_of::<Egress, Params, More>(node, world, move |lanes, params, more| {
+        params.stage_times.start();
+        let keeps = |state: &Egress| state.next > 0 || !state.ends.is_empty();
+        cancel_lanes(node, lanes, params, more, keeps, |row, cancellation, params, _, outs| {
+            let Some(mut output) = params.of(node, row.lane, outs) else { return };
+            purge(row.queue, cancellation, &mut output.cx);
+            take_back(row.state, cancellation, &mut output);
+        });
+        params.stage_times.lap(node.index());
+    })
 }
 
 /// Ends what sounds and was taken back, and reports outputs that had already left.
-fn take_back(state: &mut Egress, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
-    let session = cx.lane.session;
+fn take_back(state: &mut Egress, cancellation: &Cancellation, output: &mut Output<'_>) {
+    let session = output.cx.lane.session;
     state.ends.retain(|((segment, revision), _)| !cancellation.covers(session, *segment, *revision));
     state.aside.retain(|cut| !cancellation.covers(session, cut.segment, cut.revision));
     if state.next == 0 {
@@ -159,9 +197,9 @@ fn take_back(state: &mut Egress, cancellation: &Cancellation, cx: &mut NodeConte
     };
     let answer = |segment| cancellation.covers(cancellation.session, segment, 1);
     if let Some(&(segment, revision)) = state.started.iter().find(hit) {
-        cx.event(0, Event::LateCancelled { segment, revision });
+        output.cx.event(0, Event::LateCancelled { segment, revision });
     }
-    let Some(playout) = cx.playouts.get_mut(session) else { return };
+    let playout = &mut *output.playout;
     let current = (playout.segment, playout.revision);
     let withdrawn =
         current.1 > 0 && answer(current.0) && !matches!(cancellation.scope, CancelScope::Revision { .. });
@@ -174,32 +212,27 @@ fn take_back(state: &mut Egress, cancellation: &Cancellation, cx: &mut NodeConte
 
 /// Says whether nothing waits at the output of any session.
 pub(crate) fn egress_idle_check(node: NodeId, world: &mut World) -> IdleCheck {
-    node_idle_check::<Egress>(output_place(node), world, |_| true)
+    node_idle_check::<Egress>(node, world, |_| true)
 }
 
-fn output_place(node: NodeId) -> NodePlace {
-    NodePlace { node, service: None, wants_audio: false, rule: None, skips: false, controls: true }
-}
-
-struct Stream<'a> {
+struct Stream {
     policy: Policy,
-    port: &'a SessionPort,
 }
 
-impl Stream<'_> {
+impl Stream {
     /// Releases what may leave now; true when the stream's end was reached.
     fn release(
         &self,
         queue: &mut Queue,
         state: &mut Egress,
         segments: &mut Segments<'_, '_>,
-        cx: &mut NodeContext<'_>,
+        output: &mut Output<'_>,
     ) -> bool {
         let mut woken = false;
         let mut ended = false;
-        while let Some((at, standing)) = self.next(queue, segments, cx) {
+        while let Some((at, standing)) = self.next(queue, segments, output) {
             let mut frame = queue.take(at).expect("looked at above");
-            cx.taken(&frame);
+            output.cx.taken(&frame);
             if frame.revision > 0 {
                 // What it answers may have become an interruption, with a turn of its own, after the call went out.
                 frame.turn = segments.turn_now(&frame);
@@ -209,20 +242,20 @@ impl Stream<'_> {
                     ended = true;
                     break;
                 }
-                Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, cx),
-                _ if standing == Standing::Cancelled => cx.drop_frame(frame, DropReason::Cancelled),
+                Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, output),
+                _ if standing == Standing::Cancelled => output.cx.drop_frame(frame, DropReason::Cancelled),
                 _ => {
-                    let early = cx.now.is_broken(Mutation::WakeEarly);
+                    let early = output.cx.now.is_broken(Mutation::WakeEarly);
                     if early {
-                        self.port.wake();
+                        output.port.wake();
                     }
-                    self.let_out(frame, state, cx);
+                    self.let_out(frame, state, output);
                     woken |= !early;
                 }
             }
         }
         if woken {
-            self.port.wake();
+            output.port.wake();
         }
         ended
     }
@@ -236,7 +269,7 @@ impl Stream<'_> {
         &self,
         queue: &Queue,
         segments: &mut Segments<'_, '_>,
-        cx: &NodeContext<'_>,
+        output: &Output<'_>,
     ) -> Option<(usize, Standing)> {
         let mut newest = u32::MAX;
         for (at, frame) in queue.iter().enumerate() {
@@ -245,10 +278,10 @@ impl Stream<'_> {
                 continue;
             }
             let mut standing = segments.standing(frame.segment, frame.session, frame.revision);
-            if standing == Standing::Cancelled && cx.now.is_broken(Mutation::ReleaseVoid) {
+            if standing == Standing::Cancelled && output.cx.now.is_broken(Mutation::ReleaseVoid) {
                 standing = Standing::Holds;
             }
-            if !self.waits(frame, standing, &cx.playout(), &cx.now) {
+            if !self.waits(frame, standing, output) {
                 return Some((at, standing));
             }
             if !self.policy.several || standing != Standing::Undecided {
@@ -260,7 +293,8 @@ impl Stream<'_> {
     }
 
     /// Whether a frame stays for now.
-    fn waits(&self, frame: &Frame, standing: Standing, playout: &Playout, now: &Now) -> bool {
+    fn waits(&self, frame: &Frame, standing: Standing, output: &Output<'_>) -> bool {
+        let (playout, now) = (&*output.playout, &output.cx.now);
         // While the user speaks, no older answer begins or goes on.
         let spoken_over = frame.revision > 0 && frame.segment.serial < playout.speaking;
         let undecided = standing == Standing::Undecided;
@@ -270,8 +304,8 @@ impl Stream<'_> {
             _ if standing == Standing::Cancelled => false,
             _ if spoken_over => true,
             _ if undecided && self.policy.release == Release::OnConfirm => true,
-            Payload::Audio(_) => self.too_early(playout, now) || self.port.outputs.is_full(),
-            Payload::Text(_) => self.port.outputs.is_full(),
+            Payload::Audio(_) => self.too_early(playout, now) || output.port.outputs.is_full(),
+            Payload::Text(_) => output.port.outputs.is_full(),
         }
     }
 
@@ -288,11 +322,10 @@ impl Stream<'_> {
         }
     }
 
-    fn let_out(&self, frame: Frame, state: &mut Egress, cx: &mut NodeContext<'_>) {
+    fn let_out(&self, frame: Frame, state: &mut Egress, output: &mut Output<'_>) {
         let (segment, revision) = (frame.segment.serial, frame.revision);
-        let session = cx.lane.session;
+        let Output { cx, playout, port } = output;
         let sounds = matches!(frame.payload, Payload::Audio(_)) || cx.lane.input.is_none();
-        let Some(playout) = cx.playouts.get_mut(session) else { return };
         // Where there is sound, captions beside it begin nothing.
         if sounds && segment != 0 && (playout.segment, playout.revision) != (segment, revision) {
             // Voices are not equally quick: one may begin the next answer before another has ended this one.
@@ -311,7 +344,7 @@ impl Stream<'_> {
         let out = match frame.payload {
             Payload::Text(text) => Out::Text { text, segment, revision, turn: frame.turn },
             Payload::Audio(mut block) => {
-                sound(&block, cx);
+                sound(&block, playout, cx);
                 if cx.now.is_broken(Mutation::CutBlock) {
                     block.set_len(block.len() - 1);
                 }
@@ -332,7 +365,7 @@ impl Stream<'_> {
             Payload::Mark(_) => return,
         };
         // There was room a moment ago, and only this system pushes.
-        self.port.outputs.push(out);
+        port.outputs.push(out);
     }
 
     /// A boundary: answers end, turns close.
@@ -343,7 +376,7 @@ impl Stream<'_> {
         standing: Standing,
         state: &mut Egress,
         segments: &mut Segments<'_, '_>,
-        cx: &mut NodeContext<'_>,
+        output: &mut Output<'_>,
     ) {
         let origin = (frame.segment.serial, frame.revision);
         let over = match mark {
@@ -355,8 +388,7 @@ impl Stream<'_> {
         if !over {
             return;
         }
-        let session = cx.lane.session;
-        let Some(playout) = cx.playouts.get_mut(session) else { return };
+        let Output { cx, playout, .. } = output;
         let (segment, revision) = origin;
         let samples = if (playout.segment, playout.revision) == origin {
             let samples = playout.samples;
@@ -390,14 +422,11 @@ impl Stream<'_> {
 }
 
 /// Counts a block as heard from now on.
-fn sound(block: &Block, cx: &mut NodeContext<'_>) {
+fn sound(block: &Block, playout: &mut Playout, cx: &mut NodeContext<'_>) {
     let format = cx.lane.input.expect("audio reaches only lanes with a format");
     let us = frames_to_us(block.len() as u64 / u64::from(format.channels), format.rate_hz);
-    let (session, now_us) = (cx.lane.session, cx.now.us);
-    if let Some(playout) = cx.playouts.get_mut(session) {
-        playout.heard_until_us = playout.heard_until_us.max(now_us) + us;
-        playout.samples += block.len() as u64;
-        playout.released_us += us;
-    }
+    playout.heard_until_us = playout.heard_until_us.max(cx.now.us) + us;
+    playout.samples += block.len() as u64;
+    playout.released_us += us;
     cx.released(block.len() as u64);
 }

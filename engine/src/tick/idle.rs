@@ -11,7 +11,8 @@ use crate::media::queue::Queue;
 use crate::node::kind::IdleCheck;
 use crate::record::edge_figures::EdgeFigures;
 use crate::record::event::EventLog;
-use crate::session::table::SessionTable;
+use crate::session::components::{HostLink, Intake, Wiring};
+use crate::session::index::SessionIndex;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::segment::SegmentPool;
 use crate::tick::admit::{BLOCKS_HOME, at_once};
@@ -42,6 +43,7 @@ pub(crate) struct Idle {
     trims: bool,
     /// Engine time at which its sessions were last searched for those that pause.
     searched_us: u64,
+    sessions: QueryState<(&'static Intake, &'static HostLink, &'static Wiring)>,
     /// The queues of those that do; the storage stays.
     paused: Vec<Entity>,
     /// Most sessions to which audio flowed at a search since fewer than half as many were left.
@@ -49,7 +51,7 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    pub(crate) fn new(checks: Vec<IdleCheck>) -> Self {
+    pub(crate) fn new(checks: Vec<IdleCheck>, world: &mut World) -> Self {
         Self {
             checks,
             asleep: false,
@@ -59,6 +61,7 @@ impl Idle {
             is_trimmed: false,
             trims: false,
             searched_us: 0,
+            sessions: world.query(),
             paused: Vec::new(),
             active_peak: 0,
         }
@@ -89,12 +92,13 @@ impl Idle {
     /// active peak are left, or the shard is asleep, the free blocks of the others go, too. Whoever goes on pays with a
     /// few allocations, once.
     fn trim_idle_memory(&mut self, world: &mut World, port: &ShardPort, now_us: u64, asleep: bool) {
-        let table = world.resource::<SessionTable>();
-        let open = table.open() as usize;
+        let open = world.resource::<SessionIndex>().open() as usize;
         self.paused.clear();
-        for row in table.rows.iter().flatten().filter(|row| now_us >= row.arrived_us + IDLE_US) {
-            row.port.outputs.trim_idle_memory(asleep);
-            self.paused.extend(&row.lanes);
+        for (intake, link, wiring) in self.sessions.iter(world) {
+            if now_us >= intake.arrived_us + IDLE_US {
+                link.port.outputs.trim_idle_memory(asleep);
+                self.paused.extend(&wiring.lanes);
+            }
         }
         for lane in &self.paused {
             if let Some(mut queue) = world.get_mut::<Queue>(*lane) {
@@ -109,7 +113,7 @@ impl Idle {
             self.active_peak = active;
         }
         self.active_peak = self.active_peak.max(active);
-        world.resource_mut::<SessionTable>().active_peak = self.active_peak;
+        world.resource_mut::<SessionIndex>().active_peak = self.active_peak;
     }
 
     /// True if the next tick would change nothing without input. Cheap checks come first.
@@ -118,7 +122,7 @@ impl Idle {
         // Messages of a host that was just putting another one in wait for the next tick.
         let busy = port.controls.load(Ordering::Acquire) > 0
             || world.resource::<SegmentPool>().active() > 0
-            || !world.resource::<SessionTable>().ahead.is_empty()
+            || !world.resource::<SessionIndex>().ahead.is_empty()
             || !world.resource::<EventLog>().records.is_empty()
             || !world.resource::<Cancellations>().all().is_empty()
             || std::mem::replace(&mut self.blocks_seen, blocks) != blocks;

@@ -3,7 +3,7 @@
 
 use bevy_ecs::prelude::*;
 
-use crate::base::ids::SegmentKey;
+use crate::base::ids::{SegmentKey, SessionId};
 use crate::base::mutation::Mutation;
 use crate::base::time::{Now, frames_to_us};
 use crate::edge::exchange::{BLOCK_MS_MAX, MEDIA_US_MAX, Stamp, Tag};
@@ -11,21 +11,27 @@ use crate::edge::sender_clock::Stamped;
 use crate::edge::shard_inbox::{Arrival, Arriving};
 use crate::media::block::{Block, BlockPool};
 use crate::media::frame::{Frame, Mark, Payload};
-use crate::media::queue::{Pushed, Queue};
+use crate::media::queue::{Queue, Target};
+use crate::node::enqueue::Enqueue;
 use crate::record::counts::Counts;
 use crate::record::edge_figures::EdgeFigures;
-use crate::record::event::{DropReason, Event, EventLog};
+use crate::record::event::{Event, EventLog};
 use crate::record::stage_times::{EngineStage, StageTimes};
-use crate::session::table::{Phase, SessionRow, SessionTable};
+use crate::session::components::{HostLink, Intake, Phase, Wiring};
+use crate::session::index::SessionIndex;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::tick::resources::{Edge, NeedsSweep};
+
+/// What an arrival touches of its session.
+type Arrived = (&'static Wiring, &'static HostLink, &'static mut Intake, &'static mut Phase);
 
 #[expect(clippy::too_many_arguments, reason = "a system's parameters are its declaration of what it touches")]
 pub(crate) fn ingress(
     edge: Res<'_, Edge>,
     now: Res<'_, Now>,
     mut figures: ResMut<'_, EdgeFigures>,
-    mut sessions: ResMut<'_, SessionTable>,
+    mut index: ResMut<'_, SessionIndex>,
+    mut sessions: Query<'_, '_, Arrived>,
     mut pool: ResMut<'_, BlockPool>,
     mut counts: ResMut<'_, Counts>,
     mut log: ResMut<'_, EventLog>,
@@ -42,30 +48,28 @@ pub(crate) fn ingress(
         cancellations: &mut cancellations,
         figures: &mut figures,
         needs_sweep: &mut needs_sweep,
+        queues: &mut queues,
     };
-    let held = if scatter.needs_sweep.0 { sessions.rows.len() } else { 0 };
-    for slot in 0..held {
-        // What waits outside a queue that blocks came before anything new.
-        let Some(row) = sessions.rows[slot].as_mut().filter(|row| !row.backlog.is_empty()) else { continue };
-        // Of a session that was cut off nothing is let in any more, and what it had waiting is counted.
-        while !row.backlog.is_empty() && (row.phase == Phase::Gone || !blocked(row, &queues)) {
-            let arrival = row.backlog.pop_front().expect("it is not empty");
-            scatter.arrive(row, arrival, &mut queues);
+    if scatter.needs_sweep.0 {
+        for entity in index.entities() {
+            // What waits outside a queue that blocks came before anything new.
+            let Ok(session) = sessions.get_mut(entity) else { continue };
+            scatter.take_backlog(&mut Arriver::of(session));
         }
     }
-    if !sessions.ahead.is_empty() {
-        for mut arrival in std::mem::take(&mut sessions.ahead) {
+    if !index.ahead.is_empty() {
+        for mut arrival in std::mem::take(&mut index.ahead) {
             if scatter.now.is_broken(Mutation::KeepCredit) {
                 arrival.cost = 0;
             }
-            scatter.take(arrival, &mut sessions, &mut queues);
+            scatter.take(arrival, &mut index, &mut sessions);
         }
     }
     edge.0.take(|arrival| {
         if matches!(arrival.what, Arriving::Audio(_)) {
             scatter.pool.adopt();
         }
-        scatter.take(arrival, &mut sessions, &mut queues);
+        scatter.take(arrival, &mut index, &mut sessions);
     });
     if scatter.now.is_broken(Mutation::DeafShard) {
         edge.0.settle();
@@ -73,12 +77,33 @@ pub(crate) fn ingress(
     stage_times.end_stage(EngineStage::Edge);
 }
 
-/// Whether some queue that the input feeds makes its senders wait.
-fn blocked(row: &SessionRow, queues: &Query<'_, '_, &'static mut Queue>) -> bool {
-    row.waits && row.input_targets.iter().any(|target| queues.get(target.queue).is_ok_and(Queue::blocks))
+/// A session to which something arrives.
+struct Arriver<'a> {
+    wiring: &'a Wiring,
+    link: &'a HostLink,
+    intake: &'a mut Intake,
+    phase: &'a mut Phase,
 }
 
-struct Scatter<'a> {
+impl<'a> Arriver<'a> {
+    fn of(
+        (wiring, link, intake, phase): (&'a Wiring, &'a HostLink, Mut<'a, Intake>, Mut<'a, Phase>),
+    ) -> Self {
+        let (intake, phase) = (intake.into_inner(), phase.into_inner());
+        Self { wiring, link, intake, phase }
+    }
+
+    fn id(&self) -> SessionId {
+        self.link.port.id
+    }
+
+    /// An arrival of this session that takes no credit.
+    fn free(&self, what: Arriving, stamp: Stamp) -> Arrival {
+        Arrival::free(self.link.port.id, self.link.port.generation, what, stamp)
+    }
+}
+
+struct Scatter<'a, 'w, 's> {
     now: Now,
     pool: &'a mut BlockPool,
     counts: &'a mut Counts,
@@ -86,34 +111,47 @@ struct Scatter<'a> {
     cancellations: &'a mut Cancellations,
     figures: &'a mut EdgeFigures,
     needs_sweep: &'a mut NeedsSweep,
+    queues: &'a mut Query<'w, 's, &'static mut Queue>,
 }
 
-impl Scatter<'_> {
+impl Scatter<'_, '_, '_> {
+    /// Lets in what waited outside a queue, as far as there is room. Of a session that was cut off nothing is let in any
+    /// more, and what it had waiting is counted.
+    fn take_backlog(&mut self, to: &mut Arriver<'_>) {
+        while !to.intake.backlog.is_empty() && (*to.phase == Phase::Gone || !self.blocked(to)) {
+            let arrival = to.intake.backlog.pop_front().expect("it is not empty");
+            self.arrive(to, arrival);
+        }
+    }
+
     /// Hands an arrival to its session, keeps it beside a queue that blocks, or keeps it for the next tick where that
     /// one admits the session.
-    fn take(
-        &mut self,
-        arrival: Arrival,
-        sessions: &mut SessionTable,
-        queues: &mut Query<'_, '_, &'static mut Queue>,
-    ) {
-        let row = sessions.get_mut(arrival.session).filter(|row| row.generation == arrival.generation);
-        let Some(row) = row.filter(|row| row.phase != Phase::Gone) else {
-            if sessions.is_ahead(&arrival) && !self.now.is_broken(Mutation::ForgetAhead) {
-                sessions.ahead.push(arrival);
+    fn take(&mut self, arrival: Arrival, index: &mut SessionIndex, sessions: &mut Query<'_, '_, Arrived>) {
+        let entity = index.current(arrival.session, arrival.generation);
+        let session = entity.and_then(|entity| sessions.get_mut(entity).ok());
+        let Some(session) = session.filter(|(.., phase)| **phase != Phase::Gone) else {
+            if index.is_ahead(&arrival) && !self.now.is_broken(Mutation::ForgetAhead) {
+                index.ahead.push(arrival);
             } else {
                 self.homeless(arrival);
             }
             return;
         };
+        let mut to = Arriver::of(session);
         let hangs_up = matches!(arrival.what, Arriving::Close);
-        if !hangs_up && (!row.backlog.is_empty() || blocked(row, queues)) {
+        if !hangs_up && (!to.intake.backlog.is_empty() || self.blocked(&to)) {
             // Its credit stays taken: that is what the sender feels.
-            row.backlog.push_back(arrival);
+            to.intake.backlog.push_back(arrival);
             self.needs_sweep.0 = true;
         } else {
-            self.arrive(row, arrival, queues);
+            self.arrive(&mut to, arrival);
         }
+    }
+
+    /// Whether some queue that the input feeds makes its senders wait.
+    fn blocked(&self, to: &Arriver<'_>) -> bool {
+        let full = |target: &Target| self.queues.get(target.queue).is_ok_and(Queue::blocks);
+        to.wiring.waits && to.wiring.inputs.iter().any(full)
     }
 
     fn homeless(&mut self, arrival: Arrival) {
@@ -123,70 +161,58 @@ impl Scatter<'_> {
         }
     }
 
-    fn arrive(
-        &mut self,
-        row: &mut SessionRow,
-        arrival: Arrival,
-        queues: &mut Query<'_, '_, &'static mut Queue>,
-    ) {
-        if row.phase == Phase::Gone {
+    fn arrive(&mut self, to: &mut Arriver<'_>, arrival: Arrival) {
+        if *to.phase == Phase::Gone {
             self.homeless(arrival);
             return;
         }
-        row.arrived_us = self.now.us;
-        row.port.give_credit(arrival.cost);
+        to.intake.arrived_us = self.now.us;
+        to.link.port.give_credit(arrival.cost);
         if self.now.is_broken(Mutation::CreditTwice) {
-            row.port.give_credit(arrival.cost);
+            to.link.port.give_credit(arrival.cost);
         }
         match arrival.what {
-            Arriving::Audio(block) => self.audio(row, block, arrival.stamp, queues),
+            Arriving::Audio(block) => self.audio(to, block, arrival.stamp),
             Arriving::Silence(block) => {
-                let frames = (block.len() / usize::from(row.input.channels)) as u64;
+                let frames = (block.len() / usize::from(to.intake.format.channels)) as u64;
                 self.figures.concealed_blocks += 1;
                 self.figures.concealed_frames += frames;
-                let frame = self.frame(row, Payload::Audio(block), arrival.stamp.arrived_us.unwrap_or(0));
-                row.frames_in += frames;
-                row.concealed += frames;
-                self.send(row, frame, queues);
+                let frame = self.frame(to, Payload::Audio(block), arrival.stamp.arrived_us.unwrap_or(0));
+                to.intake.frames_in += frames;
+                to.intake.concealed += frames;
+                self.send(to, frame);
             }
-            Arriving::Finish => {
-                let missing = row.clock.ends();
-                if missing > 0 && row.waits {
-                    row.backlog.push_front(Arrival::free(
-                        row.id,
-                        row.generation,
-                        Arriving::Finish,
-                        arrival.stamp,
-                    ));
-                    return self.hold_silence(row, missing, Stamp::default());
-                }
-                self.conceal(row, missing, self.now.us, queues);
-                row.phase = Phase::Finishing;
-                self.needs_sweep.0 = true;
-                let frame = self.frame(row, Payload::Mark(Mark::StreamEnd), self.now.us);
-                self.send(row, frame, queues);
-            }
+            Arriving::Finish => self.finish(to, arrival.stamp),
             Arriving::Close => {
-                row.phase = Phase::Gone;
+                *to.phase = Phase::Gone;
                 self.needs_sweep.0 = true;
-                while let Some(held) = row.backlog.pop_front() {
+                while let Some(held) = to.intake.backlog.pop_front() {
                     self.homeless(held);
                 }
-                self.cancellations.push(Cancellation { session: row.id, scope: CancelScope::Session });
+                self.cancellations.push(Cancellation { session: to.id(), scope: CancelScope::Session });
             }
         }
     }
 
-    fn audio(
-        &mut self,
-        row: &mut SessionRow,
-        mut block: Block,
-        stamp: Stamp,
-        queues: &mut Query<'_, '_, &'static mut Queue>,
-    ) {
+    /// The host has no more audio: what the sender's times say is missing comes first, then the end.
+    fn finish(&mut self, to: &mut Arriver<'_>, stamp: Stamp) {
+        let missing = to.intake.clock.ends();
+        if missing > 0 && to.wiring.waits {
+            let end = to.free(Arriving::Finish, stamp);
+            to.intake.backlog.push_front(end);
+            return self.hold_silence(to, missing, Stamp::default());
+        }
+        self.conceal(to, missing, self.now.us);
+        *to.phase = Phase::Finishing;
+        self.needs_sweep.0 = true;
+        let frame = self.frame(to, Payload::Mark(Mark::StreamEnd), self.now.us);
+        self.send(to, frame);
+    }
+
+    fn audio(&mut self, to: &mut Arriver<'_>, mut block: Block, stamp: Stamp) {
         let now_us = self.now.us;
-        if self.now.is_broken(Mutation::LoseAtEdge) && row.seq % 64 == 63 {
-            row.seq = row.seq.wrapping_add(1);
+        if self.now.is_broken(Mutation::LoseAtEdge) && to.intake.seq % 64 == 63 {
+            to.intake.seq = to.intake.seq.wrapping_add(1);
             self.pool.put(block);
             return;
         }
@@ -196,50 +222,45 @@ impl Scatter<'_> {
         }
         if bad > 0 {
             self.figures.non_finite += bad;
-            self.log.push(now_us, row.id, 0, Event::NonFinite { samples: bad });
+            self.log.push(now_us, to.id(), 0, Event::NonFinite { samples: bad });
         }
         let arrived_us = stamp.arrived_us.unwrap_or(now_us).min(now_us);
         if let (Some(pts_us), 0) = (stamp.pts_us, stamp.tag.segment) {
-            let frames = (block.len() / usize::from(row.input.channels)) as u32;
-            let found = row.clock.takes(Stamped { pts_us, before: row.frames_in, frames });
+            let frames = (block.len() / usize::from(to.intake.format.channels)) as u32;
+            let found = to.intake.clock.takes(Stamped { pts_us, before: to.intake.frames_in, frames });
             let missing = found.missing;
             self.figures.discontinuities += u64::from(found.stepped);
-            if missing > 0 && row.waits {
+            if missing > 0 && to.wiring.waits {
                 // The silence waits for room like any other audio, and the block behind it.
                 let stamp = Stamp { arrived_us: Some(arrived_us), ..Stamp::default() };
-                row.backlog.push_front(Arrival::free(row.id, row.generation, Arriving::Audio(block), stamp));
-                return self.hold_silence(row, missing, stamp);
+                let held = to.free(Arriving::Audio(block), stamp);
+                to.intake.backlog.push_front(held);
+                return self.hold_silence(to, missing, stamp);
             }
-            self.conceal(row, missing, arrived_us, queues);
+            self.conceal(to, missing, arrived_us);
         }
         self.figures.blocks += 1;
-        let frames = (block.len() / usize::from(row.input.channels)) as u64;
+        let frames = (block.len() / usize::from(to.intake.format.channels)) as u64;
         self.figures.frames += frames;
-        let mut frame = self.frame(row, Payload::Audio(block), arrived_us);
+        let mut frame = self.frame(to, Payload::Audio(block), arrived_us);
         let Tag { segment, revision, turn } = stamp.tag;
         if segment != 0 {
             frame.segment = SegmentKey::elsewhere(segment);
             (frame.revision, frame.turn) = (revision, turn);
             frame.pts_us = stamp.pts_us.map_or(frame.pts_us, |us| us.min(MEDIA_US_MAX));
         }
-        row.frames_in += frames;
-        self.send(row, frame, queues);
+        to.intake.frames_in += frames;
+        self.send(to, frame);
     }
 
     /// Puts silence of exactly the missing length in place of lost audio.
-    fn conceal(
-        &mut self,
-        row: &mut SessionRow,
-        mut missing: u64,
-        arrived_us: u64,
-        queues: &mut Query<'_, '_, &'static mut Queue>,
-    ) {
+    fn conceal(&mut self, to: &mut Arriver<'_>, mut missing: u64, arrived_us: u64) {
         while missing > 0 {
-            let (block, frames) = self.silence(row, missing);
-            let frame = self.frame(row, Payload::Audio(block), arrived_us);
-            row.frames_in += frames;
-            row.concealed += frames;
-            self.send(row, frame, queues);
+            let (block, frames) = self.silence(to, missing);
+            let frame = self.frame(to, Payload::Audio(block), arrived_us);
+            to.intake.frames_in += frames;
+            to.intake.concealed += frames;
+            self.send(to, frame);
             self.figures.concealed_blocks += 1;
             self.figures.concealed_frames += frames;
             missing -= frames;
@@ -247,70 +268,48 @@ impl Scatter<'_> {
     }
 
     /// The same, before what is held.
-    fn hold_silence(&mut self, row: &mut SessionRow, mut missing: u64, stamp: Stamp) {
+    fn hold_silence(&mut self, to: &mut Arriver<'_>, mut missing: u64, stamp: Stamp) {
         self.needs_sweep.0 = true;
         while missing > 0 {
-            let (block, frames) = self.silence(row, missing);
-            row.backlog.push_front(Arrival::free(row.id, row.generation, Arriving::Silence(block), stamp));
+            let (block, frames) = self.silence(to, missing);
+            let held = to.free(Arriving::Silence(block), stamp);
+            to.intake.backlog.push_front(held);
             missing -= frames;
         }
     }
 
-    fn silence(&mut self, row: &SessionRow, missing: u64) -> (Block, u64) {
-        let frames = missing.min(u64::from(row.input.rate_hz * BLOCK_MS_MAX / 1_000));
-        let mut block = self.pool.lease(frames as usize * usize::from(row.input.channels));
+    fn silence(&mut self, to: &Arriver<'_>, missing: u64) -> (Block, u64) {
+        let frames = missing.min(u64::from(to.intake.format.rate_hz * BLOCK_MS_MAX / 1_000));
+        let mut block = self.pool.lease(frames as usize * usize::from(to.intake.format.channels));
         block.try_mut().expect("a leased block has one owner").fill(0.0);
         (block, frames)
     }
 
-    fn frame(&self, row: &mut SessionRow, payload: Payload, arrived_us: u64) -> Frame {
-        row.seq = row.seq.wrapping_add(1);
+    fn frame(&self, to: &mut Arriver<'_>, payload: Payload, arrived_us: u64) -> Frame {
+        to.intake.seq = to.intake.seq.wrapping_add(1);
         Frame {
             payload,
-            pts_us: frames_to_us(row.frames_in, row.input.rate_hz),
+            pts_us: frames_to_us(to.intake.frames_in, to.intake.format.rate_hz),
             arrived_us,
             queued_us: self.now.us,
             deadline_us: 0,
-            session: row.id,
+            session: to.id(),
             segment: SegmentKey::NONE,
             revision: 0,
             turn: 0,
-            seq: row.seq,
+            seq: to.intake.seq,
         }
     }
 
-    fn send(&mut self, row: &SessionRow, frame: Frame, queues: &mut Query<'_, '_, &'static mut Queue>) {
+    fn send(&mut self, to: &Arriver<'_>, frame: Frame) {
         let mut frame = Some(frame);
-        for (at, target) in row.input_targets.iter().enumerate() {
-            let last = at + 1 == row.input_targets.len();
+        for (at, target) in to.wiring.inputs.iter().enumerate() {
+            let last = at + 1 == to.wiring.inputs.len();
             let sent = if last { frame.take() } else { frame.as_ref().map(|frame| frame.fork(self.pool)) };
             let Some(sent) = sent else { return };
-            let Ok(mut queue) = queues.get_mut(target.queue) else { continue };
-            let (content, samples) = (sent.is_content(), sent.samples());
-            let pushed = queue.bypass_change_detection().push(sent, self.pool);
-            let depth = queue.depth();
-            if content {
-                self.counts.arrived(target.node, samples);
-                self.counts.node(target.node).record_depth(depth);
-            }
-            match pushed {
-                Pushed::Queued => {}
-                Pushed::Merged => self.counts.node(target.node).merged += 1,
-                Pushed::Dropped(lost) => self.lost(target.node, lost),
-            }
-        }
-    }
-
-    fn lost(&mut self, node: crate::base::ids::NodeId, frame: Frame) {
-        let reason = DropReason::Overflow;
-        self.counts.node(node).dropped[reason as usize] += 1;
-        let samples = frame.samples() as u64;
-        if !self.now.is_broken(Mutation::HideDrop) {
-            let event = Event::FrameDropped { node, reason, samples };
-            self.log.push(self.now.us, frame.session, frame.turn, event);
-        }
-        if let Payload::Audio(block) = frame.payload {
-            self.pool.put(block);
+            let Ok(mut queue) = self.queues.get_mut(target.queue) else { continue };
+            let (now, pool, counts, log) = (self.now, &mut *self.pool, &mut *self.counts, &mut *self.log);
+            Enqueue { now, pool, counts, log }.push(target.node, queue.bypass_change_detection(), sent);
         }
     }
 }

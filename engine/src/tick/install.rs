@@ -20,6 +20,7 @@ use crate::base::ids::NodeId;
 use crate::base::time::Now;
 use crate::edge::open_sessions::OpenSessions;
 use crate::media::block::BlockPool;
+use crate::node::cancel::anything_cancelled;
 use crate::node::kind::IdleCheck;
 use crate::node::place::NodePlace;
 use crate::node::plan::{ScenePlan, deadline_rule};
@@ -29,14 +30,15 @@ use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
 use crate::scene::DeadlinePolicy;
 use crate::service::api::{Inbox, Outbox};
-use crate::session::table::SessionTable;
+use crate::session::index::SessionIndex;
 use crate::speech::cancellation::Cancellations;
-use crate::speech::playout::Playouts;
 use crate::speech::segment::SegmentPool;
 use crate::tick::account::account;
 use crate::tick::admit::admit;
 use crate::tick::control::{Messages, inward};
-use crate::tick::egress::{Policy, answering_branches, egress_idle_check, egress_system, has_several};
+use crate::tick::egress::{
+    Policy, answering_branches, cancel_output, egress_idle_check, egress_system, has_several,
+};
 use crate::tick::ingress::ingress;
 use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
 use crate::tick::stage::Stage;
@@ -58,17 +60,22 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
     // Fixed: an owner's system may run after a stage in which this scene has none.
     a.configure_sets((Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking).chain());
     let mut before = Stage::TurnTaking;
-    for PlacedSystem { stage, system, .. } in first_half(spec, world) {
-        a.add_systems(system.in_set(stage));
-        if matches!(stage, Stage::Node(_)) {
+    for placed in first_half(spec, world) {
+        let stage = placed.stage;
+        placed.add_to(a);
+        if matches!(stage, Stage::Cancel(_) | Stage::Node(_)) {
             a.configure_sets(stage.after(before));
             before = stage;
         }
     }
-    for PlacedSystem { stage, system, .. } in second_half(spec, world) {
-        b.add_systems(system.in_set(stage));
+    let mut before = None;
+    for placed in second_half(spec, world) {
+        let stage = placed.stage;
+        placed.add_to(b);
+        if let Some(before) = before.replace(stage) {
+            b.configure_sets(stage.after(before));
+        }
     }
-    b.configure_sets((Stage::Egress, Stage::Account).chain());
 }
 
 pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
@@ -80,9 +87,8 @@ pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
     world.insert_resource(Cancellations::new(open.placement));
     world.insert_resource(Outbox::default());
     world.insert_resource(Inbox::default());
-    world.insert_resource(SessionTable::new(open, spec.shard));
+    world.insert_resource(SessionIndex::new(open, spec.shard));
     world.insert_resource(NeedsSweep::default());
-    world.insert_resource(Playouts::new(open.placement));
     world.insert_resource(SegmentPool::default());
     world.insert_resource(StageTimes::default());
     world.insert_resource(Edge(Arc::clone(&open.ports[spec.shard])));
@@ -106,6 +112,15 @@ impl PlacedSystem {
     fn new(stage: Stage, name: impl Into<String>, system: BoxedSystem) -> Self {
         Self { stage, name: name.into(), system }
     }
+
+    fn add_to(self, schedule: &mut Schedule) {
+        let system = self.system.in_set(self.stage);
+        if matches!(self.stage, Stage::Cancel(_)) {
+            schedule.add_systems(system.run_if(anything_cancelled));
+        } else {
+            schedule.add_systems(system);
+        }
+    }
 }
 
 fn boxed<M>(system: impl IntoSystem<(), (), M>) -> BoxedSystem {
@@ -126,6 +141,8 @@ pub(crate) fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedS
     }
     for (at, node) in plan.nodes.iter().enumerate() {
         let place = place(plan, at, spec.wants_audio);
+        let cancel = node.spec.cancel_system(place, world);
+        systems.push(PlacedSystem::new(Stage::Cancel(place.node), format!("cancel {}", node.id), cancel));
         let name = format!("{} ({})", node.id, node.spec.kind());
         systems.push(PlacedSystem::new(Stage::Node(place.node), name, node.spec.install(place, world)));
     }
@@ -133,7 +150,7 @@ pub(crate) fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedS
 }
 
 /// The systems of the second half, in order.
-pub(crate) fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 2] {
+pub(crate) fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 3] {
     let plan = spec.plan;
     let session = &plan.scene.session.output;
     let branches = answering_branches(plan);
@@ -141,6 +158,7 @@ pub(crate) fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSys
         Policy { release: session.release, pace: session.pace, branches, several: has_several(plan) };
     let output = NodeId(plan.nodes.len() as u8);
     [
+        PlacedSystem::new(Stage::Cancel(output), "cancel output", cancel_output(output, world)),
         PlacedSystem::new(Stage::Egress, "egress", egress_system(policy, output, world)),
         PlacedSystem::new(Stage::Account, "account", boxed(account)),
     ]

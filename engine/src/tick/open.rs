@@ -19,8 +19,9 @@ use crate::node::plan::ScenePlan;
 use crate::record::event::{Event, EventLog};
 use crate::scene;
 use crate::scene::{DeadlinePolicy, Format, OverflowPolicy, PlanNode};
-use crate::session::table::{Phase, SessionRow, SessionTable};
-use crate::speech::playout::Playouts;
+use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
+use crate::session::index::SessionIndex;
+use crate::speech::playout::Playout;
 use crate::speech::segment::Turn;
 use crate::tick::egress::Egress;
 use crate::tick::resources::{NeedsSweep, ShardConfig};
@@ -36,9 +37,9 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     let now_us = now.us;
     let blueprint = world.resource::<ShardConfig>();
     let (plan, seed) = (Arc::clone(&blueprint.plan), blueprint.seed);
-    let entity = world.spawn(Turn::default()).id();
+    let entity = world.spawn_empty().id();
     let lanes: Box<[Entity]> = (0..=plan.nodes.len()).map(|_| world.spawn_empty().id()).collect();
-    let wiring = Wiring::new(&plan, &lanes, plan.formats(port.input));
+    let wiring = Edges::new(&plan, &lanes, plan.formats(port.input));
     let mut context = SessionContext {
         session: port.id,
         owner: entity,
@@ -73,46 +74,31 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     let phase = if failure.is_some() { Phase::Gone } else { Phase::Open };
     world.resource_mut::<NeedsSweep>().0 |= failure.is_some();
     let tolerance_us = i64::from(plan.scene.session.input.pts_tolerance_ms) * 1_000;
-    let clock = SenderClock::new(port.input.rate_hz, tolerance_us);
-    let row = row(port, phase, entity, lanes, wiring, clock, now_us);
-    let id = row.id;
-    world.resource_mut::<Playouts>().open(id);
-    world.resource_mut::<SessionTable>().insert(row);
+    let (id, generation, format) = (port.id, port.generation, port.input);
+    let mut index = world.resource_mut::<SessionIndex>();
+    index.insert(id, generation, entity, format);
+    let open_sessions = Arc::clone(&index.open_sessions);
+    world.entity_mut(entity).insert((
+        Session { id, generation, name: Arc::clone(&port.name) },
+        phase,
+        Wiring { lanes, inputs: wiring.input.into(), waits: wiring.input_waits },
+        Intake {
+            format,
+            frames_in: 0,
+            concealed: 0,
+            seq: 0,
+            clock: SenderClock::new(format.rate_hz, tolerance_us),
+            backlog: VecDeque::new(),
+            arrived_us: now_us,
+        },
+        HostLink { port, controls: VecDeque::new(), open_sessions },
+        Turn::default(),
+        Playout::default(),
+    ));
     let mut log = world.resource_mut::<EventLog>();
     log.push(now_us, id, 0, Event::SessionOpened);
     if let Some((node, reason)) = failure {
         log.push(now_us, id, 0, Event::SessionRefused { node, reason: reason.into() });
-    }
-}
-
-fn row(
-    port: Arc<SessionPort>,
-    phase: Phase,
-    entity: Entity,
-    lanes: Box<[Entity]>,
-    wiring: Wiring,
-    clock: SenderClock,
-    now_us: u64,
-) -> SessionRow {
-    SessionRow {
-        id: port.id,
-        generation: port.generation,
-        entity,
-        name: Arc::clone(&port.name),
-        input: port.input,
-        frames_in: 0,
-        concealed: 0,
-        phase,
-        wants_control: port.controls,
-        port,
-        lanes,
-        input_targets: wiring.input.into(),
-        seq: 0,
-        clock,
-        controls: VecDeque::new(),
-        waits: wiring.input_waits,
-        backlog: VecDeque::new(),
-        arrived_us: now_us,
     }
 }
 
@@ -135,7 +121,7 @@ fn input_queue(node: &PlanNode<dyn Node>, input: Option<Format>, now: Now) -> Qu
 }
 
 /// What leads where for one session, by the nodes' positions; the output comes last.
-struct Wiring {
+struct Edges {
     formats: Vec<(Option<Format>, Option<Format>)>,
     /// Most frames that arrive for one step of all that send to it.
     senders: Vec<u32>,
@@ -149,7 +135,7 @@ struct Wiring {
     input_waits: bool,
 }
 
-impl Wiring {
+impl Edges {
     fn new(plan: &ScenePlan, lanes: &[Entity], formats: Vec<(Option<Format>, Option<Format>)>) -> Self {
         let count = lanes.len();
         let (mut senders, mut sources) = (vec![0; count], vec![0; count]);

@@ -7,7 +7,7 @@ use bevy_ecs::schedule::SingleThreadedExecutor;
 
 use crate::base::time::Now;
 use crate::edge::shard_inbox::ShardPort;
-use crate::session::table::SessionTable;
+use crate::session::index::SessionIndex;
 use crate::tick::idle::Idle;
 use crate::tick::install::{ShardSpec, idle_checks, install};
 
@@ -24,7 +24,7 @@ pub(crate) struct ShardState {
 impl ShardState {
     /// Of a world into which `spec` was installed.
     pub(crate) fn new(spec: &ShardSpec<'_>, world: &mut World) -> Self {
-        let idle = Idle::new(idle_checks(spec, world));
+        let idle = Idle::new(idle_checks(spec, world), world);
         Self { port: Arc::clone(&spec.open.ports[spec.shard]), idle, ran: false, open: 0 }
     }
 }
@@ -64,7 +64,7 @@ pub(crate) trait ShardWorld: Send + Sync {
         *self.world_mut().resource_mut::<Now>() = now;
         self.run_second();
         let (world, state) = self.parts();
-        state.open = world.resource::<SessionTable>().open();
+        state.open = world.resource::<SessionIndex>().open();
         state.idle.end_tick(world, &state.port, now);
     }
 }

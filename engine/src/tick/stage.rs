@@ -15,6 +15,9 @@ pub enum Stage {
     Ingress,
     /// Answers wait or are withdrawn because the user speaks.
     TurnTaking,
+    /// What was taken back leaves one node, or the output (the number after the last node). Runs in ticks that cancel
+    /// anything.
+    Cancel(NodeId),
     /// One node of the scene.
     Node(NodeId),
     /// Audio and text leave.

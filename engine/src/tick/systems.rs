@@ -20,9 +20,10 @@ use crate::record::edge_figures::{ControlFigures, EdgeFigures};
 use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
 use crate::service::api::{Inbox, Outbox};
-use crate::session::table::SessionTable;
+use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
+use crate::session::index::SessionIndex;
 use crate::speech::cancellation::Cancellations;
-use crate::speech::playout::Playouts;
+use crate::speech::playout::Playout;
 use crate::speech::segment::{Segment, SegmentPool, Turn};
 use crate::tick::control::Messages;
 use crate::tick::install::{ShardSpec, first_half, insert_resources, second_half};
@@ -99,11 +100,16 @@ fn name(id: ComponentId, world: &World) -> &'static str {
         NeedsSweep,
         Now,
         Outbox,
-        Playouts,
+        Playout,
+        Phase,
+        Session,
+        HostLink,
+        Intake,
+        Wiring,
         Queue,
         Segment,
         SegmentPool,
-        SessionTable,
+        SessionIndex,
         StageTimes,
         Turn,
     ];

@@ -6,17 +6,18 @@
 //! begins a new turn. What ends shorter lets the answer go on: a cough must not kill a good reply.
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::system::BoxedSystem;
+use bevy_ecs::system::{BoxedSystem, SystemParam};
 
 use crate::base::ids::{SegmentKey, SessionId};
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::record::event::{Event, EventLog};
 use crate::record::stage_times::{EngineStage, StageTimes};
-use crate::session::table::SessionTable;
-use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
-use crate::speech::playout::Playouts;
-use crate::speech::segment::{Answer, Extent, Segment, Segments, Verdict};
+use crate::session::components::Session;
+use crate::session::index::SessionIndex;
+use crate::speech::cancellation::CancelScope;
+use crate::speech::playout::Playout;
+use crate::speech::segment::{Answer, Extent, Segment, SegmentWriter, Segments, Verdict};
 
 /// Nobody speaks in a segment in which nothing was heard for this long: gates decide on media time, and that stands still
 /// when a client stops sending in the middle of a word.
@@ -28,6 +29,7 @@ const HOP_US: u64 = 32_000;
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     session: SessionId,
+    owner: Entity,
     key: SegmentKey,
     turn: u32,
     confirmed: bool,
@@ -38,6 +40,7 @@ impl Seen {
     fn of(segment: &Segment) -> Self {
         Self {
             session: segment.session,
+            owner: segment.owner,
             key: segment.key,
             turn: segment.turn,
             confirmed: segment.verdict == Verdict::Confirmed,
@@ -53,29 +56,24 @@ struct Scratch {
     spoken: Vec<Seen>,
     /// Segments that are over and whose answer is not.
     owed: Vec<Seen>,
+    /// Sessions whose answer was paused in an earlier tick.
+    paused: Vec<Entity>,
 }
+
+/// The playouts of all sessions.
+pub(crate) type Playouts<'w, 's> = Query<'w, 's, (Entity, &'static Session, &'static mut Playout)>;
 
 /// The system for scenes that say how long speech must last to interrupt.
 pub(crate) fn barge_in(interrupt_min_us: u64) -> BoxedSystem {
     let mut scratch = Scratch::default();
-    let system = move |now: Res<'_, Now>,
-                       sessions: Res<'_, SessionTable>,
-                       mut segments: Segments<'_, '_>,
-                       mut playouts: ResMut<'_, Playouts>,
-                       mut cancellations: ResMut<'_, Cancellations>,
-                       mut log: ResMut<'_, EventLog>,
+    let system = move |mut turn_taking: TurnTaking<'_, '_>,
+                       index: Res<'_, SessionIndex>,
                        mut stage_times: ResMut<'_, StageTimes>| {
-        scratch.look(&segments, now.us);
+        let now = *turn_taking.now;
+        scratch.look(&turn_taking.segments.segments, now.us);
+        scratch.begin(&mut turn_taking.playouts, index.open() as usize);
         let late_us = if now.is_broken(Mutation::InterruptLate) { HOP_US } else { 0 };
         let interrupt_min_us = interrupt_min_us + late_us;
-        let mut turn_taking = TurnTaking {
-            now_us: now.us,
-            segments: &mut segments,
-            playouts: &mut playouts,
-            cancellations: &mut cancellations,
-            log: &mut log,
-        };
-        turn_taking.playouts.begin_tick();
         for seen in &scratch.spoken {
             turn_taking.user_speaks(seen);
         }
@@ -84,13 +82,13 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> BoxedSystem {
         }
         // What arrived late and ended within one tick was never seen spoken, and interrupts all the same.
         for seen in scratch.owed.iter().filter(|s| s.voiced_us >= interrupt_min_us) {
-            let playout = turn_taking.playouts.get(seen.session);
+            let Ok((.., playout)) = turn_taking.playouts.get(seen.owner) else { continue };
             if playout.sounds() && playout.segment < seen.key.serial {
                 turn_taking.interrupt(seen, scratch.owed_by(seen.session));
             }
         }
-        for row in sessions.rows.iter().flatten() {
-            turn_taking.resume(row.id, scratch.owed_by(row.id));
+        for owner in &scratch.paused {
+            turn_taking.resume(*owner, &scratch);
         }
         stage_times.end_stage(EngineStage::Edge);
     };
@@ -98,11 +96,24 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> BoxedSystem {
 }
 
 impl Scratch {
+    /// Nobody speaks, as far as is known. There are at most `sessions`.
+    fn begin(&mut self, playouts: &mut Playouts<'_, '_>, sessions: usize) {
+        self.paused.clear();
+        self.paused.reserve(sessions);
+        for (owner, _, mut playout) in playouts {
+            let playout = playout.bypass_change_detection();
+            playout.speaking = 0;
+            if playout.paused_by != 0 {
+                self.paused.push(owner);
+            }
+        }
+    }
+
     fn look(&mut self, segments: &Segments<'_, '_>, now_us: u64) {
         self.spoken.clear();
         self.owed.clear();
         for segment in segments.active() {
-            let seen = Seen::of(&segment);
+            let seen = Seen::of(segment);
             if segment.is_spoken() {
                 // A stretch that is forwarded before anything was heard in it is not speech.
                 if segment.voiced.1 > 0 && now_us < segment.voiced_at_us + STALE_US {
@@ -125,19 +136,19 @@ impl Scratch {
 }
 
 /// Who has the floor: the user or the answer.
-pub(crate) struct TurnTaking<'a, 'w, 's> {
-    pub(crate) now_us: u64,
-    pub(crate) segments: &'a mut Segments<'w, 's>,
-    pub(crate) playouts: &'a mut Playouts,
-    pub(crate) cancellations: &'a mut Cancellations,
-    pub(crate) log: &'a mut EventLog,
+#[derive(SystemParam)]
+pub(crate) struct TurnTaking<'w, 's> {
+    now: Res<'w, Now>,
+    segments: SegmentWriter<'w, 's>,
+    playouts: Playouts<'w, 's>,
+    log: ResMut<'w, EventLog>,
 }
 
-impl TurnTaking<'_, '_, '_> {
+impl TurnTaking<'_, '_> {
     /// The user speaks: older answers wait.
     fn user_speaks(&mut self, seen: &Seen) {
-        let now_us = self.now_us;
-        let Some(playout) = self.playouts.get_mut(seen.session) else { return };
+        let now_us = self.now.us;
+        let Ok((.., mut playout)) = self.playouts.get_mut(seen.owner) else { return };
         playout.speaking = playout.speaking.max(seen.key.serial);
         if playout.sounds() && playout.segment < seen.key.serial && playout.paused_by == 0 {
             playout.paused_by = seen.key.serial;
@@ -156,23 +167,24 @@ impl TurnTaking<'_, '_, '_> {
             }
         }
         let Some(turn) = turn else { return };
-        let Some(playout) = self.playouts.get_mut(seen.session) else { return };
+        let Ok((.., mut playout)) = self.playouts.get_mut(seen.owner) else { return };
         let heard_us = playout.stop_answer();
         let event = Event::AnswerInterrupted { turn, segment: seen.key.serial, heard_us };
-        self.log.push(self.now_us, seen.session, turn, event);
-        self.segments.begin_turn(seen.key, seen.session);
+        self.log.push(self.now.us, seen.session, turn, event);
+        self.segments.segments.begin_turn(seen.key, seen.session);
     }
 
     /// The host stops the answer of `turn`: what the speaker has finished, or seems to, gets none any more. False when
     /// there is nothing to stop.
-    pub(crate) fn cancel_answer(&mut self, session: SessionId, turn: u32) -> bool {
+    pub(crate) fn cancel_answer(&mut self, session: SessionId, owner: Entity, turn: u32) -> bool {
         let asked = |segment: &Segment| {
             (segment.session, segment.turn) == (session, turn)
                 && segment.verdict == Verdict::Confirmed
                 && segment.answer == Answer::Pending
                 && segment.extent != Extent::Open
         };
-        let mut owed: Vec<Segment> = self.segments.active().filter(asked).collect();
+        let mut owed: Vec<Segment> =
+            self.segments.segments.active().filter(|segment| asked(segment)).cloned().collect();
         owed.sort_unstable_by_key(|segment| segment.key.serial);
         let mut withdrawn = false;
         for segment in &owed {
@@ -181,50 +193,48 @@ impl TurnTaking<'_, '_, '_> {
                 _ => self.withdraw(&Seen::of(segment)),
             };
         }
-        let Some(playout) = self.playouts.get_mut(session).filter(|_| withdrawn) else { return withdrawn };
+        let playout = self.playouts.get_mut(owner).ok().filter(|_| withdrawn);
+        let Some((.., mut playout)) = playout else { return withdrawn };
         let heard_us = if playout.turn == turn { playout.stop_answer() } else { 0 };
         let event = Event::AnswerInterrupted { turn, segment: 0, heard_us };
-        self.log.push(self.now_us, session, turn, event);
+        self.log.push(self.now.us, session, turn, event);
         true
     }
 
     /// Nobody speaks any more: a paused answer goes on, and what paused it is not answered.
-    fn resume(&mut self, session: SessionId, owed: &[Seen]) {
-        let Some(playout) = self.playouts.get_mut(session) else { return };
-        if playout.paused_by == 0 {
-            return;
-        }
-        if playout.speaking > 0 {
+    fn resume(&mut self, owner: Entity, scratch: &Scratch) {
+        let Ok((_, session, mut playout)) = self.playouts.get_mut(owner) else { return };
+        let session = session.id;
+        if playout.paused_by == 0 || playout.speaking > 0 {
             return;
         }
         let (segment, turn) = (playout.paused_by, playout.turn);
         playout.paused_by = 0;
         let mut ignored = false;
-        for short in owed.iter().filter(|short| short.key.serial >= segment) {
+        for short in scratch.owed_by(session).iter().filter(|short| short.key.serial >= segment) {
             ignored |= self.withdraw(short);
         }
-        self.log.push(self.now_us, session, turn, Event::AnswerResumed { segment, ignored });
+        self.log.push(self.now.us, session, turn, Event::AnswerResumed { segment, ignored });
     }
 
     /// The end is only suspected: what answers this revision is void, and the next one is answered.
     fn withdraw_revision(&mut self, segment: &Segment, revision: u32) -> bool {
         let (key, session) = (segment.key, segment.session);
-        let withdrawn = self.segments.withdraw_revision(key, session, revision);
+        let withdrawn = self.segments.segments.withdraw_revision(key, session, revision);
         if withdrawn {
             let scope = CancelScope::Revision { segment: key.serial, revision };
-            self.cancellations.push(Cancellation { session, scope });
-            self.log.push(self.now_us, session, segment.turn, Event::AnswerWithdrawn { segment: key.serial });
+            self.segments.cancel(session, scope);
+            self.log.push(self.now.us, session, segment.turn, Event::AnswerWithdrawn { segment: key.serial });
         }
         withdrawn
     }
 
     fn withdraw(&mut self, seen: &Seen) -> bool {
-        let withdrawn = self.segments.withdraw(seen.key, seen.session);
+        let withdrawn = self.segments.segments.withdraw(seen.key, seen.session);
         if withdrawn {
             let segment = seen.key.serial;
-            self.cancellations
-                .push(Cancellation { session: seen.session, scope: CancelScope::Answer { segment } });
-            self.log.push(self.now_us, seen.session, seen.turn, Event::AnswerWithdrawn { segment });
+            self.segments.cancel(seen.session, CancelScope::Answer { segment });
+            self.log.push(self.now.us, seen.session, seen.turn, Event::AnswerWithdrawn { segment });
         }
         withdrawn
     }

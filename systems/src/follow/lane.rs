@@ -5,7 +5,7 @@ use mynah_engine::base::{Mutation, SegmentKey, frames_to_us};
 use mynah_engine::media::{Mark, Payload, Queue};
 use mynah_engine::node::NodeContext;
 use mynah_engine::scene::Format;
-use mynah_engine::speech::{CancelReason, CancelScope, Cancellation, Extent, Segments};
+use mynah_engine::speech::{CancelReason, CancelScope, Extent, SegmentWriter};
 use mynah_engine::{Control, DropReason, Event, Frame};
 
 use super::memory::{Known, Memory, about};
@@ -46,7 +46,7 @@ struct Current {
 /// What a lane needs beside itself.
 pub(super) struct Hands<'a, 'b, 'w, 's> {
     pub(super) cx: &'a mut NodeContext<'b>,
-    pub(super) segments: &'a mut Segments<'w, 's>,
+    pub(super) segments: &'a mut SegmentWriter<'w, 's>,
 }
 
 /// What more there is of the open segment's audio.
@@ -216,13 +216,13 @@ impl FollowLane {
             self.retract(hands);
         }
         self.close(0, false, hands);
-        hands.segments.answered(current.key, hands.cx.lane.session);
+        hands.segments.segments.answered(current.key, hands.cx.lane.session);
     }
 
     fn open(&mut self, serial: u32, from_us: u64, hands: &mut Hands<'_, '_, '_, '_>) -> bool {
         let (session, owner) = (hands.cx.lane.session, hands.cx.lane.owner);
-        let Some(key) = hands.segments.open(session, owner, serial, from_us) else { return false };
-        let turn = hands.segments.turn(key, session);
+        let Some(key) = hands.segments.segments.open(session, owner, serial, from_us) else { return false };
+        let turn = hands.segments.segments.turn(key, session);
         self.memory.begin(serial);
         self.current = Some(Current {
             key,
@@ -247,7 +247,7 @@ impl FollowLane {
         if current.confirmed && current.ending == 0 {
             let session = hands.cx.lane.session;
             current.turn =
-                hands.segments.voiced(current.key, session, (frame.pts_us, end_us), hands.cx.now.us);
+                hands.segments.segments.voiced(current.key, session, (frame.pts_us, end_us), hands.cx.now.us);
         }
         frame.segment = current.key;
         frame.turn = current.turn;
@@ -279,9 +279,9 @@ impl FollowLane {
         let Some(current) = &mut self.current else { return };
         let session = hands.cx.lane.session;
         current.confirmed = true;
-        current.turn = hands.segments.confirm(current.key, session);
+        current.turn = hands.segments.segments.confirm(current.key, session);
         let (segment, from_us, to_us) = (current.key.serial, current.from_us, current.to_us);
-        hands.segments.voiced(current.key, session, (from_us, to_us), hands.cx.now.us);
+        hands.segments.segments.voiced(current.key, session, (from_us, to_us), hands.cx.now.us);
         hands.cx.event(current.turn, Event::SegmentConfirmed { segment, from_us, to_us });
         self.answer_split(hands);
     }
@@ -290,17 +290,17 @@ impl FollowLane {
     fn answer_split(&mut self, hands: &mut Hands<'_, '_, '_, '_>) {
         if let Some((before, _)) = self.split.take() {
             if let Some(current) = self.current.filter(|current| current.confirmed) {
-                hands.segments.carry_on(before, current.key, hands.cx.lane.session);
+                hands.segments.segments.carry_on(before, current.key, hands.cx.lane.session);
             }
-            hands.segments.answered(before, hands.cx.lane.session);
+            hands.segments.segments.answered(before, hands.cx.lane.session);
         }
     }
 
     fn cancel(&mut self, reason: CancelReason, hands: &mut Hands<'_, '_, '_, '_>) {
         let Some(current) = self.current.take() else { return };
         let (session, segment) = (hands.cx.lane.session, current.key.serial);
-        hands.segments.cancel(current.key, session, reason);
-        hands.cx.cancellations.push(Cancellation { session, scope: CancelScope::Segment { segment } });
+        hands.segments.segments.cancel(current.key, session, reason);
+        hands.segments.cancel(session, CancelScope::Segment { segment });
         let (from_us, to_us) = (current.from_us, current.to_us);
         hands.cx.event(current.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
         if hands.cx.now.is_broken(Mutation::RepeatEffect) {
@@ -314,9 +314,9 @@ impl FollowLane {
         let Some(current) = &mut self.current else { return };
         (current.ending, current.finished_us) = (revision, at_us);
         let (session, segment) = (hands.cx.lane.session, current.key.serial);
-        hands.segments.set_extent(current.key, session, Extent::Ending(revision));
+        hands.segments.segments.set_extent(current.key, session, Extent::Ending(revision));
         // An interruption may have begun a new turn with this segment.
-        current.turn = hands.segments.turn(current.key, session);
+        current.turn = hands.segments.segments.turn(current.key, session);
         hands.cx.event(current.turn, Event::Endpoint { segment, revision, at_us, seen_us: at_us });
         self.mark(Mark::Endpoint, revision, hands);
     }
@@ -325,11 +325,8 @@ impl FollowLane {
         let Some(current) = &mut self.current else { return };
         let (session, segment) = (hands.cx.lane.session, current.key.serial);
         let revision = std::mem::take(&mut current.ending);
-        hands.segments.set_extent(current.key, session, Extent::Open);
-        hands
-            .cx
-            .cancellations
-            .push(Cancellation { session, scope: CancelScope::Revision { segment, revision } });
+        hands.segments.segments.set_extent(current.key, session, Extent::Open);
+        hands.segments.cancel(session, CancelScope::Revision { segment, revision });
         let at_us = current.finished_us;
         hands.cx.event(current.turn, Event::EndpointRetracted { segment, revision, at_us });
     }
@@ -344,7 +341,7 @@ impl FollowLane {
     fn close(&mut self, revision: u32, split: bool, hands: &mut Hands<'_, '_, '_, '_>) {
         let Some(current) = self.current else { return };
         let segment = current.key.serial;
-        hands.segments.set_extent(current.key, hands.cx.lane.session, Extent::Ended(revision));
+        hands.segments.segments.set_extent(current.key, hands.cx.lane.session, Extent::Ended(revision));
         let Current { from_us, to_us, .. } = current;
         // Whether speech began behind the first sample is known only where the gate is.
         let speech_from_us = from_us;

@@ -19,13 +19,13 @@ use std::sync::Arc;
 
 use bevy_ecs::change_detection::DetectChangesMut as _;
 use bevy_ecs::prelude::{ResMut, World};
-use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use bevy_ecs::system::BoxedSystem;
 use mynah_engine::node::{
-    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SessionContext, SystemNode, cancel_lanes,
-    lane_params,
+    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SessionContext, SystemNode, lane_system,
 };
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{CancelScope, Segments};
+use mynah_engine::session::SessionLanes;
+use mynah_engine::speech::SegmentWriter;
 use mynah_engine::tick::Messages;
 use serde::Deserialize;
 
@@ -104,53 +104,57 @@ impl NodeKind for Follow {
     }
 }
 
-type Params = (
-    Lanes<'static, 'static, FollowLane>,
-    NodeParams<'static>,
-    Segments<'static, 'static>,
-    ResMut<'static, Messages>,
-);
+/// What it touches beside frames.
+type Following = (SegmentWriter<'static, 'static>, SessionLanes<'static, 'static>, ResMut<'static, Messages>);
 
 impl SystemNode for Follow {
     fn is_idle(&self, state: &FollowLane) -> bool {
         state.is_idle()
     }
+    fn hang_up(
+        &self,
+        state: &mut FollowLane,
+        cx: &mut NodeContext<'_>,
+        segments: &mut SegmentWriter<'_, '_>,
+    ) {
+        state.hang_up(&mut Hands { cx, segments });
+    }
     fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
-        let params = (lane_params::<FollowLane>(place, world), ParamBuilder, ParamBuilder, ParamBuilder);
-        let state: SystemState<Params> = params.build_state(world);
-        let system = state.build_system(
-            move |mut lanes: Lanes<'_, '_, FollowLane>,
-                  mut params: NodeParams<'_>,
-                  mut segments: Segments<'_, '_>,
-                  mut messages: ResMut<'_, Messages>| {
-                follow(place, &mut lanes, &mut params, &mut segments, &mut messages);
-                params.lap(place.node);
+        lane_system::<FollowLane, Following>(
+            place,
+            world,
+            move |lanes, params, (segments, sessions, messages)| {
+                hear(place, lanes, params, segments, sessions, messages);
+                work(place, lanes, params, segments);
             },
-        );
-        Box::new(IntoSystem::into_system(system))
+        )
     }
 }
 
-/// One tick: what is said comes before the audio that comes with it.
-fn follow(
+/// What is said comes before the audio that comes with it.
+fn hear(
     place: NodePlace,
     lanes: &mut Lanes<'_, '_, FollowLane>,
-    params: &mut NodeParams<'_>,
-    segments: &mut Segments<'_, '_>,
+    params: &mut NodeParams<'_, '_>,
+    segments: &mut SegmentWriter<'_, '_>,
+    sessions: &SessionLanes<'_, '_>,
     messages: &mut Messages,
 ) {
-    cancel_lanes(place, lanes, params, |lane, cancellation, cx| {
-        if cancellation.scope == CancelScope::Session {
-            lane.hang_up(&mut Hands { cx, segments });
-        }
-    });
     for received in messages.all_mut() {
-        let Some(entity) = params.sessions.lane(received.session, place.node) else { continue };
-        let Ok((mut wiring, _, mut lane)) = lanes.ins.get_mut(entity) else { continue };
+        let Some(entity) = sessions.lane(received.session, place.node) else { continue };
+        let Ok((_, mut wiring, _, mut lane)) = lanes.ins.get_mut(entity) else { continue };
         let mut cx = NodeContext::new(place.node, &mut wiring, params, &mut lanes.outs);
         received.effect |= lane.hear(&received.message.control, &mut Hands { cx: &mut cx, segments });
     }
-    for (mut wiring, mut queue, mut lane) in &mut lanes.ins {
+}
+
+fn work(
+    place: NodePlace,
+    lanes: &mut Lanes<'_, '_, FollowLane>,
+    params: &mut NodeParams<'_, '_>,
+    segments: &mut SegmentWriter<'_, '_>,
+) {
+    for (_, mut wiring, mut queue, mut lane) in &mut lanes.ins {
         if queue.is_empty() && lane.is_idle() && !wiring.has_stalled() {
             continue;
         }

@@ -6,7 +6,7 @@ use mynah_engine::base::{Mutation, Now, SegmentKey, frames_to_us, us_to_frames};
 use mynah_engine::media::{Mark, Payload};
 use mynah_engine::node::{NodeContext, SessionContext};
 use mynah_engine::scene::Format;
-use mynah_engine::speech::{CancelReason, CancelScope, Cancellation, Extent, Segments};
+use mynah_engine::speech::{CancelReason, CancelScope, Extent, SegmentWriter};
 use mynah_engine::{Event, Frame, SessionId};
 
 use crate::dsp::downmix::Channels;
@@ -150,7 +150,7 @@ impl GateLane {
             return;
         }
         if self.segment.is_some() {
-            self.turn = gate.segments.turn(self.segment, self.session);
+            self.turn = gate.segments.segments.turn(self.segment, self.session);
         }
         self.machine.starve(frames_to_us(self.past, SAMPLE_RATE_HZ), settings, decisions);
         self.apply(decisions, gate);
@@ -274,7 +274,7 @@ impl GateLane {
         let to_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
         if self.segment.is_some() {
             // An interruption may have begun a new turn with this segment: what is decided now belongs to that one.
-            self.turn = gate.segments.turn(self.segment, self.session);
+            self.turn = gate.segments.segments.turn(self.segment, self.session);
         }
         if self.traced {
             gate.cx.event(self.turn, Event::Probability { at_us: to_us, p });
@@ -282,7 +282,8 @@ impl GateLane {
         self.machine.hop(p, from_us, to_us, settings, decisions);
         self.apply(decisions, gate);
         if self.segment.is_some() && p >= settings.release && self.machine.is_heard() {
-            self.turn = gate.segments.voiced(self.segment, self.session, (from_us, to_us), gate.cx.now.us);
+            self.turn =
+                gate.segments.segments.voiced(self.segment, self.session, (from_us, to_us), gate.cx.now.us);
         }
     }
 
@@ -312,13 +313,14 @@ impl GateLane {
 
     /// Opens a segment at `from_us`, or at what the ring still has; false when no segment could be had.
     fn open(&mut self, from_us: u64, gate: &mut Gate<'_, '_, '_, '_>) -> bool {
-        let Some(key) = gate.segments.open(self.session, self.owner, self.serial + 1, from_us) else {
+        let Some(key) = gate.segments.segments.open(self.session, self.owner, self.serial + 1, from_us)
+        else {
             self.machine.abandon();
             return false;
         };
         self.serial += 1;
         self.segment = key;
-        self.turn = gate.segments.get(key, self.session).map_or(0, |s| s.turn);
+        self.turn = gate.segments.segments.get(key, self.session).map_or(0, |s| s.turn);
         let first_us = self.first_us(from_us, gate);
         self.from_us = first_us;
         self.to_us = first_us;
@@ -405,7 +407,7 @@ impl GateLane {
     }
 
     fn confirm(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
-        self.turn = gate.segments.confirm(self.segment, self.session);
+        self.turn = gate.segments.segments.confirm(self.segment, self.session);
         self.lookback.sift(|held| {
             gate.let_go(held);
             None
@@ -419,10 +421,8 @@ impl GateLane {
 
     fn cancel(&mut self, reason: CancelReason, gate: &mut Gate<'_, '_, '_, '_>) {
         let segment = self.segment.serial;
-        gate.segments.cancel(self.segment, self.session, reason);
-        gate.cx
-            .cancellations
-            .push(Cancellation { session: self.session, scope: CancelScope::Segment { segment } });
+        gate.segments.segments.cancel(self.segment, self.session, reason);
+        gate.segments.cancel(self.session, CancelScope::Segment { segment });
         let (from_us, to_us) = (self.from_us, self.to_us);
         if !gate.cx.now.is_broken(Mutation::ForgetCancel) {
             gate.cx.event(self.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
@@ -431,7 +431,7 @@ impl GateLane {
     }
 
     fn endpoint(&mut self, revision: u32, at_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
-        gate.segments.set_extent(self.segment, self.session, Extent::Ending(revision));
+        gate.segments.segments.set_extent(self.segment, self.session, Extent::Ending(revision));
         let segment = self.segment.serial;
         self.finished_us = at_us;
         gate.cx.event(self.turn, Event::Endpoint { segment, revision, at_us, seen_us: at_us + self.hop_us });
@@ -439,16 +439,14 @@ impl GateLane {
     }
 
     fn retract(&mut self, revision: u32, gate: &mut Gate<'_, '_, '_, '_>) {
-        gate.segments.set_extent(self.segment, self.session, Extent::Open);
+        gate.segments.segments.set_extent(self.segment, self.session, Extent::Open);
         let segment = self.segment.serial;
-        gate.cx
-            .cancellations
-            .push(Cancellation { session: self.session, scope: CancelScope::Revision { segment, revision } });
+        gate.segments.cancel(self.session, CancelScope::Revision { segment, revision });
         gate.cx.event(self.turn, Event::EndpointRetracted { segment, revision, at_us: self.finished_us });
     }
 
     fn end(&mut self, revision: u32, gate: &mut Gate<'_, '_, '_, '_>) {
-        gate.segments.set_extent(self.segment, self.session, Extent::Ended(revision));
+        gate.segments.segments.set_extent(self.segment, self.session, Extent::Ended(revision));
         self.ended(revision, self.finished_us, gate);
         self.mark(Mark::SegmentEnd, 0, gate);
         self.segment = SegmentKey::NONE;
@@ -471,17 +469,17 @@ impl GateLane {
     /// Ends the segment and goes on with the next of the same turn, from the next sample.
     fn split(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
         let before = self.segment;
-        gate.segments.set_extent(before, self.session, Extent::Ended(0));
+        gate.segments.segments.set_extent(before, self.session, Extent::Ended(0));
         self.ended(0, self.to_us, gate);
         self.mark(Mark::Split, 0, gate);
         if self.open(self.to_us, gate) {
             self.confirm(gate);
-            gate.segments.carry_on(before, self.segment, self.session);
+            gate.segments.segments.carry_on(before, self.segment, self.session);
         } else {
             self.segment = SegmentKey::NONE;
         }
         // The continuation carries the answer; confirmed before, so that the turn stays the same.
-        gate.segments.answered(before, self.session);
+        gate.segments.segments.answered(before, self.session);
     }
 
     /// The input is over (`hang_up`: and so is everything else).
@@ -496,7 +494,7 @@ impl GateLane {
             self.pause(gate);
         }
         if self.segment.is_some() {
-            self.turn = gate.segments.turn(self.segment, self.session);
+            self.turn = gate.segments.segments.turn(self.segment, self.session);
         }
         let at_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
         let undecided = self.machine.finish(at_us, decisions).is_none();
@@ -519,7 +517,7 @@ impl GateLane {
 /// What a lane needs beside itself while it decides.
 pub(super) struct Gate<'a, 'b, 'w, 's> {
     pub(super) cx: &'a mut NodeContext<'b>,
-    pub(super) segments: &'a mut Segments<'w, 's>,
+    pub(super) segments: &'a mut SegmentWriter<'w, 's>,
 }
 
 impl Gate<'_, '_, '_, '_> {

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use bevy_ecs::change_detection::DetectChangesMut as _;
-use bevy_ecs::prelude::World;
-use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use bevy_ecs::prelude::{Entity, Query, Res, World};
+use bevy_ecs::system::BoxedSystem;
+use mynah_engine::Frame;
 use mynah_engine::base::{Mutation, Now};
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{Lanes, NodeContext, NodeParams, NodePlace, cancel_lanes, lane_params};
-use mynah_engine::speech::{CancelScope, Segments};
-use mynah_engine::{Frame, SessionId};
+use mynah_engine::node::{Lanes, NodeContext, NodeParams, NodePlace, lane_system};
+use mynah_engine::session::{Intake, SessionIndex};
+use mynah_engine::speech::SegmentWriter;
 
 use crate::vad::VadKernel;
 use crate::vad_gate::config::VadGate;
@@ -25,12 +26,15 @@ struct Gates {
     gate: Arc<VadGate>,
     place: NodePlace,
     settings: Settings,
-    ready: Vec<SessionId>,
+    /// Lanes that have a hop ready.
+    ready: Vec<Entity>,
     staged: Vec<usize>,
     decisions: Vec<Decision>,
 }
 
-type Params = (Lanes<'static, 'static, GateLane>, NodeParams<'static>, Segments<'static, 'static>);
+/// What a gate touches beside frames.
+type Deciding =
+    (SegmentWriter<'static, 'static>, Res<'static, SessionIndex>, Query<'static, 'static, &'static Intake>);
 
 pub(super) fn build(gate: Arc<VadGate>, place: NodePlace, world: &mut World) -> BoxedSystem {
     let mut gates = Gates {
@@ -43,41 +47,30 @@ pub(super) fn build(gate: Arc<VadGate>, place: NodePlace, world: &mut World) -> 
     };
     // The weights are unpacked and this thread's scratch is made here, and not in the first tick that hears something.
     VadKernel::lend(gates.gate.vad, |_| ());
-    let params = (lane_params::<GateLane>(place, world), ParamBuilder, ParamBuilder);
-    let state: SystemState<Params> = params.build_state(world);
-    let system = state.build_system(
-        move |mut lanes: Lanes<'_, '_, GateLane>,
-              mut params: NodeParams<'_>,
-              mut segments: Segments<'_, '_>| {
-            gates.run(&mut lanes, &mut params, &mut segments);
-            params.lap(place.node);
-        },
-    );
-    Box::new(IntoSystem::into_system(system))
+    lane_system::<GateLane, Deciding>(place, world, move |lanes, params, (segments, index, intakes)| {
+        gates.run(lanes, params, segments, index.open(), intakes);
+    })
 }
 
 impl Gates {
     fn run(
         &mut self,
         lanes: &mut Lanes<'_, '_, GateLane>,
-        params: &mut NodeParams<'_>,
-        segments: &mut Segments<'_, '_>,
+        params: &mut NodeParams<'_, '_>,
+        segments: &mut SegmentWriter<'_, '_>,
+        shard_open: u32,
+        intakes: &Query<'_, '_, &'static Intake>,
     ) {
-        let decisions = &mut self.decisions;
-        cancel_lanes(self.place, lanes, params, |lane, cancellation, cx| {
-            if cancellation.scope == CancelScope::Session {
-                lane.finish(true, decisions, &mut Gate { cx, segments });
-            }
-        });
-        let shard_open = params.sessions.open();
         let run_now = self.runs_now(&params.now, shard_open);
         self.ready.clear();
-        self.ready.reserve(params.sessions.open() as usize);
-        for (mut wiring, mut queue, mut lane) in &mut lanes.ins {
+        self.ready.reserve(shard_open as usize);
+        for (entity, mut wiring, mut queue, mut lane) in &mut lanes.ins {
             // Most lanes have nothing in most ticks: no more of them is fetched from memory than it takes to see that.
             if queue.is_empty() && lane.ready_hop(self.hop()).is_none() && !wiring.has_stalled() {
                 if lane.may_starve(&params.now, &self.settings) {
-                    let arrived_us = params.sessions.arrived_us(wiring.session, params.now.us);
+                    let now_us = params.now.us;
+                    let arrived_us =
+                        intakes.get(wiring.owner).map_or(now_us, |intake| intake.last_us(now_us));
                     let mut cx = NodeContext::new(self.place.node, &mut wiring, params, &mut lanes.outs);
                     let mut gate = Gate { cx: &mut cx, segments };
                     lane.starve(arrived_us, &self.settings, &mut self.decisions, &mut gate);
@@ -103,7 +96,7 @@ impl Gates {
                 segments,
                 &mut self.decisions,
             ) {
-                self.ready.push(wiring.session);
+                self.ready.push(entity);
             }
         }
         if run_now && !self.ready.is_empty() {
@@ -131,8 +124,8 @@ impl Gates {
         &mut self,
         kernel: &mut VadKernel,
         lanes: &mut Lanes<'_, '_, GateLane>,
-        params: &mut NodeParams<'_>,
-        segments: &mut Segments<'_, '_>,
+        params: &mut NodeParams<'_, '_>,
+        segments: &mut SegmentWriter<'_, '_>,
     ) {
         let (hop, node) = (self.hop(), self.place.node);
         let mut kept = 0;
@@ -141,17 +134,15 @@ impl Gates {
             let to = (from + VadKernel::TILE).min(self.ready.len());
             kernel.clear();
             self.staged.clear();
-            for session in &self.ready[from..to] {
-                let Some(entity) = params.sessions.lane(*session, node) else { continue };
-                let Ok((_, _, mut lane)) = lanes.ins.get_mut(entity) else { continue };
+            for entity in &self.ready[from..to] {
+                let Ok((.., mut lane)) = lanes.ins.get_mut(*entity) else { continue };
                 let (memory, samples) = lane.bypass_change_detection().staged(hop);
                 self.staged.push(kernel.stage(memory, samples));
             }
             kernel.run();
             for at in from..to {
-                let session = self.ready[at];
-                let Some(entity) = params.sessions.lane(session, node) else { continue };
-                let Ok((mut wiring, mut queue, mut lane)) = lanes.ins.get_mut(entity) else { continue };
+                let entity = self.ready[at];
+                let Ok((_, mut wiring, mut queue, mut lane)) = lanes.ins.get_mut(entity) else { continue };
                 let p = kernel.take(self.staged[at - from], lane.memory());
                 let wiring = wiring.bypass_change_detection();
                 let mut cx = NodeContext::new(node, wiring, params, &mut lanes.outs);
@@ -170,7 +161,7 @@ impl Gates {
                     segments,
                     &mut self.decisions,
                 ) {
-                    self.ready[kept] = session;
+                    self.ready[kept] = entity;
                     kept += 1;
                 }
             }
@@ -190,9 +181,9 @@ fn fill(
     mut next: impl FnMut() -> Option<Frame>,
     wiring: &mut mynah_engine::media::Lane,
     lane: &mut GateLane,
-    params: &mut NodeParams<'_>,
-    outs: &mut bevy_ecs::prelude::Query<'_, '_, &'static mut mynah_engine::media::Queue>,
-    segments: &mut Segments<'_, '_>,
+    params: &mut NodeParams<'_, '_>,
+    outs: &mut Query<'_, '_, &'static mut mynah_engine::media::Queue>,
+    segments: &mut SegmentWriter<'_, '_>,
     decisions: &mut Vec<Decision>,
 ) -> bool {
     let mut cx = NodeContext::new(place.node, wiring, params, outs);

@@ -6,13 +6,10 @@ use mynah_engine::Frame;
 use mynah_engine::bevy_ecs;
 use mynah_engine::bevy_ecs::change_detection::DetectChangesMut as _;
 use mynah_engine::bevy_ecs::prelude::{Component, World};
-use mynah_engine::bevy_ecs::system::{
-    BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState,
-};
+use mynah_engine::bevy_ecs::system::BoxedSystem;
 use mynah_engine::media::{Mark, Payload};
 use mynah_engine::node::{
-    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SessionContext, SystemNode, cancel_lanes,
-    lane_params,
+    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SessionContext, SystemNode, lane_system,
 };
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use serde::Deserialize;
@@ -91,18 +88,10 @@ impl NodeKind for Tremolo {
 
 impl SystemNode for Tremolo {
     fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
-        type Params = (Lanes<'static, 'static, TremoloState>, NodeParams<'static>);
         let table = self.table();
-        let params = (lane_params::<TremoloState>(place, world), ParamBuilder);
-        let state: SystemState<Params> = params.build_state(world);
-        let system =
-            state.build_system(move |mut lanes: Lanes<'_, '_, TremoloState>, mut params: NodeParams<'_>| {
-                // First what was taken back: the queues are cleared, and a swing has nothing to forget.
-                cancel_lanes(place, &mut lanes, &mut params, |_, _, _| {});
-                swing_lanes(&table, place, &mut lanes, &mut params);
-                params.lap(place.node);
-            });
-        Box::new(IntoSystem::into_system(system))
+        lane_system::<TremoloState, ()>(place, world, move |lanes, params, ()| {
+            swing_lanes(&table, place, lanes, params);
+        })
     }
 }
 
@@ -120,9 +109,9 @@ fn swing_lanes(
     table: &[f32; STEPS],
     place: NodePlace,
     lanes: &mut Lanes<'_, '_, TremoloState>,
-    params: &mut NodeParams<'_>,
+    params: &mut NodeParams<'_, '_>,
 ) {
-    for (mut lane, mut queue, mut state) in &mut lanes.ins {
+    for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
         let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
         let mut cx = NodeContext::new(place.node, lane, params, &mut lanes.outs);
         while cx.may_step() {

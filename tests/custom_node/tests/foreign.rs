@@ -8,12 +8,12 @@ use mynah_engine::Registry;
 use mynah_engine::bevy_ecs::component::Mutable;
 use mynah_engine::bevy_ecs::prelude::{Component, Entity, Query, Res, ResMut, World};
 use mynah_engine::bevy_ecs::schedule::SystemSet;
-use mynah_engine::bevy_ecs::system::{BoxedSystem, SystemParam, SystemParamBuilder};
+use mynah_engine::bevy_ecs::system::{BoxedSystem, SystemParam};
 use mynah_engine::bevy_ecs::world::EntityWorldMut;
 use mynah_engine::crossbeam::sync::{Parker, Unparker};
 use mynah_engine::edge::Bell;
 use mynah_engine::hdrhistogram::Histogram;
-use mynah_engine::node::{Lanes, Node, NodeParams, NodePlace, SessionContext, lane_params};
+use mynah_engine::node::{Lanes, Node, NodeParams, NodePlace, SessionContext, lane_system};
 use mynah_engine::record::latency_histogram;
 use mynah_engine::ron::error::SpannedError;
 use mynah_engine::scene::parse_config;
@@ -24,11 +24,8 @@ use mynah_engine::uuid::Uuid;
 use mynah_engine::wire::message::{Metadata, SEGMENT_NAMESPACE, segment_id};
 
 /// What a node kind of full access touches.
-fn lanes<S: Component<Mutability = Mutable>>(
-    place: NodePlace,
-    world: &mut World,
-) -> impl SystemParamBuilder<Lanes<'static, 'static, S>> {
-    lane_params::<S>(place, world)
+fn lanes<S: Component<Mutability = Mutable>>(place: NodePlace, world: &mut World) -> BoxedSystem {
+    lane_system::<S, ()>(place, world, |_: &mut Lanes<'_, '_, S>, _, ()| {})
 }
 
 fn owner(context: &SessionContext) -> Entity {
@@ -73,7 +70,7 @@ fn whoever_names_a_foreign_type_finds_it_here() {
     assert!(said.get("who").is_some_and(Value::is_object));
     let wrong: SpannedError = reads::<bool>("maybe").expect_err("it is neither");
     assert_eq!(wrong.span.start.line, 1);
-    takes::<NodeParams<'static>>();
+    takes::<NodeParams<'static, 'static>>();
     takes::<Res<'static, mynah_engine::base::Now>>();
     takes::<ResMut<'static, mynah_engine::media::BlockPool>>();
     takes::<Query<'static, 'static, (Entity, &'static mynah_engine::media::Lane)>>();

@@ -3,14 +3,16 @@
 mod ear;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use bevy_ecs::prelude::Component;
+use bevy_ecs::prelude::{Component, World};
+use bevy_ecs::system::BoxedSystem;
 use ear::Ear;
 use mynah_engine::base::SegmentKey;
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, SystemNode, lane_system};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{CancelScope, Cancellation};
+use mynah_engine::speech::{CancelScope, SegmentWriter};
 use mynah_engine::{Frame, Registry};
 use serde::Deserialize;
 
@@ -19,7 +21,7 @@ const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
 /// The standard kinds, `Narrator` and `Ear`.
 pub(crate) fn registry() -> Registry {
     let mut registry = mynah_systems::registry(None);
-    registry.add::<Narrator>();
+    registry.add_system::<Narrator>();
     registry.add::<Ear>();
     registry
 }
@@ -86,49 +88,64 @@ impl NodeKind for Narrator {
     }
 }
 
-impl StepNode for Narrator {
-    fn step(&self, _: &mut Narrated, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
-        match frame.payload {
-            Payload::Mark(_) => cx.send(0, frame),
-            Payload::Audio(_) | Payload::Text(_) => cx.discard(frame),
-        }
+impl SystemNode for Narrator {
+    fn is_idle(&self, state: &Narrated) -> bool {
+        state.lines.is_empty()
     }
-
-    fn due_us(&self, state: &Narrated) -> u64 {
-        state.lines.front().map_or(u64::MAX, |(ms, _)| ms * 1_000)
+    fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
+        type Deciding = SegmentWriter<'static, 'static>;
+        lane_system::<Narrated, Deciding>(place, world, move |lanes, params, segments| {
+            for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
+                let mut cx = NodeContext::new(place.node, &mut lane, params, &mut lanes.outs);
+                if cx.may_step() {
+                    wake(&mut state, &mut cx, segments);
+                }
+                while cx.may_step()
+                    && let Some(frame) = queue.pop()
+                {
+                    if matches!(frame.payload, Payload::Mark(Mark::StreamEnd)) && !cx.lane.stream_ended() {
+                        continue;
+                    }
+                    cx.taken(&frame);
+                    match frame.payload {
+                        Payload::Mark(_) => cx.send(0, frame),
+                        Payload::Audio(_) | Payload::Text(_) => cx.discard(frame),
+                    }
+                }
+            }
+        })
     }
+}
 
-    fn wake(&self, state: &mut Narrated, cx: &mut NodeContext<'_>, _: NodePlace) {
-        let session = state.session;
-        while self.due_us(state) <= cx.now.us {
-            let Some((ms, line)) = state.lines.pop_front() else { return };
-            let (segment, revision, payload) = match line {
-                Line::Say(segment, revision, text) => (segment, revision, Payload::Text(text.into())),
-                Line::End(segment, revision) => (segment, revision, Payload::Mark(Mark::AnswerEnd)),
-                Line::Endpoint(segment, revision) => (segment, revision, Payload::Mark(Mark::Endpoint)),
-                Line::Retract(segment, revision) => {
-                    cx.cancellations
-                        .push(Cancellation { session, scope: CancelScope::Revision { segment, revision } });
-                    continue;
-                }
-                Line::Cancel(segment) => {
-                    cx.cancellations.push(Cancellation { session, scope: CancelScope::Segment { segment } });
-                    continue;
-                }
-            };
-            let frame = Frame {
-                payload,
-                pts_us: ms * 1_000,
-                arrived_us: cx.now.us,
-                queued_us: cx.now.us,
-                deadline_us: 0,
-                session,
-                segment: SegmentKey { slot: 0, serial: segment },
-                revision,
-                turn: segment,
-                seq: 0,
-            };
-            cx.send(0, frame);
-        }
+fn wake(state: &mut Narrated, cx: &mut NodeContext<'_>, segments: &mut SegmentWriter<'_, '_>) {
+    let session = state.session;
+    while state.lines.front().is_some_and(|(ms, _)| ms * 1_000 <= cx.now.us) {
+        let Some((ms, line)) = state.lines.pop_front() else { return };
+        let (segment, revision, payload) = match line {
+            Line::Say(segment, revision, text) => (segment, revision, Payload::Text(text.into())),
+            Line::End(segment, revision) => (segment, revision, Payload::Mark(Mark::AnswerEnd)),
+            Line::Endpoint(segment, revision) => (segment, revision, Payload::Mark(Mark::Endpoint)),
+            Line::Retract(segment, revision) => {
+                segments.cancel(session, CancelScope::Revision { segment, revision });
+                continue;
+            }
+            Line::Cancel(segment) => {
+                segments.cancel(session, CancelScope::Segment { segment });
+                continue;
+            }
+        };
+        let frame = Frame {
+            payload,
+            pts_us: ms * 1_000,
+            arrived_us: cx.now.us,
+            queued_us: cx.now.us,
+            deadline_us: 0,
+            session,
+            segment: SegmentKey { slot: 0, serial: segment },
+            revision,
+            turn: segment,
+            seq: 0,
+        };
+        cx.send(0, frame);
     }
 }

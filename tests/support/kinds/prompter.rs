@@ -6,15 +6,12 @@ use std::sync::Arc;
 
 use bevy_ecs::change_detection::DetectChangesMut as _;
 use bevy_ecs::prelude::{Component, World};
-use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
+use bevy_ecs::system::BoxedSystem;
 use mynah_engine::base::{SegmentKey, frames_to_us};
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{
-    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SessionContext, SystemNode, cancel_lanes,
-    lane_params,
-};
+use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, SystemNode, lane_system};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{CancelReason, CancelScope, Cancellation, Extent, Segments};
+use mynah_engine::speech::{CancelReason, CancelScope, Extent, SegmentWriter};
 use mynah_engine::{Block, Event, Frame};
 use serde::Deserialize;
 
@@ -139,35 +136,24 @@ impl NodeKind for Prompter {
     }
 }
 
-type Params = (Lanes<'static, 'static, Prompted>, NodeParams<'static>, Segments<'static, 'static>);
-
 impl SystemNode for Prompter {
+    fn hang_up(&self, state: &mut Prompted, cx: &mut NodeContext<'_>, segments: &mut SegmentWriter<'_, '_>) {
+        hang_up(state, segments, cx);
+    }
     fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
-        let params = (lane_params::<Prompted>(place, world), ParamBuilder, ParamBuilder);
-        let state: SystemState<Params> = params.build_state(world);
-        let system = state.build_system(
-            move |mut lanes: Lanes<'_, '_, Prompted>,
-                  mut params: NodeParams<'_>,
-                  mut segments: Segments<'_, '_>| {
-                cancel_lanes(place, &mut lanes, &mut params, |state, cancellation, cx| {
-                    if cancellation.scope == CancelScope::Session {
-                        hang_up(state, &mut segments, cx);
-                    }
-                });
-                for (mut lane, mut queue, mut state) in &mut lanes.ins {
-                    let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
-                    let mut cx = NodeContext::new(place.node, lane, &mut params, &mut lanes.outs);
-                    while cx.may_step()
-                        && let Some(frame) = queue.pop()
-                    {
-                        cx.taken(&frame);
-                        self.act(&mut state, frame, &mut segments, &mut cx);
-                    }
+        type Deciding = SegmentWriter<'static, 'static>;
+        lane_system::<Prompted, Deciding>(place, world, move |lanes, params, segments| {
+            for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
+                let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
+                let mut cx = NodeContext::new(place.node, lane, params, &mut lanes.outs);
+                while cx.may_step()
+                    && let Some(frame) = queue.pop()
+                {
+                    cx.taken(&frame);
+                    self.act(&mut state, frame, segments, &mut cx);
                 }
-                params.lap(place.node);
-            },
-        );
-        Box::new(IntoSystem::into_system(system))
+            }
+        })
     }
 }
 
@@ -176,7 +162,7 @@ impl Prompter {
         &self,
         state: &mut Prompted,
         frame: Frame,
-        segments: &mut Segments<'_, '_>,
+        segments: &mut SegmentWriter<'_, '_>,
         cx: &mut NodeContext<'_>,
     ) {
         let Payload::Audio(block) = &frame.payload else {
@@ -200,7 +186,7 @@ impl Prompter {
         &self,
         cue: Cue,
         state: &mut Prompted,
-        segments: &mut Segments<'_, '_>,
+        segments: &mut SegmentWriter<'_, '_>,
         cx: &mut NodeContext<'_>,
     ) {
         let (session, owner, segment) = (cx.lane.session, cx.lane.owner, state.segment.serial);
@@ -208,31 +194,33 @@ impl Prompter {
         match cue {
             Cue::Rest => {}
             Cue::Open => {
-                let key = segments.open(session, owner, state.serial + 1, at_us).expect("there are places");
+                let key = segments
+                    .segments
+                    .open(session, owner, state.serial + 1, at_us)
+                    .expect("there are places");
                 (state.segment, state.serial) = (key, state.serial + 1);
                 (state.undecided, state.ended, state.revision) = (true, false, 0);
-                state.turn = segments.turn(key, session);
+                state.turn = segments.segments.turn(key, session);
                 cx.event(state.turn, Event::SegmentOpened { segment: key.serial, from_us: at_us });
             }
             Cue::Confirm => {
                 state.undecided = false;
-                state.turn = segments.confirm(state.segment, session);
+                state.turn = segments.segments.confirm(state.segment, session);
                 cx.event(state.turn, Event::SegmentConfirmed { segment, from_us: 0, to_us: at_us });
             }
             Cue::Cancel => cancel(state, CancelReason::NotSustained, segments, cx),
             Cue::Endpoint => {
                 state.revision += 1;
                 let revision = state.revision;
-                segments.set_extent(state.segment, session, Extent::Ending(revision));
+                segments.segments.set_extent(state.segment, session, Extent::Ending(revision));
                 cx.event(state.turn, Event::Endpoint { segment, revision, at_us, seen_us: at_us });
                 let mark = frame(state, Payload::Mark(Mark::Endpoint), cx);
                 cx.send(0, mark);
             }
             Cue::Retract => {
                 let revision = state.revision;
-                segments.set_extent(state.segment, session, Extent::Open);
-                cx.cancellations
-                    .push(Cancellation { session, scope: CancelScope::Revision { segment, revision } });
+                segments.segments.set_extent(state.segment, session, Extent::Open);
+                segments.cancel(session, CancelScope::Revision { segment, revision });
                 cx.event(state.turn, Event::EndpointRetracted { segment, revision, at_us });
             }
             Cue::End => end(state, segments, cx),
@@ -257,11 +245,11 @@ impl Prompter {
         }
     }
 
-    fn split(&self, state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut NodeContext<'_>) {
+    fn split(&self, state: &mut Prompted, segments: &mut SegmentWriter<'_, '_>, cx: &mut NodeContext<'_>) {
         let (session, segment) = (cx.lane.session, state.segment.serial);
         let at_us = frames_to_us(state.samples, 16_000);
         let before = state.segment;
-        segments.set_extent(before, session, Extent::Ended(0));
+        segments.segments.set_extent(before, session, Extent::Ended(0));
         let split = Event::SegmentEnded {
             segment,
             revision: 0,
@@ -277,27 +265,27 @@ impl Prompter {
         cx.send(0, mark);
         self.follow(Cue::Open, state, segments, cx);
         self.follow(Cue::Confirm, state, segments, cx);
-        segments.answered(before, session);
+        segments.segments.answered(before, session);
     }
 }
 
 fn cancel(
     state: &mut Prompted,
     reason: CancelReason,
-    segments: &mut Segments<'_, '_>,
+    segments: &mut SegmentWriter<'_, '_>,
     cx: &mut NodeContext<'_>,
 ) {
     let (session, segment) = (cx.lane.session, state.segment.serial);
-    segments.cancel(state.segment, session, reason);
-    cx.cancellations.push(Cancellation { session, scope: CancelScope::Segment { segment } });
+    segments.segments.cancel(state.segment, session, reason);
+    segments.cancel(session, CancelScope::Segment { segment });
     let to_us = frames_to_us(state.samples, 16_000);
     cx.event(state.turn, Event::SegmentCancelled { segment, reason, from_us: 0, to_us });
     (state.segment, state.undecided, state.revision) = (SegmentKey::NONE, false, 0);
 }
 
-fn end(state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut NodeContext<'_>) {
+fn end(state: &mut Prompted, segments: &mut SegmentWriter<'_, '_>, cx: &mut NodeContext<'_>) {
     let (segment, revision) = (state.segment.serial, state.revision);
-    segments.set_extent(state.segment, cx.lane.session, Extent::Ended(revision));
+    segments.segments.set_extent(state.segment, cx.lane.session, Extent::Ended(revision));
     let to_us = frames_to_us(state.samples, 16_000);
     let (from_us, speech_from_us, speech_to_us) = (0, 0, to_us);
     cx.event(
@@ -310,7 +298,7 @@ fn end(state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut NodeConte
     state.ended = true;
 }
 
-fn hang_up(state: &mut Prompted, segments: &mut Segments<'_, '_>, cx: &mut NodeContext<'_>) {
+fn hang_up(state: &mut Prompted, segments: &mut SegmentWriter<'_, '_>, cx: &mut NodeContext<'_>) {
     if state.undecided {
         cancel(state, CancelReason::Closed, segments, cx);
     }

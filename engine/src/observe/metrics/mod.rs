@@ -12,11 +12,13 @@ use hdrhistogram::Histogram;
 
 use crate::base::ids::{NodeId, SessionId};
 use crate::base::time::frames_to_us;
+use crate::observe::session_view;
 use crate::record::counts::{Counts, DEPTHS_MAX, NodeCounts};
 use crate::record::event::{Event, Record};
 use crate::record::histogram::latency_histogram;
 use crate::service::hub::Hub;
-use crate::session::table::{Phase, SessionTable};
+use crate::session::components::{Intake, Phase};
+use crate::session::index::SessionIndex;
 
 use ring::{Ring, SLOTS_MAX, Tally, pour};
 
@@ -226,8 +228,8 @@ impl MetricsBook {
         out: &mut Snapshot,
     ) {
         out.now_us = now_us;
-        let rows = worlds.clone().flat_map(|world| &world.resource::<SessionTable>().rows);
-        out.sessions = rows.flatten().filter(|row| row.phase != Phase::Gone).count() as u32;
+        let sessions = worlds.clone().flat_map(session_view::sessions);
+        out.sessions = sessions.filter(|session| session.phase() != Phase::Gone).count() as u32;
         let node_counts = node_counts(worlds);
         out.retractions = 0;
         out.end_to_end.clear();
@@ -262,8 +264,9 @@ pub(crate) fn node_counts<'a>(
 
 /// Media time of a session of this shard that has arrived, microseconds.
 pub(crate) fn media_us(world: &World, session: SessionId) -> u64 {
-    let row = world.resource::<SessionTable>().get(session);
-    row.map_or(0, |row| frames_to_us(row.frames_in, row.input.rate_hz))
+    let entity = world.resource::<SessionIndex>().entity(session);
+    let intake = entity.and_then(|entity| world.get::<Intake>(entity));
+    intake.map_or(0, |intake| frames_to_us(intake.frames_in, intake.format.rate_hz))
 }
 
 fn sum(node: &mut NodeMetrics, counts: &NodeCounts, calls: bool) {

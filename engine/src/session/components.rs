@@ -1,0 +1,107 @@
+//! The components of a session entity. The set is fixed when the session is opened, so that no tick moves an entity from
+//! one archetype to another.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+
+use crate::base::ids::{NodeId, SessionId};
+use crate::edge::control::Control;
+use crate::edge::open_sessions::OpenSessions;
+use crate::edge::sender_clock::SenderClock;
+use crate::edge::session_port::SessionPort;
+use crate::edge::shard_inbox::Arrival;
+use crate::media::queue::Target;
+use crate::scene::Format;
+
+/// Who a session is. Cold: read where a call goes out and where somebody looks on.
+#[derive(Component, Debug)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Which session of that id, counted from 1.
+    pub generation: u32,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+/// How far a session's life has come.
+#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Takes audio.
+    Open,
+    /// Its input has ended; what is under way is still finished.
+    Finishing,
+    /// Nothing is left of it but its entities.
+    Gone,
+}
+
+/// Where a session's audio goes: its queue entities, and those that the input feeds.
+#[derive(Component, Debug)]
+pub struct Wiring {
+    /// Queue entity of each node; the last one is the output.
+    pub(crate) lanes: Box<[Entity]>,
+    pub(crate) inputs: Box<[Target]>,
+    /// A queue that the input feeds makes its senders wait.
+    pub(crate) waits: bool,
+}
+
+impl Wiring {
+    /// The queue entity of `node`; the output comes after the last node.
+    pub fn lane(&self, node: NodeId) -> Option<Entity> {
+        self.lanes.get(node.index()).copied()
+    }
+}
+
+/// What arrives: all that a frame on its way in touches of its session.
+#[derive(Component, Debug)]
+pub struct Intake {
+    /// Format of the arriving audio.
+    pub format: Format,
+    /// Sample frames that have arrived.
+    pub frames_in: u64,
+    /// Those of them that are silence in place of lost audio.
+    pub concealed: u64,
+    pub(crate) seq: u32,
+    /// What the sender's times say is missing.
+    pub(crate) clock: SenderClock,
+    /// Arrivals that wait outside a queue that blocks; bounded by the session's credits, which they keep.
+    pub(crate) backlog: VecDeque<Arrival>,
+    /// Engine time at which something last arrived; before that, of its opening.
+    pub(crate) arrived_us: u64,
+}
+
+impl Intake {
+    /// Engine time at which something last arrived, and `now_us` while arrivals wait outside a queue.
+    pub fn last_us(&self, now_us: u64) -> u64 {
+        if self.backlog.is_empty() { self.arrived_us } else { now_us }
+    }
+}
+
+/// The way to a session's host. When it is dropped before the session is over, so is the engine or its world: the host
+/// is told.
+#[derive(Component, Debug)]
+pub(crate) struct HostLink {
+    pub(crate) port: Arc<SessionPort>,
+    /// Control messages for which there was no room in the host's ring.
+    pub(crate) controls: VecDeque<Control>,
+    pub(crate) open_sessions: Arc<OpenSessions>,
+}
+
+impl HostLink {
+    /// Whether the host wants to be told of cancellations and confirmations.
+    pub(crate) fn wants_control(&self) -> bool {
+        self.port.controls
+    }
+}
+
+impl Drop for HostLink {
+    fn drop(&mut self) {
+        if !self.port.is_closed() {
+            // First no session is opened any more: who is told that one is over may try at once.
+            self.open_sessions.shut();
+            self.port.end_with_engine(&mut self.controls);
+        }
+    }
+}
