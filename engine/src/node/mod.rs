@@ -9,6 +9,7 @@ pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod run;
+pub(crate) mod writer;
 
 pub use cancel::{cancel_lanes, purge};
 pub use context::{NodeContext, ReadyContext};
@@ -17,3 +18,4 @@ pub use params::{Lanes, NodeParams, lane_params};
 pub use place::NodePlace;
 pub use plan::ScenePlan;
 pub use registry::Registry;
+pub use writer::{OpenSegment, SegmentWriter};

@@ -11,10 +11,11 @@ use bevy_ecs::system::BoxedSystem;
 use crate::base::ids::{SegmentKey, SessionId};
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
+use crate::node::writer::AnswerWriter;
 use crate::record::event::{Event, EventLog};
 use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::session::table::SessionTable;
-use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
+use crate::speech::cancellation::Cancellations;
 use crate::speech::playout::Playouts;
 use crate::speech::segment::{Answer, Extent, Segment, Segments, Verdict};
 
@@ -133,7 +134,7 @@ pub(crate) struct TurnTaking<'a, 'w, 's> {
     pub(crate) log: &'a mut EventLog,
 }
 
-impl TurnTaking<'_, '_, '_> {
+impl<'w, 's> TurnTaking<'_, 'w, 's> {
     /// The user speaks: older answers wait.
     fn user_speaks(&mut self, seen: &Seen) {
         let now_us = self.now_us;
@@ -151,7 +152,7 @@ impl TurnTaking<'_, '_, '_> {
     fn interrupt(&mut self, seen: &Seen, owed: &[Seen]) {
         let mut turn = None;
         for old in owed.iter().filter(|old| old.key.serial < seen.key.serial) {
-            if self.withdraw(old) {
+            if self.answers().withdraw(old.key, seen.session, old.turn) {
                 turn = turn.or(Some(old.turn));
             }
         }
@@ -177,8 +178,10 @@ impl TurnTaking<'_, '_, '_> {
         let mut withdrawn = false;
         for segment in &owed {
             withdrawn |= match segment.extent {
-                Extent::Ending(revision) => self.withdraw_revision(segment, revision),
-                _ => self.withdraw(&Seen::of(segment)),
+                Extent::Ending(revision) => {
+                    self.answers().withdraw_revision(segment.key, session, turn, revision)
+                }
+                _ => self.answers().withdraw(segment.key, session, turn),
             };
         }
         let Some(playout) = self.playouts.get_mut(session).filter(|_| withdrawn) else { return withdrawn };
@@ -201,31 +204,17 @@ impl TurnTaking<'_, '_, '_> {
         playout.paused_by = 0;
         let mut ignored = false;
         for short in owed.iter().filter(|short| short.key.serial >= segment) {
-            ignored |= self.withdraw(short);
+            ignored |= self.answers().withdraw(short.key, session, short.turn);
         }
         self.log.push(self.now_us, session, turn, Event::AnswerResumed { segment, ignored });
     }
 
-    /// The end is only suspected: what answers this revision is void, and the next one is answered.
-    fn withdraw_revision(&mut self, segment: &Segment, revision: u32) -> bool {
-        let (key, session) = (segment.key, segment.session);
-        let withdrawn = self.segments.withdraw_revision(key, session, revision);
-        if withdrawn {
-            let scope = CancelScope::Revision { segment: key.serial, revision };
-            self.cancellations.push(Cancellation { session, scope });
-            self.log.push(self.now_us, session, segment.turn, Event::AnswerWithdrawn { segment: key.serial });
+    fn answers(&mut self) -> AnswerWriter<'_, 'w, 's> {
+        AnswerWriter {
+            now_us: self.now_us,
+            segments: self.segments,
+            cancellations: self.cancellations,
+            log: self.log,
         }
-        withdrawn
-    }
-
-    fn withdraw(&mut self, seen: &Seen) -> bool {
-        let withdrawn = self.segments.withdraw(seen.key, seen.session);
-        if withdrawn {
-            let segment = seen.key.serial;
-            self.cancellations
-                .push(Cancellation { session: seen.session, scope: CancelScope::Answer { segment } });
-            self.log.push(self.now_us, seen.session, seen.turn, Event::AnswerWithdrawn { segment });
-        }
-        withdrawn
     }
 }

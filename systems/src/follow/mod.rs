@@ -21,8 +21,8 @@ use bevy_ecs::change_detection::DetectChangesMut as _;
 use bevy_ecs::prelude::{ResMut, World};
 use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
 use mynah_engine::node::{
-    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SessionContext, SystemNode, cancel_lanes,
-    lane_params,
+    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SegmentWriter, SessionContext, SystemNode,
+    cancel_lanes, lane_params,
 };
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use mynah_engine::speech::{CancelScope, Segments};
@@ -30,7 +30,6 @@ use mynah_engine::tick::Messages;
 use serde::Deserialize;
 
 pub use lane::FollowLane;
-use lane::Hands;
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 
@@ -141,14 +140,14 @@ fn follow(
 ) {
     cancel_lanes(place, lanes, params, |lane, cancellation, cx| {
         if cancellation.scope == CancelScope::Session {
-            lane.hang_up(&mut Hands { cx, segments });
+            lane.hang_up(&mut SegmentWriter::new(cx, segments));
         }
     });
     for received in messages.all_mut() {
         let Some(entity) = params.sessions.lane(received.session, place.node) else { continue };
         let Ok((mut wiring, _, mut lane)) = lanes.ins.get_mut(entity) else { continue };
         let mut cx = NodeContext::new(place.node, &mut wiring, params, &mut lanes.outs);
-        received.effect |= lane.hear(&received.message.control, &mut Hands { cx: &mut cx, segments });
+        received.effect |= lane.hear(&received.message.control, &mut SegmentWriter::new(&mut cx, segments));
     }
     for (mut wiring, mut queue, mut lane) in &mut lanes.ins {
         if queue.is_empty() && lane.is_idle() && !wiring.has_stalled() {
@@ -156,6 +155,6 @@ fn follow(
         }
         let (queue, lane) = (queue.bypass_change_detection(), lane.bypass_change_detection());
         let mut cx = NodeContext::new(place.node, wiring.bypass_change_detection(), params, &mut lanes.outs);
-        lane.work(queue, &mut Hands { cx: &mut cx, segments });
+        lane.work(queue, &mut SegmentWriter::new(&mut cx, segments));
     }
 }

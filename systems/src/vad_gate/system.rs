@@ -8,13 +8,15 @@ use bevy_ecs::prelude::World;
 use bevy_ecs::system::{BoxedSystem, IntoSystem, ParamBuilder, SystemParamBuilder, SystemState};
 use mynah_engine::base::{Mutation, Now};
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{Lanes, NodeContext, NodeParams, NodePlace, cancel_lanes, lane_params};
+use mynah_engine::node::{
+    Lanes, NodeContext, NodeParams, NodePlace, SegmentWriter, cancel_lanes, lane_params,
+};
 use mynah_engine::speech::{CancelScope, Segments};
 use mynah_engine::{Frame, SessionId};
 
 use crate::vad::VadKernel;
 use crate::vad_gate::config::VadGate;
-use crate::vad_gate::lane::{Gate, GateLane};
+use crate::vad_gate::lane::GateLane;
 use crate::vad_gate::machine::{Decision, Settings};
 
 /// With fewer sessions than this in the engine a hop is not worth waiting for company.
@@ -66,7 +68,7 @@ impl Gates {
         let decisions = &mut self.decisions;
         cancel_lanes(self.place, lanes, params, |lane, cancellation, cx| {
             if cancellation.scope == CancelScope::Session {
-                lane.finish(true, decisions, &mut Gate { cx, segments });
+                lane.finish(true, decisions, &mut SegmentWriter::new(cx, segments));
             }
         });
         let shard_open = params.sessions.open();
@@ -79,12 +81,12 @@ impl Gates {
                 if lane.may_starve(&params.now, &self.settings) {
                     let arrived_us = params.sessions.arrived_us(wiring.session, params.now.us);
                     let mut cx = NodeContext::new(self.place.node, &mut wiring, params, &mut lanes.outs);
-                    let mut gate = Gate { cx: &mut cx, segments };
+                    let mut gate = SegmentWriter::new(&mut cx, segments);
                     lane.starve(arrived_us, &self.settings, &mut self.decisions, &mut gate);
                 }
                 if lane.has_paused(params.now.us) {
                     let mut cx = NodeContext::new(self.place.node, &mut wiring, params, &mut lanes.outs);
-                    lane.pause(&mut Gate { cx: &mut cx, segments });
+                    lane.pause(&mut SegmentWriter::new(&mut cx, segments));
                 }
                 continue;
             }
@@ -155,7 +157,7 @@ impl Gates {
                 let p = kernel.take(self.staged[at - from], lane.memory());
                 let wiring = wiring.bypass_change_detection();
                 let mut cx = NodeContext::new(node, wiring, params, &mut lanes.outs);
-                let mut gate = Gate { cx: &mut cx, segments };
+                let mut gate = SegmentWriter::new(&mut cx, segments);
                 lane.decide(p, hop, &self.settings, &mut self.decisions, &mut gate);
                 let next = || queue.pop();
                 if fill(
@@ -207,7 +209,7 @@ fn fill(
         }
         cx.taken(&frame);
         cx.came_out(frame.deadline_us, frame.turn);
-        let mut gate = Gate { cx: &mut cx, segments };
+        let mut gate = SegmentWriter::new(&mut cx, segments);
         if ends {
             lane.finish(false, decisions, &mut gate);
         }

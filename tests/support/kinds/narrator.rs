@@ -10,7 +10,7 @@ use mynah_engine::base::SegmentKey;
 use mynah_engine::media::{Mark, Payload};
 use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, StepNode};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{CancelScope, Cancellation};
+use mynah_engine::speech::CancelScope;
 use mynah_engine::{Frame, Registry};
 use serde::Deserialize;
 
@@ -107,12 +107,11 @@ impl StepNode for Narrator {
                 Line::End(segment, revision) => (segment, revision, Payload::Mark(Mark::AnswerEnd)),
                 Line::Endpoint(segment, revision) => (segment, revision, Payload::Mark(Mark::Endpoint)),
                 Line::Retract(segment, revision) => {
-                    cx.cancellations
-                        .push(Cancellation { session, scope: CancelScope::Revision { segment, revision } });
+                    cx.void(CancelScope::Revision { segment, revision });
                     continue;
                 }
                 Line::Cancel(segment) => {
-                    cx.cancellations.push(Cancellation { session, scope: CancelScope::Segment { segment } });
+                    cx.void(CancelScope::Segment { segment });
                     continue;
                 }
             };
