@@ -14,11 +14,17 @@ use mynah_engine::speech::{Answer, CancelReason, CancelScope, Extent, Verdict};
 use mynah_engine::{Control, Event};
 use scribe::{Notes, Scribe, notes};
 
+/// What is heard is answered late: until then the answer is owed.
 const SCENE: &str = r#"(
     name: "law",
     session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
-    nodes: [(id: "gate", kind: Prompter()), (id: "scribe", kind: Scribe())],
-    edges: [("input", "gate"), ("gate.audio", "scribe"), ("scribe", "output")],
+    nodes: [
+        (id: "gate", kind: Prompter()),
+        (id: "scribe", kind: Scribe()),
+        (id: "asr", kind: Service(service: "asr", task: Transcribe)),
+    ],
+    edges: [("input", "gate"), ("gate.audio", "scribe"), ("scribe", "asr"), ("asr", "output")],
+    services: {"asr": (output: SimulatedTranscript, timing: (latency: Fixed(ms: 500)))},
 )"#;
 
 /// 10 ms of the open segment.
