@@ -44,7 +44,7 @@ fn main() {
 fn idle(scene: &str, sessions: u32) -> (i64, f64) {
     let (plan, _) = scenes::compile(scene, &[], None, None).expect("it is shipped");
     let before = mynah_alloc::live_bytes();
-    let config = EngineConfig { sessions_max: sessions.max(1), ..EngineConfig::default() };
+    let config = EngineConfig { sessions_max: sessions.max(1), ..EngineConfig::simulated() };
     let mut engine = Engine::new(plan, config);
     let door = engine.handle();
     let handles: Vec<SessionHandle> = (0..sessions)

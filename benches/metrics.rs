@@ -60,7 +60,7 @@ fn row(count: usize) -> Arc<ScenePlan> {
 /// Writing the page of 50 nodes, and publishing its picture.
 fn scrape() {
     let plan = row(50);
-    let mut engine = Engine::new(Arc::clone(&plan), EngineConfig::default());
+    let mut engine = Engine::new(Arc::clone(&plan), EngineConfig::simulated());
     engine.keep_metrics();
     let board = Arc::new(Board::new(Facts::of(&plan)));
     let mut publisher = Publisher::new(Arc::clone(&board));

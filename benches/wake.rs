@@ -70,7 +70,7 @@ impl Host {
 /// The latencies of all pushes.
 fn measured(driver: Driver) -> Vec<[u64; 2]> {
     let (plan, _) = scenes::compile("passthrough", &[], None, None).expect("it is shipped");
-    let mut engine = Engine::new(plan, EngineConfig::default());
+    let mut engine = Engine::new(plan, EngineConfig { threads: 1, ..EngineConfig::real_time() });
     let door = engine.handle();
     let (epoch, parker, woken_ns) = (Epoch::start(), Parker::new(), Arc::<AtomicU64>::default());
     let (told, unparker) = (woken_ns.clone(), parker.unparker().clone());

@@ -194,7 +194,7 @@ fn unaccounted(world: &World, plan: &ScenePlan) -> Vec<String> {
 /// Runs all habits as sessions of one engine until they have closed.
 fn play<'a>(plan: &Arc<ScenePlan>, samples: &'a [f32], wrong: &mut Vec<String>) -> Vec<Source<'a>> {
     let mut world = World::new();
-    let config = EngineConfig { sessions_max: HABITS.len() as u32, ..EngineConfig::default() };
+    let config = EngineConfig { sessions_max: HABITS.len() as u32, ..EngineConfig::simulated() };
     let door = embed::embed(&mut world, plan, config);
     let open = |habit: &Habit| Source {
         habit: *habit,

@@ -168,7 +168,7 @@ fn callers_who_talk_over_answers_are_heard_within_a_third_of_a_second() {
 /// still open; what happened from then on.
 fn then_silence_of_the_client(samples: &[f32], after: &[f32]) -> Vec<Record> {
     let plan = compile(SCENE, &[], Format { rate_hz: RATE_HZ as u32, channels: 1 }, None);
-    let mut engine = Engine::new(plan, EngineConfig { sessions_max: 1, ..EngineConfig::default() });
+    let mut engine = Engine::new(plan, EngineConfig { sessions_max: 1, ..EngineConfig::simulated() });
     let session = engine.handle().open(SessionSpec::named("caller-0")).expect("there is room");
     let mut records = Vec::new();
     let mut tick = |at: usize, kept: bool| {

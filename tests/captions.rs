@@ -27,7 +27,7 @@ const SCENE: &str = r#"(
 
 #[test]
 fn an_answer_with_captions_is_heard_to_its_end() {
-    let mut host = Host::of(plan(SCENE, &[]), EngineConfig::default()).with(SessionSpec::named("caller"));
+    let mut host = Host::of(plan(SCENE, &[]), EngineConfig::simulated()).with(SessionSpec::named("caller"));
     for piece in bursts(&[300, 400, 1_800]).chunks(80) {
         host.sessions[0].try_push(piece).expect("it comes in time");
         host.tick();

@@ -145,7 +145,7 @@ fn sessions_that_come_and_go_during_ticks_leave_no_memory_behind() {
     let sessions = std::env::var("MYNAH_CHURN_SESSIONS").map_or(20_000, |n| n.parse().expect("a number"));
     let (plan, _) = compile(&Source::new("churn.ron", SCENE), &[], None, &mynah_systems::registry(None))
         .expect("the scene is right");
-    let config = EngineConfig { shards: Some(2), sessions_max: 64, ..EngineConfig::default() };
+    let config = EngineConfig { shards: Some(2), sessions_max: 64, ..EngineConfig::simulated() };
     let mut engine = Engine::new(Arc::new(plan), config);
     let first = churn(&mut engine, sessions / 2);
     let second = churn(&mut engine, sessions / 2);

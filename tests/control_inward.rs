@@ -222,7 +222,7 @@ fn what_an_engine_cannot_use_is_worked_off_without_effect() {
 #[test]
 fn messages_of_sessions_that_close_are_no_burden() {
     let mut world = bevy_ecs::prelude::World::new();
-    let engine = embed::embed(&mut world, &plan(ASSISTANT, &[]), EngineConfig::default());
+    let engine = embed::embed(&mut world, &plan(ASSISTANT, &[]), EngineConfig::simulated());
     for round in 0..50 {
         let session = engine.open(SessionSpec::named("caller")).expect("the one before has gone");
         let message = ControlIn { message_id: round, control: Control::CancelAnswer { turn: 1 } };

@@ -32,7 +32,7 @@ const SECOND: usize = 16_000;
 fn engine(shards: u32) -> Engine {
     let source = Source::new("door.ron", SCENE);
     let (plan, _) = compile(&source, &[], None, &mynah_systems::registry(None)).expect("the scene is right");
-    Engine::new(Arc::new(plan), EngineConfig { shards: Some(shards), ..EngineConfig::default() })
+    Engine::new(Arc::new(plan), EngineConfig { shards: Some(shards), ..EngineConfig::simulated() })
 }
 
 /// What a host can do with a session.
@@ -331,7 +331,7 @@ fn what_comes_before_its_session_is_admitted_is_kept_in_a_foreign_world_too() {
         let (plan, _) =
             compile(&Source::new("visited.ron", VISITED), &[], None, &registry).expect("the scene is right");
         let plan = Arc::new(plan);
-        let config = EngineConfig { shards: Some(1), ..EngineConfig::default() };
+        let config = EngineConfig { shards: Some(1), ..EngineConfig::simulated() };
         let mut world = World::new();
         let (handle, mut engine) = match foreign {
             true => (embed::embed(&mut world, &plan, config), None),
@@ -423,7 +423,7 @@ fn a_host_whose_waker_panics_is_hung_up_and_everybody_else_goes_on() {
         let source = Source::new("door.ron", SCENE);
         let (plan, _) =
             compile(&source, &[], None, &mynah_systems::registry(None)).expect("the scene is right");
-        let config = EngineConfig { threads, shards: Some(2), ..EngineConfig::default() };
+        let config = EngineConfig { threads, shards: Some(2), ..EngineConfig::simulated() };
         let mut engine = Engine::new(Arc::new(plan), config);
         let calls = Arc::new(AtomicUsize::new(0));
         let bad: Arc<dyn Fn() + Send + Sync> = {

@@ -92,7 +92,7 @@ fn drive_from(
 ) -> Course {
     let source = Source::new("asking.ron", scene);
     let (plan, _) = compile(&source, &[], None, &ask::registry()).expect("the scene is right");
-    let mut engine = Engine::new(Arc::new(plan), EngineConfig::default());
+    let mut engine = Engine::new(Arc::new(plan), EngineConfig::simulated());
     let handle = engine.handle();
     let session = handle.open(SessionSpec::named("caller")).expect("there is room");
     // Opening rang the bell; that is not what is tested here.

@@ -107,7 +107,7 @@ fn a_foreign_world_gives_the_same_events_and_samples() {
     for (name, text) in scenes {
         let plan = plan(name, text);
         let rate_hz = plan.input.rate_hz;
-        let config = EngineConfig { sessions_max: 16, ..EngineConfig::default() };
+        let config = EngineConfig { sessions_max: 16, ..EngineConfig::simulated() };
         let mut engine = Engine::new(Arc::clone(&plan), EngineConfig { shards: Some(3), ..config });
         let alone = drive(&engine.handle(), rate_hz, |now_us| {
             engine.tick(now_us);
@@ -182,7 +182,7 @@ fn after_an_hour_with_pauses_a_foreign_world_has_the_counts_memory_and_metrics_o
     let compiled = compile(&source, &sets, None, &mynah_systems::registry(None));
     let plan = Arc::new(compiled.unwrap_or_else(|found| panic!("{found:?}")).0);
     let rate_hz = plan.input.rate_hz;
-    let config = EngineConfig { sessions_max: 16, shards: Some(1), ..EngineConfig::default() };
+    let config = EngineConfig { sessions_max: 16, shards: Some(1), ..EngineConfig::simulated() };
     let mut engine = Engine::new(Arc::clone(&plan), config);
     engine.keep_metrics();
     // Bevy keeps resources in entities, too, some from the first run of a schedule on; a foreign world has a few more.
@@ -247,7 +247,7 @@ fn strictly(world: &mut World, half: impl ScheduleLabel) -> Result<(), String> {
 /// A scene that comes with mynah, in a world.
 fn embedded_scene(name: &str) -> World {
     let mut world = World::new();
-    let config = EngineConfig { sessions_max: 16, ..EngineConfig::default() };
+    let config = EngineConfig { sessions_max: 16, ..EngineConfig::simulated() };
     let compiled = mynah_sim::scenes::compile(name, &[], None, None);
     let (plan, _) = compiled.unwrap_or_else(|failure| panic!("{name}: {failure}"));
     embed::embed(&mut world, &plan, config);

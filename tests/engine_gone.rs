@@ -72,7 +72,7 @@ impl Place {
         let (plan, _) =
             compile(&Source::new("gone.ron", SCENE), &[], None, &registry).expect("the scene is right");
         let plan = Arc::new(plan);
-        let config = EngineConfig { shards: Some(2), ..EngineConfig::default() };
+        let config = EngineConfig { shards: Some(2), ..EngineConfig::simulated() };
         let mut world = World::new();
         let inside = embed::embed(&mut world, &plan, config);
         let engine = Engine::new(plan, config);

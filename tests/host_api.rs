@@ -87,7 +87,7 @@ fn said(session: &SessionHandle) -> Vec<String> {
 
 #[test]
 fn a_name_is_taken_until_its_session_has_gone() {
-    let mut host = serving(PASS, EngineConfig::default());
+    let mut host = serving(PASS, EngineConfig::simulated());
     let first = host.named("ada");
     let open = |host: &Host| host.engine.handle().open(SessionSpec::named("ada"));
     assert_eq!(open(&host).err(), Some(OpenError::NameInUse("ada".into())), "before the first tick");
@@ -108,7 +108,7 @@ fn a_name_is_taken_until_its_session_has_gone() {
 
 #[test]
 fn names_and_formats_that_cannot_be_are_refused_with_the_reason() {
-    let host = serving(PASS, EngineConfig { sessions_max: 3, ..EngineConfig::default() });
+    let host = serving(PASS, EngineConfig { sessions_max: 3, ..EngineConfig::simulated() });
     let handle = host.engine.handle();
     for (name, bytes) in [(String::new(), 0), ("x".repeat(129), 129), ("é".repeat(65), 130)] {
         assert_eq!(handle.open(SessionSpec::named(name)).err(), Some(OpenError::BadName { bytes }));
@@ -154,7 +154,7 @@ fn nothing_of_a_closed_session_reaches_the_next_one_with_its_id() {
 
 #[test]
 fn a_session_whose_handles_are_all_dropped_is_hung_up() {
-    let mut host = serving(PASS, EngineConfig { sessions_max: 1, ..EngineConfig::default() });
+    let mut host = serving(PASS, EngineConfig { sessions_max: 1, ..EngineConfig::simulated() });
     let handle = host.named("a");
     let reader = handle.clone();
     drop(handle);
@@ -205,7 +205,7 @@ fn what_a_host_does_not_poll_waits_up_to_a_bound_and_is_counted_beyond() {
 
 #[test]
 fn the_host_is_told_of_speech_in_order_and_woken_for_it() {
-    let mut host = serving(GATE, EngineConfig::default());
+    let mut host = serving(GATE, EngineConfig::simulated());
     let woken = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&woken);
     let spec = SessionSpec {
@@ -257,7 +257,7 @@ fn the_host_is_told_of_speech_in_order_and_woken_for_it() {
 
 #[test]
 fn what_has_ended_and_is_heard_by_nobody_does_not_stay_for_ever() {
-    let mut host = serving(PASS, EngineConfig::default());
+    let mut host = serving(PASS, EngineConfig::simulated());
     let session = host.named("gone home");
     for _ in 0..50 {
         session.try_push(&[0.1; 160]).expect("ticked every 10 ms");
@@ -273,7 +273,7 @@ fn what_has_ended_and_is_heard_by_nobody_does_not_stay_for_ever() {
 
 #[test]
 fn what_a_host_has_not_read_of_its_messages_survives_the_close() {
-    let mut host = serving(GATE, EngineConfig::default());
+    let mut host = serving(GATE, EngineConfig::simulated());
     let session = host.told("slow reader");
     // The audio alone fills the ring of 32, so that every message waits in the engine.
     host.feed(&session, &bursts(&[400, 1_500, 600]));
@@ -285,7 +285,7 @@ fn what_a_host_has_not_read_of_its_messages_survives_the_close() {
 
 #[test]
 fn a_host_that_never_reads_its_messages_is_hung_up_on() {
-    let mut host = serving(GATE, EngineConfig::default());
+    let mut host = serving(GATE, EngineConfig::simulated());
     let session = host.told("deaf");
     let word = bursts(&[400, 200, 400]);
     let mut words = 0;
@@ -334,7 +334,7 @@ fn a_host_that_does_not_poll_keeps_no_other_session_from_being_heard() {
 fn hanging_up_in_the_middle_of_a_segment_leaves_nothing_behind() {
     // Closed at every moment of a word, 20 ms apart: before it, undecided, confirmed, ending, ended.
     let word = bursts(&[300, 260, 500]);
-    let mut host = serving(GATE, EngineConfig { shards: Some(2), ..EngineConfig::default() });
+    let mut host = serving(GATE, EngineConfig { shards: Some(2), ..EngineConfig::simulated() });
     let mut blocks_warm = 0;
     for round in 0..2 {
         for pieces in 0..word.len() / 320 {
@@ -380,7 +380,7 @@ fn count_segments(records: &[mynah_engine::Record], opened: &mut u32, settled: &
 #[test]
 fn a_thousand_sessions_one_after_the_other_leave_no_entity() {
     let mut world = World::new();
-    let config = EngineConfig { sessions_max: 8, ..EngineConfig::default() };
+    let config = EngineConfig { sessions_max: 8, ..EngineConfig::simulated() };
     let handle = embed::embed(&mut world, &plan(GATE, &[]), config);
     let word = bursts(&[100, 120]);
     let mut now_us = 0;
@@ -413,7 +413,7 @@ fn a_thousand_sessions_one_after_the_other_leave_no_entity() {
 #[test]
 fn many_sessions_share_a_shard_and_keep_apart() {
     for shards in [1, 3] {
-        let config = EngineConfig { shards: Some(shards), sessions_max: 40, ..EngineConfig::default() };
+        let config = EngineConfig { shards: Some(shards), sessions_max: 40, ..EngineConfig::simulated() };
         let mut host = serving(PASS, config);
         let sessions: Vec<_> = (0..40).map(|n| host.named(&format!("s{n}"))).collect();
         let own = |n: usize| [(n + 1) as f32 / 64.0; 320];
@@ -436,7 +436,7 @@ fn many_sessions_share_a_shard_and_keep_apart() {
 
 #[test]
 fn a_traced_session_alone_logs_what_its_gate_heard() {
-    let mut host = serving(GATE, EngineConfig::default());
+    let mut host = serving(GATE, EngineConfig::simulated());
     let plain = host.named("plain");
     let spec = SessionSpec { traced: true, ..SessionSpec::named("traced") };
     let traced = host.open(spec);

@@ -248,7 +248,7 @@ fn the_last_crumbs_are_taken_even_when_a_second_waits() {
 /// Otherwise the memory of a session would grow for as long as it lasts.
 #[test]
 fn blocks_are_used_again_whatever_the_size_of_the_pieces() {
-    let mut host = passing(EngineConfig { shards: Some(1), sessions_max: 4, ..EngineConfig::default() });
+    let mut host = passing(EngineConfig { shards: Some(1), sessions_max: 4, ..EngineConfig::simulated() });
     let formats = [(16_000, 1), (48_000, 1), (44_100, 2), (16_000, 1)];
     let opened =
         |(n, (rate_hz, channels)): (usize, (u32, u8))| open(&host, &format!("s{n}"), rate_hz, channels);
@@ -280,7 +280,7 @@ fn blocks_are_used_again_whatever_the_size_of_the_pieces() {
 
 #[test]
 fn one_session_cannot_starve_another() {
-    let mut host = passing(EngineConfig { shards: Some(1), sessions_max: 6, ..EngineConfig::default() });
+    let mut host = passing(EngineConfig { shards: Some(1), sessions_max: 6, ..EngineConfig::simulated() });
     let sessions: Vec<_> = (0..6).map(|n| open(&host, &format!("s{n}"), 16_000, 1)).collect();
     let samples = signal(100);
     // All but the last fill their credit with the dearest arrivals, hang up often and go on knocking.
@@ -341,7 +341,7 @@ fn what_is_no_number_becomes_silence_and_disturbs_nobody() {
 #[test]
 fn pushing_from_other_threads_while_ticking_loses_nothing() {
     for (threads, shards) in [(1, 1), (2, 3)] {
-        let config = EngineConfig { threads, shards: Some(shards), ..EngineConfig::default() };
+        let config = EngineConfig { threads, shards: Some(shards), ..EngineConfig::simulated() };
         let mut host = passing(config);
         let sessions: Vec<_> = (0..7).map(|n| open(&host, &format!("s{n}"), 16_000, 1)).collect();
         let samples = signal(32_000);

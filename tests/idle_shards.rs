@@ -39,7 +39,7 @@ struct Room {
 
 impl Room {
     fn new(scene: &str) -> Self {
-        let config = EngineConfig { sessions_max: 64, ..EngineConfig::default() };
+        let config = EngineConfig { sessions_max: 64, ..EngineConfig::simulated() };
         let mut host = Host::of(plan(scene, &[]), config);
         let mut halves = Vec::new();
         host.engine.lend_stopwatches(|| {

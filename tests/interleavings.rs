@@ -179,7 +179,7 @@ impl Caller {
 /// An engine whose one shard has gone to sleep with one session in it.
 fn asleep(plan: &Arc<ScenePlan>, mutation: Option<Mutation>) -> (Engine, Caller) {
     let mut engine =
-        Engine::new(Arc::clone(plan), EngineConfig { sessions_max: 2, ..EngineConfig::default() });
+        Engine::new(Arc::clone(plan), EngineConfig { sessions_max: 2, ..EngineConfig::simulated() });
     if let Some(mutation) = mutation {
         engine.mutate(mutation);
     }

@@ -310,7 +310,7 @@ fn windows_are_what_the_event_log_says() {
 
 /// A session in a scene that passes everything on, with metrics kept.
 fn passing() -> Host {
-    let config = EngineConfig { sessions_max: 1, ..EngineConfig::default() };
+    let config = EngineConfig { sessions_max: 1, ..EngineConfig::simulated() };
     let mut host = Host::of(plan("passthrough", &[]), config).with(SessionSpec::named("one"));
     host.engine.keep_metrics();
     host

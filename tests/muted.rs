@@ -20,7 +20,7 @@ struct Mute {
 }
 
 fn room(scene: &str, sets: &[&str], shards: u32, callers: usize) -> Host {
-    let config = EngineConfig { shards: Some(shards), ..EngineConfig::default() };
+    let config = EngineConfig { shards: Some(shards), ..EngineConfig::simulated() };
     let spec = |at| SessionSpec::named(format!("caller-{at}"));
     (0..callers).fold(Host::of(plan(scene, sets), config), |host, at| host.with(spec(at)))
 }

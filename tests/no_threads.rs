@@ -59,7 +59,7 @@ fn inside() {
     assert!(std::thread::Builder::new().spawn(|| {}).is_err(), "no thread can be had here");
     let (plan, _) = scenes::compile("gate_only", &[], None, None).expect("it is sound");
     let engine =
-        |threads| Engine::try_new(Arc::clone(&plan), EngineConfig { threads, ..EngineConfig::default() });
+        |threads| Engine::try_new(Arc::clone(&plan), EngineConfig { threads, ..EngineConfig::simulated() });
     let mut alone = engine(1).expect("the caller's thread is there");
     alone.tick(5_000);
     assert_eq!(alone.now_us(), 5_000);

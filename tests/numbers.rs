@@ -146,7 +146,7 @@ fn speech() -> &'static [f32] {
 fn run(plan: ScenePlan, step_us_max: u64) -> Result<(), String> {
     let input = plan.input;
     let period_us = u64::from(plan.scene.tick.period_ms) * 1_000;
-    let config = EngineConfig { shards: Some(1), sessions_max: 1, ..EngineConfig::default() };
+    let config = EngineConfig { shards: Some(1), sessions_max: 1, ..EngineConfig::simulated() };
     let mut engine = Engine::new(Arc::new(plan), config);
     let session = engine.handle().open(SessionSpec::named("ada")).map_err(|error| error.to_string())?;
     let (frames, channels) = (input.rate_hz as usize / 50, usize::from(input.channels));

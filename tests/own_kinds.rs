@@ -191,7 +191,7 @@ fn checked(nodes: &str) -> Vec<&'static str> {
     );
     let plan = plan(&text, &[], &Arc::default());
     let mut engine =
-        Engine::new(Arc::clone(&plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
+        Engine::new(Arc::clone(&plan), EngineConfig { shards: Some(1), ..EngineConfig::simulated() });
     engine.keep_metrics();
     let mut invariants = Invariants::new(&plan);
     let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");

@@ -50,7 +50,7 @@ fn engine(gate: &str, shards: u32, sessions: u32) -> Engine {
 fn engine_of(scene: String, shards: u32, sessions: u32) -> Engine {
     let source = Source::new("pauses.ron", scene);
     let (plan, _) = compile(&source, &[], None, &mynah_systems::registry(None)).expect("the scene is right");
-    let config = EngineConfig { shards: Some(shards), sessions_max: sessions, ..EngineConfig::default() };
+    let config = EngineConfig { shards: Some(shards), sessions_max: sessions, ..EngineConfig::simulated() };
     Engine::new(Arc::new(plan), config)
 }
 

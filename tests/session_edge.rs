@@ -13,7 +13,7 @@ use mynah_engine::{Block, Engine, EngineConfig, SessionHandle, SessionSpec, Stam
 const BLOCK: usize = 320;
 
 fn passthrough() -> Host {
-    Host::of(plan("passthrough", &[]), EngineConfig::default())
+    Host::of(plan("passthrough", &[]), EngineConfig::simulated())
 }
 
 /// Pushes one block of ones per entry of `pts_ms` and returns what came out, as runs of (sample, length).

@@ -100,7 +100,7 @@ fn faults(outcome: &Outcome, before_us: u64, behind_us: u64, splits: &mut u32) -
 /// What a host is told of a session that hears `samples`, and the events of the engine.
 fn told(scene: &str, sets: &[&str], samples: &[f32]) -> (Vec<Control>, Vec<Event>) {
     let format = mynah_engine::scene::Format { rate_hz: 16_000, channels: 1 };
-    let mut engine = Engine::new(compile(scene, sets, format, None), EngineConfig::default());
+    let mut engine = Engine::new(compile(scene, sets, format, None), EngineConfig::simulated());
     let spec = SessionSpec { controls: true, ..SessionSpec::named("host") };
     let session = engine.handle().open(spec).expect("there is room");
     let (mut controls, mut events) = (Vec::new(), Vec::new());

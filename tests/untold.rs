@@ -119,7 +119,8 @@ fn heard(set: Option<&str>) -> (Vec<String>, bool) {
     let compiled = compile(&Source::new("untold.ron", SCENE), &sets, None, &registry());
     let (plan, warnings) = compiled.unwrap_or_else(|found| panic!("{found:?}"));
     assert!(warnings.is_empty(), "{warnings:?}");
-    let mut engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::default() });
+    let mut engine =
+        Engine::new(Arc::new(plan), EngineConfig { shards: Some(1), ..EngineConfig::simulated() });
     let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");
     let (mut texts, mut cancelled) = (Vec::new(), false);
     for tick in 0..40 {

@@ -20,7 +20,7 @@ impl Crowd {
     /// `sessions` sessions of a scene, open; the time of each stage is taken.
     pub(crate) fn new(plan: Arc<ScenePlan>, sessions: u32) -> Self {
         let (epoch, nodes) = (Epoch::start(), plan.nodes.len());
-        let config = EngineConfig { sessions_max: sessions, ..EngineConfig::default() };
+        let config = EngineConfig { sessions_max: sessions, ..EngineConfig::simulated() };
         let mut engine = Engine::new(plan, config);
         let door = engine.handle();
         let open = |n| door.open(SessionSpec::named(format!("s{n}"))).expect("there is room");

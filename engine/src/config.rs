@@ -6,7 +6,14 @@ use crate::service::api::TimeMode;
 /// More sessions than this do not all speak at once.
 const CROWD: u32 = 16_384;
 
-/// How an engine is made. The scene says the rest.
+/// Most sessions of [`EngineConfig::real_time`]: about what one core carries with a neural detector.
+const SERVED_MAX: u32 = 1_024;
+
+/// How an engine is made: [in real time](Self::real_time) or [simulated](Self::simulated). The scene says the rest.
+///
+/// A tick works on its shards in parallel when there are `threads` for that, when more than one shard has something to do,
+/// and when sharing the work is worth it: the caller gave a number of `shards`, or the shards with something to do hold 64
+/// sessions or more. Else the calling thread works on one shard after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineConfig {
     /// Worker threads for the shards; 1 = the calling thread alone. Never changes a result.
@@ -23,13 +30,21 @@ pub struct EngineConfig {
     pub time: TimeMode,
 }
 
-impl Default for EngineConfig {
-    fn default() -> Self {
+impl EngineConfig {
+    /// For a host on the wall clock: real services take the time they take, every core of the machine may work, 1,024
+    /// sessions.
+    pub fn real_time() -> Self {
+        // The machine is asked for its cores, never for the time; and no result depends on the answer.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, sessions_max: SERVED_MAX, time: TimeMode::Wall, ..Self::simulated() }
+    }
+
+    /// For virtual time: services take the time that the scene's model says, the calling thread does all the work, 256
+    /// sessions.
+    pub fn simulated() -> Self {
         Self { threads: 1, shards: None, sessions_max: 256, seed: 1, time: TimeMode::Virtual }
     }
-}
 
-impl EngineConfig {
     /// The number of shards this configuration means.
     pub fn shard_count(&self) -> u32 {
         let sessions = self.sessions_max;

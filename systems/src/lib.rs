@@ -20,7 +20,7 @@
 //! )"#;
 //! let source = scene::Source::new("quieter.ron", text);
 //! let (plan, _warnings) = scene::compile(&source, &[], None, &mynah_systems::registry(None))?;
-//! let mut engine = Engine::new(plan.into(), EngineConfig::default());
+//! let mut engine = Engine::new(plan.into(), EngineConfig::simulated());
 //! let session = engine.handle().open(SessionSpec::named("caller"))?;
 //! session.try_push(&[0.5; 320])?; // 20 ms of mono at 16 kHz
 //! session.finish();

@@ -12,7 +12,7 @@ use crate::host::{Host, compiled};
 /// A scene with `Prompter` in it, and so many sessions that are told everything.
 pub(crate) fn cued(scene: &str, sets: &[&str], registry: &Registry, sessions: u32) -> Host {
     let plan = compiled(scene, sets, registry).unwrap_or_else(|found| panic!("{sets:?}: {found}"));
-    let config = EngineConfig { sessions_max: sessions, shards: Some(3), ..EngineConfig::default() };
+    let config = EngineConfig { sessions_max: sessions, shards: Some(3), ..EngineConfig::simulated() };
     (0..sessions).fold(Host::of(plan, config), |host, n| {
         host.with(SessionSpec { controls: true, ..SessionSpec::named(format!("s{n}")) })
     })

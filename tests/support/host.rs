@@ -83,7 +83,7 @@ pub(crate) fn plan(scene: &str, sets: &[&str]) -> Arc<ScenePlan> {
 
 /// All sessions in one shard.
 pub(crate) fn one_shard() -> EngineConfig {
-    EngineConfig { shards: Some(1), ..EngineConfig::default() }
+    EngineConfig { shards: Some(1), ..EngineConfig::simulated() }
 }
 
 impl Host {

@@ -112,7 +112,7 @@ pub(crate) fn run(scene: &str, sets: &[&str], parts: &[Part], script: Option<Arc
     let plan = compile(scene, sets, parts[0].format(), script);
     let count = parts.len() as u32;
     let shards = Some(count.div_ceil(32));
-    let config = EngineConfig { shards, sessions_max: count, ..EngineConfig::default() };
+    let config = EngineConfig { shards, sessions_max: count, ..EngineConfig::simulated() };
     let mut engine = Engine::new(Arc::clone(&plan), config);
     let door = engine.handle();
     let mut feeds: Vec<Feed> = parts

@@ -15,11 +15,12 @@ use crate::node::context::NodeContext;
 use crate::node::kind::{StepNode, SystemNode};
 use crate::node::params::{Lanes, lane_system};
 use crate::node::place::NodePlace;
+use crate::node::writer::SegmentWriter;
 
 use crate::service::api::Outbox;
 use crate::session::index::SessionLanes;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
-use crate::speech::segment::SegmentWriter;
+use crate::speech::segment::SegmentParams;
 
 /// Finding the lanes of a few sessions costs as much as going through this many one after the other.
 const LOOKUPS_WORTH: usize = 8;
@@ -46,7 +47,7 @@ struct Calling<'w, 's> {
 /// The same for a node that decides about segments, which may cancel more.
 #[derive(SystemParam)]
 struct Deciding<'w, 's> {
-    writer: SegmentWriter<'w, 's>,
+    segments: SegmentParams<'w, 's>,
     lanes: SessionLanes<'w, 's>,
 }
 
@@ -75,7 +76,7 @@ macro_rules! cancels {
 
 cancels!(Cancelling, cancellations, lanes);
 cancels!(Calling, cancelling.cancellations, cancelling.lanes);
-cancels!(Deciding, writer.cancellations, lanes);
+cancels!(Deciding, segments.cancellations, lanes);
 
 /// Builds the system that cancels for a kind that handles one frame at a time.
 pub(crate) fn cancel_step<K: StepNode>(kind: Arc<K>, place: NodePlace, world: &mut World) -> BoxedSystem {
@@ -163,7 +164,7 @@ pub(crate) fn cancel_lanes_of<K: SystemNode>(
                     kind.control(row.state, cancellation, &mut cx);
                 }
                 if cancellation.scope == CancelScope::Session {
-                    kind.hang_up(row.state, &mut cx, &mut more.writer);
+                    kind.hang_up(row.state, &mut SegmentWriter::new(&mut cx, &mut more.segments));
                 }
             },
         );

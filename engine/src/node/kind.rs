@@ -13,10 +13,10 @@ use crate::media::frame::Frame;
 use crate::media::queue::Queue;
 use crate::node::context::{NodeContext, ReadyContext};
 use crate::node::place::NodePlace;
+use crate::node::writer::SegmentWriter;
 use crate::scene::{Buffering, Format, Hearing, Issue, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::api::Reply;
 use crate::speech::cancellation::Cancellation;
-use crate::speech::segment::SegmentWriter;
 
 /// What a node's per-session state is opened with.
 #[derive(Clone, Debug)]
@@ -201,13 +201,8 @@ pub trait SystemNode: NodeKind {
         let _unused = (state, cancellation, cx);
     }
     /// The session is over, for kinds that [decide](NodeKind::decides_speech) what is speech: what is open ends.
-    fn hang_up(
-        &self,
-        state: &mut Self::State,
-        cx: &mut NodeContext<'_>,
-        segments: &mut SegmentWriter<'_, '_>,
-    ) {
-        let _unused = (state, cx, segments);
+    fn hang_up(&self, state: &mut Self::State, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
+        let _unused = (state, writer);
     }
     /// Builds the system that works off the queues; see [`lane_system`](crate::node::lane_system). In each tick it comes
     /// after the one that cancels, which the engine builds.

@@ -10,6 +10,7 @@ pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod run;
+pub(crate) mod writer;
 
 pub use context::{NodeContext, ReadyContext};
 pub use kind::{Advice, IdleCheck, Node, NodeKind, SessionContext, StepNode, SystemNode};
@@ -17,3 +18,4 @@ pub use params::{Lanes, NodeParams, lane_system};
 pub use place::NodePlace;
 pub use plan::ScenePlan;
 pub use registry::Registry;
+pub use writer::{OpenSegment, SegmentWriter};

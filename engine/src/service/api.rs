@@ -159,10 +159,9 @@ pub trait Service: Any + Send + Sync {
 }
 
 /// Whose time a service takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeMode {
     /// The scene's model says when an answer is ready; the driver waits for real work before passing that time.
-    #[default]
     Virtual,
     /// Real services take the time they take; simulated ones keep their model.
     Wall,

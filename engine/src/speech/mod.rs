@@ -7,5 +7,5 @@ pub(crate) mod segment;
 pub use cancellation::{CancelScope, Cancellation, Cancellations};
 pub use playout::Playout;
 pub use segment::{
-    Answer, CancelReason, Extent, Segment, SegmentPool, SegmentWriter, Segments, Standing, Turn, Verdict,
+    Answer, CancelReason, Extent, Segment, SegmentParams, SegmentPool, Segments, Standing, Turn, Verdict,
 };

@@ -230,8 +230,13 @@ pub struct Segments<'w, 's> {
 }
 
 impl Segments<'_, '_> {
+    /// Whether a segment can be opened.
+    pub(crate) fn has_room(&self) -> bool {
+        self.pool.free() > 0
+    }
+
     /// Opens a Speculative segment; `None` when the pool is empty (the caller tries again at the next hop).
-    pub fn open(
+    pub(crate) fn open(
         &mut self,
         session: SessionId,
         owner: Entity,
@@ -272,7 +277,7 @@ impl Segments<'_, '_> {
     }
 
     /// Confirms a Speculative segment and returns its turn.
-    pub fn confirm(&mut self, key: SegmentKey, session: SessionId) -> u32 {
+    pub(crate) fn confirm(&mut self, key: SegmentKey, session: SessionId) -> u32 {
         let Some(owner) = self.state(key, session).map(|s| s.owner) else { return 0 };
         let mut turn = 0;
         if let Ok(mut t) = self.turns.get_mut(owner) {
@@ -288,7 +293,7 @@ impl Segments<'_, '_> {
     }
 
     /// Cancels a Speculative segment.
-    pub fn cancel(&mut self, key: SegmentKey, session: SessionId, reason: CancelReason) {
+    pub(crate) fn cancel(&mut self, key: SegmentKey, session: SessionId, reason: CancelReason) {
         if let Some(mut state) = self.state(key, session) {
             debug_assert_eq!(state.verdict, Verdict::Speculative, "a verdict is final");
             state.verdict = Verdict::Cancelled(reason);
@@ -296,7 +301,7 @@ impl Segments<'_, '_> {
     }
 
     /// Sets how far a Confirmed segment has come.
-    pub fn set_extent(&mut self, key: SegmentKey, session: SessionId, extent: Extent) {
+    pub(crate) fn set_extent(&mut self, key: SegmentKey, session: SessionId, extent: Extent) {
         let Some(mut state) = self.state(key, session) else { return };
         debug_assert!(!matches!(state.extent, Extent::Ended(_)), "Ended is final");
         state.extent = extent;
@@ -321,7 +326,7 @@ impl Segments<'_, '_> {
     }
 
     /// Notes that nothing more will come in answer to this segment; closes the turn after its last one.
-    pub fn answered(&mut self, key: SegmentKey, session: SessionId) {
+    pub(crate) fn answered(&mut self, key: SegmentKey, session: SessionId) {
         let Some(mut state) = self.state(key, session) else { return };
         if state.answer != Answer::Pending || state.verdict != Verdict::Confirmed {
             return;
@@ -339,7 +344,7 @@ impl Segments<'_, '_> {
     }
 
     /// Notes speech heard in a segment, as media time, in the tick of `now_us`; returns the turn it belongs to by now.
-    pub fn voiced(
+    pub(crate) fn voiced(
         &mut self,
         key: SegmentKey,
         session: SessionId,
@@ -357,7 +362,7 @@ impl Segments<'_, '_> {
     }
 
     /// The segment `before` was split, and `key` goes on with it: what was heard there was heard here.
-    pub fn carry_on(&mut self, before: SegmentKey, key: SegmentKey, session: SessionId) {
+    pub(crate) fn carry_on(&mut self, before: SegmentKey, key: SegmentKey, session: SessionId) {
         let Some(heard) = self.state(before, session).map(|state| (state.voiced, state.voiced_at_us)) else {
             return;
         };
@@ -377,7 +382,7 @@ impl Segments<'_, '_> {
     }
 
     /// Withdraws the answer to a confirmed segment, whatever has become of it so far; false when it is over already.
-    pub fn withdraw(&mut self, key: SegmentKey, session: SessionId) -> bool {
+    pub(crate) fn withdraw(&mut self, key: SegmentKey, session: SessionId) -> bool {
         let Some(mut state) = self.state(key, session) else { return false };
         if state.answer != Answer::Pending || state.verdict != Verdict::Confirmed {
             return false;
@@ -390,7 +395,7 @@ impl Segments<'_, '_> {
 
     /// Withdraws the answer to one revision of a confirmed segment whose end is only suspected; false when that was done
     /// before.
-    pub fn withdraw_revision(&mut self, key: SegmentKey, session: SessionId, revision: u32) -> bool {
+    pub(crate) fn withdraw_revision(&mut self, key: SegmentKey, session: SessionId, revision: u32) -> bool {
         let state = self.state(key, session).filter(|state| state.verdict == Verdict::Confirmed);
         let Some(mut state) = state.filter(|state| state.withdrawn != revision) else { return false };
         state.withdrawn = revision;
@@ -398,7 +403,7 @@ impl Segments<'_, '_> {
     }
 
     /// A new turn begins with this confirmed segment, because the user interrupted the one before.
-    pub fn begin_turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
+    pub(crate) fn begin_turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
         let Some(owner) = self.state(key, session).map(|state| state.owner) else { return 0 };
         let mut serial = 0;
         if let Ok(mut turn) = self.turns.get_mut(owner) {
@@ -442,13 +447,13 @@ impl Segments<'_, '_> {
 
 /// Segments, turns and the cancellations of this tick, for the nodes that decide what is speech.
 #[derive(SystemParam)]
-pub struct SegmentWriter<'w, 's> {
+pub struct SegmentParams<'w, 's> {
     /// Segments and turns.
     pub segments: Segments<'w, 's>,
     pub(crate) cancellations: ResMut<'w, Cancellations>,
 }
 
-impl SegmentWriter<'_, '_> {
+impl SegmentParams<'_, '_> {
     /// Cancels; nodes behind this one let go of what is void in this tick.
     pub fn cancel(&mut self, session: SessionId, scope: CancelScope) {
         self.cancellations.push(Cancellation { session, scope });

@@ -16,7 +16,7 @@ use crate::service::api::Inbox;
 use crate::session::components::{HostLink, Intake, Phase, Session};
 use crate::session::index::SessionIndex;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
-use crate::speech::segment::SegmentWriter;
+use crate::speech::segment::SegmentParams;
 use crate::tick::control::Messages;
 use crate::tick::resources::{Closing, Edge, NeedsSweep};
 
@@ -34,7 +34,7 @@ pub(crate) fn account(
     mut inbox: ResMut<'_, Inbox>,
     mut closing: ResMut<'_, Closing>,
     mut pool: ResMut<'_, BlockPool>,
-    mut segments: SegmentWriter<'_, '_>,
+    mut segments: SegmentParams<'_, '_>,
     mut messages: ResMut<'_, Messages>,
     mut controls: ResMut<'_, ControlFigures>,
     mut stage_times: ResMut<'_, StageTimes>,

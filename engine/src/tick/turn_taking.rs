@@ -11,13 +11,13 @@ use bevy_ecs::system::{BoxedSystem, SystemParam};
 use crate::base::ids::{SegmentKey, SessionId};
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
+use crate::node::writer::AnswerWriter;
 use crate::record::event::{Event, EventLog};
 use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::session::components::Session;
 use crate::session::index::SessionIndex;
-use crate::speech::cancellation::CancelScope;
 use crate::speech::playout::Playout;
-use crate::speech::segment::{Answer, Extent, Segment, SegmentWriter, Segments, Verdict};
+use crate::speech::segment::{Answer, Extent, Segment, SegmentParams, Segments, Verdict};
 
 /// Nobody speaks in a segment in which nothing was heard for this long: gates decide on media time, and that stands still
 /// when a client stops sending in the middle of a word.
@@ -139,12 +139,12 @@ impl Scratch {
 #[derive(SystemParam)]
 pub(crate) struct TurnTaking<'w, 's> {
     now: Res<'w, Now>,
-    segments: SegmentWriter<'w, 's>,
+    segments: SegmentParams<'w, 's>,
     playouts: Playouts<'w, 's>,
     log: ResMut<'w, EventLog>,
 }
 
-impl TurnTaking<'_, '_> {
+impl<'w, 's> TurnTaking<'w, 's> {
     /// The user speaks: older answers wait.
     fn user_speaks(&mut self, seen: &Seen) {
         let now_us = self.now.us;
@@ -162,7 +162,7 @@ impl TurnTaking<'_, '_> {
     fn interrupt(&mut self, seen: &Seen, owed: &[Seen]) {
         let mut turn = None;
         for old in owed.iter().filter(|old| old.key.serial < seen.key.serial) {
-            if self.withdraw(old) {
+            if self.answers().withdraw(old.key, seen.session, old.turn) {
                 turn = turn.or(Some(old.turn));
             }
         }
@@ -189,8 +189,10 @@ impl TurnTaking<'_, '_> {
         let mut withdrawn = false;
         for segment in &owed {
             withdrawn |= match segment.extent {
-                Extent::Ending(revision) => self.withdraw_revision(segment, revision),
-                _ => self.withdraw(&Seen::of(segment)),
+                Extent::Ending(revision) => {
+                    self.answers().withdraw_revision(segment.key, session, turn, revision)
+                }
+                _ => self.answers().withdraw(segment.key, session, turn),
             };
         }
         let playout = self.playouts.get_mut(owner).ok().filter(|_| withdrawn);
@@ -212,30 +214,12 @@ impl TurnTaking<'_, '_> {
         playout.paused_by = 0;
         let mut ignored = false;
         for short in scratch.owed_by(session).iter().filter(|short| short.key.serial >= segment) {
-            ignored |= self.withdraw(short);
+            ignored |= self.answers().withdraw(short.key, session, short.turn);
         }
         self.log.push(self.now.us, session, turn, Event::AnswerResumed { segment, ignored });
     }
 
-    /// The end is only suspected: what answers this revision is void, and the next one is answered.
-    fn withdraw_revision(&mut self, segment: &Segment, revision: u32) -> bool {
-        let (key, session) = (segment.key, segment.session);
-        let withdrawn = self.segments.segments.withdraw_revision(key, session, revision);
-        if withdrawn {
-            let scope = CancelScope::Revision { segment: key.serial, revision };
-            self.segments.cancel(session, scope);
-            self.log.push(self.now.us, session, segment.turn, Event::AnswerWithdrawn { segment: key.serial });
-        }
-        withdrawn
-    }
-
-    fn withdraw(&mut self, seen: &Seen) -> bool {
-        let withdrawn = self.segments.segments.withdraw(seen.key, seen.session);
-        if withdrawn {
-            let segment = seen.key.serial;
-            self.segments.cancel(seen.session, CancelScope::Answer { segment });
-            self.log.push(self.now.us, seen.session, seen.turn, Event::AnswerWithdrawn { segment });
-        }
-        withdrawn
+    fn answers(&mut self) -> AnswerWriter<'_, 'w, 's> {
+        AnswerWriter { now_us: self.now.us, params: &mut self.segments, log: &mut self.log }
     }
 }

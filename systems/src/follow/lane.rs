@@ -1,12 +1,12 @@
 //! One session that follows a gate elsewhere: its segment, and what waits for it.
 
 use bevy_ecs::prelude::Component;
-use mynah_engine::base::{Mutation, SegmentKey, frames_to_us};
-use mynah_engine::media::{Mark, Payload, Queue};
-use mynah_engine::node::NodeContext;
+use mynah_engine::base::{Mutation, frames_to_us};
+use mynah_engine::media::{Payload, Queue};
+use mynah_engine::node::{OpenSegment, SegmentWriter};
 use mynah_engine::scene::Format;
-use mynah_engine::speech::{CancelReason, CancelScope, Extent, SegmentWriter};
-use mynah_engine::{Control, DropReason, Event, Frame};
+use mynah_engine::speech::CancelReason;
+use mynah_engine::{Control, DropReason, Frame};
 
 use super::memory::{Known, Memory, about};
 
@@ -17,36 +17,13 @@ const TOLERANCE_US: u64 = 1_000;
 #[derive(Component, Debug)]
 pub struct FollowLane {
     memory: Memory,
-    current: Option<Current>,
-    /// A segment that was split, and since when: it is answered with the next.
-    split: Option<(SegmentKey, u64)>,
+    segment: OpenSegment,
+    /// Engine time of the open segment's last audio, and of the last split.
+    heard_us: u64,
+    split_us: u64,
     input: Format,
     wait_us: u64,
     silence_timeout_us: u64,
-    seq: u32,
-}
-
-/// The segment that stands open.
-#[derive(Clone, Copy, Debug)]
-struct Current {
-    key: SegmentKey,
-    turn: u32,
-    confirmed: bool,
-    /// The revision on which work is done; 0 = none.
-    ending: u32,
-    /// Where speech ended in it.
-    finished_us: u64,
-    /// Media time of its first sample, and after the last one forwarded.
-    from_us: u64,
-    to_us: u64,
-    /// Engine time of its last audio.
-    heard_us: u64,
-}
-
-/// What a lane needs beside itself.
-pub(super) struct Hands<'a, 'b, 'w, 's> {
-    pub(super) cx: &'a mut NodeContext<'b>,
-    pub(super) segments: &'a mut SegmentWriter<'w, 's>,
 }
 
 /// What more there is of the open segment's audio.
@@ -77,45 +54,46 @@ enum Place {
 
 impl FollowLane {
     pub(super) fn new(input: Format, wait_us: u64, silence_timeout_us: u64) -> Self {
-        let (memory, current, split) = (Memory::default(), None, None);
-        Self { memory, current, split, input, wait_us, silence_timeout_us, seq: 0 }
+        let (memory, segment) = (Memory::default(), OpenSegment::default());
+        Self { memory, segment, heard_us: 0, split_us: 0, input, wait_us, silence_timeout_us }
     }
 
     /// Whether nothing is open: then there is nothing to do without audio.
     pub(super) fn is_idle(&self) -> bool {
-        self.current.is_none() && self.split.is_none()
+        !self.segment.is_open() && !self.segment.is_split()
     }
 
     /// Takes one control message; false when it changes nothing.
-    pub(super) fn hear(&mut self, control: &Control, hands: &mut Hands<'_, '_, '_, '_>) -> bool {
+    pub(super) fn hear(&mut self, control: &Control, gate: &mut SegmentWriter<'_, '_, '_, '_>) -> bool {
         let Some(serial) = about(control) else { return false };
-        let now_us = hands.cx.now.us;
+        let now_us = gate.cx.now.us;
         if !matches!(control, Control::CancelSpeculation { .. }) {
             return self.memory.hear(now_us, serial, control);
         }
         if self.memory.is_settled(serial) || self.memory.of(serial).is_speech() {
             return false;
         }
-        if hands.cx.now.is_broken(Mutation::ForgetMessage) {
+        if gate.cx.now.is_broken(Mutation::ForgetMessage) {
             return true;
         }
-        match self.current {
-            Some(current) if current.key.serial == serial => self.cancel(CancelReason::Elsewhere, hands),
-            _ => self.memory.cancel(serial),
+        if self.serial() == Some(serial) {
+            self.cancel(CancelReason::Elsewhere, gate);
+        } else {
+            self.memory.cancel(serial);
         }
         true
     }
 
     /// Works off the queue as far as it goes.
-    pub(super) fn work(&mut self, queue: &mut Queue, hands: &mut Hands<'_, '_, '_, '_>) {
-        while hands.cx.may_step() {
+    pub(super) fn work(&mut self, queue: &mut Queue, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+        while gate.cx.may_step() {
             let place = queue.front().map(|front| self.place(front));
             let comes = match place {
                 Some(Place::Forward) => Comes::Waits,
                 Some(Place::Wait) => Comes::Nothing,
                 _ => Comes::Perhaps,
             };
-            if self.advance(comes, hands) {
+            if self.advance(comes, gate) {
                 continue;
             }
             let Some(place) = place else { break };
@@ -124,36 +102,41 @@ impl FollowLane {
                 Place::Open => {
                     let Some(front) = queue.front() else { break };
                     // No segment to be had: the next tick tries again.
-                    if !self.open(front.segment.serial, front.pts_us, hands) {
+                    if !self.open(front.segment.serial, front.pts_us, gate) {
                         break;
                     }
                 }
                 Place::End => {
                     let Some(frame) = queue.pop() else { break };
-                    if hands.cx.lane.stream_ended() {
-                        self.answer_split(hands);
-                        hands.cx.send(0, frame);
+                    if gate.cx.lane.stream_ended() {
+                        self.segment.settle_split(gate);
+                        gate.cx.send(0, frame);
                     }
                 }
                 Place::Forward | Place::Cancelled | Place::Stray => {
                     let Some(frame) = queue.pop() else { break };
-                    hands.cx.taken(&frame);
-                    hands.cx.came_out(frame.deadline_us, frame.turn);
+                    gate.cx.taken(&frame);
+                    gate.cx.came_out(frame.deadline_us, frame.turn);
                     match place {
-                        Place::Forward => self.forward(frame, hands),
-                        Place::Cancelled => hands.cx.drop_frame(frame, DropReason::Cancelled),
-                        _ => hands.cx.gate(frame),
+                        Place::Forward => self.forward(frame, gate),
+                        Place::Cancelled => gate.cx.drop_frame(frame, DropReason::Cancelled),
+                        _ => gate.cx.gate(frame),
                     }
                 }
             }
         }
-        if self.split.is_some_and(|(_, since_us)| hands.cx.now.us >= since_us + self.wait_us) {
-            self.answer_split(hands);
+        if self.segment.is_split() && gate.cx.now.us >= self.split_us + self.wait_us {
+            self.segment.settle_split(gate);
         }
     }
 
+    /// The serial of the open segment.
+    fn serial(&self) -> Option<u32> {
+        self.segment.is_open().then_some(self.segment.key().serial)
+    }
+
     fn place(&self, front: &Frame) -> Place {
-        let current = self.current.map(|current| current.key.serial);
+        let current = self.serial();
         match &front.payload {
             Payload::Mark(_) if current.is_some() => return Place::Wait,
             Payload::Mark(_) => return Place::End,
@@ -173,33 +156,36 @@ impl FollowLane {
     }
 
     /// Does one thing that was said of the open segment, or that time says; false when there is nothing to do.
-    fn advance(&mut self, comes: Comes, hands: &mut Hands<'_, '_, '_, '_>) -> bool {
-        let Some(current) = self.current else { return false };
-        let known = self.memory.of(current.key.serial);
-        let now_us = hands.cx.now.us;
+    fn advance(&mut self, comes: Comes, gate: &mut SegmentWriter<'_, '_, '_, '_>) -> bool {
+        let Some(serial) = self.serial() else { return false };
+        let known = self.memory.of(serial);
+        let (now_us, ending) = (gate.cx.now.us, self.segment.ending());
         let waited = |since_us: u64| now_us >= since_us.saturating_add(self.wait_us);
         // With nothing behind it the microphone may be muted, and the sender's gate silent about it for so long.
         let muted_us = if comes == Comes::Nothing { 0 } else { self.silence_timeout_us };
         let has_audio = |at_us: u64| {
-            current.to_us + TOLERANCE_US >= at_us || comes == Comes::Nothing || waited(known.told_us)
+            self.segment.to_us() + TOLERANCE_US >= at_us || comes == Comes::Nothing || waited(known.told_us)
         };
-        if known.is_speech() && !current.confirmed {
-            self.confirm(hands);
-        } else if current.ending > 0 && is_cancelled(current.ending, &known) {
-            self.retract(hands);
-        } else if let Some((revision, at_us)) = known.wanted().filter(|(r, _)| *r != current.ending)
+        if known.is_speech() && !self.segment.is_confirmed() {
+            let (from_us, to_us) = (self.segment.from_us(), self.segment.to_us());
+            self.segment.voiced((from_us, to_us), gate);
+            // Whether speech began behind the first sample is known only where the gate is.
+            self.segment.confirm(from_us, gate);
+        } else if ending > 0 && is_cancelled(ending, &known) {
+            self.segment.retract(gate);
+        } else if let Some((revision, at_us)) = known.wanted().filter(|(r, _)| *r != ending)
             && has_audio(at_us)
         {
-            self.endpoint(revision, at_us, hands);
+            self.segment.endpoint(revision, (at_us, at_us), gate);
         } else if let Some((revision, at_us)) = known.ended
-            && revision == current.ending
+            && revision == ending
             // The silence behind the speech belongs to it, as far as it is here.
             && comes != Comes::Waits
             && has_audio(at_us)
         {
-            self.end(revision, hands);
-        } else if waited(current.heard_us.max(known.told_us) + muted_us) {
-            self.give_up(current, hands);
+            self.end(serial, gate);
+        } else if waited(self.heard_us.max(known.told_us) + muted_us) {
+            self.give_up(serial, gate);
         } else {
             return false;
         }
@@ -207,162 +193,62 @@ impl FollowLane {
     }
 
     /// Nothing was said for too long: what is undecided is not speech, and an end that may or may not hold does not.
-    fn give_up(&mut self, current: Current, hands: &mut Hands<'_, '_, '_, '_>) {
-        if !current.confirmed {
-            self.cancel(CancelReason::NoVerdict, hands);
+    fn give_up(&mut self, serial: u32, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+        if !self.segment.is_confirmed() {
+            self.cancel(CancelReason::NoVerdict, gate);
             return;
         }
-        if current.ending > 0 {
-            self.retract(hands);
+        if self.segment.ending() > 0 {
+            self.segment.retract(gate);
         }
-        self.close(0, false, hands);
-        hands.segments.segments.answered(current.key, hands.cx.lane.session);
+        self.segment.end(gate);
+        self.memory.settle(serial);
     }
 
-    fn open(&mut self, serial: u32, from_us: u64, hands: &mut Hands<'_, '_, '_, '_>) -> bool {
-        let (session, owner) = (hands.cx.lane.session, hands.cx.lane.owner);
-        let Some(key) = hands.segments.segments.open(session, owner, serial, from_us) else { return false };
-        let turn = hands.segments.segments.turn(key, session);
-        self.memory.begin(serial);
-        self.current = Some(Current {
-            key,
-            turn,
-            confirmed: false,
-            ending: 0,
-            finished_us: 0,
-            from_us,
-            to_us: from_us,
-            heard_us: hands.cx.now.us,
-        });
-        hands.cx.event(turn, Event::SegmentOpened { segment: serial, from_us });
-        true
+    fn open(&mut self, serial: u32, from_us: u64, gate: &mut SegmentWriter<'_, '_, '_, '_>) -> bool {
+        let opened = self.segment.open_as(serial, from_us, gate);
+        if opened {
+            self.memory.begin(serial);
+            self.heard_us = gate.cx.now.us;
+        }
+        opened
     }
 
-    fn forward(&mut self, mut frame: Frame, hands: &mut Hands<'_, '_, '_, '_>) {
-        let Some(current) = &mut self.current else { return };
+    fn forward(&mut self, frame: Frame, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         let frames = (frame.samples() / usize::from(self.input.channels)) as u64;
         let end_us = frame.pts_us + frames_to_us(frames, self.input.rate_hz);
-        current.to_us = current.to_us.max(end_us);
-        current.heard_us = hands.cx.now.us;
-        if current.confirmed && current.ending == 0 {
-            let session = hands.cx.lane.session;
-            current.turn =
-                hands.segments.segments.voiced(current.key, session, (frame.pts_us, end_us), hands.cx.now.us);
+        self.heard_us = gate.cx.now.us;
+        if self.segment.is_confirmed() && self.segment.ending() == 0 {
+            self.segment.voiced((frame.pts_us, end_us), gate);
         }
-        frame.segment = current.key;
-        frame.turn = current.turn;
-        self.seq = self.seq.wrapping_add(1);
-        frame.seq = self.seq;
-        hands.cx.send(0, frame);
+        let to_us = self.segment.to_us().max(end_us);
+        self.segment.forward(frame, to_us, gate.cx);
     }
 
-    fn mark(&mut self, mark: Mark, revision: u32, hands: &mut Hands<'_, '_, '_, '_>) {
-        let Some(current) = self.current else { return };
-        self.seq = self.seq.wrapping_add(1);
-        let now_us = hands.cx.now.us;
-        let frame = Frame {
-            payload: Payload::Mark(mark),
-            pts_us: current.to_us,
-            arrived_us: now_us,
-            queued_us: now_us,
-            deadline_us: 0,
-            session: hands.cx.lane.session,
-            segment: current.key,
-            revision,
-            turn: current.turn,
-            seq: self.seq,
-        };
-        hands.cx.send(0, frame);
+    fn cancel(&mut self, reason: CancelReason, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+        self.memory.cancel(self.segment.key().serial);
+        self.segment.cancel(reason, gate);
     }
 
-    fn confirm(&mut self, hands: &mut Hands<'_, '_, '_, '_>) {
-        let Some(current) = &mut self.current else { return };
-        let session = hands.cx.lane.session;
-        current.confirmed = true;
-        current.turn = hands.segments.segments.confirm(current.key, session);
-        let (segment, from_us, to_us) = (current.key.serial, current.from_us, current.to_us);
-        hands.segments.segments.voiced(current.key, session, (from_us, to_us), hands.cx.now.us);
-        hands.cx.event(current.turn, Event::SegmentConfirmed { segment, from_us, to_us });
-        self.answer_split(hands);
-    }
-
-    /// The segment after a split carries the answer of both.
-    fn answer_split(&mut self, hands: &mut Hands<'_, '_, '_, '_>) {
-        if let Some((before, _)) = self.split.take() {
-            if let Some(current) = self.current.filter(|current| current.confirmed) {
-                hands.segments.segments.carry_on(before, current.key, hands.cx.lane.session);
-            }
-            hands.segments.segments.answered(before, hands.cx.lane.session);
+    /// The sender's gate has ended the segment, or split it where it announced no end.
+    fn end(&mut self, serial: u32, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+        if self.segment.ending() == 0 {
+            self.split_us = gate.cx.now.us;
+            self.segment.split(gate);
+        } else {
+            self.segment.end(gate);
         }
-    }
-
-    fn cancel(&mut self, reason: CancelReason, hands: &mut Hands<'_, '_, '_, '_>) {
-        let Some(current) = self.current.take() else { return };
-        let (session, segment) = (hands.cx.lane.session, current.key.serial);
-        hands.segments.segments.cancel(current.key, session, reason);
-        hands.segments.cancel(session, CancelScope::Segment { segment });
-        let (from_us, to_us) = (current.from_us, current.to_us);
-        hands.cx.event(current.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
-        if hands.cx.now.is_broken(Mutation::RepeatEffect) {
-            hands.cx.event(current.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
-        }
-        self.memory.cancel(segment);
-        self.answer_split(hands);
-    }
-
-    fn endpoint(&mut self, revision: u32, at_us: u64, hands: &mut Hands<'_, '_, '_, '_>) {
-        let Some(current) = &mut self.current else { return };
-        (current.ending, current.finished_us) = (revision, at_us);
-        let (session, segment) = (hands.cx.lane.session, current.key.serial);
-        hands.segments.segments.set_extent(current.key, session, Extent::Ending(revision));
-        // An interruption may have begun a new turn with this segment.
-        current.turn = hands.segments.segments.turn(current.key, session);
-        hands.cx.event(current.turn, Event::Endpoint { segment, revision, at_us, seen_us: at_us });
-        self.mark(Mark::Endpoint, revision, hands);
-    }
-
-    fn retract(&mut self, hands: &mut Hands<'_, '_, '_, '_>) {
-        let Some(current) = &mut self.current else { return };
-        let (session, segment) = (hands.cx.lane.session, current.key.serial);
-        let revision = std::mem::take(&mut current.ending);
-        hands.segments.segments.set_extent(current.key, session, Extent::Open);
-        hands.segments.cancel(session, CancelScope::Revision { segment, revision });
-        let at_us = current.finished_us;
-        hands.cx.event(current.turn, Event::EndpointRetracted { segment, revision, at_us });
-    }
-
-    fn end(&mut self, revision: u32, hands: &mut Hands<'_, '_, '_, '_>) {
-        if revision == 0 {
-            self.split = self.current.map(|current| (current.key, hands.cx.now.us));
-        }
-        self.close(revision, revision == 0, hands);
-    }
-
-    fn close(&mut self, revision: u32, split: bool, hands: &mut Hands<'_, '_, '_, '_>) {
-        let Some(current) = self.current else { return };
-        let segment = current.key.serial;
-        hands.segments.segments.set_extent(current.key, hands.cx.lane.session, Extent::Ended(revision));
-        let Current { from_us, to_us, .. } = current;
-        // Whether speech began behind the first sample is known only where the gate is.
-        let speech_from_us = from_us;
-        let speech_to_us = if revision > 0 { current.finished_us } else { to_us };
-        hands.cx.event(
-            current.turn,
-            Event::SegmentEnded { segment, revision, from_us, to_us, speech_from_us, speech_to_us, split },
-        );
-        self.mark(if split { Mark::Split } else { Mark::SegmentEnd }, 0, hands);
-        self.memory.settle(segment);
-        self.current = None;
+        self.memory.settle(serial);
     }
 
     /// The session is over: nothing that is said or comes matters any more.
-    pub(super) fn hang_up(&mut self, hands: &mut Hands<'_, '_, '_, '_>) {
-        match self.current {
-            Some(current) if !current.confirmed => self.cancel(CancelReason::Closed, hands),
-            Some(current) => self.give_up(current, hands),
+    pub(super) fn hang_up(&mut self, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+        match self.serial() {
+            Some(_) if !self.segment.is_confirmed() => self.cancel(CancelReason::Closed, gate),
+            Some(serial) => self.give_up(serial, gate),
             None => {}
         }
-        self.answer_split(hands);
+        self.segment.settle_split(gate);
     }
 }
 

@@ -21,16 +21,16 @@ use bevy_ecs::change_detection::DetectChangesMut as _;
 use bevy_ecs::prelude::{ResMut, World};
 use bevy_ecs::system::BoxedSystem;
 use mynah_engine::node::{
-    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SessionContext, SystemNode, lane_system,
+    Lanes, NodeContext, NodeKind, NodeParams, NodePlace, SegmentWriter, SessionContext, SystemNode,
+    lane_system,
 };
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
 use mynah_engine::session::SessionLanes;
-use mynah_engine::speech::SegmentWriter;
+use mynah_engine::speech::SegmentParams;
 use mynah_engine::tick::Messages;
 use serde::Deserialize;
 
 pub use lane::FollowLane;
-use lane::Hands;
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 
@@ -105,19 +105,14 @@ impl NodeKind for Follow {
 }
 
 /// What it touches beside frames.
-type Following = (SegmentWriter<'static, 'static>, SessionLanes<'static, 'static>, ResMut<'static, Messages>);
+type Following = (SegmentParams<'static, 'static>, SessionLanes<'static, 'static>, ResMut<'static, Messages>);
 
 impl SystemNode for Follow {
     fn is_idle(&self, state: &FollowLane) -> bool {
         state.is_idle()
     }
-    fn hang_up(
-        &self,
-        state: &mut FollowLane,
-        cx: &mut NodeContext<'_>,
-        segments: &mut SegmentWriter<'_, '_>,
-    ) {
-        state.hang_up(&mut Hands { cx, segments });
+    fn hang_up(&self, state: &mut FollowLane, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
+        state.hang_up(writer);
     }
     fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
         lane_system::<FollowLane, Following>(
@@ -136,7 +131,7 @@ fn hear(
     place: NodePlace,
     lanes: &mut Lanes<'_, '_, FollowLane>,
     params: &mut NodeParams<'_, '_>,
-    segments: &mut SegmentWriter<'_, '_>,
+    segments: &mut SegmentParams<'_, '_>,
     sessions: &SessionLanes<'_, '_>,
     messages: &mut Messages,
 ) {
@@ -144,7 +139,7 @@ fn hear(
         let Some(entity) = sessions.lane(received.session, place.node) else { continue };
         let Ok((_, mut wiring, _, mut lane)) = lanes.ins.get_mut(entity) else { continue };
         let mut cx = NodeContext::new(place.node, &mut wiring, params, &mut lanes.outs);
-        received.effect |= lane.hear(&received.message.control, &mut Hands { cx: &mut cx, segments });
+        received.effect |= lane.hear(&received.message.control, &mut SegmentWriter::new(&mut cx, segments));
     }
 }
 
@@ -152,7 +147,7 @@ fn work(
     place: NodePlace,
     lanes: &mut Lanes<'_, '_, FollowLane>,
     params: &mut NodeParams<'_, '_>,
-    segments: &mut SegmentWriter<'_, '_>,
+    segments: &mut SegmentParams<'_, '_>,
 ) {
     for (_, mut wiring, mut queue, mut lane) in &mut lanes.ins {
         if queue.is_empty() && lane.is_idle() && !wiring.has_stalled() {
@@ -160,6 +155,6 @@ fn work(
         }
         let (queue, lane) = (queue.bypass_change_detection(), lane.bypass_change_detection());
         let mut cx = NodeContext::new(place.node, wiring.bypass_change_detection(), params, &mut lanes.outs);
-        lane.work(queue, &mut Hands { cx: &mut cx, segments });
+        lane.work(queue, &mut SegmentWriter::new(&mut cx, segments));
     }
 }

@@ -1,13 +1,13 @@
 //! One session's gate: its frames, its detector's memory, its segment.
 
-use bevy_ecs::prelude::{Component, Entity};
+use bevy_ecs::prelude::Component;
 use bevy_platform::cell::SyncCell;
 use mynah_engine::base::{Mutation, Now, SegmentKey, frames_to_us, us_to_frames};
-use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{NodeContext, SessionContext};
+use mynah_engine::media::Payload;
+use mynah_engine::node::{NodeContext, OpenSegment, SegmentWriter, SessionContext};
 use mynah_engine::scene::Format;
-use mynah_engine::speech::{CancelReason, CancelScope, Extent, SegmentWriter};
-use mynah_engine::{Event, Frame, SessionId};
+use mynah_engine::speech::CancelReason;
+use mynah_engine::{DropReason, Event, Frame};
 
 use crate::dsp::downmix::Channels;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
@@ -49,21 +49,9 @@ pub struct GateLane {
     input: Format,
     /// Every probability is logged.
     traced: bool,
-    session: SessionId,
-    owner: Entity,
-    segment: SegmentKey,
-    serial: u32,
-    turn: u32,
-    /// Media time of the open segment's first sample, and after the last one forwarded.
-    from_us: u64,
-    to_us: u64,
-    /// Media time at which speech began in the open segment.
-    speech_from_us: u64,
-    /// Media time at which the speaker last seemed to have finished.
-    finished_us: u64,
+    segment: OpenSegment,
     /// Media time after the last frame.
     end_us: u64,
-    seq: u32,
 }
 
 impl GateLane {
@@ -104,23 +92,14 @@ impl GateLane {
             stirred_us: 0,
             input,
             traced: gate.trace || context.traced,
-            session: context.session,
-            owner: context.owner,
-            segment: SegmentKey::NONE,
-            serial: 0,
-            turn: 0,
-            from_us: 0,
-            to_us: 0,
-            speech_from_us: 0,
-            finished_us: 0,
+            segment: OpenSegment::default(),
             end_us: 0,
-            seq: 0,
         })
     }
 
     /// Whether a segment is open, or an onset under way that may become one.
     pub(super) fn is_open(&self) -> bool {
-        self.segment.is_some() || !self.machine.is_idle()
+        self.segment.is_open() || !self.machine.is_idle()
     }
 
     /// Whether what is kept has become worthless: while something is open it is not.
@@ -142,23 +121,21 @@ impl GateLane {
         arrived_us: u64,
         settings: &Settings,
         decisions: &mut Vec<Decision>,
-        gate: &mut Gate<'_, '_, '_, '_>,
+        gate: &mut SegmentWriter<'_, '_, '_, '_>,
     ) {
         self.stirred_us = self.stirred_us.max(arrived_us);
         // What is sent then must find room, like anything else.
         if !self.may_starve(&gate.cx.now, settings) || !gate.cx.may_step() {
             return;
         }
-        if self.segment.is_some() {
-            self.turn = gate.segments.segments.turn(self.segment, self.session);
-        }
+        self.segment.renew_turn(gate);
         self.machine.starve(frames_to_us(self.past, SAMPLE_RATE_HZ), settings, decisions);
         self.apply(decisions, gate);
     }
 
     /// Lets go of what is kept and of what was heard, and of the memory for it: the stream goes on as a new one would.
-    pub(super) fn pause(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
-        self.lookback.clear(|old| gate.let_go(old));
+    pub(super) fn pause(&mut self, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+        self.lookback.clear(|old| let_go(old, gate.cx));
         // Too little for a hop is too little for a verdict.
         if let Some(converter) = &mut self.converter {
             converter.get().reset();
@@ -188,7 +165,12 @@ impl GateLane {
     }
 
     /// Takes one frame: the detector hears it, and it is forwarded or kept.
-    pub(super) fn take(&mut self, mut frame: Frame, settings: &Settings, gate: &mut Gate<'_, '_, '_, '_>) {
+    pub(super) fn take(
+        &mut self,
+        mut frame: Frame,
+        settings: &Settings,
+        gate: &mut SegmentWriter<'_, '_, '_, '_>,
+    ) {
         if frame.segment.is_elsewhere() && matches!(frame.payload, Payload::Audio(_)) {
             // What another gate said of it, its time too, is nothing to count on: this one judges for itself.
             (frame.segment, frame.revision, frame.turn) = (SegmentKey::NONE, 0, 0);
@@ -203,11 +185,11 @@ impl GateLane {
         let frames = (block.len() / usize::from(self.input.channels)) as u64;
         let end_us = frame.pts_us + frames_to_us(frames, self.input.rate_hz);
         self.end_us = end_us;
-        if settings.forward == Forward::Always && !self.segment.is_some() {
+        if settings.forward == Forward::Always && !self.segment.is_open() {
             self.machine.probe(frame.pts_us);
             self.open(frame.pts_us, gate);
         }
-        if self.segment.is_some() && self.machine.is_open(settings) {
+        if self.segment.is_open() && self.machine.is_open(settings) {
             self.forward(frame, end_us, gate);
         } else {
             self.keep(Held { frame, end_us, forwarded: false }, gate);
@@ -215,7 +197,7 @@ impl GateLane {
     }
 
     /// Puts a frame into the ring, or behind the newest there if that is a crumb.
-    fn keep(&mut self, held: Held, gate: &mut Gate<'_, '_, '_, '_>) {
+    fn keep(&mut self, held: Held, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         let apart = match self.lookback.newest_mut() {
             Some(newest) if newest.forwarded == held.forwarded && newest.is_crumb(self.input) => {
                 newest.join(held, self.input, gate.cx)
@@ -223,14 +205,14 @@ impl GateLane {
             _ => Some(held),
         };
         match apart {
-            Some(held) => self.lookback.push(held, |old| gate.let_go(old)),
-            None => self.lookback.age(|old| gate.let_go(old)),
+            Some(held) => self.lookback.push(held, |old| let_go(old, gate.cx)),
+            None => self.lookback.age(|old| let_go(old, gate.cx)),
         }
     }
 
     /// Another frame is taken, that came at `queued_us`: after a pause nothing of what was kept precedes it. One that had to
     /// wait here was no pause.
-    fn follow_on(&mut self, queued_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
+    fn follow_on(&mut self, queued_us: u64, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         if self.has_paused(queued_us) {
             self.pause(gate);
         }
@@ -266,28 +248,25 @@ impl GateLane {
         hop: usize,
         settings: &Settings,
         decisions: &mut Vec<Decision>,
-        gate: &mut Gate<'_, '_, '_, '_>,
+        gate: &mut SegmentWriter<'_, '_, '_, '_>,
     ) {
         self.heard.drain(..hop);
         let from_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
         self.past += hop as u64;
         let to_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
-        if self.segment.is_some() {
-            // An interruption may have begun a new turn with this segment: what is decided now belongs to that one.
-            self.turn = gate.segments.segments.turn(self.segment, self.session);
-        }
+        // What is decided now belongs to the turn as it is now.
+        self.segment.renew_turn(gate);
         if self.traced {
-            gate.cx.event(self.turn, Event::Probability { at_us: to_us, p });
+            gate.cx.event(self.segment.turn(), Event::Probability { at_us: to_us, p });
         }
         self.machine.hop(p, from_us, to_us, settings, decisions);
         self.apply(decisions, gate);
-        if self.segment.is_some() && p >= settings.release && self.machine.is_heard() {
-            self.turn =
-                gate.segments.segments.voiced(self.segment, self.session, (from_us, to_us), gate.cx.now.us);
+        if self.segment.is_open() && p >= settings.release && self.machine.is_heard() {
+            self.segment.voiced((from_us, to_us), gate);
         }
     }
 
-    fn apply(&mut self, decisions: &mut Vec<Decision>, gate: &mut Gate<'_, '_, '_, '_>) {
+    fn apply(&mut self, decisions: &mut Vec<Decision>, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         for decision in decisions.drain(..) {
             match decision {
                 Decision::Open { from_us } => {
@@ -296,42 +275,32 @@ impl GateLane {
                     }
                     self.forward_lookback(gate);
                 }
-                Decision::Confirm { from_us } => {
-                    // Of what came before the first sample forwarded nobody knows.
-                    self.speech_from_us = from_us.max(self.from_us);
-                    self.confirm(gate);
+                Decision::Confirm { from_us } => self.confirm(from_us, gate),
+                Decision::CancelNotSustained => self.segment.cancel(CancelReason::NotSustained, gate),
+                Decision::CancelSilence => self.segment.cancel(CancelReason::Silence, gate),
+                Decision::Endpoint { revision, at_us } => {
+                    self.segment.endpoint(revision, (at_us, at_us + self.hop_us), gate);
                 }
-                Decision::CancelNotSustained => self.cancel(CancelReason::NotSustained, gate),
-                Decision::CancelSilence => self.cancel(CancelReason::Silence, gate),
-                Decision::Endpoint { revision, at_us } => self.endpoint(revision, at_us, gate),
-                Decision::Retract { revision } => self.retract(revision, gate),
-                Decision::End { revision } => self.end(revision, gate),
+                Decision::Retract { .. } => self.segment.retract(gate),
+                Decision::End { .. } => self.segment.end(gate),
                 Decision::Split => self.split(gate),
             }
         }
     }
 
     /// Opens a segment at `from_us`, or at what the ring still has; false when no segment could be had.
-    fn open(&mut self, from_us: u64, gate: &mut Gate<'_, '_, '_, '_>) -> bool {
-        let Some(key) = gate.segments.segments.open(self.session, self.owner, self.serial + 1, from_us)
-        else {
+    fn open(&mut self, from_us: u64, gate: &mut SegmentWriter<'_, '_, '_, '_>) -> bool {
+        if !gate.has_room() {
             self.machine.abandon();
             return false;
-        };
-        self.serial += 1;
-        self.segment = key;
-        self.turn = gate.segments.segments.get(key, self.session).map_or(0, |s| s.turn);
+        }
         let first_us = self.first_us(from_us, gate);
-        self.from_us = first_us;
-        self.to_us = first_us;
-        self.speech_from_us = first_us;
-        gate.cx.event(self.turn, Event::SegmentOpened { segment: key.serial, from_us: first_us });
-        true
+        self.segment.open(first_us, gate)
     }
 
     /// Media time of the first frame that the ring has from `from_us` on. From there on it has no more than may leave at
     /// once: neighbours become one where there are too many.
-    fn first_us(&mut self, from_us: u64, gate: &mut Gate<'_, '_, '_, '_>) -> u64 {
+    fn first_us(&mut self, from_us: u64, gate: &mut SegmentWriter<'_, '_, '_, '_>) -> u64 {
         if self.lookback.from(from_us).count() > self.kept_at_once {
             self.lookback.join(|before, held| {
                 // A segment begins where it would have begun.
@@ -344,20 +313,20 @@ impl GateLane {
     }
 
     /// The pre-roll and everything since.
-    fn forward_lookback(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
+    fn forward_lookback(&mut self, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         let mut ring = std::mem::replace(&mut self.lookback, Lookback::new(0, 0));
         let now_us = gate.cx.now.us;
         let confirmed = self.machine.is_confirmed();
         ring.sift(|held| {
-            if held.end_us <= self.from_us {
-                gate.let_go(held);
+            if held.end_us <= self.segment.from_us() {
+                let_go(held, gate.cx);
                 return None;
             }
             let (end_us, kept) = (held.end_us, gate.cx.share(&held.frame));
             let mut frame = held.frame;
             // Held back until now by decision, not by arrival.
             frame.arrived_us = now_us;
-            self.send(frame, end_us, gate);
+            self.segment.forward(frame, end_us, gate.cx);
             if confirmed {
                 gate.cx.discard(kept);
                 return None;
@@ -367,119 +336,33 @@ impl GateLane {
         self.lookback = ring;
     }
 
-    fn forward(&mut self, frame: Frame, end_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
+    fn forward(&mut self, frame: Frame, end_us: u64, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         if self.machine.is_confirmed() {
-            self.send(frame, end_us, gate);
+            self.segment.forward(frame, end_us, gate.cx);
             return;
         }
         let kept = gate.cx.share(&frame);
-        self.send(frame, end_us, gate);
+        self.segment.forward(frame, end_us, gate.cx);
         self.keep(Held { frame: kept, end_us, forwarded: true }, gate);
     }
 
-    fn send(&mut self, mut frame: Frame, end_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
-        frame.segment = self.segment;
-        frame.turn = self.turn;
-        self.seq = self.seq.wrapping_add(1);
-        frame.seq = self.seq;
-        self.to_us = end_us;
-        gate.cx.send(0, frame);
-    }
-
-    fn mark(&mut self, mark: Mark, revision: u32, gate: &mut Gate<'_, '_, '_, '_>) {
-        self.seq = self.seq.wrapping_add(1);
-        let now_us = gate.cx.now.us;
-        gate.cx.send(
-            0,
-            Frame {
-                payload: Payload::Mark(mark),
-                pts_us: self.to_us,
-                arrived_us: now_us,
-                queued_us: now_us,
-                deadline_us: 0,
-                session: self.session,
-                segment: self.segment,
-                revision,
-                turn: self.turn,
-                seq: self.seq,
-            },
-        );
-    }
-
-    fn confirm(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
-        self.turn = gate.segments.segments.confirm(self.segment, self.session);
+    /// What was kept for the verdict is not needed any more.
+    fn confirm(&mut self, from_us: u64, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         self.lookback.sift(|held| {
-            gate.let_go(held);
+            let_go(held, gate.cx);
             None
         });
-        let (segment, from_us, to_us) = (self.segment.serial, self.from_us, self.to_us);
-        gate.cx.event(self.turn, Event::SegmentConfirmed { segment, from_us, to_us });
-        if gate.cx.now.is_broken(Mutation::ConfirmTwice) {
-            gate.cx.event(self.turn, Event::SegmentConfirmed { segment, from_us, to_us });
-        }
-    }
-
-    fn cancel(&mut self, reason: CancelReason, gate: &mut Gate<'_, '_, '_, '_>) {
-        let segment = self.segment.serial;
-        gate.segments.segments.cancel(self.segment, self.session, reason);
-        gate.segments.cancel(self.session, CancelScope::Segment { segment });
-        let (from_us, to_us) = (self.from_us, self.to_us);
-        if !gate.cx.now.is_broken(Mutation::ForgetCancel) {
-            gate.cx.event(self.turn, Event::SegmentCancelled { segment, reason, from_us, to_us });
-        }
-        self.segment = SegmentKey::NONE;
-    }
-
-    fn endpoint(&mut self, revision: u32, at_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
-        gate.segments.segments.set_extent(self.segment, self.session, Extent::Ending(revision));
-        let segment = self.segment.serial;
-        self.finished_us = at_us;
-        gate.cx.event(self.turn, Event::Endpoint { segment, revision, at_us, seen_us: at_us + self.hop_us });
-        self.mark(Mark::Endpoint, revision, gate);
-    }
-
-    fn retract(&mut self, revision: u32, gate: &mut Gate<'_, '_, '_, '_>) {
-        gate.segments.segments.set_extent(self.segment, self.session, Extent::Open);
-        let segment = self.segment.serial;
-        gate.segments.cancel(self.session, CancelScope::Revision { segment, revision });
-        gate.cx.event(self.turn, Event::EndpointRetracted { segment, revision, at_us: self.finished_us });
-    }
-
-    fn end(&mut self, revision: u32, gate: &mut Gate<'_, '_, '_, '_>) {
-        gate.segments.segments.set_extent(self.segment, self.session, Extent::Ended(revision));
-        self.ended(revision, self.finished_us, gate);
-        self.mark(Mark::SegmentEnd, 0, gate);
-        self.segment = SegmentKey::NONE;
-    }
-
-    /// Revision 0: the segment is split.
-    fn ended(&mut self, revision: u32, speech_to_us: u64, gate: &mut Gate<'_, '_, '_, '_>) {
-        let ended = Event::SegmentEnded {
-            segment: self.segment.serial,
-            revision,
-            from_us: self.from_us,
-            to_us: self.to_us,
-            speech_from_us: self.speech_from_us,
-            speech_to_us,
-            split: revision == 0,
-        };
-        gate.cx.event(self.turn, ended);
+        self.segment.confirm(from_us, gate);
     }
 
     /// Ends the segment and goes on with the next of the same turn, from the next sample.
-    fn split(&mut self, gate: &mut Gate<'_, '_, '_, '_>) {
-        let before = self.segment;
-        gate.segments.segments.set_extent(before, self.session, Extent::Ended(0));
-        self.ended(0, self.to_us, gate);
-        self.mark(Mark::Split, 0, gate);
-        if self.open(self.to_us, gate) {
-            self.confirm(gate);
-            gate.segments.segments.carry_on(before, self.segment, self.session);
+    fn split(&mut self, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+        self.segment.split(gate);
+        if self.open(self.segment.to_us(), gate) {
+            self.confirm(self.segment.from_us(), gate);
         } else {
-            self.segment = SegmentKey::NONE;
+            self.segment.settle_split(gate);
         }
-        // The continuation carries the answer; confirmed before, so that the turn stays the same.
-        gate.segments.segments.answered(before, self.session);
     }
 
     /// The input is over (`hang_up`: and so is everything else).
@@ -487,26 +370,24 @@ impl GateLane {
         &mut self,
         hang_up: bool,
         decisions: &mut Vec<Decision>,
-        gate: &mut Gate<'_, '_, '_, '_>,
+        gate: &mut SegmentWriter<'_, '_, '_, '_>,
     ) {
         if self.has_paused(gate.cx.now.us) {
             // In a shard that is awake this has happened before now.
             self.pause(gate);
         }
-        if self.segment.is_some() {
-            self.turn = gate.segments.segments.turn(self.segment, self.session);
-        }
+        self.segment.renew_turn(gate);
         let at_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
         let undecided = self.machine.finish(at_us, decisions).is_none();
-        if undecided && self.segment.is_some() {
-            self.cancel(CancelReason::Closed, gate);
+        if undecided && self.segment.is_open() {
+            self.segment.cancel(CancelReason::Closed, gate);
         }
         self.apply(decisions, gate);
         self.lookback.sift(|held| {
             if hang_up {
-                gate.hung_up(held);
+                hung_up(held, gate.cx);
             } else {
-                gate.let_go(held);
+                let_go(held, gate.cx);
             }
             None
         });
@@ -514,23 +395,11 @@ impl GateLane {
     }
 }
 
-/// What a lane needs beside itself while it decides.
-pub(super) struct Gate<'a, 'b, 'w, 's> {
-    pub(super) cx: &'a mut NodeContext<'b>,
-    pub(super) segments: &'a mut SegmentWriter<'w, 's>,
+/// A frame that nobody needs any more: not speech, unless a copy of it was forwarded.
+fn let_go(held: Held, cx: &mut NodeContext<'_>) {
+    if held.forwarded { cx.discard(held.frame) } else { cx.gate(held.frame) }
 }
 
-impl Gate<'_, '_, '_, '_> {
-    /// A frame that nobody needs any more: not speech, unless a copy of it was forwarded.
-    fn let_go(&mut self, held: Held) {
-        if held.forwarded { self.cx.discard(held.frame) } else { self.cx.gate(held.frame) }
-    }
-
-    fn hung_up(&mut self, held: Held) {
-        if held.forwarded {
-            self.cx.discard(held.frame);
-        } else {
-            self.cx.drop_frame(held.frame, mynah_engine::DropReason::Closed);
-        }
-    }
+fn hung_up(held: Held, cx: &mut NodeContext<'_>) {
+    if held.forwarded { cx.discard(held.frame) } else { cx.drop_frame(held.frame, DropReason::Closed) }
 }

@@ -21,12 +21,10 @@ use std::sync::Arc;
 use crate::dsp::downmix::Channels;
 use bevy_ecs::prelude::World;
 use bevy_ecs::system::BoxedSystem;
-use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, SystemNode};
+use mynah_engine::node::{NodeKind, NodePlace, SegmentWriter, SessionContext, SystemNode};
 use mynah_engine::scene::{Format, Hearing, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::SegmentWriter;
 
 pub use config::{Forward, VadGate};
-use lane::Gate;
 pub use lane::GateLane;
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
@@ -107,8 +105,8 @@ impl SystemNode for VadGate {
         // in a pause is let go of whenever the lane is next looked at, before anything comes of what comes then.
         state.ready_hop(self.vad.hop()).is_none() && !state.is_open()
     }
-    fn hang_up(&self, state: &mut GateLane, cx: &mut NodeContext<'_>, segments: &mut SegmentWriter<'_, '_>) {
-        state.finish(true, &mut Vec::new(), &mut Gate { cx, segments });
+    fn hang_up(&self, state: &mut GateLane, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
+        state.finish(true, &mut Vec::new(), writer);
     }
     fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
         system::build(self, place, world)

@@ -9,13 +9,13 @@ use bevy_ecs::system::BoxedSystem;
 use mynah_engine::Frame;
 use mynah_engine::base::{Mutation, Now};
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{Lanes, NodeContext, NodeParams, NodePlace, lane_system};
+use mynah_engine::node::{Lanes, NodeContext, NodeParams, NodePlace, SegmentWriter, lane_system};
 use mynah_engine::session::{Intake, SessionIndex};
-use mynah_engine::speech::SegmentWriter;
+use mynah_engine::speech::SegmentParams;
 
 use crate::vad::VadKernel;
 use crate::vad_gate::config::VadGate;
-use crate::vad_gate::lane::{Gate, GateLane};
+use crate::vad_gate::lane::GateLane;
 use crate::vad_gate::machine::{Decision, Settings};
 
 /// With fewer sessions than this in the engine a hop is not worth waiting for company.
@@ -34,7 +34,7 @@ struct Gates {
 
 /// What a gate touches beside frames.
 type Deciding =
-    (SegmentWriter<'static, 'static>, Res<'static, SessionIndex>, Query<'static, 'static, &'static Intake>);
+    (SegmentParams<'static, 'static>, Res<'static, SessionIndex>, Query<'static, 'static, &'static Intake>);
 
 pub(super) fn build(gate: Arc<VadGate>, place: NodePlace, world: &mut World) -> BoxedSystem {
     let mut gates = Gates {
@@ -57,7 +57,7 @@ impl Gates {
         &mut self,
         lanes: &mut Lanes<'_, '_, GateLane>,
         params: &mut NodeParams<'_, '_>,
-        segments: &mut SegmentWriter<'_, '_>,
+        segments: &mut SegmentParams<'_, '_>,
         shard_open: u32,
         intakes: &Query<'_, '_, &'static Intake>,
     ) {
@@ -72,12 +72,12 @@ impl Gates {
                     let arrived_us =
                         intakes.get(wiring.owner).map_or(now_us, |intake| intake.last_us(now_us));
                     let mut cx = NodeContext::new(self.place.node, &mut wiring, params, &mut lanes.outs);
-                    let mut gate = Gate { cx: &mut cx, segments };
+                    let mut gate = SegmentWriter::new(&mut cx, segments);
                     lane.starve(arrived_us, &self.settings, &mut self.decisions, &mut gate);
                 }
                 if lane.has_paused(params.now.us) {
                     let mut cx = NodeContext::new(self.place.node, &mut wiring, params, &mut lanes.outs);
-                    lane.pause(&mut Gate { cx: &mut cx, segments });
+                    lane.pause(&mut SegmentWriter::new(&mut cx, segments));
                 }
                 continue;
             }
@@ -125,7 +125,7 @@ impl Gates {
         kernel: &mut VadKernel,
         lanes: &mut Lanes<'_, '_, GateLane>,
         params: &mut NodeParams<'_, '_>,
-        segments: &mut SegmentWriter<'_, '_>,
+        segments: &mut SegmentParams<'_, '_>,
     ) {
         let (hop, node) = (self.hop(), self.place.node);
         let mut kept = 0;
@@ -146,7 +146,7 @@ impl Gates {
                 let p = kernel.take(self.staged[at - from], lane.memory());
                 let wiring = wiring.bypass_change_detection();
                 let mut cx = NodeContext::new(node, wiring, params, &mut lanes.outs);
-                let mut gate = Gate { cx: &mut cx, segments };
+                let mut gate = SegmentWriter::new(&mut cx, segments);
                 lane.decide(p, hop, &self.settings, &mut self.decisions, &mut gate);
                 let next = || queue.pop();
                 if fill(
@@ -183,7 +183,7 @@ fn fill(
     lane: &mut GateLane,
     params: &mut NodeParams<'_, '_>,
     outs: &mut Query<'_, '_, &'static mut mynah_engine::media::Queue>,
-    segments: &mut SegmentWriter<'_, '_>,
+    segments: &mut SegmentParams<'_, '_>,
     decisions: &mut Vec<Decision>,
 ) -> bool {
     let mut cx = NodeContext::new(place.node, wiring, params, outs);
@@ -198,7 +198,7 @@ fn fill(
         }
         cx.taken(&frame);
         cx.came_out(frame.deadline_us, frame.turn);
-        let mut gate = Gate { cx: &mut cx, segments };
+        let mut gate = SegmentWriter::new(&mut cx, segments);
         if ends {
             lane.finish(false, decisions, &mut gate);
         }

@@ -49,7 +49,8 @@ fn run(scene: &str, inputs: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let compiled = compile(&Source::new("row.ron", scene), &[], None, &registry);
     let (plan, warnings) = compiled.unwrap_or_else(|found| panic!("{found:?}"));
     assert!(warnings.is_empty(), "{warnings:?}");
-    let mut engine = Engine::new(Arc::new(plan), EngineConfig { shards: Some(2), ..EngineConfig::default() });
+    let mut engine =
+        Engine::new(Arc::new(plan), EngineConfig { shards: Some(2), ..EngineConfig::simulated() });
     let open = |n: usize| engine.handle().open(SessionSpec::named(format!("s{n}"))).expect("there is room");
     let sessions: Vec<SessionHandle> = (0..inputs.len()).map(open).collect();
     let mut outputs = vec![Vec::new(); inputs.len()];

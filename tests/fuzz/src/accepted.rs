@@ -52,7 +52,7 @@ pub(crate) fn holds(plan: ScenePlan, warnings: &[Diagnostic]) {
 /// Two ticks of a session with audio and its end.
 fn runs(plan: Arc<ScenePlan>) {
     let input = plan.input;
-    let config = EngineConfig { shards: Some(1), sessions_max: 1, ..EngineConfig::default() };
+    let config = EngineConfig { shards: Some(1), sessions_max: 1, ..EngineConfig::simulated() };
     let mut engine = Engine::new(plan, config);
     let session = engine.handle().open(SessionSpec::named("a")).unwrap_or_else(|e| panic!("{e}"));
     let samples = input.rate_hz as usize / 50 * usize::from(input.channels);

@@ -79,7 +79,7 @@ impl Crowd<'_> {
             sessions_max: self.seats,
             shards: Some(3),
             seed: self.seed,
-            ..EngineConfig::default()
+            ..EngineConfig::simulated()
         };
         let mut room = Room {
             crowd: self,

@@ -12,7 +12,7 @@ use mynah_engine::base::SegmentKey;
 use mynah_engine::media::{Mark, Payload};
 use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, SystemNode, lane_system};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{CancelScope, SegmentWriter};
+use mynah_engine::speech::{CancelScope, SegmentParams};
 use mynah_engine::{Frame, Registry};
 use serde::Deserialize;
 
@@ -93,7 +93,7 @@ impl SystemNode for Narrator {
         state.lines.is_empty()
     }
     fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
-        type Deciding = SegmentWriter<'static, 'static>;
+        type Deciding = SegmentParams<'static, 'static>;
         lane_system::<Narrated, Deciding>(place, world, move |lanes, params, segments| {
             for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
                 let mut cx = NodeContext::new(place.node, &mut lane, params, &mut lanes.outs);
@@ -117,7 +117,7 @@ impl SystemNode for Narrator {
     }
 }
 
-fn wake(state: &mut Narrated, cx: &mut NodeContext<'_>, segments: &mut SegmentWriter<'_, '_>) {
+fn wake(state: &mut Narrated, cx: &mut NodeContext<'_>, segments: &mut SegmentParams<'_, '_>) {
     let session = state.session;
     while state.lines.front().is_some_and(|(ms, _)| ms * 1_000 <= cx.now.us) {
         let Some((ms, line)) = state.lines.pop_front() else { return };

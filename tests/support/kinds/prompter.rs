@@ -9,10 +9,12 @@ use bevy_ecs::prelude::{Component, World};
 use bevy_ecs::system::BoxedSystem;
 use mynah_engine::base::{SegmentKey, frames_to_us};
 use mynah_engine::media::{Mark, Payload};
-use mynah_engine::node::{NodeContext, NodeKind, NodePlace, SessionContext, SystemNode, lane_system};
+use mynah_engine::node::{
+    NodeContext, NodeKind, NodePlace, OpenSegment, SegmentWriter, SessionContext, SystemNode, lane_system,
+};
 use mynah_engine::scene::{Format, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::{CancelReason, CancelScope, Extent, SegmentWriter};
-use mynah_engine::{Block, Event, Frame};
+use mynah_engine::speech::{CancelReason, SegmentParams};
+use mynah_engine::{Block, Frame};
 use serde::Deserialize;
 
 /// What the prompter can be told.
@@ -90,15 +92,10 @@ pub(crate) struct Prompter {
 
 #[derive(Component, Default)]
 pub(crate) struct Prompted {
-    segment: SegmentKey,
-    serial: u32,
-    /// Whether it may still be cancelled.
-    undecided: bool,
-    /// Whether its end holds; texts said from then on still answer it.
-    ended: bool,
+    segment: OpenSegment,
+    /// The segment that texts answer, also when its end holds, and the revision.
+    about: SegmentKey,
     revision: u32,
-    turn: u32,
-    seq: u32,
     samples: u64,
 }
 
@@ -137,176 +134,110 @@ impl NodeKind for Prompter {
 }
 
 impl SystemNode for Prompter {
-    fn hang_up(&self, state: &mut Prompted, cx: &mut NodeContext<'_>, segments: &mut SegmentWriter<'_, '_>) {
-        hang_up(state, segments, cx);
+    fn hang_up(&self, state: &mut Prompted, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+        hang_up(state, gate);
     }
     fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem {
-        type Deciding = SegmentWriter<'static, 'static>;
-        lane_system::<Prompted, Deciding>(place, world, move |lanes, params, segments| {
-            for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
-                let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
-                let mut cx = NodeContext::new(place.node, lane, params, &mut lanes.outs);
-                while cx.may_step()
-                    && let Some(frame) = queue.pop()
-                {
-                    cx.taken(&frame);
-                    self.act(&mut state, frame, segments, &mut cx);
+        lane_system::<Prompted, SegmentParams<'static, 'static>>(
+            place,
+            world,
+            move |lanes, params, segments| {
+                for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
+                    let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
+                    let mut cx = NodeContext::new(place.node, lane, params, &mut lanes.outs);
+                    while cx.may_step()
+                        && let Some(frame) = queue.pop()
+                    {
+                        cx.taken(&frame);
+                        self.act(&mut state, frame, &mut SegmentWriter::new(&mut cx, segments));
+                    }
                 }
-            }
-        })
+            },
+        )
     }
 }
 
 impl Prompter {
-    fn act(
-        &self,
-        state: &mut Prompted,
-        frame: Frame,
-        segments: &mut SegmentWriter<'_, '_>,
-        cx: &mut NodeContext<'_>,
-    ) {
+    fn act(&self, state: &mut Prompted, frame: Frame, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         let Payload::Audio(block) = &frame.payload else {
-            if state.undecided {
-                cancel(state, CancelReason::Closed, segments, cx);
-            } else if state.segment.is_some() && !state.ended {
-                end(state, segments, cx);
+            hang_up(state, gate);
+            if state.segment.is_open() {
+                state.segment.end(gate);
             }
-            cx.send(0, frame.share());
-            cx.send(1, frame);
+            gate.cx.send(0, frame.share());
+            gate.cx.send(1, frame);
             return;
         };
         let cues: Vec<Cue> = block.samples().chunks_exact(2).map(Cue::read).collect();
-        cx.discard(frame);
+        gate.cx.discard(frame);
         for cue in cues {
-            self.follow(cue, state, segments, cx);
+            self.follow(cue, state, gate);
         }
     }
 
-    fn follow(
-        &self,
-        cue: Cue,
-        state: &mut Prompted,
-        segments: &mut SegmentWriter<'_, '_>,
-        cx: &mut NodeContext<'_>,
-    ) {
-        let (session, owner, segment) = (cx.lane.session, cx.lane.owner, state.segment.serial);
+    fn follow(&self, cue: Cue, state: &mut Prompted, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         let at_us = frames_to_us(state.samples, 16_000);
         match cue {
             Cue::Rest => {}
             Cue::Open => {
-                let key = segments
-                    .segments
-                    .open(session, owner, state.serial + 1, at_us)
-                    .expect("there are places");
-                (state.segment, state.serial) = (key, state.serial + 1);
-                (state.undecided, state.ended, state.revision) = (true, false, 0);
-                state.turn = segments.segments.turn(key, session);
-                cx.event(state.turn, Event::SegmentOpened { segment: key.serial, from_us: at_us });
+                assert!(state.segment.open(at_us, gate), "there are places");
+                (state.about, state.revision) = (state.segment.key(), 0);
             }
-            Cue::Confirm => {
-                state.undecided = false;
-                state.turn = segments.segments.confirm(state.segment, session);
-                cx.event(state.turn, Event::SegmentConfirmed { segment, from_us: 0, to_us: at_us });
-            }
-            Cue::Cancel => cancel(state, CancelReason::NotSustained, segments, cx),
+            Cue::Confirm => state.segment.confirm(state.segment.from_us(), gate),
+            Cue::Cancel => cancel(state, CancelReason::NotSustained, gate),
             Cue::Endpoint => {
                 state.revision += 1;
-                let revision = state.revision;
-                segments.segments.set_extent(state.segment, session, Extent::Ending(revision));
-                cx.event(state.turn, Event::Endpoint { segment, revision, at_us, seen_us: at_us });
-                let mark = frame(state, Payload::Mark(Mark::Endpoint), cx);
-                cx.send(0, mark);
+                state.segment.endpoint(state.revision, (at_us, at_us), gate);
             }
-            Cue::Retract => {
-                let revision = state.revision;
-                segments.segments.set_extent(state.segment, session, Extent::Open);
-                segments.cancel(session, CancelScope::Revision { segment, revision });
-                cx.event(state.turn, Event::EndpointRetracted { segment, revision, at_us });
+            Cue::Retract => state.segment.retract(gate),
+            Cue::End => state.segment.end(gate),
+            Cue::Split => {
+                state.segment.split(gate);
+                self.follow(Cue::Open, state, gate);
+                self.follow(Cue::Confirm, state, gate);
             }
-            Cue::End => end(state, segments, cx),
-            Cue::Split => self.split(state, segments, cx),
             Cue::Text(text) => {
-                let text = frame(state, Payload::Text(Arc::clone(&self.texts[usize::from(text)])), cx);
-                cx.send(1, text);
+                answer(state, Payload::Text(Arc::clone(&self.texts[usize::from(text)])), gate.cx);
             }
-            Cue::AnswerEnd => {
-                let mark = frame(state, Payload::Mark(Mark::AnswerEnd), cx);
-                cx.send(1, mark);
-            }
+            Cue::AnswerEnd => answer(state, Payload::Mark(Mark::AnswerEnd), gate.cx),
             Cue::Lost(samples) => state.samples += u64::from(samples),
             Cue::Sound(samples) => {
-                let mut block = cx.pool.lease(usize::from(samples));
-                block.try_mut().expect("a leased block has one owner").fill(segment as f32);
-                let mut sound = frame(state, Payload::Audio(block), cx);
+                let mut block = gate.cx.pool.lease(usize::from(samples));
+                let number = state.about.serial as f32;
+                block.try_mut().expect("a leased block has one owner").fill(number);
+                let mut sound = frame(state, Payload::Audio(block), gate.cx);
                 sound.revision = 0;
                 state.samples += u64::from(samples);
-                cx.send(0, sound);
+                if state.segment.is_open() {
+                    state.segment.forward(sound, frames_to_us(state.samples, 16_000), gate.cx);
+                } else {
+                    gate.cx.send(0, sound);
+                }
             }
         }
     }
+}
 
-    fn split(&self, state: &mut Prompted, segments: &mut SegmentWriter<'_, '_>, cx: &mut NodeContext<'_>) {
-        let (session, segment) = (cx.lane.session, state.segment.serial);
-        let at_us = frames_to_us(state.samples, 16_000);
-        let before = state.segment;
-        segments.segments.set_extent(before, session, Extent::Ended(0));
-        let split = Event::SegmentEnded {
-            segment,
-            revision: 0,
-            from_us: 0,
-            to_us: at_us,
-            speech_from_us: 0,
-            speech_to_us: at_us,
-            split: true,
-        };
-        cx.event(state.turn, split);
-        let mut mark = frame(state, Payload::Mark(Mark::Split), cx);
-        mark.revision = 0;
-        cx.send(0, mark);
-        self.follow(Cue::Open, state, segments, cx);
-        self.follow(Cue::Confirm, state, segments, cx);
-        segments.segments.answered(before, session);
+fn cancel(state: &mut Prompted, reason: CancelReason, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+    state.segment.cancel(reason, gate);
+    (state.about, state.revision) = (SegmentKey::NONE, 0);
+}
+
+/// What is undecided is no speech.
+fn hang_up(state: &mut Prompted, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+    if state.segment.is_open() && !state.segment.is_confirmed() {
+        cancel(state, CancelReason::Closed, gate);
     }
 }
 
-fn cancel(
-    state: &mut Prompted,
-    reason: CancelReason,
-    segments: &mut SegmentWriter<'_, '_>,
-    cx: &mut NodeContext<'_>,
-) {
-    let (session, segment) = (cx.lane.session, state.segment.serial);
-    segments.segments.cancel(state.segment, session, reason);
-    segments.cancel(session, CancelScope::Segment { segment });
-    let to_us = frames_to_us(state.samples, 16_000);
-    cx.event(state.turn, Event::SegmentCancelled { segment, reason, from_us: 0, to_us });
-    (state.segment, state.undecided, state.revision) = (SegmentKey::NONE, false, 0);
-}
-
-fn end(state: &mut Prompted, segments: &mut SegmentWriter<'_, '_>, cx: &mut NodeContext<'_>) {
-    let (segment, revision) = (state.segment.serial, state.revision);
-    segments.segments.set_extent(state.segment, cx.lane.session, Extent::Ended(revision));
-    let to_us = frames_to_us(state.samples, 16_000);
-    let (from_us, speech_from_us, speech_to_us) = (0, 0, to_us);
-    cx.event(
-        state.turn,
-        Event::SegmentEnded { segment, revision, from_us, to_us, speech_from_us, speech_to_us, split: false },
-    );
-    let mut mark = frame(state, Payload::Mark(Mark::SegmentEnd), cx);
-    mark.revision = 0;
-    cx.send(0, mark);
-    state.ended = true;
-}
-
-fn hang_up(state: &mut Prompted, segments: &mut SegmentWriter<'_, '_>, cx: &mut NodeContext<'_>) {
-    if state.undecided {
-        cancel(state, CancelReason::Closed, segments, cx);
-    }
+fn answer(state: &mut Prompted, payload: Payload, cx: &mut NodeContext<'_>) {
+    let mut frame = frame(state, payload, cx);
+    frame.seq = state.segment.next_seq();
+    cx.send(1, frame);
 }
 
 /// A frame of the current segment and revision.
-fn frame(state: &mut Prompted, payload: Payload, cx: &NodeContext<'_>) -> Frame {
-    state.seq = state.seq.wrapping_add(1);
+fn frame(state: &Prompted, payload: Payload, cx: &NodeContext<'_>) -> Frame {
     Frame {
         payload,
         pts_us: frames_to_us(state.samples, 16_000),
@@ -314,9 +245,9 @@ fn frame(state: &mut Prompted, payload: Payload, cx: &NodeContext<'_>) -> Frame 
         queued_us: cx.now.us,
         deadline_us: 0,
         session: cx.lane.session,
-        segment: state.segment,
+        segment: state.about,
         revision: state.revision,
-        turn: state.turn,
-        seq: state.seq,
+        turn: state.segment.turn(),
+        seq: 0,
     }
 }

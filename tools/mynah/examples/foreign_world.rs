@@ -61,7 +61,7 @@ pub(crate) fn play(frames: usize) -> World {
     let scene = Source::new("gate_only.ron", include_str!("../../../scenes/gate_only.ron"));
     let compiled = compile(&scene, &[], None, &mynah_systems::registry(None));
     let (plan, _) = compiled.unwrap_or_else(|found| panic!("the scene of the game is broken: {found:?}"));
-    let voices = embed::embed(&mut world, &Arc::new(plan), EngineConfig::default());
+    let voices = embed::embed(&mut world, &Arc::new(plan), EngineConfig::simulated());
     for (name, line, begins_ms) in
         [("Ada", "there is a dragon behind the gate", 300), ("Bo", "then we should take the bridge", 2_600)]
     {

@@ -82,7 +82,7 @@ pub(crate) fn play(
     let compiled = compile(&scene, &[], None, &mynah_systems::registry(None));
     let (plan, _) = compiled.unwrap_or_else(|found| panic!("the scene of the game is broken: {found:?}"));
     // One thread: the game's own.
-    let mut engine = Engine::new(Arc::new(plan), EngineConfig { threads: 1, ..EngineConfig::default() });
+    let mut engine = Engine::new(Arc::new(plan), EngineConfig { threads: 1, ..EngineConfig::real_time() });
     let mut players: Vec<Player> = LINES
         .iter()
         .map(|(name, ..)| {

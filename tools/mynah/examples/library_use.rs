@@ -8,7 +8,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // README: begin
     let source = scene::Source::new("gate_only.ron", include_str!("../../../scenes/gate_only.ron"));
     let (plan, _warnings) = scene::compile(&source, &[], None, &mynah_systems::registry(None))?;
-    let mut engine = Engine::new(plan.into(), EngineConfig::default());
+    let mut engine = Engine::new(plan.into(), EngineConfig::simulated());
     let session = engine.handle().open(SessionSpec { controls: true, ..SessionSpec::named("caller") })?;
     let voice = Flite::new()?.speak("Could you open the door?", VoiceStyle::default())?;
     let mut arriving = voice.chunks(80); // 5 ms each: f32, 16 kHz, mono

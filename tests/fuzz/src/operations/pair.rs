@@ -61,7 +61,7 @@ impl Ends {
 
 impl Pair {
     pub(crate) fn new(plan: Arc<ScenePlan>, shards: u32) -> Self {
-        let config = EngineConfig { sessions_max: SESSIONS_MAX, ..EngineConfig::default() };
+        let config = EngineConfig { sessions_max: SESSIONS_MAX, ..EngineConfig::simulated() };
         let mut world = World::new();
         let door = embed::embed(&mut world, &plan, config);
         let engine = Engine::new(Arc::clone(&plan), EngineConfig { shards: Some(shards), ..config });

@@ -84,7 +84,7 @@ impl Stand {
         (sessions, seconds): (u32, u64),
         keeps_metrics: bool,
     ) -> Result<Self, Failure> {
-        let config = EngineConfig { sessions_max: sessions, ..EngineConfig::default() };
+        let config = EngineConfig { sessions_max: sessions, ..EngineConfig::simulated() };
         let mut engine = Engine::try_new(Arc::clone(plan), config).map_err(Failure::unable)?;
         let publisher = keeps_metrics.then(|| {
             engine.keep_metrics();

@@ -23,7 +23,7 @@ pub(super) fn engine() -> Finding {
     let scene = "gate_only";
     match scenes::compile(scene, &[], None, None) {
         Ok((plan, _)) => {
-            let config = EngineConfig { sessions_max: 1, ..EngineConfig::default() };
+            let config = EngineConfig { sessions_max: 1, ..EngineConfig::simulated() };
             let mut engine = Engine::new(Arc::clone(&plan), config);
             (1..=10u64).for_each(|tick| engine.tick(tick * 5_000));
             let (version, at) = (env!("CARGO_PKG_VERSION"), engine.now_us() / 1_000);

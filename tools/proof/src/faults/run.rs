@@ -114,7 +114,7 @@ impl Engines {
             shards: setting.shards.or(setting.plan.scene.tick.shards),
             sessions_max: setting.sessions,
             seed: setting.faults.seed,
-            ..EngineConfig::default()
+            ..EngineConfig::simulated()
         };
         let near = Engine::try_new(Arc::clone(&setting.plan), config)?;
         let link = mynah_sim::transport::LinkedScene::of(&setting.plan).zip(setting.far.clone());

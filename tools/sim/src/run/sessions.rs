@@ -25,7 +25,7 @@ pub fn config(sessions: usize, seed: u64, time: TimeMode) -> EngineConfig {
         sessions_max: count,
         seed,
         time,
-        ..EngineConfig::default()
+        ..EngineConfig::simulated()
     }
 }
 

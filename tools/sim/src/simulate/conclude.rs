@@ -114,7 +114,7 @@ impl Simulation {
             shards: self.near.options.shards.or(self.near.plan.scene.tick.shards),
             sessions_max: self.near.options.sessions,
             threads: self.near.options.threads,
-            ..Default::default()
+            ..mynah_engine::EngineConfig::simulated()
         }
         .shard_count()
     }
