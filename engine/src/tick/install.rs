@@ -14,7 +14,6 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::system::BoxedSystem;
 
 use crate::base::ids::NodeId;
 use crate::base::time::Now;
@@ -38,6 +37,7 @@ use crate::tick::admit::admit;
 use crate::tick::control::{Messages, inward};
 use crate::tick::egress::{Policy, answering_branches, egress_idle_check, egress_system, has_several};
 use crate::tick::ingress::ingress;
+use crate::tick::order::{Ordered, PlacedSystem, boxed};
 use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
 use crate::tick::stage::Stage;
 use crate::tick::turn_taking::barge_in;
@@ -55,20 +55,17 @@ pub(crate) struct ShardSpec<'a> {
 /// Puts the resources of a shard into `world` and its systems into the two schedules.
 pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule, b: &mut Schedule) {
     insert_resources(spec, world);
+    let (first, second) = halves(spec, world);
+    first.install(a, None);
+    second.install(b, None);
+}
+
+/// The systems of the two halves in the order of their stages.
+pub(crate) fn halves(spec: &ShardSpec<'_>, world: &mut World) -> (Ordered, Ordered) {
     // Fixed: an owner's system may run after a stage in which this scene has none.
-    a.configure_sets((Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking).chain());
-    let mut before = Stage::TurnTaking;
-    for PlacedSystem { stage, system, .. } in first_half(spec, world) {
-        a.add_systems(system.in_set(stage));
-        if matches!(stage, Stage::Node(_)) {
-            a.configure_sets(stage.after(before));
-            before = stage;
-        }
-    }
-    for PlacedSystem { stage, system, .. } in second_half(spec, world) {
-        b.add_systems(system.in_set(stage));
-    }
-    b.configure_sets((Stage::Egress, Stage::Account).chain());
+    let fixed = [Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking];
+    let first = Ordered::new(&fixed, first_half(spec, world));
+    (first, Ordered::new(&[], second_half(spec, world).into()))
 }
 
 pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
@@ -94,26 +91,8 @@ pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
     world.insert_resource(ShardConfig { plan: Arc::clone(plan), seed: spec.seed });
 }
 
-/// A system and its place in the tick.
-pub(crate) struct PlacedSystem {
-    pub(crate) stage: Stage,
-    /// Its name: the function, or the node's id and kind.
-    pub(crate) name: String,
-    pub(crate) system: BoxedSystem,
-}
-
-impl PlacedSystem {
-    fn new(stage: Stage, name: impl Into<String>, system: BoxedSystem) -> Self {
-        Self { stage, name: name.into(), system }
-    }
-}
-
-fn boxed<M>(system: impl IntoSystem<(), (), M>) -> BoxedSystem {
-    Box::new(IntoSystem::into_system(system))
-}
-
 /// The systems of the first half, in order.
-pub(crate) fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedSystem> {
+fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedSystem> {
     let plan = spec.plan;
     let mut systems = vec![
         PlacedSystem::new(Stage::Admit, "admit", boxed(admit)),
@@ -133,7 +112,7 @@ pub(crate) fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedS
 }
 
 /// The systems of the second half, in order.
-pub(crate) fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 2] {
+fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 2] {
     let plan = spec.plan;
     let session = &plan.scene.session.output;
     let branches = answering_branches(plan);

@@ -4,9 +4,16 @@ use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
 
-/// The stages of a tick, in order.
+/// The stages of a tick, in order. Those of the shards are between those of the engine's own world: from [`Self::Admit`] to
+/// the last node in [`Self::FirstHalf`], the others in [`Self::SecondHalf`].
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
+    /// Engine: windows of metrics that are over are closed.
+    Rotate,
+    /// Engine: what came for the shards goes to them.
+    Deliver,
+    /// Engine: the shards run the stages up to the last node, in parallel.
+    FirstHalf,
     /// Sessions come and go.
     Admit,
     /// Messages of hosts arrive.
@@ -17,8 +24,16 @@ pub enum Stage {
     TurnTaking,
     /// One node of the scene.
     Node(NodeId),
+    /// Engine: what the shards ask goes to the services, and batches form.
+    Batch,
+    /// Engine: the shards run the other stages, in parallel.
+    SecondHalf,
     /// Audio and text leave.
     Egress,
     /// The books are closed.
     Account,
+    /// Engine: what happened in all shards is joined.
+    Join,
+    /// Engine: metrics hear what happened.
+    Observe,
 }

@@ -20,13 +20,23 @@ use crate::record::edge_figures::{ControlFigures, EdgeFigures};
 use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
 use crate::service::api::{Inbox, Outbox};
+use crate::service::batch::BatchQueue;
+use crate::service::calls::{Flights, Requests, ServiceOrder, SettledCalls};
+use crate::service::slot::{ServiceFigures, ServiceInstance};
+use crate::service::station::{BatchFigures, ProcessingTime, Station};
 use crate::session::table::SessionTable;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::playout::Playouts;
 use crate::speech::segment::{Segment, SegmentPool, Turn};
 use crate::tick::control::Messages;
-use crate::tick::install::{ShardSpec, first_half, insert_resources, second_half};
+use crate::tick::deliver::Door;
+use crate::tick::install::{ShardSpec, halves, insert_resources};
+use crate::tick::join::Records;
+use crate::tick::metrics::Metrics;
+use crate::tick::order::{Ordered, PlacedSystem};
 use crate::tick::resources::{Closing, Edge, NeedsSweep};
+use crate::tick::run::engine_systems;
+use crate::tick::shards::Shards;
 use crate::tick::stage::Stage;
 
 /// One system of a tick.
@@ -44,23 +54,72 @@ pub struct SystemView {
     pub is_exclusive: bool,
 }
 
-/// The systems of a scene's tick in one shard, in the order in which they run.
+/// The systems of a scene's tick in the order in which they run: those of the engine's own world, and among them, after the
+/// system that runs them, those of a shard.
 pub fn systems(plan: &Arc<ScenePlan>) -> Vec<SystemView> {
-    let mut world = World::new();
+    let (mut engine, mut shard) = (World::new(), World::new());
+    let (mut first, mut second) = shard_halves(plan, &mut shard);
+    let mut views = Vec::new();
+    for placed in engine_systems().systems {
+        let half = match placed.stage {
+            Stage::FirstHalf => &mut first.systems,
+            Stage::SecondHalf => &mut second.systems,
+            _ => &mut Vec::new(),
+        };
+        views.push(view(placed, &mut engine));
+        views.extend(half.drain(..).map(|placed| view(placed, &mut shard)));
+    }
+    views
+}
+
+/// The halves of a shard of a scene, whose resources are in `world`.
+fn shard_halves(plan: &Arc<ScenePlan>, world: &mut World) -> (Ordered, Ordered) {
     let open = OpenSessions::new(Placement::new(1, 1), 1);
     let wants_audio = vec![false; plan.services.len()];
     let spec = ShardSpec { plan, open: &open, shard: 0, seed: 0, wants_audio: &wants_audio };
-    insert_resources(&spec, &mut world);
-    let first = first_half(&spec, &mut world);
-    let second = second_half(&spec, &mut world);
-    let mut views = Vec::new();
-    for mut placed in first.into_iter().chain(second) {
-        let access = placed.system.initialize(&mut world);
-        let (reads, writes) = touched(&access, &world);
-        let is_exclusive = access.is_exclusive();
-        views.push(SystemView { stage: placed.stage, name: placed.name, reads, writes, is_exclusive });
+    insert_resources(&spec, world);
+    halves(&spec, world)
+}
+
+fn view(mut placed: PlacedSystem, world: &mut World) -> SystemView {
+    let access = placed.system.initialize(world);
+    let (reads, writes) = touched(&access, world);
+    let is_exclusive = access.is_exclusive();
+    SystemView { stage: placed.stage, name: placed.name, reads, writes, is_exclusive }
+}
+
+/// One of the schedules of a tick.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// That of the engine's own world.
+    Engine,
+    /// The first half of a shard.
+    First,
+    /// The second half of a shard.
+    Second,
+}
+
+/// The stages of one schedule of a scene's tick, in order.
+#[doc(hidden)]
+pub fn stages(plan: &Arc<ScenePlan>, part: Part) -> Vec<Stage> {
+    ordered(plan, part, &mut World::new()).stages
+}
+
+/// Whether two systems of that schedule touch the same thing and may run in either order, if the stage at `without` does
+/// not wait for the one before it.
+#[doc(hidden)]
+pub fn leaves_open(plan: &Arc<ScenePlan>, part: Part, without: Option<usize>) -> bool {
+    let mut world = World::new();
+    ordered(plan, part, &mut world).leaves_open(&mut world, without)
+}
+
+fn ordered(plan: &Arc<ScenePlan>, part: Part, world: &mut World) -> Ordered {
+    match part {
+        Part::Engine => engine_systems(),
+        Part::First => shard_halves(plan, world).0,
+        Part::Second => shard_halves(plan, world).1,
     }
-    views
 }
 
 /// What a system reads only, and what it writes.
@@ -85,26 +144,40 @@ fn name(id: ComponentId, world: &World) -> &'static str {
         ($($type:ty),* $(,)?) => { [$((TypeId::of::<$type>(), stringify!($type))),*] };
     }
     let known = known![
+        BatchFigures,
+        BatchQueue,
         BlockPool,
         Cancellations,
         Closing,
         ControlFigures,
+        Counts,
+        Door,
         Edge,
         EdgeFigures,
         EventLog,
+        Flights,
         Inbox,
         Lane,
-        Counts,
         Messages,
+        Metrics,
         NeedsSweep,
         Now,
         Outbox,
         Playouts,
+        ProcessingTime,
         Queue,
+        Records,
+        Requests,
         Segment,
         SegmentPool,
+        ServiceFigures,
+        ServiceInstance,
+        ServiceOrder,
         SessionTable,
+        SettledCalls,
+        Shards,
         StageTimes,
+        Station,
         Turn,
     ];
     let of = |type_id: &TypeId| world.components().get_id(*type_id) == Some(id);
