@@ -34,7 +34,7 @@ use crate::workers::NoThreads;
 /// A running scene. When it is dropped every session ends where it stands: its host is woken and finds it
 /// [closed](crate::SessionHandle::is_closed), and no session is opened any more.
 pub struct Engine {
-    inner: EngineWorld,
+    core: EngineWorld,
     shared: Arc<Shared>,
     threads: Option<Arc<rayon::ThreadPool>>,
 }
@@ -55,14 +55,14 @@ impl Engine {
     pub fn try_new(plan: Arc<ScenePlan>, config: EngineConfig) -> Result<Self, NoThreads> {
         let threads = workers::start(config.threads)?;
         let shared = Shared::new(Arc::clone(&plan), &config);
-        let mut inner = EngineWorld::new(&plan, &shared.open, config.seed, config.time);
-        let wants_audio = inner.hub().wants_audio();
+        let mut core = EngineWorld::new(&plan, &shared.open, config.seed, config.time);
+        let wants_audio = core.hub().wants_audio();
         let shard = |shard| {
             let (plan, open, wants_audio) = (&plan, &shared.open, &*wants_audio);
             Shard::new(&ShardSpec { plan, open, shard, seed: config.seed, wants_audio })
         };
-        inner.add_shards((0..shared.open.ports.len()).map(shard).collect(), threads.clone());
-        Ok(Self { inner, shared, threads })
+        core.add_shards((0..shared.open.ports.len()).map(shard).collect(), threads.clone());
+        Ok(Self { core, shared, threads })
     }
 
     /// The way in for hosts.
@@ -77,16 +77,16 @@ impl Engine {
 
     /// Engine time of the last tick in microseconds.
     pub fn now_us(&self) -> u64 {
-        self.inner.now().us
+        self.core.now().us
     }
 
     /// Lends each shard a stopwatch, and one to what no shard does.
     pub fn lend_stopwatches(&mut self, mut make: impl FnMut() -> Box<dyn Stopwatch>) {
         let nodes = self.shared.plan.nodes.len();
-        for shard in &mut self.inner.shards_mut().list {
+        for shard in &mut self.core.shards_mut().list {
             *shard.world.resource_mut::<StageTimes>() = StageTimes::lent(make(), nodes);
         }
-        *self.inner.world.resource_mut::<StageTimes>() = StageTimes::lent(make(), nodes);
+        *self.core.world.resource_mut::<StageTimes>() = StageTimes::lent(make(), nodes);
     }
 
     /// Nanoseconds of work by node (the last entry: the output), over all shards.
@@ -112,17 +112,17 @@ impl Engine {
 
     /// Runs one tick at engine time `now_us`; a time before the last tick counts as that tick's.
     pub fn tick(&mut self, now_us: u64) {
-        self.inner.tick(now_us);
+        self.core.tick(now_us);
     }
 
     /// What happened in the last tick: by session id, within a session in order.
     pub fn records(&self) -> &[Record] {
-        self.inner.records()
+        self.core.records()
     }
 
     /// The services and the stations before them.
     pub fn hub(&self) -> Hub<'_> {
-        self.inner.hub()
+        self.core.hub()
     }
 
     /// How often a frame that entered `node`'s queue made it how deep, since the start and over all shards, as
@@ -143,7 +143,7 @@ impl Engine {
 
     /// Takes a look.
     pub fn glance(&self, glance: &mut Glance) {
-        glance.fill(self.shared.plan.nodes.len(), self.worlds(), self.inner.world.resource(), self.hub());
+        glance.fill(self.shared.plan.nodes.len(), self.worlds(), self.core.world.resource(), self.hub());
     }
 
     /// The sessions whose entities exist, in id order within each shard.
@@ -163,24 +163,24 @@ impl Engine {
 
     /// From now on metrics are kept: windows that rotate every 5 s of engine time. Takes its memory here, 0.3 MB a node.
     pub fn keep_metrics(&mut self) {
-        self.inner.keep_metrics(&self.shared.plan);
+        self.core.keep_metrics(&self.shared.plan);
     }
 
     /// Fills in what can be seen of the engine now, and says whether metrics are kept; without them `out` stays as it
     /// is. Changes nothing; with the `out` of an earlier call it takes no memory. Costs some microseconds a shard and
     /// node: for once a second, not for every tick.
     pub fn metrics(&self, out: &mut Snapshot) -> bool {
-        self.inner.metrics(self.worlds(), out)
+        self.core.metrics(self.worlds(), out)
     }
 
     /// Breaks the engine from the next tick on.
     #[cfg(feature = "mutations")]
     pub fn mutate(&mut self, mutation: Mutation) {
-        self.inner.world.resource_mut::<Now>().mutation = Some(mutation);
+        self.core.world.resource_mut::<Now>().mutation = Some(mutation);
     }
 
     /// The worlds of the shards.
     fn worlds(&self) -> impl Iterator<Item = &World> + Clone {
-        self.inner.shards().worlds()
+        self.core.shards().worlds()
     }
 }

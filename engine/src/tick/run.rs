@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::SingleThreadedExecutor;
 use rayon::ThreadPool;
 
 use crate::base::time::Now;
@@ -42,6 +43,8 @@ pub(crate) fn engine_systems() -> Ordered {
 pub(crate) struct EngineWorld {
     pub(crate) world: World,
     tick: Schedule,
+    /// A tick has begun and not ended: if the next one finds it so, it has panicked.
+    is_torn: bool,
 }
 
 impl EngineWorld {
@@ -56,7 +59,7 @@ impl EngineWorld {
         world.insert_resource(Door(Arc::clone(open)));
         let mut tick = single_threaded(Schedule::default());
         engine_systems().install(&mut tick, None);
-        Self { world, tick }
+        Self { world, tick, is_torn: false }
     }
 
     /// Puts the shards in, and the threads that they may be ticked on.
@@ -67,11 +70,16 @@ impl EngineWorld {
 
     /// Runs one tick at engine time `now_us`; a time before the last tick counts as that tick's.
     pub(crate) fn tick(&mut self, now_us: u64) {
+        if std::mem::replace(&mut self.is_torn, true) {
+            // The executor would leave out what ran before the panic.
+            self.tick.set_executor(SingleThreadedExecutor::new());
+        }
         let sessions_open = self.shards().open();
         let mut now = self.world.resource_mut::<Now>();
         *now = now.next(now_us, sessions_open);
         self.tick.run(&mut self.world);
         self.world.clear_trackers();
+        self.is_torn = false;
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -4,8 +4,9 @@ use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
 
-/// The stages of a tick, in order. Those of the shards are between those of the engine's own world: from [`Self::Admit`] to
-/// the last node in [`Self::FirstHalf`], the others in [`Self::SecondHalf`].
+/// The stages of a tick, in order. Those of the engine's own world stand around those of the shards, of which the ones from
+/// [`Self::Admit`] to the last node run in [`Self::FirstHalf`] and the others in [`Self::SecondHalf`]. The owner of a foreign
+/// world orders systems by the stages of shards.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// Engine: windows of metrics that are over are closed.
