@@ -10,7 +10,7 @@ use mynah_engine::observe::Books;
 use mynah_engine::observe::metrics::Snapshot;
 use mynah_engine::record::Counts;
 use mynah_engine::scene::{Override, Source, compile};
-use mynah_engine::tick::Stage;
+use mynah_engine::tick::{Part, Stage, leaves_open, stages};
 use mynah_engine::{
     Engine, EngineConfig, EngineHandle, Event, Out, Record, ScenePlan, SessionHandle, SessionSpec, embed,
 };
@@ -261,6 +261,25 @@ fn the_order_of_the_systems_leaves_nothing_open_in_any_shipped_scene() {
         assert_eq!(strictly(&mut world, embed::FirstHalf), Ok(()), "{name}");
         assert_eq!(strictly(&mut world, embed::SecondHalf), Ok(()), "{name}");
     }
+}
+
+#[test]
+fn a_tick_with_one_edge_less_in_its_order_leaves_something_open() {
+    let mut edges = 0;
+    for (name, _) in mynah_sim::scenes::SHIPPED {
+        let compiled = mynah_sim::scenes::compile(name, &[], None, None);
+        let (plan, _) = compiled.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        for part in [Part::Engine, Part::First, Part::Second] {
+            assert!(!leaves_open(&plan, part, None), "{name}, {part:?}: nothing is open");
+            let stages = stages(&plan, part);
+            for (at, stage) in stages.iter().enumerate().skip(1) {
+                edges += 1;
+                let open = leaves_open(&plan, part, Some(at));
+                assert!(open, "{name}, {part:?}: nobody sees that {stage:?} does not wait");
+            }
+        }
+    }
+    assert!(edges > 100, "{edges} edges were left out");
 }
 
 /// What a system of the owner's touches, and whether it must say when it runs.

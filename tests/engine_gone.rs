@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mynah_engine::bevy_ecs::prelude::World;
+use mynah_engine::bevy_ecs::prelude::{Resource, World};
+use mynah_engine::observe::metrics::Snapshot;
 use mynah_engine::scene::{Source, compile, parse_config};
 use mynah_engine::service::{Call, CallKey, Reply, Service, ServiceKind, ServiceSite};
 use mynah_engine::{
@@ -198,6 +199,33 @@ fn a_tick_that_panicked_loses_nobody_when_the_engine_goes() {
             assert_eq!((caller.woken(), caller.rest()), (1, (0, true)), "{what}: {}", caller.session.name());
             assert_eq!(caller.unaware(), [""; 0], "{what}");
         }
+    }
+}
+
+#[test]
+fn a_tick_that_panicked_hands_its_owners_world_back() {
+    #[derive(Resource)]
+    struct Own(u32);
+    for (what, mut place, _handle) in Place::all() {
+        let Place::Foreign(world) = &mut place else { continue };
+        world.insert_resource(Own(7));
+        let own = world.spawn_empty().id();
+        assert!(catch_unwind(AssertUnwindSafe(|| embed::tick(world, SICK_US))).is_err(), "{what}");
+        assert_eq!(world.resource::<Own>().0, 7, "{what}");
+        assert!(world.get_entity(own).is_ok(), "{what}");
+        assert!(!embed::metrics(world, &mut Snapshot::default()), "{what}: the engine is in it as before");
+    }
+}
+
+#[test]
+fn the_tick_after_one_that_panicked_leaves_nothing_out() {
+    for (what, mut place, handle) in Place::all() {
+        let early = Caller::open(&handle, "early");
+        for _ in 0..3 {
+            let panicked = catch_unwind(AssertUnwindSafe(|| place.tick(SICK_US))).is_err();
+            assert!(panicked, "{what}: the service is asked again");
+        }
+        assert!(!early.session.is_closed(), "{what}");
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::schedule::ScheduleLabel;
 
 use crate::config::EngineConfig;
 use crate::engine_handle::{EngineHandle, Shared};
@@ -12,18 +11,12 @@ use crate::observe::books::Books;
 use crate::observe::census::Census;
 use crate::observe::metrics::Snapshot;
 use crate::record::event::Record;
-use crate::tick::install::{ShardSpec, install};
-use crate::tick::run::EngineCore;
-use crate::tick::shard::{ShardState, ShardWorld, single_threaded};
+use crate::tick::install::ShardSpec;
+use crate::tick::join::Records;
+use crate::tick::run::EngineWorld;
+use crate::tick::shard::Shard;
 
-/// Schedule of the first half of a tick: sessions, messages, arrivals, turn taking, the scene's nodes, in the order of
-/// [`Stage`](crate::tick::Stage).
-#[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FirstHalf;
-
-/// Schedule of the second half: what leaves, and the accounts.
-#[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SecondHalf;
+pub use crate::tick::shard::{FirstHalf, SecondHalf};
 
 /// The engine inside a foreign world, as a resource.
 #[derive(Resource, Clone)]
@@ -44,41 +37,31 @@ impl Embedded {
     }
 }
 
-/// What [`tick`] needs beside the world.
+/// The world of the engine, in which the foreign world is the one shard while [`tick`] runs.
 #[derive(Resource)]
-struct EmbeddedEngine {
-    core: EngineCore,
-    state: ShardState,
+struct EmbeddedEngine(EngineWorld);
+
+/// Swaps a foreign world into its place among the shards, and back when the tick is over or has panicked.
+struct Loan<'a> {
+    world: &'a mut World,
+    engine: &'a mut EngineWorld,
 }
 
-/// The world as the one shard of the engine in it.
-struct ForeignShard<'w> {
-    world: &'w mut World,
-    state: &'w mut ShardState,
+impl<'a> Loan<'a> {
+    fn new(world: &'a mut World, engine: &'a mut EngineWorld) -> Self {
+        let mut loan = Self { world, engine };
+        loan.swap();
+        loan
+    }
+
+    fn swap(&mut self) {
+        std::mem::swap(self.world, &mut self.engine.shards_mut().list[0].world);
+    }
 }
 
-impl ShardWorld for ForeignShard<'_> {
-    fn world(&self) -> &World {
-        self.world
-    }
-    fn world_mut(&mut self) -> &mut World {
-        self.world
-    }
-    fn state(&self) -> &ShardState {
-        self.state
-    }
-    fn state_mut(&mut self) -> &mut ShardState {
-        self.state
-    }
-    fn parts(&mut self) -> (&mut World, &mut ShardState) {
-        (self.world, self.state)
-    }
-    fn run_first(&mut self) {
-        self.world.run_schedule(FirstHalf);
-    }
-    // The trackers of change are the owner's to clear.
-    fn run_second(&mut self) {
-        self.world.run_schedule(SecondHalf);
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        self.swap();
     }
 }
 
@@ -92,16 +75,11 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
     assert!(!world.contains_resource::<Embedded>(), "one world holds one scene: it has one already");
     let config = EngineConfig { shards: Some(1), threads: 1, ..config };
     let shared = Shared::new(Arc::clone(plan), &config);
-    let core = EngineCore::new(plan, &shared.open, config.seed, config.time);
-    let mut first = single_threaded(Schedule::new(FirstHalf));
-    let mut second = single_threaded(Schedule::new(SecondHalf));
-    let wants_audio = core.hub.wants_audio();
+    let mut engine = EngineWorld::new(plan, &shared.open, config.seed, config.time);
+    let wants_audio = engine.hub().wants_audio();
     let spec = ShardSpec { plan, open: &shared.open, shard: 0, seed: config.seed, wants_audio: &wants_audio };
-    install(&spec, world, &mut first, &mut second);
-    let state = ShardState::new(&spec, world);
-    world.add_schedule(first);
-    world.add_schedule(second);
-    world.insert_resource(EmbeddedEngine { core, state });
+    engine.add_shards(vec![Shard::foreign(&spec, world)], None);
+    world.insert_resource(EmbeddedEngine(engine));
     world.insert_resource(Embedded { shared: Arc::clone(&shared), records: Vec::new() });
     EngineHandle { shared }
 }
@@ -114,9 +92,9 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
 /// When [`embed`] has put no scene into the world.
 pub fn tick(world: &mut World, now_us: u64) {
     world.resource_scope(|world, mut engine: Mut<'_, EmbeddedEngine>| {
-        let EmbeddedEngine { core, state } = &mut *engine;
-        core.run(&mut [ForeignShard { world, state }], None, now_us);
-        std::mem::swap(&mut core.records, &mut world.resource_mut::<Embedded>().records);
+        Loan::new(world, &mut engine.0).engine.tick(now_us);
+        let records = &mut engine.0.world.resource_mut::<Records>().list;
+        std::mem::swap(records, &mut world.resource_mut::<Embedded>().records);
     });
 }
 
@@ -141,7 +119,8 @@ pub fn books(world: &World, books: &mut Books) {
 /// # Panics
 /// When [`embed`] has put no scene into the world.
 pub fn keep_metrics(world: &mut World) {
-    world.resource_mut::<EmbeddedEngine>().core.keep_metrics();
+    let plan = Arc::clone(&world.resource::<Embedded>().shared.plan);
+    world.resource_mut::<EmbeddedEngine>().0.keep_metrics(&plan);
 }
 
 /// [`Engine::metrics`](crate::Engine::metrics) of the embedded engine.
@@ -149,8 +128,5 @@ pub fn keep_metrics(world: &mut World) {
 /// # Panics
 /// When [`embed`] has put no scene into the world.
 pub fn metrics(world: &World, out: &mut Snapshot) -> bool {
-    let core = &world.resource::<EmbeddedEngine>().core;
-    let Some(book) = &core.metrics else { return false };
-    book.fill(core.now.us, std::iter::once(world), &core.hub, out);
-    true
+    world.resource::<EmbeddedEngine>().0.metrics(std::iter::once(world), out)
 }

@@ -9,6 +9,8 @@ use bevy_ecs::prelude::*;
 use crate::base::ids::NodeId;
 #[cfg(feature = "mutations")]
 use crate::base::mutation::Mutation;
+#[cfg(feature = "mutations")]
+use crate::base::time::Now;
 use crate::config::EngineConfig;
 use crate::engine_handle::{EngineHandle, Shared};
 use crate::node::plan::ScenePlan;
@@ -24,16 +26,15 @@ use crate::record::stage_times::{StageTimes, Stopwatch};
 use crate::service::hub::Hub;
 use crate::speech::segment::Segment;
 use crate::tick::install::ShardSpec;
-use crate::tick::run::EngineCore;
-use crate::tick::shard::{Shard, ShardWorld};
+use crate::tick::run::EngineWorld;
+use crate::tick::shard::Shard;
 use crate::workers;
 use crate::workers::NoThreads;
 
 /// A running scene. When it is dropped every session ends where it stands: its host is woken and finds it
 /// [closed](crate::SessionHandle::is_closed), and no session is opened any more.
 pub struct Engine {
-    shards: Vec<Shard>,
-    core: EngineCore,
+    core: EngineWorld,
     shared: Arc<Shared>,
     threads: Option<Arc<rayon::ThreadPool>>,
 }
@@ -54,20 +55,14 @@ impl Engine {
     pub fn try_new(plan: Arc<ScenePlan>, config: EngineConfig) -> Result<Self, NoThreads> {
         let threads = workers::start(config.threads)?;
         let shared = Shared::new(Arc::clone(&plan), &config);
-        let core = EngineCore::new(&plan, &shared.open, config.seed, config.time);
-        let wants_audio = core.hub.wants_audio();
-        let shards = (0..shared.open.ports.len())
-            .map(|shard| {
-                Shard::new(&ShardSpec {
-                    plan: &plan,
-                    open: &shared.open,
-                    shard,
-                    seed: config.seed,
-                    wants_audio: &wants_audio,
-                })
-            })
-            .collect();
-        Ok(Self { shards, core, shared, threads })
+        let mut core = EngineWorld::new(&plan, &shared.open, config.seed, config.time);
+        let wants_audio = core.hub().wants_audio();
+        let shard = |shard| {
+            let (plan, open, wants_audio) = (&plan, &shared.open, &*wants_audio);
+            Shard::new(&ShardSpec { plan, open, shard, seed: config.seed, wants_audio })
+        };
+        core.add_shards((0..shared.open.ports.len()).map(shard).collect(), threads.clone());
+        Ok(Self { core, shared, threads })
     }
 
     /// The way in for hosts.
@@ -82,23 +77,23 @@ impl Engine {
 
     /// Engine time of the last tick in microseconds.
     pub fn now_us(&self) -> u64 {
-        self.core.now.us
+        self.core.now().us
     }
 
     /// Lends each shard a stopwatch, and one to what no shard does.
     pub fn lend_stopwatches(&mut self, mut make: impl FnMut() -> Box<dyn Stopwatch>) {
         let nodes = self.shared.plan.nodes.len();
-        for shard in &mut self.shards {
-            *shard.world_mut().resource_mut::<StageTimes>() = StageTimes::lent(make(), nodes);
+        for shard in &mut self.core.shards_mut().list {
+            *shard.world.resource_mut::<StageTimes>() = StageTimes::lent(make(), nodes);
         }
-        self.core.serial = StageTimes::lent(make(), nodes);
+        *self.core.world.resource_mut::<StageTimes>() = StageTimes::lent(make(), nodes);
     }
 
     /// Nanoseconds of work by node (the last entry: the output), over all shards.
     pub fn work_ns(&self) -> Vec<u64> {
         let mut totals = vec![0; self.shared.plan.nodes.len() + 1];
-        for shard in &self.shards {
-            if let Some(watch) = &shard.world().resource::<StageTimes>().watch {
+        for world in self.worlds() {
+            if let Some(watch) = &world.resource::<StageTimes>().watch {
                 for (total, ns) in totals.iter_mut().zip(watch.totals_ns()) {
                     *total += ns;
                 }
@@ -117,25 +112,25 @@ impl Engine {
 
     /// Runs one tick at engine time `now_us`; a time before the last tick counts as that tick's.
     pub fn tick(&mut self, now_us: u64) {
-        self.core.run(&mut self.shards, self.threads.as_deref(), now_us);
+        self.core.tick(now_us);
     }
 
     /// What happened in the last tick: by session id, within a session in order.
     pub fn records(&self) -> &[Record] {
-        &self.core.records
+        self.core.records()
     }
 
-    /// The hub, for the figures of the services.
-    pub fn hub(&self) -> &Hub {
-        &self.core.hub
+    /// The services and the stations before them.
+    pub fn hub(&self) -> Hub<'_> {
+        self.core.hub()
     }
 
     /// How often a frame that entered `node`'s queue made it how deep, since the start and over all shards, as
     /// [`NodeCounts::depths`](crate::record::NodeCounts::depths) counts it.
     pub fn depths(&self, node: NodeId, depths: &mut Vec<u64>) {
         depths.clear();
-        for shard in &self.shards {
-            let Some(counts) = shard.world().resource::<Counts>().nodes().get(node.index()) else { continue };
+        for world in self.worlds() {
+            let Some(counts) = world.resource::<Counts>().nodes().get(node.index()) else { continue };
             depths.resize(depths.len().max(counts.depths.len()), 0);
             depths.iter_mut().zip(&counts.depths).for_each(|(sum, count)| *sum += count);
         }
@@ -148,7 +143,7 @@ impl Engine {
 
     /// Takes a look.
     pub fn glance(&self, glance: &mut Glance) {
-        glance.fill(self.shared.plan.nodes.len(), self.worlds(), &self.core.serial, &self.core.hub);
+        glance.fill(self.shared.plan.nodes.len(), self.worlds(), self.core.world.resource(), self.hub());
     }
 
     /// The sessions whose entities exist, in id order within each shard.
@@ -168,26 +163,24 @@ impl Engine {
 
     /// From now on metrics are kept: windows that rotate every 5 s of engine time. Takes its memory here, 0.3 MB a node.
     pub fn keep_metrics(&mut self) {
-        self.core.keep_metrics();
+        self.core.keep_metrics(&self.shared.plan);
     }
 
     /// Fills in what can be seen of the engine now, and says whether metrics are kept; without them `out` stays as it
     /// is. Changes nothing; with the `out` of an earlier call it takes no memory. Costs some microseconds a shard and
     /// node: for once a second, not for every tick.
     pub fn metrics(&self, out: &mut Snapshot) -> bool {
-        let Some(book) = &self.core.metrics else { return false };
-        book.fill(self.core.now.us, self.worlds(), &self.core.hub, out);
-        true
+        self.core.metrics(self.worlds(), out)
     }
 
     /// Breaks the engine from the next tick on.
     #[cfg(feature = "mutations")]
     pub fn mutate(&mut self, mutation: Mutation) {
-        self.core.now.mutation = Some(mutation);
+        self.core.world.resource_mut::<Now>().mutation = Some(mutation);
     }
 
     /// The worlds of the shards.
     fn worlds(&self) -> impl Iterator<Item = &World> + Clone {
-        self.shards.iter().map(Shard::world)
+        self.core.shards().worlds()
     }
 }

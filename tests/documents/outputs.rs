@@ -165,7 +165,10 @@ fn the_systems_are_those_that_the_page_shows() {
     );
     assert_eq!(code, Some(0), "{printed}");
     assert!(shown == printed.trim_end(), "docs/architecture.md shows\n{shown}\nprinted is\n{printed}");
-    for stage in ["Admit", "Control", "Ingress", "TurnTaking", "Node(1)", "Egress", "Account"] {
+    let of_engine = ["Rotate", "Deliver", "FirstHalf", "Batch", "SecondHalf", "Join", "Observe"];
+    let of_shards = ["Admit", "Control", "Ingress", "TurnTaking", "Node(1)", "Egress", "Account"];
+    let under = of_shards.map(|stage| format!("  {stage}"));
+    for stage in of_engine.into_iter().chain(under.iter().map(String::as_str)) {
         assert!(shown.lines().any(|line| line.starts_with(stage)), "no {stage}");
     }
 }

@@ -1,6 +1,8 @@
 //! One marker component for each node, so that its system sees only its own queues. Markers are types of their own, written out
 //! by a macro, because bevy_ecs makes components without a type only through unsafe code.
 
+use std::any::TypeId;
+
 use bevy_ecs::component::ComponentId;
 use bevy_ecs::prelude::*;
 use bevy_ecs::world::EntityWorldMut;
@@ -11,11 +13,11 @@ use crate::base::ids::NodeId;
 #[derive(Component)]
 struct NodeMark<const N: usize>;
 
-type Marking = (fn(&mut World) -> ComponentId, fn(&mut EntityWorldMut<'_>));
+type Marking = (fn(&mut World) -> ComponentId, fn(&mut EntityWorldMut<'_>), fn() -> TypeId);
 
 macro_rules! marks {
     ($($n:literal)*) => {
-        [$((|world| world.register_component::<NodeMark<$n>>(), |entity| { entity.insert(NodeMark::<$n>); })),*]
+        [$((|world| world.register_component::<NodeMark<$n>>(), |entity| { entity.insert(NodeMark::<$n>); }, TypeId::of::<NodeMark<$n>>)),*]
     };
 }
 
@@ -31,4 +33,9 @@ pub(crate) fn mark(node: NodeId, entity: &mut EntityWorldMut<'_>) {
 /// The marker of the queues of `node`.
 pub(crate) fn component(node: NodeId, world: &mut World) -> ComponentId {
     (MARKS[node.index()].0)(world)
+}
+
+/// Whether a component is one of the markers.
+pub(crate) fn is_mark(type_id: TypeId) -> bool {
+    MARKS.iter().any(|(.., of)| of() == type_id)
 }

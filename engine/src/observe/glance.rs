@@ -29,7 +29,7 @@ impl Glance {
         nodes: usize,
         worlds: impl Iterator<Item = &'a World>,
         serial: &StageTimes,
-        hub: &Hub,
+        hub: Hub<'_>,
     ) {
         self.work_ns.clear();
         self.work_ns.resize(nodes + ENGINE_STAGES.len(), 0);

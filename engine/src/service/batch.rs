@@ -18,6 +18,8 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bevy_ecs::prelude::*;
+
 use crate::base::ids::SessionId;
 use crate::record::event::FlushReason;
 use crate::scene::OverflowPolicy;
@@ -49,7 +51,7 @@ struct Place {
 ///
 /// At most `bound` items wait inside, from which batches are formed. Under [`OverflowPolicy::Block`] further ones wait
 /// at the door, in order and without a limit of its own: their senders are limited.
-#[derive(Debug)]
+#[derive(Component, Debug)]
 pub struct BatchQueue {
     policy: BatchPolicy,
     /// Items that are worth a batch: the policy's `min`, moved by hints.

@@ -14,13 +14,11 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::system::BoxedSystem;
 
 use crate::base::ids::NodeId;
 use crate::base::time::Now;
 use crate::edge::open_sessions::OpenSessions;
 use crate::media::block::BlockPool;
-use crate::node::cancel::anything_cancelled;
 use crate::node::kind::IdleCheck;
 use crate::node::place::NodePlace;
 use crate::node::plan::{ScenePlan, deadline_rule};
@@ -40,6 +38,7 @@ use crate::tick::egress::{
     Policy, answering_branches, cancel_output, egress_idle_check, egress_system, has_several,
 };
 use crate::tick::ingress::ingress;
+use crate::tick::order::{Ordered, PlacedSystem, boxed};
 use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
 use crate::tick::stage::Stage;
 use crate::tick::turn_taking::barge_in;
@@ -57,25 +56,17 @@ pub(crate) struct ShardSpec<'a> {
 /// Puts the resources of a shard into `world` and its systems into the two schedules.
 pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule, b: &mut Schedule) {
     insert_resources(spec, world);
+    let (first, second) = halves(spec, world);
+    first.install(a, None);
+    second.install(b, None);
+}
+
+/// The systems of the two halves in the order of their stages.
+pub(crate) fn halves(spec: &ShardSpec<'_>, world: &mut World) -> (Ordered, Ordered) {
     // Fixed: an owner's system may run after a stage in which this scene has none.
-    a.configure_sets((Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking).chain());
-    let mut before = Stage::TurnTaking;
-    for placed in first_half(spec, world) {
-        let stage = placed.stage;
-        placed.add_to(a);
-        if matches!(stage, Stage::Cancel(_) | Stage::Node(_)) {
-            a.configure_sets(stage.after(before));
-            before = stage;
-        }
-    }
-    let mut before = None;
-    for placed in second_half(spec, world) {
-        let stage = placed.stage;
-        placed.add_to(b);
-        if let Some(before) = before.replace(stage) {
-            b.configure_sets(stage.after(before));
-        }
-    }
+    let fixed = [Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking];
+    let first = Ordered::new(&fixed, first_half(spec, world));
+    (first, Ordered::new(&[], second_half(spec, world).into()))
 }
 
 pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
@@ -100,35 +91,8 @@ pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
     world.insert_resource(ShardConfig { plan: Arc::clone(plan), seed: spec.seed });
 }
 
-/// A system and its place in the tick.
-pub(crate) struct PlacedSystem {
-    pub(crate) stage: Stage,
-    /// Its name: the function, or the node's id and kind.
-    pub(crate) name: String,
-    pub(crate) system: BoxedSystem,
-}
-
-impl PlacedSystem {
-    fn new(stage: Stage, name: impl Into<String>, system: BoxedSystem) -> Self {
-        Self { stage, name: name.into(), system }
-    }
-
-    fn add_to(self, schedule: &mut Schedule) {
-        let system = self.system.in_set(self.stage);
-        if matches!(self.stage, Stage::Cancel(_)) {
-            schedule.add_systems(system.run_if(anything_cancelled));
-        } else {
-            schedule.add_systems(system);
-        }
-    }
-}
-
-fn boxed<M>(system: impl IntoSystem<(), (), M>) -> BoxedSystem {
-    Box::new(IntoSystem::into_system(system))
-}
-
 /// The systems of the first half, in order.
-pub(crate) fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedSystem> {
+fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedSystem> {
     let plan = spec.plan;
     let mut systems = vec![
         PlacedSystem::new(Stage::Admit, "admit", boxed(admit)),
@@ -150,7 +114,7 @@ pub(crate) fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedS
 }
 
 /// The systems of the second half, in order.
-pub(crate) fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 3] {
+fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 3] {
     let plan = spec.plan;
     let session = &plan.scene.session.output;
     let branches = answering_branches(plan);

@@ -1,28 +1,44 @@
-//! Starts the services of a scene and the hub in front of them.
+//! Starts the services of a scene, with the stations before them.
 
 use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
 use crate::node::kind::Node;
 use crate::node::plan::{ScenePlan, deadline_rule};
 use crate::scene::{Buffering, MergeStrategy, PlanNode};
-use crate::service::api::{ServiceKind, ServiceSite, TimeMode};
-use crate::service::batch::{BatchPolicy, Merge};
-use crate::service::hub::Hub;
+use crate::service::api::{ServiceSite, TimeMode};
+use crate::service::batch::{BatchPolicy, BatchQueue, Merge};
+use crate::service::calls::{Flights, Requests, ServiceOrder, SettledCalls};
+use crate::service::ema::Ema;
+use crate::service::slot::{ServiceFigures, ServiceInstance, ServiceName};
+use crate::service::station::{BatchFigures, ProcessingTime, Station};
 
-pub(crate) fn start_services(plan: &ScenePlan, seed: u64, time: TimeMode) -> Hub {
-    let start = |service: &crate::scene::PlanService<dyn ServiceKind>| {
+/// Spawns the services of a scene, its nodes, and the stations of those behind the hub.
+pub(crate) fn start_services(world: &mut World, plan: &ScenePlan, seed: u64, time: TimeMode) {
+    let mut order = ServiceOrder::default();
+    for service in &plan.services {
         let site = ServiceSite { name: &service.name, timing: &service.timing, seed, time };
-        (service.name.as_str().into(), service.output.start(site))
-    };
-    let times: Vec<u32> = plan.nodes.iter().map(|node| node.capabilities.avg_processing_us).collect();
-    let mut hub = Hub::new(plan.services.iter().map(start).collect(), &times);
-    for (at, node) in plan.nodes.iter().enumerate() {
-        if let (Some(service), Some(buffering)) = (node.service, &node.buffering) {
-            hub.add_station(NodeId(at as u8), service, batch_policy(node, buffering));
-        }
+        let name = ServiceName(service.name.as_str().into());
+        let instance = ServiceInstance(service.output.start(site));
+        order.services.push(world.spawn((name, instance, ServiceFigures::default())).id());
     }
-    hub
+    for (at, node) in plan.nodes.iter().enumerate() {
+        let believed_us = u64::from(node.capabilities.avg_processing_us);
+        let mut entity = world.spawn(ProcessingTime { believed_us, measured: Ema::default() });
+        if let (Some(service), Some(buffering)) = (node.service, &node.buffering) {
+            let station = Station { node: NodeId(at as u8), service: order.services[service] };
+            let queue = BatchQueue::new(batch_policy(node, buffering));
+            entity.insert((station, queue, BatchFigures::default()));
+            order.stations.push(entity.id());
+        }
+        order.nodes.push(entity.id());
+    }
+    world.insert_resource(order);
+    world.insert_resource(Flights::default());
+    world.insert_resource(Requests::default());
+    world.insert_resource(SettledCalls::default());
 }
 
 /// The policy of a node behind the hub, as the batch queue needs it.

@@ -3,13 +3,22 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::schedule::SingleThreadedExecutor;
+use bevy_ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};
 
 use crate::base::time::Now;
 use crate::edge::shard_inbox::ShardPort;
 use crate::session::index::SessionIndex;
 use crate::tick::idle::Idle;
 use crate::tick::install::{ShardSpec, idle_checks, install};
+
+/// Schedule of the first half of a tick: sessions, messages, arrivals, turn taking, the scene's nodes, in the order of
+/// [`Stage`](crate::tick::Stage).
+#[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FirstHalf;
+
+/// Schedule of the second half: what leaves, and the accounts.
+#[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SecondHalf;
 
 /// What the engine keeps of a shard beside its world.
 pub(crate) struct ShardState {
@@ -29,86 +38,80 @@ impl ShardState {
     }
 }
 
-/// A shard as the tick sees it: a world with its two schedules, and what the engine keeps beside the world.
-pub(crate) trait ShardWorld: Send + Sync {
-    fn world(&self) -> &World;
-    fn world_mut(&mut self) -> &mut World;
-    fn state(&self) -> &ShardState;
-    fn state_mut(&mut self) -> &mut ShardState;
-    fn parts(&mut self) -> (&mut World, &mut ShardState);
-    /// Runs the schedule of the first half.
-    fn run_first(&mut self);
-    /// Runs the schedule of the second half.
-    fn run_second(&mut self);
-
-    /// Whether there is anything to do in this tick.
-    fn is_awake(&self) -> bool {
-        !self.state().idle.asleep || self.state().port.is_stirred()
-    }
-
-    fn first_half(&mut self, now: Now) {
-        let awake = self.is_awake();
-        let (world, state) = self.parts();
-        state.ran = state.idle.takes_part(awake, world.resource::<Now>().us, now.us);
-        if state.ran {
-            state.port.settle();
-            *world.resource_mut::<Now>() = now;
-            self.run_first();
-        }
-    }
-
-    fn second_half(&mut self, now: Now) {
-        if !self.state().ran {
-            return;
-        }
-        *self.world_mut().resource_mut::<Now>() = now;
-        self.run_second();
-        let (world, state) = self.parts();
-        state.open = world.resource::<SessionIndex>().open();
-        state.idle.end_tick(world, &state.port, now);
-    }
+/// The schedules of a shard's half ticks.
+enum Halves {
+    /// Those of a world that an engine made for itself.
+    Own(Box<[Schedule; 2]>),
+    /// [`FirstHalf`] and [`SecondHalf`] in a world of somebody else, who may have added systems to them.
+    Labelled,
 }
 
-/// A shard of an engine: a world of its own.
+/// A world with sessions, and what the engine keeps beside it.
 pub(crate) struct Shard {
-    world: World,
-    first: Schedule,
-    second: Schedule,
-    state: ShardState,
+    /// A foreign world is here only while the engine ticks; else an empty one is in its place.
+    pub(crate) world: World,
+    halves: Halves,
+    pub(crate) state: ShardState,
 }
 
 impl Shard {
+    /// With a world of its own.
     pub(crate) fn new(spec: &ShardSpec<'_>) -> Self {
         let mut world = World::new();
-        let [mut first, mut second] = [Schedule::default(), Schedule::default()].map(single_threaded);
-        install(spec, &mut world, &mut first, &mut second);
+        let mut halves = [Schedule::default(), Schedule::default()].map(single_threaded);
+        let [first, second] = &mut halves;
+        install(spec, &mut world, first, second);
         let state = ShardState::new(spec, &mut world);
-        Self { world, first, second, state }
+        Self { world, halves: Halves::Own(Box::new(halves)), state }
     }
-}
 
-impl ShardWorld for Shard {
-    fn world(&self) -> &World {
-        &self.world
+    /// For a world of somebody else, into which everything is installed.
+    pub(crate) fn foreign(spec: &ShardSpec<'_>, world: &mut World) -> Self {
+        let mut first = single_threaded(Schedule::new(FirstHalf));
+        let mut second = single_threaded(Schedule::new(SecondHalf));
+        install(spec, world, &mut first, &mut second);
+        let state = ShardState::new(spec, world);
+        world.add_schedule(first);
+        world.add_schedule(second);
+        Self { world: World::new(), halves: Halves::Labelled, state }
     }
-    fn world_mut(&mut self) -> &mut World {
-        &mut self.world
+
+    /// Whether there is anything to do in this tick.
+    pub(crate) fn is_awake(&self) -> bool {
+        !self.state.idle.asleep || self.state.port.is_stirred()
     }
-    fn state(&self) -> &ShardState {
-        &self.state
+
+    pub(crate) fn first_half(&mut self, now: Now) {
+        let awake = self.is_awake();
+        let Self { world, halves, state } = self;
+        state.ran = state.idle.takes_part(awake, world.resource::<Now>().us, now.us);
+        if !state.ran {
+            return;
+        }
+        state.port.settle();
+        *world.resource_mut::<Now>() = now;
+        match halves {
+            Halves::Own(halves) => halves[0].run(world),
+            Halves::Labelled => world.run_schedule(FirstHalf),
+        }
     }
-    fn state_mut(&mut self) -> &mut ShardState {
-        &mut self.state
-    }
-    fn parts(&mut self) -> (&mut World, &mut ShardState) {
-        (&mut self.world, &mut self.state)
-    }
-    fn run_first(&mut self) {
-        self.first.run(&mut self.world);
-    }
-    fn run_second(&mut self) {
-        self.second.run(&mut self.world);
-        self.world.clear_trackers();
+
+    pub(crate) fn second_half(&mut self, now: Now) {
+        let Self { world, halves, state } = self;
+        if !state.ran {
+            return;
+        }
+        *world.resource_mut::<Now>() = now;
+        match halves {
+            Halves::Own(halves) => {
+                halves[1].run(world);
+                world.clear_trackers();
+            }
+            // The trackers of change are the owner's to clear.
+            Halves::Labelled => world.run_schedule(SecondHalf),
+        }
+        state.open = world.resource::<SessionIndex>().open();
+        state.idle.end_tick(world, &state.port, now);
     }
 }
 

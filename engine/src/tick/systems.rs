@@ -2,7 +2,6 @@
 //!
 //! The list is the one that the schedules are built from, and what a system touches is what it declares to the ECS.
 
-use std::any::TypeId;
 use std::sync::Arc;
 
 use bevy_ecs::component::ComponentId;
@@ -10,24 +9,12 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemAccess;
 
 use crate::base::placement::Placement;
-use crate::base::time::Now;
 use crate::edge::open_sessions::OpenSessions;
-use crate::media::block::BlockPool;
-use crate::media::queue::{Lane, Queue};
 use crate::node::plan::ScenePlan;
-use crate::record::counts::Counts;
-use crate::record::edge_figures::{ControlFigures, EdgeFigures};
-use crate::record::event::EventLog;
-use crate::record::stage_times::StageTimes;
-use crate::service::api::{Inbox, Outbox};
-use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
-use crate::session::index::SessionIndex;
-use crate::speech::cancellation::Cancellations;
-use crate::speech::playout::Playout;
-use crate::speech::segment::{Segment, SegmentPool, Turn};
-use crate::tick::control::Messages;
-use crate::tick::install::{ShardSpec, first_half, insert_resources, second_half};
-use crate::tick::resources::{Closing, Edge, NeedsSweep};
+use crate::tick::install::{ShardSpec, halves, insert_resources};
+use crate::tick::names::name;
+use crate::tick::order::{Ordered, PlacedSystem};
+use crate::tick::run::engine_systems;
 use crate::tick::stage::Stage;
 
 /// One system of a tick.
@@ -45,23 +32,72 @@ pub struct SystemView {
     pub is_exclusive: bool,
 }
 
-/// The systems of a scene's tick in one shard, in the order in which they run.
+/// The systems of a scene's tick in the order in which they run: those of the engine's own world, and among them, after the
+/// system that runs them, those of a shard.
 pub fn systems(plan: &Arc<ScenePlan>) -> Vec<SystemView> {
-    let mut world = World::new();
+    let (mut engine, mut shard) = (World::new(), World::new());
+    let (mut first, mut second) = shard_halves(plan, &mut shard);
+    let mut views = Vec::new();
+    for placed in engine_systems().systems {
+        let half = match placed.stage {
+            Stage::FirstHalf => &mut first.systems,
+            Stage::SecondHalf => &mut second.systems,
+            _ => &mut Vec::new(),
+        };
+        views.push(view(placed, &mut engine));
+        views.extend(half.drain(..).map(|placed| view(placed, &mut shard)));
+    }
+    views
+}
+
+/// The halves of a shard of a scene, whose resources are in `world`.
+fn shard_halves(plan: &Arc<ScenePlan>, world: &mut World) -> (Ordered, Ordered) {
     let open = OpenSessions::new(Placement::new(1, 1), 1);
     let wants_audio = vec![false; plan.services.len()];
     let spec = ShardSpec { plan, open: &open, shard: 0, seed: 0, wants_audio: &wants_audio };
-    insert_resources(&spec, &mut world);
-    let first = first_half(&spec, &mut world);
-    let second = second_half(&spec, &mut world);
-    let mut views = Vec::new();
-    for mut placed in first.into_iter().chain(second) {
-        let access = placed.system.initialize(&mut world);
-        let (reads, writes) = touched(&access, &world);
-        let is_exclusive = access.is_exclusive();
-        views.push(SystemView { stage: placed.stage, name: placed.name, reads, writes, is_exclusive });
+    insert_resources(&spec, world);
+    halves(&spec, world)
+}
+
+fn view(mut placed: PlacedSystem, world: &mut World) -> SystemView {
+    let access = placed.system.initialize(world);
+    let (reads, writes) = touched(&access, world);
+    let is_exclusive = access.is_exclusive();
+    SystemView { stage: placed.stage, name: placed.name, reads, writes, is_exclusive }
+}
+
+/// One of the schedules of a tick.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// That of the engine's own world.
+    Engine,
+    /// The first half of a shard.
+    First,
+    /// The second half of a shard.
+    Second,
+}
+
+/// The stages of one schedule of a scene's tick, in order.
+#[doc(hidden)]
+pub fn stages(plan: &Arc<ScenePlan>, part: Part) -> Vec<Stage> {
+    ordered(plan, part, &mut World::new()).stages
+}
+
+/// Whether two systems of that schedule touch the same thing and may run in either order, if the stage at `without` does
+/// not wait for the one before it.
+#[doc(hidden)]
+pub fn leaves_open(plan: &Arc<ScenePlan>, part: Part, without: Option<usize>) -> bool {
+    let mut world = World::new();
+    ordered(plan, part, &mut world).leaves_open(&mut world, without)
+}
+
+fn ordered(plan: &Arc<ScenePlan>, part: Part, world: &mut World) -> Ordered {
+    match part {
+        Part::Engine => engine_systems(),
+        Part::First => shard_halves(plan, world).0,
+        Part::Second => shard_halves(plan, world).1,
     }
-    views
 }
 
 /// What a system reads only, and what it writes.
@@ -78,41 +114,4 @@ fn touched(access: &SystemAccess, world: &World) -> (Vec<&'static str>, Vec<&'st
     };
     let reads = named(all.iter().filter(|id| !written.contains(*id)).collect());
     (reads, named(written.iter().collect()))
-}
-
-/// A type of the engine by its name; any other is the state of a node.
-fn name(id: ComponentId, world: &World) -> &'static str {
-    macro_rules! known {
-        ($($type:ty),* $(,)?) => { [$((TypeId::of::<$type>(), stringify!($type))),*] };
-    }
-    let known = known![
-        BlockPool,
-        Cancellations,
-        Closing,
-        ControlFigures,
-        Edge,
-        EdgeFigures,
-        EventLog,
-        Inbox,
-        Lane,
-        Counts,
-        Messages,
-        NeedsSweep,
-        Now,
-        Outbox,
-        Playout,
-        Phase,
-        Session,
-        HostLink,
-        Intake,
-        Wiring,
-        Queue,
-        Segment,
-        SegmentPool,
-        SessionIndex,
-        StageTimes,
-        Turn,
-    ];
-    let of = |type_id: &TypeId| world.components().get_id(*type_id) == Some(id);
-    known.iter().find(|(type_id, _)| of(type_id)).map_or("State", |(_, name)| name)
 }

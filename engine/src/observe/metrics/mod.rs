@@ -224,7 +224,7 @@ impl MetricsBook {
         &self,
         now_us: u64,
         worlds: impl Iterator<Item = &'a World> + Clone,
-        hub: &Hub,
+        hub: Hub<'_>,
         out: &mut Snapshot,
     ) {
         out.now_us = now_us;

@@ -33,16 +33,10 @@ pub fn run(args: &Graph) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The systems in columns. Between the two halves of a tick the engine forms batches; before and after them it joins what
-/// comes for the shards and what happened in them.
+/// The systems in columns; those of a shard stand under the system of the engine's own world that runs them.
 fn table(systems: &[SystemView]) -> String {
-    let serial = |does: &str| ["(serial)".to_owned(), does.to_owned(), String::new(), String::new()];
     let mut rows = vec![["stage", "system", "reads", "writes"].map(str::to_owned)];
-    rows.push(serial("metrics windows, admissions, replies of services"));
     for system in systems {
-        if system.stage == Stage::Egress {
-            rows.push(serial("requests of all shards, batches, submissions"));
-        }
         let (reads, writes) = if system.is_exclusive {
             ("everything".to_owned(), "everything".to_owned())
         } else {
@@ -50,7 +44,6 @@ fn table(systems: &[SystemView]) -> String {
         };
         rows.push([stage(system.stage), system.name.clone(), reads, writes]);
     }
-    rows.push(serial("events of all shards, metrics"));
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths = [0, 1, 2].map(width);
     let line = |[stage, system, reads, writes]: &[String; 4]| {
@@ -63,7 +56,14 @@ fn table(systems: &[SystemView]) -> String {
 
 fn stage(stage: Stage) -> String {
     match stage {
-        Stage::Node(node) => format!("Node({})", node.0),
-        stage => format!("{stage:?}"),
+        Stage::Rotate
+        | Stage::Deliver
+        | Stage::FirstHalf
+        | Stage::Batch
+        | Stage::SecondHalf
+        | Stage::Join
+        | Stage::Observe => format!("{stage:?}"),
+        Stage::Node(node) => format!("  Node({})", node.0),
+        stage => format!("  {stage:?}"),
     }
 }

@@ -39,7 +39,7 @@ impl Asked {
     }
 
     /// Looks at who waits after the tick at `now_us`.
-    pub(super) fn look(&mut self, hub: &Hub, now_us: u64) {
+    pub(super) fn look(&mut self, hub: Hub<'_>, now_us: u64) {
         let before = std::mem::take(&mut self.since_us);
         for key in hub.calls_waiting(self.node) {
             let which = (key.session, key.segment.serial, key.revision, key.part);

@@ -1,0 +1,181 @@
+//! What the shards ask on its way to the services: at once, or through a station where batches are formed.
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::SystemParam;
+
+use crate::base::ids::SessionId;
+use crate::base::mutation::Mutation;
+use crate::base::time::Now;
+use crate::record::event::{Event, FlushReason};
+use crate::service::api::{Call, CallKey, Request};
+use crate::service::batch::{BatchQueue, Settled};
+use crate::service::calls::{Flights, LIVES, Requests, ServiceOrder, SettledCalls};
+use crate::service::slot::{ServiceFigures, ServiceInstance};
+use crate::service::station::{BatchFigures, ProcessingTime, Station};
+
+/// An event that belongs into the log of a session's shard.
+pub(crate) struct HubEvent {
+    pub(crate) session: SessionId,
+    pub(crate) turn: u32,
+    pub(crate) event: Event,
+}
+
+type StationData =
+    (&'static Station, &'static ProcessingTime, &'static mut BatchQueue, &'static mut BatchFigures);
+
+/// What is needed to hand requests over and to form batches.
+#[derive(SystemParam)]
+pub(crate) struct Submissions<'w, 's> {
+    order: Res<'w, ServiceOrder>,
+    services: Query<'w, 's, (&'static mut ServiceInstance, &'static mut ServiceFigures)>,
+    stations: Query<'w, 's, StationData>,
+    flights: ResMut<'w, Flights>,
+    settled: ResMut<'w, SettledCalls>,
+    pub(crate) requests: ResMut<'w, Requests>,
+    batch: Local<'s, Vec<Call>>,
+    near: Local<'s, Vec<(CallKey, u64)>>,
+    events: Local<'s, Vec<HubEvent>>,
+}
+
+impl Submissions<'_, '_> {
+    /// Hands everything gathered to the services or their stations, by session (within a session the order is kept),
+    /// and forms the batches that are due.
+    pub(crate) fn submit(&mut self, now: Now) {
+        if now.is_broken(Mutation::Dawdle) && !now.tick.is_multiple_of(20) {
+            return;
+        }
+        self.requests.sort();
+        let mut requests = std::mem::take(&mut self.requests.requests);
+        for (_, service, request) in requests.drain(..) {
+            let service = self.order.services[usize::from(service)];
+            self.hand_over(service, request, now.us);
+        }
+        self.requests.requests = requests;
+        self.take_hints();
+        for at in 0..self.order.stations.len() {
+            self.serve(self.order.stations[at], now);
+        }
+    }
+
+    /// What happened here, for the logs of the sessions' shards.
+    pub(crate) fn events(&mut self) -> std::vec::Drain<'_, HubEvent> {
+        self.events.drain(..)
+    }
+
+    /// Hosts' advice, by session; the last one holds for every station, within its policy.
+    fn take_hints(&mut self) {
+        let Some(&(.., size)) = self.requests.hints.last() else { return };
+        for &station in &self.order.stations {
+            let (.., mut queue, _) = self.stations.get_mut(station).expect(LIVES);
+            queue.hint(size);
+        }
+        self.requests.hints.clear();
+    }
+
+    fn hand_over(&mut self, service: Entity, request: Request, now_us: u64) {
+        let key = request.key();
+        let station = self.order.node(key.node).and_then(|node| self.stations.get_mut(node).ok());
+        let mut station = station.map(|(.., queue, figures)| (queue, figures));
+        let (mut instance, _) = self.services.get_mut(service).expect(LIVES);
+        if matches!(request, Request::Retract(_) | Request::Cancel(_))
+            && (self.settled.told.contains(&key)
+                || station.as_mut().is_some_and(|(queue, _)| queue.withdraw(key)))
+        {
+            // It leaves the batch before there is one, or was settled before its node knew.
+            instance.0.hold(key, false);
+            return;
+        }
+        match (request, station) {
+            (Request::Push(key, block), _) => instance.0.push(key, block),
+            (Request::GoesOn(before, key), _) => instance.0.goes_on(before, key),
+            (Request::Hold(key, held), _) => instance.0.hold(key, held),
+            (Request::End(call), Some((mut queue, mut figures))) => {
+                let before = self.settled.untold.len();
+                queue.push(call, now_us, &mut self.settled.untold);
+                figures.asked += 1;
+                let settled = &self.settled.untold[before..];
+                figures.merged += settled.iter().filter(|s| matches!(s, Settled::Merged(_))).count() as u64;
+                figures.waiting_max = figures.waiting_max.max((queue.len() + queue.at_door()) as u32);
+            }
+            (Request::End(call), None) => {
+                self.batch.push(call);
+                self.start(service, now_us);
+            }
+            (Request::Retract(key), _) => instance.0.retract(key, now_us),
+            (Request::Cancel(key), _) => instance.0.cancel(key, now_us),
+        }
+    }
+
+    /// Forms batches at one station while its service takes any.
+    fn serve(&mut self, station: Entity, now: Now) {
+        let (&Station { node, service }, time, mut queue, _) = self.stations.get_mut(station).expect(LIVES);
+        let avg_us = time.avg_us();
+        queue.warnings(now.us, avg_us, &mut self.near);
+        for (key, left_us) in self.near.drain(..) {
+            let event = Event::DeadlineNear { node, left_us };
+            self.events.push(HubEvent { session: key.session, turn: key.turn, event });
+        }
+        let oversleeps = now.is_broken(Mutation::OversleepBatch) && !now.tick.is_multiple_of(100);
+        while !oversleeps && self.has_room(service) {
+            let Some(reason) = self.form(station, avg_us, now) else { return };
+            let (first, size) = (&self.batch[0].key, self.batch.len() as u32);
+            let event = Event::Batch { node, size, reason };
+            self.events.push(HubEvent { session: first.session, turn: first.turn, event });
+            self.start(service, now.us);
+        }
+    }
+
+    fn has_room(&self, service: Entity) -> bool {
+        self.services.get(service).expect(LIVES).0.0.room() > 0
+    }
+
+    /// Forms one batch if it is due, and counts it.
+    fn form(&mut self, station: Entity, avg_us: u64, now: Now) -> Option<FlushReason> {
+        let (.., mut queue, mut figures) = self.stations.get_mut(station).expect(LIVES);
+        let (batch, settled) = (&mut *self.batch, &mut self.settled.untold);
+        let before = settled.len();
+        let hurry_us = if now.is_broken(Mutation::HurryBatch) { 15_000 } else { 0 };
+        let flushed = queue.flush(now.us + hurry_us, avg_us, batch, settled);
+        let reason = flushed.filter(|_| !batch.is_empty())?;
+        if now.is_broken(Mutation::OverfillBatch) {
+            let _more = queue.flush(now.us + 10_000_000, avg_us, batch, settled);
+        }
+        figures.count(batch, reason, now);
+        figures.merged += (settled.len() - before) as u64;
+        Some(reason)
+    }
+
+    /// Submits what stands in `batch`.
+    fn start(&mut self, service: Entity, now_us: u64) {
+        let (mut instance, mut figures) = self.services.get_mut(service).expect(LIVES);
+        for Call { key, .. } in &*self.batch {
+            self.flights.0.insert(*key, now_us);
+            let event = Event::ServiceSubmitted {
+                node: key.node,
+                segment: key.segment.serial,
+                revision: key.revision,
+                part: key.part,
+            };
+            self.events.push(HubEvent { session: key.session, turn: key.turn, event });
+        }
+        figures.calls += 1;
+        figures.items += self.batch.len() as u64;
+        instance.0.submit(&mut self.batch, now_us);
+        self.batch.clear();
+    }
+}
+
+impl BatchFigures {
+    fn count(&mut self, batch: &[Call], reason: FlushReason, now: Now) {
+        let size = batch.len() as u32;
+        self.count += 1;
+        self.items += u64::from(size);
+        self.size_max = self.size_max.max(size);
+        self.sizes.record(u64::from(size));
+        self.reasons[reason as usize] += 1;
+        let halves = u64::from(now.is_broken(Mutation::HalveWait));
+        for call in batch {
+            self.wait.saturating_record(now.us.saturating_sub(call.queued_us) >> halves);
+        }
+    }
+}

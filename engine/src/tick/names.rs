@@ -1,0 +1,101 @@
+//! The components and resources of the engine by their names.
+
+use std::any::TypeId;
+
+use bevy_ecs::component::ComponentId;
+use bevy_ecs::prelude::*;
+
+use crate::base::time::Now;
+use crate::media::block::BlockPool;
+use crate::media::queue::{Lane, Queue};
+use crate::node::mark::is_mark;
+use crate::record::counts::Counts;
+use crate::record::edge_figures::{ControlFigures, EdgeFigures};
+use crate::record::event::EventLog;
+use crate::record::stage_times::StageTimes;
+use crate::service::api::{Inbox, Outbox};
+use crate::service::batch::BatchQueue;
+use crate::service::calls::{Flights, Requests, ServiceOrder, SettledCalls};
+use crate::service::slot::{ServiceFigures, ServiceInstance};
+use crate::service::station::{BatchFigures, ProcessingTime, Station};
+use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
+use crate::session::index::SessionIndex;
+use crate::speech::cancellation::Cancellations;
+use crate::speech::playout::Playout;
+use crate::speech::segment::{Segment, SegmentPool, Turn};
+use crate::tick::control::Messages;
+use crate::tick::deliver::Door;
+use crate::tick::egress::Egress;
+use crate::tick::join::Records;
+use crate::tick::metrics::Metrics;
+use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
+use crate::tick::shards::Shards;
+
+/// The components of an entity by name, in alphabetical order; empty if there is no such entity. `NodeMark` says which node
+/// a queue belongs to, `State` is what a node keeps for a session, or what the owner of a foreign world has put there.
+pub fn component_names(world: &World, entity: Entity) -> Vec<&'static str> {
+    let Ok(entity) = world.get_entity(entity) else { return Vec::new() };
+    let components = entity.archetype().components().iter();
+    let mut names: Vec<&'static str> = components.map(|id| name(*id, world)).collect();
+    names.sort_unstable();
+    names
+}
+
+/// A type of the engine by its name; any other is the state of a node.
+pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
+    macro_rules! known {
+        ($($type:ty),* $(,)?) => { [$((TypeId::of::<$type>(), stringify!($type))),*] };
+    }
+    let known = known![
+        Admissions,
+        BatchFigures,
+        BatchQueue,
+        BlockPool,
+        Cancellations,
+        Closing,
+        ControlFigures,
+        Counts,
+        Door,
+        Edge,
+        EdgeFigures,
+        Egress,
+        EventLog,
+        Flights,
+        HostLink,
+        Inbox,
+        Intake,
+        Lane,
+        Messages,
+        Metrics,
+        NeedsSweep,
+        Now,
+        Outbox,
+        Phase,
+        Playout,
+        ProcessingTime,
+        Queue,
+        Records,
+        Requests,
+        Segment,
+        SegmentPool,
+        ServiceFigures,
+        ServiceInstance,
+        ServiceOrder,
+        Session,
+        SessionIndex,
+        SettledCalls,
+        ShardConfig,
+        Shards,
+        StageTimes,
+        Station,
+        Turn,
+        Wiring,
+    ];
+    let Some(type_id) = world.components().get_info(id).and_then(|info| info.type_id()) else {
+        return "State";
+    };
+    if is_mark(type_id) {
+        return "NodeMark";
+    }
+    known.iter().find(|(known, _)| *known == type_id).map_or("State", |(_, name)| name)
+}
