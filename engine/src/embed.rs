@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::ScheduleLabel;
 
+use crate::base::ids::NodeId;
 use crate::config::EngineConfig;
 use crate::engine_handle::{EngineHandle, Shared};
 use crate::node::plan::ScenePlan;
-use crate::observe::books::Books;
-use crate::observe::census::Census;
+use crate::observe::census::{self, Census};
 use crate::observe::metrics::Snapshot;
 use crate::record::event::Record;
+use crate::record::node_histograms::NodeHistograms;
 use crate::tick::install::{ShardSpec, install};
 use crate::tick::run::EngineCore;
 use crate::tick::shard::{ShardState, ShardWorld, single_threaded};
@@ -123,17 +124,30 @@ pub fn tick(world: &mut World, now_us: u64) {
 /// [`Engine::census`](crate::Engine::census) of the embedded engine; its entities are all of the world's.
 ///
 /// # Panics
-/// When [`embed`] has put no scene into the world.
-pub fn census(world: &World) -> Census {
-    Census::of(world.resource::<Embedded>().shared.plan.nodes.len(), std::iter::once(world))
+/// When [`embed`] has put no scene into the world, and inside of [`tick`].
+pub fn census<'c>(world: &World, census: &'c mut Census) -> &'c Census {
+    let core = &world.resource::<EmbeddedEngine>().core;
+    census.fill(core.plan.nodes.len(), std::iter::once(world), &core.serial, &core.hub);
+    census
 }
 
-/// [`Engine::books`](crate::Engine::books) of the embedded engine.
+/// [`Engine::queued`](crate::Engine::queued) of the embedded engine.
 ///
 /// # Panics
 /// When [`embed`] has put no scene into the world.
-pub fn books(world: &World, books: &mut Books) {
-    books.fill(world.resource::<Embedded>().shared.plan.nodes.len(), std::iter::once(world));
+pub fn queued<'q>(world: &World, queued: &'q mut Vec<u64>) -> &'q [u64] {
+    let nodes = world.resource::<EmbeddedEngine>().core.plan.nodes.len();
+    census::fill_queued(nodes, std::iter::once(world), queued);
+    queued
+}
+
+/// [`Engine::histograms`](crate::Engine::histograms) of the embedded engine.
+///
+/// # Panics
+/// When [`embed`] has put no scene into the world.
+pub fn histograms<'h>(world: &World, node: NodeId, histograms: &'h mut NodeHistograms) -> &'h NodeHistograms {
+    census::fill_histograms(node, std::iter::once(world), histograms);
+    histograms
 }
 
 /// [`Engine::keep_metrics`](crate::Engine::keep_metrics) of the embedded engine.
@@ -150,7 +164,7 @@ pub fn keep_metrics(world: &mut World) {
 /// When [`embed`] has put no scene into the world.
 pub fn metrics(world: &World, out: &mut Snapshot) -> bool {
     let core = &world.resource::<EmbeddedEngine>().core;
-    let Some(book) = &core.metrics else { return false };
-    book.fill(core.now.us, std::iter::once(world), &core.hub, out);
+    let Some(windows) = &core.metrics else { return false };
+    windows.fill(core.now.us, std::iter::once(world), &core.hub, out);
     true
 }

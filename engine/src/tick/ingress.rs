@@ -291,7 +291,7 @@ impl Scatter<'_> {
             let depth = queue.depth();
             if content {
                 self.counts.arrived(target.node, samples);
-                self.counts.node(target.node).record_depth(depth);
+                self.counts.record_depth(target.node, depth);
             }
             match pushed {
                 Pushed::Queued => {}

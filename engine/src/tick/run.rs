@@ -8,7 +8,7 @@ use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::edge::open_sessions::OpenSessions;
 use crate::node::plan::ScenePlan;
-use crate::observe::metrics::{self, MetricsBook};
+use crate::observe::metrics::{self, MetricsWindows};
 use crate::record::event::{EventLog, Record};
 use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::service::api::{Inbox, Outbox, TimeMode};
@@ -36,7 +36,7 @@ pub(crate) struct EngineCore {
     pub(crate) records: Vec<Record>,
     /// Where the next record of each session goes, while they are joined.
     places: Vec<u32>,
-    pub(crate) metrics: Option<Box<MetricsBook>>,
+    pub(crate) metrics: Option<Box<MetricsWindows>>,
 }
 
 impl EngineCore {
@@ -179,22 +179,22 @@ impl EngineCore {
     /// From now on metrics are kept: windows that rotate every 5 s of engine time.
     pub(crate) fn keep_metrics(&mut self) {
         let calls = self.plan.nodes.iter().map(|node| node.service.is_some()).chain([false]);
-        let book = MetricsBook::new(self.now.us, calls, self.open.sessions_max as usize);
-        self.metrics = Some(Box::new(book));
+        let windows = MetricsWindows::new(self.now.us, calls, self.open.sessions_max as usize);
+        self.metrics = Some(Box::new(windows));
     }
 
     /// Before a tick counts anything.
     fn rotate_metrics<S: ShardWorld>(&mut self, shards: &[S]) {
-        if let Some(book) = &mut self.metrics {
-            book.rotate(self.now.us, metrics::node_counts(shards.iter().map(S::world)));
+        if let Some(windows) = &mut self.metrics {
+            windows.rotate(self.now.us, metrics::shard_counts(shards.iter().map(S::world)));
         }
     }
 
     /// After a tick: answers that began in it.
     fn hear_answers<S: ShardWorld>(&mut self, shards: &[S]) {
-        let Some(book) = &mut self.metrics else { return };
+        let Some(windows) = &mut self.metrics else { return };
         let placement = self.open.placement;
-        book.hear(&self.records, |record| {
+        windows.hear(&self.records, |record| {
             metrics::media_us(shards[placement.shard(record.session)].world(), record.session)
         });
     }
