@@ -21,7 +21,7 @@ use mynah_load::load::Stream;
 use mynah_sim::clock::Epoch;
 use mynah_sim::course::{self, Course, TickCost};
 use mynah_sim::observer::Observer;
-use mynah_sim::simulate::balance::miscounts;
+use mynah_sim::simulate::balance::imbalances_inside;
 
 /// Stream of the dice that belong to nobody.
 const STREAM: u64 = 1 << 42;
@@ -290,7 +290,7 @@ impl Run<'_> {
             violations.append(&mut behind.broken);
         }
         for (name, engine) in self.engines(engine) {
-            violations.extend(miscounts(engine).into_iter().map(|wrong| format!("{name}: {wrong}")));
+            violations.extend(imbalances_inside(engine).into_iter().map(|wrong| format!("{name}: {wrong}")));
             if drained_after_ticks.is_none() && self.cut_us.is_none() {
                 violations.push(left(name, engine, self.setting.drain_ticks_max));
             }

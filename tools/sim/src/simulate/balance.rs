@@ -20,14 +20,14 @@ pub struct HostSide {
 /// Everything that does not add up, in words; empty = balanced.
 pub fn imbalances(engine: &Engine, run: &Measurement, host: &[HostSide]) -> Vec<String> {
     let plan = &**engine.plan();
-    let mut wrong = miscounts(engine);
+    let mut wrong = imbalances_inside(engine);
     samples(plan, engine.census(&mut Census::default()), run, host, &mut wrong);
     segments(plan, run, &mut wrong);
     wrong
 }
 
 /// What does not add up in the engine's own counts, whatever came in.
-pub fn miscounts(engine: &Engine) -> Vec<String> {
+pub fn imbalances_inside(engine: &Engine) -> Vec<String> {
     let (mut census, mut queued) = (Census::default(), Vec::new());
     let (plan, census) = (&**engine.plan(), engine.census(&mut census));
     let mut wrong = Vec::new();
