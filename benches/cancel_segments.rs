@@ -16,6 +16,7 @@ use crowd::Crowd;
 use host::compiled;
 use mynah::bench::median::median;
 use mynah_engine::Event;
+use mynah_engine::observe::Census;
 use prompter::{Cue, Prompter};
 
 const SCENE: &str = r#"(
@@ -39,7 +40,7 @@ const SESSIONS: u32 = 10_000;
 const ROUNDS: usize = 15;
 const BUDGET_US: f64 = 1_000.0;
 /// The nodes, the output, and what is no node's: the edge, segments, hosts, the event log.
-const STAGES: [&str; 6] = ["prompter", "pass_1", "pass_2", "pass_3", "output", "books"];
+const STAGES: [&str; 6] = ["prompter", "pass_1", "pass_2", "pass_3", "output", "accounts"];
 
 fn crowd(sessions: u32) -> Crowd {
     let mut registry = mynah_systems::registry(None);
@@ -57,10 +58,12 @@ fn cue(crowd: &Crowd, first: &[Cue], others: &[Cue]) {
 
 /// Microseconds of one tick, and of its stages.
 fn tick(crowd: &mut Crowd) -> (f64, [f64; STAGES.len()]) {
-    let before_ns = crowd.engine.work_ns();
+    let (mut before, mut after) = (Census::default(), Census::default());
+    crowd.engine.census(&mut before);
     let whole_us = crowd.tick() as f64 / 1e3;
     let mut stages_us = [0.0; STAGES.len()];
-    let spent = crowd.engine.work_ns().into_iter().zip(before_ns).map(|(ns, before)| ns - before);
+    let after_ns = &crowd.engine.census(&mut after).work_ns[..STAGES.len() - 1];
+    let spent = after_ns.iter().zip(&before.work_ns).map(|(ns, before)| ns - before);
     stages_us.iter_mut().zip(spent).for_each(|(us, ns)| *us = ns as f64 / 1e3);
     stages_us[STAGES.len() - 1] = whole_us - stages_us.iter().sum::<f64>();
     (whole_us, stages_us)
@@ -101,8 +104,12 @@ fn all_at_once(crowd: &mut Crowd, frames: usize) -> (f64, [f64; STAGES.len()], f
             all.push(us - median(ticks.iter().map(|(_, stages)| stages[at]).collect()));
         }
     }
-    let census = crowd.engine.census();
-    assert_eq!(census.queued.iter().sum::<u64>(), 0, "nothing of what was taken back waits");
+    let mut queued = Vec::new();
+    assert_eq!(
+        crowd.engine.queued(&mut queued).iter().sum::<u64>(),
+        0,
+        "nothing of what was taken back waits"
+    );
     let mut stages_us = [0.0; STAGES.len()];
     stages_us.iter_mut().zip(by_stage).for_each(|(us, all)| *us = median(all));
     (median(extra), stages_us, median(around))

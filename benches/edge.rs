@@ -2,7 +2,7 @@
 //! the tick, release, poll. `cargo bench --bench edge`.
 //!
 //! The baseline of each half is a `std::sync::mpsc` channel that carries a new vector per block: send for push and
-//! release, receive for take and poll; it knows no sessions, credits or books. One hundred sessions, four pushes each
+//! release, receive for take and poll; it knows no sessions, credits or counts. One hundred sessions, four pushes each
 //! of 20, 10 or 2.5 ms a tick through `passthrough`, one thread. Take is all that comes before the first node, and
 //! release all of the output's system, with what these do once a tick. Criterion's element is a block; a line per size
 //! has the medians over the ticks.

@@ -1,4 +1,4 @@
-//! Claim: a second of a session in `gate_only` costs at most 1.7 times its detector: gate, edge and books together less
+//! Claim: a second of a session in `gate_only` costs at most 1.7 times its detector: gate, edge and accounts together less
 //! than the detector. `cargo bench --bench gate`.
 //!
 //! The baseline is the detector alone (Silero, 31.25 hops of 32 ms a second, in batches of as many lanes as there are

@@ -1,7 +1,7 @@
 //! Claim: to record one latency costs a node less than 50 ns, so a frame that passes three nodes less than 150 ns of
 //! its 20 ms. `cargo bench --bench histogram`.
 //!
-//! A ledger keeps each latency twice: in an hdrhistogram that saturates, for quantiles, and in buckets with fixed
+//! A node keeps each latency twice: in an hdrhistogram that saturates, for quantiles, and in buckets with fixed
 //! bounds, for Prometheus. The baseline is a plain `record` of hdrhistogram, which refuses what is out of range.
 //! Latencies spread evenly over 1 us to 100 ms; the median line is processor time, criterion's is wall time.
 #![allow(
@@ -18,7 +18,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mynah::bench::median::cpu_ns;
 use mynah_engine::base::rng::Rng;
 use mynah_engine::observe::metrics::Buckets;
-use mynah_engine::record::{NodeCounts, latency_histogram};
+use mynah_engine::record::{NodeHistograms, latency_histogram};
 
 const COUNT: usize = 1_024;
 
@@ -44,14 +44,14 @@ fn histogram(criterion: &mut Criterion) {
         row(criterion, "hdrhistogram saturating_record", &us, |us| saturating.saturating_record(us));
     let mut buckets = Buckets::latency();
     let buckets_ns = row(criterion, "buckets", &us, |us| buckets.record(us));
-    let mut ledger = NodeCounts::default();
-    let ledger_ns = row(criterion, "ledger", &us, |us| ledger.record_wait(us));
+    let mut node = NodeHistograms::default();
+    let node_ns = row(criterion, "node", &us, |us| node.record_wait(us));
     println!(
-        "a latency in a ledger: {ledger_ns:.1} ns ({:.2} x a plain record); hdrhistogram record {plain_ns:.1} ns, \
+        "a latency at a node: {node_ns:.1} ns ({:.2} x a plain record); hdrhistogram record {plain_ns:.1} ns, \
          saturating_record {saturating_ns:.1} ns, buckets {buckets_ns:.1} ns",
-        ledger_ns / plain_ns
+        node_ns / plain_ns
     );
-    black_box((plain, saturating, buckets, ledger));
+    black_box((plain, saturating, buckets, node));
 }
 
 criterion_group! {

@@ -2,7 +2,7 @@
 //! 20 ms frame a session and tick, one thread. `cargo bench --bench pass_through`.
 //!
 //! The baseline is what the node does to the samples, without an engine: 320 of them times a gain, in a plain vector.
-//! Criterion's element is a frame at a node; its time is the whole tick, with edge, output and books. A line per
+//! Criterion's element is a frame at a node; its time is the whole tick, with edge, output and accounts. A line per
 //! number of sessions tells both apart: medians over the ticks.
 #![allow(
     clippy::print_stdout,
@@ -19,6 +19,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use crowd::Crowd;
 use mynah::bench::median::{cpu_ns, median};
+use mynah_engine::observe::Census;
 use mynah_sim::scenes;
 
 const FRAME: [f32; 320] = [0.1; 320];
@@ -28,7 +29,8 @@ fn tick(crowd: &mut Crowd, nodes: usize) -> [u64; 2] {
     for session in &crowd.sessions {
         session.try_push(&FRAME).expect("there is credit");
     }
-    let work_ns = |crowd: &Crowd| crowd.engine.work_ns()[..nodes].iter().sum::<u64>();
+    let mut census = Census::default();
+    let mut work_ns = |crowd: &Crowd| crowd.engine.census(&mut census).work_ns[..nodes].iter().sum::<u64>();
     let before_ns = work_ns(crowd);
     let whole_ns = crowd.tick();
     assert_eq!(crowd.hear(), crowd.sessions.len(), "each frame comes out in the tick that takes it");

@@ -167,20 +167,17 @@ fn overfull(world: &mut World, plan: &ScenePlan) -> Vec<String> {
     over.map(|what| format!("{}: {what}", plan.scene.name)).collect()
 }
 
-/// What the books of a run that is over do not account for.
+/// What the counts of a run that is over do not account for.
 fn unaccounted(world: &World, plan: &ScenePlan) -> Vec<String> {
     let mut wrong = Vec::new();
     for (at, node) in world.resource::<Counts>().nodes().iter().enumerate() {
         let name = plan.nodes.get(at).map_or("output", |node| node.id.as_str());
-        let ends = node.consumed + node.gated + node.merged + node.cancelled;
         if node.dropped_all() > 0 {
             wrong.push(format!("{}: `{name}` dropped {:?}", plan.scene.name, node.dropped));
         }
-        if node.arrived != ends + node.dropped_all() {
-            wrong.push(format!(
-                "{}: `{name}`: {} arrived, {ends} accounted for",
-                plan.scene.name, node.arrived
-            ));
+        let balance = node.balance(0);
+        if !balance.holds() {
+            wrong.push(format!("{}: `{name}`: {balance}", plan.scene.name));
         }
     }
     let sessions = world.resource::<SessionIndex>().open();

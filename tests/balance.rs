@@ -1,5 +1,5 @@
-//! Nothing is lost silently and nothing stays open, however a session ends. The books are kept twice: by the engine,
-//! and by `support/books.rs` from events and samples alone.
+//! Nothing is lost silently and nothing stays open, however a session ends. Frames are counted twice: by the engine,
+//! and by `support/accounts.rs` from events and samples alone.
 
 #![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use mynah_engine::speech::CancelReason;
 use mynah_engine::{DropReason, Event};
-use support::books::{Flow, unsettled};
+use support::accounts::{Flow, unsettled};
 use support::callers::Callers;
 use support::program::{replay, simulate};
 use support::stage::{Outcome, Part, Run, run};
@@ -29,7 +29,7 @@ const SCENES: [(&str, u32, Flow); 10] = [
     ("full", 48_000, Flow::Answered { made_hz: 16_000, released_hz: 48_000 }),
 ];
 
-/// What the two books say against each other and against themselves.
+/// What the two accounts say against each other and against themselves.
 fn wrong(scene: &str, parts: &[Part], played: &Run, flow: Flow) -> Vec<String> {
     let mut wrong = Vec::new();
     for (part, outcome) in parts.iter().zip(&played.outcomes) {
@@ -37,10 +37,9 @@ fn wrong(scene: &str, parts: &[Part], played: &Run, flow: Flow) -> Vec<String> {
         wrong.extend(unsettled(part, outcome, flow).into_iter().map(|what| format!("{place}: {what}")));
     }
     let census = &played.census;
-    for (at, (node, queued)) in census.nodes.iter().zip(&census.queued).enumerate() {
-        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all() + queued;
-        if node.arrived != ends || *queued > 0 {
-            wrong.push(format!("{scene} node {at}: {} frames in, {ends} out, {queued} queued", node.arrived));
+    for (at, balance) in census.balances(&played.queued).enumerate() {
+        if !balance.holds() || balance.queued > 0 {
+            wrong.push(format!("{scene} node {at}: {balance}"));
         }
     }
     if (census.segments_active, census.sessions_open) != (0, 0) {
@@ -55,7 +54,7 @@ fn wrong(scene: &str, parts: &[Part], played: &Run, flow: Flow) -> Vec<String> {
 }
 
 #[test]
-fn every_scene_ends_balanced_by_both_books() {
+fn every_scene_ends_balanced_by_both_accounts() {
     let mut failed = Vec::new();
     for (scene, rate_hz, flow) in SCENES {
         let callers = Callers::new(4, 12, rate_hz, SECONDS);
@@ -196,7 +195,7 @@ fn five_minutes_without_a_pause_lose_no_sample_and_hold_bounded_memory() {
     assert!(depth.is_some_and(|depth| depth <= 32), "a queue held {depth:?} frames");
 }
 
-/// A run whose books are right, and that has something of everything in it.
+/// A run whose accounts are right, and that has something of everything in it.
 fn honest() -> (Part, Outcome) {
     let callers = Callers::new(4, 12, 16_000, SECONDS);
     let parts = callers.parts(1, SECONDS);
@@ -206,7 +205,7 @@ fn honest() -> (Part, Outcome) {
 }
 
 #[test]
-fn the_second_books_catch_every_cheat() {
+fn the_second_account_catches_every_cheat() {
     const FLOW: Flow = Flow::Gated { rate_hz: 16_000 };
     let (part, honest) = honest();
     assert_eq!(unsettled(&part, &honest, FLOW), [""; 0]);

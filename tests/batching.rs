@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cued::{Cue, Prompter, cued};
-use host::{Host, TICK_US, books, compiled, findings, nothing_left};
+use host::{Host, TICK_US, compiled, findings};
 use mynah_engine::record::FlushReason;
 use mynah_engine::service::Ema;
 use mynah_engine::{DropReason, Event, NodeId, Registry};
@@ -118,8 +118,8 @@ impl Room {
 
     /// Figures of the voice's node: merged, and dropped because of overflow.
     fn fates(&mut self) -> (u64, u64) {
-        let census = self.rig.engine.census();
-        findings(&books(&census));
+        findings(&self.rig.imbalances());
+        let census = self.rig.census();
         let node = &census.nodes[TTS.index()];
         assert_eq!(node.dropped_all(), node.dropped[DropReason::Overflow as usize]);
         (node.merged, node.dropped_all())
@@ -130,7 +130,7 @@ impl Room {
         let sessions = self.rig.sessions.len();
         (0..sessions).for_each(|s| self.rig.cue(s, &[Cue::AnswerEnd, Cue::End]));
         self.rig.finish();
-        nothing_left(&self.rig.engine.census());
+        self.rig.nothing_left();
     }
 }
 
@@ -331,7 +331,7 @@ fn a_session_with_much_to_say_does_not_keep_another_waiting() {
 }
 
 #[test]
-fn at_the_bound_the_policy_decides_and_the_books_say_so() {
+fn at_the_bound_the_policy_decides_and_the_counts_say_so() {
     // Policy, who speaks; who is heard in the end, merged, dropped.
     type Row = (&'static str, &'static [usize], &'static [&'static str], (u64, u64));
     let rows: [Row; 6] = [
@@ -351,7 +351,7 @@ fn at_the_bound_the_policy_decides_and_the_books_say_so() {
         for (at, session) in speakers.iter().enumerate() {
             room.say(*session, at as u16);
             room.rig.tick();
-            findings(&books(&room.rig.engine.census()));
+            findings(&room.rig.imbalances());
         }
         room.all_done();
         let mut calls: Vec<String> =
@@ -460,7 +460,7 @@ fn what_is_taken_back_just_after_it_was_merged_or_dropped_was_never_asked_for() 
             }
         }
         assert!(calls.values().all(|open| *open == 0), "{policy}: {calls:?}");
-        findings(&books(&room.rig.engine.census()));
+        findings(&room.rig.imbalances());
         room.close();
     }
 }

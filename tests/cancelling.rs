@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use cued::{Cue, cued};
 use failing::{Speeches, notes, registry};
-use host::{Host, TICK_US, books, findings};
+use host::{Host, TICK_US, findings};
 use mynah_engine::speech::{CancelScope, Cancellation};
 use mynah_engine::{Control, Event, NodeId, SessionHandle};
 use mynah_systems::service::FliteVoice;
@@ -71,7 +71,7 @@ fn nothing_of_what_was_taken_back_leaves_from_that_tick_on() {
         }
         let shown = played.outcomes.iter().flat_map(|o| o.events()).filter(|(_, e)| shows(e)).count();
         seen.push(shown);
-        wrong.extend(books(&played.census).into_iter().map(|what| format!("{name} {sets:?}: {what}")));
+        wrong.extend(played.imbalances().map(|what| format!("{name} {sets:?}: {what}")));
     }
     assert!(seen.iter().all(|shown| *shown > 0), "nothing was taken back in some scene: {seen:?}");
     findings(&wrong);
@@ -213,7 +213,7 @@ fn a_node_that_fails_keeps_no_cancel_from_those_behind_it() {
         rig.sessions.iter().for_each(SessionHandle::close);
         rig.ticks(2);
         assert!(rig.sessions.iter().all(SessionHandle::is_closed), "{middle}");
-        findings(&books(&rig.engine.census()));
+        findings(&rig.imbalances());
     }
 }
 
@@ -256,7 +256,7 @@ fn however_many_cancel_in_one_tick_each_is_told_its_own_in_order_and_nobody_else
             rig.cue(session, &[Cue::Confirm, Cue::End]);
         }
         rig.finish();
-        findings(&books(&rig.engine.census()));
+        findings(&rig.imbalances());
     }
 }
 
@@ -297,7 +297,7 @@ fn a_service_that_fails_or_never_answers_keeps_no_retraction_from_those_behind_i
         // The next revision is answered by whoever can, and the session ends whatever the service does.
         rig.cue(0, &[Cue::Endpoint, Cue::AnswerEnd, Cue::End]);
         rig.finish();
-        findings(&books(&rig.engine.census()));
+        findings(&rig.imbalances());
         assert_eq!(after_the_fact(&outcome(&rig), None), [""; 0], "{service}");
     }
 }
@@ -330,7 +330,7 @@ fn a_cancel_and_the_last_of_an_output_in_one_tick_have_one_outcome() {
         assert_eq!(said, [late == 1], "the host is told whether it is late");
         outcomes.push((left, late, dropped));
         rig.finish();
-        findings(&books(&rig.engine.census()));
+        findings(&rig.imbalances());
         assert_eq!(after_the_fact(&outcome(&rig), None), [""; 0]);
     }
     // Either it is withheld, or it had left and the cancel says so.
@@ -368,7 +368,7 @@ fn a_retraction_in_the_tick_of_the_last_block_of_an_answer_has_one_outcome() {
         }
         rig.cue(0, &[Cue::Endpoint, Cue::AnswerEnd, Cue::End]);
         rig.finish();
-        findings(&books(&rig.engine.census()));
+        findings(&rig.imbalances());
     }
     assert!(whole > 3 && part > 3, "{whole} whole, {part} in part");
 }
@@ -439,7 +439,7 @@ fn long_utterances_lose_nothing_and_stay_one_turn() {
                 long += usize::from(to_us - from_us > 2_000_000);
             }
         }
-        wrong.extend(books(&played.census));
+        wrong.extend(played.imbalances());
     }
     findings(&wrong);
     assert!(splits > 10 && long > 0, "{splits} splits, {long} longer than two seconds");

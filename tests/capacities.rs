@@ -25,14 +25,14 @@ fn quick(scene: &str) -> &'static [&'static str] {
     if scene == "overflow" { &["slow_audio.per_s=10000", "slow_text.per_s=10000"] } else { &[] }
 }
 
-/// What the books of a run say that is over.
+/// What the counts of a run say that is over.
 fn faults(plan: &ScenePlan, pushed: u64, run: &Run) -> Vec<String> {
     let mut wrong = Vec::new();
     let names = plan.nodes.iter().map(|node| node.id.as_str()).chain(["output"]);
-    for (name, (node, queued)) in names.zip(run.census.nodes.iter().zip(&run.census.queued)) {
-        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all() + queued;
-        if node.arrived != ends || *queued > 0 {
-            wrong.push(format!("`{name}`: {} arrived, {ends} accounted for, {queued} wait", node.arrived));
+    let balances = run.census.balances(&run.queued);
+    for (name, (node, balance)) in names.zip(run.census.nodes.iter().zip(balances)) {
+        if !balance.holds() || balance.queued > 0 {
+            wrong.push(format!("`{name}`: {balance}"));
         }
         for reason in [DropReason::Overflow, DropReason::Failed] {
             let at = DropReason::ALL.iter().position(|one| *one == reason).expect("it is one of all");

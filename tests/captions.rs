@@ -46,5 +46,5 @@ fn an_answer_with_captions_is_heard_to_its_end() {
     });
     let ended: Vec<_> = ended.into_iter().map(|(.., ended)| ended).collect();
     assert_eq!(ended, [(1, 1, made)], "one answer, over once");
-    assert_eq!(host.engine.census().segments_active, 0);
+    assert_eq!(host.census().segments_active, 0);
 }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::{Engine, EngineConfig, EngineHandle, Out, SessionHandle, SessionSpec};
 
@@ -136,7 +137,8 @@ fn churn(engine: &mut Engine, sessions: usize) -> Rest {
     for _ in 0..400 {
         engine.tick(engine.now_us() + TICK_US);
     }
-    let census = engine.census();
+    let mut census = Census::default();
+    let census = engine.census(&mut census);
     Rest { live_bytes: mynah_alloc::live_bytes(), entities: census.entities, open: census.sessions_open }
 }
 

@@ -91,13 +91,13 @@ fn an_answer_is_stopped_in_the_tick_of_its_message_and_the_next_one_comes() {
     }
     host.speak(400, 0.0005);
     assert_eq!((host.sounds.len(), host.count(interrupted)), (before, 1), "not a sample more");
-    let figures = host.engine.census().controls;
+    let figures = host.census().controls;
     assert_eq!((figures.arrived, figures.without_effect), (5, 4));
     host.speak(400, 0.3);
     host.speak(500, 0.0005);
     assert_eq!(host.sounds.last().map(|sound| sound.turn), Some(2), "the next turn is answered");
     host.finish_within(800);
-    assert_eq!(host.engine.census().segments_active, 0);
+    assert_eq!(host.census().segments_active, 0);
     assert_eq!(host.told().last(), Some(&Control::Closed));
     assert_eq!(host.send(12, Control::CancelAnswer { turn: 2 }), Err(ControlError::Ended));
 }
@@ -133,7 +133,7 @@ fn a_speaker_who_goes_on_after_a_stopped_answer_is_answered() {
     let begun = host.count(|event| matches!(event, Event::OutputStarted { segment: 1, revision: 2 }));
     assert_eq!((begun, host.count(|event| matches!(event, Event::SegmentOpened { .. }))), (1, 1));
     host.finish_within(800);
-    assert_eq!(host.engine.census().segments_active, 0);
+    assert_eq!(host.census().segments_active, 0);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_hint_moves_what_is_worth_a_batch_within_the_policy() {
             Event::Batch { reason, .. } => Some(reason),
             _ => None,
         });
-        (batch, host.engine.census().controls.without_effect)
+        (batch, host.census().controls.without_effect)
     };
     // A lone item waits for company only where that is worth it.
     assert_eq!(reason(None), (Some(FlushReason::Count), 0));
@@ -193,7 +193,7 @@ fn the_lane_holds_256_and_drops_none() {
     assert_eq!(host.told(), applied, "each once, in order, and the session lives");
     assert_eq!(host.send(256, Control::CancelAnswer { turn: 9 }), Ok(()), "there is room again");
     host.tick();
-    assert_eq!(host.engine.census().controls.arrived, 257);
+    assert_eq!(host.census().controls.arrived, 257);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn what_an_engine_cannot_use_is_worked_off_without_effect() {
     host.speak(300, 0.0005);
     host.speak(400, 0.3);
     host.speak(400, 0.0005);
-    let figures = host.engine.census().controls;
+    let figures = host.census().controls;
     assert_eq!((figures.arrived, figures.without_effect), (7, 7));
     assert!(!host.sounds.is_empty(), "the gate here decides, and the answer comes");
 }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mynah_engine::driver::{Clock, run};
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::{Driver, Engine, EngineConfig, Pacing, SessionHandle, SessionSpec};
 
@@ -167,7 +168,7 @@ fn an_arrival_during_a_tick_is_taken_by_the_next_one_without_waiting() {
     // The first tick runs from 1.0 to 7.0 ms; audio comes at 2.0 ms and nothing else does.
     let course = drive(on_ingress(500_000, 0), 2, 0, &[1_000, 2_000], |n| if n == 0 { 6_000 } else { 0 });
     assert_eq!(course.ticks_us, [1_000, 7_000]);
-    assert_eq!(course.engine.census().edge.blocks, 2);
+    assert_eq!(course.engine.census(&mut Census::default()).edge.blocks, 2);
 }
 
 #[test]
@@ -191,7 +192,7 @@ fn the_gap_bounds_the_ticks_and_gathers_what_arrives_meanwhile() {
     let course = drive(on_ingress(500_000, 2_000), 3, 0, &pushes, |_| 0);
     // The engine's start at 0 counts as the tick before the first.
     assert_eq!(course.ticks_us, [2_000, 4_000, 6_000]);
-    assert_eq!(course.engine.census().edge.blocks, 20, "six, seven, seven");
+    assert_eq!(course.engine.census(&mut Census::default()).edge.blocks, 20, "six, seven, seven");
 }
 
 #[test]

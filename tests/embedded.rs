@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings, ScheduleLabel};
-use mynah_engine::observe::Books;
+use mynah_engine::observe::Census;
 use mynah_engine::observe::metrics::Snapshot;
-use mynah_engine::record::Counts;
+use mynah_engine::record::{Counts, NodeHistograms};
 use mynah_engine::scene::{Override, Source, compile};
 use mynah_engine::tick::{Part, Stage, leaves_open, stages};
 use mynah_engine::{
-    Engine, EngineConfig, EngineHandle, Event, Out, Record, ScenePlan, SessionHandle, SessionSpec, embed,
+    Engine, EngineConfig, EngineHandle, Event, NodeId, Out, Record, ScenePlan, SessionHandle, SessionSpec,
+    embed,
 };
 use mynah_systems::speech::flite::{Flite, VoiceStyle};
 
@@ -187,37 +188,42 @@ fn after_an_hour_with_pauses_a_foreign_world_has_the_counts_memory_and_metrics_o
     engine.keep_metrics();
     // Bevy keeps resources in entities, too, some from the first run of a schedule on; a foreign world has a few more.
     engine.tick(0);
-    let mut entities = [engine.census().entities, 0];
+    let mut entities = [engine.census(&mut Census::default()).entities, 0];
     let mut events = [0usize; 2];
+    let nodes = 0..=plan.nodes.len() as u8;
     let alone = hour(&engine.handle(), rate_hz, |now_us, ask| {
         engine.tick(now_us);
         events[0] += engine.records().len();
-        let (mut books, mut metrics) = (Books::default(), Snapshot::default());
         ask.then(|| {
-            engine.books(&mut books);
+            let (mut census, mut queued, mut metrics) = (Census::default(), Vec::new(), Snapshot::default());
+            engine.census(&mut census);
+            engine.queued(&mut queued);
             assert!(engine.metrics(&mut metrics), "metrics are kept");
-            let mut census = engine.census();
             census.entities -= entities[0];
-            books.entities -= entities[0];
-            format!("{now_us} {census:?} {books:?} {metrics:?}")
+            let histograms = nodes
+                .clone()
+                .map(|node| engine.histograms(NodeId(node), &mut NodeHistograms::default()).clone());
+            format!("{now_us} {census:?} {queued:?} {metrics:?} {:?}", histograms.collect::<Vec<_>>())
         })
     });
     let mut world = World::new();
     let handle = embed::embed(&mut world, &plan, config);
     embed::keep_metrics(&mut world);
     embed::tick(&mut world, 0);
-    entities[1] = embed::census(&world).entities;
+    entities[1] = embed::census(&world, &mut Census::default()).entities;
     let embedded = hour(&handle, rate_hz, |now_us, ask| {
         embed::tick(&mut world, now_us);
         events[1] += world.resource::<embed::Embedded>().records().len();
-        let (mut books, mut metrics) = (Books::default(), Snapshot::default());
         ask.then(|| {
-            embed::books(&world, &mut books);
+            let (mut census, mut queued, mut metrics) = (Census::default(), Vec::new(), Snapshot::default());
+            embed::census(&world, &mut census);
+            embed::queued(&world, &mut queued);
             assert!(embed::metrics(&world, &mut metrics), "metrics are kept");
-            let mut census = embed::census(&world);
             census.entities -= entities[1];
-            books.entities -= entities[1];
-            format!("{now_us} {census:?} {books:?} {metrics:?}")
+            let histograms = nodes
+                .clone()
+                .map(|node| embed::histograms(&world, NodeId(node), &mut NodeHistograms::default()).clone());
+            format!("{now_us} {census:?} {queued:?} {metrics:?} {:?}", histograms.collect::<Vec<_>>())
         })
     });
     assert_eq!(alone.len(), 6, "asked every ten minutes");

@@ -3,7 +3,7 @@
 #[path = "support/host.rs"]
 mod host;
 
-use host::{Host, books, findings};
+use host::{Host, findings};
 use mynah_engine::{Control, DropReason, Event, SessionSpec};
 use proptest::prelude::*;
 
@@ -109,10 +109,9 @@ impl Host {
     /// Lets everything come to its end and says whether nothing is left of it.
     fn end(&mut self) {
         self.finish_within(400);
-        let census = self.engine.census();
-        let left = (census.segments_active, census.queued.iter().sum::<u64>());
+        let left = (self.census().segments_active, self.queued().iter().sum::<u64>());
         assert_eq!(left, (0, 0), "{:?}", self.told());
-        findings(&books(&census));
+        findings(&self.imbalances());
         let applied: Vec<u64> = self.controls.iter().filter_map(|(.., control)| applied(control)).collect();
         assert_eq!(applied, (1..=self.messages).collect::<Vec<_>>(), "each comes back once, in order");
     }
@@ -385,7 +384,7 @@ fn audio_and_messages_in_any_order_end_as_the_sender_meant() {
             host.end();
             assert_eq!(host.told().join(", "), *told, "{name}, {copies} x");
             assert_eq!(host.released(), *released, "{name}, {copies} x");
-            let figures = host.engine.census().controls;
+            let figures = host.census().controls;
             assert_eq!(figures.arrived, host.messages, "{name}");
             assert!(figures.without_effect >= host.messages * (copies - 1) / copies, "{name}: {figures:?}");
         }
@@ -432,7 +431,7 @@ fn hanging_up_at_any_moment_leaves_nothing_open() {
             host.steps(&steps[..cut]);
             host.sessions[0].close();
             host.ticks(3);
-            let census = host.engine.census();
+            let census = host.census();
             assert_eq!((census.segments_active, census.sessions_open), (0, 0), "{name}, cut at {cut}");
             let ends = |told: &&String| {
                 ["last", "split", "elsewhere", "no_verdict", "closed"].iter().any(|e| told.starts_with(e))

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bevy_ecs::prelude::World;
-use host::{Host, books, compiled, one_shard, plan};
+use host::{Host, compiled, one_shard, plan};
 use mynah_engine::base::NAME_BYTES_MAX;
 use mynah_engine::scene::Format;
 use mynah_engine::{
@@ -99,7 +99,7 @@ fn a_name_is_taken_until_its_session_has_gone() {
     let second = open(&host).expect("the name is free again");
     assert_eq!((second.id(), second.name()), (first.id(), "ada"), "the smallest free id is used again");
     host.tick();
-    assert_eq!(host.engine.census().sessions_open, 1);
+    assert_eq!(host.census().sessions_open, 1);
     second.finish();
     host.ticks(2);
     assert!(second.is_closed());
@@ -149,7 +149,7 @@ fn nothing_of_a_closed_session_reaches_the_next_one_with_its_id() {
         .map(|out| if let Out::Text { text, .. } = out { text.to_string() } else { format!("{out:?}") })
         .collect();
     assert_eq!(texts, ["ada #2"], "the answer to the first `ada` came while the second one was open");
-    assert_eq!(host.engine.census().edge.blocks, 4, "1 + 2 of the first, 1 of the second");
+    assert_eq!(host.census().edge.blocks, 4, "1 + 2 of the first, 1 of the second");
 }
 
 #[test]
@@ -159,11 +159,11 @@ fn a_session_whose_handles_are_all_dropped_is_hung_up() {
     let reader = handle.clone();
     drop(handle);
     host.ticks(4);
-    assert_eq!(host.engine.census().sessions_open, 1, "one clone is left");
+    assert_eq!(host.census().sessions_open, 1, "one clone is left");
     assert_eq!(reader.try_push(&[0.1; 320]), Ok(()));
     drop(reader);
     host.ticks(3);
-    assert_eq!(host.engine.census().sessions_open, 0, "nobody is left who could end it");
+    assert_eq!(host.census().sessions_open, 0, "nobody is left who could end it");
     // Its name and its place are free; a handle of a session that is over ends nothing of the next one.
     let again = host.named("a");
     host.tick();
@@ -173,7 +173,7 @@ fn a_session_whose_handles_are_all_dropped_is_hung_up() {
     host.tick();
     drop(again);
     host.ticks(3);
-    assert_eq!(host.engine.census().sessions_open, 1);
+    assert_eq!(host.census().sessions_open, 1);
     drop(next);
 }
 
@@ -188,10 +188,10 @@ fn what_a_host_does_not_poll_waits_up_to_a_bound_and_is_counted_beyond() {
         session.try_push(&block(n)).expect("ticked every 10 ms");
         host.tick();
     }
-    let census = host.engine.census();
-    assert_eq!(books(&census), [""; 0], "unpolled");
+    let census = host.census();
+    assert_eq!(host.imbalances(), [""; 0], "unpolled");
     let dropped = census.nodes[1].dropped[DropReason::Overflow as usize];
-    assert_eq!((census.queued[1], dropped), (1_500, (pushed - kept) as u64));
+    assert_eq!((host.queued()[1], dropped), (1_500, (pushed - kept) as u64));
     session.finish();
     let mut heard = Vec::new();
     for _ in 0..kept {
@@ -265,10 +265,10 @@ fn what_has_ended_and_is_heard_by_nobody_does_not_stay_for_ever() {
     }
     session.finish();
     host.ticks(20);
-    assert_eq!(host.engine.census().sessions_open, 1, "what does not fit into the ring waits for its host");
+    assert_eq!(host.census().sessions_open, 1, "what does not fit into the ring waits for its host");
     drop(session);
     host.ticks(3);
-    assert_eq!(host.engine.census().sessions_open, 0);
+    assert_eq!(host.census().sessions_open, 0);
 }
 
 #[test]
@@ -304,8 +304,8 @@ fn a_host_that_never_reads_its_messages_is_hung_up_on() {
     assert!(told.len() >= 256, "{} messages: those that waited are still there", told.len());
     assert_eq!(told.iter().filter(|t| t.starts_with("confirm")).count(), words);
     host.ticks(3);
-    let census = host.engine.census();
-    assert_eq!(books(&census), [""; 0], "hung up on");
+    let census = host.census();
+    assert_eq!(host.imbalances(), [""; 0], "hung up on");
     assert_eq!((census.sessions_open, census.segments_active), (0, 0));
 }
 
@@ -353,13 +353,13 @@ fn hanging_up_in_the_middle_of_a_segment_leaves_nothing_behind() {
             }
             assert!(session.is_closed(), "{what}");
             samples_of(&session);
-            let census = host.engine.census();
+            let census = host.census();
             assert_eq!(opened, settled, "{what}: every segment ends once");
             assert_eq!((census.sessions_open, census.segments_active), (0, 0), "{what}");
-            assert_eq!(books(&census), [""; 0], "{what}");
-            assert_eq!(census.queued.iter().sum::<u64>(), 0, "{what}");
+            assert_eq!(host.imbalances(), [""; 0], "{what}");
+            assert_eq!(host.queued().iter().sum::<u64>(), 0, "{what}");
         }
-        let blocks = host.engine.census().blocks_created;
+        let blocks = host.census().blocks_created;
         if round == 0 {
             blocks_warm = blocks;
         }
@@ -430,7 +430,7 @@ fn many_sessions_share_a_shard_and_keep_apart() {
                 "{shards} shards, session {n}"
             );
         }
-        assert_eq!(host.engine.census().sessions_open, 40);
+        assert_eq!(host.census().sessions_open, 40);
     }
 }
 

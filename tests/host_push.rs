@@ -190,7 +190,7 @@ fn a_block_without_a_sample_comes_to_nothing() {
     while let Some(Out::Audio(audio)) = session.poll() {
         blocks.push(audio.block.len());
     }
-    assert_eq!((blocks, host.engine.census().edge.blocks), (vec![160], 1));
+    assert_eq!((blocks, host.census().edge.blocks), (vec![160], 1));
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn one_session_cannot_starve_another() {
     let mut heard = Vec::new();
     until_closed(&mut host, &sessions[5], &mut heard);
     assert_eq!(heard, samples);
-    assert_eq!(host.engine.census().edge.homeless, 0, "closing twice is closing once");
+    assert_eq!(host.census().edge.homeless, 0, "closing twice is closing once");
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn what_is_no_number_becomes_silence_and_disturbs_nobody() {
         })
         .collect();
     let total: u64 = non_finite.iter().map(|(_, samples)| samples).sum();
-    assert_eq!((total, host.engine.census().edge.non_finite), (5, 5));
+    assert_eq!((total, host.census().edge.non_finite), (5, 5));
     assert!(non_finite.iter().all(|(session, _)| *session == sick.id()), "{non_finite:?}");
     let (mut heard_sick, mut heard_well) = (Vec::new(), Vec::new());
     hear(&sick, &mut heard_sick);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool as Flag, Ordering};
 
 use mynah_engine::base::Mutation;
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::shuttle::rand::{Rng as _, thread_rng};
 use mynah_engine::shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
@@ -66,7 +67,7 @@ const SCRIPTS: [&[Deed]; 9] = [
     &[Push, DropIt],
 ];
 
-/// One session and its host's books.
+/// One session and what its host counts.
 struct Caller {
     session: Option<SessionHandle>,
     woken: Arc<AtomicBool>,
@@ -237,7 +238,8 @@ fn played(plan: &Arc<ScenePlan>, mutation: Option<Mutation>) -> Vec<String> {
     let hung_up = callers.iter().any(|caller| caller.hung_up);
     let mut wrong: Vec<String> =
         ["resident", "new"].into_iter().zip(callers).flat_map(|(name, caller)| caller.ended(name)).collect();
-    let census = engine.census();
+    let mut census = Census::default();
+    let census = engine.census(&mut census);
     if census.sessions_open != 0 || (census.edge.homeless > 0 && !hung_up) {
         wrong.push(format!("{} sessions open, {} homeless", census.sessions_open, census.edge.homeless));
     }

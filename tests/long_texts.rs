@@ -76,14 +76,14 @@ fn what_was_cut_and_then_taken_back_is_counted_once() {
         (30, Line::Say(1, 2, "Well. ".into())),
         (30, Line::End(1, 2)),
     ];
-    // The books are checked at the end.
+    // The counts are checked at the end.
     let heard = heard("batch_window_ms: 2000, reply_chars_max: 100", &lines);
     let (texts, lost) = told(&heard);
     assert_eq!(texts.iter().filter(|text| text.contains("Well.")).count(), 1, "{heard:?}");
     assert_eq!(lost, 2, "{heard:?}");
 }
 
-/// Calls to a service with at most 20 characters, and texts said to be too long: by events and by the books.
+/// Calls to a service with at most 20 characters, and texts said to be too long: by events and by the counts.
 fn asked(task: &str, output: &str, texts: &[&str]) -> (usize, usize, u64) {
     let mut lines: Vec<(u64, Line)> = texts.iter().map(|text| (0, Line::Say(1, 1, (*text).into()))).collect();
     lines.push((0, Line::End(1, 1)));
@@ -104,7 +104,7 @@ fn asked(task: &str, output: &str, texts: &[&str]) -> (usize, usize, u64) {
     (0..200).for_each(|tick| host.tick_at(tick * 5_000));
     let calls = host.count(|event| matches!(event, Event::ServiceSubmitted { .. }));
     let too_long = |event: &Event| matches!(event, Event::FrameDropped { reason: DropReason::TooLong, .. });
-    let dropped = host.engine.census().nodes[1].dropped[DropReason::TooLong as usize];
+    let dropped = host.census().nodes[1].dropped[DropReason::TooLong as usize];
     (calls, host.count(too_long), dropped)
 }
 

@@ -277,7 +277,7 @@ impl Observer for Model {
         self.slots.resize(self.slots.len().max(over + 1), (0, 0));
         let from_minute = |minutes: usize| (over.saturating_sub(1) / 12 + 1).saturating_sub(minutes) * 12;
         let starts = [over.saturating_sub(12), from_minute(5), from_minute(15)];
-        for gate in self.shown.nodes.iter().filter(|node| node.segments_opened > 0) {
+        for gate in self.shown.nodes.iter().filter(|node| node.counts.segments_opened > 0) {
             for (recent, start) in gate.recent.iter().zip(starts) {
                 let slots = &self.slots[start.min(over)..over];
                 let wanted = slots.iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));

@@ -265,7 +265,7 @@ fn hanging_up_and_finishing_meanwhile_leave_nothing_open() {
             }
             host.ticks(4_000);
             let ends = host.count(|event| matches!(event, Event::SegmentEnded { .. }));
-            let census = host.engine.census();
+            let census = host.census();
             assert_eq!((ends, census.segments_active, census.sessions_open), (1, 0, 0), "{at_ms} ms");
         }
     }

@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Diagnostic, Diagnostics, Severity, Source, compile};
 use mynah_engine::{Engine, EngineConfig, Out, Registry, ScenePlan, SessionSpec};
 use mynah_sim::scenes::{SHIPPED, registry_with_link};
@@ -182,18 +183,10 @@ fn run(plan: ScenePlan, step_us_max: u64) -> Result<(), String> {
             }
         }
         if session.is_closed() {
-            let census = engine.census();
-            for (node, queued) in census.nodes.iter().zip(&census.queued) {
-                let ends =
-                    node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all() + queued;
-                if node.arrived != ends {
-                    return Err(format!(
-                        "{} frames arrived at a node, {ends} are accounted for",
-                        node.arrived
-                    ));
-                }
-            }
-            return Ok(());
+            let (mut census, mut queued) = (Census::default(), Vec::new());
+            let mut balances = engine.census(&mut census).balances(engine.queued(&mut queued));
+            let wrong = balances.find(|balance| !balance.holds());
+            return wrong.map_or(Ok(()), |balance| Err(format!("at a node: {balance}")));
         }
     }
     Err(format!("the session has not ended after {TICKS_MAX} ticks, {} s", now_us / 1_000_000))

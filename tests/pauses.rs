@@ -9,6 +9,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Format, Source, compile};
 use mynah_engine::{Engine, EngineConfig, Event, SessionHandle, SessionSpec};
 
@@ -133,12 +134,12 @@ fn a_session_that_pauses_takes_less_than_6_kb() {
             }
             pass(&mut engine, FRAME_US);
         }
-        let pushed = engine.census().edge.blocks;
+        let pushed = engine.census(&mut Census::default()).edge.blocks;
         let bytes = (mynah_alloc::live_bytes() - before) / i64::from(SESSIONS);
         // It works as before afterwards.
         handles.iter().for_each(|handle| handle.try_push(&frame(0.001)).expect("there is credit"));
         pass(&mut engine, FRAME_US);
-        assert_eq!(engine.census().edge.blocks, pushed + u64::from(SESSIONS));
+        assert_eq!(engine.census(&mut Census::default()).edge.blocks, pushed + u64::from(SESSIONS));
         bytes
     };
     for gate in [ENERGY, "vad: Silero"] {

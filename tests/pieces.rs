@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cued::{Cue, Prompter, cued};
-use host::{Host, compiled, findings, nothing_left};
-use mynah_engine::observe::Books;
+use host::{Host, compiled, findings};
 use mynah_engine::service::Call;
 use mynah_engine::{DropReason, Event, NodeId, Registry};
 use mynah_systems::service::{Production, Work};
@@ -99,15 +98,13 @@ impl Room {
         self.rig.until("all answers", idle);
     }
 
-    /// Ends everything. Nothing may be left, and the books add up.
+    /// Ends everything. Nothing may be left, and the counts add up.
     fn close(mut self) -> (u64, u64, u64) {
         self.all_done();
         self.rig.finish();
-        let census = self.rig.engine.census();
-        nothing_left(&census);
-        let mut out = Books::default();
-        self.rig.engine.books(&mut out);
-        assert_eq!(out.blocks_out, 0, "blocks are under way");
+        self.rig.nothing_left();
+        let census = self.rig.census();
+        assert_eq!(census.blocks_out, 0, "blocks are under way");
         let node = &census.nodes[ASR.index()];
         (node.merged, node.dropped[DropReason::Overflow as usize], node.cancelled)
     }

@@ -87,7 +87,7 @@ fn hear(stream: Stream, tolerance_ms: u32, packets: &Packets) -> Heard {
     if at_the_end > 0 {
         gaps.push((packets.len() as u64, at_the_end));
     }
-    let edge = host.engine.census().edge;
+    let edge = host.census().edge;
     let heard = Heard { filled: edge.concealed_frames, steps: edge.discontinuities, gaps };
     assert_eq!(heard.gaps.iter().map(|(_, frames)| frames).sum::<u64>(), heard.filled, "{heard:?}");
     heard

@@ -4,7 +4,7 @@
 #[path = "support/host.rs"]
 mod host;
 
-use host::{Host, TICK_US, books, one_shard, plan};
+use host::{Host, TICK_US, one_shard, plan};
 use mynah_engine::base::{frames_to_us, us_to_frames};
 use mynah_engine::observe::Census;
 use mynah_engine::scene::Format;
@@ -90,7 +90,7 @@ impl Pusher {
             }
         }
         assert!(self.host.sessions[0].is_closed(), "the session ends");
-        let census = self.host.engine.census();
+        let census = self.host.census();
         (self, census)
     }
 }
@@ -107,7 +107,7 @@ fn talk() -> Vec<f32> {
 
 /// What is wrong with a run in which nothing may be lost.
 fn faults(pusher: &Pusher, census: &Census, samples: &[f32]) -> Vec<String> {
-    let mut wrong = books(census);
+    let mut wrong = pusher.host.imbalances();
     for (at, node) in census.nodes.iter().enumerate().filter(|(_, node)| node.dropped_all() > 0) {
         wrong.push(format!("node {at}: {} frames dropped", node.dropped_all()));
     }
@@ -200,7 +200,7 @@ fn a_gate_whose_own_queue_drops_sends_no_more_at_once() {
         .hear(&samples, sizes, SMALL_UNTIL_US[0]);
         let overflow = census.nodes[usize::from(self::GATE.0)].dropped[DropReason::Overflow as usize];
         assert!(overflow > 100, "{sizes:?}: the gate's queue drops: {overflow}");
-        assert_eq!(books(&census), [""; 0], "{sizes:?}");
+        assert_eq!(pusher.host.imbalances(), [""; 0], "{sizes:?}");
         assert!(
             pusher.outside_max <= pusher.max_out,
             "{sizes:?}: {} of {}",

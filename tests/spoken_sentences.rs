@@ -5,7 +5,7 @@ mod host;
 #[path = "support/white.rs"]
 mod white;
 
-use host::{Host, faultless, nothing_left, one_shard};
+use host::{Host, faultless, one_shard};
 use mynah_engine::{Event, NodeId, SessionSpec};
 use white::bursts;
 
@@ -103,7 +103,7 @@ fn what_is_written_in_markdown_sounds_like_its_words() {
 }
 
 #[test]
-fn an_assistant_speaks_whole_sentences_and_its_books_balance() {
+fn an_assistant_speaks_whole_sentences_and_its_counts_balance() {
     let host = spoken_to(ASSISTANT, &[500, 800, 200, 600, 2_500, 700, 3_000]);
     let texts = host.events(|event| match event {
         Event::Text { node: NodeId(3), text, segment, revision } => {
@@ -120,8 +120,8 @@ fn an_assistant_speaks_whole_sentences_and_its_books_balance() {
             "{segment}/{revision}: {text}"
         );
     }
-    let census = host.engine.census();
-    nothing_left(&census);
+    host.nothing_left();
+    let census = host.census();
     for (from, to) in [(2, 3), (3, 4)] {
         assert_eq!(
             census.nodes[from].created_all(),

@@ -82,10 +82,10 @@ fn what_does_not_fit_is_lost_oldest_first_and_counted() {
     assert!(numbers.is_sorted() && numbers.windows(2).all(|w| w[1] > w[0]), "{numbers:?}");
     // Whoever is taken in the end has waited its 25 places, at 20 ms each.
     assert!((168..=176).contains(&numbers[39]), "{numbers:?}");
-    let census = host.engine.census();
+    let census = host.census();
     let node = &census.nodes[0];
     let lost = node.dropped[DropReason::Overflow as usize];
-    assert_eq!((node.arrived, node.consumed, census.queued[0]), (200, 40, 25));
+    assert_eq!((node.arrived, node.consumed, host.queued()[0]), (200, 40, 25));
     assert_eq!(lost, 200 - 40 - 25);
     assert_eq!(node.depth_max, 25);
 }
@@ -120,10 +120,10 @@ fn a_hang_up_takes_back_what_waits() {
     host.tick_at(0);
     host.sessions[0].close();
     host.tick();
-    let census = host.engine.census();
+    let census = host.census();
     let node = &census.nodes[0];
     let closed = node.dropped[DropReason::Closed as usize];
-    assert_eq!((node.arrived, node.consumed, closed, census.queued[0]), (10, 1, 9, 0));
+    assert_eq!((node.arrived, node.consumed, closed, host.queued()[0]), (10, 1, 9, 0));
     assert!(host.sessions[0].is_closed());
 }
 

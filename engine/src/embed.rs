@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
+use crate::base::ids::NodeId;
 use crate::config::EngineConfig;
 use crate::engine_handle::{EngineHandle, Shared};
 use crate::node::plan::ScenePlan;
-use crate::observe::books::Books;
-use crate::observe::census::Census;
+use crate::observe::census::{self, Census};
 use crate::observe::metrics::Snapshot;
 use crate::record::event::Record;
+use crate::record::node_histograms::NodeHistograms;
 use crate::tick::install::ShardSpec;
 use crate::tick::join::Records;
 use crate::tick::run::EngineWorld;
@@ -98,20 +99,37 @@ pub fn tick(world: &mut World, now_us: u64) {
     });
 }
 
+/// Nodes of the scene that is embedded.
+fn nodes(world: &World) -> usize {
+    world.resource::<Embedded>().shared.plan.nodes.len()
+}
+
 /// [`Engine::census`](crate::Engine::census) of the embedded engine; its entities are all of the world's.
 ///
 /// # Panics
-/// When [`embed`] has put no scene into the world.
-pub fn census(world: &World) -> Census {
-    Census::of(world.resource::<Embedded>().shared.plan.nodes.len(), std::iter::once(world))
+/// When [`embed`] has put no scene into the world, and inside of [`tick`].
+pub fn census<'c>(world: &World, census: &'c mut Census) -> &'c Census {
+    let core = &world.resource::<EmbeddedEngine>().0;
+    census.fill(nodes(world), std::iter::once(world), core.world.resource(), &core.hub());
+    census
 }
 
-/// [`Engine::books`](crate::Engine::books) of the embedded engine.
+/// [`Engine::queued`](crate::Engine::queued) of the embedded engine.
 ///
 /// # Panics
 /// When [`embed`] has put no scene into the world.
-pub fn books(world: &World, books: &mut Books) {
-    books.fill(world.resource::<Embedded>().shared.plan.nodes.len(), std::iter::once(world));
+pub fn queued<'q>(world: &World, queued: &'q mut Vec<u64>) -> &'q [u64] {
+    census::fill_queued(nodes(world), std::iter::once(world), queued);
+    queued
+}
+
+/// [`Engine::histograms`](crate::Engine::histograms) of the embedded engine.
+///
+/// # Panics
+/// When [`embed`] has put no scene into the world.
+pub fn histograms<'h>(world: &World, node: NodeId, histograms: &'h mut NodeHistograms) -> &'h NodeHistograms {
+    census::fill_histograms(node, std::iter::once(world), histograms);
+    histograms
 }
 
 /// [`Engine::keep_metrics`](crate::Engine::keep_metrics) of the embedded engine.

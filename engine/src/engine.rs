@@ -14,14 +14,12 @@ use crate::base::time::Now;
 use crate::config::EngineConfig;
 use crate::engine_handle::{EngineHandle, Shared};
 use crate::node::plan::ScenePlan;
-use crate::observe::books::Books;
-use crate::observe::census::Census;
-use crate::observe::glance::Glance;
+use crate::observe::census::{self, Census};
 use crate::observe::metrics::Snapshot;
 use crate::observe::session_view;
 use crate::observe::session_view::SessionView;
-use crate::record::counts::Counts;
 use crate::record::event::Record;
+use crate::record::node_histograms::NodeHistograms;
 use crate::record::stage_times::{StageTimes, Stopwatch};
 use crate::service::hub::Hub;
 use crate::speech::segment::Segment;
@@ -89,19 +87,6 @@ impl Engine {
         *self.core.world.resource_mut::<StageTimes>() = StageTimes::lent(make(), nodes);
     }
 
-    /// Nanoseconds of work by node (the last entry: the output), over all shards.
-    pub fn work_ns(&self) -> Vec<u64> {
-        let mut totals = vec![0; self.shared.plan.nodes.len() + 1];
-        for world in self.worlds() {
-            if let Some(watch) = &world.resource::<StageTimes>().watch {
-                for (total, ns) in totals.iter_mut().zip(watch.totals_ns()) {
-                    *total += ns;
-                }
-            }
-        }
-        totals
-    }
-
     /// Runs `work` inside the engine's own thread pool, so that ticks need not cross into it one by one.
     pub fn within<R: Send>(&mut self, work: impl FnOnce(&mut Self) -> R + Send) -> R {
         match self.threads.clone() {
@@ -125,25 +110,30 @@ impl Engine {
         self.core.hub()
     }
 
-    /// How often a frame that entered `node`'s queue made it how deep, since the start and over all shards, as
-    /// [`NodeCounts::depths`](crate::record::NodeCounts::depths) counts it.
-    pub fn depths(&self, node: NodeId, depths: &mut Vec<u64>) {
-        depths.clear();
-        for world in self.worlds() {
-            let Some(counts) = world.resource::<Counts>().nodes().get(node.index()) else { continue };
-            depths.resize(depths.len().max(counts.depths.len()), 0);
-            depths.iter_mut().zip(&counts.depths).for_each(|(sum, count)| *sum += count);
-        }
+    /// Fills in the sums over all shards as they are after the tick, and returns them. Changes nothing; with a `census`
+    /// that was filled before it takes no memory. A few reads a shard and node: for every tick.
+    pub fn census<'c>(&self, census: &'c mut Census) -> &'c Census {
+        census.fill(
+            self.shared.plan.nodes.len(),
+            self.worlds(),
+            self.core.world.resource(),
+            &self.core.hub(),
+        );
+        census
     }
 
-    /// Sums over all shards; not for every tick.
-    pub fn census(&self) -> Census {
-        Census::of(self.shared.plan.nodes.len(), self.worlds())
+    /// Fills in the frames that are found waiting at each node (the last entry: the output), in its queues and outside
+    /// of full ones, and returns them. Looks at every queue and uses no count: cheap beside a tick, not free.
+    pub fn queued<'q>(&self, queued: &'q mut Vec<u64>) -> &'q [u64] {
+        census::fill_queued(self.shared.plan.nodes.len(), self.worlds(), queued);
+        queued
     }
 
-    /// Takes a look.
-    pub fn glance(&self, glance: &mut Glance) {
-        glance.fill(self.shared.plan.nodes.len(), self.worlds(), self.core.world.resource(), self.hub());
+    /// Fills in how the times and depths of `node` (behind the last one: the output) are distributed since the start,
+    /// over all shards, and returns them. Costs some microseconds a shard: for now and then.
+    pub fn histograms<'h>(&self, node: NodeId, histograms: &'h mut NodeHistograms) -> &'h NodeHistograms {
+        census::fill_histograms(node, self.worlds(), histograms);
+        histograms
     }
 
     /// The sessions whose entities exist, in id order within each shard.
@@ -154,11 +144,6 @@ impl Engine {
     /// The segments that are not forgotten, by shard.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.worlds().flat_map(session_view::segments)
-    }
-
-    /// Fills in the counts as they are after the tick. Looks at every queue: cheap beside a tick, not free.
-    pub fn books(&self, books: &mut Books) {
-        books.fill(self.shared.plan.nodes.len(), self.worlds());
     }
 
     /// From now on metrics are kept: windows that rotate every 5 s of engine time. Takes its memory here, 0.3 MB a node.

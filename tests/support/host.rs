@@ -197,6 +197,30 @@ impl Host {
         self.tick();
     }
 
+    pub(crate) fn census(&self) -> Census {
+        self.engine.census(&mut Census::default()).clone()
+    }
+
+    /// Frames that wait at each node.
+    pub(crate) fn queued(&self) -> Vec<u64> {
+        self.engine.queued(&mut Vec::new()).to_vec()
+    }
+
+    /// The nodes at which frames do not add up, in words.
+    pub(crate) fn imbalances(&self) -> Vec<String> {
+        let (census, queued) = (self.census(), self.queued());
+        let wrong = census.balances(&queued).enumerate().filter(|(_, balance)| !balance.holds());
+        wrong.map(|(at, balance)| format!("node {at}: {balance}")).collect()
+    }
+
+    /// Fails when a node's frames do not add up, or when anything is left of any session.
+    pub(crate) fn nothing_left(&self) {
+        findings(&self.imbalances());
+        assert_eq!(self.queued().iter().sum::<u64>(), 0, "frames wait");
+        let census = self.census();
+        assert_eq!((census.segments_active, census.sessions_open), (0, 0), "segments, sessions");
+    }
+
     /// All events that `pick` picks, with session and time.
     pub(crate) fn events<T>(&self, pick: impl Fn(&Event) -> Option<T>) -> Vec<(u32, u64, T)> {
         let picked = self.records.iter();
@@ -219,25 +243,6 @@ impl Host {
         let mine = self.sounds.iter().filter(|s| s.session == session && (s.segment, s.revision) == origin);
         mine.flat_map(|sound| sound.samples.iter().copied()).collect()
     }
-}
-
-/// What does not add up at some node, in words: in = consumed + gated + merged + cancelled + dropped + queued.
-pub(crate) fn books(census: &Census) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for (at, (node, queued)) in census.nodes.iter().zip(&census.queued).enumerate() {
-        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all() + queued;
-        if node.arrived != ends {
-            wrong.push(format!("node {at}: {} arrived, {ends} accounted for: {node:?}", node.arrived));
-        }
-    }
-    wrong
-}
-
-/// Fails when a node's frames do not add up, or when anything is left of any session.
-pub(crate) fn nothing_left(census: &Census) {
-    findings(&books(census));
-    assert_eq!(census.queued.iter().sum::<u64>(), 0, "frames wait");
-    assert_eq!((census.segments_active, census.sessions_open), (0, 0), "segments, sessions");
 }
 
 /// Fails with everything that was found.

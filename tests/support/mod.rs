@@ -1,7 +1,7 @@
 //! What several behaviour tests share: recordings run through a scene, labelled speech, the built program.
 #![allow(dead_code, reason = "every test uses its own part of it")]
 
-pub(crate) mod books;
+pub(crate) mod accounts;
 pub(crate) mod browser;
 pub(crate) mod callers;
 pub(crate) mod conditions;

@@ -1,10 +1,9 @@
 //! A `TextCollector` between somebody who says lines and somebody who writes down what comes.
 #![allow(dead_code, reason = "every test uses its own part of it")]
 
-use mynah_engine::observe::Census;
 use mynah_engine::{DropReason, Event, SessionSpec};
 
-use crate::host::{Host, TICK_US, compiled, nothing_left, one_shard};
+use crate::host::{Host, TICK_US, compiled, one_shard};
 use crate::narrator::{Line, registry};
 
 pub(crate) struct Sentences {
@@ -55,25 +54,25 @@ impl Sentences {
 
     /// Frames taken back before the collector, or in it.
     pub(crate) fn cancelled(&self) -> u64 {
-        self.host.engine.census().nodes[1].cancelled
+        self.host.census().nodes[1].cancelled
     }
 
-    /// Ticks a second, ends the session and checks the books.
+    /// Ticks a second, ends the session and checks the counts.
     pub(crate) fn finished(mut self) -> Vec<String> {
         self.until(1_000);
         self.host.sessions[0].finish();
         // Three ticks, and what is held to the end may take some more.
         (0..8).for_each(|_| self.tick_at(self.host.now_us() + TICK_US));
         assert!(self.host.sessions[0].is_closed(), "the end of the stream got through");
-        balanced(&self.host.engine.census());
+        balanced(&self.host);
         self.heard
     }
 }
 
-/// The books of every node add up; what is sent arrives; nothing is left.
-fn balanced(census: &Census) {
-    nothing_left(census);
-    for (at, pair) in census.nodes.windows(2).enumerate() {
+/// The frames of every node add up; what is sent arrives; nothing is left.
+fn balanced(host: &Host) {
+    host.nothing_left();
+    for (at, pair) in host.census().nodes.windows(2).enumerate() {
         assert_eq!(pair[0].created_all(), pair[1].arrived, "sent to node {}", at + 1);
     }
 }

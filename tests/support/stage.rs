@@ -1,5 +1,5 @@
 //! Recordings through a scene in virtual time, by the functions behind `mynah run`, with everything that comes of it
-//! kept: events, released audio, the engine's books. A session may hang up at any moment.
+//! kept: events, released audio, the engine's counts. A session may hang up at any moment.
 
 use std::sync::Arc;
 
@@ -91,8 +91,18 @@ impl Outcome {
 pub(crate) struct Run {
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) census: Census,
+    /// Frames that waited at each node at the end.
+    pub(crate) queued: Vec<u64>,
     /// Blocks that the pools had made when half of the time was over, and at the end.
     pub(crate) blocks_created: (u64, u64),
+}
+
+impl Run {
+    /// The nodes at which frames do not add up, in words.
+    pub(crate) fn imbalances(&self) -> impl Iterator<Item = String> {
+        let wrong = self.census.balances(&self.queued).enumerate().filter(|(_, balance)| !balance.holds());
+        wrong.map(|(at, balance)| format!("node {at}: {balance}"))
+    }
 }
 
 /// A scene with its overrides, ready to be run.
@@ -142,7 +152,7 @@ pub(crate) fn run(scene: &str, sets: &[&str], parts: &[Part], script: Option<Arc
         engine.tick(now_us);
         collect(&engine, &feeds, &mut outcomes);
         if now_us * 2 <= end_us {
-            halfway = engine.census().blocks_created;
+            halfway = engine.census(&mut Census::default()).blocks_created;
         }
         now_us += period_us;
     }
@@ -152,9 +162,11 @@ pub(crate) fn run(scene: &str, sets: &[&str], parts: &[Part], script: Option<Arc
     // One more, so that the last session's entities go.
     engine.tick(now_us);
     collect(&engine, &feeds, &mut outcomes);
-    let census = engine.census();
+    let (mut census, mut queued) = (Census::default(), Vec::new());
+    engine.census(&mut census);
+    engine.queued(&mut queued);
     let blocks_created = (halfway, census.blocks_created);
-    Run { outcomes, census, blocks_created }
+    Run { outcomes, census, queued, blocks_created }
 }
 
 fn collect(engine: &Engine, feeds: &[Feed], outcomes: &mut [Outcome]) {

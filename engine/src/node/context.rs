@@ -237,7 +237,7 @@ impl<'a> NodeContext<'a> {
             drop(queue.push(frame, self.pool));
             if content {
                 let depth = queue.depth();
-                self.counts.node(target.node).record_depth(depth);
+                self.counts.record_depth(target.node, depth);
             }
         }
         if !self.lane.stalled.is_empty() {
@@ -305,7 +305,7 @@ impl<'a> NodeContext<'a> {
             counts.consumed += 1;
             counts.taken += 1;
             if !skips {
-                counts.record_wait(self.now.us.saturating_sub(frame.queued_us));
+                self.counts.record_wait(self.node, self.now.us.saturating_sub(frame.queued_us));
             }
         }
     }
@@ -322,7 +322,7 @@ impl<'a> NodeContext<'a> {
     /// Records how long a service took from the entering of a frame to the first of its answer.
     pub fn answered_after(&mut self, us: u64) {
         let halves = u64::from(self.now.is_broken(Mutation::HalveLatency));
-        self.counts.node(self.node).record_latency(us >> halves);
+        self.counts.record_latency(self.node, us >> halves);
     }
 
     /// Counts a frame that was taken as one that became one with another.

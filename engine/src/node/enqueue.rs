@@ -31,7 +31,7 @@ impl Enqueue<'_> {
         };
         if is_content {
             self.counts.arrived(node, samples);
-            self.counts.node(node).record_depth(queue.depth());
+            self.counts.record_depth(node, queue.depth());
         }
         match pushed {
             Pushed::Queued => {}

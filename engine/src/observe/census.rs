@@ -1,79 +1,157 @@
-//! Sums over all shards with their histograms, for reports.
+//! The engine between two ticks, in sums over all shards: cheap enough to be taken after every tick. What must look at
+//! every queue is asked for apart, so that one shows whether the other is right.
 
 use bevy_ecs::prelude::*;
 
+use crate::base::ids::NodeId;
 use crate::media::block::BlockPool;
-use crate::media::queue::{Lane, Queue};
-use crate::record::counts::{Counts, NodeCounts};
+use crate::observe::session_view::sessions;
+use crate::record::counts::{Balance, Counts, NodeCounts};
 use crate::record::edge_figures::{ControlFigures, EdgeFigures};
-use crate::session::components::Wiring;
+use crate::record::node_histograms::NodeHistograms;
+use crate::record::stage_times::{ENGINE_STAGES, StageTimes};
+use crate::service::hub::Hub;
 use crate::session::index::SessionIndex;
 use crate::speech::segment::SegmentPool;
 
-/// What an engine looks like from outside at one moment.
-#[derive(Clone, Debug)]
+/// What an engine counts, a few reads for each shard and node. The storage is kept from one census to the next.
+#[derive(Clone, Debug, Default)]
 pub struct Census {
     /// Counts of every node; the last one is the output.
     pub nodes: Vec<NodeCounts>,
-    /// Frames waiting in the queues of each node.
-    pub queued: Vec<u64>,
-    /// Segments that exist.
-    pub segments_active: usize,
-    /// Sessions open.
-    pub sessions_open: u32,
-    /// Entities of all worlds: flat once warm, whoever comes and goes.
-    pub entities: u64,
-    /// Blocks ever made by the pools: flat once warm.
-    pub blocks_created: u64,
+    /// Frames that wait by the counts, for each node: in its queues, outside of full ones, and for its service behind the
+    /// hub.
+    pub waiting: Vec<u64>,
+    /// Values in each node's histogram of waiting times.
+    pub waits: Vec<u64>,
+    /// Values in each node's histogram of latencies.
+    pub latencies: Vec<u64>,
     /// What happened at the edge.
     pub edge: EdgeFigures,
     /// What hosts said.
     pub controls: ControlFigures,
+    /// Sessions whose entities exist.
+    pub sessions_open: u32,
+    /// Segments that exist.
+    pub segments_active: usize,
+    /// Places for segments; each is an entity.
+    pub segment_places: usize,
+    /// Entities of all worlds: flat once warm, whoever comes and goes.
+    pub entities: u64,
+    /// Blocks under way inside the engine, see [`BlockPool::out`].
+    pub blocks_out: i64,
+    /// Blocks ever made by the pools: flat once warm.
+    pub blocks_created: u64,
+    /// Nanoseconds of work since the start, over all shards: by node, then by [`ENGINE_STAGES`]. All 0 without
+    /// stopwatches.
+    pub work_ns: Vec<u64>,
+    /// The same by shard, over all stages.
+    pub shards_ns: Vec<u64>,
 }
 
 impl Census {
-    /// The sums over the worlds of all shards, for a scene of `nodes` nodes.
-    pub(crate) fn of<'a>(nodes: usize, worlds: impl Iterator<Item = &'a World>) -> Self {
-        let nodes = nodes + 1;
-        let mut census = Self {
-            nodes: vec![NodeCounts::default(); nodes],
-            queued: vec![0; nodes],
-            segments_active: 0,
-            sessions_open: 0,
-            entities: 0,
-            blocks_created: 0,
-            edge: EdgeFigures::default(),
-            controls: ControlFigures::default(),
+    /// Fills in the sums over the worlds of all shards of a scene of `nodes` nodes, what `serial` measured outside of
+    /// them, and what waits in the hub.
+    pub(crate) fn fill<'a>(
+        &mut self,
+        nodes: usize,
+        worlds: impl Iterator<Item = &'a World>,
+        serial: &StageTimes,
+        hub: &Hub<'_>,
+    ) {
+        self.clear(nodes);
+        worlds.for_each(|world| self.add(world));
+        add_stage_times(&mut self.work_ns, serial);
+        for (at, (waiting, counts)) in self.waiting.iter_mut().zip(&self.nodes).enumerate() {
+            *waiting = counts.waiting() + hub.waiting(NodeId(at as u8)) as u64;
+        }
+    }
+
+    /// What arrived at each node beside what became of it; `queued` is what was found waiting there.
+    ///
+    /// # Panics
+    /// When `queued` is not of as many nodes.
+    pub fn balances<'a>(&'a self, queued: &'a [u64]) -> impl Iterator<Item = Balance> + 'a {
+        assert_eq!(self.nodes.len(), queued.len(), "each node has its queues");
+        self.nodes.iter().zip(queued).map(|(counts, queued)| counts.balance(*queued))
+    }
+
+    fn clear(&mut self, nodes: usize) {
+        let places = nodes + 1;
+        let of = |mut sums: Vec<u64>, places: usize| {
+            sums.clear();
+            sums.resize(places, 0);
+            sums
         };
-        worlds.for_each(|world| census.add(world));
-        census
+        let mut counts = std::mem::take(&mut self.nodes);
+        counts.clear();
+        counts.resize(places, NodeCounts::default());
+        *self = Self {
+            nodes: counts,
+            waiting: of(std::mem::take(&mut self.waiting), places),
+            waits: of(std::mem::take(&mut self.waits), places),
+            latencies: of(std::mem::take(&mut self.latencies), places),
+            work_ns: of(std::mem::take(&mut self.work_ns), nodes + ENGINE_STAGES.len()),
+            shards_ns: of(std::mem::take(&mut self.shards_ns), 0),
+            ..Self::default()
+        };
     }
 
     fn add(&mut self, world: &World) {
-        for (sum, counts) in self.nodes.iter_mut().zip(world.resource::<Counts>().nodes()) {
-            sum.merge(counts);
+        let counts = world.resource::<Counts>();
+        for (sum, counts) in self.nodes.iter_mut().zip(counts.nodes()) {
+            sum.add(counts);
         }
-        self.segments_active += world.resource::<SegmentPool>().active();
-        self.sessions_open += world.resource::<SessionIndex>().open();
-        self.entities += u64::from(world.entities().count_spawned());
-        self.blocks_created += world.resource::<BlockPool>().created();
+        let sums = self.waits.iter_mut().zip(&mut self.latencies);
+        for ((waits, latencies), histograms) in sums.zip(counts.histograms()) {
+            *waits += histograms.wait.len();
+            *latencies += histograms.latency.len();
+        }
         self.edge.add(world.resource::<EdgeFigures>());
-        let controls = world.resource::<ControlFigures>();
-        self.controls.arrived += controls.arrived;
-        self.controls.without_effect += controls.without_effect;
-        let sessions = world.resource::<SessionIndex>().entities();
-        for wiring in sessions.filter_map(|entity| world.get::<Wiring>(entity)) {
-            for (at, lane) in wiring.lanes.iter().enumerate() {
-                if let Some(queue) = world.get::<Queue>(*lane) {
-                    self.queued[at] += queue.iter().filter(|frame| frame.is_content()).count() as u64;
-                }
-                // What stands outside a full queue has arrived there.
-                if let Some(lane) = world.get::<Lane>(*lane) {
-                    for (to, _) in lane.stalled.iter().filter(|(_, frame)| frame.is_content()) {
-                        self.queued[to.node.index()] += 1;
-                    }
-                }
+        self.controls.add(world.resource::<ControlFigures>());
+        self.sessions_open += world.resource::<SessionIndex>().open();
+        self.segments_active += world.resource::<SegmentPool>().active();
+        self.segment_places += world.resource::<SegmentPool>().places();
+        self.entities += u64::from(world.entities().count_spawned());
+        self.blocks_out += world.resource::<BlockPool>().out();
+        self.blocks_created += world.resource::<BlockPool>().created();
+        let ns = add_stage_times(&mut self.work_ns, world.resource::<StageTimes>());
+        self.shards_ns.push(ns);
+    }
+}
+
+/// Adds what a stopwatch has, by stage; returns the sum of it.
+fn add_stage_times(work_ns: &mut [u64], stage_times: &StageTimes) -> u64 {
+    let totals_ns = stage_times.watch.as_ref().map_or(&[][..], |watch| watch.totals_ns());
+    work_ns.iter_mut().zip(totals_ns).for_each(|(sum, ns)| *sum += ns);
+    totals_ns.iter().sum()
+}
+
+/// Fills in the frames found in the queues of each of `nodes` nodes and of the output, and outside of full ones: what
+/// stands there has arrived.
+pub(crate) fn fill_queued<'a>(nodes: usize, worlds: impl Iterator<Item = &'a World>, queued: &mut Vec<u64>) {
+    queued.clear();
+    queued.resize(nodes + 1, 0);
+    for session in worlds.flat_map(sessions) {
+        for at in 0..=nodes {
+            let node = NodeId(at as u8);
+            if let Some(queue) = session.queue(node).filter(|queue| !queue.is_empty()) {
+                queued[at] += queue.iter().filter(|frame| frame.is_content()).count() as u64;
+            }
+            for (to, frame) in session.stalled(node) {
+                queued[to.index()] += u64::from(frame.is_content());
             }
         }
     }
+}
+
+/// Fills in the histograms of `node` over all shards.
+pub(crate) fn fill_histograms<'a>(
+    node: NodeId,
+    worlds: impl Iterator<Item = &'a World>,
+    histograms: &mut NodeHistograms,
+) {
+    histograms.clear();
+    let all = worlds.filter_map(|world| world.resource::<Counts>().histograms().get(node.index()));
+    all.for_each(|more| histograms.add(more));
 }

@@ -2,20 +2,17 @@
 //!
 //! Marks are boundaries, not goods: they are not counted.
 
+use std::fmt;
+
 use bevy_ecs::prelude::*;
-use hdrhistogram::Histogram;
 
 use crate::base::ids::NodeId;
 use crate::record::event::{DropReason, Event};
-use crate::record::histogram::{Buckets, LATENCY_MAX_US, latency_histogram};
+use crate::record::histogram::{Buckets, LATENCY_MAX_US};
+use crate::record::node_histograms::NodeHistograms;
 
-/// Depths that are told apart: the greatest queue, and what may wait behind it.
-pub(crate) const DEPTHS_MAX: usize = 1_056;
-/// Depths that there are places for from the start; queues that were ever deeper have twice as many, and so on.
-const DEPTHS_MIN: usize = 32;
-
-/// What became of the frames of one node.
-#[derive(Clone, Debug)]
+/// What became of the frames of one node: plain sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeCounts {
     /// Frames that were put into its queues.
     pub arrived: u64,
@@ -25,10 +22,10 @@ pub struct NodeCounts {
     pub consumed: u64,
     /// Frames it withheld because they are not speech.
     pub gated: u64,
-    /// Frames that a cancellation took out of its queues or its state.
-    pub cancelled: u64,
     /// Frames that became one with the frame before them.
     pub merged: u64,
+    /// Frames that a cancellation took out of its queues or its state.
+    pub cancelled: u64,
     /// Frames lost, by [`DropReason::ALL`].
     pub dropped: [u64; DropReason::ALL.len()],
     /// Frames it sent, by output port.
@@ -39,20 +36,8 @@ pub struct NodeCounts {
     pub samples_out: u64,
     /// Greatest queue depth seen.
     pub depth_max: u32,
-    /// From entering its queue to being taken from it.
-    pub wait: Histogram<u32>,
-    /// From entering its queue to the first of the service's answer, for nodes that call one; others pass on in the
-    /// tick in which they take, so that their latency is their wait.
-    pub latency: Histogram<u32>,
-    /// The same waits, by the bounds of the metrics.
-    pub wait_buckets: Buckets,
-    /// The same latencies, by the bounds of the metrics.
-    pub latency_buckets: Buckets,
-    /// Latencies beyond the histogram's range.
+    /// Waiting times beyond the range of the histograms.
     pub saturated: u64,
-    /// How often a frame that entered made the queue this deep, by depth, as far as any was; at most 1,056 places, the last
-    /// of which means: and deeper.
-    pub depths: Vec<u64>,
     /// Items that came out after their deadline, each once.
     pub deadlines_missed: u64,
     /// Items whose deadline came near before they were worked on, each once.
@@ -67,64 +52,24 @@ pub struct NodeCounts {
     pub retractions: u64,
 }
 
-impl Default for NodeCounts {
-    fn default() -> Self {
-        Self {
-            arrived: 0,
-            taken: 0,
-            consumed: 0,
-            gated: 0,
-            cancelled: 0,
-            dropped: [0; DropReason::ALL.len()],
-            created: [0; 4],
-            samples_in: 0,
-            samples_out: 0,
-            depth_max: 0,
-            merged: 0,
-            wait: latency_histogram(),
-            latency: latency_histogram(),
-            wait_buckets: Buckets::latency(),
-            latency_buckets: Buckets::latency(),
-            saturated: 0,
-            depths: vec![0; DEPTHS_MIN],
-            deadlines_missed: 0,
-            deadlines_near: 0,
-            segments_opened: 0,
-            segments_confirmed: 0,
-            segments_cancelled: 0,
-            retractions: 0,
-        }
-    }
-}
-
 impl NodeCounts {
-    /// Adds another shard's figures.
-    pub fn merge(&mut self, other: &Self) {
+    /// Adds another shard's counts.
+    pub fn add(&mut self, other: &Self) {
         self.arrived += other.arrived;
         self.taken += other.taken;
         self.consumed += other.consumed;
         self.gated += other.gated;
-        self.cancelled += other.cancelled;
         self.merged += other.merged;
-        if self.depths.len() < other.depths.len() {
-            self.depths.resize(other.depths.len(), 0);
+        self.cancelled += other.cancelled;
+        for (sum, count) in self.dropped.iter_mut().zip(other.dropped) {
+            *sum += count;
         }
-        for (a, b) in self.depths.iter_mut().zip(&other.depths) {
-            *a += b;
-        }
-        for (a, b) in self.dropped.iter_mut().zip(other.dropped) {
-            *a += b;
-        }
-        for (a, b) in self.created.iter_mut().zip(other.created) {
-            *a += b;
+        for (sum, count) in self.created.iter_mut().zip(other.created) {
+            *sum += count;
         }
         self.samples_in += other.samples_in;
         self.samples_out += other.samples_out;
         self.depth_max = self.depth_max.max(other.depth_max);
-        self.wait.add(&other.wait).expect("all histograms have one range");
-        self.latency.add(&other.latency).expect("all histograms have one range");
-        self.wait_buckets.merge(&other.wait_buckets);
-        self.latency_buckets.merge(&other.latency_buckets);
         self.saturated += other.saturated;
         self.deadlines_missed += other.deadlines_missed;
         self.deadlines_near += other.deadlines_near;
@@ -139,30 +84,33 @@ impl NodeCounts {
         self.dropped.iter().sum()
     }
 
-    /// Frames still at the node: in its queues, or stalled before a full queue.
-    pub fn waiting(&self) -> u64 {
-        let over = self.consumed + self.gated + self.merged + self.cancelled + self.dropped_all();
-        self.arrived.saturating_sub(over)
-    }
-
     /// Frames that left, over all ports.
     pub fn created_all(&self) -> u64 {
         self.created.iter().sum()
     }
 
-    /// Records how long a frame waited in the queue.
-    pub fn record_wait(&mut self, us: u64) {
-        if us > LATENCY_MAX_US {
-            self.saturated += 1;
-        }
-        self.wait.saturating_record(us);
-        self.wait_buckets.record(us);
+    /// Frames that have ended at the node, in whichever way.
+    pub fn ended(&self) -> u64 {
+        self.balance(0).accounted()
     }
 
-    /// Records how long it took from entering the queue to the first of a service's answer.
-    pub fn record_latency(&mut self, us: u64) {
-        self.latency.saturating_record(us);
-        self.latency_buckets.record(us);
+    /// Frames that have arrived and met none of their ends: in the node's queues, or outside a full one.
+    pub fn waiting(&self) -> u64 {
+        self.arrived.saturating_sub(self.ended())
+    }
+
+    /// What arrived beside what became of it, `queued` frames of which were found in the node's queues and outside of
+    /// full ones.
+    pub fn balance(&self, queued: u64) -> Balance {
+        Balance {
+            arrived: self.arrived,
+            consumed: self.consumed,
+            gated: self.gated,
+            merged: self.merged,
+            cancelled: self.cancelled,
+            dropped: self.dropped_all(),
+            queued,
+        }
     }
 
     /// Counts what the node says of segments.
@@ -175,41 +123,69 @@ impl NodeCounts {
             _ => {}
         }
     }
+}
 
-    /// Records the depth that a frame found itself at, itself included.
-    pub fn record_depth(&mut self, depth: u32) {
-        self.depth_max = self.depth_max.max(depth);
-        let place = (depth as usize).min(DEPTHS_MAX - 1);
-        if place >= self.depths.len() {
-            self.depths.resize((place + 1).next_power_of_two().min(DEPTHS_MAX), 0);
-        }
-        self.depths[place] += 1;
+/// Where the frames of one node are: `arrived = consumed + gated + merged + cancelled + dropped + queued`, when nothing
+/// was lost silently and nothing was counted twice. The fields are those of [`NodeCounts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of `NodeCounts`, which says what they count")]
+pub struct Balance {
+    pub arrived: u64,
+    pub consumed: u64,
+    pub gated: u64,
+    pub merged: u64,
+    pub cancelled: u64,
+    pub dropped: u64,
+    /// Frames that somebody found waiting; not counted on their way, so that the sum says something.
+    pub queued: u64,
+}
+
+impl Balance {
+    /// Frames that have ended in one way or wait.
+    pub fn accounted(&self) -> u64 {
+        self.consumed + self.gated + self.merged + self.cancelled + self.dropped + self.queued
     }
 
-    /// The depth that `quantile` (0..1) of the frames found at most; 0 when none came.
-    pub fn depth_at(&self, quantile: f64) -> u32 {
-        let wanted = (self.depths.iter().sum::<u64>() as f64 * quantile).ceil() as u64;
-        let mut seen = 0;
-        let reaches = |count: &u64| {
-            seen += count;
-            seen >= wanted
-        };
-        self.depths.iter().position(reaches).unwrap_or(0) as u32
+    /// Whether every frame that arrived has ended in exactly one way or waits.
+    pub fn holds(&self) -> bool {
+        self.arrived == self.accounted()
+    }
+
+    /// Frames that are lost without a word; below 0: frames that nobody has seen arrive.
+    pub fn missing(&self) -> i64 {
+        self.arrived.wrapping_sub(self.accounted()).cast_signed()
     }
 }
 
-/// The counts of one shard, by node; the last one is the session's output.
+impl fmt::Display for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { arrived, consumed, gated, merged, cancelled, dropped, queued } = self;
+        write!(
+            f,
+            "{arrived} frames in, {} accounted for ({consumed} consumed, {gated} gated, {merged} merged, {cancelled} \
+             cancelled, {dropped} dropped, {queued} queued)",
+            self.accounted()
+        )
+    }
+}
+
+/// What one shard counts and measures, by node; the last one is the session's output.
 #[derive(Resource, Debug)]
 pub struct Counts {
     nodes: Vec<NodeCounts>,
+    histograms: Vec<NodeHistograms>,
     /// From arrival, or the decision that let it through, to release, of audio that is forwarded.
     forwarded: Buckets,
 }
 
 impl Counts {
     pub(crate) fn new(nodes: usize) -> Self {
-        let nodes = (0..=nodes).map(|_| NodeCounts::default()).collect();
-        Self { nodes, forwarded: Buckets::latency() }
+        let nodes = nodes + 1;
+        Self {
+            nodes: vec![NodeCounts::default(); nodes],
+            histograms: vec![NodeHistograms::default(); nodes],
+            forwarded: Buckets::latency(),
+        }
     }
 
     /// Those of one node.
@@ -217,9 +193,14 @@ impl Counts {
         &mut self.nodes[node.index()]
     }
 
-    /// All node_counts, by node.
+    /// The sums, by node.
     pub fn nodes(&self) -> &[NodeCounts] {
         &self.nodes
+    }
+
+    /// How the nodes' times and depths are distributed, by node.
+    pub fn histograms(&self) -> &[NodeHistograms] {
+        &self.histograms
     }
 
     /// How long forwarded audio took from its arrival to its release.
@@ -237,6 +218,26 @@ impl Counts {
         counts.samples_in += samples as u64;
     }
 
+    /// Records the depth that a frame found itself at in the node's queue, itself included.
+    pub(crate) fn record_depth(&mut self, node: NodeId, depth: u32) {
+        let counts = self.node(node);
+        counts.depth_max = counts.depth_max.max(depth);
+        self.histograms[node.index()].record_depth(depth);
+    }
+
+    /// Records how long a frame waited in the node's queue.
+    pub(crate) fn record_wait(&mut self, node: NodeId, us: u64) {
+        if us > LATENCY_MAX_US {
+            self.node(node).saturated += 1;
+        }
+        self.histograms[node.index()].record_wait(us);
+    }
+
+    /// Records how long it took from entering the node's queue to the first of a service's answer.
+    pub(crate) fn record_latency(&mut self, node: NodeId, us: u64) {
+        self.histograms[node.index()].record_latency(us);
+    }
+
     pub(crate) fn forward(&mut self, us: u64) {
         self.forwarded.record(us);
     }
@@ -247,19 +248,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn depths_of_all_shards_are_kept_however_deep_and_those_beyond_the_last_place_stand_there() {
-        let counts = |depths: &[u32]| {
-            let mut counts = NodeCounts::default();
-            depths.iter().for_each(|depth| counts.record_depth(*depth));
-            counts
-        };
-        let deep = counts(&[1, 31, 32, 700, 5_000]);
-        let (mut all, mut last) = (counts(&[2]), deep.clone());
-        all.merge(&deep);
-        last.merge(&counts(&[2]));
-        for merged in [all, last] {
-            let at = [0.0, 0.2, 0.4, 0.5, 0.7, 0.8, 1.0].map(|quantile| merged.depth_at(quantile));
-            assert_eq!((at, merged.depth_max), ([0, 2, 31, 31, 700, 700, DEPTHS_MAX as u32 - 1], 5_000));
+    fn a_balance_has_every_end_of_a_frame_and_says_which_frames_are_missing() {
+        let mut counts =
+            NodeCounts { consumed: 1, gated: 2, merged: 4, cancelled: 8, ..NodeCounts::default() };
+        counts.dropped[DropReason::Overflow as usize] = 16;
+        counts.dropped[DropReason::TooLong as usize] = 32;
+        assert_eq!(counts.ended(), 63);
+        for (arrived, queued, missing) in [(63, 0, 0), (127, 64, 0), (66, 0, 3), (63, 2, -2)] {
+            counts.arrived = arrived;
+            let balance = counts.balance(queued);
+            assert_eq!((balance.missing(), balance.holds()), (missing, missing == 0), "{balance}");
         }
+        assert_eq!(
+            counts.balance(2).to_string(),
+            "63 frames in, 65 accounted for (1 consumed, 2 gated, 4 merged, 8 cancelled, 48 dropped, 2 queued)"
+        );
+        assert_eq!(counts.waiting(), 0);
+        counts.arrived = 70;
+        assert_eq!(counts.waiting(), 7);
+    }
+
+    #[test]
+    fn a_shard_keeps_the_sums_beside_the_histograms_of_each_node() {
+        let mut counts = Counts::new(1);
+        for depth in [3, 5_000, 7] {
+            counts.record_depth(NodeId(1), depth);
+        }
+        counts.record_wait(NodeId(0), LATENCY_MAX_US);
+        counts.record_wait(NodeId(0), LATENCY_MAX_US + 1);
+        counts.record_latency(NodeId(1), 5);
+        let told = |at: usize| {
+            let (sums, histograms) = (&counts.nodes()[at], &counts.histograms()[at]);
+            (sums.depth_max, sums.saturated, histograms.wait.len(), histograms.latency.len())
+        };
+        assert_eq!([told(0), told(1)], [(0, 1, 2, 0), (5_000, 0, 0, 1)]);
+        assert!(!counts.is_output(NodeId(0)) && counts.is_output(NodeId(1)));
     }
 }

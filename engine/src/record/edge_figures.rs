@@ -42,3 +42,11 @@ pub struct ControlFigures {
     /// Those that changed nothing: about something unknown or settled, or of no concern to this scene.
     pub without_effect: u64,
 }
+
+impl ControlFigures {
+    /// Adds another shard's figures.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.arrived += other.arrived;
+        self.without_effect += other.without_effect;
+    }
+}

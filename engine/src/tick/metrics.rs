@@ -3,19 +3,19 @@
 use bevy_ecs::prelude::*;
 
 use crate::base::time::Now;
-use crate::observe::metrics::{MetricsBook, media_us, node_counts};
+use crate::observe::metrics::{MetricsWindows, media_us, shard_counts};
 use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::tick::join::Records;
 use crate::tick::shards::Shards;
 
 /// The metrics, where they are kept.
 #[derive(Resource, Default)]
-pub(crate) struct Metrics(pub(crate) Option<Box<MetricsBook>>);
+pub(crate) struct Metrics(pub(crate) Option<Box<MetricsWindows>>);
 
 /// Closes the windows that are over, before a tick counts anything.
 pub(crate) fn rotate_metrics(now: Res<'_, Now>, shards: Res<'_, Shards>, mut metrics: ResMut<'_, Metrics>) {
-    if let Some(book) = &mut metrics.0 {
-        book.rotate(now.us, node_counts(shards.worlds()));
+    if let Some(windows) = &mut metrics.0 {
+        windows.rotate(now.us, shard_counts(shards.worlds()));
     }
 }
 
@@ -26,8 +26,8 @@ pub(crate) fn hear_answers(
     mut metrics: ResMut<'_, Metrics>,
     mut stage_times: ResMut<'_, StageTimes>,
 ) {
-    if let Some(book) = &mut metrics.0 {
-        book.hear(&records.list, |record| media_us(&shards.of(record.session).world, record.session));
+    if let Some(windows) = &mut metrics.0 {
+        windows.hear(&records.list, |record| media_us(&shards.of(record.session).world, record.session));
     }
     stage_times.end_stage(EngineStage::Account);
 }

@@ -10,7 +10,7 @@ use rayon::ThreadPool;
 use crate::base::time::Now;
 use crate::edge::open_sessions::OpenSessions;
 use crate::node::plan::ScenePlan;
-use crate::observe::metrics::{MetricsBook, Snapshot};
+use crate::observe::metrics::{MetricsWindows, Snapshot};
 use crate::record::event::Record;
 use crate::record::stage_times::StageTimes;
 use crate::service::api::TimeMode;
@@ -107,8 +107,8 @@ impl EngineWorld {
     pub(crate) fn keep_metrics(&mut self, plan: &ScenePlan) {
         let calls = plan.nodes.iter().map(|node| node.service.is_some()).chain([false]);
         let sessions_max = self.world.resource::<Door>().0.sessions_max;
-        let book = MetricsBook::new(self.now().us, calls, sessions_max as usize);
-        self.world.insert_resource(Metrics(Some(Box::new(book))));
+        let windows = MetricsWindows::new(self.now().us, calls, sessions_max as usize);
+        self.world.insert_resource(Metrics(Some(Box::new(windows))));
     }
 
     /// Fills in the metrics of shards with these worlds, if they are kept.
@@ -117,8 +117,8 @@ impl EngineWorld {
         worlds: impl Iterator<Item = &'a World> + Clone,
         out: &mut Snapshot,
     ) -> bool {
-        let Some(book) = &self.world.resource::<Metrics>().0 else { return false };
-        book.fill(self.now().us, worlds, self.hub(), out);
+        let Some(windows) = &self.world.resource::<Metrics>().0 else { return false };
+        windows.fill(self.now().us, worlds, self.hub(), out);
         true
     }
 }

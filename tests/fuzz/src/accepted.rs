@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mynah_engine::observe::Census;
 use mynah_engine::scene::{Diagnostic, Diagnostics, Form, NodeRef, Rendering, Severity, draw};
 use mynah_engine::{Engine, EngineConfig, PushError, ScenePlan, SessionSpec};
 
@@ -65,9 +66,8 @@ fn runs(plan: Arc<ScenePlan>) {
     engine.tick(5_000);
     session.finish();
     engine.tick(10_000);
-    let census = engine.census();
-    for (node, queued) in census.nodes.iter().zip(&census.queued) {
-        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all() + queued;
-        assert_eq!(node.arrived, ends, "{:?}", engine.plan());
+    let (mut census, mut queued) = (Census::default(), Vec::new());
+    for balance in engine.census(&mut census).balances(engine.queued(&mut queued)) {
+        assert!(balance.holds(), "{balance}: {:?}", engine.plan());
     }
 }

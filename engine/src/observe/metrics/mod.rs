@@ -1,7 +1,7 @@
 //! Metrics: what an operator sees of a running engine.
 //!
-//! The hot path only counts, in the shards' node_counts. Every 5 s of engine time, before the tick, what the node_counts have
-//! gained becomes a slot of the windows; whoever asks ([`crate::Engine::metrics`]) gets sums and what the last rotation
+//! The hot path only counts, in the shards' [`Counts`]. Every 5 s of engine time, before the tick, what these have gained
+//! becomes a slot of the windows; whoever asks ([`crate::Engine::metrics`]) gets sums and what the last rotation
 //! left, and changes nothing. After a stall the slots that passed meanwhile are empty.
 
 mod ring;
@@ -13,9 +13,10 @@ use hdrhistogram::Histogram;
 use crate::base::ids::{NodeId, SessionId};
 use crate::base::time::frames_to_us;
 use crate::observe::session_view;
-use crate::record::counts::{Counts, DEPTHS_MAX, NodeCounts};
+use crate::record::counts::{Counts, NodeCounts};
 use crate::record::event::{Event, Record};
 use crate::record::histogram::latency_histogram;
+use crate::record::node_histograms::{DEPTHS_MAX, NodeHistograms};
 use crate::service::hub::Hub;
 use crate::session::components::{Intake, Phase};
 use crate::session::index::SessionIndex;
@@ -52,8 +53,8 @@ impl Tally for Decided {
     }
 }
 
-/// The windows of one node, and what its node_counts had at the last rotation.
-struct NodeBook {
+/// The windows of one node, and what its counts were at the last rotation.
+struct NodeWindows {
     /// The node calls a service: its latency is not its wait.
     calls: bool,
     latencies: Ring<Histogram<u32>>,
@@ -65,7 +66,7 @@ struct NodeBook {
     recent: [Recent; WINDOWS],
 }
 
-impl NodeBook {
+impl NodeWindows {
     fn new(calls: bool) -> Self {
         Self {
             calls,
@@ -78,27 +79,28 @@ impl NodeBook {
         }
     }
 
-    fn latency<'a>(&self, counts: &'a NodeCounts) -> &'a Histogram<u32> {
-        if self.calls { &counts.latency } else { &counts.wait }
+    fn latency<'a>(&self, histograms: &'a NodeHistograms) -> &'a Histogram<u32> {
+        if self.calls { &histograms.latency } else { &histograms.wait }
     }
 
     /// Closes the slots `from..to`: what was gained since the last rotation is of the first, the others are empty.
+    /// `shards`: what each shard has of this node.
     fn rotate<'a>(
         &mut self,
         (from, to): (u64, u64),
-        node_counts: impl Iterator<Item = &'a NodeCounts> + Clone,
+        shards: impl Iterator<Item = NodeOfShard<'a>>,
         (all, gained): (&mut Histogram<u32>, &mut Histogram<u32>),
     ) {
         Tally::clear(all);
         Tally::clear(gained);
         let mut decided = Decided::default();
         self.depths_before.fill(0);
-        for counts in node_counts {
-            pour(self.latency(counts), all);
+        for (counts, histograms) in shards {
+            pour(self.latency(histograms), all);
             decided.confirmed += counts.segments_confirmed;
             decided.cancelled += counts.segments_cancelled;
             let found = counts.depth_max as usize + 1;
-            for (sum, count) in self.depths_before.iter_mut().zip(&counts.depths).take(found) {
+            for (sum, count) in self.depths_before.iter_mut().zip(&histograms.depths).take(found) {
                 *sum += count;
             }
         }
@@ -150,9 +152,9 @@ struct Awaited {
     silent_us: u64,
 }
 
-/// The engine's books about itself.
-pub(crate) struct MetricsBook {
-    nodes: Vec<NodeBook>,
+/// What the engine keeps for its operators.
+pub(crate) struct MetricsWindows {
+    nodes: Vec<NodeWindows>,
     /// The slot that is filled at present.
     slot: u64,
     /// Scratch of a rotation.
@@ -163,11 +165,11 @@ pub(crate) struct MetricsBook {
     awaited: Vec<[Awaited; ANSWERS_MAX]>,
 }
 
-impl MetricsBook {
+impl MetricsWindows {
     /// `calls`: for each node and the output, whether it calls a service.
     pub(crate) fn new(now_us: u64, calls: impl Iterator<Item = bool>, sessions_max: usize) -> Self {
         Self {
-            nodes: calls.map(NodeBook::new).collect(),
+            nodes: calls.map(NodeWindows::new).collect(),
             slot: now_us / SLOT_US,
             all: latency_histogram(),
             gained: latency_histogram(),
@@ -177,15 +179,14 @@ impl MetricsBook {
     }
 
     /// Before the tick at `now_us`: closes the slots that are over.
-    pub(crate) fn rotate<'a>(&mut self, now_us: u64, node_counts: impl Iterator<Item = &'a Counts> + Clone) {
+    pub(crate) fn rotate<'a>(&mut self, now_us: u64, shards: impl Iterator<Item = &'a Counts> + Clone) {
         let slots = (self.slot, now_us / SLOT_US);
         if slots.0 == slots.1 {
             return;
         }
         self.slot = slots.1;
         for (at, node) in self.nodes.iter_mut().enumerate() {
-            let node_counts = node_counts.clone().map(|counts| &counts.nodes()[at]);
-            node.rotate(slots, node_counts, (&mut self.all, &mut self.gained));
+            node.rotate(slots, of_node(shards.clone(), at), (&mut self.all, &mut self.gained));
         }
     }
 
@@ -230,24 +231,30 @@ impl MetricsBook {
         out.now_us = now_us;
         let sessions = worlds.clone().flat_map(session_view::sessions);
         out.sessions = sessions.filter(|session| session.phase() != Phase::Gone).count() as u32;
-        let node_counts = node_counts(worlds);
+        let shards = shard_counts(worlds);
         out.retractions = 0;
         out.end_to_end.clear();
         out.end_to_end.merge(&self.answers);
-        for counts in node_counts.clone() {
+        for counts in shards.clone() {
             out.end_to_end.merge(counts.forwarded());
         }
         out.nodes.resize_with(self.nodes.len(), NodeMetrics::new);
-        for (at, (book, node)) in self.nodes.iter().zip(&mut out.nodes).enumerate() {
-            let node_counts = node_counts.clone().map(|counts| &counts.nodes()[at]);
-            *node = NodeMetrics { recent: book.recent, ..NodeMetrics::new() };
-            for counts in node_counts.clone() {
-                out.retractions += counts.retractions;
-                sum(node, counts, book.calls);
+        for (at, (windows, node)) in self.nodes.iter().zip(&mut out.nodes).enumerate() {
+            *node = NodeMetrics { recent: windows.recent, ..NodeMetrics::new() };
+            for (counts, histograms) in of_node(shards.clone(), at) {
+                node.counts.add(counts);
+                node.wait.merge(&histograms.wait_buckets);
+                let calls = windows.calls;
+                node.latency.merge(if calls {
+                    &histograms.latency_buckets
+                } else {
+                    &histograms.wait_buckets
+                });
             }
-            node.queue_depth_max = deepest(node_counts, &book.depths_before);
+            out.retractions += node.counts.retractions;
+            node.queue_depth_max = deepest(of_node(shards.clone(), at), &windows.depths_before);
             let id = NodeId(at as u8);
-            node.queue_depth += hub.waiting(id) as u64;
+            node.queue_depth = node.counts.waiting() + hub.waiting(id) as u64;
             if let Some(figures) = hub.batches(id) {
                 node.batches.merge(&figures.sizes);
             }
@@ -255,8 +262,19 @@ impl MetricsBook {
     }
 }
 
+/// What one shard has of one node.
+type NodeOfShard<'a> = (&'a NodeCounts, &'a NodeHistograms);
+
+/// What all shards have of the node at `at`.
+fn of_node<'a>(
+    shards: impl Iterator<Item = &'a Counts> + Clone,
+    at: usize,
+) -> impl Iterator<Item = NodeOfShard<'a>> + Clone {
+    shards.map(move |counts| (&counts.nodes()[at], &counts.histograms()[at]))
+}
+
 /// The counts of all shards.
-pub(crate) fn node_counts<'a>(
+pub(crate) fn shard_counts<'a>(
     worlds: impl Iterator<Item = &'a World> + Clone,
 ) -> impl Iterator<Item = &'a Counts> + Clone {
     worlds.map(|world| world.resource::<Counts>())
@@ -269,31 +287,12 @@ pub(crate) fn media_us(world: &World, session: SessionId) -> u64 {
     intake.map_or(0, |intake| frames_to_us(intake.frames_in, intake.format.rate_hz))
 }
 
-fn sum(node: &mut NodeMetrics, counts: &NodeCounts, calls: bool) {
-    node.frames_in += counts.arrived;
-    node.frames_out += counts.created_all();
-    node.frames_gated += counts.gated;
-    node.frames_cancelled += counts.cancelled;
-    node.frames_merged += counts.merged;
-    for (sum, count) in node.frames_dropped.iter_mut().zip(counts.dropped) {
-        *sum += count;
-    }
-    // What has arrived and met none of its ends is still there.
-    let ended = counts.consumed + counts.gated + counts.merged + counts.cancelled + counts.dropped_all();
-    node.queue_depth += counts.arrived.saturating_sub(ended);
-    node.wait.merge(&counts.wait_buckets);
-    node.latency.merge(if calls { &counts.latency_buckets } else { &counts.wait_buckets });
-    node.deadlines_missed += counts.deadlines_missed;
-    node.segments_opened += counts.segments_opened;
-    node.segments_confirmed += counts.segments_confirmed;
-    node.segments_cancelled += counts.segments_cancelled;
-}
-
 /// The greatest depth that more frames have found by now than `before`; 0 when none came.
-fn deepest<'a>(node_counts: impl Iterator<Item = &'a NodeCounts> + Clone, before: &[u64]) -> u32 {
-    let most = node_counts.clone().map(|counts| counts.depth_max as usize).max().unwrap_or(0);
+fn deepest<'a>(shards: impl Iterator<Item = NodeOfShard<'a>> + Clone, before: &[u64]) -> u32 {
+    let most = shards.clone().map(|(counts, _)| counts.depth_max as usize).max().unwrap_or(0);
     let grew = |depth: &usize| {
-        node_counts.clone().filter_map(|l| l.depths.get(*depth)).sum::<u64>() > before[*depth]
+        let found = shards.clone().filter_map(|(_, histograms)| histograms.depths.get(*depth));
+        found.sum::<u64>() > before[*depth]
     };
     (1..=most.min(before.len() - 1)).rev().find(grew).unwrap_or(0) as u32
 }

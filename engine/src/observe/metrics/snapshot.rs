@@ -1,6 +1,6 @@
 //! What the engine shows of itself at one moment: plain figures, nothing that leads back into it.
 
-use crate::record::event::DropReason;
+use crate::record::counts::NodeCounts;
 use crate::record::histogram::{BATCH_BOUNDS, Buckets};
 
 use super::ring::WINDOWS;
@@ -35,18 +35,8 @@ impl Recent {
 /// One node; all counts since the engine began.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeMetrics {
-    /// Frames that entered its queues.
-    pub frames_in: u64,
-    /// Frames it sent, over all its ports.
-    pub frames_out: u64,
-    /// Frames it withheld because they are no speech.
-    pub frames_gated: u64,
-    /// Frames that a cancellation took away.
-    pub frames_cancelled: u64,
-    /// Frames that became one with another.
-    pub frames_merged: u64,
-    /// Frames lost, by [`DropReason::ALL`].
-    pub frames_dropped: [u64; DropReason::ALL.len()],
+    /// What became of its frames, and its segments.
+    pub counts: NodeCounts,
     /// Frames that wait for it now, over all sessions; behind a service that takes batches also the items that wait
     /// there.
     pub queue_depth: u64,
@@ -58,14 +48,6 @@ pub struct NodeMetrics {
     pub latency: Buckets,
     /// Sizes of the batches that went to its service.
     pub batches: Buckets,
-    /// Items that came out after their deadline.
-    pub deadlines_missed: u64,
-    /// Segments it opened.
-    pub segments_opened: u64,
-    /// Segments it confirmed.
-    pub segments_confirmed: u64,
-    /// Segments it cancelled.
-    pub segments_cancelled: u64,
     /// The last 1, 5 and 15 minutes.
     pub recent: [Recent; WINDOWS],
 }
@@ -73,21 +55,12 @@ pub struct NodeMetrics {
 impl NodeMetrics {
     pub(super) fn new() -> Self {
         Self {
-            frames_in: 0,
-            frames_out: 0,
-            frames_gated: 0,
-            frames_cancelled: 0,
-            frames_merged: 0,
-            frames_dropped: [0; DropReason::ALL.len()],
+            counts: NodeCounts::default(),
             queue_depth: 0,
             queue_depth_max: 0,
             wait: Buckets::latency(),
             latency: Buckets::latency(),
             batches: Buckets::new(&BATCH_BOUNDS),
-            deadlines_missed: 0,
-            segments_opened: 0,
-            segments_confirmed: 0,
-            segments_cancelled: 0,
             recent: [Recent::default(); WINDOWS],
         }
     }

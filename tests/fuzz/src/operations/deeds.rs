@@ -210,9 +210,9 @@ impl Hosts {
         }
         // One more, in which the last session's entities go.
         self.tick(self.pair.now_us + DRAIN_TICK_US);
-        let census = self.pair.balanced();
+        let (census, queued) = self.pair.balanced();
         assert_eq!((census.sessions_open, census.segments_active), (0, 0));
-        assert!(census.queued.iter().all(|queued| *queued == 0), "{:?}", census.queued);
+        assert!(queued.iter().all(|queued| *queued == 0), "{queued:?}");
         let released = census.nodes.last().map_or(0, |output| output.samples_out);
         let taken = self.samples == released || (self.untaken && self.samples < released);
         assert!(taken, "{released} samples released, {} received", self.samples);

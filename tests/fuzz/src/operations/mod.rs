@@ -29,7 +29,7 @@ const OPERATIONS_MAX: usize = 300;
 /// Scene, shards, and what hosts do.
 ///
 /// # Panics
-/// When two engines do not agree, a ledger or an edge does not balance, a queue holds more than it may, a segment or a
+/// When two engines do not agree, a node or an edge does not balance, a queue holds more than it may, a segment or a
 /// session does what it must not, something leaves after it was taken back, or sessions stay open for ever.
 pub fn operations(data: &[u8]) {
     let mut bytes = Bytes(data);

@@ -90,7 +90,7 @@ fn run_seed(args: &Simulate, seed: u64) -> Result<chaos::Seed, Failure> {
     Ok(chaos::Seed { seed, verdict, event_hash: report.event_hash, violations, replay, run: None })
 }
 
-/// The limits a run missed, and what of its books does not balance.
+/// The limits a run missed, and what of its counts does not balance.
 fn missed(report: &Report) -> Vec<String> {
     let limits = report.limits.iter().filter(|limit| !limit.ok).map(|limit| {
         let value = limit.value.map_or("nothing to measure".to_string(), |value| value.to_string());

@@ -3,6 +3,7 @@
 use mynah_engine::observe::metrics::{
     BATCH_BOUNDS, Buckets, LATENCY_BOUNDS_US, NodeMetrics, QUANTILES, Snapshot, TICK_BOUNDS_US, WINDOW_NAMES,
 };
+use mynah_engine::record::NodeCounts;
 use mynah_engine::scene::MergeStrategy;
 use mynah_engine::wire::delivery::OutgoingFigures;
 use mynah_engine::{DropReason, ScenePlan};
@@ -151,19 +152,15 @@ fn latencies(page: &mut Exposition, nodes: &[(&NodeFacts, &NodeMetrics)], shown:
     }
 }
 
-/// Name, help, and which of a node's figures.
-type Count = (&'static str, &'static str, fn(&NodeMetrics) -> u64);
+/// Name, help, and which of a node's counts.
+type Count = (&'static str, &'static str, fn(&NodeCounts) -> u64);
 
 const FRAMES: [Count; 6] = [
-    ("mynah_frames_in", "Frames that entered the node's queues.", |node| node.frames_in),
-    ("mynah_frames_out", "Frames that the node sent, over all its ports.", |node| node.frames_out),
-    ("mynah_frames_cancelled", "Frames that a correction took out of the node.", |node| {
-        node.frames_cancelled
-    }),
-    ("mynah_frames_merged", "Frames that became one with another at the node.", |node| node.frames_merged),
-    ("mynah_frames_gated", "Frames that the node withheld because they are no speech.", |node| {
-        node.frames_gated
-    }),
+    ("mynah_frames_in", "Frames that entered the node's queues.", |node| node.arrived),
+    ("mynah_frames_out", "Frames that the node sent, over all its ports.", NodeCounts::created_all),
+    ("mynah_frames_cancelled", "Frames that a correction took out of the node.", |node| node.cancelled),
+    ("mynah_frames_merged", "Frames that became one with another at the node.", |node| node.merged),
+    ("mynah_frames_gated", "Frames that the node withheld because they are no speech.", |node| node.gated),
     ("mynah_deadlines_missed", "Items that came out of the node after their deadline.", |node| {
         node.deadlines_missed
     }),
@@ -173,12 +170,12 @@ fn frames(page: &mut Exposition, nodes: &[(&NodeFacts, &NodeMetrics)]) {
     for (name, help, of) in FRAMES {
         page.family(name, Kind::Counter, help);
         for (facts, node) in nodes {
-            page.count(&[("node", &facts.id)], of(node));
+            page.count(&[("node", &facts.id)], of(&node.counts));
         }
     }
     page.family("mynah_frames_dropped", Kind::Counter, "Frames lost at the node, by reason.");
     for (facts, node) in nodes {
-        for (reason, count) in DropReason::ALL.iter().zip(node.frames_dropped) {
+        for (reason, count) in DropReason::ALL.iter().zip(node.counts.dropped) {
             page.count(&[("node", &facts.id), ("reason", reason.name())], count);
         }
     }
@@ -234,7 +231,7 @@ fn queues(page: &mut Exposition, nodes: &[(&NodeFacts, &NodeMetrics)]) {
 }
 
 fn speech(page: &mut Exposition, nodes: &[(&NodeFacts, &NodeMetrics)], shown: &Shown) {
-    let gates = || nodes.iter().filter(|(facts, node)| facts.gates || node.segments_opened > 0);
+    let gates = || nodes.iter().filter(|(facts, node)| facts.gates || node.counts.segments_opened > 0);
     page.family(
         "mynah_segments",
         Kind::Counter,
@@ -242,9 +239,9 @@ fn speech(page: &mut Exposition, nodes: &[(&NodeFacts, &NodeMetrics)], shown: &S
     );
     for (facts, node) in gates() {
         let outcomes = [
-            ("opened", node.segments_opened),
-            ("confirmed", node.segments_confirmed),
-            ("cancelled", node.segments_cancelled),
+            ("opened", node.counts.segments_opened),
+            ("confirmed", node.counts.segments_confirmed),
+            ("cancelled", node.counts.segments_cancelled),
         ];
         for (outcome, count) in outcomes {
             page.count(&[("node", &facts.id), ("outcome", outcome)], count);

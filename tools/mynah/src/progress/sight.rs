@@ -1,7 +1,7 @@
 //! What there is to see of a run so far, from its events.
 
 use hdrhistogram::Histogram;
-use mynah_engine::observe::Glance;
+use mynah_engine::observe::Census;
 use mynah_engine::record::latency_histogram;
 use mynah_engine::{DropReason, Event, Record};
 
@@ -70,7 +70,7 @@ pub struct Spotter {
     /// By how much each session's media time is behind engine time, where that is known.
     offsets_us: Vec<u64>,
     responses: Histogram<u32>,
-    glance: Glance,
+    census: Census,
 }
 
 impl Default for Spotter {
@@ -80,7 +80,7 @@ impl Default for Spotter {
             ends: Vec::new(),
             offsets_us: Vec::new(),
             responses: latency_histogram(),
-            glance: Glance::default(),
+            census: Census::default(),
         }
     }
 }
@@ -136,9 +136,9 @@ impl Spotter {
 
     /// Brings up to date what is costly; before it is drawn.
     pub fn look(&mut self, engine: &mynah_engine::Engine) {
-        engine.glance(&mut self.glance);
-        self.sight.sessions = self.glance.sessions_open;
-        let nodes = engine.plan().nodes.iter().zip(&self.glance.waiting);
+        let census = engine.census(&mut self.census);
+        self.sight.sessions = census.sessions_open;
+        let nodes = engine.plan().nodes.iter().zip(&census.waiting);
         let deepest = nodes.filter(|(_, frames)| **frames > 0).max_by_key(|(_, frames)| **frames);
         self.sight.deepest = deepest.map(|(node, frames)| (node.id.clone(), *frames));
         let responses = &self.responses;

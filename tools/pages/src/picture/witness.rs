@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use mynah_engine::record::latency_histogram;
+use mynah_engine::record::{NodeHistograms, latency_histogram};
 use mynah_engine::{DropReason, Event, NodeId, OutAudio, Record, ScenePlan};
 
 use crate::picture::windows::{Windows, spell_us};
@@ -20,7 +20,7 @@ pub mod follow;
 pub const FOLLOWED: u32 = 0;
 /// Answers may come this long after the last audio.
 const AFTER_US: u64 = 30_000_000;
-/// Depths that a ledger tells apart, about.
+/// Depths that are told apart, about.
 const DEPTHS: usize = 1_100;
 /// Which latency the page is mostly about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub struct Witness {
     looked_us: u64,
     /// How often which depth was found, by node, up to the window before.
     depths: Vec<Vec<u64>>,
-    counts: Vec<u64>,
+    histograms: NodeHistograms,
 }
 
 impl Witness {
@@ -82,7 +82,7 @@ impl Witness {
             started_us: 0,
             looked_us: 0,
             depths: vec![Vec::with_capacity(DEPTHS); nodes],
-            counts: Vec::with_capacity(DEPTHS),
+            histograms: NodeHistograms::default(),
         }
     }
 
@@ -120,11 +120,11 @@ impl Witness {
     fn look(&mut self, view: TickView<'_>, us: u64) {
         let window = self.windows.at(us);
         for (at, (seen, deepest)) in self.depths.iter_mut().zip(&mut window.deepest).enumerate() {
-            view.engine.depths(NodeId(at as u8), &mut self.counts);
-            seen.resize(self.counts.len(), 0);
-            let deeper = self.counts.iter().zip(&*seen).rposition(|(now, before)| now > before);
+            let now = &view.engine.histograms(NodeId(at as u8), &mut self.histograms).depths;
+            seen.resize(now.len(), 0);
+            let deeper = now.iter().zip(&*seen).rposition(|(now, before)| now > before);
             *deepest = deeper.unwrap_or(0) as u64;
-            std::mem::swap(seen, &mut self.counts);
+            seen.copy_from_slice(now);
         }
     }
 }

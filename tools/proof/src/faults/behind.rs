@@ -14,7 +14,7 @@ use super::plan::Hazard;
 use super::site::{Site, Tally};
 use mynah_load::link::LinkFaults;
 use mynah_sim::observer::Observer;
-use mynah_sim::simulate::remote::books::Findings;
+use mynah_sim::simulate::remote::accounts::Findings;
 use mynah_sim::simulate::remote::far::FarEnd;
 use mynah_sim::simulate::remote::near::NearEnd;
 use mynah_sim::simulate::remote::{Link, Unsent, Wire};
@@ -148,7 +148,7 @@ impl Behind {
         self.settle(hazard.tally);
     }
 
-    /// Closes the books of the sessions that are over.
+    /// Closes the accounts of the sessions that are over.
     fn settle(&mut self, tally: &mut Tally) {
         let broken = &mut self.broken;
         self.pairs.retain(|pair| {

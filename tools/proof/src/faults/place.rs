@@ -222,7 +222,7 @@ impl Place {
         call.listen(now_us, healed, take);
     }
 
-    /// If the session is over: the books of the call are closed, and the place is free. Returns the session's number.
+    /// If the session is over: the account of the call is closed, and the place is free. Returns the session's number.
     pub(super) fn settle(&mut self, hazard: &mut Hazard<'_>, totals: &mut Totals) -> Option<SessionId> {
         let State::Leaving(call) = &self.state else { return None };
         if !call.closed {

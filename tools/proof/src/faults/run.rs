@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use cpu_time::ProcessTime;
+use mynah_engine::observe::Census;
 use mynah_engine::workers::NoThreads;
 use mynah_engine::{Engine, EngineConfig, ScenePlan, SessionId};
 use mynah_systems::service::ServiceStrikes;
@@ -20,7 +21,7 @@ use mynah_load::load::Stream;
 use mynah_sim::clock::Epoch;
 use mynah_sim::course::{self, Course, TickCost};
 use mynah_sim::observer::Observer;
-use mynah_sim::simulate::balance::books;
+use mynah_sim::simulate::balance::imbalances_inside;
 
 /// Stream of the dice that belong to nobody.
 const STREAM: u64 = 1 << 42;
@@ -289,9 +290,7 @@ impl Run<'_> {
             violations.append(&mut behind.broken);
         }
         for (name, engine) in self.engines(engine) {
-            let census = engine.census();
-            violations
-                .extend(books(engine.plan(), &census).into_iter().map(|wrong| format!("{name}: {wrong}")));
+            violations.extend(imbalances_inside(engine).into_iter().map(|wrong| format!("{name}: {wrong}")));
             if drained_after_ticks.is_none() && self.cut_us.is_none() {
                 violations.push(left(name, engine, self.setting.drain_ticks_max));
             }
@@ -299,7 +298,8 @@ impl Run<'_> {
         if drained_after_ticks.is_some() && self.seen.open() > 0 {
             violations.push(format!("{} segments were opened and never closed", self.seen.open()));
         }
-        let census = engine.census();
+        let mut census = Census::default();
+        let census = engine.census(&mut census);
         let taken = census.edge.frames;
         if drained_after_ticks.is_some() && taken > self.totals.pushed.frames {
             violations
@@ -321,22 +321,24 @@ impl Run<'_> {
     }
 }
 
-/// Whether nothing is under way in an engine. Cheap first: the census is taken only when the rest is quiet.
+/// Whether nothing is under way in an engine. Cheap first: the queues are looked at only when the rest is quiet.
 fn is_idle(engine: &Engine) -> bool {
     if engine.hub().next_due_us().is_some() {
         return false;
     }
-    let census = engine.census();
+    let mut census = Census::default();
+    let census = engine.census(&mut census);
     census.sessions_open == 0
         && census.segments_active == 0
-        && census.queued.iter().all(|queued| *queued == 0)
+        && engine.queued(&mut Vec::new()).iter().all(|queued| *queued == 0)
 }
 
 /// What is still there, in words.
 fn left(name: &str, engine: &Engine, ticks: u64) -> String {
-    let census = engine.census();
-    let queued: Vec<String> = census
-        .queued
+    let (mut census, mut queued) = (Census::default(), Vec::new());
+    let census = engine.census(&mut census);
+    let queued: Vec<String> = engine
+        .queued(&mut queued)
         .iter()
         .enumerate()
         .filter(|(_, queued)| **queued > 0)

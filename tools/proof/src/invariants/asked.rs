@@ -1,4 +1,4 @@
-//! When calls were first seen to wait before a service: the books of who looks on, from the keys of what waits there
+//! When calls were first seen to wait before a service: the notes of who looks on, from the keys of what waits there
 //! after each tick and the log of what was submitted. What the engine notes of their times is not asked.
 
 use std::collections::BTreeMap;

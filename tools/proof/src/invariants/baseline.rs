@@ -42,9 +42,9 @@ impl Baseline {
     fn entities(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         // A session's own, and one for each node and the output.
         let each = self.plan.nodes.len() as i128 + 2;
-        let books = moment.books;
-        let theirs = i128::from(books.sessions) * each + books.segment_places as i128;
-        let own = i128::from(books.entities) - theirs;
+        let census = moment.census;
+        let theirs = i128::from(census.sessions_open) * each + census.segment_places as i128;
+        let own = i128::from(census.entities) - theirs;
         let strays = own - *self.own.get_or_insert(own);
         if std::mem::replace(&mut self.strays, strays) != strays && strays != 0 {
             findings.add(NAME, None, || format!("{strays} entities belong to no session"));
@@ -53,13 +53,12 @@ impl Baseline {
 
     /// What is left although nobody is there, in words.
     fn left(&self, moment: &Moment<'_>, quiet_us: u64) -> Option<String> {
-        let books = moment.books;
-        let queued: u64 = books.nodes.iter().map(|node| node.queued).sum();
+        let queued: u64 = moment.queued.iter().sum();
         let mut left = Vec::new();
         for (what, count) in [
-            ("blocks under way", i128::from(books.blocks_out)),
+            ("blocks under way", i128::from(moment.census.blocks_out)),
             ("frames in queues", i128::from(queued)),
-            ("segments", books.segments_active as i128),
+            ("segments", moment.census.segments_active as i128),
         ] {
             if count != 0 {
                 left.push(format!("{count} {what}"));
@@ -79,11 +78,11 @@ impl Baseline {
 impl Checker for Baseline {
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
         self.entities(moment, findings);
-        let books = moment.books;
-        if books.blocks_out < 0 {
-            findings.add(NAME, None, || format!("{} blocks more came back than went out", -books.blocks_out));
+        let blocks_out = moment.census.blocks_out;
+        if blocks_out < 0 {
+            findings.add(NAME, None, || format!("{} blocks more came back than went out", -blocks_out));
         }
-        if books.sessions_live > 0 {
+        if moment.sessions_live > 0 {
             (self.quiet_since_us, self.suspected, self.reported) = (None, false, false);
             return;
         }

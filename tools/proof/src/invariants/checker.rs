@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mynah_engine::observe::{Books, SessionView};
+use mynah_engine::observe::{Census, SessionView};
 use mynah_engine::scene::Format;
 use mynah_engine::{Engine, Event, OutAudio, Record, ScenePlan, SessionId};
 
@@ -35,7 +35,11 @@ impl std::fmt::Display for Violation {
 /// The engine after a tick.
 pub(super) struct Moment<'a> {
     pub(super) engine: &'a Engine,
-    pub(super) books: &'a Books,
+    pub(super) census: &'a Census,
+    /// Frames found waiting, by node.
+    pub(super) queued: &'a [u64],
+    /// Sessions that are not over.
+    pub(super) sessions_live: usize,
     /// Ticks so far.
     pub(super) tick: u64,
 }

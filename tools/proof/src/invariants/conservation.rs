@@ -15,8 +15,8 @@ pub(super) struct Conservation {
     plan: Arc<ScenePlan>,
     /// Frames sent to each node, counted anew every tick.
     sent: Vec<u64>,
-    /// Nodes whose books were wrong before: each is reported when it goes wrong.
-    wrong: Vec<i128>,
+    /// Nodes whose counts were wrong before: each is reported when it goes wrong.
+    wrong: Vec<i64>,
     /// Sample frames that hosts pushed into sessions whose input has ended, by id and opening.
     fed: BTreeMap<(SessionId, u32), u64>,
     /// Some session was closed in this tick.
@@ -46,13 +46,13 @@ impl Conservation {
     fn sent(&mut self, moment: &Moment<'_>) {
         let Self { plan, sent, .. } = self;
         sent.fill(0);
-        let edge = &moment.books.edge;
+        let edge = &moment.census.edge;
         for target in &plan.input_targets {
             sent[plan.position(target.node).index()] += edge.blocks + edge.concealed_blocks;
         }
-        for (node, book) in plan.nodes.iter().zip(&moment.books.nodes) {
+        for (node, counts) in plan.nodes.iter().zip(&moment.census.nodes) {
             for target in &node.targets {
-                sent[plan.position(target.node).index()] += book.created[usize::from(target.port)];
+                sent[plan.position(target.node).index()] += counts.created[usize::from(target.port)];
             }
         }
     }
@@ -72,18 +72,21 @@ impl Checker for Conservation {
             self.settle(moment, findings);
         }
         self.sent(moment);
-        for (at, book) in moment.books.nodes.iter().enumerate() {
+        for (at, balance) in moment.census.balances(moment.queued).enumerate() {
             let name = || self.plan.nodes.get(at).map_or("output", |node| &*node.id);
-            let lost = i128::from(book.arrived) - i128::from(book.accounted());
+            let lost = balance.missing();
             if std::mem::replace(&mut self.wrong[at * 2], lost) != lost && lost != 0 {
-                findings.add(NAME, None, || {
-                    format!("node {}: {} frames in, {} accounted for", name(), book.arrived, book.accounted())
-                });
+                findings.add(NAME, None, || format!("node {}: {balance}", name()));
             }
-            let astray = i128::from(self.sent[at]) - i128::from(book.arrived);
+            let astray = self.sent[at].wrapping_sub(balance.arrived).cast_signed();
             if std::mem::replace(&mut self.wrong[at * 2 + 1], astray) != astray && astray != 0 {
                 findings.add(NAME, None, || {
-                    format!("node {}: {} frames sent to it, {} arrived", name(), self.sent[at], book.arrived)
+                    format!(
+                        "node {}: {} frames sent to it, {} arrived",
+                        name(),
+                        self.sent[at],
+                        balance.arrived
+                    )
                 });
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mynah_engine::hdrhistogram::Histogram;
 use mynah_engine::observe::metrics::{BATCH_BOUNDS, Buckets, Snapshot};
-use mynah_engine::record::{FlushReason, latency_histogram};
+use mynah_engine::record::{FlushReason, NodeHistograms, latency_histogram};
 use mynah_engine::scene::{NodeRef, PortType};
 use mynah_engine::session::Phase;
 use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
@@ -191,10 +191,10 @@ impl Figures {
     /// What differs, in words.
     fn differences(&mut self, moment: &Moment<'_>) -> Vec<String> {
         let mut wrong = Vec::new();
-        let census = moment.engine.census();
+        let mut histograms = NodeHistograms::default();
         let name = |at: usize| self.plan.nodes.get(at).map_or("output", |node| &*node.id);
         for Answering { node, times, .. } in &self.answering {
-            let told = &census.nodes[usize::from(*node)].latency;
+            let told = &moment.engine.histograms(NodeId(*node), &mut histograms).latency;
             if *told != times.histogram {
                 let (told, seen) = (words(told), words(&times.histogram));
                 wrong.push(format!(
@@ -220,14 +220,14 @@ impl Figures {
                 ));
             }
         }
-        for (at, (node, seen)) in census.nodes.iter().zip(&self.deepest).enumerate() {
+        for (at, (node, seen)) in moment.census.nodes.iter().zip(&self.deepest).enumerate() {
             if (node.depth_max as usize) < *seen {
                 let (name, told) = (name(at), node.depth_max);
                 wrong.push(format!("node {name}: the deepest queue is {told}; seen was {seen}"));
             }
         }
         let mut told = Decisions::default();
-        for node in &census.nodes {
+        for node in &moment.census.nodes {
             told.opened += node.segments_opened;
             told.confirmed += node.segments_confirmed;
             told.cancelled += node.segments_cancelled;
@@ -254,7 +254,7 @@ impl Figures {
             }
         }
         // Answers are reckoned from what had arrived in their tick; where there are none the rest must be all.
-        let whole = self.answers == 0 && self.unread == 0 && moment.books.sessions_live == 0;
+        let whole = self.answers == 0 && self.unread == 0 && moment.sessions_live == 0;
         if whole && page.end_to_end != self.forwarded {
             wrong.push(format!("the page says {:?}; heard were {:?}", page.end_to_end, self.forwarded));
         }

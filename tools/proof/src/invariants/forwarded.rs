@@ -51,11 +51,11 @@ impl Checker for Forwarded {
     }
 
     fn finish(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
-        let Some(gate) = self.gate.filter(|_| !self.foreign && moment.books.sessions_live == 0) else {
+        let Some(gate) = self.gate.filter(|_| !self.foreign && moment.sessions_live == 0) else {
             return;
         };
         let channels = self.plan.nodes[gate].output.map_or(1, |format| format.channels);
-        let sent = moment.books.nodes[gate].samples_out / u64::from(channels);
+        let sent = moment.census.nodes[gate].samples_out / u64::from(channels);
         let missing = if self.holes { 0 } else { self.frames.saturating_sub(sent) };
         if missing.max(sent.saturating_sub(self.frames)) > self.segments {
             findings.add(NAME, None, || {

@@ -41,18 +41,18 @@ impl Metrics {
 
     /// What disagrees at the node at `at`.
     fn disagreement(&self, at: usize, moment: &Moment<'_>) -> Option<String> {
-        let book = &moment.books.nodes[at];
-        if book.waits != book.taken {
-            return Some(format!("{} frames taken, {} waiting times", book.taken, book.waits));
+        let (counts, waits) = (&moment.census.nodes[at], moment.census.waits[at]);
+        if waits != counts.taken {
+            return Some(format!("{} frames taken, {waits} waiting times", counts.taken));
         }
         let Some(told) = self.told.get(at) else {
             // What stands in the hosts' rings is out and has not been seen.
-            let out = book.created[0];
+            let out = counts.created[0];
             return (self.blocks > out).then(|| format!("{out} blocks out, {} came", self.blocks));
         };
-        if book.latencies < told.answered || book.latencies > told.submitted {
+        let latencies = moment.census.latencies[at];
+        if latencies < told.answered || latencies > told.submitted {
             let Told { answered, submitted, .. } = told;
-            let latencies = book.latencies;
             return Some(format!("{submitted} calls, {answered} answered, {latencies} latencies"));
         }
         let figures = moment.engine.hub().batches(NodeId(at as u8))?;
@@ -87,7 +87,7 @@ impl Checker for Metrics {
     }
 
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
-        if moment.books.sessions_live < moment.books.sessions {
+        if moment.sessions_live < moment.census.sessions_open as usize {
             // A session that is over is seen so once.
             let over = moment.engine.sessions().filter(|session| session.phase() == Phase::Gone);
             self.unread += over.map(|session| session.unread() as u64).sum::<u64>();
@@ -103,8 +103,8 @@ impl Checker for Metrics {
     }
 
     fn finish(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
-        let out = moment.books.nodes.last().map_or(0, |output| output.created[0]);
-        if out > self.blocks + self.unread && moment.books.sessions_live == 0 {
+        let out = moment.census.nodes.last().map_or(0, |output| output.created[0]);
+        if out > self.blocks + self.unread && moment.sessions_live == 0 {
             findings.add(NAME, None, || format!("{out} blocks counted as out, {} came", self.blocks));
         }
     }

@@ -1,7 +1,7 @@
 //! What must hold after every tick of every run, each invariant a small checker with a name and a file of its own.
 //!
 //! [`Invariants`] watches a run and collects what is violated; nothing here changes what happens. Checkers share nothing
-//! with each other. They read events, released audio, the engine's books and its queues; what one session's log says is
+//! with each other. They read events, released audio, the engine's counts and its queues; what one session's log says is
 //! kept by (session id, opening), so that sessions may come, go and have their ids used again. Two laws are about whole
 //! runs: [`isolation`](isolation::isolation) and [`determinism`](determinism::determinism) compare the digests of two
 //! and more.
@@ -37,7 +37,8 @@ mod taken_back;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mynah_engine::observe::Books;
+use mynah_engine::observe::Census;
+use mynah_engine::session::Phase;
 use mynah_engine::{Engine, OutAudio, Record, ScenePlan, SessionHandle, SessionId};
 
 pub use checker::Violation;
@@ -78,7 +79,8 @@ pub struct Invariants {
     /// Of the engine behind a link: what its events and its audio alone can show.
     far: Vec<Box<dyn Checker>>,
     messages: Messages,
-    books: Books,
+    census: Census,
+    queued: Vec<u64>,
     findings: Findings,
     ticks: u64,
     /// Latest time of any record.
@@ -113,7 +115,8 @@ impl Invariants {
             streams: Streams::new(plan),
             far: Vec::new(),
             messages: Messages::default(),
-            books: Books::default(),
+            census: Census::default(),
+            queued: Vec::new(),
             findings: Findings::default(),
             ticks: 0,
             now_us: 0,
@@ -135,8 +138,7 @@ impl Invariants {
     /// The run is over: what may only be judged now. Once.
     pub fn finish(&mut self, engine: &Engine) {
         self.findings.now_us = engine.now_us();
-        engine.books(&mut self.books);
-        let moment = Moment { engine, books: &self.books, tick: self.ticks };
+        let moment = moment(engine, &mut self.census, &mut self.queued, self.ticks);
         for checker in &mut self.checkers {
             checker.finish(&moment, &mut self.findings);
         }
@@ -176,6 +178,18 @@ impl Invariants {
     /// The digests of all sessions that are over.
     pub fn digests(&self) -> &Digests {
         self.streams.digests()
+    }
+}
+
+/// The engine as it is after the tick.
+fn moment<'a>(engine: &'a Engine, census: &'a mut Census, queued: &'a mut Vec<u64>, tick: u64) -> Moment<'a> {
+    let live = engine.sessions().filter(|session| session.phase() != Phase::Gone);
+    Moment {
+        engine,
+        census: engine.census(census),
+        queued: engine.queued(queued),
+        sessions_live: live.count(),
+        tick,
     }
 }
 
@@ -226,8 +240,7 @@ impl Observer for Invariants {
     fn tick(&mut self, view: TickView<'_>) {
         self.ticks += 1;
         self.findings.now_us = view.engine.now_us();
-        view.engine.books(&mut self.books);
-        let moment = Moment { engine: view.engine, books: &self.books, tick: self.ticks };
+        let moment = moment(view.engine, &mut self.census, &mut self.queued, self.ticks);
         for checker in &mut self.checkers {
             checker.tick(&moment, &mut self.findings);
         }

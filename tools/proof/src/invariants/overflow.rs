@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mynah_engine::record::NodeCounts;
 use mynah_engine::scene::OverflowPolicy;
 use mynah_engine::{DropReason, Event, Frame, NodeId, Record, ScenePlan, SessionId};
 
@@ -70,9 +71,9 @@ fn key(frame: &Frame) -> Key {
 }
 
 /// Frames that have left the queues of a node by other ways than being taken: merged, taken back, dropped otherwise.
-fn gone(book: &mynah_engine::observe::NodeBook) -> Gone {
-    let overflow = book.dropped[DropReason::Overflow as usize];
-    (book.taken, book.merged + book.cancelled, book.dropped.iter().sum::<u64>() - overflow)
+fn gone(counts: &NodeCounts) -> Gone {
+    let overflow = counts.dropped[DropReason::Overflow as usize];
+    (counts.taken, counts.merged + counts.cancelled, counts.dropped_all() - overflow)
 }
 
 impl Checker for Overflow {
@@ -117,7 +118,7 @@ impl Checker for Overflow {
         }
         self.drops.clear();
         for (at, node) in self.plan.nodes.iter().enumerate() {
-            let now = gone(&moment.books.nodes[at]);
+            let now = gone(&moment.census.nodes[at]);
             let was = std::mem::replace(&mut self.gone[at], now);
             let otherwise = now.1.saturating_sub(was.1) + now.2.saturating_sub(was.2);
             let allowed = now.0.saturating_sub(was.0) + otherwise;

@@ -1,7 +1,7 @@
 //! What hosts pushed, what they heard and what the log says was lost make up the whole: a law of `conservation` with no
 //! figure of the engine's in it. Where audio passes at one rate from the input to the output, every sample of a session
 //! has come out or is in a drop event; what came out of all sessions is what the output counts, and a frame that the
-//! books say a full queue lost is in the log.
+//! counts say a full queue lost is in the log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) struct Passage {
     fed: BTreeMap<(SessionId, u32), u64>,
     /// Frames that the log says full queues dropped, by node; the output's come last.
     overflown: Vec<u64>,
-    /// Where the books said otherwise before: each is reported when it goes wrong.
+    /// Where the counts said otherwise before: each is reported when it goes wrong.
     wrong: Vec<bool>,
     /// Samples that came out, and outputs that hosts had not taken when their sessions were over.
     heard: u64,
@@ -108,15 +108,15 @@ impl Passage {
     /// What full queues dropped: one frame in each line of the log, but for calls: these took several frames, or none, when
     /// all that is asked about had been asked about before.
     fn compare(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
-        for (at, (book, told)) in moment.books.nodes.iter().zip(&self.overflown).enumerate() {
+        for (at, (counts, told)) in moment.census.nodes.iter().zip(&self.overflown).enumerate() {
             let node = self.plan.nodes.get(at);
-            let counted = book.dropped[DropReason::Overflow as usize];
+            let counted = counts.dropped[DropReason::Overflow as usize];
             let calls = node.is_some_and(|node| node.service.is_some());
             let differs = if calls { counted > 0 && *told == 0 } else { counted != *told };
             if differs && !self.wrong[at] {
                 let name = node.map_or("output", |node| &*node.id);
                 findings.add(NAME, None, || {
-                    format!("node {name}: {counted} frames dropped by the books, {told} by the log")
+                    format!("node {name}: {counted} frames dropped by the counts, {told} by the log")
                 });
             }
             self.wrong[at] = differs;
@@ -166,9 +166,9 @@ impl Checker for Passage {
     }
 
     fn finish(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
-        let Some(output) = moment.books.nodes.last() else { return };
+        let Some(output) = moment.census.nodes.last() else { return };
         let (told, heard) = (output.samples_out, self.heard);
-        let all_is_heard = self.unread == 0 && moment.books.sessions_live == 0;
+        let all_is_heard = self.unread == 0 && moment.sessions_live == 0;
         if told < heard || (all_is_heard && told > heard) {
             findings.add(NAME, None, || format!("{told} samples are told to have left, {heard} came"));
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use mynah_engine::ScenePlan;
-use mynah_engine::observe::Glance;
+use mynah_engine::observe::Census;
 use mynah_engine::record::ENGINE_STAGES;
 
 use crate::events::node_names;
@@ -27,7 +27,7 @@ const START_US: u64 = 1_000_000;
 #[derive(Debug)]
 pub struct Recorder {
     ring: Ring,
-    glance: Glance,
+    census: Census,
     before_ns: Vec<u64>,
     shards_before_ns: Vec<u64>,
     ticks: u64,
@@ -39,7 +39,7 @@ impl Recorder {
         let stages = nodes + ENGINE_STAGES.len();
         Self {
             ring: Ring::new(stages, nodes + 1),
-            glance: Glance::default(),
+            census: Census::default(),
             before_ns: vec![0; stages],
             shards_before_ns: Vec::new(),
             ticks: 0,
@@ -48,10 +48,10 @@ impl Recorder {
 
     /// Takes a tick that is over.
     pub fn tick(&mut self, view: &TickView<'_>) {
-        let Self { ring, glance, before_ns, shards_before_ns, ticks } = self;
-        view.engine.glance(glance);
-        shards_before_ns.resize(glance.shards_ns.len(), 0);
-        let spent = glance.shards_ns.iter().zip(shards_before_ns.iter()).map(|(ns, before)| ns - before);
+        let Self { ring, census, before_ns, shards_before_ns, ticks } = self;
+        view.engine.census(census);
+        shards_before_ns.resize(census.shards_ns.len(), 0);
+        let spent = census.shards_ns.iter().zip(shards_before_ns.iter()).map(|(ns, before)| ns - before);
         // Of several with the same work the first, so that an idle engine does not jump about.
         let slowest = spent.enumerate().min_by_key(|(_, ns)| u64::MAX - ns).unwrap_or_default();
         *ticks += 1;
@@ -60,13 +60,13 @@ impl Recorder {
             at_us: view.engine.now_us(),
             took_ns: view.work_ns,
             late_us: view.late_us,
-            sessions: glance.sessions_open,
+            sessions: census.sessions_open,
             slowest: (slowest.0 as u32, slowest.1),
         };
-        let work_ns = glance.work_ns.iter().zip(before_ns.iter()).map(|(ns, before)| ns - before);
-        ring.push(tick, work_ns, glance.waiting.iter().copied());
-        before_ns.copy_from_slice(&glance.work_ns);
-        shards_before_ns.copy_from_slice(&glance.shards_ns);
+        let work_ns = census.work_ns.iter().zip(before_ns.iter()).map(|(ns, before)| ns - before);
+        ring.push(tick, work_ns, census.waiting.iter().copied());
+        before_ns.copy_from_slice(&census.work_ns);
+        shards_before_ns.copy_from_slice(&census.shards_ns);
     }
 
     /// What it has.

@@ -1,12 +1,12 @@
-//! Nothing is lost silently: the books of the engine against what went in and came out.
+//! Nothing is lost silently: the counts of the engine against what went in and came out.
 //!
-//! The first half checks the engine's own ledgers. The second shares nothing with them: it knows only the samples the
+//! The first half checks the engine's own counts. The second shares nothing with them: it knows only the samples the
 //! host pushed and got, and the event log.
 
-use mynah_engine::ScenePlan;
 use mynah_engine::node::Node;
 use mynah_engine::observe::Census;
 use mynah_engine::scene::{Format, NodeRef, PortType, Release};
+use mynah_engine::{Engine, ScenePlan};
 
 use super::measure::{Measurement, SegmentStory};
 
@@ -18,19 +18,24 @@ pub struct HostSide {
 }
 
 /// Everything that does not add up, in words; empty = balanced.
-pub fn imbalances(plan: &ScenePlan, census: &Census, run: &Measurement, host: &[HostSide]) -> Vec<String> {
-    let mut wrong = Vec::new();
-    ledgers(plan, census, &mut wrong);
-    edges(plan, census, &mut wrong);
-    samples(plan, census, run, host, &mut wrong);
+pub fn imbalances(engine: &Engine, run: &Measurement, host: &[HostSide]) -> Vec<String> {
+    let plan = &**engine.plan();
+    let mut wrong = imbalances_inside(engine);
+    samples(plan, engine.census(&mut Census::default()), run, host, &mut wrong);
     segments(plan, run, &mut wrong);
     wrong
 }
 
-/// What does not add up in the engine's own books, whatever came in.
-pub fn books(plan: &ScenePlan, census: &Census) -> Vec<String> {
+/// What does not add up in the engine's own counts, whatever came in.
+pub fn imbalances_inside(engine: &Engine) -> Vec<String> {
+    let (mut census, mut queued) = (Census::default(), Vec::new());
+    let (plan, census) = (&**engine.plan(), engine.census(&mut census));
     let mut wrong = Vec::new();
-    ledgers(plan, census, &mut wrong);
+    for (at, balance) in census.balances(engine.queued(&mut queued)).enumerate() {
+        if !balance.holds() {
+            wrong.push(format!("node {}: {balance}", name(plan, at)));
+        }
+    }
     edges(plan, census, &mut wrong);
     wrong
 }
@@ -39,25 +44,15 @@ fn name(plan: &ScenePlan, at: usize) -> &str {
     plan.nodes.get(at).map_or("output", |node| &node.id)
 }
 
-/// Per node: in = consumed + gated + merged + cancelled + dropped + queued.
-fn ledgers(plan: &ScenePlan, census: &Census, wrong: &mut Vec<String>) {
-    for (at, (node, queued)) in census.nodes.iter().zip(&census.queued).enumerate() {
-        let ends = node.consumed + node.gated + node.merged + node.cancelled + node.dropped_all() + queued;
-        if node.arrived != ends {
-            wrong.push(format!("node {}: {} frames in, {ends} accounted for", name(plan, at), node.arrived));
-        }
-    }
-}
-
 /// Per node: what arrived is what the nodes before it sent.
 fn edges(plan: &ScenePlan, census: &Census, wrong: &mut Vec<String>) {
     let mut expected = vec![0; census.nodes.len()];
     for target in &plan.input_targets {
         expected[plan.position(target.node).index()] += census.edge.blocks + census.edge.concealed_blocks;
     }
-    for (node, ledger) in plan.nodes.iter().zip(&census.nodes) {
+    for (node, counts) in plan.nodes.iter().zip(&census.nodes) {
         for target in &node.targets {
-            expected[plan.position(target.node).index()] += ledger.created[usize::from(target.port)];
+            expected[plan.position(target.node).index()] += counts.created[usize::from(target.port)];
         }
     }
     for (at, (node, expected)) in census.nodes.iter().zip(expected).enumerate() {

@@ -1,5 +1,6 @@
 //! From what was measured to the report and its verdict.
 
+use mynah_engine::observe::Census;
 use mynah_engine::scene::Release;
 
 use super::balance::{HostSide, imbalances};
@@ -20,10 +21,11 @@ impl Simulation {
     pub(super) fn conclude(&mut self) -> Report {
         let answers = self.near.plan.nodes.iter().any(|n| n.service.is_some());
         let turns = self.near.run.over(&self.lines, self.stretches);
-        let census = self.near.engine.census();
+        let mut census = Census::default();
+        let census = self.near.engine.census(&mut census);
         let host: Vec<HostSide> =
             self.lines.iter().map(|l| HostSide { frames_pushed: l.frames_pushed() }).collect();
-        let wrong = imbalances(&self.near.plan, &census, &self.near.run, &host);
+        let wrong = imbalances(&self.near.engine, &self.near.run, &host);
         let segments = segments(&self.near.run.counts);
         let has_gate = self.near.plan.nodes.iter().any(|node| node.spec.decides_speech());
         let mut latency_ms = self.near.latencies(&turns, answers, has_gate);
@@ -32,8 +34,8 @@ impl Simulation {
             remote.conclude(&self.lines)
         });
         let turn_figures = turn_figures(&turns, &self.near.run.counts, answers);
-        let frames = self.near.frames(&census, self.turned_away(), wrong);
-        let nodes = self.near.nodes(&census);
+        let frames = self.near.frames(census, self.turned_away(), wrong);
+        let nodes = self.near.nodes(census);
         let limits = self.limits(&latency_ms, &segments, &turn_figures, &frames, &nodes);
         let generator = GeneratorFigures {
             cpu_s: self.cost.generator_ns as f64 / 1e9,
@@ -192,7 +194,7 @@ impl Simulation {
     }
 }
 
-/// `sound`: the books balance and nothing is left open. A generator that was late by half of a tested limit shows
+/// `sound`: the counts balance and nothing is left open. A generator that was late by half of a tested limit shows
 /// nothing about it, and neither does a run in which what is limited never happened.
 fn verdict(limits: &[LimitResult], sound: bool, late_ms: f64) -> &'static str {
     let tightest = limits.iter().filter(|l| l.unit == "ms").map(|l| l.limit).fold(f64::INFINITY, f64::min);

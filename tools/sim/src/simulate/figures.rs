@@ -62,7 +62,7 @@ impl Side {
             waited,
             non_finite_samples: census.edge.non_finite,
             dropped,
-            queued_at_end: census.queued.iter().sum(),
+            queued_at_end: self.engine.queued(&mut Vec::new()).iter().sum(),
             balanced: imbalances.is_empty(),
             imbalances,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mynah_engine::node::Node;
 use mynah_engine::observe::Census;
-use mynah_engine::record::{FlushReason, NodeCounts};
+use mynah_engine::record::{FlushReason, NodeCounts, NodeHistograms};
 use mynah_engine::scene::{Latency, PlanNode, PortType, Timing};
 use mynah_engine::service::BatchFigures;
 use mynah_engine::{DropReason, NodeId};
@@ -19,22 +19,23 @@ const Z99: f64 = 2.326_348;
 
 impl Side {
     pub(super) fn nodes(&self, census: &Census) -> Vec<NodeFigures> {
-        let work = self.engine.work_ns();
+        let mut histograms = NodeHistograms::default();
         let node = |(at, node): (usize, &PlanNode<dyn Node>)| {
-            let (ledger, id) = (&census.nodes[at], NodeId(at as u8));
-            let latency = if node.service.is_some() { &ledger.latency } else { &ledger.wait };
+            let (counts, id) = (&census.nodes[at], NodeId(at as u8));
+            let histograms = self.engine.histograms(id, &mut histograms);
+            let latency = if node.service.is_some() { &histograms.latency } else { &histograms.wait };
             NodeFigures {
                 id: node.id.clone(),
                 kind: node.spec.kind(),
-                taken_in: ledger.arrived,
-                out: ledger.created_all(),
+                taken_in: counts.arrived,
+                out: counts.created_all(),
                 latency_ms: Quantiles::of(latency),
-                work_us: work[at] / 1_000,
+                work_us: census.work_ns[at] / 1_000,
                 avg_processing_us: self.engine.hub().avg_processing_us(id),
                 deadlines_near: self.run.deadlines_near.get(&id.0).copied().unwrap_or(0),
-                deadlines_missed: ledger.deadlines_missed,
-                queue: queue(node, ledger),
-                batch: self.engine.hub().batches(id).map(|figures| self.batch(at, node, ledger, figures)),
+                deadlines_missed: counts.deadlines_missed,
+                queue: queue(node, counts, histograms),
+                batch: self.engine.hub().batches(id).map(|figures| self.batch(at, node, counts, figures)),
             }
         };
         self.plan.nodes.iter().enumerate().map(node).collect()
@@ -44,7 +45,7 @@ impl Side {
         &self,
         at: usize,
         node: &PlanNode<dyn Node>,
-        ledger: &NodeCounts,
+        counts: &NodeCounts,
         figures: &BatchFigures,
     ) -> BatchReport {
         let seconds = self.options.duration_us as f64 / 1e6;
@@ -69,23 +70,23 @@ impl Side {
             waiting_max: figures.waiting_max,
             items_per_s: done.items as f64 / seconds,
             // Of a recogniser in pieces it is not frames that are items.
-            offered_per_s: if hears { figures.asked as f64 } else { ledger.arrived as f64 } / seconds,
+            offered_per_s: if hears { figures.asked as f64 } else { counts.arrived as f64 } / seconds,
             capacity_per_s: service.map(|service| capacity(&service.timing, speech_s, size_mean)),
         }
     }
 }
 
-fn queue(node: &PlanNode<dyn Node>, ledger: &NodeCounts) -> QueueFigures {
-    let dropped_by = DropReason::ALL.into_iter().zip(ledger.dropped).filter(|(_, count)| *count > 0);
+fn queue(node: &PlanNode<dyn Node>, counts: &NodeCounts, histograms: &NodeHistograms) -> QueueFigures {
+    let dropped_by = DropReason::ALL.into_iter().zip(counts.dropped).filter(|(_, count)| *count > 0);
     QueueFigures {
         bound: node.capabilities.queue_capacity,
-        depth_max: ledger.depth_max,
-        depth_p99: ledger.depth_at(0.99),
-        wait_ms: Quantiles::of(&ledger.wait),
+        depth_max: counts.depth_max,
+        depth_p99: histograms.depth_at(0.99),
+        wait_ms: Quantiles::of(&histograms.wait),
         overflow: format!("{:?}", node.capabilities.overflow_policy),
-        dropped: ledger.dropped_all(),
+        dropped: counts.dropped_all(),
         dropped_by: dropped_by.map(|(reason, count)| (reason.name(), count)).collect(),
-        merged: ledger.merged,
+        merged: counts.merged,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use hdrhistogram::Histogram;
 use mynah_engine::Engine;
+use mynah_engine::observe::Census;
 
 use super::options::Options;
 use super::turns::Stretches;
@@ -35,6 +36,7 @@ pub struct Steady {
     looks: Vec<Look>,
     duration_us: u64,
     next_us: u64,
+    census: Census,
 }
 
 impl Steady {
@@ -42,7 +44,8 @@ impl Steady {
     /// the beginning: looking must not be what grows.
     pub fn new(options: &Options, started_us: u64) -> Self {
         let looks = Vec::with_capacity((options.duration_us / EVERY_US + 2) as usize);
-        Self { looks, duration_us: options.duration_us, next_us: started_us + EVERY_US }
+        let (duration_us, next_us) = (options.duration_us, started_us + EVERY_US);
+        Self { looks, duration_us, next_us, census: Census::default() }
     }
 
     /// The first and the last stretch.
@@ -68,7 +71,7 @@ impl Steady {
         if self.looks.len() == self.looks.capacity() {
             return;
         }
-        let census = engine.census();
+        let census = engine.census(&mut self.census);
         self.looks.push(Look {
             t_us: engine.now_us(),
             live_bytes: mynah_alloc::live_bytes(),

@@ -41,7 +41,7 @@ fn is_of(story: &SegmentStory, utterance: &Utterance) -> bool {
 }
 
 /// Where the treatment of utterances is written down.
-struct Books<'a> {
+struct Tallies<'a> {
     turns: &'a mut Turns,
     latencies: &'a mut Latencies,
     answered: &'a mut AnsweredTurns,
@@ -49,7 +49,7 @@ struct Books<'a> {
     counted_from_us: u64,
 }
 
-impl Books<'_> {
+impl Tallies<'_> {
     fn answered(&mut self, turn: AnsweredTurn) {
         self.turns.answered += 1;
         let after_us = turn.latency_us();
@@ -70,14 +70,14 @@ impl Measurement {
     pub fn settle(&mut self, before_us: u64, law: Option<&StreamLaw>, stretches: Stretches) {
         let Self { turns, latencies, answered, sessions, wrong, counted_from_us, .. } = self;
         let counted_from_us = *counted_from_us;
-        let mut books = Books { turns, latencies, answered, stretches, counted_from_us };
+        let mut tallies = Tallies { turns, latencies, answered, stretches, counted_from_us };
         for (session, heard) in sessions.iter_mut().enumerate() {
             let before_us = before_us.saturating_sub(heard.offset_us);
             if let Some(caller) = &mut heard.caller {
                 caller.drain_truth_until(before_us, &mut heard.truth);
             }
-            books.turns.interrupted_by_noise += heard.interruptions(before_us, &mut books);
-            heard.match_answers(session, before_us, &mut books);
+            tallies.turns.interrupted_by_noise += heard.interruptions(before_us, &mut tallies);
+            heard.match_answers(session, before_us, &mut tallies);
             if let Some(law) = law {
                 heard.forget(before_us.saturating_sub(KEPT_US), |serial, story| {
                     let place = format!("session {session} segment {serial}");
@@ -99,7 +99,7 @@ impl Measurement {
                 heard.truth.retain(|utterance| utterance.end_us <= said_us);
             }
         }
-        // Nothing is to be forgotten any more: what is left is looked at with the rest of the books.
+        // Nothing is to be forgotten any more: what is left is looked at with the rest.
         self.settle(u64::MAX, None, stretches);
         self.turns
     }
@@ -107,7 +107,7 @@ impl Measurement {
 
 impl SessionMeasurement {
     /// How fast answers fell silent when the user began to speak; returns how many were interrupted by noise.
-    fn interruptions(&mut self, before_us: u64, books: &mut Books<'_>) -> u64 {
+    fn interruptions(&mut self, before_us: u64, tallies: &mut Tallies<'_>) -> u64 {
         let (segments, truth, offset_us) = (&self.segments, &self.truth, self.offset_us);
         let utterance_of = |serial: u32| {
             let story = segments.get(&serial)?;
@@ -124,9 +124,9 @@ impl SessionMeasurement {
             let onset_us = story.map_or(utterance.start_us, |story| resumes_us(utterance, story));
             // An answer that began too early is spoken over from its own beginning.
             let both_us = (onset_us + offset_us).max(waited.since_us);
-            if both_us >= books.counted_from_us {
+            if both_us >= tallies.counted_from_us {
                 let after_us = waited.quiet_us.saturating_sub(both_us);
-                books.latencies.speech_to_silence.saturating_record(after_us);
+                tallies.latencies.speech_to_silence.saturating_record(after_us);
             }
             false
         });
@@ -138,38 +138,38 @@ impl SessionMeasurement {
         by_noise
     }
 
-    fn match_answers(&mut self, session: usize, before_us: u64, books: &mut Books<'_>) {
+    fn match_answers(&mut self, session: usize, before_us: u64, tallies: &mut Tallies<'_>) {
         for utterance in self.truth[self.matched..].iter().take_while(|u| u.end_us < before_us) {
             self.matched += 1;
-            books.turns.utterances += 1;
+            tallies.turns.utterances += 1;
             let mine = || self.segments.iter().filter(|(_, s)| s.confirmed && is_of(s, utterance));
             let Some(first) = mine().map(|(_, s)| s.opened_us).min() else {
-                books.turns.missed += 1;
+                tallies.turns.missed += 1;
                 continue;
             };
             let heard_from = utterance.start_us + self.offset_us;
             let heard_to = utterance.end_us + self.offset_us;
-            let counts = heard_to >= books.counted_from_us;
+            let counts = heard_to >= tallies.counted_from_us;
             if counts {
-                books.latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
+                tallies.latencies.start_to_forward.saturating_record(first.saturating_sub(heard_from));
             }
             let answers = mine().flat_map(|(serial, s)| s.answers.iter().map(|(r, t)| (*t, *serial, *r)));
             let Some((answer, segment, revision)) = answers.min() else { continue };
             if answer < heard_to {
-                books.turns.premature += 1;
+                tallies.turns.premature += 1;
                 continue;
             }
             if !counts {
-                books.turns.answered += 1;
+                tallies.turns.answered += 1;
                 continue;
             }
             let steps = self.answers.steps(segment, revision);
             let origin = (segment, revision);
             let turn = AnsweredTurn::new(session as u32, origin, heard_to, answer, steps);
-            if let Some(replies) = &mut books.latencies.replies {
+            if let Some(replies) = &mut tallies.latencies.replies {
                 replies.record(utterance.end_us, turn.latency_us());
             }
-            books.answered(turn);
+            tallies.answered(turn);
         }
     }
 

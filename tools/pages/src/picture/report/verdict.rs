@@ -12,7 +12,7 @@ const LIMIT_AT: f64 = 0.7;
 pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     let report = shown.report;
     let lead = if report.limits.is_empty() {
-        "The scene sets no limits; the books must balance all the same."
+        "The scene sets no limits; every frame must be accounted for all the same."
     } else {
         "The limits that the scene sets, each with what was measured; the line in a bar is the limit."
     };

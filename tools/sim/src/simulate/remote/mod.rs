@@ -3,9 +3,9 @@
 //!
 //! In virtual time both engines tick together: the first ticks, what it put out goes onto the link, the second gets
 //! what is due by then and ticks, and its receipts go back. Files: `near` and `far` are the two ends of a session,
-//! `books` is what must hold between them, `report` what is said of it, `wall` the same on the wall clock.
+//! `accounts` is what must hold between them, `report` what is said of it, `wall` the same on the wall clock.
 
-pub mod books;
+pub mod accounts;
 pub mod far;
 pub mod near;
 pub mod report;
@@ -20,7 +20,7 @@ use mynah_engine::scene::Source;
 use mynah_engine::wire::delivery::{DeliveryEvent, OutgoingFigures, SendError};
 use mynah_engine::{Control, Event, Out, OutAudio, Record, ScenePlan, SessionId, SessionSpec};
 
-use self::books::Account;
+use self::accounts::Account;
 use self::far::{Carried, FarEnd};
 use self::near::{Datagram, NearEnd};
 use super::callers::{CallerScript, Line};
@@ -321,7 +321,7 @@ fn together<'a>(ends: impl Iterator<Item = &'a NearEnd>) -> OutgoingFigures {
     })
 }
 
-/// What has become of a message, for the books and the log.
+/// What has become of a message, for the accounts and the log.
 pub fn fate(account: &mut Account, event: DeliveryEvent) -> Event {
     match event {
         DeliveryEvent::Delivered { message_id } => {

@@ -1,9 +1,10 @@
 //! The report's part about the engine behind the link.
 
+use mynah_engine::observe::Census;
 use mynah_engine::record::ControlFigures;
 
 use super::Remote;
-use super::books::Findings;
+use super::accounts::Findings;
 use crate::report::quantiles::Quantiles;
 use crate::report::{Cancels, Messages, RemoteReport};
 use crate::simulate::balance::{HostSide, imbalances};
@@ -15,10 +16,11 @@ impl Remote {
     /// What came of it; `lines` are the first engine's sessions, whose truth is the callers'.
     pub(in crate::simulate) fn conclude(&mut self, lines: &[Line]) -> RemoteReport {
         let turns = self.far.run.over(lines, Stretches::default());
-        let census = self.far.engine.census();
+        let mut census = Census::default();
+        let census = self.far.engine.census(&mut census);
         let host: Vec<HostSide> =
             self.wires.iter().map(|wire| HostSide { frames_pushed: wire.far.frames_pushed }).collect();
-        let wrong = imbalances(&self.far.plan, &census, &self.far.run, &host);
+        let wrong = imbalances(&self.far.engine, &self.far.run, &host);
         let mut findings = Findings::default();
         findings.broken.append(&mut self.refused);
         for wire in &self.wires {
@@ -46,8 +48,8 @@ impl Remote {
             latency_ms: self.far.latencies(&turns, true, false),
             segments,
             turns: turn_figures(&turns, &self.far.run.counts, true),
-            nodes: self.far.nodes(&census),
-            frames: self.far.frames(&census, (0, 0), wrong),
+            nodes: self.far.nodes(census),
+            frames: self.far.frames(census, (0, 0), wrong),
             services: self.far.services(),
             broken: findings.broken,
         }

@@ -15,7 +15,7 @@ use mynah_engine::driver::run;
 use mynah_engine::record::latency_histogram;
 use mynah_engine::{Control, Engine, EngineHandle, Out, Record, SessionHandle, SessionId};
 
-use super::books::Account;
+use super::accounts::Account;
 use super::far::{Carried, FarEnd};
 use super::near::{Datagram, NearEnd};
 use super::{Link, Wire, fate, sent, together};

@@ -1,4 +1,4 @@
-//! The books of a session, kept from its events and its samples alone: nothing here knows a counter of the engine.
+//! The account of a session, kept from its events and its samples alone: nothing here knows a counter of the engine.
 
 use std::collections::BTreeMap;
 
