@@ -21,7 +21,7 @@ use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
 use crate::service::api::{Inbox, Outbox};
 use crate::service::batch::BatchQueue;
-use crate::service::calls::{Flights, Requests, ServiceOrder, SettledCalls};
+use crate::service::calls::{Calls, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
 use crate::session::table::SessionTable;
@@ -29,7 +29,6 @@ use crate::speech::cancellation::Cancellations;
 use crate::speech::playout::Playouts;
 use crate::speech::segment::{Segment, SegmentPool, Turn};
 use crate::tick::control::Messages;
-use crate::tick::deliver::Door;
 use crate::tick::install::{ShardSpec, halves, insert_resources};
 use crate::tick::join::Records;
 use crate::tick::metrics::Metrics;
@@ -60,7 +59,7 @@ pub fn systems(plan: &Arc<ScenePlan>) -> Vec<SystemView> {
     let (mut engine, mut shard) = (World::new(), World::new());
     let (mut first, mut second) = shard_halves(plan, &mut shard);
     let mut views = Vec::new();
-    for placed in engine_systems().systems {
+    for placed in engine_systems() {
         let half = match placed.stage {
             Stage::FirstHalf => &mut first.systems,
             Stage::SecondHalf => &mut second.systems,
@@ -116,7 +115,7 @@ pub fn leaves_open(plan: &Arc<ScenePlan>, part: Part, without: Option<usize>) ->
 
 fn ordered(plan: &Arc<ScenePlan>, part: Part, world: &mut World) -> Ordered {
     match part {
-        Part::Engine => engine_systems(),
+        Part::Engine => Ordered::new(&[], engine_systems()),
         Part::First => shard_halves(plan, world).0,
         Part::Second => shard_halves(plan, world).1,
     }
@@ -147,15 +146,14 @@ fn name(id: ComponentId, world: &World) -> &'static str {
         BatchFigures,
         BatchQueue,
         BlockPool,
+        Calls,
         Cancellations,
         Closing,
         ControlFigures,
         Counts,
-        Door,
         Edge,
         EdgeFigures,
         EventLog,
-        Flights,
         Inbox,
         Lane,
         Messages,
@@ -167,14 +165,12 @@ fn name(id: ComponentId, world: &World) -> &'static str {
         ProcessingTime,
         Queue,
         Records,
-        Requests,
         Segment,
         SegmentPool,
         ServiceFigures,
         ServiceInstance,
         ServiceOrder,
         SessionTable,
-        SettledCalls,
         Shards,
         StageTimes,
         Station,
