@@ -5,7 +5,7 @@ use bevy_ecs::system::SystemParam;
 
 use crate::service::api::{Reply, ReplyPart};
 use crate::service::batch::Settled;
-use crate::service::calls::{Flights, LIVES, ServiceOrder, SettledCalls};
+use crate::service::calls::{Calls, LIVES, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance};
 use crate::service::station::ProcessingTime;
 
@@ -15,8 +15,7 @@ pub(crate) struct Answers<'w, 's> {
     order: Res<'w, ServiceOrder>,
     services: Query<'w, 's, (&'static mut ServiceInstance, &'static mut ServiceFigures)>,
     times: Query<'w, 's, &'static mut ProcessingTime>,
-    flights: ResMut<'w, Flights>,
-    settled: ResMut<'w, SettledCalls>,
+    calls: ResMut<'w, Calls>,
     replies: Local<'s, Vec<Reply>>,
 }
 
@@ -30,7 +29,7 @@ impl Answers<'_, '_> {
             for reply in self.replies.drain(..) {
                 figures.count(&reply.part);
                 let ends = !matches!(reply.part, ReplyPart::Text(_) | ReplyPart::Audio(_));
-                let flight = if ends { self.flights.0.remove(&reply.key) } else { None };
+                let flight = if ends { self.calls.flights.remove(&reply.key) } else { None };
                 if let Some(submitted_us) = flight
                     && matches!(reply.part, ReplyPart::Done { .. })
                 {
@@ -45,7 +44,7 @@ impl Answers<'_, '_> {
 
     /// Nodes hear which of their calls were merged or dropped since the last tick.
     fn tell_settled(&mut self, deliver: &mut impl FnMut(Reply)) {
-        let SettledCalls { untold, told } = &mut *self.settled;
+        let Calls { untold, told, .. } = &mut *self.calls;
         told.clear();
         for settled in untold.drain(..) {
             told.insert(settled.key());

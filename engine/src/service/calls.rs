@@ -1,5 +1,5 @@
-//! Resources of the engine's world about calls: what is asked in this tick, what is under way, what was settled without a
-//! service; and in which order the entities of services and stations are gone through.
+//! Resources of the engine's world: the calls of all sessions, and the order in which the entities of services and stations
+//! are gone through.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -31,21 +31,23 @@ impl ServiceOrder {
     }
 }
 
-/// Calls that services have and have not answered, with the time of their submission. They are only looked up, never gone
-/// through.
+/// The calls of all sessions: asked for in this tick, under way, or settled without a service.
 #[derive(Resource, Default)]
-pub(crate) struct Flights(pub(crate) HashMap<CallKey, u64, BuildHasherDefault<DefaultHasher>>);
-
-/// What the shards ask in this tick.
-#[derive(Resource, Default)]
-pub(crate) struct Requests {
-    /// With their position and their service.
+pub(crate) struct Calls {
+    /// What the shards ask in this tick, with the position and the service.
     pub(crate) requests: Vec<(u32, u8, Request)>,
     /// Sizes that hosts suggest for batches, with their position.
     pub(crate) hints: Vec<(SessionId, u32, u32)>,
+    /// Calls that services have and have not answered, with the time of their submission. They are only looked up, never
+    /// gone through.
+    pub(crate) flights: HashMap<CallKey, u64, BuildHasherDefault<DefaultHasher>>,
+    /// Calls that were merged or dropped while they waited, of which their nodes hear in the next tick.
+    pub(crate) untold: Vec<Settled>,
+    /// Those of which their nodes hear in this tick.
+    pub(crate) told: HashSet<CallKey, BuildHasherDefault<DefaultHasher>>,
 }
 
-impl Requests {
+impl Calls {
     /// Takes one shard's requests.
     pub(crate) fn gather(&mut self, outbox: &mut Outbox) {
         for (service, request) in outbox.requests.drain(..) {
@@ -62,13 +64,4 @@ impl Requests {
         self.requests.sort_unstable_by_key(|(order, _, request)| (request.key().session, *order));
         self.hints.sort_unstable();
     }
-}
-
-/// Calls that were merged or dropped while they waited.
-#[derive(Resource, Default)]
-pub(crate) struct SettledCalls {
-    /// Those of which the nodes hear in the next tick.
-    pub(crate) untold: Vec<Settled>,
-    /// Those of which the nodes hear in this tick.
-    pub(crate) told: HashSet<CallKey, BuildHasherDefault<DefaultHasher>>,
 }

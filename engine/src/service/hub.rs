@@ -5,7 +5,7 @@ use bevy_ecs::prelude::*;
 use crate::base::ids::NodeId;
 use crate::service::api::CallKey;
 use crate::service::batch::BatchQueue;
-use crate::service::calls::{Flights, ServiceOrder};
+use crate::service::calls::{Calls, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance, ServiceName};
 use crate::service::station::{BatchFigures, ProcessingTime, Station, StationView};
 
@@ -55,7 +55,7 @@ impl<'w> Hub<'w> {
 
     /// Calls that services have and have not answered.
     pub fn under_way(self) -> usize {
-        self.world.resource::<Flights>().0.len()
+        self.world.resource::<Calls>().flights.len()
     }
 
     /// Items waiting for their service, over all sessions, at a node behind the hub.

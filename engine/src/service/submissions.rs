@@ -9,7 +9,7 @@ use crate::base::time::Now;
 use crate::record::event::{Event, FlushReason};
 use crate::service::api::{Call, CallKey, Request};
 use crate::service::batch::{BatchQueue, Settled};
-use crate::service::calls::{Flights, LIVES, Requests, ServiceOrder, SettledCalls};
+use crate::service::calls::{Calls, LIVES, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
 
@@ -29,9 +29,7 @@ pub(crate) struct Submissions<'w, 's> {
     order: Res<'w, ServiceOrder>,
     services: Query<'w, 's, (&'static mut ServiceInstance, &'static mut ServiceFigures)>,
     stations: Query<'w, 's, StationData>,
-    flights: ResMut<'w, Flights>,
-    settled: ResMut<'w, SettledCalls>,
-    pub(crate) requests: ResMut<'w, Requests>,
+    pub(crate) calls: ResMut<'w, Calls>,
     batch: Local<'s, Vec<Call>>,
     near: Local<'s, Vec<(CallKey, u64)>>,
     events: Local<'s, Vec<HubEvent>>,
@@ -44,13 +42,13 @@ impl Submissions<'_, '_> {
         if now.is_broken(Mutation::Dawdle) && !now.tick.is_multiple_of(20) {
             return;
         }
-        self.requests.sort();
-        let mut requests = std::mem::take(&mut self.requests.requests);
+        self.calls.sort();
+        let mut requests = std::mem::take(&mut self.calls.requests);
         for (_, service, request) in requests.drain(..) {
             let service = self.order.services[usize::from(service)];
             self.hand_over(service, request, now.us);
         }
-        self.requests.requests = requests;
+        self.calls.requests = requests;
         self.take_hints();
         for at in 0..self.order.stations.len() {
             self.serve(self.order.stations[at], now);
@@ -64,12 +62,12 @@ impl Submissions<'_, '_> {
 
     /// Hosts' advice, by session; the last one holds for every station, within its policy.
     fn take_hints(&mut self) {
-        let Some(&(.., size)) = self.requests.hints.last() else { return };
+        let Some(&(.., size)) = self.calls.hints.last() else { return };
         for &station in &self.order.stations {
             let (.., mut queue, _) = self.stations.get_mut(station).expect(LIVES);
             queue.hint(size);
         }
-        self.requests.hints.clear();
+        self.calls.hints.clear();
     }
 
     fn hand_over(&mut self, service: Entity, request: Request, now_us: u64) {
@@ -78,7 +76,7 @@ impl Submissions<'_, '_> {
         let mut station = station.map(|(.., queue, figures)| (queue, figures));
         let (mut instance, _) = self.services.get_mut(service).expect(LIVES);
         if matches!(request, Request::Retract(_) | Request::Cancel(_))
-            && (self.settled.told.contains(&key)
+            && (self.calls.told.contains(&key)
                 || station.as_mut().is_some_and(|(queue, _)| queue.withdraw(key)))
         {
             // It leaves the batch before there is one, or was settled before its node knew.
@@ -90,10 +88,10 @@ impl Submissions<'_, '_> {
             (Request::GoesOn(before, key), _) => instance.0.goes_on(before, key),
             (Request::Hold(key, held), _) => instance.0.hold(key, held),
             (Request::End(call), Some((mut queue, mut figures))) => {
-                let before = self.settled.untold.len();
-                queue.push(call, now_us, &mut self.settled.untold);
+                let before = self.calls.untold.len();
+                queue.push(call, now_us, &mut self.calls.untold);
                 figures.asked += 1;
-                let settled = &self.settled.untold[before..];
+                let settled = &self.calls.untold[before..];
                 figures.merged += settled.iter().filter(|s| matches!(s, Settled::Merged(_))).count() as u64;
                 figures.waiting_max = figures.waiting_max.max((queue.len() + queue.at_door()) as u32);
             }
@@ -132,7 +130,7 @@ impl Submissions<'_, '_> {
     /// Forms one batch if it is due, and counts it.
     fn form(&mut self, station: Entity, avg_us: u64, now: Now) -> Option<FlushReason> {
         let (.., mut queue, mut figures) = self.stations.get_mut(station).expect(LIVES);
-        let (batch, settled) = (&mut *self.batch, &mut self.settled.untold);
+        let (batch, settled) = (&mut *self.batch, &mut self.calls.untold);
         let before = settled.len();
         let hurry_us = if now.is_broken(Mutation::HurryBatch) { 15_000 } else { 0 };
         let flushed = queue.flush(now.us + hurry_us, avg_us, batch, settled);
@@ -149,7 +147,7 @@ impl Submissions<'_, '_> {
     fn start(&mut self, service: Entity, now_us: u64) {
         let (mut instance, mut figures) = self.services.get_mut(service).expect(LIVES);
         for Call { key, .. } in &*self.batch {
-            self.flights.0.insert(*key, now_us);
+            self.calls.flights.insert(*key, now_us);
             let event = Event::ServiceSubmitted {
                 node: key.node,
                 segment: key.segment.serial,

@@ -23,7 +23,7 @@ pub(crate) fn batch(
 ) {
     stage_times.start();
     for shard in shards.running() {
-        submissions.requests.gather(&mut shard.world.resource_mut::<Outbox>());
+        submissions.calls.gather(&mut shard.world.resource_mut::<Outbox>());
     }
     submissions.submit(*now);
     let early_us = if now.is_broken(Mutation::Backdate) { 1_000_000 } else { 0 };

@@ -1,31 +1,23 @@
 //! Hands the shards what came for them: sessions to open, and the replies of services.
 
-use std::sync::Arc;
-
 use bevy_ecs::prelude::*;
 
 use crate::base::time::Now;
-use crate::edge::open_sessions::OpenSessions;
 use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::service::answers::Answers;
 use crate::service::api::Inbox;
 use crate::tick::resources::Admissions;
 use crate::tick::shards::Shards;
 
-/// The sessions that hosts open, from any thread.
-#[derive(Resource)]
-pub(crate) struct Door(pub(crate) Arc<OpenSessions>);
-
 /// Sessions go to their shards in id order, replies in the order of the services.
 pub(crate) fn deliver(
     now: Res<'_, Now>,
-    door: Res<'_, Door>,
     mut answers: Answers<'_, '_>,
     mut shards: ResMut<'_, Shards>,
     mut stage_times: ResMut<'_, StageTimes>,
 ) {
     stage_times.start();
-    for port in door.0.admissions() {
+    for port in shards.open.admissions() {
         let shard = shards.of_mut(port.id);
         shard.state.idle.asleep = false;
         shard.world.resource_mut::<Admissions>().0.push(port);

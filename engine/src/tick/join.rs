@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::*;
 
 use crate::record::event::{EventLog, Record};
-use crate::record::stage_times::StageTimes;
+use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::tick::shards::Shards;
 
 /// With as many places for each record as this, records are sorted and not counted into place.
@@ -72,4 +72,5 @@ pub(crate) fn join_records(
     } else {
         records.place(shards, total);
     }
+    stage_times.end_stage(EngineStage::Account);
 }

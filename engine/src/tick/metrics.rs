@@ -8,15 +8,13 @@ use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::tick::join::Records;
 use crate::tick::shards::Shards;
 
-/// The metrics, where they are kept.
-#[derive(Resource, Default)]
-pub(crate) struct Metrics(pub(crate) Option<Box<MetricsWindows>>);
+/// The metrics. The systems here are in the schedule of a tick only where this resource is there.
+#[derive(Resource)]
+pub(crate) struct Metrics(pub(crate) Box<MetricsWindows>);
 
 /// Closes the windows that are over, before a tick counts anything.
 pub(crate) fn rotate_metrics(now: Res<'_, Now>, shards: Res<'_, Shards>, mut metrics: ResMut<'_, Metrics>) {
-    if let Some(windows) = &mut metrics.0 {
-        windows.rotate(now.us, shard_counts(shards.worlds()));
-    }
+    metrics.0.rotate(now.us, shard_counts(shards.worlds()));
 }
 
 /// Counts the answers that began in this tick.
@@ -26,8 +24,7 @@ pub(crate) fn hear_answers(
     mut metrics: ResMut<'_, Metrics>,
     mut stage_times: ResMut<'_, StageTimes>,
 ) {
-    if let Some(windows) = &mut metrics.0 {
-        windows.hear(&records.list, |record| media_us(&shards.of(record.session).world, record.session));
-    }
+    stage_times.start();
+    metrics.0.hear(&records.list, |record| media_us(&shards.of(record.session).world, record.session));
     stage_times.end_stage(EngineStage::Account);
 }

@@ -15,7 +15,7 @@ use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
 use crate::service::api::{Inbox, Outbox};
 use crate::service::batch::BatchQueue;
-use crate::service::calls::{Flights, Requests, ServiceOrder, SettledCalls};
+use crate::service::calls::{Calls, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
 use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
@@ -24,7 +24,6 @@ use crate::speech::cancellation::Cancellations;
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segment, SegmentPool, Turn};
 use crate::tick::control::Messages;
-use crate::tick::deliver::Door;
 use crate::tick::egress::Egress;
 use crate::tick::join::Records;
 use crate::tick::metrics::Metrics;
@@ -51,16 +50,15 @@ pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
         BatchFigures,
         BatchQueue,
         BlockPool,
+        Calls,
         Cancellations,
         Closing,
         ControlFigures,
         Counts,
-        Door,
         Edge,
         EdgeFigures,
         Egress,
         EventLog,
-        Flights,
         HostLink,
         Inbox,
         Intake,
@@ -75,7 +73,6 @@ pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
         ProcessingTime,
         Queue,
         Records,
-        Requests,
         Segment,
         SegmentPool,
         ServiceFigures,
@@ -83,7 +80,6 @@ pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
         ServiceOrder,
         Session,
         SessionIndex,
-        SettledCalls,
         ShardConfig,
         Shards,
         StageTimes,

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::schedule::SingleThreadedExecutor;
 use rayon::ThreadPool;
 
 use crate::base::time::Now;
@@ -16,18 +15,18 @@ use crate::record::stage_times::StageTimes;
 use crate::service::api::TimeMode;
 use crate::service::hub::Hub;
 use crate::tick::batch::batch;
-use crate::tick::deliver::{Door, deliver};
+use crate::tick::deliver::deliver;
 use crate::tick::join::{Records, join_records};
 use crate::tick::metrics::{Metrics, hear_answers, rotate_metrics};
 use crate::tick::order::{Ordered, PlacedSystem, boxed};
 use crate::tick::services::start_services;
-use crate::tick::shard::{Shard, single_threaded};
+use crate::tick::shard::{Shard, built};
 use crate::tick::shards::{Shards, first_halves, second_halves};
 use crate::tick::stage::Stage;
 
-/// The systems of a tick, in order.
-pub(crate) fn engine_systems() -> Ordered {
-    let systems = vec![
+/// The systems of a tick, in order. The first and the last are left out while nobody keeps metrics.
+pub(crate) fn engine_systems() -> Vec<PlacedSystem> {
+    vec![
         PlacedSystem::new(Stage::Rotate, "rotate_metrics", boxed(rotate_metrics)),
         PlacedSystem::new(Stage::Deliver, "deliver", boxed(deliver)),
         PlacedSystem::new(Stage::FirstHalf, "first_halves", boxed(first_halves)),
@@ -35,8 +34,18 @@ pub(crate) fn engine_systems() -> Ordered {
         PlacedSystem::new(Stage::SecondHalf, "second_halves", boxed(second_halves)),
         PlacedSystem::new(Stage::Join, "join_records", boxed(join_records)),
         PlacedSystem::new(Stage::Observe, "hear_answers", boxed(hear_answers)),
-    ];
-    Ordered::new(&[], systems)
+    ]
+}
+
+/// The schedule of a tick in this world.
+fn schedule(world: &mut World) -> Schedule {
+    let mut systems = engine_systems();
+    if !world.contains_resource::<Metrics>() {
+        systems.retain(|placed| !matches!(placed.stage, Stage::Rotate | Stage::Observe));
+    }
+    let mut tick = Schedule::default();
+    Ordered::new(&[], systems).install(&mut tick, None);
+    built(tick, world)
 }
 
 /// An engine: a world with its services, stations, shards and metrics, and the schedule of its tick.
@@ -54,27 +63,26 @@ impl EngineWorld {
         start_services(&mut world, plan, seed, time);
         world.insert_resource(Now::default());
         world.insert_resource(StageTimes::default());
-        world.insert_resource(Metrics::default());
         world.insert_resource(Records::new(open.sessions_max));
-        world.insert_resource(Door(Arc::clone(open)));
-        let mut tick = single_threaded(Schedule::default());
-        engine_systems().install(&mut tick, None);
+        let shards = Shards { list: Vec::new(), open: Arc::clone(open), threads: None };
+        world.insert_resource(shards);
+        let tick = schedule(&mut world);
         Self { world, tick, is_torn: false }
     }
 
     /// Puts the shards in, and the threads that they may be ticked on.
     pub(crate) fn add_shards(&mut self, list: Vec<Shard>, threads: Option<Arc<ThreadPool>>) {
-        let placement = self.world.resource::<Door>().0.placement;
-        self.world.insert_resource(Shards { list, placement, threads });
+        let shards = self.shards_mut();
+        (shards.list, shards.threads) = (list, threads);
     }
 
     /// Runs one tick at engine time `now_us`; a time before the last tick counts as that tick's.
     pub(crate) fn tick(&mut self, now_us: u64) {
         if std::mem::replace(&mut self.is_torn, true) {
             // The executor would leave out what ran before the panic.
-            self.tick.set_executor(SingleThreadedExecutor::new());
+            self.tick = schedule(&mut self.world);
         }
-        let sessions_open = self.shards().open();
+        let sessions_open = self.shards().sessions_open();
         let mut now = self.world.resource_mut::<Now>();
         *now = now.next(now_us, sessions_open);
         self.tick.run(&mut self.world);
@@ -106,9 +114,10 @@ impl EngineWorld {
     /// From now on metrics are kept: windows that rotate every 5 s of engine time.
     pub(crate) fn keep_metrics(&mut self, plan: &ScenePlan) {
         let calls = plan.nodes.iter().map(|node| node.service.is_some()).chain([false]);
-        let sessions_max = self.world.resource::<Door>().0.sessions_max;
+        let sessions_max = self.shards().open.sessions_max;
         let windows = MetricsWindows::new(self.now().us, calls, sessions_max as usize);
-        self.world.insert_resource(Metrics(Some(Box::new(windows))));
+        self.world.insert_resource(Metrics(Box::new(windows)));
+        self.tick = schedule(&mut self.world);
     }
 
     /// Fills in the metrics of shards with these worlds, if they are kept.
@@ -117,7 +126,7 @@ impl EngineWorld {
         worlds: impl Iterator<Item = &'a World> + Clone,
         out: &mut Snapshot,
     ) -> bool {
-        let Some(windows) = &self.world.resource::<Metrics>().0 else { return false };
+        let Some(Metrics(windows)) = self.world.get_resource() else { return false };
         windows.fill(self.now().us, worlds, self.hub(), out);
         true
     }

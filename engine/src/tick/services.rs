@@ -10,7 +10,7 @@ use crate::node::plan::{ScenePlan, deadline_rule};
 use crate::scene::{Buffering, MergeStrategy, PlanNode};
 use crate::service::api::{ServiceSite, TimeMode};
 use crate::service::batch::{BatchPolicy, BatchQueue, Merge};
-use crate::service::calls::{Flights, Requests, ServiceOrder, SettledCalls};
+use crate::service::calls::{Calls, ServiceOrder};
 use crate::service::ema::Ema;
 use crate::service::slot::{ServiceFigures, ServiceInstance, ServiceName};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
@@ -36,9 +36,7 @@ pub(crate) fn start_services(world: &mut World, plan: &ScenePlan, seed: u64, tim
         order.nodes.push(entity.id());
     }
     world.insert_resource(order);
-    world.insert_resource(Flights::default());
-    world.insert_resource(Requests::default());
-    world.insert_resource(SettledCalls::default());
+    world.insert_resource(Calls::default());
 }
 
 /// The policy of a node behind the hub, as the batch queue needs it.

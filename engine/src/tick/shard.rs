@@ -58,9 +58,10 @@ impl Shard {
     /// With a world of its own.
     pub(crate) fn new(spec: &ShardSpec<'_>) -> Self {
         let mut world = World::new();
-        let mut halves = [Schedule::default(), Schedule::default()].map(single_threaded);
+        let mut halves = [Schedule::default(), Schedule::default()];
         let [first, second] = &mut halves;
         install(spec, &mut world, first, second);
+        let halves = halves.map(|half| built(half, &mut world));
         let state = ShardState::new(spec, &mut world);
         Self { world, halves: Halves::Own(Box::new(halves)), state }
     }
@@ -116,7 +117,17 @@ impl Shard {
 }
 
 /// A schedule on one thread. Explicit: inside a Bevy app feature unification would hand us the multi-threaded executor.
-pub(crate) fn single_threaded(mut schedule: Schedule) -> Schedule {
+fn single_threaded(mut schedule: Schedule) -> Schedule {
     schedule.set_executor(SingleThreadedExecutor::new());
+    schedule
+}
+
+/// A schedule on one thread for a world to which nobody adds systems. Where none defers anything, nothing is looked for at
+/// the end.
+pub(crate) fn built(schedule: Schedule, world: &mut World) -> Schedule {
+    let mut schedule = single_threaded(schedule);
+    schedule.initialize(world).expect("its stages stand in one order");
+    let defers = schedule.systems().is_ok_and(|mut systems| systems.any(|(_, system)| system.has_deferred()));
+    schedule.set_apply_final_deferred(defers);
     schedule
 }

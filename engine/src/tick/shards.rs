@@ -7,31 +7,32 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::base::ids::SessionId;
-use crate::base::placement::Placement;
 use crate::base::time::Now;
+use crate::edge::open_sessions::OpenSessions;
 use crate::tick::shard::Shard;
 
 /// With fewer sessions in busy shards, handing work to other threads takes longer than the work, unless a scene's nodes are
 /// heavy: who knows that gives the number of shards.
 const SHARED_MIN: u32 = 64;
 
-/// The shards, and the threads that their work is shared out to where that is worth it.
+/// The shards, the sessions that hosts open in them from any thread, and the threads that their work is shared out to where
+/// that is worth it.
 #[derive(Resource)]
 pub(crate) struct Shards {
     pub(crate) list: Vec<Shard>,
-    pub(crate) placement: Placement,
+    pub(crate) open: Arc<OpenSessions>,
     pub(crate) threads: Option<Arc<ThreadPool>>,
 }
 
 impl Shards {
     /// The shard that a session lives in.
     pub(crate) fn of(&self, session: SessionId) -> &Shard {
-        &self.list[self.placement.shard(session)]
+        &self.list[self.open.placement.shard(session)]
     }
 
     /// The shard that a session lives in.
     pub(crate) fn of_mut(&mut self, session: SessionId) -> &mut Shard {
-        &mut self.list[self.placement.shard(session)]
+        &mut self.list[self.open.placement.shard(session)]
     }
 
     /// Those that take part in this tick.
@@ -45,7 +46,7 @@ impl Shards {
     }
 
     /// Sessions open, over all shards.
-    pub(crate) fn open(&self) -> u32 {
+    pub(crate) fn sessions_open(&self) -> u32 {
         self.list.iter().map(|shard| shard.state.open).sum()
     }
 
@@ -54,7 +55,7 @@ impl Shards {
         let busy = self.list.iter().filter(|shard| busy(shard));
         let (count, sessions) =
             busy.fold((0, 0), |(count, sessions), shard| (count + 1, sessions + shard.state.open));
-        let worth = sessions >= SHARED_MIN || self.placement.in_turn();
+        let worth = sessions >= SHARED_MIN || self.open.placement.in_turn();
         let Self { list, threads, .. } = self;
         let Some(pool) = threads.as_ref().filter(|_| count > 1 && worth) else {
             return list.iter_mut().for_each(work);

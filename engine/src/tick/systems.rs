@@ -38,7 +38,7 @@ pub fn systems(plan: &Arc<ScenePlan>) -> Vec<SystemView> {
     let (mut engine, mut shard) = (World::new(), World::new());
     let (mut first, mut second) = shard_halves(plan, &mut shard);
     let mut views = Vec::new();
-    for placed in engine_systems().systems {
+    for placed in engine_systems() {
         let half = match placed.stage {
             Stage::FirstHalf => &mut first.systems,
             Stage::SecondHalf => &mut second.systems,
@@ -94,7 +94,7 @@ pub fn leaves_open(plan: &Arc<ScenePlan>, part: Part, without: Option<usize>) ->
 
 fn ordered(plan: &Arc<ScenePlan>, part: Part, world: &mut World) -> Ordered {
     match part {
-        Part::Engine => engine_systems(),
+        Part::Engine => Ordered::new(&[], engine_systems()),
         Part::First => shard_halves(plan, world).0,
         Part::Second => shard_halves(plan, world).1,
     }
