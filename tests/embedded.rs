@@ -1,7 +1,6 @@
 //! The engine inside a world that somebody else owns: same events and samples as by itself, the host's own things
 //! untouched. The example is run as it is.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
@@ -15,33 +14,18 @@ use mynah_engine::{
     Engine, EngineConfig, EngineHandle, Event, NodeId, Out, Record, ScenePlan, SessionHandle, SessionSpec,
     embed,
 };
-use mynah_systems::speech::flite::{Flite, VoiceStyle};
+use spoken::speech;
 
 #[allow(dead_code, reason = "the example's own main is not called here")]
 #[path = "../tools/mynah/examples/foreign_world.rs"]
 mod foreign_world;
+#[path = "support/spoken.rs"]
+mod spoken;
 
 fn plan(name: &str, text: &str) -> Arc<ScenePlan> {
     let compiled = compile(&Source::new(name, text), &[], None, &mynah_systems::registry(None));
     let (plan, _) = compiled.unwrap_or_else(|found| panic!("{name}: {found:?}"));
     Arc::new(plan)
-}
-
-/// Two sentences with a pause between them, at the rate of the session by repeating samples.
-fn speech(rate_hz: u32, text: &str) -> Vec<f32> {
-    let mut sound = vec![0.0; 6_000];
-    let flite = Flite::new().expect("the voice is part of the program");
-    for sentence in text.split('.') {
-        let spoken = flite.synthesize(sentence, VoiceStyle::default(), &mut |piece: &[f32]| {
-            sound.extend_from_slice(piece);
-            ControlFlow::Continue(())
-        });
-        assert!(spoken.is_ok(), "the natural style is in range");
-        sound.resize(sound.len() + 3_200, 0.0);
-    }
-    sound.resize(sound.len() + 9_600, 0.0);
-    let times = rate_hz as usize / 16_000;
-    sound.iter().flat_map(|s| std::iter::repeat_n(*s, times)).collect()
 }
 
 /// Engine time of the release, segment, revision, samples.

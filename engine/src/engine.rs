@@ -136,6 +136,17 @@ impl Engine {
         histograms
     }
 
+    /// The engine's own world: services, the nodes that call them with their stations, the shards as a resource. To look
+    /// at, as an inspector does.
+    pub fn world(&self) -> &World {
+        &self.core.world
+    }
+
+    /// The worlds of the shards: sessions, queues and segments, each world with its own. To look at.
+    pub fn shard_worlds(&self) -> impl Iterator<Item = &World> {
+        self.worlds()
+    }
+
     /// The sessions whose entities exist, in id order within each shard.
     pub fn sessions(&self) -> impl Iterator<Item = SessionView<'_>> {
         self.worlds().flat_map(session_view::sessions)

@@ -16,7 +16,7 @@ use crate::record::stage_times::StageTimes;
 use crate::service::api::{Inbox, Outbox};
 use crate::service::batch::BatchQueue;
 use crate::service::calls::{Calls, ServiceOrder};
-use crate::service::slot::{ServiceFigures, ServiceInstance};
+use crate::service::slot::{ServiceFigures, ServiceInstance, ServiceName};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
 use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
 use crate::session::index::SessionIndex;
@@ -77,6 +77,7 @@ pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
         SegmentPool,
         ServiceFigures,
         ServiceInstance,
+        ServiceName,
         ServiceOrder,
         Session,
         SessionIndex,
