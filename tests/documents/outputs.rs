@@ -17,7 +17,7 @@ const COMPARED: [(&str, &str); 4] = [
     ("README.md", "voice_assistant: 100 sessions"),
     ("README.md", "ConfirmSpeculation"),
     ("docs/architecture.md", "layer "),
-    ("docs/architecture.md", "stage       system"),
+    ("docs/architecture.md", "stage         system"),
 ];
 
 /// All others, with what they are.
