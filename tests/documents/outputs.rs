@@ -17,12 +17,12 @@ const COMPARED: [(&str, &str); 4] = [
     ("README.md", "voice_assistant: 100 sessions"),
     ("README.md", "ConfirmSpeculation"),
     ("docs/architecture.md", "layer "),
-    ("docs/architecture.md", "stage       system"),
+    ("docs/architecture.md", "stage         system"),
 ];
 
 /// All others, with what they are.
 const APART: [(&str, &str, &str); 12] = [
-    ("docs/architecture.md", "   (serial)   open", "a drawing"),
+    ("docs/architecture.md", "   Rotate     close", "a drawing"),
     ("docs/architecture.md", "engine  <-  systems", "a drawing"),
     ("docs/fuzzing.md", "cargo test -p mynah-fuzz-targets", "commands of cargo"),
     ("docs/fuzzing.md", "cargo run -p mynah-fuzz-targets", "a command of cargo"),

@@ -30,8 +30,10 @@ pub(crate) fn batch(
     let now_us = now.us.saturating_sub(early_us);
     for event in submissions.events() {
         let shard = shards.of_mut(event.session);
-        // Its hosts are told in this tick.
-        shard.state.ran = true;
+        if !shard.state.ran {
+            // Its hosts are told in this tick.
+            shard.begin(*now);
+        }
         shard.world.resource_mut::<EventLog>().push(now_us, event.session, event.turn, event.event);
     }
     stage_times.end_stage(EngineStage::Hub);

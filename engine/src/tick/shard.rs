@@ -26,6 +26,8 @@ pub(crate) struct ShardState {
     pub(crate) idle: Idle,
     /// It takes part in this tick.
     pub(crate) ran: bool,
+    /// Engine time of the last tick that it took part in.
+    last_us: u64,
     /// Sessions open here.
     pub(crate) open: u32,
 }
@@ -34,7 +36,7 @@ impl ShardState {
     /// Of a world into which `spec` was installed.
     pub(crate) fn new(spec: &ShardSpec<'_>, world: &mut World) -> Self {
         let idle = Idle::new(idle_checks(spec, world), world);
-        Self { port: Arc::clone(&spec.open.ports[spec.shard]), idle, ran: false, open: 0 }
+        Self { port: Arc::clone(&spec.open.ports[spec.shard]), idle, ran: false, last_us: 0, open: 0 }
     }
 }
 
@@ -82,15 +84,22 @@ impl Shard {
         !self.state.idle.asleep || self.state.port.is_stirred()
     }
 
+    /// It takes part in the tick at `now`.
+    pub(crate) fn begin(&mut self, now: Now) {
+        (self.state.ran, self.state.last_us) = (true, now.us);
+        *self.world.resource_mut::<Now>() = now;
+    }
+
     pub(crate) fn first_half(&mut self, now: Now) {
         let awake = self.is_awake();
-        let Self { world, halves, state } = self;
-        state.ran = state.idle.takes_part(awake, world.resource::<Now>().us, now.us);
+        let state = &mut self.state;
+        state.ran = state.idle.takes_part(awake, state.last_us, now.us);
         if !state.ran {
             return;
         }
         state.port.settle();
-        *world.resource_mut::<Now>() = now;
+        self.begin(now);
+        let Self { world, halves, .. } = self;
         match halves {
             Halves::Own(halves) => halves[0].run(world),
             Halves::Labelled => world.run_schedule(FirstHalf),
@@ -102,7 +111,6 @@ impl Shard {
         if !state.ran {
             return;
         }
-        *world.resource_mut::<Now>() = now;
         match halves {
             Halves::Own(halves) => {
                 halves[1].run(world);

@@ -64,6 +64,7 @@ fn stage(stage: Stage) -> String {
         | Stage::Join
         | Stage::Observe => format!("{stage:?}"),
         Stage::Node(node) => format!("  Node({})", node.0),
+        Stage::Cancel(node) => format!("  Cancel({})", node.0),
         stage => format!("  {stage:?}"),
     }
 }
