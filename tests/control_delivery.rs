@@ -10,7 +10,7 @@ use mynah_engine::base::rng::Rng;
 use mynah_engine::wire::delivery::{
     Delivery, DeliveryEvent, OutgoingFigures, RESEND_US, Receipt, TRANSMITS_MAX,
 };
-use mynah_engine::wire::message::{ControlMessage, Intake, MessageType, Taken, binary, segment_id};
+use mynah_engine::wire::message::{ControlMessage, MessageIntake, MessageType, Taken, binary, segment_id};
 use mynah_load::link::{LinkFaults, SimulatedLink};
 use mynah_load::network::{Carriage, NetworkFigures};
 
@@ -25,7 +25,7 @@ const WORK_US: u64 = 30_000;
 struct End {
     delivery: Delivery,
     link: SimulatedLink<Vec<u8>>,
-    intake: Intake,
+    intake: MessageIntake,
     bytes: Vec<u8>,
 }
 
@@ -34,7 +34,7 @@ impl End {
         Self {
             delivery: Delivery::new(SESSION.into(), 0),
             link: SimulatedLink::new(faults, Carriage::Datagrams, seed, direction).expect("valid faults"),
-            intake: Intake::default(),
+            intake: MessageIntake::default(),
             bytes: Vec::new(),
         }
     }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use mynah_engine::uuid::Uuid;
 use mynah_engine::wire::message::{
-    AckStage, Arrival, ControlMessage, Intake, MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageError, MessageType,
-    SEGMENT_NAMESPACE, STALE_US, Taken, binary, json, segment_id,
+    AckStage, Arrival, ControlMessage, MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageError, MessageIntake,
+    MessageType, SEGMENT_NAMESPACE, STALE_US, Taken, binary, json, segment_id,
 };
 use serde_json::{Value, json as value};
 
@@ -328,7 +328,7 @@ fn what_is_received_is_sorted_and_counted() {
     let mut overruled = binary_of(&other_header);
     let at = overruled.len() - text.len();
     overruled[at..].copy_from_slice(text.as_bytes());
-    let mut intake = Intake::default();
+    let mut intake = MessageIntake::default();
     let processed = |taken: Taken| matches!(taken, Taken::Message(message) if message.message_id == 7);
 
     assert!(processed(intake.take(now, Some(SESSION), json::decode(text.as_bytes()))));
@@ -356,7 +356,7 @@ fn what_is_received_is_sorted_and_counted() {
 
 #[test]
 fn rejections_are_logged_once_a_second_at_most() {
-    let mut intake = Intake::default();
+    let mut intake = MessageIntake::default();
     let mut line = |ms: u64| match intake.take(ms * 1_000, None, json::decode(b"[]")) {
         Taken::Rejected { log, .. } => log,
         other => panic!("{other:?}"),

@@ -27,7 +27,7 @@ pub(crate) struct Arrival {
 
 impl Arrival {
     /// One that takes no credit.
-    pub(crate) fn free(session: SessionId, generation: u32, what: Arriving, stamp: Stamp) -> Self {
+    pub(crate) fn uncredited(session: SessionId, generation: u32, what: Arriving, stamp: Stamp) -> Self {
         Self { session, generation, stamp, cost: 0, what }
     }
 }

@@ -25,9 +25,9 @@ use crate::speech::segment::SegmentParams;
 /// Finding the lanes of a few sessions costs as much as going through this many one after the other.
 const LOOKUPS_WORTH: usize = 8;
 
-/// Whether this tick cancels anything so far: only then is there anything to do here.
-pub(crate) fn anything_cancelled(cancellations: Res<'_, Cancellations>) -> bool {
-    !cancellations.all().is_empty()
+/// Whether the systems here run in this tick.
+pub(crate) fn cancels_now(cancellations: Res<'_, Cancellations>) -> bool {
+    cancellations.concern_this_tick()
 }
 
 /// The cancellations of this tick, and whose queue entities they concern.
@@ -51,32 +51,38 @@ struct Deciding<'w, 's> {
     lanes: SessionLanes<'w, 's>,
 }
 
-/// Where a system that cancels finds what it needs, whatever else it touches.
-pub(crate) trait Cancels {
+/// Where a system that cancels finds the list and the lanes, whatever else it touches.
+pub(crate) trait Cancels<'w, 's> {
     fn list(&self) -> &Cancellations;
-    fn lane(&self, cancellation: &Cancellation, node: NodeId) -> Option<Entity>;
-    fn sessions(&self) -> usize;
+    fn lanes(&self) -> &SessionLanes<'w, 's>;
 }
 
-macro_rules! cancels {
-    ($type:ident, $list:ident $(. $list_in:ident)*, $($lanes:ident).+) => {
-        impl Cancels for $type<'_, '_> {
-            fn list(&self) -> &Cancellations {
-                &self.$list$(.$list_in)*
-            }
-            fn lane(&self, cancellation: &Cancellation, node: NodeId) -> Option<Entity> {
-                self.$($lanes).+.lane(cancellation.session, node)
-            }
-            fn sessions(&self) -> usize {
-                self.$($lanes).+.open() as usize
-            }
-        }
-    };
+impl<'w, 's> Cancels<'w, 's> for Cancelling<'w, 's> {
+    fn list(&self) -> &Cancellations {
+        &self.cancellations
+    }
+    fn lanes(&self) -> &SessionLanes<'w, 's> {
+        &self.lanes
+    }
 }
 
-cancels!(Cancelling, cancellations, lanes);
-cancels!(Calling, cancelling.cancellations, cancelling.lanes);
-cancels!(Deciding, segments.cancellations, lanes);
+impl<'w, 's> Cancels<'w, 's> for Calling<'w, 's> {
+    fn list(&self) -> &Cancellations {
+        &self.cancelling.cancellations
+    }
+    fn lanes(&self) -> &SessionLanes<'w, 's> {
+        &self.cancelling.lanes
+    }
+}
+
+impl<'w, 's> Cancels<'w, 's> for Deciding<'w, 's> {
+    fn list(&self) -> &Cancellations {
+        &self.segments.cancellations
+    }
+    fn lanes(&self) -> &SessionLanes<'w, 's> {
+        &self.lanes
+    }
+}
 
 /// Builds the system that cancels for a kind that handles one frame at a time.
 pub(crate) fn cancel_step<K: StepNode>(kind: Arc<K>, place: NodePlace, world: &mut World) -> BoxedSystem {
@@ -180,7 +186,7 @@ pub(crate) struct Row<'a, S> {
 
 /// Calls `cancel` for each cancellation of this tick with the lane of `node` that it concerns, passing over lanes where
 /// nothing waits and whose state `keeps` nothing that could be void.
-pub(crate) fn cancel_lanes<'w, 's, S: Component<Mutability = Mutable>, P, E: Cancels>(
+pub(crate) fn cancel_lanes<'w, 's, 'x, 'y, S: Component<Mutability = Mutable>, P, E: Cancels<'x, 'y>>(
     node: NodeId,
     lanes: &mut Lanes<'w, 's, S>,
     params: &mut P,
@@ -191,10 +197,10 @@ pub(crate) fn cancel_lanes<'w, 's, S: Component<Mutability = Mutable>, P, E: Can
     // What is cancelled meanwhile is for the nodes behind this one.
     let pushed = more.list().all().len();
     let Lanes { ins, outs } = lanes;
-    if pushed * LOOKUPS_WORTH < more.sessions() {
+    if pushed * LOOKUPS_WORTH < more.lanes().open() as usize {
         for at in 0..pushed {
             let cancellation = more.list().all()[at];
-            let Some(entity) = more.lane(&cancellation, node) else { continue };
+            let Some(entity) = more.lanes().lane(cancellation.session, node) else { continue };
             let Ok((_, mut lane, mut queue, mut state)) = ins.get_mut(entity) else { continue };
             let row = Row { lane: &mut lane, queue: &mut queue, state: &mut *state };
             cancel(row, &cancellation, params, more, outs);

@@ -16,7 +16,7 @@ pub use language::formats::{
 pub use language::limits::Limits;
 pub use language::model::{
     Buffering, BufferingOverride, Deadline, DeadlinePolicy, Entry, LATENCY_MS, Latency, MergeStrategy,
-    Metrics, Pace, Release, Scene, SceneNode, SceneService, Session, SessionInput, SessionOutput, Tick,
+    Metrics, Pace, Release, Scene, SceneNode, SceneService, SessionInput, SessionOutput, SessionPolicy, Tick,
     TickDriver, Timing,
 };
 pub use language::overrides::{Override, OverrideError};

@@ -44,10 +44,10 @@ impl Answers<'_, '_> {
 
     /// Nodes hear which of their calls were merged or dropped since the last tick.
     fn tell_settled(&mut self, deliver: &mut impl FnMut(Reply)) {
-        let Calls { untold, told, .. } = &mut *self.calls;
-        told.clear();
+        let Calls { untold, told_now, .. } = &mut *self.calls;
+        told_now.clear();
         for settled in untold.drain(..) {
-            told.insert(settled.key());
+            told_now.insert(settled.key());
             let (key, part) = match settled {
                 Settled::Merged(key) => (key, ReplyPart::Merged),
                 Settled::Dropped(key) => (key, ReplyPart::Dropped),

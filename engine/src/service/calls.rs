@@ -44,7 +44,7 @@ pub(crate) struct Calls {
     /// Calls that were merged or dropped while they waited, of which their nodes hear in the next tick.
     pub(crate) untold: Vec<Settled>,
     /// Those of which their nodes hear in this tick.
-    pub(crate) told: HashSet<CallKey, BuildHasherDefault<DefaultHasher>>,
+    pub(crate) told_now: HashSet<CallKey, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Calls {

@@ -76,7 +76,7 @@ impl Submissions<'_, '_> {
         let mut station = station.map(|(.., queue, figures)| (queue, figures));
         let (mut instance, _) = self.services.get_mut(service).expect(LIVES);
         if matches!(request, Request::Retract(_) | Request::Cancel(_))
-            && (self.calls.told.contains(&key)
+            && (self.calls.told_now.contains(&key)
                 || station.as_mut().is_some_and(|(queue, _)| queue.withdraw(key)))
         {
             // It leaves the batch before there is one, or was settled before its node knew.

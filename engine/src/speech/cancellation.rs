@@ -67,19 +67,22 @@ pub struct Cancellations {
     /// By place in `list`: where the next one of that session stands, counted from 1.
     next: Vec<u32>,
     placement: Placement,
+    /// Sessions were admitted in this tick.
+    has_grown: bool,
 }
 
 impl Cancellations {
     pub(crate) fn new(placement: Placement) -> Self {
-        Self { list: Vec::new(), ends: Vec::new(), next: Vec::new(), placement }
+        Self { list: Vec::new(), ends: Vec::new(), next: Vec::new(), placement, has_grown: false }
     }
 
     fn slot(&self, session: SessionId) -> usize {
         self.placement.slot(session)
     }
 
-    /// Makes room for `cancellations` in one tick, and for the sessions of `slots` slots.
+    /// Makes room for `cancellations` in one tick, and for the sessions of `slots` slots, when sessions are admitted.
     pub(crate) fn reserve(&mut self, cancellations: usize, slots: usize) {
+        self.has_grown = true;
         self.list.reserve(cancellations.saturating_sub(self.list.len()));
         self.next.reserve(cancellations.saturating_sub(self.next.len()));
         if self.ends.len() < slots {
@@ -110,6 +113,12 @@ impl Cancellations {
         &self.list
     }
 
+    /// Whether the systems that cancel run in this tick: if anything is cancelled, and when sessions were admitted. Then
+    /// they find the tables of the new entities, which takes memory that no later tick has to take.
+    pub(crate) fn concern_this_tick(&self) -> bool {
+        self.has_grown || !self.list.is_empty()
+    }
+
     /// Where the first one of a session stands.
     pub(crate) fn first(&self, session: SessionId) -> Option<usize> {
         let (first, _) = *self.ends.get(self.slot(session))?;
@@ -122,6 +131,7 @@ impl Cancellations {
     }
 
     pub(crate) fn clear(&mut self) {
+        self.has_grown = false;
         for cancellation in &self.list {
             self.ends[self.placement.slot(cancellation.session)] = (0, 0);
         }

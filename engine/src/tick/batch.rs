@@ -30,7 +30,7 @@ pub(crate) fn batch(
     let now_us = now.us.saturating_sub(early_us);
     for event in submissions.events() {
         let shard = shards.of_mut(event.session);
-        if !shard.state.ran {
+        if !shard.state.takes_part {
             // Its hosts are told in this tick.
             shard.begin(*now);
         }

@@ -98,8 +98,8 @@ impl<'a> Arriver<'a> {
     }
 
     /// An arrival of this session that takes no credit.
-    fn free(&self, what: Arriving, stamp: Stamp) -> Arrival {
-        Arrival::free(self.link.port.id, self.link.port.generation, what, stamp)
+    fn uncredited(&self, what: Arriving, stamp: Stamp) -> Arrival {
+        Arrival::uncredited(self.link.port.id, self.link.port.generation, what, stamp)
     }
 }
 
@@ -198,7 +198,7 @@ impl Scatter<'_, '_, '_> {
     fn finish(&mut self, to: &mut Arriver<'_>, stamp: Stamp) {
         let missing = to.intake.clock.ends();
         if missing > 0 && to.wiring.waits {
-            let end = to.free(Arriving::Finish, stamp);
+            let end = to.uncredited(Arriving::Finish, stamp);
             to.intake.backlog.push_front(end);
             return self.hold_silence(to, missing, Stamp::default());
         }
@@ -233,7 +233,7 @@ impl Scatter<'_, '_, '_> {
             if missing > 0 && to.wiring.waits {
                 // The silence waits for room like any other audio, and the block behind it.
                 let stamp = Stamp { arrived_us: Some(arrived_us), ..Stamp::default() };
-                let held = to.free(Arriving::Audio(block), stamp);
+                let held = to.uncredited(Arriving::Audio(block), stamp);
                 to.intake.backlog.push_front(held);
                 return self.hold_silence(to, missing, stamp);
             }
@@ -272,7 +272,7 @@ impl Scatter<'_, '_, '_> {
         self.needs_sweep.0 = true;
         while missing > 0 {
             let (block, frames) = self.silence(to, missing);
-            let held = to.free(Arriving::Silence(block), stamp);
+            let held = to.uncredited(Arriving::Silence(block), stamp);
             to.intake.backlog.push_front(held);
             missing -= frames;
         }

@@ -4,7 +4,7 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
 use bevy_ecs::system::BoxedSystem;
 
-use crate::node::cancel::anything_cancelled;
+use crate::node::cancel::cancels_now;
 use crate::tick::stage::Stage;
 
 /// A system and its place in the tick.
@@ -54,7 +54,7 @@ impl Ordered {
         for PlacedSystem { stage, system, .. } in self.systems {
             let system = system.in_set(stage);
             if matches!(stage, Stage::Cancel(_)) {
-                schedule.add_systems(system.run_if(anything_cancelled));
+                schedule.add_systems(system.run_if(cancels_now));
             } else {
                 schedule.add_systems(system);
             }

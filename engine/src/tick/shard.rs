@@ -25,7 +25,7 @@ pub(crate) struct ShardState {
     port: Arc<ShardPort>,
     pub(crate) idle: Idle,
     /// It takes part in this tick.
-    pub(crate) ran: bool,
+    pub(crate) takes_part: bool,
     /// Engine time of the last tick that it took part in.
     last_us: u64,
     /// Sessions open here.
@@ -36,7 +36,7 @@ impl ShardState {
     /// Of a world into which `spec` was installed.
     pub(crate) fn new(spec: &ShardSpec<'_>, world: &mut World) -> Self {
         let idle = Idle::new(idle_checks(spec, world), world);
-        Self { port: Arc::clone(&spec.open.ports[spec.shard]), idle, ran: false, last_us: 0, open: 0 }
+        Self { port: Arc::clone(&spec.open.ports[spec.shard]), idle, takes_part: false, last_us: 0, open: 0 }
     }
 }
 
@@ -86,15 +86,15 @@ impl Shard {
 
     /// It takes part in the tick at `now`.
     pub(crate) fn begin(&mut self, now: Now) {
-        (self.state.ran, self.state.last_us) = (true, now.us);
+        (self.state.takes_part, self.state.last_us) = (true, now.us);
         *self.world.resource_mut::<Now>() = now;
     }
 
     pub(crate) fn first_half(&mut self, now: Now) {
         let awake = self.is_awake();
         let state = &mut self.state;
-        state.ran = state.idle.takes_part(awake, state.last_us, now.us);
-        if !state.ran {
+        state.takes_part = state.idle.takes_part(awake, state.last_us, now.us);
+        if !state.takes_part {
             return;
         }
         state.port.settle();
@@ -108,7 +108,7 @@ impl Shard {
 
     pub(crate) fn second_half(&mut self, now: Now) {
         let Self { world, halves, state } = self;
-        if !state.ran {
+        if !state.takes_part {
             return;
         }
         match halves {

@@ -37,7 +37,7 @@ impl Shards {
 
     /// Those that take part in this tick.
     pub(crate) fn running(&mut self) -> impl Iterator<Item = &mut Shard> {
-        self.list.iter_mut().filter(|shard| shard.state.ran)
+        self.list.iter_mut().filter(|shard| shard.state.takes_part)
     }
 
     /// The worlds of the shards.
@@ -75,5 +75,5 @@ pub(crate) fn first_halves(now: Res<'_, Now>, mut shards: ResMut<'_, Shards>) {
 /// [`Stage::Egress`](super::Stage::Egress) and [`Stage::Account`](super::Stage::Account).
 pub(crate) fn second_halves(now: Res<'_, Now>, mut shards: ResMut<'_, Shards>) {
     let now = *now;
-    shards.each(|shard| shard.state.ran, |shard| shard.second_half(now));
+    shards.each(|shard| shard.state.takes_part, |shard| shard.second_half(now));
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use mynah_engine::Control;
 use mynah_engine::uuid::Uuid;
 use mynah_engine::wire::message::{
-    AckStage, Arrival, ControlMessage, Intake, MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageType, Metadata,
-    SegmentNames, Taken, binary, json, segment_id,
+    AckStage, Arrival, ControlMessage, MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageIntake, MessageType,
+    Metadata, SegmentNames, Taken, binary, json, segment_id,
 };
 
 use crate::bytes::Bytes;
@@ -23,7 +23,7 @@ pub fn control_binary(data: &[u8]) {
             assert_eq!(hop(&message), Some(message.clone()), "it has changed on the way");
         }
     }
-    let (mut rest, mut intake) = (data, Intake::default());
+    let (mut rest, mut intake) = (data, MessageIntake::default());
     let mut messages = 0;
     while !rest.is_empty() {
         let decoded = binary::decode(rest);
@@ -47,10 +47,10 @@ pub fn control_binary(data: &[u8]) {
 /// # Panics
 /// When a text panics the decoder, or a message does not survive the next hop.
 pub fn control_json(data: &[u8]) {
-    judge(&mut Intake::default(), json::decode(data));
+    judge(&mut MessageIntake::default(), json::decode(data));
 }
 
-fn judge(intake: &mut Intake, arrival: Result<Arrival, mynah_engine::wire::message::MessageError>) {
+fn judge(intake: &mut MessageIntake, arrival: Result<Arrival, mynah_engine::wire::message::MessageError>) {
     if let Ok(Arrival::UnknownType(name)) = &arrival {
         assert!(name.chars().count() <= 64);
         assert!(!name.contains(char::is_control), "{name:?}");

@@ -23,7 +23,7 @@ pub struct Scene {
     pub tick: Tick,
     /// The two ends of a session.
     #[serde(default)]
-    pub session: Session,
+    pub session: SessionPolicy,
     /// The graph's nodes, in the order of the file.
     pub nodes: Vec<SceneNode>,
     /// `(from, to)`: node ids, or `node.port`, or the ends `input` and `output`.
@@ -77,7 +77,7 @@ pub enum TickDriver {
 /// The two ends of a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Session {
+pub struct SessionPolicy {
     /// What simulated callers send; real recordings bring their own format.
     pub input: SessionInput,
     /// How the answer leaves.

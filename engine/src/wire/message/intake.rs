@@ -18,7 +18,7 @@ const LOG_GAP_US: u64 = 1_000_000;
 
 /// Counts what a transport receives; one for each transport, however many sessions it carries.
 #[derive(Clone, Debug, Default)]
-pub struct Intake {
+pub struct MessageIntake {
     figures: IntakeFigures,
     logged_us: Option<u64>,
     unlogged: u64,
@@ -58,7 +58,7 @@ pub enum Taken {
     },
 }
 
-impl Intake {
+impl MessageIntake {
     /// Sorts what a decoder made of a message. `unix_us`: now, on the clock of the messages' timestamps. `session`:
     /// whose path it came over; `None` where one path carries many sessions.
     pub fn take(

@@ -2,7 +2,7 @@
 //! what holds and what has arrived.
 //!
 //! One message, two forms: JSON ([`json`]) and the same JSON behind a short header ([`binary`]). Decoding never panics
-//! and never trusts a length; what came of a message is sorted by [`Intake`]. Nothing here sends anything: that a
+//! and never trusts a length; what came of a message is sorted by [`MessageIntake`]. Nothing here sends anything: that a
 //! message arrives, and takes effect once, is the matter of [`crate::wire::delivery`].
 
 pub mod binary;
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::base::ids::NAME_BYTES_MAX;
 
 pub use error::MessageError;
-pub use intake::{Intake, IntakeFigures, STALE_US, Taken};
+pub use intake::{IntakeFigures, MessageIntake, STALE_US, Taken};
 pub use metadata::Metadata;
 pub use segment_id::{SEGMENT_NAMESPACE, segment_id};
 pub use segment_names::{NAMES_MAX, SegmentNames};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mynah_engine::edge::Tag;
 use mynah_engine::wire::delivery::{Delivery, IncomingFigures, Receipt};
-use mynah_engine::wire::message::{Intake, MessageType, SegmentNames};
+use mynah_engine::wire::message::{MessageIntake, MessageType, SegmentNames};
 use mynah_engine::{Control, ControlError, ControlIn, OutAudio, SessionHandle, Stamp};
 
 use super::near::{Datagram, decoded, encoded};
@@ -57,7 +57,7 @@ pub struct FarEnd {
     pub handle: SessionHandle,
     delivery: Delivery,
     names: SegmentNames,
-    intake: Intake,
+    intake: MessageIntake,
     bytes: Vec<u8>,
     /// Control messages that found no room; they keep their order, and nothing is dropped.
     waiting: VecDeque<ControlIn>,
@@ -77,7 +77,7 @@ impl FarEnd {
             handle,
             delivery: Delivery::new(Arc::clone(&name), 0),
             names: SegmentNames::new(name, opening),
-            intake: Intake::default(),
+            intake: MessageIntake::default(),
             bytes: Vec::new(),
             waiting: VecDeque::new(),
             held: VecDeque::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mynah_engine::Control;
 use mynah_engine::wire::delivery::{Delivery, DeliveryEvent, OutgoingFigures, SendError};
-use mynah_engine::wire::message::{ControlMessage, Intake, Taken, binary};
+use mynah_engine::wire::message::{ControlMessage, MessageIntake, Taken, binary};
 
 /// A control message as it goes over the wire.
 pub type Datagram = Arc<[u8]>;
@@ -16,7 +16,7 @@ pub struct NearEnd {
     name: Arc<str>,
     opening: u32,
     delivery: Delivery,
-    intake: Intake,
+    intake: MessageIntake,
     bytes: Vec<u8>,
 }
 
@@ -24,7 +24,7 @@ impl NearEnd {
     /// For the `opening`-th session of that name.
     pub fn new(name: Arc<str>, opening: u32) -> Self {
         let delivery = Delivery::new(Arc::clone(&name), 0);
-        Self { name, opening, delivery, intake: Intake::default(), bytes: Vec::new() }
+        Self { name, opening, delivery, intake: MessageIntake::default(), bytes: Vec::new() }
     }
 
     /// Takes what the engine says; the id of its message, `None` if it is none.
@@ -77,7 +77,7 @@ pub(super) fn encoded(message: &ControlMessage, bytes: &mut Vec<u8>) -> Datagram
 
 /// A message, if it can be used.
 pub(super) fn decoded(
-    intake: &mut Intake,
+    intake: &mut MessageIntake,
     now_us: u64,
     session: &str,
     datagram: &[u8],
