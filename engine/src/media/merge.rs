@@ -53,7 +53,7 @@ impl MergeRule {
         }
     }
 
-    /// Whether the media time of `second` begins where `first` ends, within rounding or the scene's gap.
+    /// Whether the media time of `second` begins where `first` ends, within rounding or the strategy's gap.
     fn follows(&self, first: &Frame, second: &Frame) -> bool {
         let Some(format) = self.format else { return false };
         let frames = first.samples() as u64 / u64::from(format.channels);

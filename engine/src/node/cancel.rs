@@ -1,5 +1,5 @@
-//! Cancellation: before a node works, what was taken back in this tick leaves its queues and its state. Every node has a
-//! system for that, which comes with its kind and runs in ticks that cancel anything.
+//! Cancellation: before a node works, what was cancelled in this tick leaves its queues and its state. Every node has
+//! a system for this, built for its kind, which runs only in ticks that cancel anything.
 
 use std::sync::Arc;
 
@@ -22,15 +22,15 @@ use crate::session::index::SessionLanes;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::speech::segment::SegmentParams;
 
-/// Finding the lanes of a few sessions costs as much as going through this many one after the other.
+/// Looking up the lanes of a few sessions costs as much as going through this many one after the other.
 const LOOKUPS_WORTH: usize = 8;
 
-/// Whether this tick cancels anything so far: only then is there anything to do here.
+/// Whether this tick has cancelled anything so far.
 pub(crate) fn anything_cancelled(cancellations: Res<'_, Cancellations>) -> bool {
     !cancellations.all().is_empty()
 }
 
-/// The cancellations of this tick, and whose queue entities they concern.
+/// The cancellations of this tick, and the queue entities they concern.
 #[derive(SystemParam)]
 pub(crate) struct Cancelling<'w, 's> {
     cancellations: Res<'w, Cancellations>,
@@ -51,7 +51,7 @@ struct Deciding<'w, 's> {
     lanes: SessionLanes<'w, 's>,
 }
 
-/// Where a system that cancels finds what it needs, whatever else it touches.
+/// Gives a cancelling system its parts, whatever else the system touches.
 pub(crate) trait Cancels {
     fn list(&self) -> &Cancellations;
     fn lane(&self, cancellation: &Cancellation, node: NodeId) -> Option<Entity>;
@@ -85,7 +85,7 @@ pub(crate) fn cancel_step<K: StepNode>(kind: Arc<K>, place: NodePlace, world: &m
         move |state: &K::State| kind.keeps(state)
     };
     let cancel = move |state: &mut K::State, cancellation: &Cancellation, cx: &mut NodeContext<'_>| {
-        // The end of a session is no message: everybody lets go of what is left.
+        // The end of a session is no message: every node drops what is left.
         if place.controls || cancellation.scope == CancelScope::Session {
             kind.control(state, cancellation, cx, place);
         }
@@ -171,15 +171,15 @@ pub(crate) fn cancel_lanes_of<K: SystemNode>(
     })
 }
 
-/// The components of one queue entity that a cancellation concerns.
+/// The components of a queue entity that a cancellation concerns.
 pub(crate) struct Row<'a, S> {
     pub(crate) lane: &'a mut Lane,
     pub(crate) queue: &'a mut Queue,
     pub(crate) state: &'a mut S,
 }
 
-/// Calls `cancel` for each cancellation of this tick with the lane of `node` that it concerns, passing over lanes where
-/// nothing waits and whose state `keeps` nothing that could be void.
+/// Calls `cancel` for each cancellation of this tick with each lane of `node` that it concerns. Skips lanes where
+/// nothing waits and whose state `keeps` nothing that could be covered.
 pub(crate) fn cancel_lanes<'w, 's, S: Component<Mutability = Mutable>, P, E: Cancels>(
     node: NodeId,
     lanes: &mut Lanes<'w, 's, S>,
@@ -188,7 +188,7 @@ pub(crate) fn cancel_lanes<'w, 's, S: Component<Mutability = Mutable>, P, E: Can
     keeps: impl Fn(&S) -> bool,
     mut cancel: impl FnMut(Row<'_, S>, &Cancellation, &mut P, &mut E, &mut Query<'w, 's, &'static mut Queue>),
 ) {
-    // What is cancelled meanwhile is for the nodes behind this one.
+    // What is cancelled from here on is for the nodes behind this one.
     let pushed = more.list().all().len();
     let Lanes { ins, outs } = lanes;
     if pushed * LOOKUPS_WORTH < more.sessions() {
@@ -217,8 +217,8 @@ pub(crate) fn cancel_lanes<'w, 's, S: Component<Mutability = Mutable>, P, E: Can
     }
 }
 
-/// Takes what a cancellation covers out of a queue, and out of what its node has sent and stands outside others: counted
-/// as cancelled (dropped when the session hangs up), logged once a node with the samples.
+/// Takes what a cancellation covers out of a queue, and out of the frames of its node that are stalled before others:
+/// counted as cancelled (dropped when the session hangs up), logged once a node with the samples.
 pub(crate) fn purge(queue: &mut Queue, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
     if cx.now.is_broken(Mutation::ReleaseVoid) && cancellation.scope != CancelScope::Session {
         return;
@@ -250,7 +250,7 @@ pub(crate) fn purge(queue: &mut Queue, cancellation: &Cancellation, cx: &mut Nod
     }
 }
 
-/// What a cancellation took out of one queue.
+/// The frames that a cancellation took out of one queue.
 #[derive(Clone, Copy, Default)]
 struct Lost {
     frames: u64,

@@ -15,7 +15,7 @@ use crate::scene::Format;
 use crate::session::components::Wiring;
 
 /// The session entities of one shard, by slot. Dropping it means that the engine or its world ends: sessions that no
-/// tick has admitted are told so here, the others when their [`HostLink`](super::components::HostLink) is dropped.
+/// tick has admitted are told so here, the others when `HostLink` is dropped.
 #[derive(Resource, Debug)]
 pub struct SessionIndex {
     /// By slot: the entity, and the latest generation of the slot's id that was admitted.
