@@ -4,7 +4,7 @@
 //! reads a clock, sleeps, opens a socket or a file, or lets the number of threads or shards change a result.
 //!
 //! The engine knows no node kind; `mynah-systems` registers them. A host compiles a scene, makes an [`Engine`],
-//! opens sessions through its [`EngineHandle`], pushes audio and polls what comes back, and calls
+//! opens sessions through its [`EngineHandle`], pushes audio and polls the output, and calls
 //! [`Engine::tick`] with the time.
 //!
 //! Audio from the input to the output of a scene without nodes:

@@ -134,7 +134,7 @@ impl ShardPort {
         self.stirred.swap(false, Ordering::AcqRel);
     }
 
-    /// Takes what has arrived so far.
+    /// Takes the arrivals so far.
     pub(crate) fn take(&self, mut take: impl FnMut(Arrival)) {
         // Read before the ring: everything that stands in the ring before one of these is there by now.
         let overflown = self.overflow.len();

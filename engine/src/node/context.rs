@@ -57,7 +57,7 @@ pub struct ReadyContext<'a> {
 }
 
 impl ReadyContext<'_> {
-    /// What is heard of this session's answers.
+    /// What this session's listener hears of its answers.
     pub fn playout(&self) -> Playout {
         let playout = self.sessions.and_then(|sessions| sessions.playout(self.lane.owner));
         playout.copied().unwrap_or_default()

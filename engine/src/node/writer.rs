@@ -116,7 +116,7 @@ impl OpenSegment {
         self.open_as(self.serial + 1, from_us, writer)
     }
 
-    /// Opens the segment `serial` of the session, as a gate elsewhere counts them.
+    /// Opens the segment `serial` of the session, by the count of another engine's gate.
     pub fn open_as(&mut self, serial: u32, from_us: u64, writer: &mut SegmentWriter<'_, '_, '_, '_>) -> bool {
         let (session, owner) = (writer.cx.lane.session, writer.cx.lane.owner);
         let Some(key) = writer.params.segments.open(session, owner, serial, from_us) else { return false };

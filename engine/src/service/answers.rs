@@ -20,7 +20,7 @@ pub(crate) struct Answers<'w, 's> {
 }
 
 impl Answers<'_, '_> {
-    /// Collects what is ready; `deliver` gets the replies in service order.
+    /// Collects the replies that are ready; `deliver` gets them in service order.
     pub(crate) fn poll(&mut self, now_us: u64, mut deliver: impl FnMut(Reply)) {
         self.tell_settled(&mut deliver);
         for &entity in &self.order.services {

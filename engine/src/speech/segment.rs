@@ -64,7 +64,7 @@ pub enum Extent {
     Ended(u32),
 }
 
-/// What has become of the answer to a segment.
+/// State of the answer to a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The answer may still come.

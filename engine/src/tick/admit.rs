@@ -24,7 +24,7 @@ use crate::tick::resources::{Admissions, Closing, ShardConfig};
 /// under way.
 const SEGMENTS_SPARE: usize = 2;
 
-/// Segments beyond one per session below which new ones are made.
+/// Free segments beyond one per session below which new ones are made.
 const SEGMENTS_LOW: usize = 16;
 
 /// Most free blocks of one size per session that come home at once: those that a gate holds back, those in queues,

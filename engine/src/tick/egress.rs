@@ -187,7 +187,7 @@ fn take_back(state: &mut Egress, cancellation: &Cancellation, output: &mut Outpu
     state.ends.retain(|((segment, revision), _)| !cancellation.covers(session, *segment, *revision));
     state.aside.retain(|cut| !cancellation.covers(session, cut.segment, cut.revision));
     if state.next == 0 {
-        // The segment has no released output.
+        // The session has released nothing yet.
         return;
     }
     let hit = |&&(segment, revision): &&(u32, u32)| match cancellation.scope {

@@ -34,7 +34,7 @@ pub enum Stage {
     SecondHalf,
     /// Audio and text leave.
     Egress,
-    /// Hosts are told, and what is over is recycled.
+    /// Hosts are told, and segments and sessions that are over are removed.
     Account,
     /// Engine: the events of all shards are joined.
     Join,

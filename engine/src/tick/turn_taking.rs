@@ -97,7 +97,7 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> BoxedSystem {
 }
 
 impl Scratch {
-    /// Resets the lists for at most `sessions` sessions: nobody speaks yet.
+    /// Begins a tick with nobody speaking, and lists the sessions whose answer is paused; there are at most `sessions`.
     fn begin(&mut self, playouts: &mut Playouts<'_, '_>, sessions: usize) {
         self.paused.clear();
         self.paused.reserve(sessions);

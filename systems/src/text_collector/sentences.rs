@@ -452,7 +452,7 @@ impl Marks {
         (self.before, self.chars) = (c, at + 1);
     }
 
-    /// What stands open, the inner mark first.
+    /// The open marks, the inner one first.
     fn open(&self) -> [Option<Open>; 2] {
         let quote_within = self.quote.map(|open| open.at) > self.bracket.map(|open| open.at);
         let (inner, outer) =

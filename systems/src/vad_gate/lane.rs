@@ -115,7 +115,7 @@ impl GateLane {
             && !now.is_broken(Mutation::AwaitMicrophone)
     }
 
-    /// Ends what is open as if silence had come: the microphone delivers nothing. The last audio came at
+    /// Ends the open segment as if silence had come: the microphone delivers nothing. The last audio came at
     /// `arrived_us`.
     pub(super) fn starve(
         &mut self,

@@ -11,7 +11,7 @@ use crate::scene::language::source::{Edited, Source};
 /// A value read from a file, with the places of its parts.
 #[derive(Debug)]
 pub struct Reading<T> {
-    /// What was read.
+    /// The value.
     pub value: T,
     source: Source,
 }

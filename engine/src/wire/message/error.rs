@@ -43,7 +43,7 @@ pub enum MessageError {
     Field {
         /// The field as it is called on the wire.
         field: &'static str,
-        /// What was found.
+        /// The value found.
         value: String,
         /// What helps.
         remedy: &'static str,
