@@ -1,12 +1,13 @@
 //! Loops that tick an engine: at a fixed period, when something arrives, or in virtual time.
 //!
-//! The clock is the host's. The pacing itself reads none: it is told the time and says when the next tick is due.
+//! The host owns the clock. The pacing itself reads none: the caller gives the time, and the pacing says when the
+//! next tick is due.
 
 use std::ops::ControlFlow;
 
 use crate::engine::Engine;
 
-/// Time as the host has it.
+/// The host's clock.
 pub trait Clock {
     /// Microseconds since the host's start; never goes back.
     fn now_us(&mut self) -> u64;
@@ -50,9 +51,9 @@ pub struct Pacing {
     pub ticks: u64,
     /// Periods that passed without a tick because the loop was too far behind.
     pub skipped: u64,
-    /// Greatest lateness of a tick against its deadline, in microseconds. Of a loop that wakes for what is ready the
-    /// deadline is the heartbeat or the time at which a service is due; what a service had ready before then, and the
-    /// gap that ticks keep, are no lateness of the loop.
+    /// Greatest lateness of a tick against its deadline, in microseconds. For [`Driver::WakeOnIngress`] the deadline
+    /// is the heartbeat or the time at which a service is due; replies that were ready before then, and the gap that
+    /// ticks keep, do not count as lateness.
     pub late_max_us: u64,
 }
 
@@ -76,7 +77,7 @@ impl Deadlines {
         self.next_us
     }
 
-    /// A tick begins at `now_us`: sets the next deadline and returns how many periods are skipped.
+    /// Notes that a tick begins at `now_us`: sets the next deadline and returns how many periods are skipped.
     pub fn ticked(&mut self, now_us: u64) -> u64 {
         self.next_us += self.period_us;
         let behind = now_us.saturating_sub(self.next_us) / self.period_us;
@@ -86,8 +87,8 @@ impl Deadlines {
     }
 }
 
-/// Ticks `engine` until `after_tick` breaks. It is called after every tick with the lateness of that tick in
-/// microseconds (0 when woken by an arrival, or for what a service had ready at the tick before).
+/// Ticks `engine` until `after_tick` breaks. The loop calls `after_tick` after every tick with that tick's lateness
+/// in microseconds (0 when woken by an arrival, or for a reply that was ready at the tick before).
 pub fn run(
     engine: &mut Engine,
     driver: Driver,
@@ -124,8 +125,8 @@ pub fn run(
     }
 }
 
-/// Waits until the bell rings, a service is due or the heartbeat comes; then for the gap after the tick at `last_us` to
-/// be over. By how much that was too long.
+/// Waits until the bell rings, a service is due or the heartbeat comes, then until the gap after the tick at
+/// `last_us` is over. Returns by how much that was too long.
 fn wait_for_arrival(
     engine: &Engine,
     clock: &mut dyn Clock,
@@ -137,7 +138,7 @@ fn wait_for_arrival(
     let took_us = asked_us.saturating_sub(last_us);
     let gap_us = min_gap_us.max(took_us.saturating_mul(GATHER_TIMES).min(GATHER_MAX_US).min(heartbeat_us));
     let heartbeat = last_us + heartbeat_us;
-    // What is due at the last tick or before has come up since it began: it is due from here on.
+    // A time at or before the last tick came up during that tick: it is due from here on.
     let from_here = |due_us: u64| if due_us <= last_us { asked_us } else { due_us };
     let until = engine.hub().next_due_us().map_or(heartbeat, |due_us| from_here(due_us).min(heartbeat));
     if !handle.bell().answer() {
@@ -148,7 +149,7 @@ fn wait_for_arrival(
         clock.sleep_until(earliest);
     }
     let late_us = clock.now_us().saturating_sub(until.max(earliest));
-    // What rings from here on is for the next tick or already in this one: both are right.
+    // A ring from here on is for the next tick, or its arrival is already in this one: both are right.
     handle.bell().answer();
     late_us
 }

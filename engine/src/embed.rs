@@ -1,4 +1,4 @@
-//! The same systems in a world that somebody else owns: one shard, one chain, no threads.
+//! The engine in a world that somebody else owns: the same systems, one shard, no threads.
 
 use std::sync::Arc;
 
@@ -27,12 +27,12 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// The way in for hosts.
+    /// A handle for hosts, which opens sessions.
     pub fn handle(&self) -> EngineHandle {
         EngineHandle { shared: Arc::clone(&self.shared) }
     }
 
-    /// What happened in the last tick, by session id.
+    /// The events of the last tick, by session id.
     pub fn records(&self) -> &[Record] {
         &self.records
     }
@@ -66,12 +66,13 @@ impl Drop for Loan<'_> {
     }
 }
 
-/// Installs a scene into `world`: resources, and the schedules [`FirstHalf`] and [`SecondHalf`] that [`tick`] runs, to
-/// which the owner may add systems in the order of [`Stage`](crate::tick::Stage). Sessions, queues and segments become
-/// entities of that world, and end with it: when the world is dropped their hosts are told as when an engine is.
+/// Installs a scene into `world`: resources, and the schedules [`FirstHalf`] and [`SecondHalf`] that [`tick`] runs,
+/// to which the owner may add systems in the order of [`Stage`](crate::tick::Stage). Sessions, queues and segments
+/// become entities of that world and end with it: when the world is dropped, their hosts are told as when an engine
+/// is dropped.
 ///
 /// # Panics
-/// When the world holds a scene already.
+/// If the world already holds a scene.
 pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> EngineHandle {
     assert!(!world.contains_resource::<Embedded>(), "one world holds one scene: it has one already");
     let config = EngineConfig { shards: Some(1), threads: 1, ..config };
@@ -85,12 +86,12 @@ pub fn embed(world: &mut World, plan: &Arc<ScenePlan>, config: EngineConfig) -> 
     EngineHandle { shared }
 }
 
-/// Runs one tick of the embedded engine at engine time `now_us`: the same tick as [`Engine::tick`](crate::Engine::tick).
-/// Call it from an exclusive system or between frames; it touches nothing that [`embed`] did not put there. While nothing
-/// is under way no schedule runs.
+/// Runs one tick of the embedded engine at engine time `now_us`: the same tick as
+/// [`Engine::tick`](crate::Engine::tick). To be called from an exclusive system or between frames. The tick touches
+/// nothing that [`embed`] did not put there. While nothing is under way no schedule runs.
 ///
 /// # Panics
-/// When [`embed`] has put no scene into the world.
+/// If [`embed`] has put no scene into the world.
 pub fn tick(world: &mut World, now_us: u64) {
     world.resource_scope(|world, mut engine: Mut<'_, EmbeddedEngine>| {
         Loan::new(world, &mut engine.0).engine.tick(now_us);
@@ -99,52 +100,52 @@ pub fn tick(world: &mut World, now_us: u64) {
     });
 }
 
-/// Nodes of the scene that is embedded.
+/// Number of nodes of the embedded scene.
 fn nodes(world: &World) -> usize {
     world.resource::<Embedded>().shared.plan.nodes.len()
 }
 
-/// [`Engine::census`](crate::Engine::census) of the embedded engine; its entities are all of the world's.
+/// Fills in [`Engine::census`](crate::Engine::census) of the embedded engine; its entities are all of the world's.
 ///
 /// # Panics
-/// When [`embed`] has put no scene into the world, and inside of [`tick`].
+/// If [`embed`] has put no scene into the world, and inside [`tick`].
 pub fn census<'c>(world: &World, census: &'c mut Census) -> &'c Census {
     let core = &world.resource::<EmbeddedEngine>().0;
     census.fill(nodes(world), std::iter::once(world), core.world.resource(), &core.hub());
     census
 }
 
-/// [`Engine::queued`](crate::Engine::queued) of the embedded engine.
+/// Fills in [`Engine::queued`](crate::Engine::queued) of the embedded engine.
 ///
 /// # Panics
-/// When [`embed`] has put no scene into the world.
+/// If [`embed`] has put no scene into the world.
 pub fn queued<'q>(world: &World, queued: &'q mut Vec<u64>) -> &'q [u64] {
     census::fill_queued(nodes(world), std::iter::once(world), queued);
     queued
 }
 
-/// [`Engine::histograms`](crate::Engine::histograms) of the embedded engine.
+/// Fills in [`Engine::histograms`](crate::Engine::histograms) of the embedded engine.
 ///
 /// # Panics
-/// When [`embed`] has put no scene into the world.
+/// If [`embed`] has put no scene into the world.
 pub fn histograms<'h>(world: &World, node: NodeId, histograms: &'h mut NodeHistograms) -> &'h NodeHistograms {
     census::fill_histograms(node, std::iter::once(world), histograms);
     histograms
 }
 
-/// [`Engine::keep_metrics`](crate::Engine::keep_metrics) of the embedded engine.
+/// Keeps metrics from now on, as [`Engine::keep_metrics`](crate::Engine::keep_metrics) does.
 ///
 /// # Panics
-/// When [`embed`] has put no scene into the world.
+/// If [`embed`] has put no scene into the world.
 pub fn keep_metrics(world: &mut World) {
     let plan = Arc::clone(&world.resource::<Embedded>().shared.plan);
     world.resource_mut::<EmbeddedEngine>().0.keep_metrics(&plan);
 }
 
-/// [`Engine::metrics`](crate::Engine::metrics) of the embedded engine.
+/// Fills in [`Engine::metrics`](crate::Engine::metrics) of the embedded engine.
 ///
 /// # Panics
-/// When [`embed`] has put no scene into the world.
+/// If [`embed`] has put no scene into the world.
 pub fn metrics(world: &World, out: &mut Snapshot) -> bool {
     world.resource::<EmbeddedEngine>().0.metrics(std::iter::once(world), out)
 }

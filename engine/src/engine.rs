@@ -1,6 +1,6 @@
-//! The engine: shards, hub and the tick that runs them.
+//! The engine as a host drives it: a world of its own, with services and shards, and a tick.
 //!
-//! A tick is a function of (world, arrivals, now, seed). Nothing here reads a clock; the host says what time it is.
+//! A tick is a function of (world, arrivals, now, seed). Nothing here reads a clock; the host gives the time.
 
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ use crate::tick::shard::Shard;
 use crate::workers;
 use crate::workers::NoThreads;
 
-/// A running scene. When it is dropped every session ends where it stands: its host is woken and finds it
-/// [closed](crate::SessionHandle::is_closed), and no session is opened any more.
+/// A running scene. When the engine is dropped every session ends where it stands: its host is woken and finds the
+/// session [closed](crate::SessionHandle::is_closed), and no session can be opened any more.
 pub struct Engine {
     core: EngineWorld,
     shared: Arc<Shared>,
@@ -41,7 +41,8 @@ impl Engine {
     /// Builds the shards of a compiled scene and starts its services.
     ///
     /// # Panics
-    /// When the operating system refuses the worker threads; [`Self::try_new`] says so. With one thread it never does.
+    /// If the operating system refuses the worker threads; [`Self::try_new`] returns an error instead. One thread is
+    /// never refused.
     pub fn new(plan: Arc<ScenePlan>, config: EngineConfig) -> Self {
         Self::try_new(plan, config).unwrap_or_else(|refused| panic!("{refused}"))
     }
@@ -49,7 +50,7 @@ impl Engine {
     /// Builds the shards of a compiled scene and starts its services.
     ///
     /// # Errors
-    /// The operating system refuses the worker threads.
+    /// [`NoThreads`] if the operating system refuses the worker threads.
     pub fn try_new(plan: Arc<ScenePlan>, config: EngineConfig) -> Result<Self, NoThreads> {
         let threads = workers::start(config.threads)?;
         let shared = Shared::new(Arc::clone(&plan), &config);
@@ -63,7 +64,7 @@ impl Engine {
         Ok(Self { core, shared, threads })
     }
 
-    /// The way in for hosts.
+    /// A handle for hosts, which opens sessions.
     pub fn handle(&self) -> EngineHandle {
         EngineHandle { shared: Arc::clone(&self.shared) }
     }
@@ -78,7 +79,7 @@ impl Engine {
         self.core.now().us
     }
 
-    /// Lends each shard a stopwatch, and one to what no shard does.
+    /// Lends a stopwatch to each shard, and one to the steps outside the shards.
     pub fn lend_stopwatches(&mut self, mut make: impl FnMut() -> Box<dyn Stopwatch>) {
         let nodes = self.shared.plan.nodes.len();
         for shard in &mut self.core.shards_mut().list {
@@ -100,7 +101,7 @@ impl Engine {
         self.core.tick(now_us);
     }
 
-    /// What happened in the last tick: by session id, within a session in order.
+    /// The events of the last tick: by session id, within a session in order.
     pub fn records(&self) -> &[Record] {
         self.core.records()
     }
@@ -110,8 +111,8 @@ impl Engine {
         self.core.hub()
     }
 
-    /// Fills in the sums over all shards as they are after the tick, and returns them. Changes nothing; with a `census`
-    /// that was filled before it takes no memory. A few reads a shard and node: for every tick.
+    /// Fills in the sums over all shards after the tick, and returns them. Changes nothing, and allocates nothing
+    /// with a `census` that was filled before. A few reads a shard and node: cheap enough for every tick.
     pub fn census<'c>(&self, census: &'c mut Census) -> &'c Census {
         census.fill(
             self.shared.plan.nodes.len(),
@@ -122,27 +123,27 @@ impl Engine {
         census
     }
 
-    /// Fills in the frames that are found waiting at each node (the last entry: the output), in its queues and outside
-    /// of full ones, and returns them. Looks at every queue and uses no count: cheap beside a tick, not free.
+    /// Fills in the frames found waiting at each node (the last entry: the output), in its queues and outside full
+    /// ones, and returns them. Looks at every queue and uses no count: cheap beside a tick, not free.
     pub fn queued<'q>(&self, queued: &'q mut Vec<u64>) -> &'q [u64] {
         census::fill_queued(self.shared.plan.nodes.len(), self.worlds(), queued);
         queued
     }
 
-    /// Fills in how the times and depths of `node` (behind the last one: the output) are distributed since the start,
-    /// over all shards, and returns them. Costs some microseconds a shard: for now and then.
+    /// Fills in the distributions of the times and depths of `node` (after the last one: the output) since the start,
+    /// over all shards, and returns them. Costs some microseconds a shard: not for every tick.
     pub fn histograms<'h>(&self, node: NodeId, histograms: &'h mut NodeHistograms) -> &'h NodeHistograms {
         census::fill_histograms(node, self.worlds(), histograms);
         histograms
     }
 
-    /// The engine's own world: services, the nodes that call them with their stations, the shards as a resource. To look
-    /// at, as an inspector does.
+    /// The engine's own world, for inspection: services, the nodes that call them with their stations, the shards as
+    /// a resource.
     pub fn world(&self) -> &World {
         &self.core.world
     }
 
-    /// The worlds of the shards: sessions, queues and segments, each world with its own. To look at.
+    /// The worlds of the shards, for inspection: each with its sessions, queues and segments.
     pub fn shard_worlds(&self) -> impl Iterator<Item = &World> {
         self.worlds()
     }
@@ -152,18 +153,18 @@ impl Engine {
         self.worlds().flat_map(session_view::sessions)
     }
 
-    /// The segments that are not forgotten, by shard.
+    /// The segments in use, by shard.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.worlds().flat_map(session_view::segments)
     }
 
-    /// From now on metrics are kept: windows that rotate every 5 s of engine time. Takes its memory here, 0.3 MB a node.
+    /// Keeps metrics from now on: windows that rotate every 5 s of engine time. Allocates here, 0.3 MB a node.
     pub fn keep_metrics(&mut self) {
         self.core.keep_metrics(&self.shared.plan);
     }
 
-    /// Fills in what can be seen of the engine now, and says whether metrics are kept; without them `out` stays as it
-    /// is. Changes nothing; with the `out` of an earlier call it takes no memory. Costs some microseconds a shard and
+    /// Fills in the metrics of this moment, and says whether metrics are kept; if not, `out` is unchanged. Changes
+    /// nothing else, and allocates nothing with the `out` of an earlier call. Costs some microseconds a shard and
     /// node: for once a second, not for every tick.
     pub fn metrics(&self, out: &mut Snapshot) -> bool {
         self.core.metrics(self.worlds(), out)

@@ -1,4 +1,4 @@
-//! The way in for hosts.
+//! The handle through which hosts reach an engine.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::edge::shard_inbox::Bell;
 use crate::node::plan::ScenePlan;
 use crate::scene::{CHANNELS, Format};
 
-/// What handles share with the engine.
+/// The part of an engine that its handles share.
 pub(crate) struct Shared {
     pub(crate) plan: Arc<ScenePlan>,
     pub(crate) open: Arc<OpenSessions>,
@@ -29,7 +29,7 @@ pub struct EngineHandle {
 }
 
 impl EngineHandle {
-    /// Opens a session; it takes audio at once and lives from the next tick on.
+    /// Opens a session, which takes audio at once and is admitted by the next tick.
     ///
     /// # Errors
     /// [`OpenError`] names what is wrong and what to do.

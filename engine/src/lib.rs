@@ -4,7 +4,7 @@
 //! reads a clock, sleeps, opens a socket or a file, or lets the number of threads or shards change a result.
 //!
 //! The engine knows no node kind; `mynah-systems` registers them. A host compiles a scene, makes an [`Engine`],
-//! opens sessions through its [`EngineHandle`], pushes audio and polls what comes back, and calls
+//! opens sessions through its [`EngineHandle`], pushes audio and polls the output, and calls
 //! [`Engine::tick`] with the time.
 //!
 //! Audio from the input to the output of a scene without nodes:
@@ -45,9 +45,9 @@
 //! Crates whose types stand in signatures here are re-exported: `bevy_ecs`, `crossbeam`, `hdrhistogram`, `ron`, `serde`,
 //! `serde_json`, `uuid`.
 
-// Whose types stand in public signatures: whoever names one through here has the version that fits.
+// Crates whose types stand in public signatures: dependents that name them through here have the right version.
 pub use {bevy_ecs, crossbeam, hdrhistogram, ron, serde, serde_json, uuid};
-// For the tests that need the feature.
+// For tests under the feature `interleavings`.
 #[cfg(feature = "interleavings")]
 #[doc(hidden)]
 pub use shuttle;
@@ -71,7 +71,7 @@ pub mod tick;
 pub mod wire;
 pub mod workers;
 
-// What every host names; all else is named by its module.
+// The names that every host needs; all others are reached through their module.
 pub use base::{NodeId, SessionId};
 pub use config::EngineConfig;
 pub use driver::{Driver, Pacing};

@@ -1,4 +1,4 @@
-//! The threads that ticks are shared out to.
+//! The threads that share the work of ticks.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 /// The operating system refuses threads.
 #[derive(Debug)]
 pub struct NoThreads {
-    /// How many were asked for.
+    /// Number of threads asked for.
     pub wanted: usize,
     cause: ThreadPoolBuildError,
 }
@@ -32,7 +32,7 @@ impl Error for NoThreads {
     }
 }
 
-/// As many threads as asked for; none for one, which is the caller's.
+/// Starts `threads` threads; none for 1, where the caller's thread does the work.
 pub(crate) fn start(threads: usize) -> Result<Option<Arc<ThreadPool>>, NoThreads> {
     if threads <= 1 {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What happens in a tick: the node kinds of mynah, one file or folder each, and the signal processing behind them.
+//! The node kinds of mynah, one file or folder each, and the signal processing behind them.
 //!
 //! [`registry`] knows them all; a scene names them. A new kind is one new file here and one line there
 //! (docs/adding-a-node.md), or lives in a crate of its own.
@@ -51,7 +51,7 @@ pub mod vad_gate;
 
 use std::sync::Arc;
 
-// Its types stand in signatures here.
+// Types of this crate stand in signatures here.
 pub use mynah_engine;
 
 use mynah_engine::Registry;
@@ -63,7 +63,7 @@ pub use throttle::{Carries, Throttle, ThrottleState};
 
 use service::{Script, ServiceNode};
 
-/// Every node kind and service of this crate. `script`: what simulated callers say, for the simulated recogniser.
+/// Every node kind and service of this crate. `script`: the words of simulated callers, for the simulated recogniser.
 pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
     let mut registry = Registry::new();
     registry.add::<Pass>();

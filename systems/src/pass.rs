@@ -1,4 +1,4 @@
-//! `Pass`: multiplies every sample by a gain, in place. The floor of what a node costs.
+//! `Pass`: multiplies every sample by a gain, in place. The least that a node can cost.
 
 use bevy_ecs::prelude::Component;
 use mynah_engine::Frame;
@@ -13,7 +13,7 @@ const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pass {
-    /// Factor on every sample, -16 to 16; 1 leaves the signal as it is (every sample is touched all the same).
+    /// Factor on every sample, -16 to 16; 1 leaves the signal unchanged (every sample is touched all the same).
     pub gain: f32,
 }
 
@@ -23,7 +23,7 @@ impl Default for Pass {
     }
 }
 
-/// `Pass` remembers nothing.
+/// `Pass` keeps no state.
 #[derive(Component, Clone, Copy, Debug, Default)]
 pub struct PassState;
 

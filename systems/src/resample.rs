@@ -1,9 +1,9 @@
-//! `Resample`: another sample rate, without delay beyond the filter's, padding or artifacts.
+//! `Resample`: converts the sample rate, without padding, artifacts, or delay beyond the filter's.
 //!
-//! What belongs together is one stream: the session's input up to its end, one segment behind a gate with those that go on
-//! with it after a split, one answer. A stream is flushed once, at its end, and comes out at exactly
-//! `round(n * to / from)` frames; its start delay is trimmed, so that times stay true. What a correction takes back is
-//! forgotten without a flush.
+//! A stream is what belongs together: the session's input up to its end; one segment behind a gate with those that go
+//! on with it after a split; or one answer. A stream is flushed once, at its end, and comes out at exactly `round(n *
+//! to / from)` frames; its start delay is trimmed, so that times stay true. A cancelled stream is forgotten without a
+//! flush.
 
 mod stream;
 
@@ -26,7 +26,7 @@ const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resample {
-    /// Rate that leaves, 8000 to 192000 Hz. Audio that has it already passes untouched.
+    /// Rate that leaves, 8000 to 192000 Hz. Audio that has this rate already passes unchanged.
     pub rate_hz: u32,
     /// Which channels leave; chosen or mixed before the filter.
     #[serde(default)]
@@ -51,7 +51,7 @@ impl Resample {
         Format { rate_hz: self.rate_hz, channels: self.channels.leaving(input.channels) }
     }
 
-    /// A kernel that was asked for by name must be able to do the work, and have some.
+    /// Requires that a kernel that was named can do the work, and that there is work.
     fn check_kernel(&self, input: Option<Format>, issues: &mut Vec<Issue>) {
         if self.kernel != Kernel::Batched {
             return;

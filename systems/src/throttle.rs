@@ -1,5 +1,5 @@
-//! `Throttle`: a **simulated** slow consumer. It does nothing to a frame but take it late, so that scenes can show what
-//! queues, policies and producers do when something behind them cannot keep up.
+//! `Throttle`: a **simulated** slow consumer. It only delays frames, so that scenes can show what queues, policies
+//! and producers do when something behind them cannot keep up.
 //!
 //! At most `per_s` frames a second are taken; the others wait in its queue, under that queue's bound and policy. Marks
 //! are free: each is taken as soon as it stands in front.
@@ -14,7 +14,7 @@ use serde::Deserialize;
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
 
-/// What passes.
+/// The type of frames that pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Carries {
     /// Blocks of samples.
@@ -27,13 +27,13 @@ pub enum Carries {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Throttle {
-    /// What passes.
+    /// The type of frames that pass.
     pub carries: Carries,
     /// Frames taken a second, 0.1 to 10000.
     pub per_s: f32,
 }
 
-/// When the next frame may be taken.
+/// The time from which the next frame may be taken.
 #[derive(Component, Clone, Copy, Debug, Default)]
 pub struct ThrottleState {
     /// Engine time in picoseconds: whole microseconds would add up to an error of seconds an hour.
@@ -43,8 +43,8 @@ pub struct ThrottleState {
 const PS_PER_US: u128 = 1_000_000;
 
 impl ThrottleState {
-    /// When the work on `frame` begins: when it has come and the frame before is done. So a late tick makes nothing
-    /// later, and time without frames earns nothing.
+    /// The time at which the work on `frame` begins: when the frame has come and the one before is done. So a late
+    /// tick delays nothing, and time without frames earns nothing.
     fn begins_ps(&self, frame: &Frame) -> u128 {
         self.free_ps.max(u128::from(frame.queued_us) * PS_PER_US)
     }

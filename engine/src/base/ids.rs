@@ -1,8 +1,8 @@
-//! Names of things that frames, events and services carry around.
+//! Ids that frames, events and services carry: of sessions, nodes and segments.
 
 use serde::Serialize;
 
-/// A session, interned when it opens. Its shard follows from it, so a session never moves.
+/// Number of a session, given when it opens. The shard follows from the number, so a session never moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u32);
 
@@ -11,16 +11,16 @@ pub struct SessionId(pub u32);
 pub struct NodeId(pub u8);
 
 impl NodeId {
-    /// The node's place in per-node tables.
+    /// The node's index in per-node tables.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
 }
 
-/// A segment as frames refer to it: where its state stands, and which one it is.
+/// A segment as frames name it: the slot of its state, and its serial.
 ///
-/// `slot` is a place in the shard's pool and is used again; `serial` counts within the session from 1 and never
-/// is. Serial 0 means "belongs to no segment".
+/// `slot` is a place in the shard's pool and is used again; `serial` counts the segments of a session from 1 and is
+/// never used again. Serial 0 means "belongs to no segment".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SegmentKey {
     /// Place in the shard's segment pool.
@@ -30,10 +30,11 @@ pub struct SegmentKey {
 }
 
 impl SegmentKey {
-    /// What frames carry that belong to no segment.
+    /// The key of frames that belong to no segment.
     pub const NONE: Self = Self { slot: 0, serial: 0 };
 
-    /// A segment of the engine that sent the audio: it has its serial there, and no state here.
+    /// A segment of the engine that sent the audio: the serial is that engine's, and this engine keeps no state for
+    /// it.
     pub fn elsewhere(serial: u32) -> Self {
         Self { slot: u32::MAX, serial }
     }

@@ -1,4 +1,4 @@
-//! What everything else is made with: ids, where a session is placed, engine time, seeded randomness.
+//! The foundations of every other folder: ids, placement of sessions, engine time, seeded randomness.
 
 pub(crate) mod ids;
 pub(crate) mod mutation;

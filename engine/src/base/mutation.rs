@@ -1,8 +1,8 @@
-//! Deliberate breaks of the engine, one and more for each invariant, so that every checker can be seen to fail.
+//! Deliberate breaks of the engine, at least one for each invariant, so that every checker can be seen to fail.
 //!
-//! Without the feature `mutations` nothing can switch one on, and the questions for them compile to nothing.
+//! Without the feature `mutations` no break can be switched on, and the checks for breaks compile to nothing.
 
-/// A deliberate break. Each says what goes wrong; `docs/invariants.md` says which checker must notice.
+/// A deliberate break. Each variant says what goes wrong; `docs/invariants.md` says which checker must notice.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutation {
@@ -14,23 +14,23 @@ pub enum Mutation {
     CutBlock,
     /// A segment is confirmed twice.
     ConfirmTwice,
-    /// A segment that was none is never cancelled in the log.
+    /// The cancellation of a segment that was no speech is missing from the log.
     ForgetCancel,
-    /// What was taken back stays in the queues and leaves.
+    /// Cancelled frames stay in the queues and are released.
     ReleaseVoid,
     /// Queues hold four times what the scene allows.
     WidenQueue,
-    /// Full queues drop at the wrong end, and those that should make their senders wait drop.
+    /// Full queues drop at the wrong end, and full queues that should block drop.
     DropOther,
     /// Every fourth frame overtakes those that wait before it.
     Overtake,
-    /// A cancellation that came from elsewhere is acknowledged and does nothing.
+    /// A cancellation from another engine is acknowledged and does nothing.
     ForgetMessage,
-    /// A cancellation that came from elsewhere takes effect twice.
+    /// A cancellation from another engine takes effect twice.
     RepeatEffect,
     /// Calls are logged as submitted a second before they were.
     Backdate,
-    /// Calls wait in front of services that would take them.
+    /// Calls wait although their service would take them.
     Dawdle,
     /// Batches take twice what the policy allows.
     OverfillBatch,
@@ -40,9 +40,9 @@ pub enum Mutation {
     DropTail,
     /// Blocks do not go back to the pool.
     LeakBlock,
-    /// Sessions that are over leave an entity behind.
+    /// Closed sessions leave an entity behind.
     LeakEntity,
-    /// Samples that are no numbers silence what arrives after them, whoever sent it.
+    /// Samples that are not finite silence what arrives after them, whoever sent it.
     SpreadPoison,
     /// Detectors look at how many sessions their shard has.
     CountShard,
@@ -54,17 +54,17 @@ pub enum Mutation {
     LoseAtEdge,
     /// Senders get the credit of an arrival back twice.
     CreditTwice,
-    /// What comes for a session that the next tick admits is thrown away.
+    /// Arrivals for a session that the next tick admits are thrown away.
     ForgetAhead,
-    /// What waited for its session to be admitted keeps its credit.
+    /// Arrivals that waited for their session to be admitted keep their credit.
     KeepCredit,
     /// Hosts are woken for audio before it is there.
     WakeEarly,
-    /// Shards forget what came in while they were taking in.
+    /// Shards forget arrivals that came while they were taking in others.
     DeafShard,
     /// Audio leaves while exactly the lead is unheard, a block too early.
     StretchLead,
-    /// What stands outside a full queue never gets in.
+    /// Frames that are stalled before a full queue never get in.
     StandOutside,
     /// Speech interrupts a detector's hop of 32 ms later than the scene says.
     InterruptLate,
@@ -74,9 +74,9 @@ pub enum Mutation {
     HurryBatch,
     /// Text waits for the ear as if nothing of its answer had been played.
     ForgetPlayed,
-    /// What a full queue drops is counted and in no log.
+    /// Frames that a full queue drops are counted, but not logged.
     HideDrop,
-    /// One frame in 16 is taken from its queue, counted as used up, and sent nowhere.
+    /// One frame in 16 is taken from its queue, counted as consumed, and sent nowhere.
     SwallowFrame,
     /// The latencies of services are counted half.
     HalveLatency,

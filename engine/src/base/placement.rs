@@ -14,13 +14,12 @@ impl Placement {
     /// As many as one tile of the detector takes: a shard's hops go through it at once.
     pub(crate) const RUN: u32 = 32;
 
-    /// Over `shards`, each at least 1, `run` neighbours together.
+    /// Assigns sessions to `shards` shards in runs of `run`; 0 counts as 1 for both.
     pub(crate) fn new(shards: u32, run: u32) -> Self {
         Self { shards: shards.max(1), run: run.max(1) }
     }
 
-    /// Whether sessions go to the shards one by one: somebody has said how many shards there are, and so that the work is
-    /// worth sharing.
+    /// True if sessions go to the shards one by one: the host set the number of shards, so the work is worth sharing.
     pub(crate) fn in_turn(self) -> bool {
         self.run == 1
     }
@@ -35,12 +34,12 @@ impl Placement {
         (id.0 / self.run % self.shards) as usize
     }
 
-    /// Its place in per-session tables of that shard: these have no gaps.
+    /// Index of a session in the per-session tables of its shard, which have no gaps.
     pub(crate) fn slot(self, id: SessionId) -> usize {
         (id.0 / self.run / self.shards * self.run + id.0 % self.run) as usize
     }
 
-    /// Most sessions of one shard, of `sessions` in all.
+    /// Most sessions that one shard gets of `sessions` in all.
     pub(crate) fn per_shard(self, sessions: u32) -> usize {
         (sessions.div_ceil(self.run).div_ceil(self.shards) * self.run).min(sessions) as usize
     }

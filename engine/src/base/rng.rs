@@ -19,8 +19,8 @@ pub struct Rng {
 }
 
 impl Rng {
-    /// The stream of numbers that (`seed`, `stream`, `purpose`) names. `stream` is what there are many of (a session
-    /// index, a clip index), `purpose` tells apart the uses within one.
+    /// The stream of numbers that (`seed`, `stream`, `purpose`) names. `stream` numbers what there are many of
+    /// (sessions, clips), `purpose` tells apart the uses within one.
     #[must_use]
     pub const fn new(seed: u64, stream: u64, purpose: u64) -> Self {
         let seeded = mix(seed.wrapping_add(STEP));

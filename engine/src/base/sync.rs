@@ -16,8 +16,8 @@ pub(crate) use {
     stepped::{ArcSwapOption, ArrayQueue, SegQueue},
 };
 
-/// What shuttle has no type for: whole calls of the real ones are steps. That these are right inside is for their own
-/// authors to test.
+/// Types for which shuttle has no counterpart: a whole call of the real type is one step. Their own authors test what
+/// happens inside.
 #[cfg(feature = "interleavings")]
 mod stepped {
     use std::ops::Deref;
@@ -25,7 +25,7 @@ mod stepped {
 
     use shuttle::sync::atomic::{AtomicBool, Ordering};
 
-    /// Something shared that others may reach before each use of it.
+    /// A shared value that other threads may reach before each use.
     #[derive(Debug)]
     pub(crate) struct Stepped<T> {
         real: T,
@@ -41,7 +41,7 @@ mod stepped {
     impl<T> Deref for Stepped<T> {
         type Target = T;
         fn deref(&self) -> &T {
-            // Shuttle changes threads before it looks.
+            // Shuttle may switch threads here, before the value is used.
             self.step.load(Ordering::SeqCst);
             &self.real
         }

@@ -1,34 +1,34 @@
-//! Engine time, and media time from counts of samples.
+//! Engine time, and media time computed from counts of samples.
 
 use bevy_ecs::prelude::*;
 
 use crate::base::mutation::Mutation;
 
-/// The time of this tick and what holds for the whole engine in it.
+/// The time of this tick, and what holds in the whole engine while it lasts.
 #[derive(Resource, Clone, Copy, Debug, Default)]
 pub struct Now {
-    /// Counts the ticks from 1.
+    /// Number of the tick, from 1.
     pub tick: u64,
     /// Engine time in microseconds.
     pub us: u64,
-    /// Engine time of the tick before.
+    /// Engine time of the previous tick.
     pub last_us: u64,
     /// Sessions open in the whole engine when the tick began; the same in every shard.
     pub sessions_open: u32,
-    /// How the engine is broken, for tests of those who should notice.
+    /// The deliberate break of this engine, for tests of the checkers.
     #[cfg(feature = "mutations")]
     pub mutation: Option<Mutation>,
 }
 
 impl Now {
-    /// The tick after this one, at `now_us`; a time before this tick's counts as this tick's.
+    /// The `Now` of the next tick, at `now_us`; a time before this tick's counts as this tick's.
     pub(crate) fn next(mut self, now_us: u64, sessions_open: u32) -> Self {
         (self.tick, self.last_us) = (self.tick + 1, self.us);
         (self.us, self.sessions_open) = (now_us.max(self.us), sessions_open);
         self
     }
 
-    /// Whether the engine was broken by `mutation`.
+    /// True if the engine is broken by `mutation`.
     #[doc(hidden)]
     #[inline]
     pub fn is_broken(&self, mutation: Mutation) -> bool {

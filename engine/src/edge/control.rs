@@ -1,4 +1,4 @@
-//! What an engine and a session's host tell each other about speech, beside the audio.
+//! Control messages between an engine and a session's host: what they tell each other about speech beside the audio.
 
 use crate::record::event::Event;
 
@@ -9,26 +9,27 @@ pub const CONTROLS_MAX: usize = 256;
     missing_docs,
     reason = "fields are the words of the glossary: segment = serial within the session, times = media time"
 )]
-/// A cancellation, a confirmation or advice. Times are media time of the session in microseconds. Most go both ways; what
+/// A cancellation, a confirmation or advice. Times are media time of the session in microseconds. Most go both ways;
+/// [`ControlIn`] says what an engine does with those that it receives.
 /// an engine does with those it gets is said at [`ControlIn`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// It is speech, as far as it goes until now; once per segment.
+    /// The segment is speech as far as it was forwarded until now; once per segment.
     ConfirmSpeculation { segment: u32, turn: u32, from_us: u64, to_us: u64 },
     /// Not speech: stop, discard its audio and everything derived from it.
     CancelSpeculation { segment: u32, from_us: u64, to_us: u64, late: bool },
-    /// The speaker finished at `at_us`. `last: false`: the gate believes so; `true`: the end holds. Revision 0 with
-    /// `last`: the segment was split there, and the next one goes on without a gap.
+    /// The speaker finished at `at_us`. `last: false`: the gate believes so; `true`: the end is final. Revision 0
+    /// with `last`: the segment was split there, and the next one goes on without a gap.
     EndOfSpeech { segment: u32, revision: u32, at_us: u64, last: bool },
-    /// That revision, which ended at `at_us`, is void: discard what was derived from it, keep the audio.
+    /// The revision that ended at `at_us` is retracted: discard what was derived from it, keep the audio.
     RetractEndOfSpeech { segment: u32, revision: u32, at_us: u64 },
-    /// The user interrupts the answer of that turn: stop and flush it.
+    /// The user interrupts the answer of the turn: stop and flush it.
     CancelAnswer { turn: u32 },
-    /// Advice: so many items are a good batch, at least 1. To an engine only.
+    /// Advice: `size` items are a good batch, at least 1. To an engine only.
     BatchHint { size: u32 },
-    /// Advice: less than the margin is left of the time for something of that turn. From an engine only.
+    /// Advice: something of the turn has less time left than the margin. From an engine only.
     DeadlineWarning { turn: u32, left_us: u64 },
-    /// The host's own message has been worked off: it has taken effect, and what it stops has stopped.
+    /// The host's own message has taken effect, and what it stops has stopped.
     Applied { message_id: u64 },
     /// The session is over; nothing follows.
     Closed,
@@ -36,22 +37,22 @@ pub enum Control {
 
 /// A control message on its way into an engine.
 ///
-/// `CancelAnswer` withdraws the answers of that turn as far as the speaker has finished or seems to, `BatchHint` moves
-/// every batch queue within its policy, and what is said about segments reaches the nodes that follow a gate
-/// elsewhere. All else, and what is about something unknown or settled, is worked off without effect and counted.
+/// `CancelAnswer` withdraws the answers of that turn as far as the speaker has finished or seems to, `BatchHint`
+/// moves every batch queue within its policy, and messages about segments reach the nodes that follow a gate in
+/// another engine. Any other message, and one about something unknown or settled, has no effect and is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControlIn {
-    /// The sender's number for it; comes back with [`Control::Applied`].
+    /// The sender's number for the message; [`Control::Applied`] returns it.
     pub message_id: u64,
-    /// What it says.
+    /// What the message says.
     pub control: Control,
 }
 
 /// Why a control message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControlError {
-    /// `control_overflow`: as many wait as may. Nothing is dropped for it: try again after the next tick, or close the
-    /// session.
+    /// `control_overflow`: as many messages wait as may. Nothing is dropped: try again after the next tick, or close
+    /// the session.
     Overflow,
     /// The session is gone.
     Ended,
@@ -73,7 +74,7 @@ impl std::fmt::Display for ControlError {
 impl std::error::Error for ControlError {}
 
 impl Control {
-    /// The message that an event means for the host, if any. `late`: some output of it had already left.
+    /// The message that an event means for the host, if any. `late`: some of the segment's output had already left.
     pub(crate) fn from_event(event: &Event, turn: u32, late: bool) -> Option<Self> {
         Some(match *event {
             Event::SegmentConfirmed { segment, from_us, to_us } => {
@@ -92,7 +93,7 @@ impl Control {
             Event::EndpointRetracted { segment, revision, at_us } => {
                 Self::RetractEndOfSpeech { segment, revision, at_us }
             }
-            // What the host itself asked for (by no segment) it need not be told.
+            // A host need not be told of what it asked for itself (segment 0).
             Event::AnswerInterrupted { turn, segment: 1.., .. } => Self::CancelAnswer { turn },
             Event::DeadlineNear { left_us, .. } => Self::DeadlineWarning { turn, left_us },
             Event::SessionClosed => Self::Closed,

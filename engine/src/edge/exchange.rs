@@ -13,39 +13,39 @@ pub const BLOCK_MS_MAX: u32 = 20;
 /// Audio that a session may have waiting at the edge: one second.
 pub const CREDIT_MS: u32 = 1_000;
 
-/// What an arrival costs at least, so that a flood of tiny blocks is bounded: 10 ms.
+/// Least cost of an arrival, so that a flood of tiny blocks is bounded: 10 ms.
 pub const ARRIVAL_COST_MS_MIN: u32 = 10;
 
-/// Latest media time that a host can give, microseconds: 142 years. A later one counts as this.
+/// Latest media time that a host can give, microseconds: 142 years. Later ones count as this one.
 pub const MEDIA_US_MAX: u64 = 1 << 52;
 
-/// Smaller pieces than this are put together first: 2.5 ms. Only blocks that a host makes itself can be smaller.
+/// Pieces smaller than this are put together first: 2.5 ms. Only blocks that a host makes itself can be smaller.
 pub const STAGING_US: u32 = 2_500;
 
 /// What a host knows about a block beside its samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
-    /// Engine time at which it arrived; `None`, and later than the tick that takes it, counts as that tick.
+    /// Engine time of the arrival; `None`, or a time later than the tick that takes the block, counts as that tick.
     pub arrived_us: Option<u64>,
-    /// Media time of its first sample as the sender counts, microseconds, from any origin; the first one given is it. A
+    /// Media time of the first sample by the sender's count, microseconds, from any origin: the first time given. A
     /// gap to the block before, up to one second, is filled with silence of exactly that length and counted; a longer
-    /// one, or two blocks in a row that step back, only move the origin. What is off by less than the scene's
-    /// `session.input.pts_tolerance_ms` may be jitter, coarse clocks and packets that were overtaken: within it only a
-    /// gap that stays is filled, once it has lasted so long. `None`: it follows without a gap.
+    /// one, or two blocks in a row that step back, only move the origin. A difference below the scene's
+    /// `session.input.pts_tolerance_ms` may come from jitter, coarse clocks or overtaken packets: within it a gap is
+    /// filled only once it has lasted that long. `None`: the block follows without a gap.
     pub pts_us: Option<u64>,
-    /// Where another engine says it comes from; nothing by default.
+    /// The origin that another engine gives; empty by default.
     pub tag: Tag,
 }
 
-/// What audio that another engine has gated belongs to there. A block with a tag keeps its `pts_us` as media time, up to
-/// [`MEDIA_US_MAX`], and no gap before it is filled: between two segments there is one.
+/// The segment, revision and turn of audio that another engine has gated. A block with a tag keeps its `pts_us` as
+/// media time, up to [`MEDIA_US_MAX`], and no gap before it is filled, as there is one between any two segments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tag {
-    /// The segment's serial there; 0 = the audio has no tag.
+    /// The segment's serial in that engine; 0 = the audio has no tag.
     pub segment: u32,
-    /// The revision it was derived from; 0 = the caller's own audio.
+    /// The revision the audio was derived from; 0 = the caller's own audio.
     pub revision: u32,
-    /// The turn there; 0 = none yet.
+    /// The turn in that engine; 0 = none yet.
     pub turn: u32,
 }
 
@@ -64,7 +64,7 @@ pub enum Out {
     Control(Control),
 }
 
-/// A released block of audio and where it comes from.
+/// A released block of audio and its origin.
 #[derive(Debug)]
 pub struct OutAudio {
     /// The samples; give the block back with [`SessionHandle::give_back`](crate::SessionHandle::give_back).
@@ -73,17 +73,17 @@ pub struct OutAudio {
     pub pts_us: u64,
     /// Engine time of the release.
     pub released_us: u64,
-    /// Engine time at which it had arrived, or at which the decision fell that let it through.
+    /// Engine time at which the audio arrived, or at which a gate decided to forward it.
     pub arrived_us: u64,
-    /// The segment it belongs to or answers; 0 = none.
+    /// The segment the audio belongs to or answers; 0 = none.
     pub segment: u32,
-    /// The revision it was derived from; 0 = the caller's own audio.
+    /// The revision the audio was derived from; 0 = the caller's own audio.
     pub revision: u32,
     /// The turn; 0 = none.
     pub turn: u32,
 }
 
-/// The edge is full: the session has a second of audio waiting already. The block comes back.
+/// The edge is full: a second of the session's audio waits already. The block comes back.
 #[derive(Debug)]
 pub struct Full(pub Block);
 
@@ -94,7 +94,7 @@ pub enum PushError {
     Full,
     /// The session has ended.
     Ended,
-    /// More than one second at once, or not a whole number of sample frames.
+    /// The audio is longer than one second, or not a whole number of sample frames.
     BadLength {
         /// Samples given.
         samples: usize,

@@ -1,4 +1,4 @@
-//! Between the threads of hosts and the tick: rings with credits, and the handle of a session.
+//! The edge between the threads of hosts and the tick: rings with credits, and the handle of a session.
 
 pub(crate) mod control;
 pub(crate) mod exchange;

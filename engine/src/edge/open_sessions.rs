@@ -1,4 +1,4 @@
-//! Names, ids and shards of sessions that hosts open, from any thread.
+//! Opens sessions from any thread: gives them names, ids and shards.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, Weak};
@@ -14,19 +14,19 @@ use crate::scene::Format;
 /// Why a session was not opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpenError {
-    /// Empty or longer than [`NAME_BYTES_MAX`].
+    /// The name is empty or longer than [`NAME_BYTES_MAX`].
     BadName {
         /// Its length in bytes.
         bytes: usize,
     },
     /// An open session has this name.
     NameInUse(String),
-    /// The engine carries as many sessions as it was made for.
+    /// The engine has as many sessions as it was made for.
     EngineFull {
-        /// How many that is.
+        /// The most sessions the engine takes.
         sessions_max: u32,
     },
-    /// The engine was dropped, or the world it lived in.
+    /// The engine, or the world it lived in, was dropped.
     EngineGone,
     /// The scene cannot take audio in this format.
     Format {
@@ -74,19 +74,19 @@ struct Ids {
     ended: bool,
 }
 
-/// One id: how often it was given out, and to whom the last time.
+/// One id: its latest generation, and that session's port.
 #[derive(Default)]
 struct Slot {
     generation: u32,
     port: Weak<SessionPort>,
 }
 
-/// The opening of an id that follows this one, from 1; after all numbers it begins anew.
+/// The generation that follows this one, from 1; after the greatest number it is 1 again.
 pub(crate) fn next_generation(generation: u32) -> u32 {
     generation.checked_add(1).unwrap_or(1)
 }
 
-/// The sessions that are open, by name and id, and the rings of their shards: what handles share with the engine.
+/// The open sessions by name and id, and the rings of their shards: what handles share with the engine.
 pub(crate) struct OpenSessions {
     ids: Mutex<Ids>,
     admissions: SegQueue<Arc<SessionPort>>,
@@ -119,7 +119,7 @@ impl OpenSessions {
         admitted
     }
 
-    /// Name and id of a session that is over are free for others.
+    /// Frees the name and the id of a session that is over.
     pub(crate) fn release(&self, name: &str, id: SessionId) {
         let mut ids = self.ids();
         if ids.names.get(name) == Some(&id) {
@@ -129,21 +129,21 @@ impl OpenSessions {
         }
     }
 
-    /// The engine is gone: no session is opened any more.
+    /// Opens no session from now on: the engine is gone.
     pub(crate) fn shut(&self) {
         self.ids().ended = true;
         // No session is admitted after these. A waker may own a handle of the engine: a port that stayed here would keep itself alive.
         while self.admissions.pop().is_some() {}
     }
 
-    /// The sessions of one shard whose hosts may still look at them, in id order, admitted or not.
+    /// The sessions of one shard that a host may still look at, in id order, admitted or not.
     pub(crate) fn ports_of(&self, shard: usize) -> Vec<Arc<SessionPort>> {
         let ids = self.ids();
         let open = ids.slots.iter().filter_map(|slot| slot.port.upgrade());
         open.filter(|port| self.placement.shard(port.id) == shard).collect()
     }
 
-    /// What stands in there holds whatever happened to who had it: each change of it is one step.
+    /// The names and ids. A panic of another thread leaves them valid, since each change is one step.
     fn ids(&self) -> MutexGuard<'_, Ids> {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -173,7 +173,7 @@ impl OpenSessions {
         let port = handle.port();
         slot.port = Arc::downgrade(&port);
         ids.names.insert(Arc::clone(&port.name), id);
-        // While the names are locked: `shut` then finds every session that was opened before it.
+        // The names are still locked, so `shut` finds every session that was opened before it.
         self.admissions.push(port);
         drop(ids);
         self.bell.ring();

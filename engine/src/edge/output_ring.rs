@@ -1,4 +1,5 @@
-//! What has left the engine for one session's host and was not taken yet: a bounded ring that is there while it is needed.
+//! The bounded ring of outputs that have left the engine and that a session's host has not taken. It exists while it
+//! is needed.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,22 +7,22 @@ use std::sync::atomic::Ordering;
 use crate::base::sync::{ArcSwapOption, ArrayQueue, AtomicBool, AtomicU32};
 use crate::edge::exchange::Out;
 
-/// Outputs that may wait for one session's host; the rest waits in the engine.
+/// Outputs that may wait in one session's ring; the rest waits in the engine.
 const OUTPUTS_MAX: u32 = 32;
 
 /// The output ring of a session: one producer (the tick, which may also drop the ring), any number of consumers (the
 /// threads of the host).
 pub(crate) struct Outlet {
     ring: ArcSwapOption<ArrayQueue<Out>>,
-    /// At least as many as stand in the ring. Most of the time there is nothing, and whoever looks
-    /// fetches no more from memory than this.
+    /// At least the number of outputs in the ring. Most of the time this is 0, and nobody fetches more than this
+    /// field from memory.
     waiting: AtomicU32,
-    /// Something was put in since the last look.
+    /// An output was put in since the last trim.
     used: AtomicBool,
 }
 
 impl Outlet {
-    /// With a ring: the first output of a session is no reason to allocate in a tick.
+    /// A new session has its ring at once: its first output is no reason to allocate in a tick.
     pub(crate) fn new() -> Self {
         Self {
             ring: ArcSwapOption::new(Some(ring())),
@@ -30,8 +31,8 @@ impl Outlet {
         }
     }
 
-    /// Appends what `is_full` said there is room for; more is lost. Allocates for the first output after a
-    /// [rest](Self::rest).
+    /// Appends an output for which `is_full` said there is room; more is lost. Allocates for the first output after
+    /// [`trim_idle_memory`](Self::trim_idle_memory).
     pub(crate) fn push(&self, out: Out) {
         let mut ring = self.ring.load();
         if ring.is_none() {
@@ -39,14 +40,14 @@ impl Outlet {
             ring = self.ring.load();
         }
         self.used.store(true, Ordering::Relaxed);
-        // Counted first: two threads of a host that take what is not counted yet would count below zero.
+        // Counted before the push: otherwise two threads of a host could count below zero.
         self.waiting.fetch_add(1, Ordering::Release);
         if ring.as_ref().is_none_or(|ring| ring.push(out).is_err()) {
             self.waiting.fetch_sub(1, Ordering::Release);
         }
     }
 
-    /// Takes the oldest.
+    /// Takes the oldest output.
     pub(crate) fn pop(&self) -> Option<Out> {
         if self.waiting.load(Ordering::Acquire) == 0 {
             return None;
@@ -64,7 +65,7 @@ impl Outlet {
         self.waiting.load(Ordering::Acquire) as usize
     }
 
-    /// Gives the ring back, 2.5 KB, if nothing waits in it and, but for `at_once`, nothing was put in since the last call.
+    /// Frees the ring, 2.5 KB, if it is empty and nothing was put in since the last call (or if `at_once`).
     pub(crate) fn trim_idle_memory(&self, at_once: bool) {
         let used = self.used.swap(false, Ordering::Relaxed) && !at_once;
         if !used && self.len() == 0 {
@@ -107,7 +108,7 @@ mod tests {
         assert!(outlet.ring.load().is_none());
     }
 
-    /// However the two sides fall together, everything comes out once and in order.
+    /// However the two sides interleave, every output comes out once and in order.
     #[test]
     fn a_host_that_looks_while_it_rests_misses_nothing() {
         const ALL: u32 = 20_000;

@@ -1,43 +1,43 @@
-//! A sender's times against the samples that came: what of the difference is lost audio, what jitter, what another clock.
+//! Compares a sender's times with the samples that came, and tells lost audio from jitter and from a drifting clock.
 //!
-//! A block whose time is where the samples before it end is on time. One that is further ahead than the tolerance comes
-//! after lost audio, and what is missing is filled at once. Within the tolerance a lost packet and a late stamp look
-//! alike, but only the loss stays: what is missing is filled when every block of more than the tolerance was ahead, or of
-//! 16 blocks where stamps have lately been off by much of a block. Until then media time is short by the tolerance at
-//! most. Where jitter has blurred a loss, it counts as the whole number of packets next to it.
+//! A block whose time is where the samples before it end is on time. A block that is further ahead than the tolerance
+//! comes after lost audio, and the gap is filled at once. Within the tolerance a lost packet and a late stamp look
+//! alike at first, but only the loss stays: the gap is filled when every block of more than the tolerance was ahead,
+//! or 16 blocks where stamps have lately been off by much of a block. Until then media time is short by the tolerance
+//! at most. A loss that jitter has blurred counts as the nearest number of whole packets.
 //!
-//! What is left moves the origin, 0.2 % of real time at most: a drifting clock is followed both ways, and of stamps that
-//! jump to and fro the origin finds the middle. All of it is a few integer operations a block.
+//! The remaining difference moves the origin, by 0.2 % of real time at most: the origin follows a drifting clock both
+//! ways, and finds the middle of stamps that jump to and fro. This takes a few integer operations a block.
 
 use crate::base::time::frames_to_us;
 
 /// Longest gap that is filled with silence: one second.
 const GAP_US_MAX: i64 = 1_000_000;
-/// Blocks that must agree before a loss is told from strong jitter: of blocks on either side of the origin, half of them
-/// each, so many are ahead by chance once in 65,536 times.
+/// Blocks that must agree before a loss is told from strong jitter: where half of the blocks are on either side of
+/// the origin, this many are ahead by chance once in 65,536 times.
 const BLOCKS_AGREED: u16 = 16;
-/// And so many of a sender who is not known yet, whose first time may have been off by all his jitter.
+/// Blocks that must agree for a new sender, whose first time may have been off by the whole jitter.
 const BLOCKS_AGREED_AT_FIRST: u16 = 48;
-/// At the end of the input, where no more will come, fewer must do.
+/// Blocks that must agree at the end of the input, where no more will come.
 const BLOCKS_AT_END: u16 = 4;
 /// Jitter that is expected of a sender before any has been seen, microseconds.
 const JITTER_AT_FIRST_US: i64 = 10_000;
 /// Blocks after which a sender is known.
 const BLOCKS_KNOWN: u16 = 32;
 
-/// How far a block's time is from where it was expected, and what that means.
+/// How far a block's time is from the expected one, and what that means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     /// Sample frames missing before the block.
     pub(crate) missing: u64,
-    /// The sender's clock was set, or more is missing than is filled: the origin was moved.
+    /// The sender's clock was set, or the gap is too long to fill: the origin was moved.
     pub(crate) stepped: bool,
 }
 
-/// A block of whole sample frames as it comes.
+/// A block of whole sample frames with its time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamped {
-    /// Media time of its first sample as the sender counts, microseconds; may begin anywhere and go round.
+    /// Media time of the first sample by the sender's count, microseconds; may begin anywhere and wrap.
     pub(crate) pts_us: u64,
     /// Sample frames before it, silence in place of lost audio included.
     pub(crate) before: u64,
@@ -49,13 +49,13 @@ pub(crate) struct Stamped {
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
     blocks: u16,
-    /// Their length, microseconds.
+    /// Length of these blocks, microseconds.
     us: i64,
-    /// By how much they were ahead, microseconds.
+    /// Sum of the times by which they were ahead, microseconds.
     sum_us: i64,
     least_us: i64,
     most_us: i64,
-    /// Sample frames of the last one.
+    /// Sample frames of the last of them.
     frames: u32,
 }
 
@@ -66,12 +66,12 @@ pub(crate) struct SenderClock {
     tolerance_us: i64,
     /// The sender's media time minus the engine's.
     origin_us: i64,
-    /// By how much stamps were off lately, microseconds: the greatest, forgotten within some blocks.
+    /// How far stamps were off lately, microseconds: the greatest value, forgotten within some blocks.
     jitter_us: i64,
-    /// By how much the last block was behind, where that was beyond the tolerance; else 0.
+    /// How far the last block was behind, microseconds, if that was beyond the tolerance; else 0.
     behind_us: i64,
     run: Run,
-    /// Blocks with a time, as far as it matters.
+    /// Blocks with a time so far, counted up to the point where more make no difference.
     seen: u16,
 }
 
@@ -83,7 +83,7 @@ impl SenderClock {
         Self { rate_hz, tolerance_us, origin_us, jitter_us, behind_us, run, seen: 0 }
     }
 
-    /// Takes the time of a block; what is missing before it.
+    /// Takes the time of a block and returns what is missing before it.
     pub(crate) fn takes(&mut self, block: Stamped) -> Found {
         let media_us = frames_to_us(block.before, self.rate_hz) as i64;
         if self.seen == 0 {
@@ -92,7 +92,7 @@ impl SenderClock {
             return Found::default();
         }
         let ahead_us = (block.pts_us as i64).wrapping_sub(media_us.wrapping_add(self.origin_us));
-        // Nothing within this is more than rounding.
+        // A difference below this is rounding.
         let tolerance_us = self.tolerance_us.max(self.rounding_us());
         if ahead_us > GAP_US_MAX {
             self.step(ahead_us);
@@ -104,7 +104,7 @@ impl SenderClock {
         }
         let before_us = std::mem::replace(&mut self.behind_us, ahead_us);
         if before_us == 0 || ahead_us.abs_diff(before_us) > tolerance_us as u64 {
-            // One that was overtaken by many, or whose stamp is wrong.
+            // The block was overtaken by many others, or its stamp is wrong.
             self.run = Run::default();
             return Found::default();
         }
@@ -113,7 +113,7 @@ impl SenderClock {
         Found { missing, stepped: true }
     }
 
-    /// The input is over: what is still missing.
+    /// Ends the input and returns the sample frames that are still missing.
     pub(crate) fn ends(&mut self) -> u64 {
         let run = std::mem::take(&mut self.run);
         if run.blocks == 0 {
@@ -124,7 +124,7 @@ impl SenderClock {
         if plain || run.blocks >= BLOCKS_AT_END { self.missing(lost_us, run.frames) } else { 0 }
     }
 
-    /// Takes a block that is ahead by less than what is no gap, or behind within the tolerance.
+    /// Takes a block that is ahead by less than a gap, or behind within the tolerance.
     fn judge(&mut self, ahead_us: i64, tolerance_us: i64, frames: u32) -> u64 {
         if ahead_us > tolerance_us {
             self.run = Run::default();
@@ -152,12 +152,12 @@ impl SenderClock {
         self.missing(self.lost_us(&run), frames)
     }
 
-    /// A block on time, as far as can be told: the origin follows it.
+    /// Takes a block that seems to be on time: the origin follows it.
     fn follow(&mut self, ahead_us: i64, block_us: i64) {
         // A run that ends like this was jitter.
         let run = std::mem::take(&mut self.run);
         let most_us = run.most_us.max(ahead_us.abs());
-        // Quick at first, to get away from a first stamp that was off; then no quicker than clocks drift apart.
+        // Quick at first, to leave a first stamp that was off; later no quicker than clocks drift apart.
         let known = self.is_known();
         let pace_us = if known { block_us >> 9 } else { (block_us >> 3).max(ahead_us.abs() >> 3) } + 1;
         let jitter_us = i64::from(run.blocks) * pace_us;
@@ -177,13 +177,13 @@ impl SenderClock {
         (self.behind_us, self.run) = (0, Run::default());
     }
 
-    /// What blocks may be ahead without being a sign of loss: twice the jitter, or half a block where that is less; and
-    /// half the jitter at least, for blocks that are shorter than it.
+    /// How far a block may be ahead without being a sign of loss: twice the jitter, but at most half a block; and at
+    /// least half the jitter, for blocks that are shorter than the jitter.
     fn usual_us(&self, block_us: i64) -> i64 {
         self.blur_us(block_us).max(self.jitter_us / 2)
     }
 
-    /// By how much the measure of a loss may be off.
+    /// How far the measured length of a loss may be off.
     fn blur_us(&self, block_us: i64) -> i64 {
         (2 * self.jitter_us).min(block_us / 2).max(self.rounding_us())
     }
@@ -201,7 +201,7 @@ impl SenderClock {
     fn missing(&self, lost_us: i64, frames: u32) -> u64 {
         let block_us = self.us(frames);
         let packets = (lost_us + (block_us - 1) / 2) / block_us;
-        // Another clock counts what is lost as a little more or less.
+        // By a drifting clock a loss measures a little more or less.
         let blur_us = self.blur_us(block_us) + (lost_us + block_us) / 256;
         if packets > 0 && (lost_us - packets * block_us).abs() <= blur_us {
             return packets as u64 * u64::from(frames);

@@ -15,7 +15,7 @@ use crate::edge::shard_inbox::{Arrival, Arriving, Bell, ShardPort};
 use crate::media::block::Block;
 use crate::scene::Format;
 
-/// What a session is opened with.
+/// The name, format and options of a session to open.
 #[derive(Clone, Default)]
 pub struct SessionSpec {
     /// UTF-8, 1 to 128 bytes, not in use by an open session.
@@ -24,10 +24,10 @@ pub struct SessionSpec {
     pub input: Option<Format>,
     /// Whether cancellations and confirmations are delivered with [`Out::Control`].
     pub controls: bool,
-    /// Whether its gates log every probability, whatever the scene says.
+    /// Whether its gates log every probability, even if the scene does not say so.
     pub traced: bool,
-    /// Called from the tick when something was put out or the session has closed, and by whoever drops the engine. It
-    /// must not block, nor wait for a thread that pushes.
+    /// Called from the tick when an output is ready or the session has closed, and by the thread that drops the
+    /// engine. The waker must not block, nor wait for a thread that pushes.
     pub waker: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
@@ -38,8 +38,8 @@ impl SessionSpec {
     }
 }
 
-/// A host's end of a session. Cheap to clone; every call returns at once. When the last clone is dropped the session
-/// is [hung up](Self::close): nobody is left who could hear it or end it.
+/// A host's end of a session. Cheap to clone; every call returns at once. Dropping the last clone [hangs
+/// up](Self::close): nobody is left who could hear the session or end it.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
     pub(crate) port: Arc<SessionPort>,
@@ -47,7 +47,7 @@ pub struct SessionHandle {
     _presence: Arc<Presence>,
 }
 
-/// Credit taken for blocks that are not sent yet. What is left goes back when the sender stops, even by a panic.
+/// Credit taken for blocks that are not sent yet. The rest goes back when the sender stops, even by a panic.
 struct Credit<'a> {
     port: &'a SessionPort,
     left: u32,
@@ -61,7 +61,7 @@ impl Drop for Credit<'_> {
     }
 }
 
-/// What was put together so far, and how much of it holds: the rest goes when the host's `fill` panics.
+/// Samples put together so far, and how many of them are valid: the rest is dropped when the host's `fill` panics.
 struct Staged<'a> {
     staging: &'a mut Vec<f32>,
     len: usize,
@@ -119,12 +119,12 @@ impl SessionHandle {
         Arc::clone(&self.port)
     }
 
-    /// The interned id.
+    /// The session's id.
     pub fn id(&self) -> SessionId {
         self.port.id
     }
 
-    /// Which session of this id it is, from 1: with name and serial it makes the name of a segment on the wire.
+    /// Which session of this id it is, counted from 1. Name, generation and serial name a segment on the wire.
     pub fn generation(&self) -> u32 {
         self.port.generation
     }
@@ -139,8 +139,8 @@ impl SessionHandle {
         self.port.input
     }
 
-    /// Whether the engine has let go of the session, or is gone itself: nothing more will come than [`poll`](Self::poll)
-    /// has now, and its name is free again.
+    /// Whether the session or the whole engine is gone: nothing more will come than [`poll`](Self::poll) has now, and
+    /// the name is free again.
     pub fn is_closed(&self) -> bool {
         self.port.is_closed()
     }
@@ -159,7 +159,7 @@ impl SessionHandle {
         block
     }
 
-    /// A new block that has room for 20 ms whatever is asked for: blocks of one size are all used again.
+    /// A new block with room for 20 ms, whatever length is asked for: blocks of one size can all be used again.
     fn fresh(&self, len: usize) -> Block {
         let Format { rate_hz, channels } = self.port.input;
         let longest = (rate_hz * BLOCK_MS_MAX / 1_000) as usize * usize::from(channels);
@@ -175,8 +175,8 @@ impl SessionHandle {
         self.push_at(block, None)
     }
 
-    /// Like [`push`](Self::push), for hosts that know when the audio arrived (engine time); later than the tick
-    /// that takes it counts as that tick.
+    /// Pushes like [`push`](Self::push), for hosts that know when the audio arrived (engine time); a time later than
+    /// the tick that takes the block counts as that tick.
     ///
     /// # Errors
     /// As [`push`](Self::push).
@@ -184,7 +184,8 @@ impl SessionHandle {
         self.push_stamped(block, Stamp { arrived_us, ..Stamp::default() })
     }
 
-    /// Like [`push`](Self::push), with what the host knows about the block; lost audio shows as a gap in `pts_us`.
+    /// Pushes like [`push`](Self::push), with what the host knows about the block; lost audio shows as a gap in
+    /// `pts_us`.
     ///
     /// # Errors
     /// As [`push`](Self::push).
@@ -197,7 +198,7 @@ impl SessionHandle {
             return Err(Full(block));
         }
         if block.is_empty() {
-            // Nothing is nothing, as for `try_push`.
+            // An empty block is accepted and changes nothing, as for `try_push`.
             self.give_back(block);
             return Ok(());
         }
@@ -206,7 +207,7 @@ impl SessionHandle {
             return Err(Full(block));
         }
         if !staging.is_empty() {
-            // What was put together so far came first.
+            // Staged samples came before this block.
             let Some(cost) = self.take_credit(self.cost(staging.len() / channels)) else {
                 return Err(Full(block));
             };
@@ -217,8 +218,8 @@ impl SessionHandle {
         Ok(())
     }
 
-    /// Copies samples in: from one sample frame to one second, cut into blocks of at most 20 ms. Pieces under
-    /// 2.5 ms are put together first, so that a flood of tiny chunks costs what it is worth.
+    /// Copies samples in: from one sample frame to one second, cut into blocks of at most 20 ms. Pieces under 2.5 ms
+    /// are put together first, so that the cost follows the audio and not the number of calls.
     ///
     /// # Errors
     /// All or nothing: [`PushError::Full`] when a second waits already.
@@ -272,14 +273,14 @@ impl SessionHandle {
         let total = staged + samples;
         let blocks = (0..total).step_by(longest).map(|at| longest.min(total - at));
         let need: u32 = blocks.clone().map(|len| self.cost(len / channels)).sum();
-        // Rounding up to whole arrivals must not make a second dearer than all there is.
+        // Rounding up to whole arrivals must not make a second cost more than the whole credit.
         let taken = self.take_credit(need.min(self.credits_max())).ok_or(PushError::Full)?;
         let mut credit = Credit { port, left: taken };
         let mut at = 0;
         for len in blocks {
             let mut block = self.lease(len);
             let out = block.try_mut().expect("a leased block has one owner");
-            // All that was put together goes into the first block.
+            // All staged samples go into the first block.
             let from_staged = staging.len();
             out[..from_staged].copy_from_slice(&staging);
             if from_staged < len {
@@ -322,7 +323,7 @@ impl SessionHandle {
         self.send(block, cost, Stamp { arrived_us, ..Stamp::default() });
     }
 
-    /// Ends the input: what was pushed is worked off, answers are still given, then the session closes itself.
+    /// Ends the input: the engine finishes what was pushed and still answers, then the session closes.
     pub fn finish(&self) {
         let mut staging = self.port.staging();
         if self.port.ended.swap(true, Ordering::AcqRel) {
@@ -330,39 +331,39 @@ impl SessionHandle {
         }
         if !staging.is_empty() {
             let cost = self.cost(staging.len() / usize::from(self.port.input.channels));
-            // The last 2.5 ms have a place of their own.
+            // Up to 2.5 ms of staged samples need no credit.
             let cost = self.take_credit(cost).unwrap_or(0);
             self.send_staged(&mut staging, cost, None);
         }
         self.port.end(Arriving::Finish);
     }
 
-    /// Hangs up: everything under way is taken back and the session closes at the next tick.
+    /// Hangs up: everything under way is cancelled, and the session closes at the next tick.
     pub fn close(&self) {
         self.port.hang_up();
     }
 
-    /// The next thing that left the engine, if any.
+    /// Takes the next output, if there is one.
     pub fn poll(&self) -> Option<Out> {
         let port = &*self.port;
         port.outputs.pop().or_else(|| {
             if !port.is_closed() {
                 return None;
             }
-            // Nothing is added any more: what stands in the ring came before what did not fit.
+            // The engine adds nothing any more: the ring's content came before what did not fit.
             port.outputs.pop().or_else(|| port.last_words.lock().ok()?.pop_front().map(Out::Control))
         })
     }
 
-    /// Gives a block back after use, so that the engine need not make new ones.
+    /// Gives a block back after use, so that the engine need not make a new one.
     pub fn give_back(&self, block: Block) {
-        // A full return queue means that there are blocks enough.
+        // A full return queue means that there are enough blocks.
         drop(self.port.shard.back.push(block));
     }
 
-    /// Hands the engine a control message. It is worked off in the next tick, before audio that arrives with it, and
-    /// comes back as [`Control::Applied`](crate::Control::Applied) when it has taken effect and what it stops has stopped. An input that has
-    /// ended does not end this; what still waits when the session ends goes with it.
+    /// Sends the engine a control message. It takes effect in the next tick, before audio that arrives with it, and
+    /// comes back as [`Control::Applied`](crate::Control::Applied) when what it stops has stopped. Messages are still
+    /// taken after the end of the input; those that wait when the session ends are dropped.
     ///
     /// # Errors
     /// [`ControlError::Overflow`] when [`CONTROLS_MAX`] wait; [`ControlError::Ended`] when the session is gone.

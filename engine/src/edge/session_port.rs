@@ -1,5 +1,5 @@
-//! One session as its host and its shard share it: the ring outwards, credits, messages inwards. Nothing here ever blocks the
-//! tick.
+//! The part of a session that its host and its shard share: the output ring, credits, incoming control messages.
+//! Nothing here ever blocks the tick.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,7 +26,7 @@ pub(crate) struct SessionPort {
     pub(super) closed: AtomicBool,
     /// Control messages that found no room in the ring before the session was closed.
     pub(super) last_words: Mutex<VecDeque<Control>>,
-    /// Control messages on their way in.
+    /// Control messages from the host.
     pub(crate) inward: Mutex<VecDeque<ControlIn>>,
     pub(crate) controls: bool,
     pub(crate) traced: bool,
@@ -58,7 +58,7 @@ impl SessionPort {
         }
     }
 
-    /// The engine lets go of the session; `unsaid` is what the host has not been told yet.
+    /// Closes the session; `unsaid` holds the messages that the host has not been told yet.
     pub(crate) fn close(&self, unsaid: &mut VecDeque<Control>) {
         if !unsaid.is_empty()
             && let Ok(mut words) = self.last_words.lock()
@@ -67,7 +67,7 @@ impl SessionPort {
         }
         self.ended.store(true, Ordering::Release);
         self.closed.store(true, Ordering::Release);
-        // Whoever sends looks at `closed` under this lock: nothing comes behind what is thrown away here.
+        // Senders check `closed` under this lock, so no message comes after those that are thrown away here.
         if let Ok(mut inward) = self.inward.lock() {
             self.shard.controls.fetch_sub(inward.len() as u32, Ordering::AcqRel);
             inward.clear();
@@ -75,12 +75,12 @@ impl SessionPort {
         self.wake();
     }
 
-    /// Whether the engine has let go of the session.
+    /// Whether the session is closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// The engine is gone: the session is over for whoever was not told so before, and nothing is under way any more.
+    /// Closes the session because the engine is gone, unless it was closed before.
     pub(crate) fn end_with_engine(&self, unsaid: &mut VecDeque<Control>) {
         if self.is_closed() {
             return;
@@ -99,13 +99,13 @@ impl SessionPort {
         }
     }
 
-    /// What was put together of small pieces so far. A `fill` that panicked has left it as it found it.
+    /// Samples that were put together from small pieces so far. A `fill` that panicked has left them unchanged.
     pub(super) fn staging(&self) -> MutexGuard<'_, Vec<f32>> {
         self.staging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes up to `most` control messages, oldest first. While the host is putting one in nothing is taken: its bell
-    /// makes the next tick.
+    /// Takes up to `most` control messages, oldest first. Takes none while the host is adding one: its bell makes the
+    /// next tick.
     pub(crate) fn take_controls(&self, most: usize, mut take: impl FnMut(ControlIn)) {
         let Ok(mut inward) = self.inward.try_lock() else { return };
         let count = inward.len().min(most);

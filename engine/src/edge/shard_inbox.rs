@@ -9,13 +9,13 @@ use crate::base::sync::{ArrayQueue, AtomicBool, AtomicU32, Mutex, SegQueue};
 use crate::edge::exchange::Stamp;
 use crate::media::block::Block;
 
-/// Arrivals of a session that the ring of its shard has room for; more are kept beside it, in memory made for them. A
-/// tick that is late by 80 ms still finds all in the ring.
+/// Arrivals per session that the ring of a shard has room for; more go to an overflow list, in memory made for them.
+/// A tick that is 80 ms late still finds all of them in the ring.
 const ARRIVALS_PER_SESSION: usize = 4;
-/// And as many for all.
+/// Arrivals that a ring has room for, however few sessions there are.
 const ARRIVALS_MIN: usize = 64;
 
-/// What arrives at a shard.
+/// One arrival at a shard.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) session: SessionId,
@@ -26,7 +26,7 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// One that takes no credit.
+    /// An arrival that takes no credit.
     pub(crate) fn uncredited(session: SessionId, generation: u32, what: Arriving, stamp: Stamp) -> Self {
         Self { session, generation, stamp, cost: 0, what }
     }
@@ -35,7 +35,7 @@ impl Arrival {
 #[derive(Debug)]
 pub(crate) enum Arriving {
     Audio(Block),
-    /// Silence in place of lost audio that waits for room.
+    /// Silence in place of lost audio, which waits for room.
     Silence(Block),
     Finish,
     Close,
@@ -49,7 +49,7 @@ pub struct Bell {
 }
 
 impl Bell {
-    /// Something arrived. Only the first ring since the last answer wakes anybody.
+    /// Rings. Only the first ring since the last answer wakes anybody.
     pub fn ring(&self) {
         if !self.rung.swap(true, Ordering::AcqRel)
             && let Ok(sleeper) = self.sleeper.lock()
@@ -59,12 +59,12 @@ impl Bell {
         }
     }
 
-    /// Whether it rang since the last call.
+    /// Whether the bell rang since the last call.
     pub fn answer(&self) -> bool {
         self.rung.swap(false, Ordering::AcqRel)
     }
 
-    /// Whom to wake from now on.
+    /// Sets the thread to wake from now on.
     pub fn wakes(&self, sleeper: Unparker) {
         if let Ok(mut slot) = self.sleeper.lock() {
             *slot = Some(sleeper);
@@ -76,15 +76,16 @@ impl Bell {
 #[derive(Debug)]
 pub(crate) struct ShardPort {
     arrivals: ArrayQueue<Arrival>,
-    /// What found no room there; while anything is here, everything comes here, so that each session's order holds.
+    /// Arrivals that found no room in the ring. While one is here all later ones follow it, so that each session's
+    /// order holds.
     overflow: SegQueue<Arrival>,
     /// Empty blocks on their way to hosts.
     pub(crate) free: ArrayQueue<Block>,
-    /// Blocks that hosts have done with.
+    /// Blocks that hosts have finished with.
     pub(crate) back: ArrayQueue<Block>,
     /// Control messages that wait for the sessions of this shard.
     pub(crate) controls: AtomicU32,
-    /// Something has come since the shard's last tick.
+    /// Something came since the shard's last tick began.
     stirred: AtomicBool,
 }
 
@@ -100,8 +101,7 @@ impl ShardPort {
         }
     }
 
-    /// Puts an arrival behind those that came before it. One session's arrivals come one after the other. How many may
-    /// wait is what the credits say.
+    /// Appends an arrival. One session's arrivals come one after the other, and its credits bound how many may wait.
     pub(crate) fn push(&self, arrival: Arrival) {
         let arrival =
             if self.overflow.is_empty() { self.arrivals.push(arrival).err() } else { Some(arrival) };
@@ -111,7 +111,7 @@ impl ShardPort {
         self.stirred.store(true, Ordering::Release);
     }
 
-    /// Gives the blocks in both rings back to the system, all but so many of those on their way to hosts.
+    /// Frees the blocks in both rings, except `kept` of those on their way to hosts.
     pub(crate) fn shrink(&self, kept: usize) {
         (0..self.back.len()).for_each(|_| drop(self.back.pop()));
         (kept..self.free.len()).for_each(|_| drop(self.free.pop()));
@@ -123,20 +123,20 @@ impl ShardPort {
         self.stirred.store(true, Ordering::Release);
     }
 
-    /// Whether something has come since [`ShardPort::settle`].
+    /// Whether something came since [`ShardPort::settle`].
     pub(crate) fn is_stirred(&self) -> bool {
         self.stirred.load(Ordering::Acquire)
     }
 
-    /// A tick begins, which takes what has come.
+    /// Begins a tick, which takes everything that has come.
     pub(crate) fn settle(&self) {
-        // With `Acquire`: what was put in before the mark that is wiped out here is seen by this tick.
+        // `Acquire`: this tick sees everything that was put in before the flag was set.
         self.stirred.swap(false, Ordering::AcqRel);
     }
 
-    /// Takes what has arrived so far.
+    /// Takes the arrivals so far.
     pub(crate) fn take(&self, mut take: impl FnMut(Arrival)) {
-        // Counted first: what stands before one of these in the ring is there by now.
+        // Read before the ring: everything that stands in the ring before one of these is there by now.
         let overflown = self.overflow.len();
         for _ in 0..self.arrivals.len() {
             let Some(arrival) = self.arrivals.pop() else { break };

@@ -1,7 +1,7 @@
 //! Pooled sample memory that moves from queue to queue.
 //!
-//! A block is owned by one frame unless a scene fans audio out: then the branches share it and a writer copies.
-//! Blocks come from the shard's [`BlockPool`] and go back to it, so that a warm tick never allocates.
+//! A frame owns its block alone unless a scene fans audio out: then the branches share the block, and a writer
+//! copies. Blocks come from the shard's [`BlockPool`] and go back to it, so that a warm tick never allocates.
 
 use std::sync::Arc;
 
@@ -51,13 +51,13 @@ impl Block {
         self.data.len()
     }
 
-    /// The samples for writing, if nobody else shares this block.
+    /// The samples for writing, or `None` if the block is shared.
     pub fn try_mut(&mut self) -> Option<&mut [f32]> {
         let len = self.len as usize;
         Arc::get_mut(&mut self.data).map(|data| &mut data[..len])
     }
 
-    /// The samples for writing; a shared block is copied into one of the pool's first.
+    /// The samples for writing; a shared block is first copied into a block of `pool`.
     pub fn make_mut<'a>(&'a mut self, pool: &mut BlockPool) -> &'a mut [f32] {
         if Arc::get_mut(&mut self.data).is_none() {
             let mut own = pool.lease(self.len());
@@ -68,7 +68,7 @@ impl Block {
         self.try_mut().expect("a block fresh from the pool has one owner")
     }
 
-    /// Sets the length; what becomes visible keeps its old content. Cut at the capacity.
+    /// Sets the length, at most the capacity; samples that become visible keep their old values.
     pub fn set_len(&mut self, len: usize) {
         self.len = len.min(self.capacity()) as u32;
     }
@@ -102,9 +102,9 @@ const CLASSES: usize = Block::CAPACITY_MAX.ilog2() as usize - 5;
 #[derive(Debug, Default)]
 struct Class {
     free: Vec<Block>,
-    /// Ever made.
+    /// Blocks made so far.
     created: u64,
-    /// To be made ahead of need, one with each lease.
+    /// Blocks still to be made ahead of need, one with each lease.
     ahead: u64,
 }
 
@@ -123,7 +123,7 @@ impl Class {
         Block::zeroed(len)
     }
 
-    /// One of those ahead of need, so that no lease pays for many.
+    /// Makes one of the blocks ahead of need, so that no single lease pays for many.
     fn make_ahead(&mut self, capacity: usize) {
         if self.ahead > 0 {
             self.ahead -= 1;
@@ -133,9 +133,9 @@ impl Class {
     }
 }
 
-/// Free blocks of one capacity that are kept, and as many more per session (64 of 20 ms: a second in one push); or all
-/// that were ever made here, if those are more. The rest is freed, or a host that makes more than it takes back would
-/// fill the memory.
+/// Free blocks of one capacity that are kept: this many and as many more per session (64 of 20 ms: a second in one
+/// push), or all that were ever made here, if those are more. The rest is freed: otherwise a host that makes more
+/// blocks than it takes back would fill the memory.
 const KEPT: usize = 64;
 
 impl BlockPool {
@@ -158,7 +158,7 @@ impl BlockPool {
         }
     }
 
-    /// The next free block that nobody else has; those that somebody has are left to them.
+    /// The next free block that nobody else shares; shared ones are left to their other owners.
     fn unshared(&mut self, class: usize) -> Option<Block> {
         let free = &mut self.classes[class].free;
         std::iter::from_fn(|| free.pop()).find_map(|mut block| {
@@ -167,8 +167,8 @@ impl BlockPool {
         })
     }
 
-    /// Takes a block back. Whether it is still shared is looked at when it is leased: looking means to fetch it from
-    /// memory, and then it is about to be written to.
+    /// Takes a block back. Whether the block is still shared is checked only at its next lease: the check fetches the
+    /// block from memory, and a leased one is about to be written to anyway.
     pub fn put(&mut self, block: Block) {
         self.out -= 1;
         if block.capacity() <= Block::CAPACITY_MAX {
@@ -179,23 +179,23 @@ impl BlockPool {
         }
     }
 
-    /// A block came from outside, from a host or a service, or got a second owner.
+    /// Counts a block that came from a host or a service, or that got a second owner.
     pub(crate) fn adopt(&mut self) {
         self.out += 1;
     }
 
-    /// A block went outside: to a host or a service.
+    /// Counts a block that went to a host or a service.
     pub(crate) fn give(&mut self) {
         self.out -= 1;
     }
 
-    /// Blocks that are under way in the shard: leased, shared or taken in, and neither put back nor given away. 0 once
-    /// all sessions are over.
+    /// Blocks under way in the shard: leased, shared or adopted, and neither put back nor given away. 0 once all
+    /// sessions are over.
     pub fn out(&self) -> i64 {
         self.out
     }
 
-    /// Gives free blocks back to the system, all of each size but `kept`: whom they were for has paused.
+    /// Frees all but `kept` free blocks of each size: the sessions they were for have paused.
     pub(crate) fn shrink(&mut self, kept: usize) {
         for class in &mut self.classes {
             class.free.truncate(kept);
@@ -206,7 +206,7 @@ impl BlockPool {
         }
     }
 
-    /// How many sessions the free blocks are for.
+    /// Sets how many sessions the free blocks are for.
     pub(crate) fn serve(&mut self, sessions: usize) {
         self.sessions = sessions;
     }
@@ -217,17 +217,17 @@ impl BlockPool {
         class.reserve_exact(blocks.saturating_sub(class.len()));
     }
 
-    /// Blocks made because the pool had none, or soon would have had: flat once a scene has warmed up.
+    /// Blocks made because the pool had none or was about to run out: constant once a scene has warmed up.
     pub fn created(&self) -> u64 {
         self.classes.iter().map(|class| class.created).sum()
     }
 
-    /// Free samples at hand, over all capacities.
+    /// Samples in free blocks, over all capacities.
     pub fn free_samples(&self) -> usize {
         self.classes.iter().flat_map(|class| &class.free).map(Block::capacity).sum()
     }
 
-    /// A free block of at least `capacity` samples, if more than `keep` of that size are left.
+    /// A free block of at least `capacity` samples, if the pool has more than `keep` of that size.
     pub fn surplus(&mut self, capacity: usize, keep: usize) -> Option<Block> {
         let class = Self::class(capacity);
         if self.classes[class].free.len() > keep { self.unshared(class) } else { None }

@@ -21,34 +21,34 @@ pub enum Payload {
 pub enum Mark {
     /// The gate believes that the speaker has finished: work on (segment, revision) starts.
     Endpoint,
-    /// The segment is over and its last revision holds.
+    /// The segment is over, and its last revision is final.
     SegmentEnd,
     /// The segment was split because it grew too long; a continuation follows without a gap.
     Split,
-    /// What answers (segment, revision) is complete.
+    /// The answer to (segment, revision) is complete.
     AnswerEnd,
     /// The session's input has ended; nothing follows.
     StreamEnd,
 }
 
-/// One unit of audio, text or boundary, with everything needed to take it back.
+/// One unit of audio, text or boundary, with everything needed to cancel it.
 #[derive(Debug)]
 pub struct Frame {
     /// The content; audio is owned and moves.
     pub payload: Payload,
     /// Media time of the first sample in microseconds since the session's start.
     pub pts_us: u64,
-    /// Engine time at which it arrived, or at which the decision fell that let it through.
+    /// Engine time at which the frame arrived, or at which a gate decided to forward it.
     pub arrived_us: u64,
-    /// Engine time at which it entered the queue it stands in.
+    /// Engine time at which the frame entered its current queue.
     pub queued_us: u64,
     /// Soft deadline in engine time; 0 = none.
     pub deadline_us: u64,
-    /// Whose it is.
+    /// The session it belongs to.
     pub session: SessionId,
     /// The segment it belongs to or answers.
     pub segment: SegmentKey,
-    /// The endpoint revision it was derived from; 0 = from none (the caller's own audio).
+    /// The endpoint revision it was derived from; 0 = none (the caller's own audio).
     pub revision: u32,
     /// The turn it belongs to; 0 = none yet.
     pub turn: u32,
@@ -57,7 +57,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Whether it is counted: audio and text are. Marks are boundaries, not goods.
+    /// Whether the frame is counted: audio and text are, marks are not.
     pub fn is_content(&self) -> bool {
         !matches!(self.payload, Payload::Mark(_))
     }

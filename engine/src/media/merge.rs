@@ -1,4 +1,4 @@
-//! How two frames that wait become one: the rule behind `MergeOnOverflow`.
+//! How two waiting frames become one: the rule behind `MergeOnOverflow`.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use crate::media::block::BlockPool;
 use crate::media::frame::{Frame, Payload};
 use crate::scene::{Format, JoinTexts, MergeStrategy};
 
-/// Longest text that joining makes, in characters: about a minute of speech, and as much as `TextCollector` puts in a
-/// sentence at most. Longer ones keep a voice from stopping and cost it memory.
+/// Longest text that joining makes, in characters: about a minute of speech, and the longest sentence of
+/// `TextCollector`. A longer text would make a voice slower to stop, and cost it memory.
 pub const JOINED_CHARS_MAX: usize = 1_000;
 
-/// Whether texts, with what stands between them, have [`JOINED_CHARS_MAX`] characters together at most.
+/// True if the texts and what stands between them have at most [`JOINED_CHARS_MAX`] characters together.
 pub(crate) fn fit_in_one<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> bool {
     // Bytes first: few texts are near the limit.
     let bytes: usize = texts.clone().map(str::len).sum();
@@ -21,7 +21,7 @@ pub(crate) fn fit_in_one<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> bo
 /// The rule by which neighbours in a queue become one. Frames of two segments, revisions or turns never do.
 #[derive(Clone, Default)]
 pub struct MergeRule {
-    /// How texts are joined; `None`: with a space.
+    /// How texts are joined; `None` = with a space.
     pub strategy: Option<MergeStrategy>,
     /// The joining function of [`MergeStrategy::Custom`].
     pub custom: Option<JoinTexts>,
@@ -53,7 +53,7 @@ impl MergeRule {
         }
     }
 
-    /// Whether the media time of `second` begins where `first` ends, or near enough.
+    /// Whether the media time of `second` begins where `first` ends, within rounding or the strategy's gap.
     fn follows(&self, first: &Frame, second: &Frame) -> bool {
         let Some(format) = self.format else { return false };
         let frames = first.samples() as u64 / u64::from(format.channels);

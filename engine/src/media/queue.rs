@@ -20,26 +20,26 @@ pub struct Queue {
     bound: u32,
     overflow: OverflowPolicy,
     joint: MergeRule,
-    /// Soft deadline of what enters, counted from then; 0 = none.
+    /// Soft deadline of a frame, microseconds from its arrival in the queue; 0 = none.
     budget_us: u64,
     /// Frames that the node has taken and that still wait for its service: they count as depth.
     pub in_service: u32,
     /// Greatest depth seen.
     pub depth_max: u32,
-    /// Frames to make room for when the first one comes after a rest.
+    /// Frames to make room for when the first frame comes after a rest.
     room_ahead: u32,
-    /// Something came since the last look.
+    /// A frame came since the last [`Queue::trim_idle_memory`].
     used: bool,
 }
 
 /// What a full queue did with a frame.
 #[derive(Debug)]
 pub enum Pushed {
-    /// It stands in the queue.
+    /// The frame stands in the queue.
     Queued,
-    /// It stands in the queue, and two frames that waited became one.
+    /// The frame stands in the queue, and two waiting frames became one.
     Merged,
-    /// There was no room; this one (the oldest or the newest, by policy) is out.
+    /// There was no room: this frame, the oldest or the newest by policy, is out.
     Dropped(Frame),
 }
 
@@ -66,20 +66,21 @@ impl Queue {
         self
     }
 
-    /// Time that the node has for what enters, microseconds; 0 = no deadline.
+    /// Sets the time that the node has for each frame that enters, microseconds; 0 = no deadline.
     #[must_use]
     pub fn with_budget(mut self, budget_us: u64) -> Self {
         self.budget_us = budget_us;
         self
     }
 
-    /// Makes room for `frames` (at most the bound) at once, so that a tick need not when they come.
+    /// Makes room for `frames` (at most the bound) now, so that no tick has to.
     pub fn reserve(&mut self, frames: u32) {
         self.room_ahead = frames.min(self.bound);
         self.frames.reserve_exact(self.room_ahead as usize);
     }
 
-    /// Gives the storage of an empty queue back until the next frame comes, if none came since the last call or `at_once`.
+    /// Frees the storage of an empty queue until the next frame comes, if no frame came since the last call or if
+    /// `at_once`.
     pub(crate) fn trim_idle_memory(&mut self, at_once: bool) {
         let used = std::mem::take(&mut self.used) && !at_once;
         if !used && self.frames.is_empty() {
@@ -102,7 +103,7 @@ impl Queue {
         self.frames.len() as u32 + self.in_service
     }
 
-    /// What happens when it is full.
+    /// What the queue does when it is full.
     pub fn overflow(&self) -> OverflowPolicy {
         self.overflow
     }
@@ -117,14 +118,14 @@ impl Queue {
         (self.bound as usize).saturating_sub(self.frames.len())
     }
 
-    /// Whether a frame of content has to wait outside: it is full and its senders wait.
+    /// True if a frame of content has to wait outside: the queue is full and its policy is `Block`.
     pub fn blocks(&self) -> bool {
         self.overflow == OverflowPolicy::Block && self.room() == 0
     }
 
     /// Appends `frame`; when full, the policy decides. Marks always fit: a lost boundary would leave a segment or an
     /// answer open for ever, and there are at most a few of them per segment. Under `Block` the sender asks
-    /// [`Queue::blocks`] first; whoever does not loses the frame.
+    /// [`Queue::blocks`] first; a frame pushed without asking is lost.
     pub fn push(&mut self, mut frame: Frame, pool: &mut BlockPool) -> Pushed {
         let is_mark = matches!(frame.payload, Payload::Mark(_));
         if self.budget_us > 0 && !is_mark {
@@ -135,7 +136,7 @@ impl Queue {
             return Pushed::Queued;
         }
         if self.overflow == OverflowPolicy::MergeOnOverflow {
-            // The newcomer may be half of the only pair.
+            // The new frame may be one of the only pair.
             self.frames.push_back(frame);
             if self.merge_oldest(pool) {
                 self.depth_max = self.depth_max.max(self.depth());
@@ -165,7 +166,7 @@ impl Queue {
         self.depth_max = self.depth_max.max(self.depth());
     }
 
-    /// Makes one frame of the oldest two neighbours that may be one; false when there are none.
+    /// Merges the oldest two neighbours that may be merged; false if there are none.
     fn merge_oldest(&mut self, pool: &mut BlockPool) -> bool {
         let pair = (1..self.frames.len()).find(|&at| self.joint.fits(&self.frames[at - 1], &self.frames[at]));
         let Some(at) = pair else { return false };
@@ -189,7 +190,7 @@ impl Queue {
         self.frames.front()
     }
 
-    /// Puts a frame back in front; used by systems that looked and found it too early.
+    /// Puts a frame back in front, for systems that took it too early.
     pub fn push_front(&mut self, frame: Frame) {
         self.frames.push_front(frame);
     }
@@ -226,7 +227,7 @@ pub struct Target {
     pub queue: Entity,
 }
 
-/// The wiring of one queue entity: whose it is and where its node sends to.
+/// The wiring of one queue entity: its session, and where its node sends to.
 #[derive(Component, Debug)]
 pub struct Lane {
     /// The session.
@@ -237,31 +238,31 @@ pub struct Lane {
     pub input: Option<Format>,
     /// Format of the audio that leaves, if any does.
     pub output: Option<Format>,
-    /// Edges that end here: that many `StreamEnd` marks make one.
+    /// Edges that end here; as many `StreamEnd` marks become one.
     pub sources: u8,
     /// `StreamEnd` marks seen so far.
     pub ends: u8,
     /// Most frames that one step sends.
     pub max_out: u32,
-    /// Some target's senders wait when it is full.
+    /// Some target blocks its senders when it is full.
     pub(crate) backpressured: bool,
-    /// What was sent in one step and found no room at a queue that blocks: it goes first, and nothing is stepped
-    /// before it has gone. At most what one step sends, or what a service hands out at once.
+    /// Frames sent in one step that found no room at a queue that blocks: they go first, and the node is not stepped
+    /// before they have gone. At most what one step sends, or what a service hands out at once.
     pub(crate) stalled: VecDeque<(Target, Frame)>,
-    /// The frame that was last warned of, so that each is warned of once.
+    /// The frame that was warned of last, so that each is warned of once.
     pub(crate) warned: Option<(u32, u32, u32)>,
-    /// The answer, by segment and revision, of which something was sent last.
+    /// The answer, by segment and revision, that was sent last.
     pub(crate) answered: (u32, u32),
     pub(crate) targets: [Option<Target>; TARGETS_MAX],
 }
 
 impl Lane {
-    /// Whether something sent still stands outside a full queue.
+    /// True if a sent frame still waits outside a full queue.
     pub fn has_stalled(&self) -> bool {
         !self.stalled.is_empty()
     }
 
-    /// Where output `port` goes.
+    /// The targets of output `port`.
     pub fn targets(&self, port: u8) -> impl Iterator<Item = Target> {
         self.targets.iter().flatten().filter(move |t| t.port == port).copied()
     }

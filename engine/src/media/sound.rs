@@ -6,7 +6,7 @@ use crate::scene::Format;
 /// Audio of one session, in order.
 #[derive(Debug)]
 pub struct Sound {
-    /// How its samples are laid out.
+    /// Layout of the samples.
     pub format: Format,
     /// At most 20 ms each.
     pub blocks: Vec<Block>,
@@ -24,7 +24,7 @@ impl Sound {
         self.blocks.iter().flat_map(|block| block.samples().iter().copied())
     }
 
-    /// Appends silence of this length, rounded to sample frames.
+    /// Appends `us` microseconds of silence, rounded to sample frames.
     pub(crate) fn pause(&mut self, us: u64) {
         let frames = ((us * u64::from(self.format.rate_hz) + 500_000) / 1_000_000) as usize;
         let most = (self.format.rate_hz as usize / 50).max(1);

@@ -1,5 +1,5 @@
-//! Cancellation: before a node works, what was taken back in this tick leaves its queues and its state. Every node has a
-//! system for that, which comes with its kind and runs in ticks that cancel anything.
+//! Cancellation: before a node works, what was cancelled in this tick leaves its queues and its state. Every node has
+//! a system for this, built for its kind, which runs only in ticks that cancel anything.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::session::index::SessionLanes;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::speech::segment::SegmentParams;
 
-/// Finding the lanes of a few sessions costs as much as going through this many one after the other.
+/// Looking up the lanes of a few sessions costs as much as going through this many one after the other.
 const LOOKUPS_WORTH: usize = 8;
 
 /// Whether the systems here run in this tick.
@@ -30,7 +30,7 @@ pub(crate) fn cancels_now(cancellations: Res<'_, Cancellations>) -> bool {
     cancellations.concern_this_tick()
 }
 
-/// The cancellations of this tick, and whose queue entities they concern.
+/// The cancellations of this tick, and the queue entities they concern.
 #[derive(SystemParam)]
 pub(crate) struct Cancelling<'w, 's> {
     cancellations: Res<'w, Cancellations>,
@@ -51,7 +51,7 @@ struct Deciding<'w, 's> {
     lanes: SessionLanes<'w, 's>,
 }
 
-/// Where a system that cancels finds the list and the lanes, whatever else it touches.
+/// Gives a cancelling system its parts, whatever else the system touches.
 pub(crate) trait Cancels<'w, 's> {
     fn list(&self) -> &Cancellations;
     fn lanes(&self) -> &SessionLanes<'w, 's>;
@@ -91,7 +91,7 @@ pub(crate) fn cancel_step<K: StepNode>(kind: Arc<K>, place: NodePlace, world: &m
         move |state: &K::State| kind.keeps(state)
     };
     let cancel = move |state: &mut K::State, cancellation: &Cancellation, cx: &mut NodeContext<'_>| {
-        // The end of a session is no message: everybody lets go of what is left.
+        // The end of a session is no message: every node drops what is left.
         if place.controls || cancellation.scope == CancelScope::Session {
             kind.control(state, cancellation, cx, place);
         }
@@ -177,15 +177,15 @@ pub(crate) fn cancel_lanes_of<K: SystemNode>(
     })
 }
 
-/// The components of one queue entity that a cancellation concerns.
+/// The components of a queue entity that a cancellation concerns.
 pub(crate) struct Row<'a, S> {
     pub(crate) lane: &'a mut Lane,
     pub(crate) queue: &'a mut Queue,
     pub(crate) state: &'a mut S,
 }
 
-/// Calls `cancel` for each cancellation of this tick with the lane of `node` that it concerns, passing over lanes where
-/// nothing waits and whose state `keeps` nothing that could be void.
+/// Calls `cancel` for each cancellation of this tick with each lane of `node` that it concerns. Skips lanes where
+/// nothing waits and whose state `keeps` nothing that could be covered.
 pub(crate) fn cancel_lanes<'w, 's, 'x, 'y, S: Component<Mutability = Mutable>, P, E: Cancels<'x, 'y>>(
     node: NodeId,
     lanes: &mut Lanes<'w, 's, S>,
@@ -194,7 +194,7 @@ pub(crate) fn cancel_lanes<'w, 's, 'x, 'y, S: Component<Mutability = Mutable>, P
     keeps: impl Fn(&S) -> bool,
     mut cancel: impl FnMut(Row<'_, S>, &Cancellation, &mut P, &mut E, &mut Query<'w, 's, &'static mut Queue>),
 ) {
-    // What is cancelled meanwhile is for the nodes behind this one.
+    // What is cancelled from here on is for the nodes behind this one.
     let pushed = more.list().all().len();
     let Lanes { ins, outs } = lanes;
     if pushed * LOOKUPS_WORTH < more.lanes().open() as usize {
@@ -223,8 +223,8 @@ pub(crate) fn cancel_lanes<'w, 's, 'x, 'y, S: Component<Mutability = Mutable>, P
     }
 }
 
-/// Takes what a cancellation covers out of a queue, and out of what its node has sent and stands outside others: counted
-/// as cancelled (dropped when the session hangs up), logged once a node with the samples.
+/// Takes what a cancellation covers out of a queue, and out of the frames of its node that are stalled before others:
+/// counted as cancelled (dropped when the session hangs up), logged once a node with the samples.
 pub(crate) fn purge(queue: &mut Queue, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
     if cx.now.is_broken(Mutation::ReleaseVoid) && cancellation.scope != CancelScope::Session {
         return;
@@ -256,7 +256,7 @@ pub(crate) fn purge(queue: &mut Queue, cancellation: &Cancellation, cx: &mut Nod
     }
 }
 
-/// What a cancellation took out of one queue.
+/// The frames that a cancellation took out of one queue.
 #[derive(Clone, Copy, Default)]
 struct Lost {
     frames: u64,

@@ -1,4 +1,4 @@
-//! What a node has at hand while it works: time, pool, log, books, and the way to the next queues.
+//! What a node uses while it works: time, pool, log, counts, and the next queues.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ pub struct ReadyContext<'a> {
 }
 
 impl ReadyContext<'_> {
-    /// What is heard of this session's answers.
+    /// What this session's listener hears of its answers.
     pub fn playout(&self) -> Playout {
         let playout = self.sessions.and_then(|sessions| sessions.playout(self.lane.owner));
         playout.copied().unwrap_or_default()
@@ -77,7 +77,7 @@ pub struct NodeContext<'a> {
     pub(crate) log: &'a mut EventLog,
     pub(crate) counts: &'a mut Counts,
     pub(crate) queues: &'a mut dyn Queues,
-    /// None at the output, which asks nothing of them through here.
+    /// `None` at the output, which does not read sessions through its context.
     pub(crate) sessions: Option<&'a dyn Sessions>,
     /// None for nodes that call no service.
     pub(crate) outbox: Option<&'a mut Outbox>,
@@ -104,7 +104,7 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// The same for a node that calls a service.
+    /// Adds the outbox, for a node that calls a service.
     pub(crate) fn calling(mut self, outbox: Option<&'a mut Outbox>) -> Self {
         self.outbox = outbox;
         self
@@ -124,13 +124,13 @@ impl<'a> NodeContext<'a> {
         self.session().map_or(0, |session| session.generation)
     }
 
-    /// What a node may look at.
+    /// The part of this context that a node may read when it is asked whether it is ready.
     pub(crate) fn look(&self) -> ReadyContext<'_> {
         ReadyContext { now: self.now, lane: self.lane, sessions: self.sessions }
     }
 
-    /// The time left of a frame with less than the margin left, and whether it is seen for the first time: then it is
-    /// counted and logged.
+    /// The time left of a frame with less than the margin left, and whether the frame is seen for the first time:
+    /// then it is counted and logged.
     pub(crate) fn near(&mut self, frame: &Frame, rule: DeadlineRule) -> Option<(u64, bool)> {
         let left_us = frame.deadline_us.saturating_sub(self.now.us);
         if frame.deadline_us == 0 || left_us >= rule.margin_us {
@@ -147,7 +147,7 @@ impl<'a> NodeContext<'a> {
     }
 
     /// Sends `frame` to everything wired to output `port`; the last target gets the frame itself, the others share
-    /// its samples. What finds no room at a queue whose senders wait stands outside until there is some.
+    /// its samples. What finds no room at a queue that blocks is stalled until there is some.
     pub fn send(&mut self, port: u8, mut frame: Frame) {
         frame.queued_us = self.now.us;
         if self.now.is_broken(Mutation::SwallowFrame) && frame.seq % 16 == 15 && frame.is_content() {
@@ -178,7 +178,7 @@ impl<'a> NodeContext<'a> {
         frame.fork(self.pool)
     }
 
-    /// Logs the first of an answer that leaves this node, so that a late answer can be told apart by nodes.
+    /// Logs the first part of an answer that leaves this node, so that a late answer can be traced to nodes.
     fn first_out(&mut self, frame: &Frame) {
         let answer = (frame.segment.serial, frame.revision);
         if frame.revision > 0 && self.lane.answered != answer {
@@ -217,9 +217,9 @@ impl<'a> NodeContext<'a> {
         Enqueue { now: self.now, pool: self.pool, counts: self.counts, log: self.log }
     }
 
-    /// Sends what still stands outside full queues, as far as there is room by now. True when the node may be stepped:
-    /// nothing stands outside, and every queue whose senders wait has room for all that one step sends. Nodes that are
-    /// systems of their own ask before each frame they take.
+    /// Sends the stalled frames as far as there is room by now. True when the node may be stepped: nothing is
+    /// stalled, and every queue that blocks has room for all that one step sends. Nodes that are systems of their own
+    /// ask before each frame they take.
     pub fn may_step(&mut self) -> bool {
         if !self.lane.backpressured {
             return true;
@@ -230,7 +230,7 @@ impl<'a> NodeContext<'a> {
             let queue = queue.bypass_change_detection();
             let content = frame.is_content();
             if content && (queue.blocks() || self.now.is_broken(Mutation::StandOutside)) {
-                // A branch with room waits for this one, too: fan-out goes at the pace of the slowest.
+                // A branch with room waits for this one: fan-out goes at the pace of the slowest.
                 self.lane.stalled.push_front((target, frame));
                 break;
             }
@@ -253,12 +253,12 @@ impl<'a> NodeContext<'a> {
         })
     }
 
-    /// Gives the frame's samples back to the pool; the frame has done its work.
+    /// Returns the samples of a frame that has done its work to the pool.
     pub fn discard(&mut self, frame: Frame) {
         self.enqueue().discard(frame);
     }
 
-    /// Withholds a frame that is not speech. It was counted as consumed when it was taken.
+    /// Withholds a frame that is not speech. The frame was counted as consumed when it was taken.
     pub fn gate(&mut self, frame: Frame) {
         let counts = self.counts.node(self.node);
         counts.gated += 1;
@@ -266,7 +266,8 @@ impl<'a> NodeContext<'a> {
         self.discard(frame);
     }
 
-    /// Ends a frame before its time, counted and logged with the reason. It was counted as consumed when taken.
+    /// Ends a frame before its time, counted and logged with the reason. The frame was counted as consumed when it
+    /// was taken.
     pub fn drop_frame(&mut self, frame: Frame, reason: DropReason) {
         if frame.is_content() {
             self.counts.node(self.node).consumed -= 1;
@@ -281,7 +282,7 @@ impl<'a> NodeContext<'a> {
         self.log.push(self.now.us, self.lane.session, turn, event);
     }
 
-    /// Asks service number `service` of the scene.
+    /// Sends a request to service number `service` of the scene.
     pub fn request(&mut self, service: u8, request: Request) {
         match &request {
             Request::Push(..) => self.pool.give(),
@@ -319,26 +320,25 @@ impl<'a> NodeContext<'a> {
         }
     }
 
-    /// Records how long a service took from the entering of a frame to the first of its answer.
+    /// Records the time from a frame's entry to the first part of its service's answer.
     pub fn answered_after(&mut self, us: u64) {
         let halves = u64::from(self.now.is_broken(Mutation::HalveLatency));
         self.counts.record_latency(self.node, us >> halves);
     }
 
-    /// Counts a frame that was taken as one that became one with another.
+    /// Counts `frames` that were taken as merged into another.
     pub fn merged(&mut self, frames: u64) {
         let counts = self.counts.node(self.node);
         counts.consumed -= frames;
         counts.merged += frames;
     }
 
-    /// Counts frames of so many samples that were taken as dropped: there was no place for what they asked for.
+    /// Counts `frames` with `samples` that were taken as dropped: there was no room for their calls.
     pub fn overflowed(&mut self, frames: u64, samples: u64, turn: u32) {
         self.lost_inside(DropReason::Overflow, frames, samples, turn);
     }
 
-    /// Turns `frames` of text that were counted as taken into dropped ones: some or all of each was more than the
-    /// scene allows.
+    /// Counts `frames` of text that were taken as dropped: some or all of each was longer than the scene allows.
     pub fn too_long(&mut self, frames: u64, turn: u32) {
         self.lost_inside(DropReason::TooLong, frames, 0, turn);
     }
@@ -351,7 +351,7 @@ impl<'a> NodeContext<'a> {
         self.event(turn, Event::FrameDropped { node, reason, samples });
     }
 
-    /// Records how long audio that is forwarded took to its release.
+    /// Records the time from the arrival of forwarded audio to its release.
     pub(crate) fn forwarded(&mut self, us: u64) {
         let halves = u64::from(self.now.is_broken(Mutation::HalveDelay));
         self.counts.forward(us >> halves);
@@ -363,7 +363,7 @@ impl<'a> NodeContext<'a> {
         counts.samples_out += samples;
     }
 
-    /// Turns `frames` that were counted as taken into cancelled ones: a cancellation voided them inside the node.
+    /// Counts `frames` that were taken as cancelled: a cancellation covered them inside the node.
     pub fn cancelled(&mut self, frames: u64) {
         let counts = self.counts.node(self.node);
         counts.consumed -= frames;

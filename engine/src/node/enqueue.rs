@@ -1,5 +1,5 @@
-//! A frame enters a queue: it is put there, counted, and what it displaces ends. The one place where that happens, for
-//! frames of hosts and of nodes alike.
+//! Puts frames of hosts and nodes into queues. This is the one place where a frame enters a queue, is counted, and
+//! displaces others.
 
 use crate::base::ids::NodeId;
 use crate::base::mutation::Mutation;
@@ -10,7 +10,7 @@ use crate::media::queue::{Pushed, Queue};
 use crate::record::counts::Counts;
 use crate::record::event::{DropReason, Event, EventLog};
 
-/// What a frame that enters a queue touches beside the queue.
+/// What a frame touches beside the queue it enters.
 pub(crate) struct Enqueue<'a> {
     pub(crate) now: Now,
     pub(crate) pool: &'a mut BlockPool,
@@ -19,8 +19,8 @@ pub(crate) struct Enqueue<'a> {
 }
 
 impl Enqueue<'_> {
-    /// Puts `frame` into the queue of `node`. One that finds no room there, or has to make some, is dropped: counted and
-    /// logged.
+    /// Puts `frame` into the queue of `node`. A frame that finds no room, or that has to make room, is dropped,
+    /// counted and logged.
     pub(crate) fn push(&mut self, node: NodeId, queue: &mut Queue, frame: Frame) {
         let (is_content, samples) = (frame.is_content(), frame.samples());
         let pushed = if self.now.is_broken(Mutation::Overtake) && is_content && frame.seq.is_multiple_of(4) {
@@ -64,7 +64,7 @@ impl Enqueue<'_> {
 }
 
 impl Counts {
-    /// What the log says of frames that `node` has lost: at the session's output it is output that is lost.
+    /// The event that logs frames lost by `node`: at the session's output the output is lost.
     pub(super) fn lost(
         &self,
         node: NodeId,

@@ -1,4 +1,4 @@
-//! Node kinds: what a scene's nodes are made of, and the system that runs a trait-style one over its lanes.
+//! Node kinds: the traits that a kind of node implements, and a configured node as the engine holds it.
 
 use std::sync::Arc;
 
@@ -33,18 +33,18 @@ pub struct SessionContext {
     pub output: Option<Format>,
     /// The engine's seed.
     pub seed: u64,
-    /// The scene lets it lower its quality when a deadline is near.
+    /// Whether the scene lets the node lower its quality when a deadline is near.
     pub lowers_quality: bool,
-    /// Its host asked for what a node knows beside its output, as a gate's probabilities.
+    /// Whether the session's host asked for what a node knows beside its output, such as a gate's probabilities.
     pub traced: bool,
 }
 
-/// Advice for a node; it may act on it or not.
+/// Advice that a node may follow or ignore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advice {
-    /// Less than the margin is left of the time of the frame that comes next.
+    /// The next frame has less time left than the margin.
     DeadlineNear {
-        /// Microseconds left; 0 = it is over.
+        /// Microseconds left; 0 = the deadline has passed.
         left_us: u64,
     },
 }
@@ -60,7 +60,7 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
     fn inputs(&self) -> &[Port];
     /// Its output ports.
     fn outputs(&self) -> &[Port];
-    /// Judges the configuration for the format that arrives and says which leaves.
+    /// Judges the configuration for the format that arrives, and returns the format that leaves.
     fn check(&self, input: Option<Format>, tick: &Tick, issues: &mut Vec<Issue>) -> Option<Format>;
     /// Defaults, overridable in the scene.
     fn capabilities(&self) -> NodeCapabilities;
@@ -77,46 +77,48 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
     fn decides_speech(&self) -> bool {
         false
     }
-    /// Whether it opens, ends and takes back its segments as the control messages of a gate elsewhere say, and decides
-    /// nothing itself. What waits for such messages may wait for seconds.
+    /// Whether it opens, ends and cancels its segments as the control messages of another engine's gate say, and
+    /// decides nothing itself. Frames that wait for such messages may wait for seconds.
     fn follows_sender(&self) -> bool {
         false
     }
-    /// What it hears by. A kind that says so logs `Event::Probability` for each hop while its field `trace` is `true`, or
-    /// [`SessionContext::traced`] is: pages draw its levels, and `--vad-trace` sets that field.
+    /// The thresholds of its detector. A kind that returns some logs `Event::Probability` for each hop while its
+    /// field `trace` is `true`, or [`SessionContext::traced`] is: pages draw these levels, and `--vad-trace` sets
+    /// that field.
     fn hearing(&self) -> Option<Hearing> {
         None
     }
-    /// Engine time without any audio after which no segment that it opened is open, microseconds. None: it promises no
-    /// such time, and no check asks for it.
+    /// Engine time without audio after which no segment that it opened is open, microseconds. `None`: the kind
+    /// promises no such time, and no check asks for it.
     fn silence_us(&self) -> Option<u64> {
         None
     }
-    /// Whether audio keeps its length and its order: of a stream of `n` sample frames leave `round(n * rate out / rate in)`,
-    /// whatever is done to their values. Of a kind that decides what is speech: of each of its segments. Checks count the
-    /// samples of kinds that say so.
+    /// Whether audio keeps its length and its order: a stream of `n` sample frames leaves as `round(n * rate out /
+    /// rate in)`, whatever is done to the values. For a kind that decides what is speech this holds for each of its
+    /// segments. Checks count the samples of such kinds.
     fn keeps_length(&self) -> bool {
         false
     }
-    /// Whether it mixes the channels of what arrives into one. A kind that says so takes one of them alone where its field
-    /// `channels` names it: a recording whose channels cancel each other is told of before a run.
+    /// Whether it mixes the channels of what arrives into one. Such a kind takes a single channel where its field
+    /// `channels` names one: users are warned before a run of a recording whose channels cancel each other.
     fn mixes_channels(&self) -> bool {
         false
     }
-    /// Most frames of one session that it takes a second, for kinds that are slow on purpose; None: as many as come.
+    /// Most frames a second that it takes of one session, for kinds that are slow on purpose; `None`: no limit.
     fn frames_per_s(&self) -> Option<f64> {
         None
     }
-    /// The fields of its configuration that are numbers with a range: `simulate --faults` sets them to the ends of it.
+    /// The fields of its configuration that are numbers with a range: `simulate --faults` sets them to the ends of
+    /// the range.
     fn numbers(&self) -> &[&'static str] {
         &[]
     }
-    /// What its settings come to, in words, as `check` shows it below the scene: rounded durations and the like. The first
-    /// line is the summary, the others stand below it.
+    /// The effect of its settings in words, as `check` shows it below the scene: rounded durations and the like. The
+    /// first line is the summary, the others stand below it.
     fn settled(&self) -> Vec<String> {
         Vec::new()
     }
-    /// Most frames emitted per frame taken.
+    /// Most frames sent per frame taken.
     fn max_out(&self, input: Option<Format>) -> u32;
     /// The service in the scene's `services` that it calls.
     fn service(&self) -> Option<&str> {
@@ -131,10 +133,10 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
 
 /// A node kind that handles one frame of one session at a time.
 pub trait StepNode: NodeKind {
-    /// Handles one frame. Marks must be passed on (`cx.send`) after whatever they bound.
+    /// Handles one frame. Marks must be passed on (`cx.send`) after the frames that they bound.
     fn step(&self, state: &mut Self::State, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace);
-    /// Something was taken back: drop what the state holds of it. The queue has been cleared already. Of a node that
-    /// does not support control messages only the end of the session is told here.
+    /// Drops from the state what a cancellation covers; the queue has been cleared already. A node that does not
+    /// support control messages only gets the end of the session.
     fn control(
         &self,
         state: &mut Self::State,
@@ -144,13 +146,13 @@ pub trait StepNode: NodeKind {
     ) {
         let _unused = (state, cancellation, cx, place);
     }
-    /// Whether the state holds anything that a cancellation could cover. Where it does not, and nothing waits in the queue
-    /// either, [`StepNode::control`] need not be called.
+    /// Whether the state holds anything that a cancellation could cover. If not, and if nothing waits in the queue,
+    /// [`StepNode::control`] need not be called.
     fn keeps(&self, state: &Self::State) -> bool {
         let _unused = state;
         true
     }
-    /// A service answered.
+    /// Handles a reply of the node's service.
     fn reply(&self, state: &mut Self::State, reply: Reply, cx: &mut NodeContext<'_>, place: NodePlace) {
         let _unused = (state, reply, cx, place);
     }
@@ -160,23 +162,24 @@ pub trait StepNode: NodeKind {
         let _unused = (state, queue, look);
         true
     }
-    /// Frames taken that still wait for a service: they count into the queue's depth.
+    /// Taken frames that still wait for a service: they count into the queue's depth.
     fn waiting(&self, state: &Self::State) -> u32 {
         let _unused = state;
         0
     }
-    /// Something is advised, in the tick in which it becomes true, before the frame it is about is taken; nothing is to a
+    /// Handles advice in the tick in which it becomes true, before the frame it is about is taken. Not called for a
     /// node that does not support control messages.
     fn advise(&self, state: &mut Self::State, advice: Advice, cx: &mut NodeContext<'_>, place: NodePlace) {
         let _unused = (state, advice, cx, place);
     }
-    /// Passes on a frame untouched that has no time left for an optional node, in order with what was taken before.
+    /// Passes on a frame that has no time left for an optional node, unchanged and in order with the frames taken
+    /// before.
     fn skip(&self, state: &mut Self::State, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace) {
         let _unused = (state, place);
         cx.send(0, frame);
     }
-    /// Engine time from which [`StepNode::wake`] is wanted; `u64::MAX`: never. Asked every tick, so it must be a look
-    /// at a field.
+    /// Engine time from which [`StepNode::wake`] is wanted; `u64::MAX`: never. Asked every tick, so this must only
+    /// read a field.
     fn due_us(&self, state: &Self::State) -> u64 {
         let _unused = state;
         u64::MAX
@@ -189,23 +192,24 @@ pub trait StepNode: NodeKind {
 
 /// A node kind that is a plain system over all its lanes, for kernels that batch over sessions.
 pub trait SystemNode: NodeKind {
-    /// Whether nothing would ever happen in this state without a frame, a message or a cancellation: not by time alone
-    /// either. Where all lanes of a shard rest, its ticks are left out.
+    /// Whether nothing will happen in this state without a frame, a message or a cancellation, not even by time
+    /// alone. Where all lanes of a shard are idle, the shard skips ticks.
     fn is_idle(&self, state: &Self::State) -> bool {
         let _unused = state;
         false
     }
-    /// Something was taken back: drop what the state holds of it. The queue has been cleared already. A node that does
-    /// not support control messages is told of the end of the session only.
+    /// Drops from the state what a cancellation covers; the queue has been cleared already. A node that does not
+    /// support control messages only gets the end of the session.
     fn control(&self, state: &mut Self::State, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
         let _unused = (state, cancellation, cx);
     }
-    /// The session is over, for kinds that [decide](NodeKind::decides_speech) what is speech: what is open ends.
+    /// Ends the open segment of a session that is over, for kinds that [decide](NodeKind::decides_speech) what is
+    /// speech.
     fn hang_up(&self, state: &mut Self::State, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
         let _unused = (state, writer);
     }
-    /// Builds the system that works off the queues; see [`lane_system`](crate::node::lane_system). In each tick it comes
-    /// after the one that cancels, which the engine builds.
+    /// Builds the system that works off the queues; see [`lane_system`](crate::node::lane_system). In each tick it
+    /// runs after the system that cancels, which the engine builds.
     fn system(self: Arc<Self>, place: NodePlace, world: &mut World) -> BoxedSystem;
 }
 
@@ -224,5 +228,5 @@ pub trait Node: NodeSpec {
     fn open(&self, context: &SessionContext, entity: &mut EntityWorldMut<'_>) -> Result<(), String>;
 }
 
-/// Says whether all lanes of a node rest.
+/// A system that says whether all lanes of a node are idle.
 pub type IdleCheck = BoxedSystem<(), bool>;

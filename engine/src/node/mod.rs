@@ -1,4 +1,4 @@
-//! Node kinds: what a kind declares, how a configured one becomes a system, and what it has at hand while it works.
+//! Node kinds: what a kind declares, how a configured node becomes a system, and what a node uses while it works.
 
 pub(crate) mod cancel;
 pub(crate) mod context;

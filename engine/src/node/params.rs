@@ -1,5 +1,5 @@
-//! What the system of a node takes from its shard: its own lanes, the queues of all other nodes, and what frames touch on
-//! their way; and the one function that builds such a system.
+//! The system parameters of a node: its own lanes, the queues of all other nodes, and what frames touch on their way.
+//! Also the one function that builds such a system.
 
 use bevy_ecs::component::{ComponentId, Mutable};
 use bevy_ecs::prelude::*;
@@ -31,12 +31,12 @@ pub struct NodeParams<'w, 's> {
     pub log: ResMut<'w, EventLog>,
     /// Frame accounting.
     pub counts: ResMut<'w, Counts>,
-    /// Names of sessions, and what is heard of their answers.
+    /// Names of sessions, and their playouts.
     pub(crate) sessions: Query<'w, 's, (&'static Session, &'static Playout)>,
     pub(crate) stage_times: ResMut<'w, StageTimes>,
 }
 
-/// The lanes of one node: its own queues and state, and everybody else's queues to send to.
+/// The lanes of one node: its own queues and state, and the queues of all other nodes to send to.
 #[derive(SystemParam)]
 #[system_param(builder)]
 pub struct Lanes<'w, 's, S: Component<Mutability = Mutable>> {
@@ -47,7 +47,7 @@ pub struct Lanes<'w, 's, S: Component<Mutability = Mutable>> {
 }
 
 impl<S: Component<Mutability = Mutable>> Lanes<'static, 'static, S> {
-    /// The lanes marked with `id`, and all other queues.
+    /// Builds the parameter for the lanes marked with `id`, with all other queues as `outs`.
     fn of(id: ComponentId) -> impl SystemParamBuilder<Self> {
         LanesBuilder {
             ins: QueryParamBuilder::new(move |b| {
@@ -60,8 +60,8 @@ impl<S: Component<Mutability = Mutable>> Lanes<'static, 'static, S> {
     }
 }
 
-/// Builds the system of a node: `work` gets the node's lanes, what frames touch, and whatever else `E` names, so that the
-/// system declares what it touches and nothing more. The time that `work` takes counts as the node's.
+/// Builds the system of a node: `work` gets the node's lanes, what frames touch, and the further parameters `E`, so
+/// that the system declares what it touches and nothing more. The time of `work` counts as the node's.
 pub fn lane_system<S, E>(
     place: NodePlace,
     world: &mut World,
@@ -80,7 +80,8 @@ where
     })
 }
 
-/// The same with parameters of another kind, for systems that work on the lanes of a node and are not the node.
+/// Builds a system with parameters of another kind, for systems that work on the lanes of a node and are not the
+/// node.
 pub(crate) fn lane_system_of<S, P, E>(
     node: NodeId,
     world: &mut World,

@@ -12,10 +12,10 @@ pub struct NodePlace {
     pub service: Option<u8>,
     /// Whether that service wants audio pushed.
     pub wants_audio: bool,
-    /// What gives way when little is left of an item's time, if the scene says.
+    /// What gives way when an item has little time left, if the scene says so.
     pub rule: Option<DeadlineRule>,
-    /// The node is optional, and what has little time left passes it untouched.
+    /// The node is optional: frames with little time left pass it unchanged.
     pub skips: bool,
-    /// The node supports control messages: it is told of what is taken back, and of deadlines that are near.
+    /// The node supports control messages: it is told of cancellations, and of deadlines that are near.
     pub controls: bool,
 }

@@ -24,7 +24,7 @@ type CheckTransport = fn(&str) -> Result<(), SpannedError>;
 
 type ParseService = Box<dyn Fn(&str) -> Result<Arc<dyn ServiceKind>, SpannedError> + Send + Sync>;
 
-/// The kinds that scenes may name.
+/// The kinds that scenes may name, added by a host.
 #[derive(Default)]
 pub struct Registry {
     kinds: BTreeMap<&'static str, ParseNode>,

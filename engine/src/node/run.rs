@@ -85,7 +85,7 @@ fn step_lanes<K: StepNode>(
     }
 }
 
-/// Works off one lane's queue, as far as the node is ready and its consumers have room.
+/// Works off one lane's queue, as far as the node is ready and its targets have room.
 fn step_lane<K: StepNode>(
     kind: &K,
     place: NodePlace,

@@ -1,5 +1,5 @@
-//! The law of segments and of their answers, written once. Each operation does all that it means: the state of the segment,
-//! the cancellation, the event that is logged and counted, the mark that leaves.
+//! The law of segments and of their answers, in one place. Each operation has its whole effect: the state of the
+//! segment, the cancellation, the event that is logged and counted, the mark that leaves.
 //!
 //! | [`OpenSegment`] | state | cancellation | event | mark |
 //! | --- | --- | --- | --- | --- |
@@ -10,7 +10,7 @@
 //! | [`retract`](OpenSegment::retract) | Open | revision r | `EndpointRetracted` | |
 //! | [`end`](OpenSegment::end) | Ended(r) | | `SegmentEnded` | `SegmentEnd` |
 //! | [`split`](OpenSegment::split) | Ended(0) | | `SegmentEnded`, split | `Split` |
-//!
+//! The gate decides when each is due. [`AnswerWriter`] withdraws answers.
 //! When each is due is the gate's own decision. What withdraws an answer is [`AnswerWriter`].
 
 use crate::base::ids::{SegmentKey, SessionId};
@@ -21,15 +21,15 @@ use crate::record::event::{Event, EventLog};
 use crate::speech::cancellation::CancelScope;
 use crate::speech::segment::{CancelReason, Extent, SegmentParams};
 
-/// What a gate writes with: the lane that it works on, and the segments of its shard.
+/// The access of a gate to the lane that it works on and to the segments of its shard.
 pub struct SegmentWriter<'a, 'b, 'w, 's> {
-    /// The lane's view.
+    /// The lane's context.
     pub cx: &'a mut NodeContext<'b>,
     params: &'a mut SegmentParams<'w, 's>,
 }
 
 impl<'a, 'b, 'w, 's> SegmentWriter<'a, 'b, 'w, 's> {
-    /// For the lane of `cx`.
+    /// A writer for the lane of `cx`.
     pub fn new(cx: &'a mut NodeContext<'b>, params: &'a mut SegmentParams<'w, 's>) -> Self {
         Self { cx, params }
     }
@@ -39,34 +39,34 @@ impl<'a, 'b, 'w, 's> SegmentWriter<'a, 'b, 'w, 's> {
         self.params.segments.has_room()
     }
 
-    /// Nodes behind this one let go of what is void in this tick.
+    /// Cancels; nodes behind this one drop what `scope` covers in this tick.
     fn cancel(&mut self, scope: CancelScope) {
         self.params.cancel(self.cx.lane.session, scope);
     }
 }
 
-/// The segment that a gate has open in one lane, if it has one; a part of the lane's state. Serials and sequence numbers
-/// go on from one segment to the next. Times are media time.
+/// The segment that a gate has open in one lane, if there is one; a part of the lane's state. Serials and sequence
+/// numbers go on from one segment to the next. Times are media time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenSegment {
     key: SegmentKey,
-    /// The segment before, which was split and is not settled.
+    /// The previous segment, which was split and is not settled.
     before: SegmentKey,
-    /// Of the last segment opened.
+    /// Serial of the last segment opened.
     serial: u32,
-    /// Of the last segment opened, as far as is known here.
+    /// Turn of the last segment opened, as far as it is known here.
     turn: u32,
     confirmed: bool,
-    /// The revision on which work is done; 0 = none.
+    /// The revision under way; 0 = none.
     ending: u32,
-    /// Of the first sample, and after the last one forwarded.
+    /// Media time of the first sample.
     from_us: u64,
     to_us: u64,
-    /// At which speech began.
+    /// Media time at which speech began.
     speech_from_us: u64,
-    /// At which the speaker last seemed to have finished.
+    /// Media time at which the speaker last seemed to have finished.
     finished_us: u64,
-    /// Of the last frame.
+    /// Sequence number of the last frame.
     seq: u32,
 }
 
@@ -86,17 +86,17 @@ impl OpenSegment {
         self.before.is_some()
     }
 
-    /// The open segment; [`SegmentKey::NONE`] without one.
+    /// Key of the open segment; [`SegmentKey::NONE`] without one.
     pub fn key(&self) -> SegmentKey {
         self.key
     }
 
-    /// Its turn, or that of the last one.
+    /// Turn of the open segment, or of the last one.
     pub fn turn(&self) -> u32 {
         self.turn
     }
 
-    /// The revision on which work is done; 0 = none.
+    /// The revision under way; 0 = none.
     pub fn ending(&self) -> u32 {
         self.ending
     }
@@ -111,12 +111,12 @@ impl OpenSegment {
         self.to_us
     }
 
-    /// Opens the next segment, whose first sample is at `from_us`; false when no segment could be had.
+    /// Opens the next segment, whose first sample is at `from_us`; false when the pool has none free.
     pub fn open(&mut self, from_us: u64, writer: &mut SegmentWriter<'_, '_, '_, '_>) -> bool {
         self.open_as(self.serial + 1, from_us, writer)
     }
 
-    /// Opens the segment `serial` of the session, as a gate elsewhere counts them.
+    /// Opens the segment `serial` of the session, by the count of another engine's gate.
     pub fn open_as(&mut self, serial: u32, from_us: u64, writer: &mut SegmentWriter<'_, '_, '_, '_>) -> bool {
         let (session, owner) = (writer.cx.lane.session, writer.cx.lane.owner);
         let Some(key) = writer.params.segments.open(session, owner, serial, from_us) else { return false };
@@ -128,10 +128,10 @@ impl OpenSegment {
         true
     }
 
-    /// The segment is speech, which began at `speech_from_us`: final. It carries the answer of the one before, if that was
-    /// split.
+    /// Confirms the segment, whose speech began at `speech_from_us`. Final. The segment takes over the answer of the
+    /// one before, if that was split.
     pub fn confirm(&mut self, speech_from_us: u64, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
-        // Of what came before the first sample forwarded nobody knows.
+        // Speech may have begun before the first forwarded sample, of which nothing is known.
         self.speech_from_us = speech_from_us.max(self.from_us);
         self.confirmed = true;
         self.turn = writer.params.segments.confirm(self.key, writer.cx.lane.session);
@@ -144,7 +144,7 @@ impl OpenSegment {
         self.settle_split(writer);
     }
 
-    /// The segment is no speech: final, and all of it is void.
+    /// Cancels the segment, which is no speech, with everything derived from it. Final.
     pub fn cancel(&mut self, reason: CancelReason, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
         let segment = self.key.serial;
         writer.params.segments.cancel(self.key, writer.cx.lane.session, reason);
@@ -161,7 +161,8 @@ impl OpenSegment {
         self.settle_split(writer);
     }
 
-    /// The speaker seems to have finished at `at_us`, which audio up to `seen_us` says: work on `revision` begins.
+    /// Notes that the speaker seems to have finished at `at_us`, judged by audio up to `seen_us`: work on `revision`
+    /// begins.
     pub fn endpoint(
         &mut self,
         revision: u32,
@@ -176,7 +177,7 @@ impl OpenSegment {
         self.mark(Mark::Endpoint, revision, writer);
     }
 
-    /// The speaker goes on: what was derived from the revision under way is void.
+    /// Notes that the speaker goes on: the revision under way is retracted, with everything derived from it.
     pub fn retract(&mut self, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
         let (segment, at_us) = (self.key.serial, self.finished_us);
         let revision = std::mem::take(&mut self.ending);
@@ -185,7 +186,7 @@ impl OpenSegment {
         writer.cx.event(self.turn, Event::EndpointRetracted { segment, revision, at_us });
     }
 
-    /// The segment is over, and the revision under way holds. Without one there is nothing that could be answered.
+    /// Ends the segment; the revision under way is final. Without one there is nothing to answer.
     pub fn end(&mut self, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
         let speech_to_us = if self.ending > 0 { self.finished_us } else { self.to_us };
         self.finish(self.ending, speech_to_us, Mark::SegmentEnd, writer);
@@ -195,16 +196,16 @@ impl OpenSegment {
         self.close();
     }
 
-    /// The segment is too long: the next one goes on with the same turn, from the next sample. The gate opens it, and
-    /// [settles](Self::settle_split) the split when there is none.
+    /// Splits the segment, which is too long: the next one goes on with the same turn, from the next sample. The gate
+    /// opens it, and [settles](Self::settle_split) the split when there is none.
     pub fn split(&mut self, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
         self.finish(0, self.to_us, Mark::Split, writer);
         self.before = self.key;
         self.close();
     }
 
-    /// The segment before was split: the open one carries the answer of both if it is speech, else there is none. A verdict
-    /// does that by itself.
+    /// Settles a split: the open segment takes over the answer of the previous one if it is speech, otherwise there
+    /// is no answer. A verdict settles by itself.
     pub fn settle_split(&mut self, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
         let before = std::mem::take(&mut self.before);
         if !before.is_some() {
@@ -214,7 +215,7 @@ impl OpenSegment {
         if self.confirmed {
             writer.params.segments.carry_on(before, self.key, session);
         }
-        // The turn stays the same: what carries on was confirmed before.
+        // The turn stays the same: the segment that goes on was confirmed before.
         writer.params.segments.answered(before, session);
     }
 
@@ -240,13 +241,13 @@ impl OpenSegment {
         cx.send(0, frame);
     }
 
-    /// The number of the next frame that the gate sends of its own.
+    /// The sequence number of the next frame that the gate makes itself.
     pub fn next_seq(&mut self) -> u32 {
         self.seq = self.seq.wrapping_add(1);
         self.seq
     }
 
-    /// State, event and mark of an end.
+    /// Writes state, event and mark of an end.
     fn finish(
         &mut self,
         revision: u32,
@@ -286,13 +287,13 @@ impl OpenSegment {
         writer.cx.send(0, frame);
     }
 
-    /// No segment is open any more.
+    /// Forgets the open segment.
     fn close(&mut self) {
         (self.key, self.confirmed, self.ending) = (SegmentKey::NONE, false, 0);
     }
 }
 
-/// What withdraws answers: the segments of a shard, and where that is told.
+/// Withdraws answers: access to the segments of a shard, and to where a withdrawal is recorded.
 pub(crate) struct AnswerWriter<'a, 'w, 's> {
     pub(crate) now_us: u64,
     pub(crate) params: &'a mut SegmentParams<'w, 's>,
@@ -300,7 +301,7 @@ pub(crate) struct AnswerWriter<'a, 'w, 's> {
 }
 
 impl AnswerWriter<'_, '_, '_> {
-    /// Withdraws the answer to a segment of `turn`; false when it is over already.
+    /// Withdraws the answer to a segment of `turn`; false when the answer is over.
     pub(crate) fn withdraw(&mut self, key: SegmentKey, session: SessionId, turn: u32) -> bool {
         let withdrawn = self.params.segments.withdraw(key, session);
         if withdrawn {
@@ -309,8 +310,8 @@ impl AnswerWriter<'_, '_, '_> {
         withdrawn
     }
 
-    /// The end is only suspected: what answers this revision is void, and the next one is answered. False when that was
-    /// done before.
+    /// Withdraws the answer to one revision, while the end is only suspected: what answers it is cancelled, and the
+    /// next revision is answered. False when it was withdrawn before.
     pub(crate) fn withdraw_revision(
         &mut self,
         key: SegmentKey,

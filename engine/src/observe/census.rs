@@ -1,5 +1,5 @@
-//! The engine between two ticks, in sums over all shards: cheap enough to be taken after every tick. What must look at
-//! every queue is asked for apart, so that one shows whether the other is right.
+//! The census: the engine between two ticks, in sums over all shards, cheap enough for every tick. Functions that
+//! look at every queue are separate, so that one can be checked against the other.
 
 use bevy_ecs::prelude::*;
 
@@ -14,44 +14,44 @@ use crate::service::hub::Hub;
 use crate::session::index::SessionIndex;
 use crate::speech::segment::SegmentPool;
 
-/// What an engine counts, a few reads for each shard and node. The storage is kept from one census to the next.
+/// The counts of an engine: a few reads for each shard and node. A census can be filled again without allocating.
 #[derive(Clone, Debug, Default)]
 pub struct Census {
     /// Counts of every node; the last one is the output.
     pub nodes: Vec<NodeCounts>,
-    /// Frames that wait by the counts, for each node: in its queues, outside of full ones, and for its service behind the
-    /// hub.
+    /// Frames that wait by the counts, for each node: in its queues, outside full ones, and for its service behind
+    /// the hub.
     pub waiting: Vec<u64>,
     /// Values in each node's histogram of waiting times.
     pub waits: Vec<u64>,
     /// Values in each node's histogram of latencies.
     pub latencies: Vec<u64>,
-    /// What happened at the edge.
+    /// Counts of arrivals at the edge.
     pub edge: EdgeFigures,
-    /// What hosts said.
+    /// Counts of control messages from hosts.
     pub controls: ControlFigures,
     /// Sessions whose entities exist.
     pub sessions_open: u32,
-    /// Segments that exist.
+    /// Segments in use.
     pub segments_active: usize,
     /// Places for segments; each is an entity.
     pub segment_places: usize,
-    /// Entities of all worlds: flat once warm, whoever comes and goes.
+    /// Entities of all worlds: constant once warm, whatever sessions come and go.
     pub entities: u64,
     /// Blocks under way inside the engine, see [`BlockPool::out`].
     pub blocks_out: i64,
-    /// Blocks ever made by the pools: flat once warm.
+    /// Blocks ever made by the pools: constant once warm.
     pub blocks_created: u64,
     /// Nanoseconds of work since the start, over all shards: by node, then by [`ENGINE_STAGES`]. All 0 without
     /// stopwatches.
     pub work_ns: Vec<u64>,
-    /// The same by shard, over all stages.
+    /// Nanoseconds of work by shard, over all stages.
     pub shards_ns: Vec<u64>,
 }
 
 impl Census {
-    /// Fills in the sums over the worlds of all shards of a scene of `nodes` nodes, what `serial` measured outside of
-    /// them, and what waits in the hub.
+    /// Fills in the sums over the worlds of all shards of a scene of `nodes` nodes, the times that `serial` measured
+    /// outside them, and what waits in the hub.
     pub(crate) fn fill<'a>(
         &mut self,
         nodes: usize,
@@ -67,10 +67,10 @@ impl Census {
         }
     }
 
-    /// What arrived at each node beside what became of it; `queued` is what was found waiting there.
+    /// The balance of each node, of what arrived against what became of it; `queued` is what was found waiting there.
     ///
     /// # Panics
-    /// When `queued` is not of as many nodes.
+    /// If `queued` has not one entry for each node.
     pub fn balances<'a>(&'a self, queued: &'a [u64]) -> impl Iterator<Item = Balance> + 'a {
         assert_eq!(self.nodes.len(), queued.len(), "each node has its queues");
         self.nodes.iter().zip(queued).map(|(counts, queued)| counts.balance(*queued))
@@ -120,15 +120,15 @@ impl Census {
     }
 }
 
-/// Adds what a stopwatch has, by stage; returns the sum of it.
+/// Adds the times of a stopwatch by stage; returns their sum.
 fn add_stage_times(work_ns: &mut [u64], stage_times: &StageTimes) -> u64 {
     let totals_ns = stage_times.watch.as_ref().map_or(&[][..], |watch| watch.totals_ns());
     work_ns.iter_mut().zip(totals_ns).for_each(|(sum, ns)| *sum += ns);
     totals_ns.iter().sum()
 }
 
-/// Fills in the frames found in the queues of each of `nodes` nodes and of the output, and outside of full ones: what
-/// stands there has arrived.
+/// Fills in the frames found in the queues of each of `nodes` nodes and of the output, and those outside full ones,
+/// which have arrived, too.
 pub(crate) fn fill_queued<'a>(nodes: usize, worlds: impl Iterator<Item = &'a World>, queued: &mut Vec<u64>) {
     queued.clear();
     queued.resize(nodes + 1, 0);

@@ -1,4 +1,4 @@
-//! What can be seen of a running engine: metrics for operators, a census for everybody who counts after.
+//! What can be seen of a running engine: metrics for operators, a census for tests and checks.
 
 pub(crate) mod census;
 pub mod metrics;

@@ -1,4 +1,4 @@
-//! One session, and the segments of a shard, as they are between two ticks.
+//! Views of a session and of the segments of a shard between two ticks.
 
 use std::sync::atomic::Ordering;
 
@@ -12,7 +12,7 @@ use crate::session::index::SessionIndex;
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segment, SegmentPool};
 
-/// One session as the engine has it after a tick.
+/// One session as it is after a tick.
 #[derive(Clone, Copy)]
 pub struct SessionView<'a> {
     world: &'a World,
@@ -38,7 +38,7 @@ impl<'a> SessionView<'a> {
         self.session.id
     }
 
-    /// Which opening of that id.
+    /// Which session of that id, counted from 1.
     pub fn generation(&self) -> u32 {
         self.session.generation
     }
@@ -58,12 +58,12 @@ impl<'a> SessionView<'a> {
         self.intake.frames_in
     }
 
-    /// Those of them that are silence in place of lost audio.
+    /// Sample frames of silence among them that replace lost audio.
     pub fn concealed(&self) -> u64 {
         self.intake.concealed
     }
 
-    /// What its host may push at present, sample frames.
+    /// Sample frames that its host may push at present.
     pub fn credit(&self) -> u32 {
         self.link.port.credits.load(Ordering::Acquire)
     }
@@ -88,12 +88,12 @@ impl<'a> SessionView<'a> {
         self.intake.format
     }
 
-    /// What is heard of its answers.
+    /// What its listener hears of its answers.
     pub fn playout(&self) -> Playout {
         self.get::<Playout>().copied().unwrap_or_default()
     }
 
-    /// Its input came to its end, and so did everything that came of it; false of a session that hung up.
+    /// Whether its input has ended and everything derived from it is finished; false for a session that hung up.
     pub fn has_ended(&self) -> bool {
         let output = self.wiring.lanes.last().and_then(|lane| self.world.get::<Lane>(*lane));
         output.is_some_and(|lane| lane.ends >= lane.sources)
@@ -104,7 +104,7 @@ impl<'a> SessionView<'a> {
         self.world.get::<Queue>(*self.wiring.lanes.get(node.index())?)
     }
 
-    /// What `node` has sent and stands outside full queues, with the node it is for.
+    /// The frames of `node` that are stalled outside full queues, with the node that each is for.
     pub fn stalled(&self, node: NodeId) -> impl Iterator<Item = (NodeId, &'a Frame)> + use<'a> {
         let lane = self.wiring.lanes.get(node.index()).and_then(|lane| self.world.get::<Lane>(*lane));
         lane.into_iter().flat_map(|lane| lane.stalled.iter().map(|(to, frame)| (to.node, frame)))
@@ -122,7 +122,7 @@ pub(crate) fn sessions(world: &World) -> impl Iterator<Item = SessionView<'_>> {
     entities.filter_map(move |entity| SessionView::of(world, entity))
 }
 
-/// The segments of one shard that are not forgotten.
+/// The segments of one shard that are in use.
 pub(crate) fn segments(world: &World) -> impl Iterator<Item = &Segment> {
     let places = world.resource::<SegmentPool>().in_use();
     places.filter_map(move |entity| world.get::<Segment>(entity))

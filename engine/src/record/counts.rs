@@ -1,6 +1,6 @@
 //! Frame accounting per node: `in = consumed + gated + merged + cancelled + dropped + queued`, `created = sent on`.
 //!
-//! Marks are boundaries, not goods: they are not counted.
+//! Marks are boundaries, not content: they are not counted.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use crate::record::event::{DropReason, Event};
 use crate::record::histogram::{Buckets, LATENCY_MAX_US};
 use crate::record::node_histograms::NodeHistograms;
 
-/// What became of the frames of one node: plain sums.
+/// What became of the frames of one node, in plain sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeCounts {
     /// Frames that were put into its queues.
     pub arrived: u64,
-    /// Frames that it took from its queues, whatever became of them.
+    /// Frames that it took from its queues, whatever became of them afterwards.
     pub taken: u64,
     /// Frames it used up or moved on.
     pub consumed: u64,
@@ -30,9 +30,9 @@ pub struct NodeCounts {
     pub dropped: [u64; DropReason::ALL.len()],
     /// Frames it sent, by output port.
     pub created: [u64; 4],
-    /// Audio samples (all channels) that arrived, and that it sent.
+    /// Audio samples that arrived, over all channels.
     pub samples_in: u64,
-    /// See `samples_in`.
+    /// Audio samples that it sent, over all channels.
     pub samples_out: u64,
     /// Greatest queue depth seen.
     pub depth_max: u32,
@@ -40,7 +40,7 @@ pub struct NodeCounts {
     pub saturated: u64,
     /// Items that came out after their deadline, each once.
     pub deadlines_missed: u64,
-    /// Items whose deadline came near before they were worked on, each once.
+    /// Items whose deadline came near before the node worked on them, each once.
     pub deadlines_near: u64,
     /// Segments it opened.
     pub segments_opened: u64,
@@ -48,7 +48,7 @@ pub struct NodeCounts {
     pub segments_confirmed: u64,
     /// Segments it cancelled.
     pub segments_cancelled: u64,
-    /// Endpoints it took back.
+    /// Endpoints it retracted.
     pub retractions: u64,
 }
 
@@ -79,7 +79,7 @@ impl NodeCounts {
         self.retractions += other.retractions;
     }
 
-    /// Frames lost for any reason.
+    /// Frames dropped for any reason.
     pub fn dropped_all(&self) -> u64 {
         self.dropped.iter().sum()
     }
@@ -89,18 +89,18 @@ impl NodeCounts {
         self.created.iter().sum()
     }
 
-    /// Frames that have ended at the node, in whichever way.
+    /// Frames whose fate is known: consumed, gated, merged, cancelled or dropped.
     pub fn ended(&self) -> u64 {
         self.balance(0).accounted()
     }
 
-    /// Frames that have arrived and met none of their ends: in the node's queues, or outside a full one.
+    /// Frames that have arrived and still wait: in the node's queues, or outside a full one.
     pub fn waiting(&self) -> u64 {
         self.arrived.saturating_sub(self.ended())
     }
 
-    /// What arrived beside what became of it, `queued` frames of which were found in the node's queues and outside of
-    /// full ones.
+    /// Sets what arrived against what became of it; `queued` is the number of frames found in the node's queues and
+    /// outside full ones.
     pub fn balance(&self, queued: u64) -> Balance {
         Balance {
             arrived: self.arrived,
@@ -113,7 +113,7 @@ impl NodeCounts {
         }
     }
 
-    /// Counts what the node says of segments.
+    /// Counts an event of the node about a segment.
     pub(crate) fn count(&mut self, event: &Event) {
         match event {
             Event::SegmentOpened { .. } => self.segments_opened += 1,
@@ -125,8 +125,8 @@ impl NodeCounts {
     }
 }
 
-/// Where the frames of one node are: `arrived = consumed + gated + merged + cancelled + dropped + queued`, when nothing
-/// was lost silently and nothing was counted twice. The fields are those of [`NodeCounts`].
+/// Where the frames of one node are: `arrived = consumed + gated + merged + cancelled + dropped + queued`, unless
+/// frames were lost silently or counted twice. The fields are those of [`NodeCounts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of `NodeCounts`, which says what they count")]
 pub struct Balance {
@@ -136,12 +136,13 @@ pub struct Balance {
     pub merged: u64,
     pub cancelled: u64,
     pub dropped: u64,
-    /// Frames that somebody found waiting; not counted on their way, so that the sum says something.
+    /// Frames that were found waiting. They are counted in the queues and not derived from the other fields, so that
+    /// the sum can fail.
     pub queued: u64,
 }
 
 impl Balance {
-    /// Frames that have ended in one way or wait.
+    /// Frames that have ended in some way, or wait.
     pub fn accounted(&self) -> u64 {
         self.consumed + self.gated + self.merged + self.cancelled + self.dropped + self.queued
     }
@@ -151,7 +152,7 @@ impl Balance {
         self.arrived == self.accounted()
     }
 
-    /// Frames that are lost without a word; below 0: frames that nobody has seen arrive.
+    /// Frames lost silently; below 0: frames that nobody saw arrive.
     pub fn missing(&self) -> i64 {
         self.arrived.wrapping_sub(self.accounted()).cast_signed()
     }
@@ -174,7 +175,7 @@ impl fmt::Display for Balance {
 pub struct Counts {
     nodes: Vec<NodeCounts>,
     histograms: Vec<NodeHistograms>,
-    /// From arrival, or the decision that let it through, to release, of audio that is forwarded.
+    /// Time from the arrival of forwarded audio, or from the gate's decision, to its release.
     forwarded: Buckets,
 }
 
@@ -188,17 +189,17 @@ impl Counts {
         }
     }
 
-    /// Those of one node.
+    /// The counts of one node.
     pub fn node(&mut self, node: NodeId) -> &mut NodeCounts {
         &mut self.nodes[node.index()]
     }
 
-    /// The sums, by node.
+    /// The counts of all nodes.
     pub fn nodes(&self) -> &[NodeCounts] {
         &self.nodes
     }
 
-    /// How the nodes' times and depths are distributed, by node.
+    /// The distributions of times and depths of all nodes.
     pub fn histograms(&self) -> &[NodeHistograms] {
         &self.histograms
     }
@@ -218,7 +219,7 @@ impl Counts {
         counts.samples_in += samples as u64;
     }
 
-    /// Records the depth that a frame found itself at in the node's queue, itself included.
+    /// Records the depth of the node's queue that a frame found, including that frame.
     pub(crate) fn record_depth(&mut self, node: NodeId, depth: u32) {
         let counts = self.node(node);
         counts.depth_max = counts.depth_max.max(depth);
@@ -233,7 +234,7 @@ impl Counts {
         self.histograms[node.index()].record_wait(us);
     }
 
-    /// Records how long it took from entering the node's queue to the first of a service's answer.
+    /// Records the time from a frame's entry into the node's queue to the first part of its service's answer.
     pub(crate) fn record_latency(&mut self, node: NodeId, us: u64) {
         self.histograms[node.index()].record_latency(us);
     }

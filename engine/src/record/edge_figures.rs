@@ -1,11 +1,11 @@
-//! Counts of what comes in at the edge.
+//! Counts of what arrives at the edge.
 
 use bevy_ecs::prelude::*;
 
-/// Arrivals that had no session any more, and samples that were no numbers.
+/// Counts of arrivals, by what became of them.
 #[derive(Resource, Debug, Default, Clone, Copy)]
 pub struct EdgeFigures {
-    /// Blocks that came for a session that was gone.
+    /// Blocks for a session that was gone.
     pub homeless: u64,
     /// Samples that were not finite and became 0.
     pub non_finite: u64,
@@ -13,11 +13,11 @@ pub struct EdgeFigures {
     pub blocks: u64,
     /// Sample frames taken from the ring.
     pub frames: u64,
-    /// Blocks of silence put in place of audio that the sender's times say is missing.
+    /// Blocks of silence that replace lost audio, by the sender's times.
     pub concealed_blocks: u64,
-    /// Sample frames of that silence.
+    /// Sample frames of these blocks.
     pub concealed_frames: u64,
-    /// Steps in the sender's times that were too long to fill, or went back further than the tolerance.
+    /// Jumps in the sender's times that were too long to fill, or went back further than the tolerance.
     pub discontinuities: u64,
 }
 
@@ -34,12 +34,12 @@ impl EdgeFigures {
     }
 }
 
-/// Counts of what hosts said.
+/// Counts of control messages from hosts.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ControlFigures {
     /// Messages worked off.
     pub arrived: u64,
-    /// Those that changed nothing: about something unknown or settled, or of no concern to this scene.
+    /// Messages that changed nothing: about something unknown or settled, or of no concern to this scene.
     pub without_effect: u64,
 }
 

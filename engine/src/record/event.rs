@@ -1,4 +1,4 @@
-//! The one list of things that happen. Event log, metrics and traces all read it, so their names cannot drift.
+//! The one list of events. Event log, metrics and traces all read it, so their names cannot drift apart.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::speech::segment::CancelReason;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
-    /// The queue was full.
+    /// Its queue was full.
     Overflow,
     /// Its session was closed.
     Closed,
     /// Its segment was cancelled.
     Cancelled,
-    /// Its revision was taken back.
+    /// Its revision was retracted.
     Retracted,
-    /// The service that had it failed.
+    /// Its service failed.
     Failed,
     /// The user interrupted the answer.
     Interrupted,
-    /// It was text, or made a text, longer than the scene allows: it was refused, or some of it cut off.
+    /// The text was, or became, longer than the scene allows: it was refused or cut.
     TooLong,
 }
 
@@ -40,7 +40,7 @@ impl DropReason {
         Self::TooLong,
     ];
 
-    /// The word in events, reports and metrics.
+    /// The name of the reason in events, reports and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Overflow => "overflow",
@@ -54,13 +54,13 @@ impl DropReason {
     }
 }
 
-/// Why a batch went.
+/// Why a batch was submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FlushReason {
-    /// As many items as are worth a batch.
+    /// As many items waited as are worth a batch.
     Count,
-    /// An item had waited long enough.
+    /// An item had waited for the longest time allowed.
     Timer,
     /// The queue was at its bound.
     Full,
@@ -69,7 +69,7 @@ pub enum FlushReason {
 }
 
 impl FlushReason {
-    /// As events and reports call it.
+    /// The name of the reason in events and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Count => "count",
@@ -86,25 +86,25 @@ impl FlushReason {
 )]
 /// What happened. Times in `*_us` that name a stretch of audio are media time of the session.
 ///
-/// As JSON it is the event's part of a line of the event log, in the order of the fields here; nodes are their
-/// positions.
+/// As JSON an event is part of a line of the event log, with the fields in this order; nodes are given by position.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The session takes audio from now on.
     SessionOpened,
-    /// The gate forwards from here on, not yet sure.
+    /// The gate forwards audio from here on and has not decided yet.
     SegmentOpened { segment: u32, from_us: u64 },
-    /// It is speech, as far as forwarded until now.
+    /// The segment is speech, as far as it was forwarded until now.
     SegmentConfirmed { segment: u32, from_us: u64, to_us: u64 },
-    /// It was not; everything from here to there is void.
+    /// The segment was no speech; its audio and everything derived from it is cancelled.
     SegmentCancelled { segment: u32, reason: CancelReason, from_us: u64, to_us: u64 },
     /// The speaker seems to have finished at `at_us`; the silence could first be seen at `seen_us`.
     Endpoint { segment: u32, revision: u32, at_us: u64, seen_us: u64 },
     /// The speaker went on after `at_us`.
     EndpointRetracted { segment: u32, revision: u32, at_us: u64 },
-    /// The end holds. Forwarded as this segment is `from_us..to_us`, with the pre-roll and the silence that decided;
-    /// speech in it is `speech_from_us..speech_to_us`. `split`: it was too long, and the next goes on without a gap.
+    /// The end is final. The segment is `from_us..to_us` as forwarded, with the pre-roll and the silence that
+    /// decided; its speech is `speech_from_us..speech_to_us`. `split`: the segment was too long, and the next one
+    /// goes on without a gap.
     SegmentEnded {
         segment: u32,
         revision: u32,
@@ -116,13 +116,13 @@ pub enum Event {
     },
     /// A service got a call; `part` counts the calls of this revision at this node.
     ServiceSubmitted { node: NodeId, segment: u32, revision: u32, part: u32 },
-    /// A service has finished a call; `samples` of audio came of it.
+    /// A service has finished a call, which made `samples` of audio.
     ServiceDone { node: NodeId, segment: u32, revision: u32, part: u32, samples: u64, busy_us: u64 },
-    /// A call was taken back after `wasted_us` of work.
+    /// A call was cancelled after `wasted_us` of work.
     ServiceCancelled { node: NodeId, segment: u32, revision: u32, part: u32, wasted_us: u64 },
-    /// The first of an answer (text or sound, no boundary) left `node` for the next one.
+    /// The first part of an answer (text or sound, no mark) left `node` for the next one.
     FirstOut { node: NodeId, segment: u32, revision: u32 },
-    /// A service could not do it.
+    /// A service failed a call.
     ServiceFailed { node: NodeId, segment: u32, revision: u32, part: u32, reason: Arc<str> },
     /// The first sample of an answer (revision > 0) or of forwarded audio (revision 0) left.
     OutputStarted { segment: u32, revision: u32 },
@@ -132,40 +132,40 @@ pub enum Event {
     OutputDropped { segment: u32, revision: u32, reason: DropReason, samples: u64 },
     /// A frame ended before its time at `node`.
     FrameDropped { node: NodeId, reason: DropReason, samples: u64 },
-    /// The detector's word on the hop that ends at `at_us`; only where a gate traces.
+    /// The detector's probability for the hop that ends at `at_us`; only where a gate traces.
     Probability { at_us: u64, p: f32 },
     /// Samples that were no numbers became zero.
     NonFinite { samples: u64 },
     /// A node put out text.
     Text { node: NodeId, segment: u32, revision: u32, text: Arc<str> },
-    /// A batch went to the service of `node`; logged for the session of its first item.
+    /// A batch was submitted to the service of `node`; logged for the session of its first item.
     Batch { node: NodeId, size: u32, reason: FlushReason },
-    /// Less than the margin was left of an item's time at `node`.
+    /// An item at `node` had less time left than the margin.
     #[serde(rename = "deadline_warning")]
     DeadlineNear { node: NodeId, left_us: u64 },
     /// An item came out of `node` after its deadline.
     DeadlineMissed { node: NodeId, late_us: u64 },
-    /// The user speaks in `segment`: the sounding answer of the record's turn waits; what was released of it sounds
-    /// until `quiet_us` of engine time.
+    /// The user speaks in `segment`: the answer of the record's turn pauses; what was released of it sounds until
+    /// `quiet_us` of engine time.
     AnswerPaused { segment: u32, quiet_us: u64 },
-    /// It was too short to interrupt: the answer goes on. `ignored`: it was speech, and will not be answered.
+    /// The speech was too short to interrupt: the answer goes on. `ignored`: it was speech, and will not be answered.
     AnswerResumed { segment: u32, ignored: bool },
-    /// The speech in `segment` goes on, or the host wants it (0): the answer of `turn` is withdrawn after `heard_us` of
-    /// it.
+    /// The speech in `segment` goes on, or the host interrupts (segment 0): the answer of `turn` is withdrawn after
+    /// `heard_us` of it.
     AnswerInterrupted {
         #[serde(rename = "answer_turn")]
         turn: u32,
         segment: u32,
         heard_us: u64,
     },
-    /// What was derived from `segment` is void, whatever has become of it.
+    /// The answer to `segment` is withdrawn, whatever had become of it.
     AnswerWithdrawn { segment: u32 },
-    /// Something had already left when it was taken back.
+    /// Some output had already left when it was cancelled.
     LateCancelled { segment: u32, revision: u32 },
     /// The session could not be opened at `node`; it closes at once.
     SessionRefused { node: NodeId, reason: Arc<str> },
-    /// A control message about `segment` and `revision` (0 = none) went out. Like the two below it is logged by what
-    /// carries the messages; an engine never does.
+    /// A control message about `segment` and `revision` (0 = none) was sent. This event and the two below are logged
+    /// by the transport of the messages, never by an engine.
     ControlSent {
         message_id: u64,
         #[serde(rename = "type")]
@@ -173,19 +173,19 @@ pub enum Event {
         segment: u32,
         revision: u32,
     },
-    /// The other end has it; `applied`: and the work that it stops has stopped.
+    /// The other end has received it; `applied`: the work that it stops has stopped, too.
     ControlAcked {
         message_id: u64,
         #[serde(rename = "stage", serialize_with = "stage")]
         applied: bool,
     },
-    /// It is not known to have arrived, and is not sent again.
+    /// The message is not known to have arrived, and is not sent again.
     ControlFailed { message_id: u64 },
     /// The session is gone.
     SessionClosed,
 }
 
-/// How far a control message is, as its receipts call it.
+/// The stage of a control message, as its receipts name it.
 fn stage<S: Serializer>(applied: &bool, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(if *applied { "Applied" } else { "Delivered" })
 }
@@ -195,9 +195,9 @@ fn stage<S: Serializer>(applied: &bool, to: S) -> Result<S::Ok, S::Error> {
 pub struct Record {
     /// Engine time of the tick.
     pub t_us: u64,
-    /// Whose.
+    /// The session.
     pub session: SessionId,
-    /// In which turn; 0 = none.
+    /// The turn; 0 = none.
     pub turn: u32,
     /// What happened.
     pub event: Event,
@@ -206,12 +206,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// A place for a record.
+    /// An empty record, to be overwritten.
     pub(crate) fn blank() -> Self {
         Self { t_us: 0, session: SessionId(0), turn: 0, event: Event::SessionOpened, order: 0 }
     }
 
-    /// A record for a log that is not an engine's own.
+    /// A record for a log that is not the engine's own.
     pub fn new(t_us: u64, session: SessionId, turn: u32, event: Event) -> Self {
         Self { t_us, session, turn, event, order: 0 }
     }
@@ -221,7 +221,7 @@ impl Record {
 #[derive(Resource, Debug, Default)]
 pub struct EventLog {
     pub(crate) records: Vec<Record>,
-    /// Whose outputs had already left when their segment was taken back.
+    /// Segments whose output had already left when they were cancelled.
     late: Vec<(SessionId, u32)>,
 }
 
@@ -236,17 +236,18 @@ impl EventLog {
         self.records.capacity()
     }
 
-    /// Puts what left too late in order, so that each can be looked up.
+    /// Sorts the late cancellations, so that they can be looked up.
     pub(crate) fn sort_late(&mut self) {
         self.late.sort_unstable();
     }
 
-    /// Whether some of a segment had left when it was taken back in this tick; after [`EventLog::sort_late`].
+    /// Whether output of a segment had left when the segment was cancelled in this tick; after
+    /// [`EventLog::sort_late`].
     pub(crate) fn was_late(&self, session: SessionId, segment: u32) -> bool {
         self.late.binary_search(&(session, segment)).is_ok()
     }
 
-    /// The tick is over for the hosts.
+    /// Forgets the late cancellations: the hosts have been told.
     pub(crate) fn forget_late(&mut self) {
         self.late.clear();
     }

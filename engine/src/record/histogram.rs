@@ -1,9 +1,9 @@
-//! Cumulative histograms with fixed bounds, as Prometheus wants them: exact counts, an exact sum, no merging of
-//! histograms when somebody asks.
+//! Cumulative histograms with fixed bounds, as Prometheus wants them: exact counts and an exact sum, ready without
+//! merging when somebody asks.
 
 use hdrhistogram::Histogram;
 
-/// Longest latency a histogram tells apart, 10 minutes in microseconds; longer ones saturate and are counted.
+/// Longest latency that a histogram resolves, 10 minutes in microseconds; longer ones saturate and are counted.
 pub const LATENCY_MAX_US: u64 = 600_000_000;
 
 /// A latency histogram: microseconds up to 10 minutes, 2 significant digits.
@@ -11,8 +11,7 @@ pub fn latency_histogram() -> Histogram<u32> {
     Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).expect("1 us to 10 min at 2 digits is a valid range")
 }
 
-/// Bounds of latencies in microseconds: 0.5 ms to 2.5 s, with every limit that is promised somewhere (5, 10, 250 and
-/// 300 ms) among them.
+/// Bounds of latencies in microseconds: 0.5 ms to 2.5 s, including every promised limit (5, 10, 250 and 300 ms).
 pub const LATENCY_BOUNDS_US: [u64; 17] = [
     500, 1_000, 2_500, 5_000, 10_000, 20_000, 30_000, 50_000, 75_000, 100_000, 150_000, 200_000, 250_000,
     300_000, 500_000, 1_000_000, 2_500_000,
@@ -25,7 +24,7 @@ pub const TICK_BOUNDS_US: [u64; 13] =
 /// Bounds of batch sizes in items.
 pub const BATCH_BOUNDS: [u64; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000];
 
-/// Places for counts: the most bounds there are, and one for what lies beyond the last.
+/// Size of the table: the most bounds there are, and one place for what lies beyond the last.
 const PLACES: usize = LATENCY_BOUNDS_US.len() + 1;
 
 /// How many values lay at or below each bound, and their sum.
@@ -37,13 +36,13 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// Empty, with these bounds: ascending, at most 17; a value equal to a bound lies below it.
+    /// An empty histogram with these bounds: ascending, at most 17; a value equal to a bound counts as below it.
     pub const fn new(bounds: &'static [u64]) -> Self {
         assert!(bounds.len() < PLACES, "there are places for 17 bounds");
         Self { bounds, counts: [0; PLACES], sum: 0 }
     }
 
-    /// Empty, for latencies in microseconds.
+    /// An empty histogram for latencies in microseconds.
     pub const fn latency() -> Self {
         Self::new(&LATENCY_BOUNDS_US)
     }
@@ -55,7 +54,7 @@ impl Buckets {
         self.sum += value;
     }
 
-    /// Adds what another one with the same bounds has.
+    /// Adds the values of another histogram with the same bounds.
     pub fn merge(&mut self, other: &Self) {
         debug_assert_eq!(self.bounds, other.bounds, "only equal bounds can be added");
         for (a, b) in self.counts.iter_mut().zip(other.counts) {
@@ -64,7 +63,7 @@ impl Buckets {
         self.sum += other.sum;
     }
 
-    /// Forgets everything.
+    /// Removes all values.
     pub fn clear(&mut self) {
         self.counts = [0; PLACES];
         self.sum = 0;

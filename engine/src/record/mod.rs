@@ -1,4 +1,4 @@
-//! What happened: the one list of events, the counts of each node, histograms, the time that each stage took.
+//! What happened: the list of events, the counts of each node, histograms, the time of each stage.
 
 pub(crate) mod counts;
 pub(crate) mod edge_figures;

@@ -1,28 +1,28 @@
-//! How long frames wait at a node, how long it takes, how deep its queues are.
+//! How long frames wait at a node, how long the node takes, and how deep its queues are.
 
 use hdrhistogram::Histogram;
 
 use crate::record::histogram::{Buckets, latency_histogram};
 
-/// Depths that are told apart: the greatest queue, and what may wait behind it.
+/// Depths that are told apart: the longest queue, and what may wait behind it.
 pub(crate) const DEPTHS_MAX: usize = 1_056;
-/// Depths that there are places for from the start; queues that were ever deeper have twice as many, and so on.
+/// Depths that have a place from the start; the table doubles when a queue gets deeper.
 const DEPTHS_MIN: usize = 32;
 
-/// How the times and the depths of one node are distributed.
+/// Distributions of the times and depths of one node.
 #[derive(Clone, Debug)]
 pub struct NodeHistograms {
-    /// From entering its queue to being taken from it.
+    /// Time from a frame's entry into the queue to its removal.
     pub wait: Histogram<u32>,
-    /// From entering its queue to the first of the service's answer, for nodes that call one; others pass on in the
-    /// tick in which they take, so that their latency is their wait.
+    /// Time from a frame's entry into the queue to the first part of the service's answer, for nodes that call one;
+    /// other nodes pass frames on in the tick in which they take them, so their latency is their wait.
     pub latency: Histogram<u32>,
     /// The same waits, by the bounds of the metrics.
     pub wait_buckets: Buckets,
     /// The same latencies, by the bounds of the metrics.
     pub latency_buckets: Buckets,
-    /// How often a frame that entered made the queue this deep, by depth, as far as any was; at most 1,056 places, the last
-    /// of which means: and deeper.
+    /// How many frames made the queue this deep when they entered, by depth, up to the deepest seen; at most 1,056
+    /// places, of which the last counts everything deeper.
     pub depths: Vec<u64>,
 }
 
@@ -39,7 +39,7 @@ impl Default for NodeHistograms {
 }
 
 impl NodeHistograms {
-    /// Adds another shard's.
+    /// Adds another shard's histograms.
     pub fn add(&mut self, other: &Self) {
         self.wait.add(&other.wait).expect("all histograms have one range");
         self.latency.add(&other.latency).expect("all histograms have one range");
@@ -53,7 +53,7 @@ impl NodeHistograms {
         }
     }
 
-    /// Forgets everything and keeps the memory.
+    /// Removes all values and keeps the memory.
     pub fn clear(&mut self) {
         self.wait.reset();
         self.latency.reset();
@@ -68,13 +68,13 @@ impl NodeHistograms {
         self.wait_buckets.record(us);
     }
 
-    /// Records how long it took from entering the queue to the first of a service's answer.
+    /// Records the time from a frame's entry into the queue to the first part of a service's answer.
     pub fn record_latency(&mut self, us: u64) {
         self.latency.saturating_record(us);
         self.latency_buckets.record(us);
     }
 
-    /// Records the depth that a frame found itself at, itself included.
+    /// Records the depth of the queue that a frame found, including that frame.
     pub fn record_depth(&mut self, depth: u32) {
         let place = (depth as usize).min(DEPTHS_MAX - 1);
         if place >= self.depths.len() {
@@ -83,7 +83,7 @@ impl NodeHistograms {
         self.depths[place] += 1;
     }
 
-    /// The depth that `quantile` (0..1) of the frames found at most; 0 when none came.
+    /// The depth that `quantile` (0..1) of the frames found at most; 0 without frames.
     pub fn depth_at(&self, quantile: f64) -> u32 {
         let wanted = (self.depths.iter().sum::<u64>() as f64 * quantile).ceil() as u64;
         let mut seen = 0;

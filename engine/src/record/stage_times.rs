@@ -1,24 +1,24 @@
-//! Where the time of a tick goes: laps between two systems, by a stopwatch of the host.
+//! Where the time of a tick goes: laps between systems, measured by a stopwatch of the host.
 
 use bevy_ecs::prelude::*;
 
 /// Receives the time between two systems. Lent by the host, write-only: no decision ever reads it.
 pub trait Stopwatch: Send + Sync {
-    /// The work since the last call belongs to `stage`: a node's index, or behind the last node's that of one of
+    /// Counts the time since the last call for `stage`: a node's index, or, after the last node's, the index in
     /// [`ENGINE_STAGES`].
     fn lap(&mut self, stage: usize);
-    /// Nothing before this call counts: half a tick of a shard begins, or a step that no shard does.
+    /// Starts a lap: no time before this call counts. Half a tick of a shard begins, or a step outside the shards.
     fn start(&mut self);
     /// Nanoseconds so far, by stage.
     fn totals_ns(&self) -> &[u64];
 }
 
-/// What a stopwatch tells apart beside the nodes, in this order: the session's output; what comes before the first node
-/// (sessions, control messages, arrivals, barge-in); what closes the tick (hosts, segments, event log); the hub and the
-/// way to and from it.
+/// The stages that a stopwatch tells apart beside the nodes, in this order: the session's output; what comes before
+/// the first node (sessions, control messages, arrivals, turn taking); what closes the tick (hosts, segments, event
+/// log); the hub and the way to and from it.
 pub const ENGINE_STAGES: [&str; 4] = ["output", "edge", "account", "hub"];
 
-/// A stage that is no node's.
+/// A stage that belongs to no node.
 #[derive(Clone, Copy)]
 pub(crate) enum EngineStage {
     Edge = 1,
@@ -34,7 +34,7 @@ pub struct StageTimes {
 }
 
 impl StageTimes {
-    /// With a stopwatch for a scene of `nodes` nodes.
+    /// The times of a scene of `nodes` nodes, measured by `watch`.
     pub(crate) fn lent(watch: Box<dyn Stopwatch>, nodes: usize) -> Self {
         Self { watch: Some(watch), nodes }
     }

@@ -1,4 +1,4 @@
-//! What services have ready on its way to the shards.
+//! Hands the answers of services to the shards.
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
@@ -9,7 +9,7 @@ use crate::service::calls::{Calls, LIVES, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance};
 use crate::service::station::ProcessingTime;
 
-/// What is needed to collect replies.
+/// The system parameters that collecting replies needs.
 #[derive(SystemParam)]
 pub(crate) struct Answers<'w, 's> {
     order: Res<'w, ServiceOrder>,
@@ -20,7 +20,7 @@ pub(crate) struct Answers<'w, 's> {
 }
 
 impl Answers<'_, '_> {
-    /// Collects what is ready; `deliver` gets the replies in service order.
+    /// Collects the replies that are ready; `deliver` gets them in service order.
     pub(crate) fn poll(&mut self, now_us: u64, mut deliver: impl FnMut(Reply)) {
         self.tell_settled(&mut deliver);
         for &entity in &self.order.services {
@@ -42,7 +42,7 @@ impl Answers<'_, '_> {
         }
     }
 
-    /// Nodes hear which of their calls were merged or dropped since the last tick.
+    /// Tells nodes which of their calls were merged or dropped since the last tick.
     fn tell_settled(&mut self, deliver: &mut impl FnMut(Reply)) {
         let Calls { untold, told_now, .. } = &mut *self.calls;
         told_now.clear();

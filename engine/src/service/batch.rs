@@ -1,12 +1,12 @@
 //! Where the items of all sessions wait for one service that cannot run in parallel, and how batches are formed.
 //!
-//! Pure data: time is an argument, nothing is called but the merge rule. **Merge within a session, batch across
+//! Pure data: time is an argument, and only the merge rule is called. **Merge within a session, batch across
 //! sessions**: items become one only if they answer the same revision of the same segment at the same node; a batch
 //! is a list of separate calls.
 //!
-//! Places in a batch go by rounds: first the first item of every session, then the second ones, and so on. Within a
-//! round the item goes first that is due first, and no item stands before others that were overdue when it came. So
-//! a session waits for what was there before it was due, however much others push.
+//! Places in a batch are given in rounds: first the first item of every session, then the second ones, and so on.
+//! Within a round the item that is due first goes first, and no item stands before others that were overdue when it
+//! came. So a session waits only for what was there before it was due, however much others push.
 
 mod forming;
 mod group;
@@ -37,7 +37,7 @@ struct Item {
     warned: bool,
 }
 
-/// Where a waiting call is, with what is asked of all of them in every tick.
+/// Index of a waiting call, with the fields that every tick reads.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     session: SessionId,
@@ -54,13 +54,13 @@ struct Place {
 #[derive(Component, Debug)]
 pub struct BatchQueue {
     policy: BatchPolicy,
-    /// Items that are worth a batch: the policy's `min`, moved by hints.
+    /// Items that are worth a batch: the policy's `min`, or what hints say.
     worth: u32,
-    /// What waits inside: by session, within a session in the order of the pushes.
+    /// Items inside: by session, within a session in the order of the pushes.
     places: Vec<Place>,
     slots: Vec<Option<Item>>,
     free: Vec<u32>,
-    /// Not empty only while the inside is full.
+    /// Items at the door. Not empty only while the inside is full.
     door: VecDeque<Item>,
     depth_max: u32,
     // Reused by every flush.
@@ -69,8 +69,8 @@ pub struct BatchQueue {
 }
 
 impl BatchQueue {
-    /// An empty queue. Numbers of the policy that make no sense (a bound of 0, a `min` above `max`) are moved to the
-    /// nearest that do.
+    /// An empty queue. Impossible numbers of the policy (a bound of 0, a `min` above `max`) become the nearest
+    /// possible ones.
     pub fn new(policy: BatchPolicy) -> Self {
         let policy = policy.sound();
         Self {
@@ -101,12 +101,12 @@ impl BatchQueue {
         self.door.len()
     }
 
-    /// Engine time at which the item that waits longest inside was asked for.
+    /// Engine time at which the oldest item inside was asked for.
     pub fn oldest_us(&self) -> Option<u64> {
         self.places.iter().map(|place| place.queued_us).min()
     }
 
-    /// The items that wait: those inside by session, then those at the door.
+    /// The waiting items: those inside by session, then those at the door.
     pub fn keys(&self) -> impl Iterator<Item = CallKey> + '_ {
         let inside = (0..self.places.len()).map(|at| self.item(at));
         inside.chain(&self.door).map(|item| item.call.key)
@@ -117,8 +117,8 @@ impl BatchQueue {
         self.depth_max
     }
 
-    /// Adds an item behind the others of its session; at the bound the overflow policy acts, and `settled` gets what
-    /// it did. A `queued_us` after `now_us` counts as `now_us`, 0 sentences as one.
+    /// Adds an item behind the others of its session. At the bound the overflow policy decides, and `settled` gets
+    /// the items that it merged or dropped. A `queued_us` after `now_us` counts as `now_us`, 0 sentences as one.
     pub fn push(&mut self, mut call: Call, now_us: u64, settled: &mut Vec<Settled>) {
         call.queued_us = call.queued_us.min(now_us);
         call.sentences = call.sentences.max(1);
@@ -134,7 +134,7 @@ impl BatchQueue {
                     self.enter(item);
                 }
                 OverflowPolicy::MergeOnOverflow => {
-                    // The newcomer may be half of the only pair.
+                    // The new item may be one of the only pair.
                     let newcomer = self.enter(item);
                     let gone = self.merge_oldest();
                     let gone = gone.unwrap_or_else(|| Settled::Dropped(self.drop_oldest(Some(newcomer))));
@@ -145,8 +145,8 @@ impl BatchQueue {
         self.depth_max = self.depth_max.max(self.places.len() as u32);
     }
 
-    /// Takes out an item before it was submitted; false when none with this key waits (it went, it was dropped, or it
-    /// is part of an earlier one).
+    /// Takes out an item that was not submitted yet; false when none with this key waits (it was submitted, dropped,
+    /// or merged into an earlier one).
     pub fn withdraw(&mut self, key: CallKey) -> bool {
         let run = self.run(key.session);
         let found = run.into_iter().find(|&at| self.item(at).call.key == key);
@@ -159,17 +159,17 @@ impl BatchQueue {
         found.and_then(|at| self.door.remove(at)).is_some()
     }
 
-    /// Moves the number of items that are worth a batch, within the policy's `min` and `max`; the last hint holds.
+    /// Sets the number of items that are worth a batch, within the policy's `min` and `max`; the last hint holds.
     pub fn hint(&mut self, suggested: u32) {
         self.worth = suggested.clamp(self.policy.min, self.policy.max);
     }
 
-    /// Forms a batch if one is due; to be called when the service can take one, and again until it gives None or the
-    /// service is busy. `avg_us` is what the work of a batch usually takes.
+    /// Forms a batch if one is due. To be called while the service can take one, until it returns `None`. `avg_us` is
+    /// the usual time of a batch.
     ///
     /// The batch is appended to `batch`, items of one session in the order of their pushes; `settled` gets the items
-    /// that became part of others. Of several reasons "full" is named before "count", and both before the one of
-    /// "timer" and "deadline" that was first.
+    /// that were merged into others. Of several reasons "full" comes before "count", and both before the earlier of
+    /// "timer" and "deadline".
     pub fn flush(
         &mut self,
         now_us: u64,
@@ -195,8 +195,8 @@ impl BatchQueue {
         Some(reason)
     }
 
-    /// Reports every item once, when no more is left to its deadline than the margin and the work's `avg_us`: `warned`
-    /// gets its key and the microseconds to its deadline, 0 when that has passed.
+    /// Reports every item once, when the time to its deadline is no more than the margin and the work's `avg_us`:
+    /// `warned` gets its key and the microseconds to its deadline, 0 when that has passed.
     pub fn warnings(&mut self, now_us: u64, avg_us: u64, warned: &mut Vec<(CallKey, u64)>) {
         if self.policy.rule.is_none() {
             return;
@@ -214,8 +214,8 @@ impl BatchQueue {
         }
     }
 
-    /// When [`flush`](Self::flush) gives something by time alone, if nothing is pushed or withdrawn before; it may
-    /// have passed. Says something only to who could flush: while the service is busy no time helps.
+    /// The time at which [`flush`](Self::flush) would form a batch if nothing is pushed or withdrawn before; it may
+    /// have passed. Only means something while the service is free.
     pub fn next_due_us(&self, avg_us: u64) -> Option<u64> {
         self.next_due(avg_us).map(|(at_us, _)| at_us)
     }
@@ -231,7 +231,7 @@ fn warn(item: &mut Item, now_us: u64, warned: &mut Vec<(CallKey, u64)>) {
     }
 }
 
-/// What waits.
+/// The waiting items.
 impl BatchQueue {
     fn room(&self) -> bool {
         self.places.len() < self.policy.bound as usize
@@ -248,7 +248,7 @@ impl BatchQueue {
         from..from + count
     }
 
-    /// Puts an item behind the others of its session; gives its place.
+    /// Puts an item behind the others of its session and returns its place.
     fn enter(&mut self, item: Item) -> usize {
         let Call { key: CallKey { session, .. }, queued_us, deadline_us, .. } = item.call;
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -261,7 +261,7 @@ impl BatchQueue {
         at
     }
 
-    /// Lets in what waits at the door while there is room.
+    /// Lets items in from the door while there is room.
     fn admit(&mut self) {
         while self.room()
             && let Some(item) = self.door.pop_front()
@@ -283,16 +283,16 @@ impl BatchQueue {
         item
     }
 
-    /// Removes the item that waits longest, of equals the one of the lowest session; not the one at `except`.
+    /// Removes the oldest item, of equals that of the lowest session; never the one at `except`.
     fn drop_oldest(&mut self, except: Option<usize>) -> CallKey {
         let candidates = (0..self.places.len()).filter(|at| Some(*at) != except);
         let oldest = candidates.min_by_key(|&at| self.places[at].queued_us);
         self.remove(oldest.expect("a full queue has an item")).call.key
     }
 
-    /// Merges the pair of adjacent items that waits longest and may be merged, if there is one. Together they may have
-    /// more sentences than a flush would join, for the alternative is to lose some; but no longer text or sound,
-    /// or one session's item would grow for as long as its service is busy.
+    /// Merges the oldest pair of adjacent items that may be merged, if there is one. The result may have more
+    /// sentences than a flush would join, as the alternative is to lose some; but no longer text or sound, or one
+    /// session's item would grow for as long as its service is busy.
     fn merge_oldest(&mut self) -> Option<Settled> {
         let merge = &self.policy.merge;
         let joins = |at: &usize| {

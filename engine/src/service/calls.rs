@@ -1,5 +1,5 @@
-//! Resources of the engine's world: the calls of all sessions, and the order in which the entities of services and stations
-//! are gone through.
+//! Resources of the engine's world: the calls of all sessions, and the order in which services and stations are
+//! visited.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -10,17 +10,17 @@ use crate::base::ids::{NodeId, SessionId};
 use crate::service::api::{CallKey, Outbox, Request};
 use crate::service::batch::Settled;
 
-/// Why an entity of [`ServiceOrder`] is there.
+/// Why an entity of [`ServiceOrder`] exists.
 pub(crate) const LIVES: &str = "services and stations live as long as their engine";
 
-/// The entities of services, nodes and stations in scene order. Systems go through them in this order and never in that
-/// of the ECS.
+/// The entities of services, nodes and stations in scene order. Systems visit them in this order, never in that of
+/// the ECS.
 #[derive(Resource, Default)]
 pub(crate) struct ServiceOrder {
     pub(crate) services: Vec<Entity>,
     /// By node.
     pub(crate) nodes: Vec<Entity>,
-    /// Those of the nodes behind the hub.
+    /// The entities of the nodes behind the hub.
     pub(crate) stations: Vec<Entity>,
 }
 
@@ -31,19 +31,18 @@ impl ServiceOrder {
     }
 }
 
-/// The calls of all sessions: asked for in this tick, under way, or settled without a service.
+/// The calls of all sessions: requested in this tick, under way, or settled without a service.
 #[derive(Resource, Default)]
 pub(crate) struct Calls {
-    /// What the shards ask in this tick, with the position and the service.
+    /// The requests of the shards in this tick, each with its position and service.
     pub(crate) requests: Vec<(u32, u8, Request)>,
-    /// Sizes that hosts suggest for batches, with their position.
+    /// Batch sizes that hosts suggest, with their position.
     pub(crate) hints: Vec<(SessionId, u32, u32)>,
-    /// Calls that services have and have not answered, with the time of their submission. They are only looked up, never
-    /// gone through.
+    /// Calls that services have not answered yet, with the time of their submission. Only looked up, never iterated.
     pub(crate) flights: HashMap<CallKey, u64, BuildHasherDefault<DefaultHasher>>,
-    /// Calls that were merged or dropped while they waited, of which their nodes hear in the next tick.
+    /// Calls that were merged or dropped while they waited; their nodes are told in the next tick.
     pub(crate) untold: Vec<Settled>,
-    /// Those of which their nodes hear in this tick.
+    /// Those of which their nodes are told in this tick.
     pub(crate) told_now: HashSet<CallKey, BuildHasherDefault<DefaultHasher>>,
 }
 
@@ -58,7 +57,7 @@ impl Calls {
         }
     }
 
-    /// By session; within a session the order is kept.
+    /// Sorts the requests by session; within a session the order is kept.
     pub(crate) fn sort(&mut self) {
         // With the position in the key an unstable sort keeps the order, and it needs no memory.
         self.requests.sort_unstable_by_key(|(order, _, request)| (request.key().session, *order));

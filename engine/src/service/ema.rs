@@ -1,7 +1,7 @@
-//! How long work usually takes.
+//! A moving average of how long work takes.
 
-/// Share of the newest value in the average: it follows a change within some twenty values, and one slow call moves
-/// it by a tenth.
+/// Weight of the newest value: the average follows a change within some twenty values, and one slow call moves it by
+/// a tenth.
 const WEIGHT: f64 = 0.1;
 
 /// Exponential moving average of processing times. The first value starts it.
@@ -11,13 +11,13 @@ pub struct Ema {
 }
 
 impl Ema {
-    /// Counts one processing time, in microseconds.
+    /// Adds one processing time, in microseconds.
     pub fn add(&mut self, took_us: u64) {
         let took_us = took_us as f64;
         self.mean_us = Some(self.mean_us.map_or(took_us, |mean| mean + WEIGHT * (took_us - mean)));
     }
 
-    /// The average in microseconds, rounded; None before the first value.
+    /// The average in microseconds, rounded; `None` before the first value.
     pub fn us(&self) -> Option<u64> {
         self.mean_us.map(|mean| mean.round() as u64)
     }

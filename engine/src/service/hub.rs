@@ -1,4 +1,4 @@
-//! All services of a scene and the stations before them, as they can be looked at between two ticks.
+//! A view of all services of a scene and their stations between two ticks.
 
 use bevy_ecs::prelude::*;
 
@@ -17,7 +17,7 @@ pub struct Hub<'w> {
 }
 
 impl<'w> Hub<'w> {
-    /// Of the engine's world.
+    /// A view of the engine's world.
     pub(crate) fn new(world: &'w World) -> Self {
         Self { world, order: world.resource() }
     }
@@ -31,12 +31,12 @@ impl<'w> Hub<'w> {
         })
     }
 
-    /// The batches of a node that waits behind the hub.
+    /// The figures of the batches of a node behind the hub.
     pub fn batches(self, node: NodeId) -> Option<&'w BatchFigures> {
         self.world.get(self.order.node(node)?)
     }
 
-    /// What stands before the service of a node that waits behind the hub.
+    /// The station of a node behind the hub.
     pub fn station(self, node: NodeId) -> Option<StationView> {
         let station = self.world.get::<Station>(self.order.node(node)?)?;
         let queue = self.queue(node)?;
@@ -48,12 +48,12 @@ impl<'w> Hub<'w> {
         })
     }
 
-    /// The calls that wait before the service of a node that waits behind the hub.
+    /// The calls that wait at the station of a node behind the hub.
     pub fn calls_waiting(self, node: NodeId) -> impl Iterator<Item = CallKey> + 'w {
         self.queue(node).into_iter().flat_map(BatchQueue::keys)
     }
 
-    /// Calls that services have and have not answered.
+    /// Calls that services have not answered yet.
     pub fn under_way(self) -> usize {
         self.world.resource::<Calls>().flights.len()
     }
@@ -70,12 +70,12 @@ impl<'w> Hub<'w> {
         time.map_or(0, ProcessingTime::avg_us)
     }
 
-    /// Whether service number `service` wants audio pushed.
+    /// Whether each service, in scene order, wants audio pushed.
     pub fn wants_audio(self) -> Vec<bool> {
         self.instances().map(|instance| instance.0.wants_audio()).collect()
     }
 
-    /// The earliest time at which a service will have something, or a batch is due.
+    /// The earliest time at which a service has a reply or a batch is due.
     pub fn next_due_us(self) -> Option<u64> {
         let services = self.instances().filter_map(|instance| instance.0.next_due_us());
         let stations = self.order.stations.iter().filter_map(|&entity| {

@@ -1,4 +1,4 @@
-//! A service as an entity of the engine's world: its name, what runs, its figures.
+//! A service as an entity of the engine's world: its name, its instance, its figures.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(crate) struct ServiceInstance(pub(crate) Box<dyn Service>);
 pub struct ServiceFigures {
     /// Calls started: a batch is one call.
     pub calls: u64,
-    /// Items in them.
+    /// Items in these batches.
     pub items: u64,
     /// Items that failed.
     pub failed: u64,
@@ -27,6 +27,6 @@ pub struct ServiceFigures {
     pub cancelled: u64,
     /// Time of the service spent on items that were used, in microseconds.
     pub busy_us: u64,
-    /// Time of the service spent on what was taken back, in microseconds.
+    /// Time of the service spent on cancelled items, in microseconds.
     pub wasted_us: u64,
 }

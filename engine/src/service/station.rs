@@ -1,5 +1,5 @@
-//! A node of the scene as an entity of the engine's world: how long its calls take and, where they wait for their service
-//! behind the hub, the station with its batch queue.
+//! A node as an entity of the engine's world: the time its calls take and, behind the hub, its station with the batch
+//! queue.
 
 use bevy_ecs::prelude::*;
 use hdrhistogram::Histogram;
@@ -8,23 +8,24 @@ use crate::base::ids::NodeId;
 use crate::record::histogram::{BATCH_BOUNDS, Buckets, latency_histogram};
 use crate::service::ema::Ema;
 
-/// Where the calls of one node wait for its service: an entity that has a [`BatchQueue`](super::batch::BatchQueue), too.
+/// A place where the calls of one node wait for its service. Its entity also has a
+/// [`BatchQueue`](super::batch::BatchQueue).
 #[derive(Component)]
 pub(crate) struct Station {
     pub(crate) node: NodeId,
     pub(crate) service: Entity,
 }
 
-/// Time of an item of one node from its submission to its last part.
+/// Time of an item of one node from submission to its last part.
 #[derive(Component)]
 pub(crate) struct ProcessingTime {
-    /// What the scene believes, in microseconds.
+    /// The time that the scene gives, in microseconds.
     pub(crate) believed_us: u64,
     pub(crate) measured: Ema,
 }
 
 impl ProcessingTime {
-    /// The average, before the first measurement what the scene believes.
+    /// The measured average; before the first measurement the time that the scene gives.
     pub(crate) fn avg_us(&self) -> u64 {
         self.measured.us().unwrap_or(self.believed_us)
     }
@@ -35,21 +36,21 @@ impl ProcessingTime {
 pub struct BatchFigures {
     /// Batches submitted.
     pub count: u64,
-    /// Items in them.
+    /// Items in these batches.
     pub items: u64,
-    /// The largest.
+    /// Items of the largest batch.
     pub size_max: u32,
     /// Batches by what triggered them, in the order of [`crate::record::FlushReason`].
     pub reasons: [u64; 4],
     /// Items that were asked for, whatever became of them.
     pub asked: u64,
-    /// Items that became one with another before they were submitted.
+    /// Items that were merged into another before they were submitted.
     pub merged: u64,
     /// Most items that waited at once.
     pub waiting_max: u32,
-    /// From being asked for to being submitted, per item.
+    /// Time from request to submission, per item.
     pub wait: Histogram<u32>,
-    /// Their sizes.
+    /// Sizes of the batches.
     pub sizes: Buckets,
 }
 
@@ -69,14 +70,14 @@ impl Default for BatchFigures {
     }
 }
 
-/// Who waits before one service at the end of a tick.
+/// A station at the end of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StationView {
     /// Items from which batches are formed.
     pub waiting: usize,
-    /// Items that wait for a place among them.
+    /// Items at the door, which wait for a place.
     pub at_door: usize,
-    /// Engine time at which the one that waits longest was asked for; `None`: nothing waits.
+    /// Engine time at which the oldest item was asked for; `None`: nothing waits.
     pub oldest_us: Option<u64>,
     /// The service would take a batch.
     pub free: bool,

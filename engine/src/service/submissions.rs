@@ -1,4 +1,4 @@
-//! What the shards ask on its way to the services: at once, or through a station where batches are formed.
+//! Hands the requests of shards to services: at once, or through a station where batches are formed.
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
@@ -13,7 +13,7 @@ use crate::service::calls::{Calls, LIVES, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
 
-/// An event that belongs into the log of a session's shard.
+/// An event for the log of a session's shard.
 pub(crate) struct HubEvent {
     pub(crate) session: SessionId,
     pub(crate) turn: u32,
@@ -23,7 +23,7 @@ pub(crate) struct HubEvent {
 type StationData =
     (&'static Station, &'static ProcessingTime, &'static mut BatchQueue, &'static mut BatchFigures);
 
-/// What is needed to hand requests over and to form batches.
+/// The system parameters that handing over requests and forming batches needs.
 #[derive(SystemParam)]
 pub(crate) struct Submissions<'w, 's> {
     order: Res<'w, ServiceOrder>,
@@ -36,8 +36,8 @@ pub(crate) struct Submissions<'w, 's> {
 }
 
 impl Submissions<'_, '_> {
-    /// Hands everything gathered to the services or their stations, by session (within a session the order is kept),
-    /// and forms the batches that are due.
+    /// Hands all gathered requests to the services or their stations, by session (within a session the order is
+    /// kept), and forms the batches that are due.
     pub(crate) fn submit(&mut self, now: Now) {
         if now.is_broken(Mutation::Dawdle) && !now.tick.is_multiple_of(20) {
             return;
@@ -55,12 +55,12 @@ impl Submissions<'_, '_> {
         }
     }
 
-    /// What happened here, for the logs of the sessions' shards.
+    /// The events of this step, for the logs of the sessions' shards.
     pub(crate) fn events(&mut self) -> std::vec::Drain<'_, HubEvent> {
         self.events.drain(..)
     }
 
-    /// Hosts' advice, by session; the last one holds for every station, within its policy.
+    /// Takes the hosts' batch hints, by session; the last one holds for every station, within its policy.
     fn take_hints(&mut self) {
         let Some(&(.., size)) = self.calls.hints.last() else { return };
         for &station in &self.order.stations {
@@ -79,7 +79,7 @@ impl Submissions<'_, '_> {
             && (self.calls.told_now.contains(&key)
                 || station.as_mut().is_some_and(|(queue, _)| queue.withdraw(key)))
         {
-            // It leaves the batch before there is one, or was settled before its node knew.
+            // The call leaves the batch before it is submitted, or was settled before its node knew.
             instance.0.hold(key, false);
             return;
         }
@@ -143,7 +143,7 @@ impl Submissions<'_, '_> {
         Some(reason)
     }
 
-    /// Submits what stands in `batch`.
+    /// Submits the calls in `batch`.
     fn start(&mut self, service: Entity, now_us: u64) {
         let (mut instance, mut figures) = self.services.get_mut(service).expect(LIVES);
         for Call { key, .. } in &*self.batch {

@@ -15,7 +15,7 @@ use crate::edge::shard_inbox::Arrival;
 use crate::media::queue::Target;
 use crate::scene::Format;
 
-/// Who a session is. Cold: read where a call goes out and where somebody looks on.
+/// Who a session is. Read rarely: where a call goes out, and where somebody inspects the session.
 #[derive(Component, Debug)]
 pub struct Session {
     /// Its id.
@@ -29,21 +29,21 @@ pub struct Session {
 /// How far a session's life has come.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Takes audio.
+    /// The session takes audio.
     Open,
-    /// Its input has ended; what is under way is still finished.
+    /// The input has ended; what is under way is still finished.
     Finishing,
-    /// Nothing is left of it but its entities.
+    /// The session is over; only its entities are left.
     Gone,
 }
 
-/// Where a session's audio goes: its queue entities, and those that the input feeds.
+/// Where a session's audio goes: its queue entities, and the queues that the input feeds.
 #[derive(Component, Debug)]
 pub struct Wiring {
     /// Queue entity of each node; the last one is the output.
     pub(crate) lanes: Box<[Entity]>,
     pub(crate) inputs: Box<[Target]>,
-    /// A queue that the input feeds makes its senders wait.
+    /// Some queue that the input feeds blocks when it is full.
     pub(crate) waits: bool,
 }
 
@@ -54,33 +54,33 @@ impl Wiring {
     }
 }
 
-/// What arrives: all that a frame on its way in touches of its session.
+/// What arrives: all fields of a session that an incoming frame touches.
 #[derive(Component, Debug)]
 pub struct Intake {
     /// Format of the arriving audio.
     pub format: Format,
     /// Sample frames that have arrived.
     pub frames_in: u64,
-    /// Those of them that are silence in place of lost audio.
+    /// Sample frames of silence among them that replace lost audio.
     pub concealed: u64,
     pub(crate) seq: u32,
-    /// What the sender's times say is missing.
+    /// Finds lost audio by the sender's times.
     pub(crate) clock: SenderClock,
     /// Arrivals that wait outside a queue that blocks; bounded by the session's credits, which they keep.
     pub(crate) backlog: VecDeque<Arrival>,
-    /// Engine time at which something last arrived; before that, of its opening.
+    /// Engine time of the last arrival; before the first one, of the opening.
     pub(crate) arrived_us: u64,
 }
 
 impl Intake {
-    /// Engine time at which something last arrived, and `now_us` while arrivals wait outside a queue.
+    /// Engine time of the last arrival, or `now_us` while arrivals wait outside a queue.
     pub fn last_us(&self, now_us: u64) -> u64 {
         if self.backlog.is_empty() { self.arrived_us } else { now_us }
     }
 }
 
-/// The way to a session's host. When it is dropped before the session is over, so is the engine or its world: the host
-/// is told.
+/// The connection to a session's host. If it is dropped before the session is over, the engine or its world was
+/// dropped, and the host is told.
 #[derive(Component, Debug)]
 pub(crate) struct HostLink {
     pub(crate) port: Arc<SessionPort>,
@@ -99,7 +99,7 @@ impl HostLink {
 impl Drop for HostLink {
     fn drop(&mut self) {
         if !self.port.is_closed() {
-            // First no session is opened any more: who is told that one is over may try at once.
+            // No session may be opened from here on: a host that is told that one is over may try at once.
             self.open_sessions.shut();
             self.port.end_with_engine(&mut self.controls);
         }

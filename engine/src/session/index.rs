@@ -1,4 +1,4 @@
-//! From a session's id to its entity.
+//! Finds the entity of a session by its id.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use crate::edge::shard_inbox::Arrival;
 use crate::scene::Format;
 use crate::session::components::Wiring;
 
-/// The session entities of one shard, by slot. With it the engine ends, or the world it lives in: sessions that no tick
-/// has admitted are told so here, the others as their [`HostLink`](super::components::HostLink) goes.
+/// The session entities of one shard, by slot. Dropping it means that the engine or its world ends: sessions that no
+/// tick has admitted are told so here, the others when `HostLink` is dropped.
 #[derive(Resource, Debug)]
 pub struct SessionIndex {
     /// By slot: the entity, and the latest generation of the slot's id that was admitted.
     slots: Vec<(Option<Entity>, u32)>,
     placement: Placement,
-    /// Number of this shard, and the sessions that are open in the whole engine, by name and id.
+    /// Number of this shard, and the open sessions of the whole engine, by name and id.
     shard: usize,
     pub(crate) open_sessions: Arc<OpenSessions>,
     open: u32,
-    /// Sessions that blocks are made ready for at the edge.
+    /// Sessions for which blocks are kept ready at the edge.
     pub(crate) active_peak: usize,
     /// Samples of the longest block that may arrive.
     longest: usize,
-    /// Arrivals of sessions that the next tick admits, as they came; bounded by the sessions' credits, which they keep.
+    /// Arrivals of sessions that the next tick admits, in order; bounded by the sessions' credits, which they keep.
     pub(crate) ahead: Vec<Arrival>,
 }
 
@@ -52,7 +52,7 @@ impl SessionIndex {
         self.slots.get(self.placement.slot(id))?.0
     }
 
-    /// The same, if this generation of it is.
+    /// The entity of this generation of the id, if it is open.
     pub fn current(&self, id: SessionId, generation: u32) -> Option<Entity> {
         let (entity, admitted) = *self.slots.get(self.placement.slot(id))?;
         entity.filter(|_| admitted == generation)
@@ -68,7 +68,7 @@ impl SessionIndex {
         self.open
     }
 
-    /// Places for sessions that were ever needed at once.
+    /// Most sessions that were ever open at once.
     pub(crate) fn slots(&self) -> usize {
         self.slots.len()
     }
@@ -78,7 +78,7 @@ impl SessionIndex {
         self.longest
     }
 
-    /// Whether something came for a session that was opened after this tick had begun: the next one admits it.
+    /// True if the arrival is for a session opened after this tick began: the next tick admits it.
     pub(crate) fn is_ahead(&self, arrival: &Arrival) -> bool {
         self.slots
             .get(self.placement.slot(arrival.session))
@@ -96,7 +96,7 @@ impl SessionIndex {
         self.active_peak += 1;
     }
 
-    /// Takes a session out.
+    /// Removes a session.
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Entity> {
         let slot = self.placement.slot(id);
         let entity = self.slots.get_mut(slot)?.0.take()?;
@@ -104,7 +104,7 @@ impl SessionIndex {
         Some(entity)
     }
 
-    /// Looks anew for the longest block, among the formats of all sessions.
+    /// Measures the longest block anew, over the formats of all sessions.
     pub(crate) fn measure(&mut self, inputs: impl Iterator<Item = Format>) {
         self.longest = inputs.map(block_samples).max().unwrap_or(0);
     }
@@ -134,7 +134,7 @@ impl SessionLanes<'_, '_> {
         self.wirings.get(self.index.entity(id)?).ok()?.lane(node)
     }
 
-    /// The same, if this generation of it is.
+    /// The queue entity of `node` for this generation of the id, if it is open.
     pub(crate) fn current(&self, id: SessionId, generation: u32, node: NodeId) -> Option<Entity> {
         self.wirings.get(self.index.current(id, generation)?).ok()?.lane(node)
     }
@@ -145,8 +145,8 @@ impl SessionLanes<'_, '_> {
     }
 }
 
-/// Whether one session of an id was opened after another. Generations count in a circle, and never half of it is under
-/// way.
+/// Whether one generation of an id is later than another. Generations wrap, and fewer than half of them are ever
+/// under way.
 fn is_later(generation: u32, than: u32) -> bool {
     generation != than && generation.wrapping_sub(than) < u32::MAX / 2
 }

@@ -1,7 +1,7 @@
-//! What was taken back in this tick.
+//! The cancellations of a tick.
 //!
-//! A cancellation is not a message handed from node to node: every node's system reads the list before it steps, so
-//! that it reaches all queues and all state even when a node in between has failed.
+//! A cancellation is not a message handed from node to node: before each node a system reads the list, so that a
+//! cancellation reaches all queues and all state even when a node in between has failed.
 
 use bevy_ecs::prelude::*;
 
@@ -13,30 +13,30 @@ use crate::media::frame::Frame;
     missing_docs,
     reason = "fields are the words of the glossary: segment = serial within the session, times = media time"
 )]
-/// What is void from now on.
+/// What a cancellation covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelScope {
     /// A whole segment: its audio and everything derived from it.
     Segment { segment: u32 },
-    /// What was derived from one endpoint revision; the audio stays.
+    /// Everything derived from one endpoint revision; the audio stays.
     Revision { segment: u32, revision: u32 },
-    /// The user interrupted the answer to a segment: what was derived from it, whatever the revision; the audio stays.
+    /// Everything derived from a segment, whatever the revision, as the user interrupted the answer; the audio stays.
     Answer { segment: u32 },
-    /// The session hangs up: everything.
+    /// Everything of the session, which hangs up.
     Session,
 }
 
-/// One cancellation and whose it is.
+/// One cancellation of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cancellation {
     /// The session it concerns.
     pub session: SessionId,
-    /// What it voids.
+    /// What it covers.
     pub scope: CancelScope,
 }
 
 impl Cancellation {
-    /// Whether it voids a frame with this origin.
+    /// Whether it covers a frame with this origin.
     pub fn covers(&self, session: SessionId, segment: u32, revision: u32) -> bool {
         self.session == session
             && match self.scope {
@@ -47,7 +47,7 @@ impl Cancellation {
             }
     }
 
-    /// Whether it voids `frame`.
+    /// Whether it covers `frame`.
     pub fn covers_frame(&self, frame: &Frame) -> bool {
         // Serials of another engine mean nothing here.
         if frame.segment.is_elsewhere() {
@@ -57,14 +57,14 @@ impl Cancellation {
     }
 }
 
-/// The cancellations of this tick in one shard, in the order in which they were pushed and by session.
+/// The cancellations of this tick in one shard, in the order of their pushes, and linked by session.
 #[derive(Resource, Debug)]
 pub struct Cancellations {
     list: Vec<Cancellation>,
-    /// By the sessions' slots: where the first and the last of its cancellations stand in `list`, counted from 1; 0 = it
-    /// has none.
+    /// By the sessions' slots: the places in `list` of the first and the last cancellation of the session, counted
+    /// from 1; 0 = none.
     ends: Vec<(u32, u32)>,
-    /// By place in `list`: where the next one of that session stands, counted from 1.
+    /// By place in `list`: the place of the session's next cancellation, counted from 1.
     next: Vec<u32>,
     placement: Placement,
     /// Sessions were admitted in this tick.
@@ -90,7 +90,7 @@ impl Cancellations {
         }
     }
 
-    /// Adds one; nodes of higher rank see it in this tick.
+    /// Adds a cancellation; nodes of higher rank see it in this tick.
     pub fn push(&mut self, cancellation: Cancellation) {
         let slot = self.slot(cancellation.session);
         if self.ends.len() <= slot {
@@ -108,7 +108,7 @@ impl Cancellations {
         }
     }
 
-    /// All of this tick.
+    /// All cancellations of this tick.
     pub fn all(&self) -> &[Cancellation] {
         &self.list
     }
@@ -119,13 +119,13 @@ impl Cancellations {
         self.has_grown || !self.list.is_empty()
     }
 
-    /// Where the first one of a session stands.
+    /// The place of a session's first cancellation.
     pub(crate) fn first(&self, session: SessionId) -> Option<usize> {
         let (first, _) = *self.ends.get(self.slot(session))?;
         (first as usize).checked_sub(1)
     }
 
-    /// Where the next one of the same session stands.
+    /// The place of the next cancellation of the same session.
     pub(crate) fn after(&self, at: usize) -> Option<usize> {
         (self.next[at] as usize).checked_sub(1)
     }

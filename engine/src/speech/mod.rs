@@ -1,4 +1,4 @@
-//! Hypotheses about speech and what is said in answer: segments, turns, cancellations, what of an answer was heard.
+//! Hypotheses about speech and its answers: segments, turns, cancellations, and how much of an answer was heard.
 
 pub(crate) mod cancellation;
 pub(crate) mod playout;

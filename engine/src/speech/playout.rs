@@ -1,6 +1,6 @@
-//! What a session's listener is hearing, as far as the engine has released it.
+//! What a session's listener hears, as far as the engine has released it.
 //!
-//! What was released counts as heard: with the scene's pace it is at most the lead ahead of the ear.
+//! Released audio counts as heard: with the scene's pace it is ahead of the ear by at most the lead.
 
 use bevy_ecs::prelude::*;
 
@@ -13,11 +13,11 @@ pub struct Playout {
     pub revision: u32,
     /// Its turn.
     pub turn: u32,
-    /// Samples of it released so far, all channels.
+    /// Samples of the answer released so far, all channels.
     pub samples: u64,
-    /// Media time of it released so far, microseconds.
+    /// Media time of the answer released so far, microseconds.
     pub released_us: u64,
-    /// Engine time until which what was released sounds.
+    /// Engine time until which the released audio sounds.
     pub heard_until_us: u64,
     /// The newest segment in which the user is believed to be speaking; 0 = none. Answers to older ones wait.
     pub speaking: u32,
@@ -31,7 +31,8 @@ impl Playout {
         self.segment != 0 && self.revision != 0 && self.samples > 0
     }
 
-    /// Audio of the answer to (segment, revision) that nobody has heard yet, of `made_us` in all, at `now_us`.
+    /// Audio of the answer to (segment, revision) that nobody has heard at `now_us`, of `made_us` in all, in
+    /// microseconds.
     pub fn unplayed_us(&self, segment: u32, revision: u32, made_us: u64, now_us: u64) -> u64 {
         let ahead_us = self.heard_until_us.saturating_sub(now_us);
         if (self.segment, self.revision) == (segment, revision) {
@@ -41,8 +42,8 @@ impl Playout {
         }
     }
 
-    /// If it is an answer that is being released, no more of it is; how much was, microseconds. The caller's own audio
-    /// goes on.
+    /// Stops the release of an answer and returns how much of it was released, in microseconds. The caller's own
+    /// audio goes on.
     pub(crate) fn stop_answer(&mut self) -> u64 {
         if self.revision == 0 {
             return 0;
@@ -54,7 +55,7 @@ impl Playout {
         heard_us
     }
 
-    /// Nothing is being released any more.
+    /// Ends the release.
     pub(crate) fn end(&mut self) {
         (self.segment, self.revision, self.turn, self.samples, self.released_us) = (0, 0, 0, 0, 0);
         self.paused_by = 0;

@@ -1,7 +1,7 @@
 //! Segments: hypotheses that a stretch of audio is speech.
 //!
-//! A segment is an entity from a pool that is spawned ahead and recycled; opening and closing one writes state by
-//! handle and never changes an archetype. Its verdict is final once it is Confirmed or Cancelled.
+//! A segment is an entity from a pool that is spawned ahead and recycled; opening and closing a segment writes a
+//! component and never changes an archetype. The verdict is final once it is Confirmed or Cancelled.
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
@@ -11,24 +11,24 @@ use crate::base::ids::{SegmentKey, SessionId};
 use crate::media::frame::Frame;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 
-/// Why a segment was taken back.
+/// Why a segment was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// The onset was not sustained over the `min_speech_ms` window.
     NotSustained,
-    /// Forwarded by `forward: Always`, and no speech began in it.
+    /// The audio was forwarded by `forward: Always`, and no speech began in it.
     Silence,
     /// The session was closed while the gate was still deciding.
     Closed,
-    /// It was taken back where its audio was gated.
+    /// The engine that gated the audio cancelled it.
     Elsewhere,
-    /// No word came from where its audio was gated.
+    /// The engine that gated the audio sent no verdict in time.
     NoVerdict,
 }
 
 impl CancelReason {
-    /// The word in events and reports.
+    /// The name of the reason in events and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::NotSustained => "not_sustained",
@@ -40,93 +40,93 @@ impl CancelReason {
     }
 }
 
-/// Is it speech?
+/// Whether a segment is speech.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The entity is in the pool.
     Free,
-    /// Forwarded, not yet decided.
+    /// The segment is forwarded, and not decided yet.
     Speculative,
-    /// It is speech; final.
+    /// The segment is speech; final.
     Confirmed,
-    /// It was not; final.
+    /// The segment is not speech; final.
     Cancelled(CancelReason),
 }
 
-/// Has the speaker finished?
+/// Whether the speaker has finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// Speech goes on.
     Open,
-    /// Believed to be over; the number is the revision of that belief, from 1.
+    /// Speech is believed to be over; the number is the revision of that belief, from 1.
     Ending(u32),
-    /// Over; the number is the revision that held, 0 when none was announced.
+    /// Speech is over; the number is the revision that held, 0 when none was announced.
     Ended(u32),
 }
 
-/// What has become of the answer to a segment.
+/// State of the answer to a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It may still come.
+    /// The answer may still come.
     Pending,
-    /// It was released to its end, or there was nothing to answer.
+    /// The answer was released to its end, or there was nothing to answer.
     Complete,
-    /// The user interrupted it, or its speech was too short to be a turn of its own.
+    /// The user interrupted the answer, or the speech was too short to be a turn of its own.
     Withdrawn,
 }
 
 /// State of one segment.
 #[derive(Component, Clone, Debug)]
 pub struct Segment {
-    /// Which segment this entity is at present.
+    /// The segment that this entity is at present.
     pub key: SegmentKey,
-    /// Whose it is.
+    /// The session.
     pub session: SessionId,
     /// The session's entity.
     pub owner: Entity,
     /// The turn it belongs to; prospective until it is confirmed.
     pub turn: u32,
-    /// Speech or not.
+    /// Whether it is speech.
     pub verdict: Verdict,
-    /// Over or not.
+    /// Whether the speaker has finished.
     pub extent: Extent,
     /// Media time of its first forwarded sample.
     pub from_us: u64,
-    /// Media time at which the detector first heard speech in it, and up to which it last did.
+    /// Media time at which the detector first and last heard speech in it.
     pub voiced: (u64, u64),
-    /// Engine time at which it last did.
+    /// Engine time at which the detector last heard speech in it.
     pub voiced_at_us: u64,
-    /// Its answer; once it is not pending any more the entity may be recycled.
+    /// State of its answer; once it is no longer pending the entity may be recycled.
     pub answer: Answer,
-    /// A revision whose answer was withdrawn while the end was only suspected; 0 = none. If the speaker goes on, the
-    /// next one is answered.
+    /// The revision whose answer was withdrawn while the end was only suspected; 0 = none. If the speaker goes on,
+    /// the next revision is answered.
     pub withdrawn: u32,
 }
 
-/// How a frame's segment stands, for whoever is about to release the frame.
+/// Whether a frame may be released, by the state of its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Holds: it may be heard.
+    /// The frame may be heard.
     Holds,
-    /// Nothing decided yet.
+    /// Nothing is decided yet.
     Undecided,
-    /// Taken back: it must never be heard.
+    /// The frame was cancelled and must never be heard.
     Cancelled,
 }
 
 impl Segment {
-    /// Speech heard in it so far, microseconds of media time from the first to the last.
+    /// Length of the speech heard in it so far, in microseconds of media time from the first to the last.
     pub fn voiced_us(&self) -> u64 {
         self.voiced.1.saturating_sub(self.voiced.0)
     }
 
-    /// Whether the speaker is believed to be speaking in it.
+    /// Whether the user is believed to be speaking in it.
     pub fn is_spoken(&self) -> bool {
         matches!(self.verdict, Verdict::Speculative | Verdict::Confirmed)
             && !matches!(self.extent, Extent::Ended(_))
     }
 
-    /// How a frame derived from `revision` stands (0 = the caller's own audio).
+    /// The standing of a frame derived from `revision` (0 = the caller's own audio).
     pub fn standing(&self, revision: u32) -> Standing {
         if revision > 0 && (self.answer == Answer::Withdrawn || self.withdrawn == revision) {
             return Standing::Cancelled;
@@ -142,7 +142,7 @@ impl Segment {
     }
 }
 
-/// One user utterance as the gate ended it, and its answer. A component of the session entity.
+/// One utterance of the user as the gate ended it, and its answer. A component of the session entity.
 ///
 /// A turn is open from its first confirmed segment until every answer in it was released, cancelled or empty.
 #[derive(Component, Clone, Copy, Debug, Default)]
@@ -154,13 +154,13 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// The turn a segment confirmed now would belong to.
+    /// The turn of a segment that is confirmed now.
     pub fn next(&self) -> u32 {
         if self.unanswered == 0 { self.serial + 1 } else { self.serial }
     }
 }
 
-/// Places for segments, by slot.
+/// The pool of segment entities, by slot.
 #[derive(Resource, Debug, Default)]
 pub struct SegmentPool {
     entities: Vec<Entity>,
@@ -169,31 +169,31 @@ pub struct SegmentPool {
 }
 
 impl SegmentPool {
-    /// Places not in use.
+    /// Free places.
     pub fn free(&self) -> usize {
         self.free.len()
     }
 
-    /// Places in all: each is an entity for as long as the shard exists.
+    /// Places in all; each is an entity for as long as the shard exists.
     pub fn places(&self) -> usize {
         self.entities.len()
     }
 
-    /// Segments that exist.
+    /// Segments in use.
     pub fn active(&self) -> usize {
         self.active.len()
     }
 
-    /// The entities of the segments that are not forgotten.
+    /// The entities of the segments in use.
     pub(crate) fn in_use(&self) -> impl Iterator<Item = Entity> + '_ {
         self.active.iter().map(|slot| self.entities[*slot as usize])
     }
 
-    /// Spawns places until `spare` are free; called where sessions are admitted, never in a rank.
+    /// Spawns places until `spare` are free; called where sessions are admitted, never by a node.
     pub(crate) fn reserve(world: &mut World, spare: usize) {
         let mut pool = world.resource_mut::<Self>();
         let places = spare + pool.active.len();
-        // Both lists may come to hold every place, in a tick that must not allocate.
+        // Either list may come to hold every place, in a tick that must not allocate.
         let (free, active) = (places.saturating_sub(pool.free.len()), places - pool.active.len());
         pool.free.reserve(free);
         pool.active.reserve(active);
@@ -306,15 +306,15 @@ impl Segments<'_, '_> {
         debug_assert!(!matches!(state.extent, Extent::Ended(_)), "Ended is final");
         state.extent = extent;
         if matches!(extent, Extent::Ended(revision) if revision > 0 && revision == state.withdrawn) {
-            // What was withdrawn on suspicion is withdrawn for good.
+            // An answer withdrawn while the end was suspected stays withdrawn.
             self.withdraw(key, session);
         }
     }
 
-    /// How a frame of (key, revision) stands. A recycled segment has been settled: its own audio holds, what was
-    /// derived from it came too late.
+    /// The standing of a frame of (key, revision). A recycled segment is settled: its own audio may be heard, what
+    /// was derived from it came too late.
     pub fn standing(&mut self, key: SegmentKey, session: SessionId, revision: u32) -> Standing {
-        // What was decided elsewhere is not judged here.
+        // Segments of another engine are not judged here.
         if !key.is_some() || key.is_elsewhere() {
             return Standing::Holds;
         }
@@ -325,7 +325,7 @@ impl Segments<'_, '_> {
         }
     }
 
-    /// Notes that nothing more will come in answer to this segment; closes the turn after its last one.
+    /// Notes that the answer to this segment is complete; closes the turn after its last one.
     pub(crate) fn answered(&mut self, key: SegmentKey, session: SessionId) {
         let Some(mut state) = self.state(key, session) else { return };
         if state.answer != Answer::Pending || state.verdict != Verdict::Confirmed {
@@ -336,14 +336,14 @@ impl Segments<'_, '_> {
         self.close_one(owner);
     }
 
-    /// One answer less is expected of the turn.
+    /// Counts one answer less that the turn waits for.
     fn close_one(&mut self, owner: Entity) {
         if let Ok(mut turn) = self.turns.get_mut(owner) {
             turn.unanswered = turn.unanswered.saturating_sub(1);
         }
     }
 
-    /// Notes speech heard in a segment, as media time, in the tick of `now_us`; returns the turn it belongs to by now.
+    /// Notes speech heard in a segment, as media time, in the tick of `now_us`; returns the turn it belongs to now.
     pub(crate) fn voiced(
         &mut self,
         key: SegmentKey,
@@ -361,7 +361,7 @@ impl Segments<'_, '_> {
         state.turn
     }
 
-    /// The segment `before` was split, and `key` goes on with it: what was heard there was heard here.
+    /// Carries the speech of `before`, which was split, over to `key`, which goes on with it.
     pub(crate) fn carry_on(&mut self, before: SegmentKey, key: SegmentKey, session: SessionId) {
         let Some(heard) = self.state(before, session).map(|state| (state.voiced, state.voiced_at_us)) else {
             return;
@@ -371,17 +371,17 @@ impl Segments<'_, '_> {
         state.voiced_at_us = state.voiced_at_us.max(heard.1);
     }
 
-    /// The turn a segment belongs to by now; 0 when it was recycled.
+    /// The turn a segment belongs to now; 0 when it was recycled.
     pub fn turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
         self.state(key, session).map_or(0, |state| state.turn)
     }
 
-    /// The turn of what a frame belongs to by now; that of the frame where its segment is gone or another engine's.
+    /// The turn a frame belongs to now; the frame's own where its segment is gone or in another engine.
     pub(crate) fn turn_now(&mut self, frame: &Frame) -> u32 {
         self.state(frame.segment, frame.session).map_or(frame.turn, |state| state.turn)
     }
 
-    /// Withdraws the answer to a confirmed segment, whatever has become of it so far; false when it is over already.
+    /// Withdraws the answer to a confirmed segment, whatever has become of it so far; false when the answer is over.
     pub(crate) fn withdraw(&mut self, key: SegmentKey, session: SessionId) -> bool {
         let Some(mut state) = self.state(key, session) else { return false };
         if state.answer != Answer::Pending || state.verdict != Verdict::Confirmed {
@@ -393,8 +393,8 @@ impl Segments<'_, '_> {
         true
     }
 
-    /// Withdraws the answer to one revision of a confirmed segment whose end is only suspected; false when that was done
-    /// before.
+    /// Withdraws the answer to one revision of a confirmed segment whose end is only suspected; false when it was
+    /// withdrawn before.
     pub(crate) fn withdraw_revision(&mut self, key: SegmentKey, session: SessionId, revision: u32) -> bool {
         let state = self.state(key, session).filter(|state| state.verdict == Verdict::Confirmed);
         let Some(mut state) = state.filter(|state| state.withdrawn != revision) else { return false };
@@ -402,7 +402,7 @@ impl Segments<'_, '_> {
         true
     }
 
-    /// A new turn begins with this confirmed segment, because the user interrupted the one before.
+    /// Begins a new turn with this confirmed segment, because the user interrupted the one before.
     pub(crate) fn begin_turn(&mut self, key: SegmentKey, session: SessionId) -> u32 {
         let Some(owner) = self.state(key, session).map(|state| state.owner) else { return 0 };
         let mut serial = 0;
@@ -416,12 +416,12 @@ impl Segments<'_, '_> {
         serial
     }
 
-    /// The segments that exist, in no order that means anything.
+    /// The segments in use, in no particular order.
     pub fn active(&self) -> impl Iterator<Item = &Segment> {
         self.pool.in_use().filter_map(|entity| self.states.get(entity).ok())
     }
 
-    /// Gives settled segments back to the pool, and every segment of a session that is gone.
+    /// Returns settled segments to the pool, and every segment of a session that is gone.
     pub(crate) fn recycle(&mut self, gone: impl Fn(Entity) -> bool) {
         let mut at = 0;
         while at < self.pool.active.len() {
@@ -454,7 +454,7 @@ pub struct SegmentParams<'w, 's> {
 }
 
 impl SegmentParams<'_, '_> {
-    /// Cancels; nodes behind this one let go of what is void in this tick.
+    /// Cancels; nodes of higher rank drop what `scope` covers in this tick.
     pub fn cancel(&mut self, session: SessionId, scope: CancelScope) {
         self.cancellations.push(Cancellation { session, scope });
     }

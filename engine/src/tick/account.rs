@@ -1,4 +1,4 @@
-//! Closes the books of a tick.
+//! Closes a tick: tells hosts, recycles segments and blocks, frees the names of sessions that are gone.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::speech::segment::SegmentParams;
 use crate::tick::control::Messages;
 use crate::tick::resources::{Closing, Edge, NeedsSweep};
 
-/// The sessions of a shard as its accounts touch them.
+/// The components of a session that the account touches.
 type Accounts = (&'static Session, &'static mut HostLink, &'static mut Phase, &'static Intake);
 
-/// Closes the tick's books: what the hosts are told, what may be used again, who is gone.
+/// Tells the hosts what happened, recycles segments and blocks, and removes sessions that are gone.
 #[expect(clippy::too_many_arguments, reason = "a system's parameters are its declaration of what it touches")]
 pub(crate) fn account(
     now: Res<'_, Now>,
@@ -52,7 +52,7 @@ pub(crate) fn account(
         if let Some((session, _, mut phase, _)) = session {
             *phase = Phase::Gone;
             log.push(now.us, *id, 0, Event::SessionClosed);
-            // Before its host hears of it: who is told that a session is over may open it again at once.
+            // Before its host is told: a host that knows that a session is over may open it again at once.
             index.open_sessions.release(&session.name, *id);
         }
     }
@@ -77,7 +77,7 @@ pub(crate) fn account(
     }
     let is_gone = |owner| !sessions.get(owner).is_ok_and(|(_, _, phase, _)| *phase != Phase::Gone);
     segments.segments.recycle(is_gone);
-    // No more than are there by now: a host that goes on giving back keeps no tick.
+    // No more than are there now, so that a host that goes on giving blocks back cannot hold up the tick.
     for _ in 0..edge.0.back.len() {
         let Some(block) = edge.0.back.pop() else { break };
         pool.adopt();
@@ -87,7 +87,7 @@ pub(crate) fn account(
     stage_times.end_stage(EngineStage::Account);
 }
 
-/// Adds all sessions that are gone to those that are leaving, in id order.
+/// Adds all sessions that are gone to those that are closing, in id order.
 fn all_gone(sessions: &Query<'_, '_, Accounts>, closing: &mut Vec<SessionId>) {
     let gone = sessions.iter().filter(|(_, _, phase, _)| **phase == Phase::Gone);
     closing.extend(gone.map(|(session, ..)| session.id));
@@ -95,8 +95,8 @@ fn all_gone(sessions: &Query<'_, '_, Accounts>, closing: &mut Vec<SessionId>) {
     closing.dedup();
 }
 
-/// What this tick's events mean for the hosts; it waits with what did not fit into their rings, up to a bound. True if
-/// there is anything.
+/// Collects the control messages that this tick's events mean for the hosts, behind those that did not fit into their
+/// rings, up to a bound. True if there is any.
 fn collect_controls(
     index: &SessionIndex,
     sessions: &mut Query<'_, '_, Accounts>,
@@ -119,7 +119,7 @@ fn collect_controls(
         any = true;
         if link.controls.len() >= CONTROLS_MAX && *phase != Phase::Gone {
             // A host that reads nothing for this long is gone; cancellations must never be dropped silently. The
-            // nodes see this in the next tick and let go of what they hold, as after a hang-up.
+            // nodes see this in the next tick and drop what they hold, as after a hang-up.
             *phase = Phase::Gone;
             cancellations.push(Cancellation { session: session.id, scope: CancelScope::Session });
         }
@@ -127,15 +127,15 @@ fn collect_controls(
     any
 }
 
-/// Puts control messages into the hosts' rings, oldest first, and hangs up sessions that nobody holds any more. True if
-/// some session needs such a look in the next tick, too.
+/// Puts control messages into the hosts' rings, oldest first, and hangs up sessions without a handle. True if some
+/// session must be looked at in the next tick, too.
 fn tell_hosts(sessions: &mut Query<'_, '_, Accounts>, cancellations: &mut Cancellations) -> bool {
     let mut again = false;
     for (session, mut link, mut phase, intake) in sessions {
         tell_host(link.bypass_change_detection());
-        // A session whose last handle is gone can neither get audio nor be heard: as if its host had hung up. Whose input
-        // goes on was hung up on with the handle. What has ended is finished unheard, as far as it fits into the ring that
-        // nobody empties.
+        // A session without a handle can neither get audio nor be heard. If its input goes on, it was hung up with
+        // the last handle. If its input has ended, it is finished unheard, as far as its output fits into the ring
+        // that nobody empties.
         let goes = *phase == Phase::Finishing && link.port.outputs.is_full();
         if goes && Arc::strong_count(&link.port) == 1 {
             *phase = Phase::Gone;

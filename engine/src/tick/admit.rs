@@ -1,5 +1,5 @@
-//! Opens the sessions of a tick and lets go of those that are gone. Exclusive: makes and removes entities.
-//! Reads admissions and what is leaving; writes session table, segments, pools. Runs in `Stage::Admit`.
+//! Opens the sessions of a tick and removes those that are gone. Exclusive: makes and removes entities. Reads
+//! admissions and closing sessions; writes the session index, segments, pools. Runs in `Stage::Admit`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,24 +20,24 @@ use crate::speech::segment::SegmentPool;
 use crate::tick::open::open;
 use crate::tick::resources::{Admissions, Closing, ShardConfig};
 
-/// Segments kept ready per session, so that no rank ever has to spawn one: the one it is in, and one whose answer is
+/// Segments kept ready per session, so that no node ever has to spawn one: the one it is in, and one whose answer is
 /// under way.
 const SEGMENTS_SPARE: usize = 2;
 
-/// With fewer than one free segment per session and this many more, new ones are made.
+/// Free segments beyond one per session below which new ones are made.
 const SEGMENTS_LOW: usize = 16;
 
-/// Most free blocks of one size per session that are expected to come home: what a gate holds back, what stands in
-/// queues, and what the host has in hand.
+/// Most free blocks of one size per session that come home at once: those that a gate holds back, those in queues,
+/// and those in the host's hands.
 pub(crate) const BLOCKS_HOME: usize = 24;
 
-/// Sessions of a shard that are taken to want all of this in the same tick; of those beyond, every fourth.
+/// Sessions of a shard that are provisioned to want all of this in the same tick; of further ones, every fourth.
 const AT_ONCE: usize = 32;
 
-/// Events of one session in one tick, at most, on average over a shard.
+/// Most events of one session in one tick, on average over a shard.
 const RECORDS_PER_TICK: usize = 4;
 
-/// Starts the stopwatch, lets go of sessions that are gone and opens the admitted ones. Exclusive.
+/// Starts the stopwatch, removes sessions that are gone and opens the admitted ones. Exclusive.
 pub(crate) fn admit(world: &mut World) {
     world.resource_mut::<StageTimes>().start();
     let mut changed = false;
@@ -54,7 +54,7 @@ pub(crate) fn admit(world: &mut World) {
     }
     let open_now = world.resource::<SessionIndex>().open() as usize;
     if world.resource::<SegmentPool>().free() < open_now + SEGMENTS_LOW {
-        // Answers that no host takes hold their segments: that must not keep other sessions from being heard.
+        // Answers that no host reads keep their segments: they must not keep other sessions from being heard.
         SegmentPool::reserve(world, open_now * SEGMENTS_SPARE + 32);
     }
     if world.resource::<Admissions>().0.is_empty() {
@@ -98,13 +98,13 @@ fn input_formats(world: &World) -> Vec<Format> {
     formats
 }
 
-/// The longest block may have been that of a session that is gone.
+/// Measures the longest block anew: it may have been that of a session that is gone.
 fn measure(world: &mut World) {
     let formats = input_formats(world);
     world.resource_mut::<SessionIndex>().measure(formats.into_iter());
 }
 
-/// Storage for what all open sessions may have under way, so that no tick has to make any.
+/// Reserves storage for what all open sessions may have under way, so that no tick has to allocate.
 fn make_room(world: &mut World) {
     let plan = Arc::clone(&world.resource::<ShardConfig>().plan);
     let open = world.resource::<SessionIndex>().open() as usize;

@@ -1,4 +1,4 @@
-//! The serial step between the two halves of a tick, where all sessions meet on their way to the services.
+//! The serial step between the two halves of a tick, where the calls of all sessions meet on their way to services.
 //!
 //! Calls of a node that is not parallelizable wait at a station, where batches are formed by the node's policy; all
 //! others go to their service at once.
@@ -13,8 +13,8 @@ use crate::service::api::Outbox;
 use crate::service::submissions::Submissions;
 use crate::tick::shards::Shards;
 
-/// Gathers what the shards ask, forms the batches that are due, hands all to the services, and logs what happened with
-/// the sessions it happened to.
+/// Gathers the shards' requests, forms the batches that are due, hands all to the services, and logs events with the
+/// shards of their sessions.
 pub(crate) fn batch(
     now: Res<'_, Now>,
     mut submissions: Submissions<'_, '_>,
@@ -31,7 +31,7 @@ pub(crate) fn batch(
     for event in submissions.events() {
         let shard = shards.of_mut(event.session);
         if !shard.state.takes_part {
-            // Its hosts are told in this tick.
+            // Hosts of this shard are told in this tick.
             shard.begin(*now);
         }
         shard.world.resource_mut::<EventLog>().push(now_us, event.session, event.turn, event.event);

@@ -1,8 +1,7 @@
-//! Control messages of hosts on their way in: answers to stop, advice for batches, and what is said about segments that
-//! were gated elsewhere.
-//! Reads the hosts' lanes; writes messages, segments, playouts, cancellations, event log, outbox. Runs in
-//! `Stage::Control`, before audio arrives and before the nodes: what a message stops is out of every queue and service
-//! when its tick is over, and only then is the host told.
+//! Takes control messages of hosts: answers to stop, advice for batches, and messages about segments gated in another
+//! engine. Reads the hosts' lanes; writes messages, segments, playouts, cancellations, event log, outbox. Runs in
+//! `Stage::Control`, before audio arrives and before the nodes: what a message stops is out of every queue and
+//! service when its tick is over, and only then is the host told.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,27 +22,28 @@ use crate::tick::turn_taking::TurnTaking;
 /// A control message of this tick.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
-    /// Whose.
+    /// The session.
     pub session: SessionId,
     /// The message.
     pub message: ControlIn,
-    /// It has changed something; set by whoever it concerns.
+    /// Whether it has changed something; set by the system that it concerns.
     pub effect: bool,
 }
 
-/// The control messages that this tick works off, by session, within a session as they came.
+/// The control messages of this tick, by session, within a session in order of arrival.
 #[derive(Resource, Debug, Default)]
 pub struct Messages {
     list: Vec<Received>,
 }
 
 impl Messages {
-    /// All of them, for nodes that follow what hosts say.
+    /// All messages, for nodes that follow what hosts say.
     pub fn all_mut(&mut self) -> &mut [Received] {
         &mut self.list
     }
 
-    /// The tick is over, and with it what they stopped: `tell` gets what the hosts are told. True if there is anything.
+    /// Ends the tick of these messages, and with it what they stop: `tell` gets the receipts for the hosts. True if
+    /// there is any.
     pub(crate) fn applied(
         &mut self,
         figures: &mut ControlFigures,
@@ -90,8 +90,7 @@ pub(crate) fn inward(plan: &Arc<ScenePlan>) -> BoxedSystem {
     Box::new(IntoSystem::into_system(system))
 }
 
-/// Takes what the hosts have sent. What they are told in return must fit where it waits for them; the rest of what
-/// they sent waits, too.
+/// Takes what the hosts have sent, as far as the receipts will fit where they wait; the other messages wait, too.
 fn collect(
     index: &SessionIndex,
     links: &Query<'_, '_, (&'static HostLink, &'static Phase)>,

@@ -1,4 +1,4 @@
-//! Hands the shards what came for them: sessions to open, and the replies of services.
+//! Hands the shards sessions to open and the replies of services.
 
 use bevy_ecs::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::service::api::Inbox;
 use crate::tick::resources::Admissions;
 use crate::tick::shards::Shards;
 
-/// Sessions go to their shards in id order, replies in the order of the services.
+/// Hands sessions to their shards in id order, and replies in the order of the services.
 pub(crate) fn deliver(
     now: Res<'_, Now>,
     mut answers: Answers<'_, '_>,

@@ -1,5 +1,5 @@
-//! The session's output: lets out what may be heard, at the scene's pace, and drops what was taken back.
-//! Reads segments; writes the hosts' rings, turns, event log. Runs in `Stage::Egress`, after the hub step.
+//! The session's output: releases what may be heard, at the scene's pace, and drops what was cancelled. Reads
+//! segments; writes the hosts' rings, turns, event log. Runs in `Stage::Egress`, after the hub step.
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::{BoxedSystem, SystemParam};
@@ -31,26 +31,26 @@ use crate::tick::resources::Closing;
 /// How many started outputs are remembered, to tell whether a cancellation came late.
 const STARTED_MAX: usize = 8;
 
-/// State of one session's output; what sounds stands in the session's `Playout`.
+/// State of one session's output; the session's `Playout` holds what sounds.
 #[derive(Component, Default)]
 pub(crate) struct Egress {
     started: [(u32, u32); STARTED_MAX],
     next: usize,
-    /// Answers that are over on some branches and not yet on all.
+    /// Answers that are over on some branches but not on all.
     ends: Vec<((u32, u32), u32)>,
-    /// Answers of several voices that another one has cut into, until they go on or are over.
+    /// Answers of several voices that another answer has cut into, until they go on or are over.
     aside: Vec<Playout>,
 }
 
 impl Egress {
-    /// Remembers how much of an answer has left while another one sounds.
+    /// Remembers how much of an answer was released while another one sounds.
     fn set_aside(&mut self, playout: &Playout) {
         if playout.sounds() {
             self.aside.push(*playout);
         }
     }
 
-    /// What had left of an answer before another one cut into it.
+    /// Returns what was released of an answer before another one cut into it.
     fn take_up(&mut self, origin: (u32, u32)) -> Option<Playout> {
         let at = self.aside.iter().position(|other| (other.segment, other.revision) == origin)?;
         Some(self.aside.swap_remove(at))
@@ -62,9 +62,10 @@ impl Egress {
 pub(crate) struct Policy {
     pub(crate) release: Release,
     pub(crate) pace: Pace,
-    /// Ends of an answer that come to the output: only with the last is it over. 0: the callers' own audio comes out.
+    /// Ends of one answer that arrive at the output: the answer is over only with the last. 0: the output is the
+    /// callers' own audio.
     pub(crate) branches: u32,
-    /// More than one branch leads to the output, of unequal length maybe.
+    /// More than one branch leads to the output, possibly of unequal length.
     pub(crate) several: bool,
 }
 
@@ -74,13 +75,13 @@ pub(crate) fn has_several(plan: &ScenePlan) -> bool {
     targets.filter(|target| target.node == NodeRef::Output).count() > 1
 }
 
-/// How many ends of one answer come to the scene's output: one for each way on which a service makes an end of speech an
-/// end of what answers it, wherever the ways meet.
+/// The number of ends of one answer that arrive at the scene's output: one for each path on which a service turns an
+/// end of speech into the end of its answer, wherever the paths meet.
 pub(crate) fn answering_branches(plan: &ScenePlan) -> u32 {
-    // Of each node and the output: ends of speech that come there for each that the gate sees, and ends of answers.
+    // For each node and the output: ends of speech that arrive for each that the gate sees, and ends of answers.
     let mut come = vec![(0_u32, 0_u32); plan.nodes.len() + 1];
     for target in &plan.input_targets {
-        // Who decides on speech without saying so stands somewhere behind the input.
+        // A node that decides on speech without declaring so stands somewhere behind the input.
         come[plan.position(target.node).index()].0 += 1;
     }
     for (at, node) in plan.nodes.iter().enumerate() {
@@ -109,7 +110,7 @@ pub(crate) struct OutputParams<'w, 's> {
     sessions: Query<'w, 's, (&'static HostLink, &'static mut Playout)>,
 }
 
-/// What one lane's release touches: what a node has at hand, and the session's end.
+/// What one lane's release touches: the context of a node, and the session's end.
 struct Output<'a> {
     cx: NodeContext<'a>,
     playout: &'a mut Playout,
@@ -117,7 +118,7 @@ struct Output<'a> {
 }
 
 impl<'w, 's> OutputParams<'w, 's> {
-    /// The output of `lane`, while its session exists.
+    /// The output of `lane`, if its session exists.
     fn of<'a>(
         &'a mut self,
         node: NodeId,
@@ -141,7 +142,7 @@ impl<'w, 's> OutputParams<'w, 's> {
     }
 }
 
-/// What the system that releases decides about.
+/// What the releasing system touches beside frames.
 type Releasing = (Segments<'static, 'static>, ResMut<'static, Closing>);
 
 pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> BoxedSystem {
@@ -180,13 +181,13 @@ pub(crate) fn cancel_output(node: NodeId, world: &mut World) -> BoxedSystem {
     })
 }
 
-/// Ends what sounds and was taken back, and reports outputs that had already left.
+/// Stops what sounds and was cancelled, and reports outputs that had already left.
 fn take_back(state: &mut Egress, cancellation: &Cancellation, output: &mut Output<'_>) {
     let session = output.cx.lane.session;
     state.ends.retain(|((segment, revision), _)| !cancellation.covers(session, *segment, *revision));
     state.aside.retain(|cut| !cancellation.covers(session, cut.segment, cut.revision));
     if state.next == 0 {
-        // Nothing has ever left.
+        // The session has released nothing yet.
         return;
     }
     let hit = |&&(segment, revision): &&(u32, u32)| match cancellation.scope {
@@ -220,7 +221,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// Releases what may leave now; true when the stream's end was reached.
+    /// Releases what may leave now; true when the end of the stream was reached.
     fn release(
         &self,
         queue: &mut Queue,
@@ -234,7 +235,7 @@ impl Stream {
             let mut frame = queue.take(at).expect("looked at above");
             output.cx.taken(&frame);
             if frame.revision > 0 {
-                // What it answers may have become an interruption, with a turn of its own, after the call went out.
+                // The segment may have become an interruption, with a turn of its own, after the call was submitted.
                 frame.turn = segments.turn_now(&frame);
             }
             match frame.payload {
@@ -260,11 +261,12 @@ impl Stream {
         ended
     }
 
-    /// The place of the frame that leaves next, and how what it belongs to stands; `None`: nothing may leave now.
+    /// The place of the frame that leaves next, and the standing of its segment; `None`: nothing may leave now.
     ///
-    /// It is the oldest. Where branches meet, a short one may bring something of a segment that is undecided before a long
-    /// one brings the rest of an older segment: that passes by, or both would wait for audio that queues before the long
-    /// branch do not let in. A branch brings its segments in order, so what passes came from another one.
+    /// This is the oldest frame. Where branches meet, a short one may bring a frame of an undecided segment before a
+    /// long one brings the rest of an older segment: the rest passes by, or both would wait for audio that the queues
+    /// before the long branch do not let in. A branch brings its segments in order, so a frame that passes came from
+    /// another branch.
     fn next(
         &self,
         queue: &Queue,
@@ -313,7 +315,7 @@ impl Stream {
         match self.policy.pace {
             Pace::Burst => false,
             Pace::RealTime { lead_ms } => {
-                // With a lead of 0 the next block leaves once the ones before have sounded.
+                // With a lead of 0 the next block leaves once the previous ones have sounded.
                 let ahead_us = playout.heard_until_us.saturating_sub(now.us);
                 let lead_us = u64::from(lead_ms) * 1_000;
                 ahead_us > lead_us
@@ -326,7 +328,7 @@ impl Stream {
         let (segment, revision) = (frame.segment.serial, frame.revision);
         let Output { cx, playout, port } = output;
         let sounds = matches!(frame.payload, Payload::Audio(_)) || cx.lane.input.is_none();
-        // Where there is sound, captions beside it begin nothing.
+        // Beside sound, captions do not begin an answer.
         if sounds && segment != 0 && (playout.segment, playout.revision) != (segment, revision) {
             // Voices are not equally quick: one may begin the next answer before another has ended this one.
             if self.policy.branches > 1 {
@@ -368,7 +370,7 @@ impl Stream {
         port.outputs.push(out);
     }
 
-    /// A boundary: answers end, turns close.
+    /// Handles a mark: answers end, turns close.
     fn bound(
         &self,
         mark: Mark,
@@ -403,7 +405,7 @@ impl Stream {
         segments.answered(frame.segment, frame.session);
     }
 
-    /// Whether with this end an answer is over on all branches.
+    /// Whether this end makes the answer complete on all branches.
     fn is_over(&self, origin: (u32, u32), state: &mut Egress) -> bool {
         if self.policy.branches <= 1 {
             return true;

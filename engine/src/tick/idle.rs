@@ -1,4 +1,4 @@
-//! When a shard sleeps, and what memory it gives back while little or nothing goes through it.
+//! When a shard sleeps, and what memory it frees while little or nothing goes through it.
 
 use std::sync::atomic::Ordering;
 
@@ -18,8 +18,8 @@ use crate::speech::segment::SegmentPool;
 use crate::tick::admit::{BLOCKS_HOME, at_once};
 use crate::tick::resources::NeedsSweep;
 
-/// A session to which nothing has come for this long, and a shard in which nothing has happened for this long, give back
-/// the memory that they do not need while that goes on.
+/// Time without arrivals after which a session, and time without events after which a shard, frees the memory that it
+/// does not need meanwhile.
 const IDLE_US: u64 = 1_000_000;
 
 /// Longest time between two checks whether a busy shard is idle, in ticks.
@@ -27,26 +27,26 @@ const CHECK_WAIT_MAX: u32 = 63;
 
 /// Decides which ticks a shard takes part in, and trims its memory.
 pub(crate) struct Idle {
-    /// One for each node and one for the output: whether all its lanes are idle.
+    /// The checks of each node and of the output: whether all lanes are idle.
     checks: Vec<IdleCheck>,
-    /// A tick that brings nothing would change nothing: such ticks are left out.
+    /// The next tick would change nothing without input: such ticks are skipped.
     pub(crate) asleep: bool,
     /// Blocks that had come from the edge at the last check.
     blocks_seen: u64,
     /// Ticks until the lanes are checked again.
     check_in: u32,
-    /// How many that was after the last check; the next one that finds work doubles it.
+    /// Length of the last wait for a check; a check that finds work doubles it.
     check_wait: u32,
     /// The shard has been asleep for [`IDLE_US`] and keeps no spare memory.
     is_trimmed: bool,
     /// This tick is the last one before that.
     trims: bool,
-    /// Engine time at which its sessions were last searched for those that pause.
+    /// Engine time of the last search for sessions that pause.
     searched_us: u64,
     sessions: QueryState<(&'static Intake, &'static HostLink, &'static Wiring)>,
-    /// The queues of those that do; the storage stays.
+    /// The queues of these sessions; the storage is kept.
     paused: Vec<Entity>,
-    /// Most sessions to which audio flowed at a search since fewer than half as many were left.
+    /// Most sessions to which audio flowed at a search, since fewer than half as many were left.
     active_peak: usize,
 }
 
@@ -67,11 +67,11 @@ impl Idle {
         }
     }
 
-    /// Whether the shard takes part in a tick at `now_us` that brings something (`awake`) or not. The last one was at
+    /// Whether the shard takes part in a tick at `now_us`, which brings something if `awake`. The last tick was at
     /// `last_us`.
     pub(crate) fn takes_part(&mut self, awake: bool, last_us: u64, now_us: u64) -> bool {
         self.is_trimmed &= !awake;
-        // One tick more before it sleeps on, so that nodes see how long nothing has come.
+        // One more tick before the shard sleeps on, so that nodes see how long nothing has come.
         self.trims = !awake && !self.is_trimmed && now_us >= last_us + IDLE_US;
         awake || self.trims
     }
@@ -88,9 +88,9 @@ impl Idle {
         }
     }
 
-    /// Frees the storage of queues and output rings of sessions that have been idle for 1 s. When fewer than half of the
-    /// active peak are left, or the shard is asleep, the free blocks of the others go, too. Whoever goes on pays with a
-    /// few allocations, once.
+    /// Frees the storage of queues and output rings of sessions that have been idle for 1 s. When fewer than half of
+    /// the active peak are left, or the shard is asleep, this also frees the free blocks. A session that goes on pays
+    /// with a few allocations, once.
     fn trim_idle_memory(&mut self, world: &mut World, port: &ShardPort, now_us: u64, asleep: bool) {
         let open = world.resource::<SessionIndex>().open() as usize;
         self.paused.clear();
@@ -119,7 +119,7 @@ impl Idle {
     /// True if the next tick would change nothing without input. Cheap checks come first.
     fn is_idle(&mut self, world: &mut World, port: &ShardPort) -> bool {
         let blocks = world.resource::<EdgeFigures>().blocks;
-        // Messages of a host that was just putting another one in wait for the next tick.
+        // Messages of a host that was just adding another one wait for the next tick.
         let busy = port.controls.load(Ordering::Acquire) > 0
             || world.resource::<SegmentPool>().active() > 0
             || !world.resource::<SessionIndex>().ahead.is_empty()

@@ -1,5 +1,5 @@
-//! Scatters what arrived at the shard's edge to the input queues.
-//! Reads the arrival ring; writes queues, sessions, counts. Runs in `Stage::Ingress`.
+//! Moves arrivals from the shard's edge to the input queues. Reads the arrival ring; writes queues, sessions, counts.
+//! Runs in `Stage::Ingress`.
 
 use bevy_ecs::prelude::*;
 
@@ -22,7 +22,7 @@ use crate::session::index::SessionIndex;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::tick::resources::{Edge, NeedsSweep};
 
-/// What an arrival touches of its session.
+/// The components of a session that an arrival touches.
 type Arrived = (&'static Wiring, &'static HostLink, &'static mut Intake, &'static mut Phase);
 
 #[expect(clippy::too_many_arguments, reason = "a system's parameters are its declaration of what it touches")]
@@ -52,7 +52,7 @@ pub(crate) fn ingress(
     };
     if scatter.needs_sweep.0 {
         for entity in index.entities() {
-            // What waits outside a queue that blocks came before anything new.
+            // Arrivals that wait outside a queue that blocks came before anything new.
             let Ok(session) = sessions.get_mut(entity) else { continue };
             scatter.take_backlog(&mut Arriver::of(session));
         }
@@ -115,8 +115,8 @@ struct Scatter<'a, 'w, 's> {
 }
 
 impl Scatter<'_, '_, '_> {
-    /// Lets in what waited outside a queue, as far as there is room. Of a session that was cut off nothing is let in any
-    /// more, and what it had waiting is counted.
+    /// Lets in arrivals that waited outside a queue, as far as there is room. A session that was cut off lets nothing
+    /// in any more, and its waiting arrivals are counted.
     fn take_backlog(&mut self, to: &mut Arriver<'_>) {
         while !to.intake.backlog.is_empty() && (*to.phase == Phase::Gone || !self.blocked(to)) {
             let arrival = to.intake.backlog.pop_front().expect("it is not empty");
@@ -124,8 +124,8 @@ impl Scatter<'_, '_, '_> {
         }
     }
 
-    /// Hands an arrival to its session, keeps it beside a queue that blocks, or keeps it for the next tick where that
-    /// one admits the session.
+    /// Hands an arrival to its session, keeps it outside a queue that blocks, or keeps it for the next tick if that
+    /// admits the session.
     fn take(&mut self, arrival: Arrival, index: &mut SessionIndex, sessions: &mut Query<'_, '_, Arrived>) {
         let entity = index.current(arrival.session, arrival.generation);
         let session = entity.and_then(|entity| sessions.get_mut(entity).ok());
@@ -140,7 +140,7 @@ impl Scatter<'_, '_, '_> {
         let mut to = Arriver::of(session);
         let hangs_up = matches!(arrival.what, Arriving::Close);
         if !hangs_up && (!to.intake.backlog.is_empty() || self.blocked(&to)) {
-            // Its credit stays taken: that is what the sender feels.
+            // Its credit stays taken: this is the back-pressure that the sender feels.
             to.intake.backlog.push_back(arrival);
             self.needs_sweep.0 = true;
         } else {
@@ -148,7 +148,7 @@ impl Scatter<'_, '_, '_> {
         }
     }
 
-    /// Whether some queue that the input feeds makes its senders wait.
+    /// Whether some queue that the input feeds blocks and is full.
     fn blocked(&self, to: &Arriver<'_>) -> bool {
         let full = |target: &Target| self.queues.get(target.queue).is_ok_and(Queue::blocks);
         to.wiring.waits && to.wiring.inputs.iter().any(full)
@@ -194,7 +194,7 @@ impl Scatter<'_, '_, '_> {
         }
     }
 
-    /// The host has no more audio: what the sender's times say is missing comes first, then the end.
+    /// Ends the input: first comes what the sender's times say is missing, then the end.
     fn finish(&mut self, to: &mut Arriver<'_>, stamp: Stamp) {
         let missing = to.intake.clock.ends();
         if missing > 0 && to.wiring.waits {
@@ -231,7 +231,7 @@ impl Scatter<'_, '_, '_> {
             let missing = found.missing;
             self.figures.discontinuities += u64::from(found.stepped);
             if missing > 0 && to.wiring.waits {
-                // The silence waits for room like any other audio, and the block behind it.
+                // The silence waits for room like any other audio, and the block waits behind it.
                 let stamp = Stamp { arrived_us: Some(arrived_us), ..Stamp::default() };
                 let held = to.uncredited(Arriving::Audio(block), stamp);
                 to.intake.backlog.push_front(held);
@@ -253,7 +253,7 @@ impl Scatter<'_, '_, '_> {
         self.send(to, frame);
     }
 
-    /// Puts silence of exactly the missing length in place of lost audio.
+    /// Replaces lost audio by silence of exactly the missing length.
     fn conceal(&mut self, to: &mut Arriver<'_>, mut missing: u64, arrived_us: u64) {
         while missing > 0 {
             let (block, frames) = self.silence(to, missing);
@@ -267,7 +267,7 @@ impl Scatter<'_, '_, '_> {
         }
     }
 
-    /// The same, before what is held.
+    /// Puts silence for lost audio into the backlog, before the block that follows.
     fn hold_silence(&mut self, to: &mut Arriver<'_>, mut missing: u64, stamp: Stamp) {
         self.needs_sweep.0 = true;
         while missing > 0 {
@@ -314,10 +314,10 @@ impl Scatter<'_, '_, '_> {
     }
 }
 
-/// Makes samples that are no numbers silent and counts them: one of them would poison every filter behind.
+/// Sets samples that are not finite to 0 and counts them: one of them would poison every filter behind.
 fn zero_non_finite(block: &mut Block, pool: &mut BlockPool) -> u64 {
     const INFINITE: u32 = 0x7f80_0000;
-    // The greatest magnitude as bits: one pass that the compiler turns into vector instructions.
+    // The greatest magnitude, compared as bits: one pass that the compiler vectorises.
     let greatest = block.samples().iter().fold(0, |m, s| u32::max(m, s.to_bits() & 0x7fff_ffff));
     if greatest < INFINITE {
         return 0;

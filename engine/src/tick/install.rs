@@ -1,13 +1,13 @@
-//! One small world with its sessions, and the two schedules that make its half ticks.
+//! Installs a shard into a world: its resources, and the two schedules that make its half ticks.
 //!
 //! ```text
-//! A  Admit      open sessions and let go of those that are gone, in id order
-//!    Control    messages of hosts: answers to stop, advice, what is said about segments
+//! A  Admit      open sessions and remove those that are gone, in id order
+//!    Control    messages of hosts: answers to stop, advice, verdicts on segments gated elsewhere
 //!    Ingress    scatter arrivals to the input queues
 //!    TurnTaking answers wait or are withdrawn because the user speaks
-//!    Rank       the scene's nodes, one system each; cancellations and service replies come before frames
-//! -- hub        join requests in session order, form batches, hand them to the services
-//! B  Egress     release what may leave; drop what was taken back
+//!    Node(0..N) the scene's nodes by rank; before each a system that cancels, then replies of services, then frames
+//! -- Batch      join requests by session, form batches, hand them to the services
+//! B  Egress     release what may leave; drop what was cancelled
 //!    Account    control messages, segments and sessions that are over, blocks on their way back
 //! ```
 
@@ -43,11 +43,11 @@ use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig}
 use crate::tick::stage::Stage;
 use crate::tick::turn_taking::barge_in;
 
-/// How a shard is made.
+/// The settings of a new shard.
 pub(crate) struct ShardSpec<'a> {
     pub(crate) plan: &'a Arc<ScenePlan>,
     pub(crate) open: &'a Arc<OpenSessions>,
-    /// Which one it is.
+    /// Number of the shard.
     pub(crate) shard: usize,
     pub(crate) seed: u64,
     pub(crate) wants_audio: &'a [bool],
@@ -63,7 +63,7 @@ pub(crate) fn install(spec: &ShardSpec<'_>, world: &mut World, a: &mut Schedule,
 
 /// The systems of the two halves in the order of their stages.
 pub(crate) fn halves(spec: &ShardSpec<'_>, world: &mut World) -> (Ordered, Ordered) {
-    // Fixed: an owner's system may run after a stage in which this scene has none.
+    // Always present: an owner's system may run after a stage in which this scene has no system.
     let fixed = [Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking];
     let first = Ordered::new(&fixed, first_half(spec, world));
     (first, Ordered::new(&[], second_half(spec, world).into()))

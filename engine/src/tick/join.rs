@@ -1,4 +1,4 @@
-//! Joins what happened in the shards: by session, within a session as it happened.
+//! Joins the events of all shards: by session, within a session in order.
 
 use bevy_ecs::prelude::*;
 
@@ -6,25 +6,25 @@ use crate::record::event::{EventLog, Record};
 use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::tick::shards::Shards;
 
-/// With as many places for each record as this, records are sorted and not counted into place.
+/// When there are this many places for each record, records are sorted and not counted into place.
 const PLACES_MANY: usize = 8;
 
-/// What happened in the last tick.
+/// The events of the last tick.
 #[derive(Resource)]
 pub(crate) struct Records {
     /// By session id, within a session in order.
     pub(crate) list: Vec<Record>,
-    /// Where the next record of each session goes, while they are joined.
+    /// Index of the next record of each session, while records are joined.
     places: Vec<u32>,
 }
 
 impl Records {
-    /// Of an engine for at most so many sessions.
+    /// Records of an engine for at most `sessions_max` sessions.
     pub(crate) fn new(sessions_max: u32) -> Self {
         Self { list: Vec::new(), places: vec![0; sessions_max as usize + 1] }
     }
 
-    /// Puts `total` records where they belong: all of a session are in one shard, in order.
+    /// Puts `total` records in place: all records of a session are in one shard, in order.
     fn place(&mut self, shards: &mut Shards, total: usize) {
         self.places.fill(0);
         for world in shards.worlds() {
@@ -59,7 +59,7 @@ pub(crate) fn join_records(
     records.list.clear();
     let mut total = 0;
     for shard in shards.running() {
-        // Room for a tick in which all shards fill theirs, made when sessions come and not when they speak.
+        // Room for a tick in which all shards fill their logs, made when sessions come and not when they speak.
         let log = shard.world.resource::<EventLog>();
         records.list.reserve(log.room());
         total += log.records.len();

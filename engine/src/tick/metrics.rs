@@ -1,4 +1,4 @@
-//! Keeps the metrics: windows before anything counts, answers after everything happened.
+//! Keeps the metrics: closes windows before anything is counted, and counts answers after everything happened.
 
 use bevy_ecs::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::tick::join::Records;
 use crate::tick::shards::Shards;
 
-/// The metrics. The systems here are in the schedule of a tick only where this resource is there.
+/// The metrics. The systems of this file are in the schedule only if this resource exists.
 #[derive(Resource)]
 pub(crate) struct Metrics(pub(crate) Box<MetricsWindows>);
 

@@ -1,4 +1,4 @@
-//! The systems of a tick, in order of their stages.
+//! The systems of a tick, and the schedules that run them in the order of their stages.
 
 pub(crate) mod account;
 pub(crate) mod admit;

@@ -1,4 +1,4 @@
-//! The components and resources of the engine by their names.
+//! Names of the engine's components and resources.
 
 use std::any::TypeId;
 
@@ -30,8 +30,9 @@ use crate::tick::metrics::Metrics;
 use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
 use crate::tick::shards::Shards;
 
-/// The components of an entity by name, in alphabetical order; empty if there is no such entity. `NodeMark` says which node
-/// a queue belongs to, `State` is what a node keeps for a session, or what the owner of a foreign world has put there.
+/// The components of an entity by name, in alphabetical order; empty if there is no such entity. `NodeMark` says
+/// which node a queue belongs to; `State` stands for a node's own state for a session, or for a component of the
+/// owner of a foreign world.
 pub fn component_names(world: &World, entity: Entity) -> Vec<&'static str> {
     let Ok(entity) = world.get_entity(entity) else { return Vec::new() };
     let components = entity.archetype().components().iter();
@@ -40,7 +41,7 @@ pub fn component_names(world: &World, entity: Entity) -> Vec<&'static str> {
     names
 }
 
-/// A type of the engine by its name; any other is the state of a node.
+/// The name of a type of the engine; any other type is the state of a node.
 pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
     macro_rules! known {
         ($($type:ty),* $(,)?) => { [$((TypeId::of::<$type>(), stringify!($type))),*] };

@@ -1,4 +1,4 @@
-//! How a session comes into its shard: its entity, one queue entity for each node, and the wiring between them.
+//! Opens a session in its shard: its entity, one queue entity for each node, and the wiring between them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,10 +28,11 @@ use crate::tick::resources::{NeedsSweep, ShardConfig};
 
 /// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
 const OUTPUT_QUEUE_MAX: u32 = 1_500;
-/// Frames that a queue has room for from the start, beside what its senders may send at once.
+/// Frames that a queue has room for from the start, beside those that its senders may send at once.
 const QUEUE_ROOM: u32 = 2;
 
-/// Opens a session of the shard's scene. One whose format some node refuses is gone at once, with the reason logged.
+/// Opens a session of the shard's scene. A session whose format some node refuses is gone at once, with the reason
+/// logged.
 pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     let now = *world.resource::<Now>();
     let now_us = now.us;
@@ -120,17 +121,17 @@ fn input_queue(node: &PlanNode<dyn Node>, input: Option<Format>, now: Now) -> Qu
     Queue::new(node.capabilities.queue_capacity * widens, overflow).joining(joint).with_budget(budget_us)
 }
 
-/// What leads where for one session, by the nodes' positions; the output comes last.
+/// The edges for one session, by the nodes' positions; the output comes last.
 struct Edges {
     formats: Vec<(Option<Format>, Option<Format>)>,
-    /// Most frames that arrive for one step of all that send to it.
+    /// Most frames that arrive for one step of all senders.
     senders: Vec<u32>,
-    /// Edges that end there.
+    /// Number of edges that end there.
     sources: Vec<u8>,
     targets: Vec<[Option<Target>; TARGETS_MAX]>,
-    /// Whether some target makes its senders wait.
+    /// Whether some target blocks its senders.
     backpressured: Vec<bool>,
-    /// What the session's input feeds, and whether any of it makes the input wait.
+    /// The targets of the session's input, and whether any of them blocks.
     input: Vec<Target>,
     input_waits: bool,
 }

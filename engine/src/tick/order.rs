@@ -1,4 +1,4 @@
-//! Systems in the order of their stages.
+//! Puts systems into the order of their stages.
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
@@ -43,8 +43,8 @@ impl Ordered {
         Self { stages, systems }
     }
 
-    /// Adds the systems to `schedule`, each stage after the one before it. For tests, the stage at `without` follows
-    /// none.
+    /// Adds the systems to `schedule`, each stage after the one before it. For tests, the stage at `without` waits
+    /// for none.
     pub(crate) fn install(self, schedule: &mut Schedule, without: Option<usize>) {
         for (at, stages) in self.stages.windows(2).enumerate() {
             if without != Some(at + 1) {
@@ -61,7 +61,8 @@ impl Ordered {
         }
     }
 
-    /// Whether two systems that touch the same thing might run in either order if the stage at `without` followed none.
+    /// Whether two systems that touch the same data could run in either order if the stage at `without` waited for
+    /// none.
     pub(crate) fn leaves_open(self, world: &mut World, without: Option<usize>) -> bool {
         let mut schedule = Schedule::default();
         schedule.set_build_settings(ScheduleBuildSettings {

@@ -9,7 +9,7 @@ use crate::edge::session_port::SessionPort;
 use crate::edge::shard_inbox::ShardPort;
 use crate::node::plan::ScenePlan;
 
-/// What a shard needs to open sessions.
+/// The settings with which a shard opens sessions.
 #[derive(Resource)]
 pub(crate) struct ShardConfig {
     pub(crate) plan: Arc<ScenePlan>,
@@ -24,12 +24,12 @@ pub(crate) struct Admissions(pub(crate) Vec<Arc<SessionPort>>);
 #[derive(Resource)]
 pub(crate) struct Edge(pub(crate) Arc<ShardPort>);
 
-/// The id of a session that is leaving, for the Account stage.
+/// The ids of sessions that are closing, for the Account stage.
 #[derive(Resource, Debug, Default)]
 pub(crate) struct Closing(pub(crate) Vec<SessionId>);
 
 /// Whether some session of the shard may be ending, keep arrivals outside a queue, or have control messages for its
-/// host: only then is every session looked at in a tick, for looking means to fetch it from memory. Set by whoever makes
-/// one so; [`Stage::Account`](crate::tick::stage::Stage) looks whether it is still true.
+/// host. Only then does a tick look at every session, as that means to fetch it from memory. Set by the system that
+/// makes one so; [`Stage::Account`](crate::tick::stage::Stage) checks whether this still holds.
 #[derive(Resource, Debug, Default)]
 pub(crate) struct NeedsSweep(pub(crate) bool);

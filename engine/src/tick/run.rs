@@ -24,7 +24,7 @@ use crate::tick::shard::{Shard, built};
 use crate::tick::shards::{Shards, first_halves, second_halves};
 use crate::tick::stage::Stage;
 
-/// The systems of a tick, in order. The first and the last are left out while nobody keeps metrics.
+/// The systems of a tick, in order. The first and the last are left out while no metrics are kept.
 pub(crate) fn engine_systems() -> Vec<PlacedSystem> {
     vec![
         PlacedSystem::new(Stage::Rotate, "rotate_metrics", boxed(rotate_metrics)),
@@ -52,12 +52,12 @@ fn schedule(world: &mut World) -> Schedule {
 pub(crate) struct EngineWorld {
     pub(crate) world: World,
     tick: Schedule,
-    /// A tick has begun and not ended: if the next one finds it so, it has panicked.
+    /// Whether a tick has begun and not ended: the next tick then knows that it panicked.
     is_torn: bool,
 }
 
 impl EngineWorld {
-    /// Starts the services of a scene. There is no shard yet.
+    /// Starts the services of a scene. The world has no shards yet.
     pub(crate) fn new(plan: &ScenePlan, open: &Arc<OpenSessions>, seed: u64, time: TimeMode) -> Self {
         let mut world = World::new();
         start_services(&mut world, plan, seed, time);
@@ -70,7 +70,7 @@ impl EngineWorld {
         Self { world, tick, is_torn: false }
     }
 
-    /// Puts the shards in, and the threads that they may be ticked on.
+    /// Adds the shards, and the threads that they may be ticked on.
     pub(crate) fn add_shards(&mut self, list: Vec<Shard>, threads: Option<Arc<ThreadPool>>) {
         let shards = self.shards_mut();
         (shards.list, shards.threads) = (list, threads);
@@ -79,7 +79,7 @@ impl EngineWorld {
     /// Runs one tick at engine time `now_us`; a time before the last tick counts as that tick's.
     pub(crate) fn tick(&mut self, now_us: u64) {
         if std::mem::replace(&mut self.is_torn, true) {
-            // The executor would leave out what ran before the panic.
+            // The executor would leave out the systems that ran before the panic.
             self.tick = schedule(&mut self.world);
         }
         let sessions_open = self.shards().sessions_open();
@@ -102,7 +102,7 @@ impl EngineWorld {
         self.world.resource_mut::<Shards>().into_inner()
     }
 
-    /// What happened in the last tick.
+    /// The events of the last tick.
     pub(crate) fn records(&self) -> &[Record] {
         &self.world.resource::<Records>().list
     }
@@ -111,7 +111,7 @@ impl EngineWorld {
         Hub::new(&self.world)
     }
 
-    /// From now on metrics are kept: windows that rotate every 5 s of engine time.
+    /// Keeps metrics from now on: windows that rotate every 5 s of engine time.
     pub(crate) fn keep_metrics(&mut self, plan: &ScenePlan) {
         let calls = plan.nodes.iter().map(|node| node.service.is_some()).chain([false]);
         let sessions_max = self.shards().open.sessions_max;

@@ -16,7 +16,7 @@ use crate::tick::install::{ShardSpec, idle_checks, install};
 #[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FirstHalf;
 
-/// Schedule of the second half: what leaves, and the accounts.
+/// Schedule of the second half of a tick: what leaves, and the account.
 #[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SecondHalf;
 
@@ -24,7 +24,7 @@ pub struct SecondHalf;
 pub(crate) struct ShardState {
     port: Arc<ShardPort>,
     pub(crate) idle: Idle,
-    /// It takes part in this tick.
+    /// Whether the shard takes part in this tick.
     pub(crate) takes_part: bool,
     /// Engine time of the last tick that it took part in.
     last_us: u64,
@@ -33,7 +33,7 @@ pub(crate) struct ShardState {
 }
 
 impl ShardState {
-    /// Of a world into which `spec` was installed.
+    /// The state of a world into which `spec` was installed.
     pub(crate) fn new(spec: &ShardSpec<'_>, world: &mut World) -> Self {
         let idle = Idle::new(idle_checks(spec, world), world);
         Self { port: Arc::clone(&spec.open.ports[spec.shard]), idle, takes_part: false, last_us: 0, open: 0 }
@@ -42,22 +42,23 @@ impl ShardState {
 
 /// The schedules of a shard's half ticks.
 enum Halves {
-    /// Those of a world that an engine made for itself.
+    /// Schedules of a world that an engine made for itself.
     Own(Box<[Schedule; 2]>),
-    /// [`FirstHalf`] and [`SecondHalf`] in a world of somebody else, who may have added systems to them.
+    /// [`FirstHalf`] and [`SecondHalf`] in a foreign world, whose owner may have added systems to them.
     Labelled,
 }
 
 /// A world with sessions, and what the engine keeps beside it.
 pub(crate) struct Shard {
-    /// A foreign world is here only while the engine ticks; else an empty one is in its place.
+    /// The shard's world. A foreign world is here only while the engine ticks; otherwise an empty one is in its
+    /// place.
     pub(crate) world: World,
     halves: Halves,
     pub(crate) state: ShardState,
 }
 
 impl Shard {
-    /// With a world of its own.
+    /// A shard with a world of its own.
     pub(crate) fn new(spec: &ShardSpec<'_>) -> Self {
         let mut world = World::new();
         let mut halves = [Schedule::default(), Schedule::default()];
@@ -68,7 +69,7 @@ impl Shard {
         Self { world, halves: Halves::Own(Box::new(halves)), state }
     }
 
-    /// For a world of somebody else, into which everything is installed.
+    /// A shard for a foreign world, into which everything is installed.
     pub(crate) fn foreign(spec: &ShardSpec<'_>, world: &mut World) -> Self {
         let mut first = single_threaded(Schedule::new(FirstHalf));
         let mut second = single_threaded(Schedule::new(SecondHalf));
@@ -116,7 +117,7 @@ impl Shard {
                 halves[1].run(world);
                 world.clear_trackers();
             }
-            // The trackers of change are the owner's to clear.
+            // The owner of the world clears its change trackers.
             Halves::Labelled => world.run_schedule(SecondHalf),
         }
         state.open = world.resource::<SessionIndex>().open();
@@ -124,14 +125,15 @@ impl Shard {
     }
 }
 
-/// A schedule on one thread. Explicit: inside a Bevy app feature unification would hand us the multi-threaded executor.
+/// A schedule on one thread. Explicit, as feature unification inside a Bevy app would give us the multi-threaded
+/// executor.
 fn single_threaded(mut schedule: Schedule) -> Schedule {
     schedule.set_executor(SingleThreadedExecutor::new());
     schedule
 }
 
-/// A schedule on one thread for a world to which nobody adds systems. Where none defers anything, nothing is looked for at
-/// the end.
+/// A schedule on one thread for a world to which nobody adds systems. If no system defers commands, none are applied
+/// at the end.
 pub(crate) fn built(schedule: Schedule, world: &mut World) -> Schedule {
     let mut schedule = single_threaded(schedule);
     schedule.initialize(world).expect("its stages stand in one order");

@@ -11,12 +11,12 @@ use crate::base::time::Now;
 use crate::edge::open_sessions::OpenSessions;
 use crate::tick::shard::Shard;
 
-/// With fewer sessions in busy shards, handing work to other threads takes longer than the work, unless a scene's nodes are
-/// heavy: who knows that gives the number of shards.
+/// With fewer sessions in busy shards, handing work to other threads takes longer than the work, unless the nodes of
+/// a scene are heavy: a host that knows this sets the number of shards.
 const SHARED_MIN: u32 = 64;
 
-/// The shards, the sessions that hosts open in them from any thread, and the threads that their work is shared out to where
-/// that is worth it.
+/// The shards, the sessions that hosts open in them from any thread, and the threads that share the work where that
+/// is worth it.
 #[derive(Resource)]
 pub(crate) struct Shards {
     pub(crate) list: Vec<Shard>,
@@ -35,7 +35,7 @@ impl Shards {
         &mut self.list[self.open.placement.shard(session)]
     }
 
-    /// Those that take part in this tick.
+    /// The shards that take part in this tick.
     pub(crate) fn running(&mut self) -> impl Iterator<Item = &mut Shard> {
         self.list.iter_mut().filter(|shard| shard.state.takes_part)
     }
@@ -50,7 +50,7 @@ impl Shards {
         self.list.iter().map(|shard| shard.state.open).sum()
     }
 
-    /// Does `work` with every shard, on several threads when there is enough of it in those that are `busy`.
+    /// Does `work` with every shard, on several threads when there is enough work in the `busy` ones.
     fn each(&mut self, busy: impl Fn(&Shard) -> bool, work: impl Fn(&mut Shard) + Send + Sync) {
         let busy = self.list.iter().filter(|shard| busy(shard));
         let (count, sessions) =
@@ -71,7 +71,7 @@ pub(crate) fn first_halves(now: Res<'_, Now>, mut shards: ResMut<'_, Shards>) {
     shards.each(Shard::is_awake, |shard| shard.first_half(now));
 }
 
-/// Runs the second half of those shards, and of those to which something happened in the hub:
+/// Runs the second half of these shards, and of those with an event in the hub:
 /// [`Stage::Egress`](super::Stage::Egress) and [`Stage::Account`](super::Stage::Account).
 pub(crate) fn second_halves(now: Res<'_, Now>, mut shards: ResMut<'_, Shards>) {
     let now = *now;

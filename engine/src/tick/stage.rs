@@ -4,14 +4,14 @@ use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
 
-/// The stages of a tick, in order. Those of the engine's own world stand around those of the shards, of which the ones from
-/// [`Self::Admit`] to the last node run in [`Self::FirstHalf`] and the others in [`Self::SecondHalf`]. The owner of a foreign
-/// world orders systems by the stages of shards.
+/// The stages of a tick, in order. Some belong to the engine's own world; of the stages of shards, those from
+/// [`Self::Admit`] to the last node run in [`Self::FirstHalf`] and the others in [`Self::SecondHalf`]. The owner of a
+/// foreign world orders systems by the stages of shards.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// Engine: windows of metrics that are over are closed.
     Rotate,
-    /// Engine: what came for the shards goes to them.
+    /// Engine: sessions to open and replies of services go to the shards.
     Deliver,
     /// Engine: the shards run the stages up to the last node, in parallel.
     FirstHalf,
@@ -23,21 +23,21 @@ pub enum Stage {
     Ingress,
     /// Answers wait or are withdrawn because the user speaks.
     TurnTaking,
-    /// What was taken back leaves one node, or the output (the number after the last node). Runs in ticks that cancel
+    /// What was cancelled leaves one node, or the output (the number after the last node). Runs in ticks that cancel
     /// anything.
     Cancel(NodeId),
     /// One node of the scene.
     Node(NodeId),
-    /// Engine: what the shards ask goes to the services, and batches form.
+    /// Engine: the shards' requests go to the services, and batches form.
     Batch,
     /// Engine: the shards run the other stages, in parallel.
     SecondHalf,
     /// Audio and text leave.
     Egress,
-    /// The books are closed.
+    /// Hosts are told, and segments and sessions that are over are removed.
     Account,
-    /// Engine: what happened in all shards is joined.
+    /// Engine: the events of all shards are joined.
     Join,
-    /// Engine: metrics hear what happened.
+    /// Engine: metrics count the answers that began.
     Observe,
 }

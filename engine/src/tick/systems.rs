@@ -1,6 +1,6 @@
-//! The systems of a tick as they can be shown: in which stage each runs, what it reads and what it writes.
+//! The systems of a tick as a list: the stage of each, what it reads and what it writes.
 //!
-//! The list is the one that the schedules are built from, and what a system touches is what it declares to the ECS.
+//! The schedules are built from the same list, and what a system touches is what it declares to the ECS.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::tick::stage::Stage;
 /// One system of a tick.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemView {
-    /// When it runs.
+    /// The stage in which it runs.
     pub stage: Stage,
     /// The function, or a node's id and kind.
     pub name: String,
@@ -28,11 +28,11 @@ pub struct SystemView {
     pub reads: Vec<&'static str>,
     /// Components and resources that it writes, in alphabetical order. A node's own state is `State`.
     pub writes: Vec<&'static str>,
-    /// It has the world to itself: it makes and removes entities, and declares nothing.
+    /// Whether it has the world to itself: it makes and removes entities, and declares nothing.
     pub is_exclusive: bool,
 }
 
-/// The systems of a scene's tick in the order in which they run: those of the engine's own world, and among them, after the
+/// The systems of a scene's tick in the order in which they run: those of the engine's own world, and, after the
 /// system that runs them, those of a shard.
 pub fn systems(plan: &Arc<ScenePlan>) -> Vec<SystemView> {
     let (mut engine, mut shard) = (World::new(), World::new());
@@ -70,7 +70,7 @@ fn view(mut placed: PlacedSystem, world: &mut World) -> SystemView {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// That of the engine's own world.
+    /// The schedule of the engine's own world.
     Engine,
     /// The first half of a shard.
     First,
@@ -84,8 +84,8 @@ pub fn stages(plan: &Arc<ScenePlan>, part: Part) -> Vec<Stage> {
     ordered(plan, part, &mut World::new()).stages
 }
 
-/// Whether two systems of that schedule touch the same thing and may run in either order, if the stage at `without` does
-/// not wait for the one before it.
+/// Whether two systems of that schedule touch the same data and may run in either order, if the stage at `without`
+/// does not wait for the one before it.
 #[doc(hidden)]
 pub fn leaves_open(plan: &Arc<ScenePlan>, part: Part, without: Option<usize>) -> bool {
     let mut world = World::new();
@@ -100,7 +100,7 @@ fn ordered(plan: &Arc<ScenePlan>, part: Part, world: &mut World) -> Ordered {
     }
 }
 
-/// What a system reads only, and what it writes.
+/// The names of what a system only reads, and of what it writes.
 fn touched(access: &SystemAccess, world: &World) -> (Vec<&'static str>, Vec<&'static str>) {
     let SystemAccess::Shared(access) = access else { return (Vec::new(), Vec::new()) };
     let access = access.combined_access();

@@ -1,9 +1,10 @@
-//! What happens to an answer when the user speaks: it waits at once, and is withdrawn when the speech goes on.
-//! Reads segments; writes playouts, segments, cancellations, event log. Runs in `Stage::TurnTaking`, before the nodes, on
-//! what the gates found in the tick before: so that a withdrawal reaches every queue and service in one tick.
+//! Decides what happens to an answer when the user speaks: it waits at once, and is withdrawn when the speech goes
+//! on. Reads segments; writes playouts, segments, cancellations, event log. Runs in `Stage::TurnTaking`, before the
+//! nodes, on what the gates found in the tick before, so that a withdrawal reaches every queue and service in one
+//! tick.
 //!
-//! A segment that is only suspected pauses the answer; `interrupt_min_ms` of speech in a confirmed one withdraws it and
-//! begins a new turn. What ends shorter lets the answer go on: a cough must not kill a good reply.
+//! A segment that is only suspected pauses the answer; `interrupt_min_ms` of speech in a confirmed one withdraws the
+//! answer and begins a new turn. After shorter speech the answer goes on: a cough must not kill a good reply.
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::{BoxedSystem, SystemParam};
@@ -19,13 +20,13 @@ use crate::session::index::SessionIndex;
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Answer, Extent, Segment, SegmentParams, Segments, Verdict};
 
-/// Nobody speaks in a segment in which nothing was heard for this long: gates decide on media time, and that stands still
-/// when a client stops sending in the middle of a word.
+/// A segment in which nothing was heard for this long is not being spoken: gates decide on media time, which stands
+/// still when a client stops sending in the middle of a word.
 const STALE_US: u64 = 1_000_000;
-/// What a gate decides on at once, for [`Mutation::InterruptLate`].
+/// Length of a hop on which a gate decides, for [`Mutation::InterruptLate`].
 const HOP_US: u64 = 32_000;
 
-/// A segment as this system needs it.
+/// The fields of a segment that this system needs.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     session: SessionId,
@@ -49,12 +50,12 @@ impl Seen {
     }
 }
 
-/// What is looked through every tick; the storage stays.
+/// Lists that every tick fills; the storage is kept.
 #[derive(Default)]
 struct Scratch {
     /// Segments in which somebody speaks.
     spoken: Vec<Seen>,
-    /// Segments that are over and whose answer is not.
+    /// Segments that are over and whose answer is not complete.
     owed: Vec<Seen>,
     /// Sessions whose answer was paused in an earlier tick.
     paused: Vec<Entity>,
@@ -80,7 +81,7 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> BoxedSystem {
         for seen in scratch.spoken.iter().filter(|s| s.confirmed && s.voiced_us >= interrupt_min_us) {
             turn_taking.interrupt(seen, scratch.owed_by(seen.session));
         }
-        // What arrived late and ended within one tick was never seen spoken, and interrupts all the same.
+        // Speech that arrived late and ended within one tick was never seen spoken, and interrupts all the same.
         for seen in scratch.owed.iter().filter(|s| s.voiced_us >= interrupt_min_us) {
             let Ok((.., playout)) = turn_taking.playouts.get(seen.owner) else { continue };
             if playout.sounds() && playout.segment < seen.key.serial {
@@ -96,7 +97,7 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> BoxedSystem {
 }
 
 impl Scratch {
-    /// Nobody speaks, as far as is known. There are at most `sessions`.
+    /// Begins a tick with nobody speaking, and lists the sessions whose answer is paused; there are at most `sessions`.
     fn begin(&mut self, playouts: &mut Playouts<'_, '_>, sessions: usize) {
         self.paused.clear();
         self.paused.reserve(sessions);
@@ -115,7 +116,7 @@ impl Scratch {
         for segment in segments.active() {
             let seen = Seen::of(segment);
             if segment.is_spoken() {
-                // A stretch that is forwarded before anything was heard in it is not speech.
+                // A stretch that is forwarded before any speech was heard in it is not speech.
                 if segment.voiced.1 > 0 && now_us < segment.voiced_at_us + STALE_US {
                     self.spoken.push(seen);
                 }
@@ -158,7 +159,7 @@ impl<'w, 's> TurnTaking<'w, 's> {
         }
     }
 
-    /// The speech goes on: what is owed for older segments is withdrawn, and a new turn begins.
+    /// Interrupts: the answers to older segments are withdrawn, and a new turn begins.
     fn interrupt(&mut self, seen: &Seen, owed: &[Seen]) {
         let mut turn = None;
         for old in owed.iter().filter(|old| old.key.serial < seen.key.serial) {
@@ -174,8 +175,8 @@ impl<'w, 's> TurnTaking<'w, 's> {
         self.segments.segments.begin_turn(seen.key, seen.session);
     }
 
-    /// The host stops the answer of `turn`: what the speaker has finished, or seems to, gets none any more. False when
-    /// there is nothing to stop.
+    /// Stops the answer of `turn` for the host: segments whose end the speaker has reached, or seems to have, get no
+    /// answer any more. False when there is nothing to stop.
     pub(crate) fn cancel_answer(&mut self, session: SessionId, owner: Entity, turn: u32) -> bool {
         let asked = |segment: &Segment| {
             (segment.session, segment.turn) == (session, turn)
@@ -203,7 +204,7 @@ impl<'w, 's> TurnTaking<'w, 's> {
         true
     }
 
-    /// Nobody speaks any more: a paused answer goes on, and what paused it is not answered.
+    /// Lets a paused answer go on, as nobody speaks any more; the segment that paused it is not answered.
     fn resume(&mut self, owner: Entity, scratch: &Scratch) {
         let Ok((_, session, mut playout)) = self.playouts.get_mut(owner) else { return };
         let session = session.id;

@@ -1,4 +1,4 @@
-//! Control messages between programs: their forms, and their delivery, exactly once in effect.
+//! Control messages between programs: their forms, and their delivery with effect exactly once.
 
 pub mod delivery;
 pub mod message;

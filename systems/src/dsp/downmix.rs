@@ -1,4 +1,4 @@
-//! Which of the interleaved channels go on, in place: one of them, their mean, or all.
+//! Chooses among interleaved channels, in place: one of them, their mean, or all.
 
 use mynah_engine::scene::Issue;
 use serde::Deserialize;
@@ -6,29 +6,29 @@ use serde::Deserialize;
 /// Most channels that audio may have.
 const CHANNELS_MAX: u8 = 8;
 
-/// Which channels go on. They are counted from 1, as mixing desks and editors do.
+/// The channels that are kept. Channels are counted from 1, as mixing desks and editors do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum Channels {
-    /// One: the mean of all.
+    /// One channel: the mean of all.
     #[default]
     Mono,
-    /// As many as arrive.
+    /// All channels that arrive.
     Keep,
-    /// One: the first.
+    /// One channel: the first.
     Left,
-    /// One: the second.
+    /// One channel: the second.
     Right,
-    /// One: that one, 1 to 8.
+    /// One channel: the one with this number, 1 to 8.
     Channel(u8),
 }
 
 impl Channels {
-    /// How many go on where `arriving` arrive.
+    /// The number of channels that leave where `arriving` arrive.
     pub fn leaving(self, arriving: u8) -> u8 {
         if self == Self::Keep { arriving } else { 1 }
     }
 
-    /// The place of the one that goes on, counted from 1; None: no single one does.
+    /// The number of the one channel that is kept, counted from 1; `None`: no single one is.
     fn place(self) -> Option<u8> {
         match self {
             Self::Mono | Self::Keep => None,
@@ -38,7 +38,8 @@ impl Channels {
         }
     }
 
-    /// What is wrong with the choice where `arriving` channels arrive (None: nobody knows yet), about the field `channels`.
+    /// What is wrong with the choice where `arriving` channels arrive (`None`: unknown yet), about the field
+    /// `channels`.
     pub fn issue(self, arriving: Option<u8>) -> Option<Issue> {
         let place = self.place()?;
         if !(1..=CHANNELS_MAX).contains(&place) {
@@ -52,7 +53,7 @@ impl Channels {
         Some(Issue::error("channels", text).expected(format!("`Mono`, or a channel that arrives: {most}")))
     }
 
-    /// Leaves of each frame of `interleaved` what goes on. Capacity is kept, nothing is allocated.
+    /// Leaves only the kept channels in each frame of `interleaved`. Capacity is kept, nothing is allocated.
     ///
     /// # Panics
     /// If `arriving` is 0 or less than the channel that is chosen, or the samples are not whole frames.

@@ -1,4 +1,4 @@
-//! What a conversion promises, measured: purity, delay, frame counts, and that cutting the input changes nothing.
+//! Measures what a conversion promises: purity, delay, frame counts, and that cutting the input changes nothing.
 
 use std::f64::consts::TAU;
 

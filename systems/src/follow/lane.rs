@@ -1,4 +1,4 @@
-//! One session that follows a gate elsewhere: its segment, and what waits for it.
+//! One session that follows a gate in another engine: its segment, and the audio and messages that wait.
 
 use bevy_ecs::prelude::Component;
 use mynah_engine::base::{Mutation, frames_to_us};
@@ -10,7 +10,7 @@ use mynah_engine::{Control, DropReason, Frame};
 
 use super::memory::{Known, Memory, about};
 
-/// Times of audio are whole microseconds of whole samples, here and at the sender, and a resampler between rounds again.
+/// Media times are whole microseconds of whole samples, here and at the sender, and a resampler between rounds again.
 const TOLERANCE_US: u64 = 1_000;
 
 /// State of one session.
@@ -26,29 +26,29 @@ pub struct FollowLane {
     silence_timeout_us: u64,
 }
 
-/// What more there is of the open segment's audio.
+/// What is known of the rest of the open segment's audio.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comes {
-    /// The oldest frame.
+    /// The oldest frame belongs to it.
     Waits,
-    /// It may be on its way.
+    /// More may be on its way.
     Perhaps,
-    /// What comes behind it is here.
+    /// The frame after it is here: nothing more comes.
     Nothing,
 }
 
-/// What becomes of the oldest frame.
+/// What to do with the oldest frame.
 enum Place {
     Forward,
-    /// A new segment begins with it.
+    /// Open a new segment with it.
     Open,
-    /// The segment before it is not settled.
+    /// Wait: the segment before it is not settled.
     Wait,
-    /// Its segment was cancelled.
+    /// Drop it: its segment was cancelled.
     Cancelled,
-    /// It belongs to no segment, or to one that is over.
+    /// Drop it: it belongs to no segment, or to one that is over.
     Stray,
-    /// The input is over, and so is the last segment.
+    /// End: the input is over, and so is the last segment.
     End,
 }
 
@@ -58,12 +58,12 @@ impl FollowLane {
         Self { memory, segment, heard_us: 0, split_us: 0, input, wait_us, silence_timeout_us }
     }
 
-    /// Whether nothing is open: then there is nothing to do without audio.
+    /// True if no segment is open: then there is nothing to do without audio.
     pub(super) fn is_idle(&self) -> bool {
         !self.segment.is_open() && !self.segment.is_split()
     }
 
-    /// Takes one control message; false when it changes nothing.
+    /// Takes one control message; false if it changes nothing.
     pub(super) fn hear(&mut self, control: &Control, gate: &mut SegmentWriter<'_, '_, '_, '_>) -> bool {
         let Some(serial) = about(control) else { return false };
         let now_us = gate.cx.now.us;
@@ -101,7 +101,7 @@ impl FollowLane {
                 Place::Wait => break,
                 Place::Open => {
                     let Some(front) = queue.front() else { break };
-                    // No segment to be had: the next tick tries again.
+                    // No segment is free: the next tick tries again.
                     if !self.open(front.segment.serial, front.pts_us, gate) {
                         break;
                     }
@@ -155,13 +155,14 @@ impl FollowLane {
         }
     }
 
-    /// Does one thing that was said of the open segment, or that time says; false when there is nothing to do.
+    /// Acts once on a message about the open segment, or on a time that has come; false if there is nothing to do.
     fn advance(&mut self, comes: Comes, gate: &mut SegmentWriter<'_, '_, '_, '_>) -> bool {
         let Some(serial) = self.serial() else { return false };
         let known = self.memory.of(serial);
         let (now_us, ending) = (gate.cx.now.us, self.segment.ending());
         let waited = |since_us: u64| now_us >= since_us.saturating_add(self.wait_us);
-        // With nothing behind it the microphone may be muted, and the sender's gate silent about it for so long.
+        // If nothing comes after it, the microphone may be muted, and the sender's gate silent about it for this
+        // long.
         let muted_us = if comes == Comes::Nothing { 0 } else { self.silence_timeout_us };
         let has_audio = |at_us: u64| {
             self.segment.to_us() + TOLERANCE_US >= at_us || comes == Comes::Nothing || waited(known.told_us)
@@ -169,7 +170,7 @@ impl FollowLane {
         if known.is_speech() && !self.segment.is_confirmed() {
             let (from_us, to_us) = (self.segment.from_us(), self.segment.to_us());
             self.segment.voiced((from_us, to_us), gate);
-            // Whether speech began behind the first sample is known only where the gate is.
+            // Only the sender's gate knows whether speech began after the first sample.
             self.segment.confirm(from_us, gate);
         } else if ending > 0 && is_cancelled(ending, &known) {
             self.segment.retract(gate);
@@ -179,7 +180,7 @@ impl FollowLane {
             self.segment.endpoint(revision, (at_us, at_us), gate);
         } else if let Some((revision, at_us)) = known.ended
             && revision == ending
-            // The silence behind the speech belongs to it, as far as it is here.
+            // The silence after the speech belongs to it, as far as it is here.
             && comes != Comes::Waits
             && has_audio(at_us)
         {
@@ -192,7 +193,7 @@ impl FollowLane {
         true
     }
 
-    /// Nothing was said for too long: what is undecided is not speech, and an end that may or may not hold does not.
+    /// Gives up waiting: an undecided segment is not speech, and a suspected end is not final.
     fn give_up(&mut self, serial: u32, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         if !self.segment.is_confirmed() {
             self.cancel(CancelReason::NoVerdict, gate);
@@ -230,7 +231,7 @@ impl FollowLane {
         self.segment.cancel(reason, gate);
     }
 
-    /// The sender's gate has ended the segment, or split it where it announced no end.
+    /// Ends the segment as the sender's gate has, or splits it if that announced no end.
     fn end(&mut self, serial: u32, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         if self.segment.ending() == 0 {
             self.split_us = gate.cx.now.us;
@@ -241,7 +242,7 @@ impl FollowLane {
         self.memory.settle(serial);
     }
 
-    /// The session is over: nothing that is said or comes matters any more.
+    /// Ends the session: messages and audio do not matter any more.
     pub(super) fn hang_up(&mut self, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         match self.serial() {
             Some(_) if !self.segment.is_confirmed() => self.cancel(CancelReason::Closed, gate),
@@ -252,7 +253,7 @@ impl FollowLane {
     }
 }
 
-/// Whether the revision on which work is done was taken back, or another one has come since.
+/// True if the revision under way was retracted, or another one has come since.
 fn is_cancelled(revision: u32, known: &Known) -> bool {
     known.retracted >= revision
         || known.wanted().is_some_and(|(wanted, _)| wanted != revision)

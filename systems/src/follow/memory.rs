@@ -1,42 +1,42 @@
-//! What the sender has said about its segments, in whatever order it came: bounded, and never forgetting in a way that
-//! would let something taken back through.
+//! Remembers the sender's messages about its segments, in whatever order they came: bounded, and never forgetting in
+//! a way that would let cancelled audio through.
 
 use std::collections::VecDeque;
 
 use mynah_engine::Control;
 
-/// Most segments of which something was said before their audio came; of more, what was said about the oldest is
+/// Most segments with messages before their audio came; beyond that the messages about the oldest segment are
 /// forgotten, and it gets no verdict.
 pub(super) const KNOWN_MAX: usize = 64;
 /// Cancelled segments remembered one by one. An older one counts as settled like all before it.
 pub(super) const TOMBSTONES_MAX: usize = 256;
 
-/// What was said about one segment.
+/// The messages about one segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) serial: u32,
     pub(super) confirmed: bool,
-    /// The last end of speech that was announced and not taken back: revision and media time.
+    /// The last end of speech that was announced and not retracted: revision and media time.
     pub(super) announced: Option<(u32, u64)>,
-    /// This revision and those before it are void.
+    /// This revision and those before it are retracted.
     pub(super) retracted: u32,
-    /// The end that holds; revision 0: the segment was split.
+    /// The final end; revision 0: the segment was split.
     pub(super) ended: Option<(u32, u64)>,
-    /// Engine time at which something was last said.
+    /// Engine time of the last message.
     pub(super) told_us: u64,
 }
 
 impl Known {
-    /// Whether it is speech: an end of speech says so, too, should it come first.
+    /// True if the segment is speech: an end of speech says so, too, should it come first.
     pub(super) fn is_speech(&self) -> bool {
         self.confirmed || self.announced.is_some() || self.retracted > 0 || self.ended.is_some()
     }
 
-    /// The revision on which work is to be done now, and the media time up to which it waits for audio.
+    /// The revision to work on now, and the media time up to which work waits for audio.
     pub(super) fn wanted(&self) -> Option<(u32, u64)> {
         match (self.ended, self.announced) {
             (Some((0, _)), _) => None,
-            // Should a sender tell two times, work has begun at the first.
+            // Should a sender give two times, work has begun at the first.
             (Some((revision, _)), Some((announced, at_us))) if announced == revision => {
                 Some((revision, at_us))
             }
@@ -45,7 +45,7 @@ impl Known {
         }
     }
 
-    /// Takes one message in; false when it changes nothing.
+    /// Takes one message; false if it changes nothing.
     fn hear(&mut self, control: &Control) -> bool {
         match *control {
             Control::ConfirmSpeculation { .. } => !std::mem::replace(&mut self.confirmed, true),
@@ -58,7 +58,7 @@ impl Known {
             }
             Control::EndOfSpeech { revision, at_us, .. } => {
                 let past = self.retracted.max(self.announced.map_or(0, |(announced, _)| announced));
-                // The one that holds may have come first: this one still says where speech ended.
+                // The final end may have come first: this message still says where speech ended.
                 let fits = self.ended.is_none_or(|(ended, _)| ended == revision);
                 if revision > past && fits {
                     self.announced = Some((revision, at_us));
@@ -78,7 +78,7 @@ impl Known {
     }
 }
 
-/// What was said about the segments of one session.
+/// The messages about the segments of one session.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// Ascending by serial.
@@ -89,7 +89,7 @@ pub(super) struct Memory {
     floor: u32,
 }
 
-/// Which segment a message is about; `None`: about none.
+/// The segment that a message is about; `None`: it is about none.
 pub(super) fn about(control: &Control) -> Option<u32> {
     match *control {
         Control::ConfirmSpeculation { segment, .. }
@@ -101,7 +101,7 @@ pub(super) fn about(control: &Control) -> Option<u32> {
 }
 
 impl Memory {
-    /// Takes in what was said about `serial`, a cancellation apart; false when it changes nothing.
+    /// Takes a message about `serial` that does not cancel it; false if it changes nothing.
     pub(super) fn hear(&mut self, now_us: u64, serial: u32, control: &Control) -> bool {
         if self.is_settled(serial) {
             return false;
@@ -128,7 +128,7 @@ impl Memory {
         news
     }
 
-    /// `serial` is void from now on, whether its audio has come or not.
+    /// Notes `serial` as cancelled, whether its audio has come or not.
     pub(super) fn cancel(&mut self, serial: u32) {
         self.forget(serial);
         self.cancelled.push_back(serial);
@@ -139,13 +139,13 @@ impl Memory {
         }
     }
 
-    /// `serial` is over, and so is everything before it.
+    /// Notes that `serial` and everything before it is over.
     pub(super) fn settle(&mut self, serial: u32) {
         self.forget(serial);
         self.floor = self.floor.max(serial);
     }
 
-    /// The audio of `serial` has begun: what was said of segments before it came to nothing.
+    /// Notes that the audio of `serial` has begun: messages about segments before it are forgotten.
     pub(super) fn begin(&mut self, serial: u32) {
         self.floor = self.floor.max(serial.saturating_sub(1));
         while self.known.front().is_some_and(|known| known.serial < serial) {
@@ -157,12 +157,12 @@ impl Memory {
         self.cancelled.contains(&serial)
     }
 
-    /// Whether nothing of `serial` is wanted any more.
+    /// True if nothing of `serial` is wanted any more.
     pub(super) fn is_settled(&self, serial: u32) -> bool {
         serial <= self.floor || self.is_cancelled(serial)
     }
 
-    /// What was said about `serial`; nothing by default.
+    /// The messages about `serial`; empty by default.
     pub(super) fn of(&self, serial: u32) -> Known {
         self.place(serial).map_or(Known { serial, ..Known::default() }, |at| self.known[at])
     }

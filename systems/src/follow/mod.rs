@@ -1,16 +1,16 @@
-//! `Follow`: the gate of an engine whose audio was gated elsewhere. It decides nothing: it opens, confirms, cancels, ends
-//! and retracts its segments as the sender's control messages say, and sends on audio and marks as the sender's gate
-//! does.
+//! `Follow`: a gate for audio that another engine's gate has let through. The node decides nothing: it opens,
+//! confirms, cancels, ends and retracts its segments as the sender's control messages say, and sends on audio and
+//! marks as the sender's gate does.
 //!
-//! Audio and messages come on different ways and may overtake each other. What is said before its audio comes is kept
-//! until then, work on an end of speech waits for the audio before it, and audio of a segment that was cancelled is
-//! dropped whenever it comes. Segments never overlap: the next one's audio waits in the queue until the one before is
-//! settled. All waiting ends after `wait_ms`; what has no verdict by then is not speech, and an end that was never said
-//! to hold does not. While nothing comes at all, the sender's microphone may be muted, and its gate tells the end only
-//! after `silence_timeout_ms`: the wait is longer by that time. Segments keep the sender's serials, and their audio keeps
-//! the sender's media time. A scene has one gate.
+//! Audio and messages take different paths and may overtake each other. A message that comes before its audio is kept
+//! until then, work on an end of speech waits for the audio before it, and audio of a cancelled segment is dropped
+//! whenever it comes. Segments never overlap: the next one's audio waits in the queue until the one before is
+//! settled. All waiting ends after `wait_ms`; a segment without a verdict by then is not speech, and an end that was
+//! never confirmed is not final. While nothing comes at all, the sender's microphone may be muted, and its gate
+//! reports the end only after `silence_timeout_ms`: the wait is longer by that time. Segments keep the sender's
+//! serials, and their audio keeps the sender's media time. A scene has one gate.
 //!
-//! Files: `memory` is what was said, `lane` is one session.
+//! Files: `memory` keeps messages, `lane` is one session.
 
 mod lane;
 mod memory;
@@ -38,11 +38,11 @@ const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Follow {
-    /// Longest time that audio waits for what is said of it, and work for its audio; 50 to 10000 ms. More than a message
-    /// takes that is sent again three times.
+    /// Longest time that audio waits for messages about it, and work for its audio; 50 to 10000 ms. Longer than a
+    /// message takes that is sent again three times.
     pub wait_ms: f32,
-    /// Engine time without any audio after which the sender's gate ends what is open (its `silence_timeout_ms`); 100 to
-    /// 600000 ms. While nothing comes, its word on that is awaited.
+    /// Engine time without any audio after which the sender's gate ends an open segment (its `silence_timeout_ms`);
+    /// 100 to 600000 ms. While nothing comes, this node waits for that message.
     pub silence_timeout_ms: f32,
 }
 
@@ -78,7 +78,7 @@ impl NodeKind for Follow {
             parallelizable: true,
             batch_aware: false,
             avg_processing_us: 1,
-            // What comes at once, and what waits meanwhile for the segment before it: some seconds.
+            // Audio that comes at once, and audio that waits meanwhile for the segment before it: some seconds.
             queue_capacity: 300,
             overflow_policy: OverflowPolicy::DropOldest,
             supports_control_messages: true,
@@ -104,7 +104,7 @@ impl NodeKind for Follow {
     }
 }
 
-/// What it touches beside frames.
+/// The system parameters it uses beside frames.
 type Following = (SegmentParams<'static, 'static>, SessionLanes<'static, 'static>, ResMut<'static, Messages>);
 
 impl SystemNode for Follow {
@@ -126,7 +126,7 @@ impl SystemNode for Follow {
     }
 }
 
-/// What is said comes before the audio that comes with it.
+/// Messages come before the audio that arrives with them.
 fn hear(
     place: NodePlace,
     lanes: &mut Lanes<'_, '_, FollowLane>,

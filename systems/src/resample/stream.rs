@@ -1,9 +1,9 @@
 //! The stream in a resampler: how far it has come, and where in it one segment ended and the next went on.
 //!
-//! A split ends no stream. What the filter gives belongs to the segment in whose time it sounds: of the frames that the
-//! samples before the split become, rounded like a whole stream, all are the old segment's, whenever they come out. Its
-//! `Split` mark leaves behind the last of them. Should the segment that goes on be taken back before they have, the
-//! filter is emptied for them and nothing of that segment comes out.
+//! A split ends no stream. An output sample belongs to the segment in whose time it sounds: the frames that the
+//! samples before the split become, rounded like a whole stream, are all the old segment's, whenever they come out.
+//! Its `Split` mark leaves behind the last of them. If the new segment is cancelled before that, the filter is
+//! emptied for them, and nothing of the new segment comes out.
 
 use std::collections::VecDeque;
 
@@ -16,8 +16,8 @@ use mynah_engine::node::NodeContext;
 
 use crate::dsp::resampler;
 
-/// Splits that may lie in one filter's delay. With more the stream ends at the last one: segments of a few
-/// milliseconds, which no gate makes.
+/// Splits that may lie in one filter's delay. With more, the stream ends at the last one: such segments last a few
+/// milliseconds, and no gate makes them.
 const SEAMS_MAX: usize = 8;
 /// A segment that goes on begins where the one before ended; times of audio are rounded to microseconds by the sender
 /// and by every resampler before this one.
@@ -26,21 +26,21 @@ const ROUNDING_US: u64 = 1_000;
 /// The stream in the filter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stream {
-    /// What the samples that come belong to.
+    /// The segment of the samples that come.
     pub(super) segment: u32,
     pub(super) revision: u32,
     pub(super) from_us: u64,
     pub(super) frames_in: u64,
     pub(super) frames_out: u64,
-    /// The segment was split; the next one goes on with the stream.
+    /// Whether the segment was split; the next one goes on with the stream.
     split: bool,
 }
 
 /// Where a segment in the filter ends and the next one goes on.
 pub(super) struct Seam {
-    /// Frames of the stream that belong to what is before it.
+    /// Frames of the stream before the seam.
     at: u64,
-    /// The mark of that segment, and whether it has left.
+    /// The mark of the segment before it, and whether that has left.
     mark: Frame,
     told: bool,
 }
@@ -54,14 +54,14 @@ impl Stream {
     }
 }
 
-/// A filter, if the rates differ, and where its stream stands.
+/// A filter, if the rates differ, and the position of its stream.
 #[derive(Component)]
 pub struct ResampleState {
     pub(super) converter: Option<SyncCell<Box<dyn resampler::RateConverter>>>,
-    /// The short filter for streams that begin while little time is left, and whether the next one does.
+    /// The short filter, for streams that begin while little time is left, and whether the next stream is one.
     pub(super) spare: Option<SyncCell<Box<dyn resampler::RateConverter>>>,
     pub(super) hurried: bool,
-    /// The two filters have changed places.
+    /// Whether the two filters have changed places.
     pub(super) is_spare: bool,
     /// Longest block that leaves, in samples.
     pub(super) block_max: usize,
@@ -72,7 +72,7 @@ pub struct ResampleState {
     pub(super) seq: u32,
     /// The stream that ended last.
     pub(super) ended: Option<Progress>,
-    /// From which rate to which, and the longest delay of its filters.
+    /// The rates of its filters, from and to, and their longest delay.
     pub(super) rates_hz: (u32, u32),
     pub(super) delay_us: u32,
 }
@@ -88,7 +88,7 @@ pub struct Progress {
     pub taken: u64,
     /// Frames sent.
     pub given: u64,
-    /// The filter withholds at most this much audio, microseconds.
+    /// Most audio that the filter withholds, microseconds.
     pub delay_us: u32,
 }
 
@@ -111,7 +111,7 @@ impl ResampleState {
 }
 
 impl ResampleState {
-    /// A stream begins: with the short filter when time was near before it, with the configured one otherwise.
+    /// Begins a stream: with the short filter if time was near before it, otherwise with the configured one.
     pub(super) fn choose_filter(&mut self) {
         let hurried = std::mem::take(&mut self.hurried) && (self.spare.is_some() || self.is_spare);
         if hurried != self.is_spare && self.spare.is_some() {
@@ -122,7 +122,7 @@ impl ResampleState {
 }
 
 impl ResampleState {
-    /// Makes sure that `frame` belongs to the stream in the filter, or that there is none.
+    /// Makes `frame` part of the stream in the filter, after ending another stream.
     pub(super) fn join(&mut self, frame: &Frame, cx: &mut NodeContext<'_>) {
         let identity = (frame.segment.serial, frame.revision);
         let (from_hz, _) = self.rates_hz;
@@ -137,12 +137,12 @@ impl ResampleState {
                 stream.split = false;
             }
             true => self.end(frame, cx),
-            // The stream before was left without an end: what it held belongs to nobody any more.
+            // The previous stream was left without an end: what the filter holds of it belongs to nobody.
             false => self.forget(cx),
         }
     }
 
-    /// The segment in the filter was split, as `mark` says.
+    /// Splits the segment in the filter, as `mark` says.
     pub(super) fn split(&mut self, mark: Frame, cx: &mut NodeContext<'_>) {
         let Some(stream) = self.stream.filter(|stream| stream.segment == mark.segment.serial) else {
             return cx.send(0, mark);
@@ -161,7 +161,7 @@ impl ResampleState {
         self.emit(&like, cx);
     }
 
-    /// Another mark passes: those of the splits before it come first.
+    /// Sends the marks of earlier splits before another mark passes.
     pub(super) fn tell_splits(&mut self, cx: &mut NodeContext<'_>) {
         for seam in self.seams.iter_mut().filter(|seam| !seam.told) {
             seam.told = true;
@@ -169,13 +169,13 @@ impl ResampleState {
         }
     }
 
-    /// Frames that `frames_in` become, to the nearest.
+    /// Output frames that `frames_in` become, to the nearest.
     fn due(&self, frames_in: u64) -> u64 {
         let (from, to) = (u64::from(self.rates_hz.0), u64::from(self.rates_hz.1));
         (frames_in * to * 2 + from) / (from * 2)
     }
 
-    /// Sends what was converted, in blocks with the times of the stream, each to the segment it belongs to.
+    /// Sends converted samples in blocks with the times of the stream, each to the segment it belongs to.
     pub(super) fn emit(&mut self, like: &Frame, cx: &mut NodeContext<'_>) {
         let output = cx.lane.output.expect("a lane that got audio has a format");
         let channels = usize::from(output.channels);
@@ -207,7 +207,7 @@ impl ResampleState {
         }
     }
 
-    /// The stream is over: what the filter holds comes out. `like` says when.
+    /// Ends the stream: the content of the filter comes out. `like` gives the times.
     pub(super) fn end(&mut self, like: &Frame, cx: &mut NodeContext<'_>) {
         let Some(stream) = self.stream else { return };
         self.converted.clear();
@@ -227,7 +227,7 @@ impl ResampleState {
         self.stream = None;
     }
 
-    /// What the filter holds is void, but for what belongs to segments before the last split.
+    /// Drops the content of the filter, except frames of segments before the last split.
     pub(super) fn forget(&mut self, cx: &mut NodeContext<'_>) {
         if let (Some(stream), Some(last)) = (self.stream, self.seams.back()) {
             let wanted = last.at.saturating_sub(stream.frames_out) as usize;
@@ -246,7 +246,7 @@ impl ResampleState {
         self.stream = None;
     }
 
-    /// The session is over: of what the filter holds nothing is wanted.
+    /// Drops the content of the filter: the session is over.
     pub(super) fn drop_all(&mut self) {
         self.seams.clear();
         if let Some(converter) = &mut self.converter {

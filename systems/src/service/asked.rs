@@ -1,4 +1,4 @@
-//! What one session has asked of a service and not yet got, in order: answers leave in the order of the questions.
+//! The calls of one session that are not answered yet, in order: answers leave in the order of the questions.
 
 use std::collections::VecDeque;
 
@@ -6,27 +6,27 @@ use mynah_engine::service::CallKey;
 use mynah_engine::speech::Cancellation;
 use mynah_engine::{Frame, SessionId};
 
-/// Most calls of one session that may be under way or wait for the service; what comes then stays in the queue.
+/// Most calls of one session that may be under way or wait for the service; further frames stay in the queue.
 pub(super) const CALLS_MAX: usize = 8;
 
-/// A call that was asked for.
+/// A call under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     pub(super) key: CallKey,
     /// Engine time at which its input entered the node's queue.
     pub(super) entered_us: u64,
-    /// See `Call`.
+    /// Its soft deadline in engine time; 0 = none.
     pub(super) deadline_us: u64,
-    /// Media time of the first sample of an answer to it.
+    /// Media time of the first sample of its answer.
     pub(super) from_us: u64,
-    /// Frames that it is made of and that count as taken for it alone, with their samples.
+    /// Frames taken for this call alone, with their samples.
     pub(super) frames: u64,
     pub(super) heard: u64,
-    /// Samples that came of it.
+    /// Samples of its answer so far.
     pub(super) samples: u64,
-    /// Something came of it.
+    /// Whether some of its answer has come.
     pub(super) begun: bool,
-    /// Some of that was text.
+    /// Whether some of that was text.
     pub(super) spoke: bool,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) enum Entry {
     Call(Asked),
-    /// A frame that passes on once everything before it has: a boundary, or what skipped the service.
+    /// A frame that passes on once everything before it has: a mark, or a frame that skipped the service.
     Pass(Frame),
 }
 
@@ -50,13 +50,13 @@ impl Order {
         self.calls
     }
 
-    /// Calls of which nothing has come yet.
+    /// Calls whose answer has not begun.
     pub(super) fn waiting(&self) -> u32 {
         let waits = |entry: &&Entry| matches!(entry, Entry::Call(asked) if !asked.begun);
         self.entries.iter().filter(waits).count() as u32
     }
 
-    /// Whether something of the answer to (segment, revision) is under way.
+    /// True if some of the answer to (segment, revision) is under way.
     pub(super) fn has(&self, segment: u32, revision: u32) -> bool {
         self.entries.iter().any(|entry| match entry {
             Entry::Call(asked) => (asked.key.segment.serial, asked.key.revision) == (segment, revision),
@@ -81,7 +81,7 @@ impl Order {
         self.entries.push_back(Entry::Pass(frame));
     }
 
-    /// The next frame that passes, if everything before it has gone.
+    /// The next frame to pass, if everything before it has gone.
     pub(super) fn passing(&mut self) -> Option<Frame> {
         match self.entries.pop_front()? {
             Entry::Pass(frame) => Some(frame),
@@ -99,7 +99,7 @@ impl Order {
         })
     }
 
-    /// The call is over.
+    /// Removes a call that is over.
     pub(super) fn remove(&mut self, key: CallKey) -> Option<Asked> {
         let at = self.entries.iter().position(|entry| matches!(entry, Entry::Call(a) if a.key == key))?;
         self.calls -= 1;
@@ -109,7 +109,7 @@ impl Order {
         }
     }
 
-    /// Takes out what a cancellation covers: `stop` gets the calls, `lost` the frames.
+    /// Removes what a cancellation covers: `stop` gets the calls, `lost` the frames.
     pub(super) fn scope(
         &mut self,
         cancellation: &Cancellation,

@@ -1,5 +1,5 @@
-//! What goes wrong at a service, decided beforehand: a function of (seed, service, call), so that a run repeats on any
-//! threads and shards.
+//! Faults of a service, decided beforehand: a function of (seed, service, call), so that a run repeats on any threads
+//! and shards.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,26 +16,26 @@ const PURPOSE_ODD: u64 = 0x5f04;
 /// Faults of one service. The default has none.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceFaults {
-    /// Seed of everything drawn.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// Engine time from which on the service is well: nothing that begins later fails, and what hangs then fails.
+    /// Engine time from which the service is well: nothing that begins later fails, and calls that hang then fail.
     pub until_us: u64,
-    /// Calls that take longer, 0..=1, and by what factor at most (each factor from 1 up equally likely on a
+    /// Share of calls that take longer, 0..=1, and the greatest factor (each factor from 1 up equally likely on a
     /// logarithmic scale).
     pub slow: (f64, f64),
     /// Calls that fail when their answer is due, 0..=1.
     pub fail_ratio: f64,
-    /// Calls that give nothing until somebody gives them up, 0..=1, and after how long that is, microseconds.
+    /// Share of calls that hang, 0..=1, and the time after which they are given up, microseconds.
     pub hang: (f64, u64),
-    /// Answers that are text and become hostile, 0..=1, and of how many characters at most.
+    /// Share of text answers that become hostile, 0..=1, and their greatest length in characters.
     pub odd: (f64, u32),
-    /// Engine times at which the service is down. What it works on then is lost; what comes meanwhile waits.
+    /// Engine times at which the service is down. Calls under way are lost then; calls that come meanwhile wait.
     pub down: Vec<Range<u64>>,
-    /// How often it struck.
+    /// Counts of the faults that struck.
     pub strikes: Arc<ServiceStrikes>,
 }
 
-/// How often each fault struck. Written from the serial hub step only.
+/// Counts of the faults that struck. Written from the serial hub step only.
 #[derive(Debug, Default)]
 pub struct ServiceStrikes {
     /// Calls that took longer.
@@ -46,41 +46,41 @@ pub struct ServiceStrikes {
     pub hung: AtomicU64,
     /// Times the service went down.
     pub crashes: AtomicU64,
-    /// Answers that were made hostile; counted by who makes them so.
+    /// Answers that were made hostile; counted where they are made.
     pub odd: AtomicU64,
 }
 
-/// What becomes of one call.
+/// The fate of one call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CallFate {
     /// Factor on its latency, from 1.
     pub slower: f64,
-    /// If its answer is text, what makes it hostile.
+    /// What makes its answer hostile, if that is text.
     pub odd: Option<OddText>,
-    /// How it comes to nothing, if it does.
+    /// How the call ends without an answer, if it does.
     pub end: Option<BadEnd>,
 }
 
-/// An answer that is no prose.
+/// An answer that is not prose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OddText {
-    /// Seed of all that is drawn for it.
+    /// Seed of its random numbers.
     pub seed: u64,
-    /// How long it is, about.
+    /// Its approximate length.
     pub characters: u32,
 }
 
-/// How a call comes to nothing.
+/// How a call ends without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadEnd {
-    /// It fails when its answer would have been due.
+    /// The call fails when its answer would have been due.
     Fails,
-    /// It hangs, and is given up at this engine time.
+    /// The call hangs, and is given up at this engine time.
     HangsUntil(u64),
 }
 
 impl ServiceFaults {
-    /// What becomes of the call that begins at `started_us`. `service` tells apart services with one seed.
+    /// The fate of the call that begins at `started_us`. `service` tells apart services with one seed.
     pub fn fate(&self, service: u64, key: &CallKey, started_us: u64) -> CallFate {
         if started_us >= self.until_us {
             return CallFate { slower: 1.0, odd: None, end: None };
@@ -100,7 +100,7 @@ impl ServiceFaults {
         };
         let mut odd = dice(PURPOSE_ODD);
         let odd = odd.chance(self.odd.0).then(|| OddText {
-            // Short ones are as likely as long ones.
+            // Short texts are as likely as long ones.
             characters: f64::from(self.odd.1.max(1)).powf(odd.uniform()) as u32,
             seed: odd.next_u64(),
         });

@@ -6,29 +6,29 @@ use mynah_engine::service::CallKey;
 use crate::service::work::{Made, Work, made_by};
 use crate::speech::flite::RATE_HZ;
 
-/// A call in the hands of a worker, or made and not yet handed out.
+/// A call that a worker works on, or whose answer is made and not yet handed out.
 pub(super) struct Job {
     pub(super) key: CallKey,
     pub(super) work: Work,
-    /// The batch it is of.
+    /// Number of its batch.
     pub(super) batch: u64,
-    /// Items of that batch: each bears its share of the time.
+    /// Items of its batch: each bears its share of the time.
     items: u64,
     started_us: u64,
     first_us: u64,
-    /// Pieces of text the work had.
+    /// Pieces of text in the answer.
     pieces: usize,
     /// Samples or pieces handed out.
     pub(super) at: usize,
-    /// There was nothing to hand out yet: asked again then.
+    /// Time at which to ask again, as there was nothing to hand out yet.
     again_us: u64,
-    /// When all of it was made.
+    /// Time at which all of the answer was made.
     pub(super) made_us: Option<u64>,
-    /// Nothing of it is handed out for now.
+    /// Whether handing out is on hold.
     pub(super) held: bool,
 }
 
-/// How long to wait for speech that is still being made.
+/// Time to wait for speech that is still being made.
 const AGAIN_US: u64 = 1_000;
 
 impl Job {
@@ -69,7 +69,7 @@ impl Job {
         self.made_us = whole_us.filter(|us| *us <= now_us);
     }
 
-    /// When a piece of text is there: the first after the latency, the rest at the service's pace.
+    /// When a piece of text is ready: the first after the latency, the rest at the service's pace.
     fn piece_us(&self, piece: usize, timing: &Timing) -> u64 {
         let after = if timing.words_per_s > 0.0 { piece as f64 * 1e6 / timing.words_per_s } else { 0.0 };
         self.first_us + after as u64
@@ -89,13 +89,13 @@ impl Job {
         }
     }
 
-    /// When more of it may have been made; `None`: all of it is.
+    /// When more of the answer may have been made; `None`: all of it is made.
     pub(super) fn next_made_us(&self, timing: &Timing, wall: bool) -> Option<u64> {
         match &self.work {
             _ if self.made_us.is_some() => None,
             Work::Text(_) => Some(self.piece_us(self.pieces.saturating_sub(1), timing)),
             Work::Failure(_) => Some(self.first_us),
-            // Nobody knows how long it will be; whether it is made is looked at in every tick.
+            // Its length is unknown; every tick checks whether it is made.
             Work::Speech(_) if self.held => None,
             Work::Speech(_) => Some(self.due_us(timing, wall)),
         }
@@ -105,7 +105,7 @@ impl Job {
         self.again_us = now_us + AGAIN_US;
     }
 
-    /// Nothing more comes of it: what it has not handed out by `now_us` is lost.
+    /// Fails the call: the part of the answer not handed out by `now_us` is lost.
     pub(super) fn fail(&mut self, reason: &str, now_us: u64) {
         if let Work::Speech(speech) = &self.work {
             speech.stop();

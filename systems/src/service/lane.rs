@@ -1,4 +1,5 @@
-//! One session's part of a service node: what it has heard and gathered, what it asks, and what passes in order.
+//! One session's part of a service node: the audio and text gathered, the calls under way, and the frames that pass
+//! in order.
 
 use std::sync::Arc;
 
@@ -12,19 +13,19 @@ use mynah_engine::service::{Call, CallKey, Request};
 use crate::service::asked::{Asked, Order};
 use crate::service::pieces::{Pieces, end_us};
 
-/// What one session has gathered and asked for.
+/// The audio and text that one session has gathered, and its calls.
 #[derive(Component, Default)]
 pub struct ServiceState {
     /// The audio of the segment heard at present.
     pub(super) heard: Option<Heard>,
-    /// The same for a recogniser that is asked in pieces.
+    /// The pieces, for a recogniser that is asked in pieces.
     pub(super) pieces: Pieces,
     /// Text gathered for one revision.
     pub(super) gathered: Gathered,
     pub(super) order: Order,
     pub(super) asking: Asking,
     pub(super) speaking: Speaking,
-    /// The first call was told to hold: what it gave found no room.
+    /// Whether the first call is on hold: its output found no room.
     pub(super) full: bool,
     pub(super) seq: u32,
 }
@@ -34,7 +35,7 @@ pub(super) struct Heard {
     pub(super) segment: SegmentKey,
     pub(super) from_us: u64,
     pub(super) to_us: u64,
-    /// The segment was split: the next one goes on with this range.
+    /// Whether the segment was split: the next one goes on with this range.
     pub(super) goes_on: bool,
 }
 
@@ -42,14 +43,14 @@ pub(super) struct Heard {
 pub(super) struct Gathered {
     pub(super) origin: (u32, u32),
     pub(super) texts: Vec<Arc<str>>,
-    /// Characters in them.
+    /// Characters in these texts.
     chars: usize,
-    /// Of the first of them: when it entered the queue, and its deadline.
+    /// Queue entry time and deadline of the first of them.
     entered_us: u64,
     deadline_us: u64,
 }
 
-/// What is being asked for, part by part.
+/// A revision being asked about, part by part.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Asking {
     pub(super) origin: (u32, u32),
@@ -58,7 +59,7 @@ pub(super) struct Asking {
     pub(super) open_tick: u64,
 }
 
-/// The answer that is being given.
+/// The answer that is being spoken.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Speaking {
     pub(super) origin: (u32, u32),
@@ -68,7 +69,7 @@ pub(super) struct Speaking {
 }
 
 impl Gathered {
-    /// Characters that were gathered for what `frame` is of.
+    /// Characters gathered for the origin of `frame`.
     pub(super) fn chars_with(&self, frame: &Frame) -> usize {
         let mine = self.origin == (frame.segment.serial, frame.revision) && !self.texts.is_empty();
         if mine { self.chars } else { 0 }
@@ -88,7 +89,7 @@ impl Gathered {
         self.texts.push(Arc::clone(text));
     }
 
-    /// The whole text that `end` bounds, of how many frames it is, and its times.
+    /// The whole text that `end` bounds, the number of its frames, and its times.
     pub(super) fn take(&mut self, end: &Frame) -> (Arc<str>, u64, (u64, u64)) {
         let mine = self.origin == (end.segment.serial, end.revision);
         let frames = if mine { self.texts.len() as u64 } else { 0 };
@@ -102,7 +103,7 @@ impl Gathered {
     }
 }
 
-/// Takes audio: notes its range, and passes it to services that want it.
+/// Takes audio: notes its range, and passes the audio to services that want it.
 pub(super) fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace) {
     let format = cx.lane.input.expect("a lane that got audio has a format");
     let end_us = end_us(&frame, format);
@@ -132,23 +133,23 @@ pub(super) fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut NodeCont
     cx.discard(frame);
 }
 
-/// What is asked of a service.
+/// A question to a service.
 #[derive(Default)]
 pub(super) struct Question {
     pub(super) text: Arc<str>,
     pub(super) audio: Option<Sound>,
-    /// Media time of what was heard.
+    /// Media time of the audio heard.
     pub(super) range: (u64, u64),
-    /// When it entered the node's queue, and its deadline.
+    /// Queue entry time and deadline.
     pub(super) times: (u64, u64),
-    /// Frames that were taken for this call alone, and their samples.
+    /// Frames taken for this call alone, and their samples.
     pub(super) frames: u64,
     pub(super) heard: u64,
-    /// Its number among the calls of its revision; `None`: the next.
+    /// Number of the call among those of its revision; `None`: the next.
     pub(super) part: Option<u32>,
 }
 
-/// Asks the service about what `frame` is of; what is not the first in order hands out nothing until it is.
+/// Asks the service about the origin of `frame`; only the first call in order hands anything out.
 pub(super) fn ask(
     state: &mut ServiceState,
     frame: &Frame,
@@ -190,7 +191,7 @@ fn sentences(text: &str) -> u32 {
     ends.count().max(1) as u32
 }
 
-/// What passes on leaves as soon as everything before it has.
+/// Sends the frames that pass, as soon as everything before them has left.
 pub(super) fn pass_on(state: &mut ServiceState, cx: &mut NodeContext<'_>) {
     while let Some(frame) = state.order.passing() {
         if matches!(frame.payload, Payload::Mark(Mark::SegmentEnd)) {
@@ -201,7 +202,7 @@ pub(super) fn pass_on(state: &mut ServiceState, cx: &mut NodeContext<'_>) {
     }
 }
 
-/// The first in order has changed: what passes leaves, and the next call may hand out.
+/// Moves on after the first in order has changed: frames pass, and the next call may hand out.
 pub(super) fn advance(state: &mut ServiceState, cx: &mut NodeContext<'_>, place: NodePlace) {
     pass_on(state, cx);
     if let (Some(key), Some(service), false) = (state.order.front(), place.service, state.full) {

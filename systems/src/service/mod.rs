@@ -1,4 +1,4 @@
-//! Slow models: the node that talks to one, and the ones there are.
+//! Slow models: the node that calls one, and the models of this crate.
 
 mod asked;
 mod faults;

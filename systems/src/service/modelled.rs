@@ -1,8 +1,9 @@
 //! A service whose work is real or scripted and whose timing follows the scene's model.
 //!
-//! `parallelism` workers take one batch each. A batch of `n` costs `1 + (n - 1) * batch_item_cost` of the latency of its
-//! slowest item until the first results, and its worker is busy until all of it is made. In virtual time the model says
-//! when each part is due, and real work is waited for; on the wall clock real speech is handed out as it is made.
+//! `parallelism` workers take one batch each. A batch of `n` costs `1 + (n - 1) * batch_item_cost` of the latency of
+//! its slowest item until the first results, and its worker is busy until all of it is made. In virtual time the
+//! model says when each part is due, and the tick waits for real work; on the wall clock real speech is handed out as
+//! it is made.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,32 +23,32 @@ use crate::speech::flite::RATE_HZ;
 
 /// 20 ms of synthesized speech.
 const BLOCK: usize = RATE_HZ as usize / 50;
-/// Most parts of one answer that are handed out at a time: a third of a second of speech, or so many pieces of text.
-/// What is made faster than that waits here, where a cancellation still stops it, and does not flood the queues behind.
+/// Most parts of one answer that are handed out at a time: a third of a second of speech, or this many pieces of
+/// text. What is made faster waits here, where a cancellation still stops it, and does not flood the queues behind.
 pub const PARTS_AT_ONCE: usize = 16;
 
-/// A service that works for real and answers at the times of the scene's model.
+/// A service that does real work and answers at the times of the scene's model.
 pub struct Modelled {
     production: Box<dyn Production>,
     timing: Timing,
     seed: u64,
     name: u64,
     wall: bool,
-    /// What is to go wrong.
+    /// The faults to inject.
     faults: Option<Arc<ServiceFaults>>,
-    /// While it is down: when it comes back.
+    /// The time at which it comes back, while it is down.
     down_until_us: Option<u64>,
     polled_us: u64,
     /// Calls that came when no worker was free.
     waiting: VecDeque<Call>,
-    /// In the order of their batches.
+    /// Jobs in the order of their batches.
     jobs: Vec<Job>,
-    /// Workers by the number of the batch they have.
+    /// Number of the batch of each busy worker.
     busy: Vec<u64>,
-    /// Since when each of the others has had nothing to do.
+    /// Time since which each other worker has been idle.
     idle_since_us: Vec<u64>,
     batches: u64,
-    /// Calls that have not begun and of which nothing is to be handed out when they have.
+    /// Calls that are on hold and have not begun.
     held_before: Vec<CallKey>,
     stopped: Vec<(CallKey, u64)>,
     lone: Vec<Call>,
@@ -76,13 +77,13 @@ impl Modelled {
         }
     }
 
-    /// From now on calls go wrong as `faults` says.
+    /// Injects `faults` into calls from now on.
     pub fn inject(&mut self, faults: Arc<ServiceFaults>) {
         self.faults = Some(faults);
     }
 
-    /// The worker that has been free for longest takes a batch. It begins when the worker was free and the last item
-    /// there, not with the tick that saw it.
+    /// Gives a batch to the worker that has been idle for longest. The batch begins when the worker was free and its
+    /// last item there, not with the tick that saw it.
     fn start(&mut self, batch: &mut Vec<Call>) {
         let longest = (0..self.idle_since_us.len()).min_by_key(|at| self.idle_since_us[*at]);
         let Some(free_us) = longest.map(|at| self.idle_since_us.swap_remove(at)) else { return };
@@ -123,7 +124,7 @@ impl Modelled {
         }
     }
 
-    /// What is said in place of a text that is to be no prose.
+    /// The hostile text in place of the real one, if `fate` says so.
     fn disturbed(&self, work: Work, fate: Option<&CallFate>) -> Work {
         let odd = fate.and_then(|fate| fate.odd).zip(self.faults.as_ref());
         match (work, odd) {
@@ -135,7 +136,7 @@ impl Modelled {
         }
     }
 
-    /// Text comes in its pieces only from a service that gives it out piece by piece.
+    /// Joins the pieces of a text, unless the service gives it out piece by piece.
     fn in_pieces(&self, work: Work) -> Work {
         match work {
             Work::Text(parts) if self.timing.words_per_s <= 0.0 && parts.len() > 1 => {
@@ -145,8 +146,8 @@ impl Modelled {
         }
     }
 
-    /// Takes in what has gone wrong since the last poll: all work under way is lost when the service goes down, and
-    /// its workers take nothing until it is back.
+    /// Applies faults since the last poll: all work under way is lost when the service goes down, and its workers
+    /// take nothing until it is back.
     fn suffer(&mut self, now_us: u64) {
         let Some(faults) = &self.faults else { return };
         if faults.went_down(self.polled_us, now_us) {
@@ -161,7 +162,7 @@ impl Modelled {
         }
     }
 
-    /// Calls that waited start as far as workers are free.
+    /// Starts calls that waited, as far as workers are free.
     fn start_waiting(&mut self) {
         while self.room() > 0
             && let Some(call) = self.waiting.pop_front()
@@ -173,7 +174,7 @@ impl Modelled {
         }
     }
 
-    /// Follows the making of every job up to `now_us`; workers whose batch is made become free.
+    /// Follows the making of every job up to `now_us`; workers whose batch is made become idle.
     fn make(&mut self, now_us: u64) {
         for job in self.jobs.iter_mut().filter(|job| job.made_us.is_none()) {
             job.make(&self.timing, self.wall, now_us);
@@ -181,20 +182,20 @@ impl Modelled {
         let (jobs, idle) = (&self.jobs, &mut self.idle_since_us);
         let mut at = 0;
         self.busy.retain(|batch| {
-            // Both are in the order of the batches: one way through them is enough.
+            // Both lists are in the order of the batches: one pass is enough.
             at += jobs[at..].iter().take_while(|job| job.batch < *batch).count();
             let mine = &jobs[at..at + jobs[at..].iter().take_while(|job| job.batch == *batch).count()];
             if mine.iter().any(|job| job.made_us.is_none()) {
                 return true;
             }
-            // Nothing left of a batch: its last item was taken back just now.
+            // Nothing is left of the batch: its last item was cancelled just now.
             idle.push(mine.iter().filter_map(|job| job.made_us).max().unwrap_or(now_us));
             false
         });
         self.start_waiting();
     }
 
-    /// Hands out what is due of a job; true when that was all of it.
+    /// Hands out what is due of a job; true if the job is complete.
     fn hand_out(&self, job: &mut Job, now_us: u64, replies: &mut Vec<Reply>) -> bool {
         let key = job.key;
         let mut parts = 0;
@@ -383,7 +384,7 @@ mod tests {
                 ServiceFaults { hang: (1.0, 100 * MS), ..well.clone() },
                 vec![(110, 0, hung.clone()), (210, 1, hung.clone())],
             ),
-            // What hangs at the heal is given up then, and the next call finds a service that is well.
+            // A call that hangs at the heal is given up then, and the next call finds a service that is well.
             (
                 ServiceFaults { hang: (1.0, 900 * MS), ..well.clone() },
                 vec![(300, 0, hung), (320, 1, word.clone())],

@@ -1,8 +1,9 @@
-//! `Service`: hands what belongs to one endpoint revision to a service and sends on what comes back.
+//! `Service`: calls a service for each endpoint revision and sends on the answer.
 //!
-//! A recogniser and a reply get one call a revision, a synthesis one for every text. Answers leave in the order of the
-//! questions: of a session's calls only the first hands anything out. A call whose segment or revision was taken back
-//! is stopped and leaves nothing. With `piece_ms` a recogniser gets audio in pieces as it comes, as well.
+//! A recogniser and a reply get one call a revision, a synthesis one for every text. Answers leave in the order of
+//! the questions: of a session's calls only the first hands anything out. A call whose segment is cancelled or whose
+//! revision is retracted is stopped and leaves nothing. With `piece_ms` a recogniser also gets audio in pieces as it
+//! comes.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
 const REPLY: &[Port] = &[Port { name: "reply", kind: PortType::Text }];
 
-/// What the service does, and so what goes in and comes out.
+/// The task of the service, which decides the types of input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Task {
     /// Audio to text.
@@ -44,24 +45,23 @@ pub struct ServiceNode {
     pub service: String,
     /// What it does.
     pub task: Task,
-    /// Rate of the audio a synthesis gives, in Hz, mono.
+    /// Rate of the audio that a synthesis makes, in Hz, mono.
     #[serde(default = "synthesis_rate")]
     pub rate_hz: u32,
-    /// Text of a reply waits while more than this much of its audio is still unplayed; its end lets the rest go. 0: no
-    /// text waits. Synthesis only.
+    /// Text of a reply waits while more than this much of its audio is unplayed; the end of the reply releases the
+    /// rest. 0: no text waits. Synthesis only.
     #[serde(default)]
     pub runway_ms: u32,
-    /// A recogniser gets one call for every so much audio of a segment as it comes, and one for the rest at each end of
-    /// speech; 0: one call for each end of speech. Recognition only.
+    /// Length of the pieces in which a recogniser gets the audio of a segment as it comes, and then the rest at each
+    /// end of speech; 0: one call for each end of speech. Recognition only.
     #[serde(default)]
     pub piece_ms: u32,
-    /// Most characters that one call asks about, 1 to 1,000,000: a text beyond them is refused, `too_long`. Replies and
-    /// syntheses.
+    /// Most characters of one call, 1 to 1,000,000: a longer text is refused, `too_long`. Replies and syntheses.
     #[serde(default = "text_chars_max")]
     pub text_chars_max: u32,
 }
 
-/// Ten minutes of speech, and a long question.
+/// The default: ten minutes of speech, or a long question.
 fn text_chars_max() -> u32 {
     10_000
 }
@@ -223,7 +223,7 @@ impl StepNode for ServiceNode {
         if state.full { 0 } else { u64::MAX }
     }
 
-    /// There is room again: the first call goes on.
+    /// Lets the first call go on, as there is room again.
     fn wake(&self, state: &mut ServiceState, cx: &mut NodeContext<'_>, place: NodePlace) {
         state.full = false;
         if let (Some(key), Some(service)) = (state.order.front(), place.service) {
@@ -329,7 +329,7 @@ impl StepNode for ServiceNode {
                 true
             }
             ReplyPart::Dropped => {
-                // A call that was never begun answers nothing, not even with what pieces said.
+                // A call that was never begun answers nothing, not even with the text of pieces.
                 asked.spoke = true;
                 cx.overflowed(asked.frames, asked.heard, key.turn);
                 true
@@ -347,7 +347,7 @@ impl StepNode for ServiceNode {
     }
 }
 
-/// Text of an answer leaves.
+/// Sends text of an answer.
 fn say(state: &mut ServiceState, key: CallKey, text: Arc<str>, cx: &mut NodeContext<'_>) {
     let CallKey { node, segment, revision, turn, .. } = key;
     cx.event(turn, Event::Text { node, segment: segment.serial, revision, text: Arc::clone(&text) });
@@ -356,7 +356,7 @@ fn say(state: &mut ServiceState, key: CallKey, text: Arc<str>, cx: &mut NodeCont
 }
 
 impl ServiceNode {
-    /// Whether a call with `text`, beside what was gathered for it, would ask about too much.
+    /// True if a call with `text`, beside the text gathered for it, would be too long.
     fn is_too_long(&self, state: &ServiceState, frame: &Frame, text: &str) -> bool {
         let gathered = if self.task == Task::Reply { state.gathered.chars_with(frame) } else { 0 };
         let limit = (self.text_chars_max as usize).saturating_sub(gathered);
@@ -373,14 +373,14 @@ impl ServiceNode {
         self.piece_ms > 0 && key.revision == 0
     }
 
-    /// Nothing more comes of a call.
+    /// Ends a call.
     fn is_over(&self, state: &mut ServiceState, key: CallKey, cx: &mut NodeContext<'_>, place: NodePlace) {
         let silent = !self.is_piece(key) && state.order.get_mut(key).is_some_and(|asked| !asked.spoke);
         if let Some(said) = state.pieces.before("").filter(|_| silent) {
             say(state, key, said, cx);
         }
         if let (true, Some(service)) = (state.full, place.service) {
-            // It may have been told to hold in this very tick: of what is over nothing is remembered.
+            // The service may have been told to hold in this very tick: nothing is remembered of a call that is over.
             cx.request(service, Request::Hold(key, false));
         }
         let was_first = state.order.front() == Some(key);
@@ -390,7 +390,7 @@ impl ServiceNode {
         }
     }
 
-    /// Whether text may be asked for: little enough of the answer is unplayed, or the reply is complete.
+    /// True if text may be asked for: little enough of the answer is unplayed, or the reply is complete.
     fn runway_is_open(
         &self,
         state: &ServiceState,
@@ -410,7 +410,7 @@ impl ServiceNode {
         if complete {
             return true;
         }
-        // What is under way will be audio, and nobody knows how much.
+        // The calls under way will become audio of unknown length.
         if state.order.has(origin.0, origin.1) {
             return false;
         }
@@ -444,7 +444,7 @@ impl ServiceNode {
             }
             (Mark::AnswerEnd, Task::Reply) => {
                 let (text, frames, times) = state.gathered.take(&frame);
-                // Nothing was said, so there is nothing to answer: the turn is empty.
+                // Without words there is nothing to answer: the turn is empty.
                 if !text.is_empty() {
                     let range = (frame.pts_us, frame.pts_us);
                     let asks = Question { text, range, times, frames, ..Question::default() };

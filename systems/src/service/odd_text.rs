@@ -1,18 +1,18 @@
-//! Texts that are no prose: what a language model, a recogniser or whoever speaks through them may come up with.
+//! Texts that are not prose, such as a language model, a recogniser or a hostile user may produce.
 //!
-//! A text of its own for each seed. Each is of one kind, so that nothing hides what a kind does, or of several.
+//! Each seed has a text of its own. Each text is of one kind, so that no kind hides another, or of all.
 
 use mynah_engine::base::rng::Rng;
 
 use crate::service::faults::OddText;
 
-/// What texts are made of, and what stands between.
+/// Parts of texts, and the separator between them.
 const KINDS: [(&[&str], &str); 10] = [
     // Quotes that open and never close, and the other way round.
     (&["\u{201c}a.", "\u{ab}b!", "\"c", "\u{2018}d.\u{201d}", "e\u{201d}?", "'f'."], " "),
     (&["(", "((", "[", "{", ")", "]", "}", "(a.", "b)."], ""),
     (&["Dr.", "Mr.", "e.g.", "etc.", "a.m.", "U.S.", "No.", "1.", "3rd.", "St."], " "),
-    // No end in sight.
+    // Text without an end.
     (&["and", "then", "we", "went", "on", "with", "it"], " "),
     // One word.
     (&["o", "la", "bum", "\u{e4}", "\u{f1}i"], ""),
@@ -35,7 +35,7 @@ const KINDS: [(&[&str], &str); 10] = [
     (&["\u{0}", "\u{7}", "\u{1b}[2J", "e\u{301}\u{301}\u{301}", "\u{202e}abc", "\u{feff}", "x"], " "),
 ];
 
-/// The text that `odd` stands for; one in 16 is empty.
+/// The text of `odd`; one in 16 is empty.
 pub(crate) fn odd_text(odd: OddText) -> String {
     let mut rng = Rng::new(odd.seed, 0, 0);
     let mut text = String::new();

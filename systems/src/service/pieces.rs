@@ -1,7 +1,7 @@
-//! A recogniser that is asked in pieces: a call for every so much audio of a segment as it comes, and one for the rest
-//! at each end of speech. What the pieces said stands before what that last call says.
+//! A recogniser that is asked in pieces: a call for each piece of a segment's audio as it comes, and one for the rest
+//! at each end of speech. The text of the pieces stands before that of the last call.
 //!
-//! Pieces belong to the segment and to no revision: a retraction leaves them, and the rest, as they are.
+//! Pieces belong to the segment and to no revision: a retraction changes neither the pieces nor the rest.
 
 use std::sync::Arc;
 
@@ -11,27 +11,27 @@ use mynah_engine::node::NodeContext;
 use mynah_engine::scene::Format;
 use mynah_engine::speech::Cancellation;
 
-/// Where a session's pieces stand.
+/// The pieces of a session.
 #[derive(Default)]
 pub(super) struct Pieces {
     pub(super) rest: Option<Rest>,
-    /// Segment of the last piece that was asked about, and how many of it were.
+    /// Segment of the last piece that was asked about, and the number of its pieces.
     pub(super) asked: (u32, u32),
-    /// What pieces said, by segment: those of one turn.
+    /// Text of the pieces of one turn, by segment.
     pub(super) said: Vec<(u32, Arc<str>)>,
 }
 
-/// Audio of one segment, without a gap, that no piece was made of yet.
+/// Audio of one segment, without a gap, that is not part of a piece yet.
 pub(super) struct Rest {
-    /// Whose it is.
+    /// A frame with its segment and session.
     pub(super) origin: Frame,
     pub(super) from_us: u64,
     pub(super) to_us: u64,
-    /// Frames in it; `kept` has them if the service takes audio.
+    /// Frames in it; `kept` holds them if the service takes audio.
     pub(super) frames: u64,
     pub(super) samples: u64,
     pub(super) kept: Vec<Frame>,
-    /// When the last of them entered the queue, and its deadline.
+    /// Queue entry time of the last of them, and its deadline.
     pub(super) times: (u64, u64),
 }
 
@@ -45,7 +45,7 @@ pub(super) fn end_us(frame: &Frame, format: Format) -> u64 {
 const ROUNDING_US: u64 = 2;
 
 impl Pieces {
-    /// Whether `frame` begins a new piece, so that what is there has to be asked about first.
+    /// True if `frame` begins a new piece, so that the current one has to be asked about first.
     pub(super) fn closes_before(&self, frame: &Frame, format: Format, piece_us: u64) -> bool {
         self.rest.as_ref().is_some_and(|rest| {
             rest.origin.segment.serial != frame.segment.serial
@@ -54,14 +54,14 @@ impl Pieces {
         })
     }
 
-    /// Takes in what a piece said.
+    /// Takes the text of a piece.
     pub(super) fn say(&mut self, segment: u32, text: Arc<str>) {
         if !text.trim().is_empty() {
             self.said.push((segment, text));
         }
     }
 
-    /// `text` behind what the pieces of its turn said, if they said anything.
+    /// `text` after the text of its turn's pieces, if there is any.
     pub(super) fn before(&self, text: &str) -> Option<Arc<str>> {
         if self.said.is_empty() {
             return None;
@@ -71,12 +71,12 @@ impl Pieces {
         Some(all.join(" ").into())
     }
 
-    /// The segment is over, and its end holds.
+    /// Ends the segment, whose end is final.
     pub(super) fn over(&mut self) {
         self.said.clear();
     }
 
-    /// Forgets what a cancellation covers. The frames that no call was made of.
+    /// Forgets what a cancellation covers, and returns the number of frames without a call.
     pub(super) fn scope(&mut self, cancellation: &Cancellation, cx: &mut NodeContext<'_>) -> u64 {
         let session = cx.lane.session;
         self.said.retain(|(segment, _)| !cancellation.covers(session, *segment, 0));

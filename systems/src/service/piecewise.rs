@@ -1,4 +1,4 @@
-//! Asks about audio in pieces as it comes, and about the rest when speech ends.
+//! Asks a recogniser about audio in pieces as it comes, and about the rest when speech ends.
 
 use mynah_engine::Frame;
 use mynah_engine::media::{Mark, Payload, Sound};
@@ -8,7 +8,7 @@ use mynah_engine::scene::Format;
 use crate::service::lane::{Question, ServiceState, ask};
 use crate::service::pieces::{Rest, end_us};
 
-/// Takes audio: it makes the piece longer, or begins the next.
+/// Takes audio: makes the piece longer, or begins the next.
 pub(super) fn gather(
     state: &mut ServiceState,
     frame: Frame,
@@ -44,7 +44,7 @@ pub(super) fn gather(
     }
 }
 
-/// Asks about the audio that is there, if there is any.
+/// Asks about the current piece, if there is one.
 pub(super) fn ask_piece(state: &mut ServiceState, cx: &mut NodeContext<'_>, place: NodePlace) {
     let Some(rest) = state.pieces.rest.take() else { return };
     let segment = rest.origin.segment.serial;
@@ -63,15 +63,15 @@ pub(super) fn ask_piece(state: &mut ServiceState, cx: &mut NodeContext<'_>, plac
     ask(state, &rest.origin, question, cx, place);
 }
 
-/// What an end of speech asks about: the rest, which stays for the case that the speaker goes on. `None`: there is none
-/// of this segment.
+/// The rest, which an end of speech asks about, and which stays for the case that the speaker goes on. `None`: there
+/// is none of this segment.
 pub(super) fn rest(state: &ServiceState, end: &Frame, cx: &mut NodeContext<'_>) -> Option<Question> {
     let rest = state.pieces.rest.as_ref().filter(|rest| rest.origin.segment == end.segment)?;
     let shared: Vec<Frame> = rest.kept.iter().map(|frame| cx.share(frame)).collect();
     Some(Question { range: (rest.from_us, rest.to_us), audio: sound(shared, cx), ..Question::default() })
 }
 
-/// Lets go of what nobody will ask about any more.
+/// Drops audio that nobody will ask about any more.
 pub(super) fn let_go(state: &mut ServiceState, cx: &mut NodeContext<'_>) {
     if let Some(rest) = state.pieces.rest.take() {
         rest.kept.into_iter().for_each(|frame| cx.discard(frame));

@@ -1,4 +1,4 @@
-//! `ScriptedReply`: in place of a language model, a fixed form of words around what was recognised.
+//! `ScriptedReply`: a fixed form of words around the recognised text, in place of a language model.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::service::work::{Production, Work, pieces};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScriptedReply {
-    /// What is said; `{text}` stands for the first words that were recognised.
+    /// The reply; `{text}` stands for the first recognised words.
     pub template: String,
-    /// How many words of the recognised text are repeated at most.
+    /// Most words of the recognised text that are repeated.
     pub words_max: usize,
 }
 

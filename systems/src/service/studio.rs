@@ -1,10 +1,10 @@
-//! The thread on which the voice speaks, beside the tick, and what it keeps of each speech.
+//! The studio: the thread on which the voice speaks beside the tick, and the samples it keeps of each speech.
 //!
-//! Speeches take turns; in one turn a piece is made (a sentence, or what is cut off a long one), so a speech of an hour
-//! keeps nobody waiting for longer than a piece, and one that is stopped ends within a piece.
+//! Speeches take turns. One turn makes one piece (a sentence, or a part of a long one), so a speech of an hour delays
+//! others by no more than a piece, and a stopped speech ends within a piece.
 //!
-//! A speech is made once from beginning to end, however much faster than it is heard: its worker is free then, and its
-//! length is known. Of what was not handed out yet at most [`KEPT_MAX`] samples are kept; the rest is made again when
+//! A speech is made once from beginning to end, however much faster than it is heard: its worker is free then, and
+//! its length is known. Of the samples not handed out yet at most [`KEPT_MAX`] are kept; the rest is made again when
 //! its time comes. The voice gives the same samples each time.
 
 use std::collections::VecDeque;
@@ -16,19 +16,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 
 use crate::speech::flite::{Flite, FliteError, RATE_HZ, VoiceStyle};
 
-/// Most samples of a speech that wait to be handed out: 20 s, longer than nearly every sentence, so that what is made
-/// twice are monologues. 640 KB.
+/// Most samples of a speech that wait to be handed out: 20 s, longer than nearly every sentence, so that only
+/// monologues are made twice. 640 KB.
 pub(crate) const KEPT_MAX: usize = 20 * RATE_HZ as usize;
-/// What was not kept is made again when no more than this is left: making it takes hundredths of the time.
+/// Samples that were not kept are made again when no more than this many are left: making takes hundredths of the
+/// time.
 const AGAIN_AT: usize = KEPT_MAX / 2;
-/// Memory for samples grows by this: a second.
+/// Memory for samples grows in steps of a second.
 const KEPT_STEP: usize = RATE_HZ as usize;
 /// Samples below this level are silence: -46 dBFS.
 const AUDIBLE: f32 = 0.005;
-/// What is kept before the first audible sample: 5 ms.
+/// Samples kept before the first audible one: 5 ms.
 const LEAD: usize = RATE_HZ as usize / 200;
 
-/// Speech as it is being made; shared by the thread that makes it and the service that hands it out.
+/// A speech in the making; shared by the thread that makes it and the service that hands it out.
 #[derive(Debug)]
 pub struct Speech {
     text: Arc<str>,
@@ -40,41 +41,41 @@ pub struct Speech {
 
 #[derive(Debug, Default)]
 struct Made {
-    /// Samples from number `from` on: made and not read yet.
+    /// Samples from number `from` on that are made and not read yet.
     kept: VecDeque<i16>,
     from: usize,
     /// Samples made so far, kept or not.
     length: usize,
-    /// Where what was never made begins.
+    /// The place from which nothing was made yet.
     next: Place,
-    /// Where the piece begins that has the first sample which is not kept.
+    /// The start of the piece that has the first sample that is not kept.
     missing: Place,
     complete: bool,
     failed: Option<Arc<str>>,
-    /// The studio has it, or will take a turn with it.
+    /// Whether the studio has the speech, or will take a turn with it.
     queued: bool,
 }
 
 /// The beginning of a piece.
 #[derive(Clone, Debug, Default)]
 struct Place {
-    /// Where it stands in the text.
+    /// Its byte in the text.
     byte: usize,
     /// The number of its first sample.
     sample: usize,
     onset: Onset,
 }
 
-/// What there is of a speech, from some sample on.
+/// The samples of a speech from some number on.
 #[derive(Debug, PartialEq)]
 pub enum Heard {
     /// A whole block, or the rest of a complete speech; the number of samples copied.
     Block(usize),
-    /// Not made yet.
+    /// The samples are not made yet.
     NotYet,
-    /// Nothing more will come.
+    /// The speech is over.
     End,
-    /// It could not be made.
+    /// The speech could not be made.
     Failed(Arc<str>),
 }
 
@@ -83,12 +84,12 @@ impl Made {
         self.from + self.kept.len()
     }
 
-    /// Whether something that was not kept is to be made again now.
+    /// True if samples that were not kept are to be made again now.
     fn wants(&self) -> bool {
         self.missing.byte < self.next.byte && self.kept.len() <= AGAIN_AT && self.failed.is_none()
     }
 
-    /// Takes in samples that begin at number `at`.
+    /// Takes samples that begin at number `at`.
     fn take(&mut self, at: usize, samples: &[i16]) {
         self.length = self.length.max(at + samples.len());
         let known = self.kept_end().checked_sub(at).filter(|known| *known < samples.len());
@@ -108,7 +109,7 @@ impl Speech {
         Arc::new(Self { text, style, made, more, stop })
     }
 
-    /// The studio begins to speak `text`; an error says why there is none.
+    /// Begins to speak `text`; the error says why that is impossible.
     pub(super) fn begin(text: Arc<str>, style: VoiceStyle) -> Result<Arc<Self>, String> {
         let speech = Self::new(text, style);
         speech.made().queued = true;
@@ -120,8 +121,8 @@ impl Speech {
         self.made.lock().expect("synthesis does not panic while it holds its samples")
     }
 
-    /// Copies samples from `at` on into `out`, no more of it than are kept at once; those before are let go of, so `at`
-    /// only grows. `wait`: until the block is whole.
+    /// Copies samples from `at` on into `out`, at most as many as are kept; earlier samples are dropped, so `at` must
+    /// only grow. `wait`: until the block is whole.
     pub fn read(self: &Arc<Self>, at: usize, out: &mut [f32], wait: bool) -> Heard {
         let mut made = self.made();
         let passed = at.saturating_sub(made.from).min(made.kept.len());
@@ -157,7 +158,7 @@ impl Speech {
         }
     }
 
-    /// The length in samples, if the whole speech has at most `samples`. `wait`: until that is known.
+    /// The length in samples, if the whole speech has at most `samples`. `wait`: until this is known.
     pub fn length_within(&self, samples: usize, wait: bool) -> Option<usize> {
         let mut made = self.made();
         loop {
@@ -169,19 +170,19 @@ impl Speech {
         }
     }
 
-    /// Whether everything up to `at` samples was made and nothing follows.
+    /// True if everything up to `at` samples was made and nothing follows.
     #[cfg(test)]
     fn ends_at(&self, at: usize) -> bool {
         let made = self.made();
         made.complete && made.length <= at
     }
 
-    /// Stops the synthesis within one piece, and within one block once that is analysed.
+    /// Stops the synthesis within one piece, and within one block if the piece is already analysed.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
     }
 
-    /// Makes one piece; true when a further turn is needed.
+    /// Makes one piece; true if a further turn is needed.
     fn turn(&self, voice: &Flite) -> bool {
         let (place, again) = {
             let made = self.made();
@@ -213,7 +214,8 @@ impl Speech {
         self.turn_ended(&place, again, end)
     }
 
-    /// Notes that the piece at `place` was spoken up to `end`; `None`: not to its end, or there was none.
+    /// Notes that the piece at `place` was spoken up to `end`; `None`: it was not spoken to its end, or there was
+    /// none.
     fn turn_ended(&self, place: &Place, again: bool, end: Result<Option<Place>, FliteError>) -> bool {
         let stopped = self.stop.load(Ordering::Acquire);
         let mut made = self.made();
@@ -243,8 +245,8 @@ impl Speech {
     }
 }
 
-/// Takes the silence off the start of a speech. The voice begins every utterance with 200 to 300 ms of it: a first
-/// sample that nobody can hear is no answer.
+/// Removes the silence at the start of a speech. The voice begins every utterance with 200 to 300 ms of silence, and
+/// a first sample that nobody can hear is no answer.
 #[derive(Clone, Debug, Default)]
 struct Onset {
     /// The last silence, at most [`LEAD`].
@@ -253,7 +255,7 @@ struct Onset {
 }
 
 impl Onset {
-    /// What a block of the speech is from the onset on: silence that was held before it, and a part of it.
+    /// The audible part of a block from the onset on: the held silence before it, and a part of the block.
     fn trim<'a>(&mut self, samples: &'a [i16], style: VoiceStyle) -> (Vec<i16>, &'a [i16]) {
         if self.open {
             return (Vec::new(), samples);
@@ -274,7 +276,7 @@ impl Onset {
     }
 }
 
-/// All that is heard of `text`, at once and on this thread.
+/// All audible samples of `text`, made at once on this thread.
 pub(super) fn speech(text: &str, style: VoiceStyle) -> Result<Vec<f32>, FliteError> {
     let (mut onset, mut heard, mut from) = (Onset::default(), Vec::new(), 0);
     let mut sink = |samples: &[i16]| {
@@ -294,7 +296,8 @@ pub(super) fn voice() -> &'static Flite {
     VOICE.get_or_init(|| Flite::new().expect("the voice is part of the program"))
 }
 
-/// The way to the thread it speaks on, one for the process. An error says why there is none; the next call tries again.
+/// The channel to the studio's thread, one for the process. The error says why there is none; the next call tries
+/// again.
 pub(super) fn studio() -> Result<Sender<Arc<Speech>>, String> {
     static STUDIO: Mutex<Option<Sender<Arc<Speech>>>> = Mutex::new(None);
     let mut studio = STUDIO.lock().map_err(|_| "the voice could not begin".to_string())?;
@@ -307,14 +310,14 @@ pub(super) fn studio() -> Result<Sender<Arc<Speech>>, String> {
     thread
         .spawn(move || work(&speeches, &again))
         .map_err(|error| format!("no thread for the voice: {error}"))?;
-    // It speaks as long as the process lives.
+    // The thread lives as long as the process.
     Ok(studio.insert(sender).clone())
 }
 
 /// Gives every speech its turn, one after the other.
 fn work(speeches: &Receiver<Arc<Speech>>, again: &Sender<Arc<Speech>>) {
     while let Ok(speech) = speeches.recv() {
-        // Nobody else has it, so nobody will hear it.
+        // Nobody else has the speech, so nobody will hear it.
         if Arc::strong_count(&speech) == 1 {
             continue;
         }

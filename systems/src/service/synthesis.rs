@@ -1,6 +1,6 @@
 //! `FliteVoice`: real speech synthesis in the process, on a thread beside the tick.
 //!
-//! The audio is real. Its timing is the scene's model in virtual time, and the time it takes on the wall clock.
+//! The audio is real. Its timing follows the scene's model in virtual time, and the real work on the wall clock.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
     within(deserializer, &STYLE_LEVEL, "a factor from 0 to 4")
 }
 
-/// What the voice would refuse at every utterance is refused with the scene.
+/// Refuses with the scene what the voice would refuse at every utterance.
 fn within<'de, D: Deserializer<'de>>(
     deserializer: D,
     range: &RangeInclusive<f32>,
@@ -61,7 +61,7 @@ impl Default for FliteVoice {
 }
 
 impl FliteVoice {
-    /// All that an answer of `text` is made of, mono at the voice's rate.
+    /// All samples of an answer of `text`, mono at the voice's rate.
     pub fn speech(&self, text: &str) -> Vec<f32> {
         studio::speech(text, self.style()).expect("a style out of range is refused with the scene")
     }
@@ -72,7 +72,7 @@ impl FliteVoice {
     }
 }
 
-/// Speech in lower quality is hurried by this much: there is less of it to make.
+/// Factor on the speed of speech in lower quality: there is less of it to make.
 const HURRIED: f32 = 1.15;
 
 impl Production for FliteVoice {
@@ -90,7 +90,7 @@ impl Production for FliteVoice {
 
 impl ServiceKind for FliteVoice {
     fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
-        // Loaded now, not at the first answer. Whoever calls is told if there is no thread.
+        // Loaded now, not at the first answer. Callers get an error if there is no thread.
         studio::voice();
         drop(studio::studio());
         Box::new(Modelled::new(site, Box::new(*self)))

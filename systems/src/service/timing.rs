@@ -1,4 +1,4 @@
-//! When a modelled service answers: latencies drawn from the scene's distribution.
+//! Draws the latencies of a modelled service from the scene's distribution.
 
 use mynah_engine::base::rng::Rng;
 use mynah_engine::scene::{LATENCY_MS, Latency, Timing};

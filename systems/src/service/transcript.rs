@@ -1,5 +1,5 @@
-//! `SimulatedTranscript`: a recogniser that is no recogniser. It looks up what the script says was spoken in the
-//! stretch it heard; without a script it tells how long it listened. Scenes and reports call it simulated.
+//! `SimulatedTranscript`: a stand-in for a recogniser. It looks up the words that the script has for the stretch it
+//! heard; without a script it says how long it listened. Scenes and reports call it simulated.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use serde::Deserialize;
 use crate::service::modelled::Modelled;
 use crate::service::work::{Production, Work};
 
-/// Knows what simulated callers say.
+/// The words of simulated callers.
 pub trait Script: Send + Sync {
-    /// The words session `name` speaks between the two media times; `None` when there is no script for it.
+    /// The words that session `name` speaks between the two media times; `None` when it has no script.
     fn heard(&self, name: &str, from_us: u64, to_us: u64) -> Option<String>;
 }
 

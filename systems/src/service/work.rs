@@ -1,4 +1,4 @@
-//! What a modelled service does for a call, whatever its timing says.
+//! The work that a modelled service does for a call, independent of its timing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,19 +7,19 @@ use mynah_engine::service::Call;
 
 use crate::service::studio::Speech;
 
-/// What comes of a call.
+/// The result of a call.
 pub enum Work {
     /// Pieces of text, in order.
     Text(VecDeque<Arc<str>>),
     /// Speech that another thread is making.
     Speech(Arc<Speech>),
-    /// Nothing, for this reason.
+    /// No result, for this reason.
     Failure(Arc<str>),
 }
 
-/// Does the work of a service; the timing is not its business.
+/// Does the work of a service, without its timing.
 pub trait Production: Send + Sync {
-    /// Whether calls are to bring their audio.
+    /// Whether calls bring their audio.
     fn wants_audio(&self) -> bool {
         false
     }
@@ -27,12 +27,12 @@ pub trait Production: Send + Sync {
     fn work(&self, call: &Call) -> Work;
 }
 
-/// How far a work is made.
+/// How far a result is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {
-    /// There is more to come.
+    /// More will come.
     InPart,
-    /// All of it: that many samples.
+    /// All of it is made: this many samples.
     Whole(usize),
 }
 
@@ -44,7 +44,7 @@ pub(super) fn made_by(speech: &Speech, samples: usize, wall: bool) -> Made {
     }
 }
 
-/// The words of a text, each with the white space behind it: what a language model gives out one by one.
+/// The words of a text, each with the white space after it, as a language model gives them out one by one.
 pub(crate) fn pieces(text: &str) -> VecDeque<Arc<str>> {
     text.split_inclusive(char::is_whitespace).map(Arc::from).collect()
 }

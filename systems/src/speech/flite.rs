@@ -19,7 +19,7 @@ pub(crate) const STYLE_LEVEL: RangeInclusive<f32> = 0.0..=4.0;
 /// Longest pitch period converted at once, samples (20 ms: 50 Hz); longer ones go out in pieces.
 const BLOCK_MAX: usize = 320;
 
-/// How a text is spoken. Each field multiplies what the voice does by itself, so 1.0 is its natural way.
+/// How a text is spoken. Each field multiplies the voice's own value, so 1.0 is its natural way.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VoiceStyle {
     /// Mean of the pitch contour, 0.5..=2.0 (1.0: about 95 Hz).
@@ -43,7 +43,7 @@ impl Default for VoiceStyle {
     }
 }
 
-/// Why nothing was spoken.
+/// Why a text was not spoken.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FliteError {
     /// The voice inside the program is damaged or not the 16 kHz one; the text says which part.
@@ -52,7 +52,7 @@ pub enum FliteError {
     Style {
         /// Name of the field.
         field: &'static str,
-        /// What it was.
+        /// The value.
         value: f32,
         /// Lowest and highest accepted value.
         range: (f32, f32),
@@ -92,7 +92,7 @@ impl Flite {
     /// [`FliteError::VoiceData`] when they are damaged: the program was built wrong.
     pub fn new() -> Result<Self, FliteError> {
         let damaged = |error: flite_rs::data::DataError| FliteError::VoiceData(error.to_string());
-        // The engine of the crate ties the style to a `&mut`; its stages are public, so only the models are taken.
+        // The crate's engine ties the style to a `&mut`; its stages are public, so only the models are used.
         let language = flite_rs::Engine::try_new().map_err(damaged)?.language();
         let voice = Voice::parse(KAL16_VOICE_DATA).map_err(damaged)?;
         if voice.sample_rate != RATE_HZ {
@@ -105,9 +105,9 @@ impl Flite {
         Ok(Self { voice, language, natural })
     }
 
-    /// Speaks `text` into `sink`: mono blocks of at most 20 ms (usually one pitch period, 5 to 15 ms) at
-    /// [`RATE_HZ`], -1..=1, as they are made. `Break` from the sink ends it: that was the last block, and the rest is
-    /// never computed. Returns `Break` then, `Continue` when all was spoken; empty text makes no block.
+    /// Speaks `text` into `sink`: mono blocks of at most 20 ms (usually one pitch period, 5 to 15 ms) at [`RATE_HZ`],
+    /// -1..=1, as they are made. `Break` from the sink makes that block the last one, and the rest is never computed.
+    /// Returns `Break` then, `Continue` when all was spoken; empty text makes no block.
     ///
     /// # Errors
     /// [`FliteError::Style`] before the first block when the style is out of range.
@@ -136,8 +136,8 @@ impl Flite {
         Ok(flow)
     }
 
-    /// Speaks the piece of `text` that begins at byte `from`, where another ended, and says where it ends; `None`: the
-    /// text is over. A piece is a sentence, or of a long one what is cut off between two words; it is analysed as a
+    /// Speaks the piece of `text` that begins at byte `from`, where another ended, and returns where it ends; `None`:
+    /// the text is over. A piece is a sentence, or a part of a long one cut between two words, and is analysed as a
     /// whole before its first block. Blocks are as those of [`Flite::synthesize`] before [`VoiceStyle::scaled`].
     ///
     /// # Errors
@@ -159,7 +159,7 @@ impl Flite {
         Ok(Some(piece.end))
     }
 
-    /// [`Flite::synthesize`] into one vector.
+    /// Speaks like [`Flite::synthesize`], into one vector.
     ///
     /// # Errors
     /// As [`Flite::synthesize`].

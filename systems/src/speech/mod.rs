@@ -1,4 +1,4 @@
-//! Speech made in the process: what synthesis services and simulated callers speak with.
+//! Speech made in the process, for synthesis services and simulated callers.
 
 pub mod flite;
 mod pieces;

@@ -1,8 +1,9 @@
-//! A text as the voice takes it: a sentence at a time, and a long one in pieces.
+//! Cuts a text into pieces for the voice: a sentence at a time, and a long sentence in parts.
 //!
-//! What the voice analyses at once costs more than its length: the models look at the phrase around each syllable. So
-//! a sentence of more than [`PIECE_CHARS_MAX`] characters is spoken as several, cut between words, and a word of more
-//! than [`WORD_CHARS_MAX`] as several words. What is shorter is cut nowhere: it sounds as the crate alone would say it.
+//! Analysis costs more than in proportion to the length: the models look at the phrase around each syllable. So a
+//! sentence of more than [`PIECE_CHARS_MAX`] characters is spoken as several, cut between words, and a word of more
+//! than [`WORD_CHARS_MAX`] as several words. Shorter ones are never cut: they sound as the crate alone would say
+//! them.
 
 use flite_rs::text::{self, SentenceBuilder, Token};
 
@@ -15,7 +16,7 @@ pub(crate) const WORD_CHARS_MAX: usize = 100;
 /// The white space that the crate knows.
 const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
-/// What is analysed and spoken at once.
+/// A piece that is analysed and spoken at once.
 pub(crate) struct Piece {
     pub(crate) tokens: Vec<Token>,
     /// Bytes of the text up to its end.
@@ -23,7 +24,7 @@ pub(crate) struct Piece {
 }
 
 /// The piece of `text` that begins at byte `from`, where another ended; `None`: nothing is left to say. Looks at no
-/// more of the text than the piece and the word behind it.
+/// more of the text than the piece and the word after it.
 pub(crate) fn piece(text: &str, from: usize) -> Option<Piece> {
     let (mut builder, mut end, mut chars) = (SentenceBuilder::default(), from, 0);
     while let Some((token, taken, length)) = token(&text[end..]) {
@@ -48,7 +49,7 @@ fn token(text: &str) -> Option<(Token, usize, usize)> {
     let ends = |(_, (at, c)): &(usize, (usize, char))| SPACE.contains(c) || *at >= word.len();
     let cut = word.char_indices().enumerate().find(|at| ends(at) || at.0 == WORD_CHARS_MAX);
     let (chars, len) = cut.map_or_else(|| (word.chars().count(), word.len()), |(n, (at, _))| (n, at));
-    // One more character: of a quote alone the crate makes another token at the end of a text than within.
+    // One more character: the crate reads a lone quote differently at the end of a text than within.
     let behind = word[len..].chars().next().filter(|c| SPACE.contains(c)).map_or(0, char::len_utf8);
     let token = text::sentences(&text[..from + len + behind]).next()?.into_iter().next()?;
     Some((token, from + len, from + chars))

@@ -1,27 +1,29 @@
-//! Abbreviations, language by language, beside those that `sentencex` knows.
+//! Abbreviations, language by language, beyond those that `sentencex` knows.
 //!
-//! Words stand apart by spaces and without their last full stop. One with a capital letter is meant as it is written,
-//! others however they are written. `t.ex` also stands for "t. ex.".
+//! Words are separated by spaces and lack their last full stop. A word with a capital letter matches only as written,
+//! others in any case. `t.ex` also stands for "t. ex.".
 
-/// What a language writes with a full stop that ends no sentence.
+/// The words that a language writes with a full stop that ends no sentence.
 #[derive(Debug)]
 pub(super) struct Abbreviations {
     /// ISO 639-1 code.
     code: &'static str,
-    /// Something always follows: titles in front of names, streets, "for example". They never end a sentence.
+    /// Abbreviations that something always follows: titles before names, streets, "for example". They never end a
+    /// sentence.
     pub(super) leading: &'static str,
-    /// Abbreviations in front of a number only: numbers, pages, months, hours.
+    /// Abbreviations before a number only: numbers, pages, months, hours.
     pub(super) numbered: &'static str,
-    /// What may end a sentence and does where a capital letter follows: "and so on", years, and plain words that
+    /// Abbreviations that end a sentence if a capital letter follows: "and so on", years, and plain words that
     /// `sentencex` takes for abbreviations.
     pub(super) closing: &'static str,
     /// Words that are capitalised at the beginning of a sentence only.
     pub(super) starters: &'static str,
-    /// Where an ordinal number is written with a full stop: the words it may stand behind in front of a capital.
+    /// Words that an ordinal number with a full stop may follow before a capital, where the language writes ordinals
+    /// so.
     pub(super) ordinals: Option<&'static str>,
 }
 
-/// Those of `language`, of one near to it, or of English.
+/// The abbreviations of `language`, of a related language, or of English.
 pub(super) fn of(language: &str) -> &'static Abbreviations {
     let own = |code: &str| TABLE.iter().find(|row| row.code == code);
     let near = || sentencex::languages::get_fallbacks(language)?.iter().find_map(|code| own(code));
@@ -35,7 +37,7 @@ const TABLE: [Abbreviations; 20] = [
         leading: "vol vols approx incl excl mx amb profs",
         numbered: "ch chap eq eqn ex figs sect para est max min avg tel ext",
         closing: "etc",
-        // `sentencex` has them.
+        // `sentencex` has these.
         starters: "",
         ordinals: None,
     },

@@ -1,4 +1,4 @@
-//! Complete sentences of one reply that wait for company.
+//! Complete sentences of one reply that wait to leave together.
 
 use super::origin::Origin;
 use super::sentences::CHARS_MAX;
@@ -6,7 +6,7 @@ use super::sentences::CHARS_MAX;
 /// Most sentences that leave in one text.
 pub(super) const SENTENCES_MAX: u32 = 5;
 
-/// What leaves as one text.
+/// Sentences that leave as one text.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     text: String,
@@ -18,27 +18,27 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Engine time at which it leaves at the latest; `u64::MAX` while nothing waits.
+    /// Latest engine time at which the batch leaves; `u64::MAX` while it is empty.
     pub(super) fn due_us(&self) -> u64 {
         self.origin.map_or(u64::MAX, |_| self.due_us)
     }
 
-    /// Whose the text is, which is where its first sentence began; `None` while nothing waits.
+    /// The origin of its first sentence; `None` while it is empty.
     pub(super) fn origin(&self) -> Option<Origin> {
         self.origin
     }
 
-    /// Whether no further sentence may join.
+    /// True if no further sentence may join.
     pub(super) fn is_full(&self) -> bool {
         self.sentences >= SENTENCES_MAX
     }
 
-    /// Whether `sentence` would make it longer than one may be.
+    /// True if `sentence` would make the text too long.
     pub(super) fn has_no_room(&self, sentence: &str) -> bool {
         self.origin.is_some() && self.chars + 1 + sentence.chars().count() > CHARS_MAX
     }
 
-    /// What waits, joined by spaces.
+    /// The sentences, joined by spaces.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -58,14 +58,14 @@ impl Batch {
         self.taken += taken;
     }
 
-    /// One frame less was used up; false when none was.
+    /// Counts one frame less as used up; false if none was.
     pub(super) fn give_up(&mut self) -> bool {
         let has_one = self.taken > 0;
         self.taken -= u32::from(has_one);
         has_one
     }
 
-    /// Empties it, keeping its memory, and says how many frames it had used up.
+    /// Empties the batch, keeping its memory, and returns how many frames it had used up.
     pub(super) fn clear(&mut self) -> u32 {
         self.text.clear();
         (self.chars, self.sentences) = (0, 0);

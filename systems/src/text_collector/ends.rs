@@ -1,6 +1,6 @@
-//! Whether a full stop ends a sentence, where `sentencex` alone would be wrong.
+//! Decides whether a full stop ends a sentence, where `sentencex` alone would be wrong.
 //!
-//! The rules, the first that applies:
+//! The first rule that applies decides:
 //! 1. An abbreviation that something always follows ("M. Dupont", "t. ex. idag") ends nothing.
 //! 2. One that stands in front of numbers ("p. 5", "vol. II") ends nothing there.
 //! 3. An ordinal number ("2. wojna", "der 2. Weltkrieg") ends nothing in front of a small letter, nor between a word
@@ -8,28 +8,28 @@
 //! 4. An abbreviation that may end a sentence ("etc.", "v. Chr.") ends it in front of a capital, and only there.
 //! 5. Any other abbreviation that `sentencex` knows ends a sentence in front of a word that begins one ("Entonces").
 //!
-//! What is left is undecided in the text itself and stays as `sentencex` has it.
+//! All other cases are undecided in the text itself and stay as `sentencex` decides them.
 
 use super::abbreviations::Abbreviations;
 
-/// Words joined to one abbreviation at most ("u. a. m.").
+/// Most words joined to one abbreviation ("u. a. m.").
 const PARTS_MAX: usize = 3;
 
-/// Work that the judgement of one full stop is: its word is looked for in lists of about so many bytes.
+/// Work counted for judging one full stop: its word is searched for in lists of about this many bytes.
 pub(super) const STOP_WORK: u64 = 64;
 
-/// What a full stop is to the sentence it stands in.
+/// The meaning of a full stop in its sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// The sentence goes on.
     Inside,
     /// The sentence is over.
     End,
-    /// Nothing is known against what the general rules say.
+    /// No rule here applies: the general rules decide.
     Plain,
 }
 
-/// Judges the full stop that `before` ends with, in front of `after`. Anything else at the end of `before` is plain.
+/// Judges the full stop at the end of `before`, followed by `after`. Any other end of `before` is plain.
 pub(super) fn stop(words: &Abbreviations, before: &str, after: &str) -> Stop {
     let before = before.trim_end().trim_end_matches(['*', '_', '~']);
     let Some(before) = before.strip_suffix('.').filter(|text| !text.ends_with('.')) else {
@@ -41,7 +41,7 @@ pub(super) fn stop(words: &Abbreviations, before: &str, after: &str) -> Stop {
     let mut joined = String::new();
     let (mut leading, mut numbered, mut closing) = (false, false, false);
     for (at, part) in before.split_whitespace().rev().take(PARTS_MAX).enumerate() {
-        // Only what ends with a full stop itself is part of the same abbreviation.
+        // Only a part that ends with a full stop itself belongs to the same abbreviation.
         let part = if at == 0 { Some(part) } else { part.strip_suffix('.') };
         let Some(part) = part.map(bare).filter(|part| !part.is_empty()) else { break };
         joined = if at == 0 { part.to_owned() } else { format!("{part}.{joined}") };
@@ -71,19 +71,19 @@ pub(super) fn stop(words: &Abbreviations, before: &str, after: &str) -> Stop {
     if closing && next.is_capital() || begins { Stop::End } else { Stop::Plain }
 }
 
-/// What [`overlooked`] saw.
+/// The result of [`overlooked`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     /// The first end.
     pub(super) end: Option<usize>,
-    /// Bytes from the beginning on in which nothing that follows can make an end of a full stop that is none: the word
-    /// behind each is complete.
+    /// Bytes from the beginning in which no full stop can become an end through text that follows: the word after
+    /// each is complete.
     pub(super) settled: usize,
 }
 
-/// The first end in `text` from `from` on that `sentencex` saw none at: behind an abbreviation and the space after it.
-/// `open` says whether a place stands in quotes or brackets, and gets them in order; `judges` is called at each full stop
-/// that is judged.
+/// The first end in `text` from `from` on that `sentencex` did not see: after an abbreviation and the space behind
+/// it. `open` says whether a place stands in quotes or brackets, and gets places in order; `judges` is called at each
+/// full stop that is judged.
 pub(super) fn overlooked(
     words: &Abbreviations,
     text: &str,
@@ -114,8 +114,8 @@ pub(super) fn overlooked(
     Seen { end: None, settled: settled.unwrap_or(text.len()) }
 }
 
-/// Whether `text` ends with what a sentence may well end with, were it over: a full stop that is none of an
-/// abbreviation, a number or an initial, or another mark that ends sentences.
+/// True if `text` may be a whole sentence by its end: a full stop that does not belong to an abbreviation, a number
+/// or an initial, or another mark that ends sentences.
 pub(super) fn may_be_over(words: &Abbreviations, text: &str) -> bool {
     let text = text
         .trim_end()
@@ -143,7 +143,7 @@ fn is_initial(text: &str) -> bool {
     last.is_some_and(char::is_alphabetic) && before.is_none_or(|c| c == '.' || c == '-')
 }
 
-/// The word behind a full stop.
+/// The word after a full stop.
 struct Next<'a> {
     word: &'a str,
 }
@@ -166,7 +166,7 @@ impl<'a> Next<'a> {
     fn is_small(&self) -> bool {
         self.first().is_some_and(char::is_lowercase)
     }
-    /// Digits, or a Roman numeral that is no word ("I").
+    /// True for digits, and for a Roman numeral that is no word ("I").
     fn is_number(&self) -> bool {
         let roman = self.word.trim_end_matches(['.', ')']);
         let is_roman = roman.chars().all(|c| "IVXLCDM".contains(c)) && !matches!(roman, "" | "I");
@@ -174,13 +174,13 @@ impl<'a> Next<'a> {
     }
 }
 
-/// `word` without the marks in front of it, and without an article that lost its vowel ("l'av.").
+/// `word` without the marks before it, and without an article that lost its vowel ("l'av.").
 fn bare(word: &str) -> &str {
     let word = word.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '№' && c != '§');
     word.rsplit(['\'', '’']).next().unwrap_or(word)
 }
 
-/// Whether `list` has `word`: as it is, or in small letters where the list has no capital.
+/// True if `list` has `word`: as it is, or in lower case where the list has no capital.
 fn lists(list: &str, word: &str) -> bool {
     let small = word.to_lowercase();
     list.split_whitespace().any(|known| known == word || known == small)

@@ -1,17 +1,17 @@
-//! How much of the text that came is read in one tick.
+//! Limits how much of the text that came is read in one tick.
 
 use std::sync::Arc;
 
 use super::sentences::stands_alone;
 
-/// Most that is read and judged in one tick, in bytes looked at ([`work`](super::sentences::Sentences::work)): some
-/// thousand characters of prose, a hundred of the oddest text. Letting go of all that is held may come on top.
+/// Most work of one tick, in bytes looked at ([`work`](super::sentences::Sentences::work)): some thousand characters
+/// of prose, a hundred of the oddest text. Releasing everything held may come on top.
 pub(super) const WORK_MAX: u64 = 40_000;
 
-/// Characters after which the work is looked at, at the latest; a word is its end, too.
+/// Most characters after which the work is checked; a slice also ends with a word.
 const SLICE_CHARS: usize = 16;
 
-/// The text of one frame, as far as it has not been read, and the work of the present tick.
+/// The unread text of one frame, and the work of the current tick.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     text: Option<Arc<str>>,
@@ -26,7 +26,7 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// Whether all has been read.
+    /// True if everything has been read.
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_none()
     }
@@ -36,19 +36,19 @@ impl Intake {
         (self.text, self.at) = (Some(Arc::clone(text)), 0);
     }
 
-    /// Forgets what has not been read.
+    /// Forgets the unread text.
     pub(super) fn clear(&mut self) {
         self.text = None;
     }
 
-    /// Tick number `tick` works here, or goes on to. `work`: that of the sentences so far.
+    /// Begins the work of tick number `tick`, or goes on with it. `work`: that of the sentences so far.
     pub(super) fn begin(&mut self, tick: u64, work: u64) {
         if self.tick != tick {
             (self.tick, self.before) = (tick, work + self.own);
         }
     }
 
-    /// Whether the tick that began last has done enough.
+    /// True if the tick that began last has done enough.
     pub(super) fn is_spent(&self, work: u64) -> bool {
         work + self.own - self.before >= WORK_MAX
     }
@@ -69,13 +69,13 @@ impl Intake {
         Some(slice)
     }
 
-    /// Counts what else was looked at to read a slice.
+    /// Counts further bytes that were looked at to read a slice.
     pub(super) fn costs(&mut self, work: usize) {
         self.own += work as u64;
     }
 }
 
-/// Bytes of `text` up to the end of its first word, or of so much of that as a slice has.
+/// Length of the first word of `text`, or of the part of it that a slice takes, in bytes.
 fn slice_len(text: &str) -> usize {
     let mut has_word = false;
     for (n, (at, c)) in text.char_indices().enumerate() {

@@ -1,16 +1,15 @@
-//! `TextCollector`: whole sentences out of text that streams in, so that a synthesis has something to say early and
-//! yet knows how each sentence goes on. What models write for the eye is turned into what a person would say.
+//! `TextCollector`: makes whole sentences of text that streams in, so that a synthesis has something to say early and
+//! yet knows how each sentence goes on. Markup that models write for the eye is turned into what a person would say.
 //!
-//! A reply is the text of one (segment, revision) up to its `Mark::AnswerEnd`. Its pieces are put together as they
-//! come, without a space of our own: tokens bring theirs, and between whole sentences none is needed to tell them
-//! apart. What is held is bounded: a sentence of [`CHARS_MAX`](sentences::CHARS_MAX) characters, five sentences that
-//! wait, a few texts that did not fit a step, and what has not been read of one frame; before these have left no
-//! further frame is taken. A tick reads and judges as much as `WORK_MAX` allows, the next one goes
-//! on from there: no text stalls the other sessions.
+//! A reply is the text of one (segment, revision) up to its `Mark::AnswerEnd`. Its pieces are joined as they come,
+//! without added spaces: tokens bring theirs, and whole sentences can be told apart without. The memory is bounded: a
+//! sentence of [`CHARS_MAX`](sentences::CHARS_MAX) characters, five waiting sentences, a few texts that did not fit a
+//! step, and the unread rest of one frame; before these have left no further frame is taken. A tick reads and judges
+//! as much as `WORK_MAX` allows, and the next one goes on from there: no text stalls the other sessions.
 //!
-//! **Nothing that arrived later leaves earlier.** Every mark, and text of another (segment, revision), first lets all
-//! go that is held: whoever sent it has gone on. Cancellations are the exception: what they void is gone before anything
-//! else of its tick is looked at, so text that is flushed has not been taken back.
+//! **Nothing that arrived later leaves earlier.** Every mark, and text of another (segment, revision), first releases
+//! everything held, as its sender has gone on. Cancellations are the exception: what they cover is dropped before
+//! anything else of the tick is looked at, so text that is flushed has not been cancelled.
 
 mod abbreviations;
 mod batch;
@@ -41,7 +40,7 @@ const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
 /// Most frames, marks among them, that leave in one step.
 const OUT_MAX: u32 = 8;
 
-/// Texts that wait to leave before nothing more is read: several steps of them.
+/// Texts waiting to leave at which nothing more is read: several steps of them.
 const LEAVING_MAX: usize = 64;
 
 /// Longer than the gaps between the words of a model that speaks 10 words a second, and shorter than a pause that a
@@ -54,34 +53,34 @@ const FLUSH_AFTER_MS: f32 = 250.0;
 pub struct TextCollector {
     /// Language of the text, an ISO 639-1 code in lower case.
     pub language: String,
-    /// Longest time that a complete sentence waits for others to leave with it, from the first of them on; 1 to
+    /// Longest time that a complete sentence waits for others to leave with it, counted from the first of them; 1 to
     /// 2000 ms, usually 100 to 150. Without it every sentence leaves at once and alone.
     pub batch_window_ms: Option<f32>,
-    /// The first text of a reply waits for no company, and may leave before its sentence is complete: at a comma, a
-    /// colon or a dash once it has so many characters, after any word once it has twice as many; 1 to 500.
+    /// The first text of a reply waits for no other, and may leave before its sentence is complete: at a comma, a
+    /// colon or a dash once it has this many characters, after any word once it has twice as many; 1 to 500.
     pub first_chunk_min_chars: Option<u32>,
-    /// What reads as a whole sentence leaves when no text has come for so long; 20 to 10000 ms. Without it such a
-    /// sentence waits for the word behind it or the end of the reply.
+    /// Text that reads as a whole sentence leaves when no text has come for this long; 20 to 10000 ms. Without it
+    /// such a sentence waits for the next word or the end of the reply.
     pub flush_after_ms: Option<f32>,
-    /// How the text is written.
+    /// The markup of the text.
     pub markup: Markup,
-    /// What is said in place of a block of code; without it, nothing.
+    /// Text that is said in place of a block of code; without it, nothing is said.
     pub code_text: Option<String>,
-    /// Most characters of one reply that leave, 100 to 10,000,000: the rest is cut off behind a sentence, and each text
-    /// of which something was cut counts as dropped, `too_long`.
+    /// Most characters of one reply that leave, 100 to 10,000,000: the rest is cut off after a sentence, and each
+    /// text of which something was cut counts as dropped, `too_long`.
     pub reply_chars_max: u32,
 }
 
 /// Two hours of speech.
 const REPLY_CHARS_MAX: u32 = 100_000;
 
-/// How text is written.
+/// The markup of a text.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 pub enum Markup {
-    /// In Markdown, as models write: what leaves is what a person would say of it.
+    /// Markdown, as models write it: what leaves is what a person would say.
     #[default]
     Markdown,
-    /// As it is to be said.
+    /// None: the text is said as written.
     Plain,
 }
 
@@ -99,31 +98,31 @@ impl Default for TextCollector {
     }
 }
 
-/// How much of the present reply was let go.
+/// How much of the current reply was released.
 #[derive(Clone, Copy, Debug, Default)]
 struct Reply {
     chars: usize,
-    /// It was too long: nothing more of it leaves.
+    /// Whether the reply was too long: nothing more of it leaves.
     cut: bool,
-    /// Texts taken of which something was cut off, until they are counted, and their turn.
+    /// Texts of which something was cut off and that are not counted yet, and their turn.
     lost: u32,
     turn: u32,
-    /// One of them is the one of which the last that left is made.
+    /// Whether one of them is part of the last text that left.
     halved: bool,
 }
 
-/// What one session's reply has gathered.
+/// The gathered text of one session's reply.
 #[derive(Component, Debug)]
 pub struct TextCollectorState {
     intake: Intake,
     sentences: Sentences,
-    /// The beginning of a line of Markdown, before it is clear what line it is.
+    /// The beginning of a line of Markdown whose kind is not clear yet.
     blocks: Blocks,
-    /// Engine time at which what reads as whole leaves, if nothing comes before.
+    /// Engine time at which text that reads as whole leaves, if nothing comes before.
     flush_us: u64,
-    /// Where what is held began: in the first frame, or in the one that completed the sentence before.
+    /// Origin of the held text: the first frame, or the frame that completed the sentence before.
     origin: Origin,
-    /// That of the text taken last.
+    /// Origin of the text taken last.
     latest: Origin,
     /// Frames taken of which nothing has left, beside those in the batch.
     taken: u32,
@@ -133,12 +132,12 @@ pub struct TextCollectorState {
 }
 
 impl TextCollectorState {
-    /// Whether this tick has done enough here; the next one wakes it.
+    /// True if this tick has done enough here; the next one goes on.
     fn is_spent(&self) -> bool {
         self.intake.is_spent(self.sentences.work())
     }
 
-    /// Lets go of what of a reply was too long.
+    /// Drops the part of a reply that was too long.
     fn cut_off(&mut self) {
         if !self.reply.cut {
             return;
@@ -152,7 +151,7 @@ impl TextCollectorState {
             self.reply.halved = true;
             return;
         }
-        // What was cut is of the text of which the last that left is made: it counts once.
+        // The cut text is part of the last text that left: it counts once.
         self.reply.lost += 1;
         if !self.batch.give_up() {
             self.outgoing.give_up();
@@ -309,13 +308,13 @@ impl StepNode for TextCollector {
         if !state.intake.is_empty() {
             self.read(state, now_us);
         }
-        // While something waits to leave, so may text that came since in front of this node.
+        // While something waits to leave, so may text that came since before this node.
         if state.flush_us <= now_us && state.outgoing.is_empty() {
             state.flush_us = u64::MAX;
             let before = state.sentences.len();
             self.gather(state, now_us, Sentences::pause);
             if state.sentences.len() < before {
-                // No company comes either.
+                // No other sentence comes either.
                 state.outgoing.release(&mut state.batch, now_us);
             }
         }
@@ -327,7 +326,7 @@ impl StepNode for TextCollector {
 }
 
 impl TextCollector {
-    /// Sends what may leave in one step, and says what was cut off.
+    /// Sends what may leave in one step, and counts what was cut off.
     fn send(&self, state: &mut TextCollectorState, cx: &mut NodeContext<'_>) {
         state.cut_off();
         state.outgoing.send(OUT_MAX, cx);
@@ -353,12 +352,12 @@ impl TextCollector {
             }
             state.cut_off();
         }
-        // Until all is read, no pause has begun.
+        // Until everything is read, no pause has begun.
         let after_us = self.flush_after_ms.filter(|_| state.intake.is_empty()).map(microseconds);
         state.flush_us = after_us.map_or(u64::MAX, |after_us| now_us.saturating_add(after_us));
     }
 
-    /// Takes what a line of Markdown turned out to be.
+    /// Takes a part of a line of Markdown.
     fn piece(&self, state: &mut TextCollectorState, now_us: u64, piece: &Piece<'_>) {
         match piece {
             Piece::Text(text) => self.gather(state, now_us, |sentences, leaves| sentences.push(text, leaves)),
@@ -372,7 +371,7 @@ impl TextCollector {
         }
     }
 
-    /// A block is complete: it leaves, with a full stop where it is a sentence by its place alone.
+    /// Closes a block: its text leaves, with a full stop if only its place makes it a sentence.
     fn close(&self, state: &mut TextCollectorState, now_us: u64, block: Block) {
         let stop = state.sentences.last().and_then(|last| block.full_stop(last));
         self.gather(state, now_us, |sentences, leaves| {
@@ -383,7 +382,7 @@ impl TextCollector {
         });
     }
 
-    /// The reply is complete, or something else begins: everything goes on.
+    /// Ends the reply: everything held leaves.
     fn finish(&self, state: &mut TextCollectorState, now_us: u64) {
         let mut blocks = std::mem::take(&mut state.blocks);
         blocks.finish(&mut |piece| self.piece(state, now_us, &piece));

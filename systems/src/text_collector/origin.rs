@@ -1,11 +1,11 @@
-//! Whose a text is.
+//! The origin of a text.
 
 use mynah_engine::base::SegmentKey;
 use mynah_engine::media::Payload;
 use mynah_engine::speech::Cancellation;
 use mynah_engine::{Frame, SessionId};
 
-/// Whose a text is: what its frames have in common.
+/// The origin of a text: what its frames have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
     session: SessionId,
@@ -17,28 +17,28 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// That of `frame`.
+    /// The origin of `frame`.
     pub(super) fn of(frame: &Frame) -> Self {
         let &Frame { session, segment, revision, turn, pts_us, deadline_us, .. } = frame;
         Self { session, segment, revision, turn, pts_us, deadline_us }
     }
 
-    /// Of no reply.
+    /// The origin of no reply.
     pub(super) fn none(session: SessionId) -> Self {
         Self { session, segment: SegmentKey::NONE, revision: 0, turn: 0, pts_us: 0, deadline_us: 0 }
     }
 
-    /// The turn it is of.
+    /// Its turn.
     pub(super) fn turn(&self) -> u32 {
         self.turn
     }
 
-    /// Whether both are of one reply.
+    /// True if both belong to one reply.
     pub(super) fn is_with(&self, other: &Self) -> bool {
         (self.segment.serial, self.revision) == (other.segment.serial, other.revision)
     }
 
-    /// Whether `cancellation` takes it back.
+    /// True if `cancellation` covers it.
     pub(super) fn is_cancelled(&self, cancellation: &Cancellation) -> bool {
         cancellation.covers(self.session, self.segment.serial, self.revision)
     }

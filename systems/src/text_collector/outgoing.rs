@@ -1,4 +1,4 @@
-//! What has been decided to leave, in order, and leaves a few frames at a time.
+//! Frames that will leave, in order, a few at a time.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use mynah_engine::{Event, Frame};
 
 use super::batch::Batch;
 
-/// A frame, and how many frames that were taken it is made of.
+/// A frame, and the number of taken frames that it is made of.
 #[derive(Debug)]
 struct Leaving {
     frame: Frame,
@@ -24,7 +24,7 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Whether everything has left.
+    /// True if everything has left.
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -34,7 +34,7 @@ impl Outgoing {
         self.frames.len()
     }
 
-    /// Puts what waits in `batch` behind the rest, as one text, and empties it.
+    /// Appends the sentences of `batch` as one text, and empties the batch.
     pub(super) fn release(&mut self, batch: &mut Batch, now_us: u64) {
         if let Some(origin) = batch.origin() {
             self.seq = self.seq.wrapping_add(1);
@@ -43,7 +43,7 @@ impl Outgoing {
         }
     }
 
-    /// Puts a mark behind the rest, as it came.
+    /// Appends a mark unchanged.
     pub(super) fn pass(&mut self, mark: Frame) {
         self.frames.push_back(Leaving { frame: mark, taken: 0 });
     }
@@ -61,14 +61,14 @@ impl Outgoing {
         }
     }
 
-    /// The last text that has not left used up one frame less, if it used up any.
+    /// Counts one frame less for the last text that has not left, if it used up any.
     pub(super) fn give_up(&mut self) {
         if let Some(last) = self.frames.iter_mut().rev().find(|leaving| leaving.taken > 0) {
             last.taken -= 1;
         }
     }
 
-    /// Takes all texts out.
+    /// Removes all texts.
     #[cfg(test)]
     pub(super) fn texts(&mut self) -> Vec<std::sync::Arc<str>> {
         let texts = self.frames.drain(..).map(|leaving| match leaving.frame.payload {
@@ -78,7 +78,7 @@ impl Outgoing {
         texts.collect()
     }
 
-    /// Takes out what `cancellation` covers and says of how many taken frames it was made.
+    /// Removes what `cancellation` covers, and returns the number of taken frames it was made of.
     pub(super) fn scope(&mut self, cancellation: &Cancellation) -> u32 {
         let mut taken = 0;
         self.frames.retain(|leaving| {

@@ -1,11 +1,12 @@
-//! Sentences out of text that arrives in pieces.
+//! Finds sentences in text that arrives in pieces.
 //!
-//! **Nothing depends on how the text is cut into pieces.** It is looked at again and again at the end of each word, and
-//! what leaves is a function of the text up to there. A sentence leaves when the word behind its end is complete:
-//! that word decides ("5 p.m. on Monday" goes on, "5 p.m. Then" does not), and so the last sentence always waits for
-//! the end of the reply.
+//! **Nothing depends on how the text is cut into pieces.** The text is judged at the end of each word, and what
+//! leaves is a function of the text up to there. A sentence leaves when the word after its end is complete: that word
+//! decides ("5 p.m. on Monday" goes on, "5 p.m. Then" does not), and so the last sentence always waits for the end of
+//! the reply.
 //!
-//! `sentencex` judges whole texts. Where it would change its mind about a prefix, it is held back or asked differently:
+//! `sentencex` judges whole texts. Where it would change its mind about a prefix, the sentence is held back or the
+//! question changed:
 //! - **Quotes and brackets** that stand open are taken as closed behind the last word, so that neither `Go. "Now` ends
 //!   inside the quote nor `"Go. Now` ends at all. After [`OPEN_CHARS_MAX`] characters such a mark is no quote.
 //! - **Lists.** One item makes no list; the first items of a list are judged like other text until the second comes.
@@ -14,9 +15,9 @@
 //! - **What was said before.** A sentence that left is not looked at again; in a whole text an odd quotation mark or a
 //!   clause far in front could still join what was two sentences here.
 //!
-//! **The work is bounded.** At most [`CHARS_MAX`] characters are held and looked at for one that comes, a full stop is
-//! judged once its next word is complete and not again, so many sentences leave behind one word (`JUDGED_MAX`) or at
-//! once at an end (`CLOSED_MAX`), and [`Sentences::work`] counts what was looked at.
+//! **The work is bounded.** At most [`CHARS_MAX`] characters are held and looked at for each that comes; a full stop
+//! is judged once its next word is complete, and not again; at most `JUDGED_MAX` sentences leave after one word and
+//! `CLOSED_MAX` at an end; and [`Sentences::work`] counts the bytes looked at.
 
 use std::sync::Arc;
 
@@ -29,12 +30,12 @@ pub const CHARS_MAX: usize = 1_000;
 /// Longest stretch in quotes or brackets that is kept whole, in characters.
 pub const OPEN_CHARS_MAX: usize = 300;
 
-/// Most sentences that leave behind one word; what else is complete leaves behind the next. All that is held is looked at
+/// Most sentences that leave after one word; further complete ones leave after the next. Everything held is looked at
 /// for each, and more than one is there only when a mark turns out to have been no quote.
 const JUDGED_MAX: u32 = 4;
 
-/// Most sentences that leave one by one when all that is held leaves; what is left then goes as one text. A reply ends
-/// with one or two, or with those of a quote that was never closed.
+/// Most sentences that leave one by one when everything held leaves; the rest goes as one text. A reply ends with one
+/// or two, or with those of a quote that was never closed.
 pub(super) const CLOSED_MAX: u32 = 16;
 
 /// Quotation marks in use. Marks that look the same on both sides are told apart by what stands beside them.
@@ -51,18 +52,18 @@ const QUOTES: [(char, char); 10] = [
     ('\'', '\''),
 ];
 
-/// Languages with rules of their own; others have those of a language near to them, or of English.
+/// Languages with rules of their own; others use those of a related language, or of English.
 const LANGUAGES: [&str; 31] = [
     "am", "ar", "bg", "bn", "ca", "da", "de", "el", "en", "es", "fi", "fr", "gu", "hi", "hy", "it", "ja",
     "kk", "kn", "ml", "mr", "my", "nl", "pa", "pl", "pt", "ru", "sk", "ta", "te", "uk",
 ];
 
-/// Whether there are rules for `language` or one near to it; for any other those of English apply.
+/// True if there are rules for `language` or a related one; any other language uses those of English.
 pub fn has_rules(language: &str) -> bool {
     LANGUAGES.contains(&language) || sentencex::languages::get_fallbacks(language).is_some()
 }
 
-/// Reads the rules of `language` now, which takes milliseconds once, and not when the first sentence comes.
+/// Reads the rules of `language` now, which takes milliseconds once, and not at the first sentence.
 pub(super) fn prepare(language: &str) {
     sentencex::segment(language, "“So.” 'So.' \"So.\" [1] (a@b.cd) So");
 }
@@ -73,28 +74,28 @@ const NEUTRAL: &str = " Zzz";
 /// Words that an apostrophe begins: no quote.
 const ELISIONS: [&str; 9] = ["em", "tis", "twas", "til", "till", "cause", "n", "bout", "round"];
 
-/// Gathers one reply and lets its sentences go as they become complete.
+/// Gathers one reply and releases its sentences as they become complete.
 #[derive(Debug)]
 pub struct Sentences {
     language: Arc<str>,
     words: &'static Abbreviations,
     first_chars: Option<usize>,
-    /// What has not left; begins with no white space.
+    /// Text that has not left; begins without white space.
     held: String,
     chars: usize,
-    /// Something in `held` may be the end of a sentence and has not been judged for good.
+    /// Whether `held` has a possible end of a sentence that is not judged finally.
     pending: bool,
-    /// Length of `held`, in characters, from which on a mark that stands open is no quote and all is judged again.
+    /// Length of `held`, in characters, from which an open mark is no quote and everything is judged again.
     again: usize,
     begun: bool,
-    /// Bytes of `held` within which no full stop that is left to `ends` can end a sentence any more.
+    /// Bytes of `held` in which no full stop that `ends` judges can end a sentence any more.
     settled: usize,
     work: u64,
 }
 
 impl Sentences {
-    /// Nothing yet. `language` is an ISO 639 code; `first_chars`: the first text of a reply may leave before its
-    /// sentence is complete, once it has that many characters.
+    /// A new reply without text. `language` is an ISO 639 code; `first_chars`: length in characters from which the
+    /// first text of a reply may leave before its sentence is complete.
     pub fn new(language: Arc<str>, first_chars: Option<usize>) -> Self {
         let (words, held) = (abbreviations::of(&language), String::new());
         Self {
@@ -121,17 +122,17 @@ impl Sentences {
         self.held.len()
     }
 
-    /// Bytes looked at since the beginning, each as often as it was: what the text has cost, without a clock.
+    /// Bytes looked at since the beginning, counted each time: the cost of the text, without a clock.
     pub fn work(&self) -> u64 {
         self.work
     }
 
-    /// Whether some of this reply has left.
+    /// True if some of this reply has left.
     pub fn begun(&self) -> bool {
         self.begun
     }
 
-    /// Adds a piece as it is, without any white space of its own. `leaves` gets what is complete now.
+    /// Adds a piece as it is, without added white space. `leaves` gets the sentences that are complete now.
     pub fn push(&mut self, piece: &str, leaves: &mut dyn FnMut(&str)) {
         self.work += piece.len() as u64;
         for c in piece.chars() {
@@ -155,13 +156,13 @@ impl Sentences {
         }
     }
 
-    /// The reply is complete: what is held leaves, sentence by sentence.
+    /// Ends the reply: the held text leaves, sentence by sentence.
     pub fn flush(&mut self, leaves: &mut dyn FnMut(&str)) {
         self.close(leaves);
         self.clear();
     }
 
-    /// A paragraph is complete: what is held leaves, and the reply goes on.
+    /// Ends a paragraph: the held text leaves, and the reply goes on.
     pub fn close(&mut self, leaves: &mut dyn FnMut(&str)) {
         self.word_ended(leaves);
         for _ in 0..CLOSED_MAX {
@@ -174,7 +175,7 @@ impl Sentences {
         self.leave(self.held.len(), leaves);
     }
 
-    /// Ends what is held with `mark`, in front of its white space.
+    /// Ends the held text with `mark`, before its white space.
     pub(super) fn stop(&mut self, mark: char) {
         self.held.truncate(self.held.trim_end().len());
         self.held.push(mark);
@@ -182,13 +183,13 @@ impl Sentences {
         (self.pending, self.settled) = (true, 0);
     }
 
-    /// The last character of what is held, marks of emphasis, brackets and quotes aside.
+    /// The last character of the held text, apart from marks of emphasis, brackets and quotes.
     pub(super) fn last(&self) -> Option<char> {
         let marks = |c: char| c.is_whitespace() || "*_~`)]\"'”’»".contains(c);
         self.held.trim_end_matches(marks).chars().next_back()
     }
 
-    /// Nothing has come for a while: what reads as whole leaves. A word that has begun counts as one.
+    /// Notes that nothing has come for a while: text that reads as whole leaves. A word that has begun counts as one.
     pub fn pause(&mut self, leaves: &mut dyn FnMut(&str)) {
         self.judge(leaves);
         let early = self.first_chars.is_some_and(|chars| !self.begun && self.chars >= chars);
@@ -201,20 +202,20 @@ impl Sentences {
         self.pending = self.held.chars().any(may_end);
     }
 
-    /// Whether what is held reads as a whole sentence: nothing stands open, and it ends with a mark that ends one.
+    /// True if the held text reads as a whole sentence: no mark is open, and its last mark ends sentences.
     fn is_whole(&mut self) -> bool {
         let len = self.held.trim_end().len();
         let over = has_word(&self.held) && ends::may_be_over(self.words, &self.held[..len]);
         if !over || open_marks(&self.held).iter().any(Option::is_some) {
             return false;
         }
-        // `sentencex` knows further abbreviations: it is asked with a word behind that decides nothing.
+        // `sentencex` knows further abbreviations: it is asked with a neutral word after the text.
         let whole = self.held.len();
         let settled = self.settled;
         self.held.push_str(NEUTRAL);
         let is_end = self.first_end("").is_some_and(|end| end >= len);
         self.held.truncate(whole);
-        // The last word may go on where that one stood.
+        // The last word may go on where the neutral one stood.
         self.settled = settled;
         is_end
     }
@@ -226,7 +227,7 @@ impl Sentences {
         self.settled = 0;
     }
 
-    /// A word is complete: whatever it decides is done.
+    /// Acts on a complete word: everything that it decides is done.
     fn word_ended(&mut self, leaves: &mut dyn FnMut(&str)) {
         self.judge(leaves);
         let Some(chars) = self.first_chars.filter(|_| !self.begun && !self.held.is_empty()) else { return };
@@ -238,7 +239,7 @@ impl Sentences {
         }
     }
 
-    /// Lets go of every sentence that has a word behind it.
+    /// Releases every sentence that has a word after it.
     fn judge(&mut self, leaves: &mut dyn FnMut(&str)) {
         for _ in 0..JUDGED_MAX {
             if !self.pending || !has_word(last_word(&self.held)) {
@@ -260,7 +261,7 @@ impl Sentences {
         }
     }
 
-    /// Where the first sentence ends, if something follows it. `closing` is added for the judgement only.
+    /// The end of the first sentence, if something follows it. `closing` is added for the judgement only.
     fn first_end(&mut self, closing: &str) -> Option<usize> {
         let len = self.held.len();
         self.held.push_str(closing);
@@ -298,8 +299,8 @@ impl Sentences {
         found
     }
 
-    /// Whether the full stop in front of `end` is inside a sentence that goes on from `past` to `len`. An empty line ends
-    /// all, and so does a line that begins with a mark.
+    /// True if the full stop before `end` is inside a sentence that goes on from `past` to `len`. An empty line ends
+    /// everything, and so does a line that begins with a mark.
     fn goes_on(&self, end: usize, past: usize, len: usize) -> bool {
         let (before, after) = (&self.held[..end], &self.held[past..len]);
         let gap = &self.held[before.trim_end().len()..len - after.trim_start().len()];
@@ -308,7 +309,7 @@ impl Sentences {
         lines < 2 && !marked && ends::stop(self.words, before, after) == Stop::Inside
     }
 
-    /// Lets the first `end` bytes go.
+    /// Releases the first `end` bytes.
     fn leave(&mut self, end: usize, leaves: &mut dyn FnMut(&str)) {
         let text = self.held[..end].trim_end();
         if !text.is_empty() {
@@ -345,7 +346,7 @@ fn has_word(text: &str) -> bool {
     text.chars().any(char::is_alphanumeric)
 }
 
-/// The word that `text` ends with.
+/// The last word of `text`.
 fn last_word(text: &str) -> &str {
     match text.char_indices().rev().find(|(_, c)| c.is_whitespace() || stands_alone(*c)) {
         Some((at, c)) if at + c.len_utf8() == text.len() => &text[at..],
@@ -354,7 +355,7 @@ fn last_word(text: &str) -> &str {
     }
 }
 
-/// A place where a speaker would breathe.
+/// True at a place where a speaker would breathe.
 fn ends_softly(text: &str) -> bool {
     let last = text.chars().next_back().unwrap_or(' ');
     matches!(last, ',' | ';' | ':' | '—' | '–')
@@ -451,7 +452,7 @@ impl Marks {
         (self.before, self.chars) = (c, at + 1);
     }
 
-    /// What stands open, the inner mark first.
+    /// The open marks, the inner one first.
     fn open(&self) -> [Option<Open>; 2] {
         let quote_within = self.quote.map(|open| open.at) > self.bracket.map(|open| open.at);
         let (inner, outer) =

@@ -1,4 +1,4 @@
-//! What odd texts cost, counted in bytes looked at: no clock, the same on every machine.
+//! Measures the cost of odd texts in bytes looked at: no clock, the same on every machine.
 
 use proptest::prelude::*;
 

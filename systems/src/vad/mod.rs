@@ -1,9 +1,9 @@
-//! Voice activity detectors: how probable is speech in the hop of samples that just came.
+//! Voice activity detectors: the probability of speech in each hop of samples.
 //!
-//! A [`VadLane`] is what a detector remembers of one session; a [`VadKernel`] holds what every session
-//! shares (weights, scratch) and computes up to [`VadKernel::TILE`] lanes at once. The invariant of the
-//! folder: **a lane's probability and memory are the same bits whatever lanes are computed beside it and
-//! whatever its slot**, so sessions can move between shards and tiles without a replay noticing.
+//! A [`VadLane`] is what a detector remembers of one session; a [`VadKernel`] holds what all sessions share (weights,
+//! scratch) and computes up to [`VadKernel::TILE`] lanes at once. The invariant of the folder: **a lane's probability
+//! and memory are the same bits whatever lanes are computed beside it and whatever its slot**, so sessions can move
+//! between shards and tiles without a replay noticing.
 //!
 //! The bits of `Silero` do depend on whether the processor has fused multiply-add: there is one order of
 //! operations with it (AVX2, NEON) and one without, three times slower (`product::Arithmetic`).
@@ -121,9 +121,9 @@ impl VadKernel {
     /// Most lanes one run takes.
     pub const TILE: usize = 32;
 
-    /// Lends `work` this thread's kernel of that kind, empty. The scratch of `Silero` takes 360 kB: a shard that had one of
-    /// its own would find it cold in every tick, and so would whatever it drives out of the cache. A kernel keeps
-    /// nothing from one run to the next, so it is all the same whose it is. Allocates once a thread.
+    /// Lends `work` this thread's kernel of that kind, empty. The scratch of `Silero` takes 360 kB: if each shard had
+    /// its own, it would be cold in every tick, and so would the data it drives out of the cache. A kernel keeps
+    /// nothing from one run to the next, so any thread's kernel gives the same result. Allocates once a thread.
     pub fn lend<R>(kind: VadKind, work: impl FnOnce(&mut Self) -> R) -> R {
         thread_local! {
             static KERNELS: RefCell<Vec<VadKernel>> = const { RefCell::new(Vec::new()) };
@@ -194,7 +194,7 @@ impl VadKernel {
         self.computed = self.staged;
     }
 
-    /// Probability of speech in the hop of `slot`, 0..=1; writes what was learnt back into the lane.
+    /// Probability of speech in the hop of `slot`, 0..=1; writes the new memory back into the lane.
     ///
     /// Take each slot once, with the lane that was staged there.
     ///

@@ -22,7 +22,7 @@ const CONTEXT: usize = 64;
 const HIDDEN: usize = 128;
 /// Distance of frames.
 const STEP: usize = 128;
-/// Samples behind the hop, mirrored, that the last frame needs.
+/// Mirrored samples after the hop that the last frame needs.
 const MIRROR: usize = 64;
 
 /// What the network remembers of one session.
@@ -60,7 +60,7 @@ struct Slot {
     /// `[2][64]`.
     conv2: [f32; 2 * 64],
     conv3: [f32; 64],
-    /// What the LSTM sees: 128 of the last convolution, then the hidden state.
+    /// Input of the LSTM: 128 of the last convolution, then the hidden state.
     seen: [f32; 128 + HIDDEN],
     /// Gates i, o, f, g.
     gates: [f32; 4 * HIDDEN],

@@ -1,4 +1,4 @@
-//! What a gate is told: its configuration, and what follows from it.
+//! The configuration of a gate, and values derived from it.
 
 use mynah_engine::scene::Issue;
 use serde::Deserialize;
@@ -6,13 +6,13 @@ use serde::Deserialize;
 use crate::dsp::downmix::Channels;
 use crate::vad::{SAMPLE_RATE_HZ, VadKind};
 
-/// What is forwarded while the gate has not heard speech.
+/// What is forwarded while the gate has heard no speech.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum Forward {
     /// Nothing; at the onset the pre-roll comes first.
     #[default]
     OnOnset,
-    /// Everything, in the tick it arrives; stretches that were not speech are taken back.
+    /// Everything, in the tick in which it arrives; stretches that were not speech are cancelled.
     Always,
 }
 
@@ -22,7 +22,7 @@ pub enum Forward {
 pub struct VadGate {
     /// Which detector listens.
     pub vad: VadKind,
-    /// What it listens to: the mean of all channels, or one of them. All are forwarded.
+    /// The channels that it listens to: the mean of all, or one of them. All channels are forwarded.
     pub channels: Channels,
     /// Probability that opens a segment, 0 to 1. At 0.9, 2-4 % of the accepted segments are noise, at 0.5, 11-14 %.
     pub threshold: f32,
@@ -30,19 +30,20 @@ pub struct VadGate {
     pub release_threshold: f32,
     /// Window in which an onset must be sustained (60 % of it at or above release) to be speech.
     pub min_speech_ms: f32,
-    /// Silence after which an end holds.
+    /// Silence after which an end is final.
     pub min_silence_ms: f32,
     /// Pre-roll: audio before the onset that is forwarded with it.
     pub pad_ms: f32,
     /// Audio kept while nothing is forwarded.
     pub lookback_ms: f32,
-    /// Silence after which work on the answer starts, revocably.
+    /// Silence after which work on the answer starts; a retraction undoes it.
     pub lookahead_ms: f32,
     /// Longest segment; a longer one is split without losing a sample.
     pub max_segment_ms: f32,
-    /// Engine time without any audio after which what is open ends, as if silence had come.
+    /// Engine time without any audio after which an open segment ends, as if silence had come.
     pub silence_timeout_ms: f32,
-    /// The detector runs at boundaries of this much engine time, to have more lanes at once; 0 = every tick.
+    /// Gather time: the detector runs at multiples of this much engine time, to have more lanes at once; 0 = every
+    /// tick.
     pub vad_gather_ms: f32,
     /// What is forwarded before speech was heard.
     pub forward: Forward,
@@ -156,13 +157,13 @@ impl VadGate {
 }
 
 impl VadGate {
-    /// Most frames of the lookback that leave at once. Where they are smaller than 10 ms, neighbours become one of up to
-    /// 20 ms before they leave: two that stay apart are longer than that together.
+    /// Most frames of the lookback that leave at once. Neighbours shorter than 10 ms are joined up to 20 ms before
+    /// they leave: two that stay apart are longer than that together.
     pub(super) fn kept_at_once(&self) -> u32 {
         (self.kept_ms() / 10.0).ceil().clamp(1.0, 1_000.0) as u32 + 1
     }
 
-    /// Audio the ring must hold: without speculation the deciding window comes on top of the pre-roll.
+    /// Length of audio that the ring must hold: without speculation the deciding window comes on top of the pre-roll.
     pub(super) fn kept_ms(&self) -> f32 {
         let hop_ms = self.hop_us() as f32 / 1_000.0;
         let decide_ms = if self.speculate { hop_ms } else { self.min_speech_ms + 2.0 * hop_ms };

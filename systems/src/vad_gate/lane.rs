@@ -17,37 +17,37 @@ use crate::vad_gate::held::Held;
 use crate::vad_gate::lookback::Lookback;
 use crate::vad_gate::machine::{Decision, Machine, Settings};
 
-/// A stream that has paused for this long, engine time, begins anew: what was kept of it is no pre-roll of what comes next.
+/// Engine time without audio after which a stream begins anew: kept audio is then no pre-roll of what comes next.
 const PAUSE_US: u64 = 1_000_000;
 
-/// Frames kept for each that may leave at once: four of 2.5 ms make 10 ms, and one for odd rates. More there are only where
-/// the gate's own queue has dropped what stood between; then the oldest go.
+/// Frames kept for each that may leave at once: four of 2.5 ms make 10 ms, and one for odd rates. There are more only
+/// where the gate's own queue has dropped frames between; then the oldest go.
 const CRUMBS: usize = 5;
 
 /// State of one session's gate.
 #[derive(Component)]
 pub struct GateLane {
-    /// What the detector remembers; there from the first frame on.
+    /// The detector's memory; present from the first frame on.
     detector: Option<VadLane>,
     vad: VadKind,
     channels: Channels,
     converter: Option<SyncCell<Box<dyn resampler::RateConverter>>>,
-    /// 16 kHz mono that the detector has not seen yet.
+    /// Samples of 16 kHz mono that the detector has not heard yet.
     heard: Vec<f32>,
     mixed: Vec<f32>,
-    /// Samples at 16 kHz that the detector is done with: media time.
+    /// Samples at 16 kHz that the detector has finished: media time.
     past: u64,
     hop_us: u64,
     pad_us: u64,
     machine: Machine,
     lookback: Lookback<Held>,
-    /// Most frames of it that leave at once; the ring has room for them.
+    /// Most frames of the lookback that leave at once; the ring has room for them.
     kept_at_once: usize,
-    /// Engine time at which the last frame was taken, and up to which something is known to have come, be it not so far.
+    /// Engine time at which the last frame was taken, or up to which audio is known to have come to an earlier place.
     taken_us: u64,
     stirred_us: u64,
     input: Format,
-    /// Every probability is logged.
+    /// Whether every probability is logged.
     traced: bool,
     segment: OpenSegment,
     /// Media time after the last frame.
@@ -97,25 +97,26 @@ impl GateLane {
         })
     }
 
-    /// Whether a segment is open, or an onset under way that may become one.
+    /// True if a segment is open, or an onset under way that may become one.
     pub(super) fn is_open(&self) -> bool {
         self.segment.is_open() || !self.machine.is_idle()
     }
 
-    /// Whether what is kept has become worthless: while something is open it is not.
+    /// True if the kept audio has become worthless: never while a segment is open.
     pub(super) fn has_paused(&self, now_us: u64) -> bool {
         now_us >= self.taken_us + PAUSE_US && !self.lookback.is_bare() && !self.is_open()
     }
 
-    /// Whether something is open and this gate has taken nothing for so long that it ends, unless something has come that
-    /// has not got so far.
+    /// True if a segment is open and this gate has taken nothing for so long that it ends, unless audio has come that
+    /// is still on its way here.
     pub(super) fn may_starve(&self, now: &Now, settings: &Settings) -> bool {
         now.us >= self.stirred_us + settings.silence_timeout_us
             && self.is_open()
             && !now.is_broken(Mutation::AwaitMicrophone)
     }
 
-    /// The microphone delivers nothing: what is open ends as if silence had come. Something last came at `arrived_us`.
+    /// Ends the open segment as if silence had come: the microphone delivers nothing. The last audio came at
+    /// `arrived_us`.
     pub(super) fn starve(
         &mut self,
         arrived_us: u64,
@@ -124,7 +125,7 @@ impl GateLane {
         gate: &mut SegmentWriter<'_, '_, '_, '_>,
     ) {
         self.stirred_us = self.stirred_us.max(arrived_us);
-        // What is sent then must find room, like anything else.
+        // The marks sent then must find room, like any other frame.
         if !self.may_starve(&gate.cx.now, settings) || !gate.cx.may_step() {
             return;
         }
@@ -133,10 +134,10 @@ impl GateLane {
         self.apply(decisions, gate);
     }
 
-    /// Lets go of what is kept and of what was heard, and of the memory for it: the stream goes on as a new one would.
+    /// Frees the kept audio and what the detector has not finished: the stream goes on as a new one would.
     pub(super) fn pause(&mut self, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         self.lookback.clear(|old| let_go(old, gate.cx));
-        // Too little for a hop is too little for a verdict.
+        // Too little audio for a hop is too little for a verdict.
         if let Some(converter) = &mut self.converter {
             converter.get().reset();
             self.past = us_to_frames(self.end_us, SAMPLE_RATE_HZ);
@@ -148,7 +149,7 @@ impl GateLane {
         self.machine.abandon();
     }
 
-    /// What the detector remembers of this session.
+    /// The detector's memory of this session.
     pub(super) fn memory(&mut self) -> &mut VadLane {
         self.detector.get_or_insert_with(|| VadLane::new(self.vad))
     }
@@ -158,7 +159,7 @@ impl GateLane {
         self.heard.get(..hop)
     }
 
-    /// What the detector needs for the next hop, which is [ready](Self::ready_hop).
+    /// The detector's memory and the next hop, which is [ready](Self::ready_hop).
     pub(super) fn staged(&mut self, hop: usize) -> (&VadLane, &[f32]) {
         let memory = self.detector.get_or_insert_with(|| VadLane::new(self.vad));
         (memory, &self.heard[..hop])
@@ -172,7 +173,7 @@ impl GateLane {
         gate: &mut SegmentWriter<'_, '_, '_, '_>,
     ) {
         if frame.segment.is_elsewhere() && matches!(frame.payload, Payload::Audio(_)) {
-            // What another gate said of it, its time too, is nothing to count on: this one judges for itself.
+            // The verdict of another gate, and its times, are not to be relied on: this gate judges for itself.
             (frame.segment, frame.revision, frame.turn) = (SegmentKey::NONE, 0, 0);
             frame.pts_us = self.end_us;
         }
@@ -196,7 +197,7 @@ impl GateLane {
         }
     }
 
-    /// Puts a frame into the ring, or behind the newest there if that is a crumb.
+    /// Puts a frame into the ring, or appends it to the newest one if that is a crumb.
     fn keep(&mut self, held: Held, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         let apart = match self.lookback.newest_mut() {
             Some(newest) if newest.forwarded == held.forwarded && newest.is_crumb(self.input) => {
@@ -210,8 +211,8 @@ impl GateLane {
         }
     }
 
-    /// Another frame is taken, that came at `queued_us`: after a pause nothing of what was kept precedes it. One that had to
-    /// wait here was no pause.
+    /// Prepares for a frame that came at `queued_us`: after a pause the kept audio does not precede it. A frame that
+    /// had to wait here was no pause.
     fn follow_on(&mut self, queued_us: u64, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         if self.has_paused(queued_us) {
             self.pause(gate);
@@ -219,7 +220,7 @@ impl GateLane {
         self.taken_us = gate.cx.now.us;
         self.stirred_us = self.taken_us;
         if self.lookback.is_bare() {
-            // The one that makes the oldest go comes first.
+            // The frame that makes the oldest go is added first.
             self.lookback.settle(self.kept_at_once + 1);
             let room = 2 * self.vad.hop();
             self.heard.reserve_exact(room.saturating_sub(self.heard.len()));
@@ -254,7 +255,7 @@ impl GateLane {
         let from_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
         self.past += hop as u64;
         let to_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
-        // What is decided now belongs to the turn as it is now.
+        // The decision belongs to the turn as it is now.
         self.segment.renew_turn(gate);
         if self.traced {
             gate.cx.event(self.segment.turn(), Event::Probability { at_us: to_us, p });
@@ -288,7 +289,7 @@ impl GateLane {
         }
     }
 
-    /// Opens a segment at `from_us`, or at what the ring still has; false when no segment could be had.
+    /// Opens a segment at `from_us`, or at the oldest frame in the ring; false if no segment was free.
     fn open(&mut self, from_us: u64, gate: &mut SegmentWriter<'_, '_, '_, '_>) -> bool {
         if !gate.has_room() {
             self.machine.abandon();
@@ -298,21 +299,21 @@ impl GateLane {
         self.segment.open(first_us, gate)
     }
 
-    /// Media time of the first frame that the ring has from `from_us` on. From there on it has no more than may leave at
-    /// once: neighbours become one where there are too many.
+    /// Media time of the first frame in the ring from `from_us` on. From there on the ring has at most as many frames
+    /// as may leave at once: neighbours are joined where there are too many.
     fn first_us(&mut self, from_us: u64, gate: &mut SegmentWriter<'_, '_, '_, '_>) -> u64 {
         if self.lookback.from(from_us).count() > self.kept_at_once {
             self.lookback.join(|before, held| {
-                // A segment begins where it would have begun.
+                // A segment begins where it would have begun without joining.
                 if before.end_us <= from_us { Some(held) } else { before.join(held, self.input, gate.cx) }
             });
         }
-        // Still too many there are only between gaps.
+        // Too many can be left only between gaps.
         let beyond = self.lookback.from(from_us).count().saturating_sub(self.kept_at_once);
         self.lookback.from(from_us).nth(beyond).map_or(from_us, |held| held.frame.pts_us)
     }
 
-    /// The pre-roll and everything since.
+    /// Forwards the pre-roll and everything since.
     fn forward_lookback(&mut self, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         let mut ring = std::mem::replace(&mut self.lookback, Lookback::new(0, 0));
         let now_us = gate.cx.now.us;
@@ -324,7 +325,7 @@ impl GateLane {
             }
             let (end_us, kept) = (held.end_us, gate.cx.share(&held.frame));
             let mut frame = held.frame;
-            // Held back until now by decision, not by arrival.
+            // The gate's decision held the frame back until now, not its arrival.
             frame.arrived_us = now_us;
             self.segment.forward(frame, end_us, gate.cx);
             if confirmed {
@@ -346,7 +347,7 @@ impl GateLane {
         self.keep(Held { frame: kept, end_us, forwarded: true }, gate);
     }
 
-    /// What was kept for the verdict is not needed any more.
+    /// Confirms the segment; audio kept for the verdict is dropped.
     fn confirm(&mut self, from_us: u64, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         self.lookback.sift(|held| {
             let_go(held, gate.cx);
@@ -365,7 +366,7 @@ impl GateLane {
         }
     }
 
-    /// The input is over (`hang_up`: and so is everything else).
+    /// Ends the input (`hang_up`: and the session).
     pub(super) fn finish(
         &mut self,
         hang_up: bool,
@@ -395,7 +396,7 @@ impl GateLane {
     }
 }
 
-/// A frame that nobody needs any more: not speech, unless a copy of it was forwarded.
+/// Discards a frame that nobody needs any more: not speech, unless a copy of it was forwarded.
 fn let_go(held: Held, cx: &mut NodeContext<'_>) {
     if held.forwarded { cx.discard(held.frame) } else { cx.gate(held.frame) }
 }

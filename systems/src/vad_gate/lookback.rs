@@ -1,11 +1,12 @@
-//! The frames just before now, in case speech turns out to have begun in them.
+//! The lookback: the latest frames, in case speech turns out to have begun in them.
 //!
-//! A ring by media time: the oldest are overwritten when the span is full, a range is taken by time, and everything
-//! before it is cleared. It is bounded in items, too: neighbours may become one, and beyond the bound the oldest go.
+//! A ring by media time: the oldest items are overwritten when the span is full, a range is taken by time, and
+//! everything before it is cleared. The number of items is bounded, too: neighbours may be joined, and beyond the
+//! bound the oldest go.
 
 use std::collections::VecDeque;
 
-/// Something with a stretch of media time.
+/// Something with a length of media time.
 pub(crate) trait Stretch {
     /// Media time after its last sample, in microseconds.
     fn end_us(&self) -> u64;
@@ -24,19 +25,19 @@ impl<T: Stretch> Lookback<T> {
         Self { items: VecDeque::new(), span_us, most }
     }
 
-    /// Room for `items`, if there is none at all.
+    /// Reserves room for `items`, if there is none at all.
     pub(crate) fn settle(&mut self, items: usize) {
         if self.items.capacity() == 0 {
             self.items.reserve_exact(items);
         }
     }
 
-    /// Whether it has neither items nor storage.
+    /// True if it has neither items nor storage.
     pub(crate) fn is_bare(&self) -> bool {
         self.items.capacity() == 0
     }
 
-    /// Gives the items out, oldest first, and the storage back.
+    /// Hands out the items, oldest first, and frees the storage.
     pub(crate) fn clear(&mut self, each: impl FnMut(T)) {
         std::mem::take(&mut self.items).into_iter().for_each(each);
     }
@@ -46,18 +47,18 @@ impl<T: Stretch> Lookback<T> {
         self.items.len()
     }
 
-    /// The newest item; when it grows, [`age`](Self::age) is due.
+    /// The newest item; if it grows, [`age`](Self::age) must be called.
     pub(crate) fn newest_mut(&mut self) -> Option<&mut T> {
         self.items.back_mut()
     }
 
-    /// Appends the newest; hands out what is now older than the span.
+    /// Appends the newest item; hands out items that are now older than the span.
     pub(crate) fn push(&mut self, item: T, overwritten: impl FnMut(T)) {
         self.items.push_back(item);
         self.age(overwritten);
     }
 
-    /// Hands out what is older than the span before the end of the newest, and the oldest of too many.
+    /// Hands out items that are older than the span before the end of the newest, and the oldest of too many.
     pub(crate) fn age(&mut self, mut overwritten: impl FnMut(T)) {
         let Some(newest) = self.items.back() else { return };
         let keep_after = newest.end_us().saturating_sub(self.span_us);
@@ -73,7 +74,8 @@ impl<T: Stretch> Lookback<T> {
         self.items.iter().skip_while(move |item| item.end_us() <= from_us)
     }
 
-    /// Makes one of neighbours, oldest first; `each` gets an item and the next, which it gives back to leave it apart.
+    /// Joins neighbours, oldest first; `each` gets an item and the next one, and returns the next one to leave it
+    /// apart.
     pub(crate) fn join(&mut self, mut each: impl FnMut(&mut T, T) -> Option<T>) {
         let mut joined = 0;
         for _ in 0..self.items.len() {
@@ -89,7 +91,7 @@ impl<T: Stretch> Lookback<T> {
         }
     }
 
-    /// Takes every item out, oldest first; what `each` returns goes back in its place.
+    /// Takes every item out, oldest first; an item that `each` returns goes back in its place.
     pub(crate) fn sift(&mut self, mut each: impl FnMut(T) -> Option<T>) {
         for _ in 0..self.items.len() {
             let item = self.items.pop_front().expect("counted");

@@ -1,4 +1,4 @@
-//! The gate's decisions, one session, on media time: a pure function of the probabilities it is shown.
+//! The decisions of one session's gate on media time: a pure function of the probabilities.
 //!
 //! ```text
 //! Idle --p >= threshold--> Onset --min_speech window--> Speech --p < release for lookahead--> Ending(r)
@@ -8,8 +8,8 @@
 
 use crate::vad_gate::config::{Forward, VadGate};
 
-/// Share of the window's hops at or above release that makes it speech.
-/// Measured on labelled recordings: with 60 % over 96 ms, 98-100 % of the openings at 0.9 were speech.
+/// Share of the window's hops at or above release that makes an onset speech. Measured on labelled recordings: with
+/// 60 % over 96 ms, 98-100 % of the openings at 0.9 were speech.
 const SUSTAINED_PERCENT: u32 = 60;
 
 /// What the gate does after a hop.
@@ -17,17 +17,17 @@ const SUSTAINED_PERCENT: u32 = 60;
 pub(crate) enum Decision {
     /// Open a segment at `from_us` (before the pre-roll is added).
     Open { from_us: u64 },
-    /// It is speech, from `from_us` on.
+    /// Confirm the segment: speech, from `from_us` on.
     Confirm { from_us: u64 },
-    /// It was not sustained.
+    /// Cancel the segment: the onset was not sustained.
     CancelNotSustained,
-    /// No speech began in it (`forward: Always`).
+    /// Cancel the segment: no speech began in it (`forward: Always`).
     CancelSilence,
     /// The speaker seems to have finished at `at_us`.
     Endpoint { revision: u32, at_us: u64 },
-    /// The speaker goes on.
+    /// The speaker goes on: retract the revision.
     Retract { revision: u32 },
-    /// The end holds.
+    /// The end is final.
     End { revision: u32 },
     /// The segment is too long: end it here and go on with the next.
     Split,
@@ -60,12 +60,12 @@ enum State {
 pub(crate) struct Settings {
     pub(crate) threshold: f32,
     pub(crate) release: f32,
-    /// Hops in the window that decides.
+    /// Hops in the deciding window.
     pub(crate) window_hops: u32,
     pub(crate) lookahead_us: u64,
     pub(crate) min_silence_us: u64,
     pub(crate) max_segment_us: u64,
-    /// Engine time.
+    /// Engine time without audio after which an open segment ends, microseconds.
     pub(crate) silence_timeout_us: u64,
     pub(crate) pad_us: u64,
     pub(crate) forward: Forward,
@@ -91,7 +91,7 @@ impl Settings {
     }
 }
 
-/// Where one session's gate stands.
+/// State of one session's gate.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     state: State,
@@ -117,7 +117,7 @@ impl Machine {
         }
     }
 
-    /// Whether nothing is under way.
+    /// True if nothing is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.state == State::Idle
     }
@@ -127,12 +127,12 @@ impl Machine {
         matches!(self.state, State::Speech { .. } | State::Ending { .. })
     }
 
-    /// Whether speech was heard in the open segment, be it only an onset.
+    /// True if speech was heard in the open segment, even only an onset.
     pub(crate) fn is_heard(&self) -> bool {
         matches!(self.state, State::Onset { .. } | State::Speech { .. } | State::Ending { .. })
     }
 
-    /// `forward: Always`: a segment opens with the next frame.
+    /// Opens a segment with the next frame (`forward: Always`).
     pub(crate) fn probe(&mut self, from_us: u64) {
         if self.state == State::Idle {
             self.state = State::Probe { from_us };
@@ -140,7 +140,7 @@ impl Machine {
         }
     }
 
-    /// The segment could not be opened: as if nothing had been heard.
+    /// Forgets an onset whose segment could not be opened, as if nothing had been heard.
     pub(crate) fn abandon(&mut self) {
         self.state = State::Idle;
     }
@@ -150,7 +150,7 @@ impl Machine {
         self.revision = 0;
     }
 
-    /// Shows one hop: probability `p` for the media time from `from_us` to `to_us`.
+    /// Takes one hop: probability `p` for the media time from `from_us` to `to_us`.
     pub(crate) fn hop(&mut self, p: f32, from_us: u64, to_us: u64, s: &Settings, out: &mut Vec<Decision>) {
         match self.state {
             State::Idle => {
@@ -172,8 +172,8 @@ impl Machine {
             State::Probe { from_us: opened } => {
                 if p >= s.threshold {
                     if opened > 0 && from_us.saturating_sub(s.pad_us) < opened {
-                        // The beginning of this speech went out with a probe that was taken back: start over, with
-                        // the pre-roll.
+                        // The beginning of this speech went out with a probe that was cancelled: start over, with the
+                        // pre-roll.
                         out.push(Decision::CancelSilence);
                         self.open(from_us);
                         out.push(Decision::Open { from_us });
@@ -210,7 +210,7 @@ impl Machine {
             self.state = State::Onset { from_us: o.from_us, hops, hits, silent_from_us };
             return;
         }
-        // A segment that has reached its greatest length is confirmed as it stands.
+        // A segment that has reached its greatest length is confirmed without waiting.
         let as_it_stands = hops < s.window_hops;
         if as_it_stands || hits * 100 >= SUSTAINED_PERCENT * s.window_hops {
             if !s.speculate {
@@ -251,7 +251,7 @@ impl Machine {
     fn silence(&mut self, since: Option<u64>, to_us: u64, s: &Settings, out: &mut Vec<Decision>) {
         let Some(since) = since else { return };
         let silent_us = to_us - since;
-        // Without speculation work starts when the end holds, not before.
+        // Without speculation work starts when the end is final, not before.
         let needed = if s.speculate { s.lookahead_us.min(s.min_silence_us) } else { s.min_silence_us };
         if silent_us < needed {
             return;
@@ -267,8 +267,7 @@ impl Machine {
         }
     }
 
-    /// The input is over: what stands open ends as well as it can. `None` for an open segment that was never
-    /// confirmed.
+    /// Ends the input: an open segment ends as well as it can. `None` for an open segment that was never confirmed.
     pub(crate) fn finish(&mut self, at_us: u64, out: &mut Vec<Decision>) -> Option<()> {
         let state = std::mem::replace(&mut self.state, State::Idle);
         match state {
@@ -280,7 +279,7 @@ impl Machine {
         Some(())
     }
 
-    /// Nothing has come after `at_us` for so long that it counts as silence, however much of it.
+    /// Counts the time since `at_us` as silence, however long: nothing has come for that long.
     pub(crate) fn starve(&mut self, at_us: u64, s: &Settings, out: &mut Vec<Decision>) {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle => {}
@@ -301,7 +300,7 @@ impl Machine {
         }
     }
 
-    /// The speaker has finished at `at_us`, and that holds.
+    /// Ends the segment at `at_us`, finally.
     fn over(&mut self, at_us: u64, out: &mut Vec<Decision>) {
         self.revision += 1;
         let revision = self.revision;

@@ -1,12 +1,12 @@
-//! `VadGate`: lets speech through, at once and revocably, and says when it begins, ends, or was none.
+//! `VadGate`: forwards speech at once and revocably, and says when it begins, ends, or was none.
 //!
 //! The detector is part of the gate: a gate that waits for probabilities from elsewhere would be a feedback edge.
-//! Frames are forwarded as they come while a segment is open and kept in a lookback ring while none is; a frame is
-//! forwarded whole, so what leaves equals what came, bit for bit. Decisions fall on media time, hop by hop, and never
-//! look at what else is in the batch.
+//! Frames are forwarded as they come while a segment is open, and kept in a lookback ring while none is; a frame is
+//! forwarded whole, so output equals input, bit for bit. Decisions fall on media time, hop by hop, and never depend
+//! on the rest of the batch.
 //!
-//! Files: `machine` decides, `lane` is one session, `held` a frame that it keeps, `settled` what
-//! its durations come to, `system` runs all lanes of a shard through the detector's kernel.
+//! Files: `machine` decides, `lane` is one session, `held` a frame that it keeps, `settled` the rounded durations,
+//! `system` runs all lanes of a shard through the detector's kernel.
 
 mod config;
 mod held;
@@ -63,7 +63,7 @@ impl NodeKind for VadGate {
         Some(Hearing { opens_at, closes_below, traces: self.trace })
     }
     fn silence_us(&self) -> Option<u64> {
-        // A hop that waits for company is heard late, and the time begins anew with it.
+        // A hop that waits for the gather time is heard late, and the silence counts anew from there.
         let silent_ms = f64::from(self.silence_timeout_ms) + f64::from(self.vad_gather_ms);
         Some((silent_ms * 1_000.0) as u64)
     }
@@ -91,7 +91,7 @@ impl NodeKind for VadGate {
         settled::lines(self)
     }
     fn max_out(&self, _: Option<Format>) -> u32 {
-        // The whole lookback in one go, and the marks: an end, that it holds, the end of the stream.
+        // The whole lookback at once, and the marks: an endpoint, the segment's end, the end of the stream.
         self.kept_at_once() + 3
     }
     fn open(&self, context: &SessionContext) -> Result<GateLane, String> {
@@ -101,8 +101,8 @@ impl NodeKind for VadGate {
 
 impl SystemNode for VadGate {
     fn is_idle(&self, state: &GateLane) -> bool {
-        // A hop that waits for company is heard when its time comes, and what is open ends when nothing comes. What is kept
-        // in a pause is let go of whenever the lane is next looked at, before anything comes of what comes then.
+        // A hop that waits for the gather time is heard when its time comes, and a segment ends when nothing comes.
+        // What is kept in a pause is dropped when the lane is next looked at, before any new audio has an effect.
         state.ready_hop(self.vad.hop()).is_none() && !state.is_open()
     }
     fn hang_up(&self, state: &mut GateLane, writer: &mut SegmentWriter<'_, '_, '_, '_>) {

@@ -1,4 +1,4 @@
-//! What a gate's settings come to: its durations as they are rounded to hops.
+//! The effect of a gate's settings: its durations, rounded to hops.
 
 use super::config::VadGate;
 

@@ -1,5 +1,5 @@
-//! Runs the gates of a shard: one call of the detector's kernel sees every lane that has a hop ready.
-//! Reads queues; writes segments, cancellations, downstream queues. Runs in its node's rank.
+//! Runs the gates of a shard: one call of the detector's kernel takes every lane that has a hop ready. Reads queues;
+//! writes segments, cancellations, downstream queues. Runs in its node's rank.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::vad_gate::config::VadGate;
 use crate::vad_gate::lane::GateLane;
 use crate::vad_gate::machine::{Decision, Settings};
 
-/// With fewer sessions than this in the engine a hop is not worth waiting for company.
+/// Sessions in the engine below which a hop does not wait for the gather time.
 const GATHER_SESSIONS_MIN: u32 = 16;
 
 /// The gate of one node in one shard.
@@ -32,7 +32,7 @@ struct Gates {
     decisions: Vec<Decision>,
 }
 
-/// What a gate touches beside frames.
+/// The system parameters that a gate uses beside frames.
 type Deciding =
     (SegmentParams<'static, 'static>, Res<'static, SessionIndex>, Query<'static, 'static, &'static Intake>);
 
@@ -45,7 +45,7 @@ pub(super) fn build(gate: Arc<VadGate>, place: NodePlace, world: &mut World) -> 
         gate,
         place,
     };
-    // The weights are unpacked and this thread's scratch is made here, and not in the first tick that hears something.
+    // The weights are unpacked and this thread's scratch is made here, not in the first tick with audio.
     VadKernel::lend(gates.gate.vad, |_| ());
     lane_system::<GateLane, Deciding>(place, world, move |lanes, params, (segments, index, intakes)| {
         gates.run(lanes, params, segments, index.open(), intakes);
@@ -65,7 +65,7 @@ impl Gates {
         self.ready.clear();
         self.ready.reserve(shard_open as usize);
         for (entity, mut wiring, mut queue, mut lane) in &mut lanes.ins {
-            // Most lanes have nothing in most ticks: no more of them is fetched from memory than it takes to see that.
+            // Most lanes have nothing in most ticks: only the fields that show this are fetched from memory.
             if queue.is_empty() && lane.ready_hop(self.hop()).is_none() && !wiring.has_stalled() {
                 if lane.may_starve(&params.now, &self.settings) {
                     let now_us = params.now.us;
@@ -112,14 +112,14 @@ impl Gates {
         self.gate.vad.hop()
     }
 
-    /// The detector runs at boundaries of the gather time on the engine's clock: the same in every shard.
+    /// True at multiples of the gather time on the engine's clock: the same in every shard.
     fn runs_now(&self, now: &Now, shard_open: u32) -> bool {
         let open = if now.is_broken(Mutation::CountShard) { shard_open } else { now.sessions_open };
         let gather_us = (f64::from(self.gate.vad_gather_ms) * 1_000.0) as u64;
         gather_us == 0 || open < GATHER_SESSIONS_MIN || now.us / gather_us != now.last_us / gather_us
     }
 
-    /// One hop of every ready lane; keeps those that have another one.
+    /// Computes one hop of every ready lane; keeps the lanes that have another one.
     fn hear(
         &mut self,
         kernel: &mut VadKernel,
@@ -171,8 +171,8 @@ impl Gates {
     }
 }
 
-/// Feeds a lane until it has a hop ready; true if it has. Frames behind that hop wait, so that each is forwarded
-/// or kept by what was decided before it began, however large the chunks are in which audio arrives.
+/// Feeds a lane until it has a hop ready; true if it has. Frames behind that hop wait, so that each is forwarded or
+/// kept by a decision made before it began, however large the chunks are in which audio arrives.
 #[expect(clippy::too_many_arguments, reason = "everything a lane touches, borrowed apart")]
 fn fill(
     settings: &Settings,
@@ -204,6 +204,6 @@ fn fill(
         }
         lane.take(frame, settings, &mut gate);
     }
-    // A hop may open, and so forward all that was kept.
+    // A hop may open a segment, and so forward all kept audio.
     cx.may_step()
 }

@@ -98,7 +98,7 @@ impl StepNode for Limiter {
         _: &mut NodeContext<'_>,
         _: NodePlace,
     ) {
-        // A segment that was taken back has not been heard: its loudness is forgotten, too.
+        // A cancelled segment has not been heard: its loudness is forgotten, too.
         if matches!(cancellation.scope, CancelScope::Segment { .. }) {
             state.gain = 1.0;
         }

@@ -1,4 +1,4 @@
-//! How a command ends, and what it says when it ends badly.
+//! How a command ends, and the message of a failure.
 
 use std::fmt;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Stdout for results, stderr for notices. Colours only where somebody looks at them.
+//! Standard output for results, standard error for notices. Colours only on a terminal.
 
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 

@@ -1,4 +1,4 @@
-//! Simulated callers, recordings and networks: what is put into an engine.
+//! Simulated callers, recordings and networks: the load on an engine.
 //!
 //! ```
 //! use mynah_load::link::{LinkFaults, SimulatedLink};

@@ -1,7 +1,7 @@
-//! A simulated network: what is under way between two ends in virtual time.
+//! A simulated network: the items under way between two ends in virtual time.
 //!
-//! It carries anything and looks at nothing. Whoever sends says with a [`Fate`] what happens to each item (a link with
-//! steady faults draws it, a chaos run draws it from its plan); the network keeps, orders, doubles, loses and counts.
+//! The network carries anything and looks at nothing. The sender gives each item its [`Fate`] (a link with steady
+//! faults draws it, a chaos run takes it from its plan); the network keeps, orders, doubles, loses and counts.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

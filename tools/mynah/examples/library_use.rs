@@ -27,7 +27,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
                     session.give_back(speech.block);
                 }
                 Out::Text { text, .. } => println!("{text}"),
-                Out::Control(what) => println!("{what:?}"), // confirmed, ended, taken back, closed
+                Out::Control(what) => println!("{what:?}"), // confirmed, ended, cancelled, closed
             }
         }
     }

@@ -1,5 +1,5 @@
-//! What a shell completes: commands and flags from their definition, and the names of scenes and presets of faults beside
-//! the files that stand there as well.
+//! Completion in a shell: commands and flags from their definition, and the names of scenes and presets of faults
+//! beside the files of the folder.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! How far long work is and how it goes: on stderr, and only where somebody looks at it.
+//! Shows the progress of long work on standard error, and only on a terminal.
 
 pub mod draw;
 pub mod sight;

@@ -1,4 +1,4 @@
-//! What people look at: HTML pages with charts, tables on a terminal.
+//! Output for people: HTML pages with charts, tables on a terminal.
 //!
 //! ```
 //! use std::sync::Arc;

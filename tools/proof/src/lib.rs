@@ -1,4 +1,4 @@
-//! Whether it holds: faults drawn from a seed, invariants after every tick, replay of logs, reports compared.
+//! Tests of whole runs: faults drawn from a seed, invariants after every tick, replay of logs, reports compared.
 //!
 //! ```
 //! use mynah_proof::faults::{Chaos, ChaosOptions, spec::FaultSpec};

@@ -1,6 +1,6 @@
-//! The loop of every run whose ticks the run itself paces: when the next tick is, what is put in before it, what came of
-//! it, who is told, and when it is over. What a run is made of (simulated callers, recordings, a chaos run) is a
-//! [`Course`]; an engine that follows the clock of its host has the engine's own driver instead.
+//! The loop of every run that paces its own ticks: when the next tick is, what goes in before it, what came out,
+//! which observers are called, and when the run is over. The content of a run (simulated callers, recordings, a chaos
+//! run) is a [`Course`]; an engine that follows the clock of its host has the engine's own driver instead.
 
 use cpu_time::ThreadTime;
 use mynah_engine::Engine;

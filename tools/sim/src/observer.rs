@@ -1,4 +1,4 @@
-//! Who looks on while an engine runs, in whatever loop: files, progress, metrics, checkers. None of them changes what
+//! The observers of a running engine, in any loop: files, progress, metrics, checkers. None of them changes what
 //! happens.
 
 use mynah_engine::wire::delivery::OutgoingFigures;
@@ -26,7 +26,7 @@ pub struct TickView<'a> {
 /// What is known once a run is over.
 #[derive(Clone, Copy)]
 pub struct Ending<'a> {
-    /// The report.
+    /// The report of the run.
     pub report: &'a Report,
     /// What it was drawn up from.
     pub measured: &'a Measurement,

@@ -54,7 +54,7 @@ pub struct LatencyMs {
 pub struct LimitResult {
     /// Name as in the scene.
     pub name: &'static str,
-    /// The limit.
+    /// The limit of the scene.
     pub limit: f64,
     /// What was measured; `None`: nothing to measure it on, so that it neither holds nor is missed.
     pub value: Option<f64>,
@@ -64,7 +64,7 @@ pub struct LimitResult {
     pub ok: bool,
 }
 
-/// Segments.
+/// The segments of a run.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
 pub struct Segments {
@@ -78,7 +78,7 @@ pub struct Segments {
     pub wasted_service_ms: f64,
 }
 
-/// Turns.
+/// The turns of a run.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
 pub struct TurnFigures {
@@ -93,7 +93,7 @@ pub struct TurnFigures {
     pub resumed: u64,
 }
 
-/// Frames.
+/// The frames of a run.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
 pub struct Frames {
@@ -158,7 +158,7 @@ pub struct Capacity {
     pub curve: &'static str,
 }
 
-/// One node.
+/// One node of a run.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
 pub struct NodeFigures {
@@ -178,7 +178,7 @@ pub struct NodeFigures {
     pub batch: Option<BatchReport>,
 }
 
-/// One service.
+/// One service of a run.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
 pub struct ServiceFiguresReport {
@@ -196,7 +196,7 @@ pub struct ServiceFiguresReport {
     pub busy_ratio: f64,
 }
 
-/// Ticks.
+/// The ticks of a run.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
 pub struct TickStats {
@@ -254,7 +254,7 @@ pub struct Interruption {
 }
 
 impl Interruption {
-    /// From microseconds.
+    /// Converts the times from microseconds.
     pub fn of(after_us: u64, of_us: u64) -> Self {
         Self { after_s: after_us as f64 / 1e6, of_s: of_us as f64 / 1e6 }
     }

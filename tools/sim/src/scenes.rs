@@ -1,4 +1,4 @@
-//! Scenes with every kind that they may name, compiled.
+//! Compiles scenes with every kind that they may name.
 
 use std::sync::Arc;
 

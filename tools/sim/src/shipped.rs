@@ -1,4 +1,4 @@
-//! Where scenes come from: a file, or the ones that are part of the program.
+//! Finds scenes: in a file, or among those that are part of the program.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Metrics: what an operator sees of a running engine.
 //!
-//! The hot path only counts, in the shards' [`Counts`]. Every 5 s of engine time, before the tick, what these have gained
-//! becomes a slot of the windows; whoever asks ([`crate::Engine::metrics`]) gets sums and what the last rotation
-//! left, and changes nothing. After a stall the slots that passed meanwhile are empty.
+//! The hot path only counts, in the shards' [`Counts`]. Every 5 s of engine time, before the tick, the increase
+//! becomes a slot of the windows. A reader ([`crate::Engine::metrics`]) gets sums and the result of the last
+//! rotation, and changes nothing. After a stall the slots that were missed are empty.
 
 mod ring;
 mod snapshot;
@@ -27,10 +27,10 @@ pub use crate::record::histogram::{BATCH_BOUNDS, Buckets, LATENCY_BOUNDS_US, TIC
 pub use ring::{SLOT_US, WINDOWS};
 pub use snapshot::{NodeMetrics, QUANTILES, Recent, Snapshot, WINDOW_NAMES};
 
-/// Answers of one session that may be under way at once, for the end-to-end latency; older ones are not counted.
+/// Answers of one session that are tracked at once for the end-to-end latency; older ones are not counted.
 const ANSWERS_MAX: usize = 4;
 
-/// Segments decided, in a slot or a window.
+/// Segments decided in a slot or a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Decided {
     confirmed: u64,
@@ -53,9 +53,9 @@ impl Tally for Decided {
     }
 }
 
-/// The windows of one node, and what its counts were at the last rotation.
+/// The windows of one node, and its counts at the last rotation.
 struct NodeWindows {
-    /// The node calls a service: its latency is not its wait.
+    /// Whether the node calls a service: then its latency is not its wait.
     calls: bool,
     latencies: Ring<Histogram<u32>>,
     decisions: Ring<Decided>,
@@ -83,8 +83,8 @@ impl NodeWindows {
         if self.calls { &histograms.latency } else { &histograms.wait }
     }
 
-    /// Closes the slots `from..to`: what was gained since the last rotation is of the first, the others are empty.
-    /// `shards`: what each shard has of this node.
+    /// Closes the slots `from..to`: the increase since the last rotation goes into the first, the others are empty.
+    /// `shards`: the counts and histograms of this node in each shard.
     fn rotate<'a>(
         &mut self,
         (from, to): (u64, u64),
@@ -128,7 +128,7 @@ impl NodeWindows {
         self.look();
     }
 
-    /// Quantiles are reckoned here and not when somebody asks.
+    /// Computes the quantiles once a rotation, so that no reader has to.
     fn look(&mut self) {
         let windows = self.latencies.windows().iter().zip(self.decisions.windows());
         for (recent, (latencies, decided)) in self.recent.iter_mut().zip(windows) {
@@ -152,10 +152,10 @@ struct Awaited {
     silent_us: u64,
 }
 
-/// What the engine keeps for its operators.
+/// The metrics that an engine keeps.
 pub(crate) struct MetricsWindows {
     nodes: Vec<NodeWindows>,
-    /// The slot that is filled at present.
+    /// Number of the slot that is being filled.
     slot: u64,
     /// Scratch of a rotation.
     all: Histogram<u32>,
@@ -190,7 +190,8 @@ impl MetricsWindows {
         }
     }
 
-    /// After the tick: answers that began. `media_us` says what media time of a session has arrived by now.
+    /// Counts the answers that began, after the tick. `media_us` gives the media time of a record's session that has
+    /// arrived by now.
     pub(crate) fn hear(&mut self, records: &[Record], media_us: impl Fn(&Record) -> u64) {
         for record in records {
             match record.event {
@@ -220,7 +221,7 @@ impl MetricsWindows {
         }
     }
 
-    /// Fills in what can be seen at `now_us`; takes memory only when `out` is from another engine.
+    /// Fills in the metrics at `now_us`; allocates only when `out` is from another engine.
     pub(crate) fn fill<'a>(
         &self,
         now_us: u64,
@@ -262,10 +263,10 @@ impl MetricsWindows {
     }
 }
 
-/// What one shard has of one node.
+/// Counts and histograms of one node in one shard.
 type NodeOfShard<'a> = (&'a NodeCounts, &'a NodeHistograms);
 
-/// What all shards have of the node at `at`.
+/// Counts and histograms of the node at `at` in all shards.
 fn of_node<'a>(
     shards: impl Iterator<Item = &'a Counts> + Clone,
     at: usize,
@@ -287,7 +288,7 @@ pub(crate) fn media_us(world: &World, session: SessionId) -> u64 {
     intake.map_or(0, |intake| frames_to_us(intake.frames_in, intake.format.rate_hz))
 }
 
-/// The greatest depth that more frames have found by now than `before`; 0 when none came.
+/// The greatest depth that more frames have found than `before`; 0 when none came.
 fn deepest<'a>(shards: impl Iterator<Item = NodeOfShard<'a>> + Clone, before: &[u64]) -> u32 {
     let most = shards.clone().map(|(counts, _)| counts.depth_max as usize).max().unwrap_or(0);
     let grew = |depth: &usize| {

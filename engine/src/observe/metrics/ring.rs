@@ -1,14 +1,14 @@
-//! What happened in the last 1, 5 and 15 minutes, from slots of 5 s and of a minute.
+//! Sums over the last 1, 5 and 15 minutes, from slots of 5 s and of a minute.
 //!
-//! A window never holds anything older than its name says at the moment of the rotation. The one of a minute is exact;
+//! At the moment of a rotation a window holds nothing older than its name says. The window of a minute is exact;
 //! those of 5 and 15 minutes drop whole minutes, so that they reach back between 4 and 5 (14 and 15) minutes.
 
 use hdrhistogram::Histogram;
 
-/// Length of a slot in microseconds of engine time: windows move in steps of this.
+/// Length of a slot in microseconds of engine time: windows move in steps of this length.
 pub const SLOT_US: u64 = 5_000_000;
 
-/// Windows there are.
+/// Number of windows.
 pub const WINDOWS: usize = 3;
 
 /// Slots in a minute, and minutes that are kept.
@@ -18,20 +18,20 @@ const MINUTES: u64 = 15;
 /// Minutes in the two longer windows, the present one included.
 const LONGER: [u64; 2] = [5, MINUTES];
 
-/// After as many empty slots nothing is left in any window.
+/// After this many empty slots all windows are empty.
 pub(super) const SLOTS_MAX: u64 = SLOTS * MINUTES;
 
-/// Something that can be added up over time.
+/// A quantity that can be summed over time.
 pub(super) trait Tally {
     /// Adds `other`.
     fn add(&mut self, other: &Self);
-    /// Takes away what was added before.
+    /// Subtracts what was added before.
     fn remove(&mut self, other: &Self);
-    /// Nothing.
+    /// Sets the quantity to nothing.
     fn clear(&mut self);
 }
 
-/// Pours what `from` has recorded into `into`. Costs what is recorded, not the range, as `Histogram::add` does.
+/// Moves the values of `from` into `into`. Costs what is recorded, not the range, as `Histogram::add` does.
 pub(super) fn pour(from: &Histogram<u32>, into: &mut Histogram<u32>) {
     if from.is_empty() {
         // Its iterator would look for something in the whole range.
@@ -56,7 +56,7 @@ impl Tally for Histogram<u32> {
         if self.len() == other.len() {
             Tally::clear(self);
         } else if self.subtract(other).is_err() {
-            // Only after four thousand million equal values within a window; then it begins anew.
+            // Only after four thousand million equal values within a window; then the histogram starts again.
             Tally::clear(self);
         }
     }
@@ -68,7 +68,7 @@ impl Tally for Histogram<u32> {
     }
 }
 
-/// One quantity over all windows. Holds memory from the start, takes none later.
+/// One quantity over all windows. Allocates when it is made and never later.
 #[derive(Debug)]
 pub(super) struct Ring<T> {
     slots: Vec<T>,
@@ -85,8 +85,8 @@ impl<T: Tally> Ring<T> {
         }
     }
 
-    /// Closes slot number `slot` (engine time divided by [`SLOT_US`]) with what happened in it; `None`: nothing. To be
-    /// called for one slot after the other.
+    /// Closes slot number `slot` (engine time divided by [`SLOT_US`]) with what happened in it; `None`: nothing. To
+    /// be called for each slot in turn.
     pub(super) fn close(&mut self, slot: u64, with: Option<&T>) {
         let (minute, old) = (slot / SLOTS, &mut self.slots[(slot % SLOTS) as usize]);
         self.totals[0].remove(old);
@@ -104,7 +104,7 @@ impl<T: Tally> Ring<T> {
         }
     }
 
-    /// Forgets everything: no slot of the last 15 minutes has anything in it.
+    /// Empties all windows.
     pub(super) fn clear(&mut self) {
         let kept = self.slots.iter_mut().chain(&mut self.minutes).chain(&mut self.totals);
         kept.for_each(Tally::clear);
@@ -135,7 +135,7 @@ mod tests {
         }
     }
 
-    /// What the windows hold by definition, after slot `last` was closed.
+    /// The sums that the windows hold by definition, after slot `last` was closed.
     fn wanted(slots: &[u64], last: usize) -> [u64; WINDOWS] {
         let sum = |from: usize| slots[from..=last].iter().sum();
         let minute = last / 12;

@@ -1,4 +1,4 @@
-//! What the engine shows of itself at one moment: plain figures, nothing that leads back into it.
+//! A snapshot: what the engine shows at one moment, in plain figures that hold no reference to it.
 
 use crate::record::counts::NodeCounts;
 use crate::record::histogram::{BATCH_BOUNDS, Buckets};
@@ -25,7 +25,7 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Confirmed of the segments that were decided in the window, 0..1; `None` when none was.
+    /// Share of confirmed segments among those decided in the window, 0..1; `None` when none was decided.
     pub fn acceptance_ratio(&self) -> Option<f64> {
         let decided = self.confirmed + self.cancelled;
         (decided > 0).then(|| self.confirmed as f64 / decided as f64)
@@ -35,16 +35,17 @@ impl Recent {
 /// One node; all counts since the engine began.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeMetrics {
-    /// What became of its frames, and its segments.
+    /// Counts of its frames and its segments.
     pub counts: NodeCounts,
-    /// Frames that wait for it now, over all sessions; behind a service that takes batches also the items that wait
-    /// there.
+    /// Frames that wait at the node now, over all sessions, including the items that wait before a service that takes
+    /// batches.
     pub queue_depth: u64,
-    /// The deepest that one session's queue was found since the last rotation.
+    /// The greatest depth found in one session's queue since the last rotation.
     pub queue_depth_max: u32,
-    /// From entering its queue to being taken out.
+    /// Time from entering its queue to being taken out.
     pub wait: Buckets,
-    /// From entering its queue to leaving the node; of one that calls a service, to the first of the answer.
+    /// Time from entering its queue to leaving the node; for a node that calls a service, to the first part of the
+    /// answer.
     pub latency: Buckets,
     /// Sizes of the batches that went to its service.
     pub batches: Buckets,
@@ -73,18 +74,18 @@ pub struct Snapshot {
     pub now_us: u64,
     /// Sessions open.
     pub sessions: u32,
-    /// Endpoints that were taken back because the speaker went on.
+    /// Endpoints that were retracted because the speaker went on.
     pub retractions: u64,
-    /// For audio that is forwarded: from its arrival, or the decision that let it through, to its release. For an
-    /// answer: from the silence after the utterance to the first of the answer. The silence counts from the audio in
-    /// which it can be heard; engine time of that audio is reckoned back from the newest that has arrived.
+    /// For forwarded audio: time from its arrival, or from the gate's decision, to its release. For an answer: time
+    /// from the silence after the utterance to the first part of the answer. The silence counts from the audio in
+    /// which it can be heard, whose engine time is reckoned back from the newest audio that has arrived.
     pub end_to_end: Buckets,
-    /// The nodes in scene order, behind them the session's output.
+    /// The nodes in scene order, followed by the session's output.
     pub nodes: Vec<NodeMetrics>,
 }
 
 impl Default for Snapshot {
-    /// Of an engine without nodes: to be filled by [`crate::Engine::metrics`].
+    /// The snapshot of an engine without nodes, for [`crate::Engine::metrics`] to fill.
     fn default() -> Self {
         Self { now_us: 0, sessions: 0, retractions: 0, end_to_end: Buckets::latency(), nodes: Vec::new() }
     }

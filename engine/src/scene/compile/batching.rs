@@ -1,4 +1,4 @@
-//! Which nodes wait behind the hub, how their items gather, and what gives way when their deadlines come near.
+//! Resolves which nodes wait behind the hub, how their items gather, and what gives way when deadlines come near.
 
 use crate::scene::language::formats::PortType;
 use std::ops::RangeInclusive;
@@ -17,7 +17,7 @@ use crate::scene::language::suggest;
 pub(crate) struct Gathers {
     /// Set for nodes behind the hub.
     pub(crate) buffering: Option<Buffering>,
-    /// How waiting frames become one, if the scene or the kind says.
+    /// How waiting frames become one, if the scene or the kind says so.
     pub(crate) merge: Option<MergeStrategy>,
     /// The function of a custom strategy.
     pub(crate) joins: Option<JoinTexts>,
@@ -26,7 +26,7 @@ pub(crate) struct Gathers {
 /// Longest gap in media time over which audio may be joined.
 const GAP_MS_MAX: f64 = 100.0;
 
-/// Longest that a lone item waits for company: the engine's unit, a microsecond, to a minute.
+/// Longest time that a lone item waits for company: from the engine's unit, a microsecond, to a minute.
 const WAIT_MS: RangeInclusive<f64> = 0.001..=60_000.0;
 
 /// Items that may wait, over all sessions: more than any host has calls under way.
@@ -82,8 +82,9 @@ impl Checker<'_> {
         Gathers { buffering: behind_hub.then_some(buffering), merge, joins }
     }
 
-    /// A gate that is told nothing would keep open what its host or its sender has taken back; and a kind that does nothing
-    /// about what it is told does not begin to because the scene says so.
+    /// Refuses changes of `supports_control_messages` that cannot work: a gate without messages would keep open what
+    /// its host or its sender has cancelled, and a kind that ignores messages does not begin to use them because the
+    /// scene says so.
     fn control_messages<N: NodeSpec + ?Sized>(&mut self, index: usize, spec: &N) {
         let node = &self.scene.nodes[index];
         let path = at!["nodes", index, "capabilities", "supports_control_messages"];
@@ -122,7 +123,8 @@ impl Checker<'_> {
         }
     }
 
-    /// A rule for audio joins no texts and the other way round: nothing would ever become one, and nobody would be told.
+    /// Refuses a rule for audio on texts and the other way round: nothing would ever be merged, and nobody would
+    /// notice.
     fn merge_fits<N: NodeSpec + ?Sized>(&mut self, index: usize, merge: &MergeStrategy, spec: &N) {
         let (joined, instead) = match merge {
             MergeStrategy::KeepSeparate => return,
@@ -207,7 +209,7 @@ impl Checker<'_> {
     }
 }
 
-/// Whether a frame may go from the node's input to its first output untouched.
+/// Whether a frame may go unchanged from the node's input to its first output.
 fn passes<N: NodeSpec + ?Sized>(spec: &N) -> bool {
     match (spec.inputs(), spec.outputs()) {
         ([input], [output, ..]) => input.kind == output.kind,

@@ -1,4 +1,4 @@
-//! Values that parse and still cannot be: out of range, contradicting each other, or with a name nobody knows.
+//! Refuses values that parse but cannot be right: out of range, contradictory, or with an unknown name.
 
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
@@ -18,7 +18,7 @@ use crate::scene::language::repair;
 use crate::scene::language::source::Edited;
 use crate::scene::language::suggest;
 
-/// A path from names and positions.
+/// Makes a path from names and positions.
 macro_rules! at {
     ($($step:expr),* $(,)?) => { [$($crate::scene::language::locate::Step::from($step)),*] };
 }
@@ -26,7 +26,8 @@ pub(crate) use at;
 
 /// Sample rates a session may have.
 const RATE_HZ: RangeInclusive<u32> = 8_000..=192_000;
-/// Shortest time between ticks on the wall clock: more would hold arrivals back longer than the longest period.
+/// Shortest time between ticks on the wall clock: a longer one would hold arrivals back longer than the longest
+/// period.
 const GAP_US: RangeInclusive<u32> = 0..=100_000;
 /// Late ticks made up for: more would be a stretch of ticks in which nothing new is heard.
 const CATCH_UP: RangeInclusive<u32> = 0..=1_000;
@@ -34,13 +35,13 @@ const CATCH_UP: RangeInclusive<u32> = 0..=1_000;
 const PROCESSING_US: RangeInclusive<u32> = 0..=60_000_000;
 /// Budget and margin of a deadline: the engine's unit, a microsecond, to ten minutes.
 const DEADLINE_MS: RangeInclusive<f64> = 0.001..=600_000.0;
-/// What modelled latencies are multiplied with.
+/// Factor of modelled latencies.
 const SCALE: RangeInclusive<f64> = 0.001..=100.0;
 /// Seconds of audio made per second.
 const SPEED: RangeInclusive<f64> = 0.01..=10_000.0;
-/// Words given out a second, where they are not all given at once.
+/// Words of a reply a second, unless all come at once.
 const WORDS_PER_S: RangeInclusive<f64> = 0.1..=10_000.0;
-/// Cost of each further item of a batch; above 1 batches cost more than they save.
+/// Cost of each further item of a batch; above 1 a batch costs more than it saves.
 const ITEM_COST: RangeInclusive<f64> = 0.0..=10.0;
 
 /// Collects what is wrong with one scene.
@@ -83,7 +84,7 @@ impl Checker<'_> {
         Diagnostic::warning(self.edited.place(self.span(path)), title, label)
     }
 
-    /// Refuses a value outside of what is expected.
+    /// Refuses a value outside the expected range.
     pub(crate) fn range(&mut self, path: &[Step], value: impl Display, fits: bool, expected: &str) {
         if !fits {
             let name = path_name(self.document, path);
@@ -107,7 +108,7 @@ impl Checker<'_> {
         self.found.push(wrong.related(other, format!("{low_value}")));
     }
 
-    /// Refuses a number outside of a range of this unit, and what is no number.
+    /// Refuses a number outside a range of this unit, and values that are no numbers.
     pub(crate) fn within(&mut self, path: &[Step], value: f64, range: &RangeInclusive<f64>, unit: &str) {
         let expected = format!("{}..={}{unit}", range.start(), range.end());
         self.range(path, value, range.contains(&value), &expected);
@@ -117,7 +118,7 @@ impl Checker<'_> {
         self.range(path, value, value.is_finite() && value >= 0.0, "a number from 0 up");
     }
 
-    /// All that can be judged without knowing the node kinds.
+    /// Checks everything that can be judged without knowing the node kinds.
     pub(crate) fn values(&mut self) {
         let scene = self.scene;
         let (tick, input) = (scene.tick, scene.session.input);
@@ -261,7 +262,7 @@ impl Checker<'_> {
         self.within(&at("scale"), timing.scale, &SCALE, "");
     }
 
-    /// The configured nodes; None where one is refused.
+    /// The configured nodes; `None` where one is refused.
     pub(crate) fn kinds<C: Catalogue>(&mut self, catalogue: &C) -> Vec<Option<Arc<C::Node>>> {
         let (scene, known) = (self.scene, catalogue.kinds());
         let read = |(index, node): (usize, &crate::scene::language::model::SceneNode)| {
@@ -273,7 +274,7 @@ impl Checker<'_> {
         scene.nodes.iter().enumerate().map(read).collect()
     }
 
-    /// The configured service outputs; None where one is refused.
+    /// The configured service outputs; `None` where one is refused.
     pub(crate) fn service_outputs<C: Catalogue>(&mut self, catalogue: &C) -> Vec<Option<Arc<C::Service>>> {
         let (scene, known) = (self.scene, catalogue.service_outputs());
         let read = |(name, service): (&String, &crate::scene::language::model::SceneService)| {
@@ -292,7 +293,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Reads `Name(fields)` by a catalogue that knows the names.
+    /// Reads `Name(fields)` with a catalogue that knows the names.
     fn entry<T>(
         &mut self,
         path: &[Step],

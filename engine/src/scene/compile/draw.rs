@@ -1,4 +1,4 @@
-//! Pictures of a compiled scene: ranks, kinds, rates on the edges, queue bounds and what happens at them.
+//! Draws a compiled scene: ranks, kinds, rates on the edges, queue bounds and overflow policies.
 
 use crate::scene::compile::plan::{NodeRef, Plan, PlanNode, PlanTarget};
 use crate::scene::language::catalogue::NodeSpec;
@@ -57,7 +57,7 @@ fn carries(kind: PortType, format: Option<Format>) -> String {
     }
 }
 
-/// `queue 100, drop oldest`.
+/// A queue in words: `queue 100, drop oldest`.
 fn queue<N: ?Sized>(node: &PlanNode<N>) -> String {
     let capabilities = &node.capabilities;
     let deaf = if capabilities.supports_control_messages { "" } else { ", no control messages" };

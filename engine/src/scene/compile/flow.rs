@@ -1,4 +1,4 @@
-//! Which audio format arrives where, and what the nodes themselves say to it.
+//! Follows which audio format arrives at each node, and lets the nodes judge it.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::scene::language::formats::{Format, OverflowPolicy, PortType};
 use crate::scene::language::locate::Step;
 use crate::scene::language::suggest;
 
-/// A format as far as it can be known behind a fault.
+/// A format, or the fact that an error before it keeps it unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Arrival {
     Unknown,
-    /// None: no audio.
+    /// The format; `None`: no audio.
     Known(Option<Format>),
 }
 
@@ -102,7 +102,7 @@ impl Checker<'_> {
         self.found.push(wrong.help("put a resampler into one of the two paths"));
     }
 
-    /// Hears the node's own issues; what leaves it is unknown after an error.
+    /// Collects the node's own issues; its output format is unknown after an error.
     fn judge<N: NodeSpec + ?Sized>(
         &mut self,
         node: usize,
@@ -117,7 +117,7 @@ impl Checker<'_> {
         };
         let output = spec.check(input, &self.scene.tick, &mut issues);
         if guessed {
-            // The format is only assumed: what the node says of the whole may be due to that.
+            // The format is only assumed: an issue about the whole node may be due to that.
             issues.retain(|issue| !issue.field.is_empty());
         }
         let failed = issues.iter().any(|issue| issue.severity == Severity::Error);
@@ -149,8 +149,8 @@ impl Checker<'_> {
         self.found.push(diagnostic);
     }
 
-    /// Queues that drop must at least hold what one step sends them, or every burst would lose frames. Where the sender
-    /// waits, a burst stands outside until there is room.
+    /// Requires that queues that drop hold at least what one step sends them, or every burst would lose frames. Where
+    /// the sender blocks, a burst waits outside until there is room.
     fn room<N: NodeSpec + ?Sized>(
         &mut self,
         node: usize,
@@ -177,7 +177,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Services that are called and missing, or there and not called.
+    /// Reports services that are called and missing, or defined and not called.
     fn services_called<N: NodeSpec + ?Sized>(&mut self, specs: &[Option<Arc<N>>]) {
         let scene = self.scene;
         let known: Vec<&str> = scene.services.keys().map(String::as_str).collect();
@@ -193,7 +193,7 @@ impl Checker<'_> {
                 self.found.push(Diagnostic::error(place, title, "unknown service").help(help));
             }
         }
-        // A name that is missed may be the one that is not called: it has been reported already.
+        // A missing name may be the one that is not called: it has been reported already.
         let complete = specs.iter().all(Option::is_some) && called.iter().all(|name| known.contains(name));
         for name in known.into_iter().filter(|name| complete && !called.contains(name)) {
             let services = self.document.find(&at!["services"]);
@@ -207,7 +207,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Where a node's configuration holds this string; its kind otherwise.
+    /// The place of this string in a node's configuration; otherwise the place of its kind.
     fn name_span(&self, node: usize, name: &str) -> std::ops::Range<usize> {
         let Some(kind) = self.document.find(&at!["nodes", node, "kind"]) else { return 0..0 };
         let kind = self.document.within(kind);

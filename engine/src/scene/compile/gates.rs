@@ -1,4 +1,4 @@
-//! How many nodes of a scene decide what is speech.
+//! Checks that at most one node of a scene decides what is speech.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use crate::scene::compile::check::{Checker, at};
 use crate::scene::language::catalogue::NodeSpec;
 
 impl Checker<'_> {
-    /// Refuses every gate but the first, in a row with it or beside it: segments are told apart by session and serial, and
-    /// each gate counts its own.
+    /// Refuses every gate but the first, in a row with it or beside it: segments are told apart by session and
+    /// serial, and each gate counts its own serials.
     pub(crate) fn one_gate<N: NodeSpec + ?Sized>(&mut self, specs: &[Option<Arc<N>>]) {
         let decides = |spec: &Option<Arc<N>>| spec.as_deref().is_some_and(NodeSpec::decides_speech);
         let mut gates = (0..specs.len()).filter(|&node| decides(&specs[node]));

@@ -1,4 +1,4 @@
-//! From a [`Scene`](crate::scene::Scene) to a plan that holds: nodes configured, wired, judged.
+//! Compiles a [`Scene`](crate::scene::Scene) into a plan: nodes configured, wired and checked.
 
 pub(crate) mod batching;
 pub(crate) mod check;

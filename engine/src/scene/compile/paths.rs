@@ -1,14 +1,14 @@
-//! How often a frame comes to a node: every path from the input brings it once.
+//! Counts the paths to each node: a frame comes once along every path from the input.
 
 use crate::scene::compile::check::{Checker, at};
 use crate::scene::compile::wiring::{End, Wiring};
 
-/// Copies of a frame at one node beyond which a scene is warned of.
+/// Copies of a frame at one node above which the user is warned.
 const COPIES_MAX: u64 = 64;
 
 impl Checker<'_> {
-    /// Warns of the first place to which branches that part and meet again and again bring each frame very often: every
-    /// such stage multiplies the frames, and the work on them.
+    /// Warns of the first node to which branches that part and meet again and again bring each frame very often:
+    /// every such stage multiplies the frames, and the work on them.
     pub(crate) fn paths(&mut self, wiring: &Wiring) {
         let mut copies = vec![0_u64; self.scene.nodes.len()];
         let into = |end: End, copies: &[u64]| {

@@ -1,4 +1,4 @@
-//! A scene that holds: its nodes configured, ordered and joined, ready to be installed in an engine.
+//! The plan: a valid scene with its nodes configured, ordered and wired, ready to be installed in an engine.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,47 +19,47 @@ use crate::scene::language::source::Source;
 
 /// A compiled scene.
 pub struct Plan<N: ?Sized, S: ?Sized> {
-    /// As the file and the overrides say it.
+    /// The scene as the file and the overrides say it.
     pub scene: Scene,
     /// By rank, then in the order of the file.
     pub nodes: Vec<PlanNode<N>>,
     /// The audio format that arrives.
     pub input: Format,
-    /// What the session's input feeds.
+    /// The targets of the session's input.
     pub input_targets: Vec<PlanTarget>,
-    /// What arrives at the session's output.
+    /// The session's output.
     pub output: PlanOutput,
     /// By name.
     pub services: Vec<PlanService<S>>,
-    /// Ranks of nodes: all of one rank may run in any order.
+    /// Number of ranks: nodes of one rank may run in any order.
     pub ranks: u32,
     /// FNV-1a of the scene's text with overrides; blanks, comments and the order of fields do not count.
     pub hash: u64,
 }
 
-/// A node in its place.
+/// A node of a plan.
 pub struct PlanNode<N: ?Sized> {
-    /// As the scene calls it.
+    /// Its id in the scene.
     pub id: String,
     /// The configured kind.
     pub spec: Arc<N>,
-    /// Longest way from a node without predecessors; 0 for those.
+    /// Longest path from a node without predecessors, which has rank 0.
     pub rank: u32,
-    /// The audio format that arrives; None: no audio.
+    /// The audio format that arrives; `None`: no audio.
     pub input: Option<Format>,
-    /// The audio format that leaves; None: no audio.
+    /// The audio format that leaves; `None`: no audio.
     pub output: Option<Format>,
-    /// The kind's own with the scene's changes.
+    /// The kind's capabilities with the scene's changes.
     pub capabilities: NodeCapabilities,
     /// How items gather, for nodes behind the hub: those that call a service and are not parallelizable.
     pub buffering: Option<Buffering>,
-    /// How two frames that wait become one.
+    /// How two waiting frames become one.
     pub merge: Option<MergeStrategy>,
     /// The registered function of [`MergeStrategy::Custom`].
     pub joins: Option<JoinTexts>,
     /// When its work should be done, if the scene says so.
     pub deadline: Option<Deadline>,
-    /// It may be passed by.
+    /// Whether frames may pass it by.
     pub optional: bool,
     /// Where its outputs go, in the order of the file's edges.
     pub targets: Vec<PlanTarget>,
@@ -68,18 +68,18 @@ pub struct PlanNode<N: ?Sized> {
 }
 
 impl<N: ?Sized> PlanNode<N> {
-    /// Whether whoever sends to it waits when its queue is full.
+    /// Whether a sender waits when the node's queue is full.
     pub fn blocks(&self) -> bool {
         self.capabilities.overflow_policy == OverflowPolicy::Block
     }
 }
 
-/// One edge, seen from where it begins.
+/// One edge, seen from its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanTarget {
     /// Index of the sender's output port.
     pub port: u8,
-    /// Who receives.
+    /// The receiver.
     pub node: NodeRef,
     /// Index of the receiver's input port.
     pub input_port: u8,
@@ -87,7 +87,7 @@ pub struct PlanTarget {
     pub edge: u16,
 }
 
-/// Who receives.
+/// The receiver of an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeRef {
     /// An index of [`Plan::nodes`].
@@ -99,21 +99,21 @@ pub enum NodeRef {
 /// What arrives at the session's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanOutput {
-    /// The format of its audio; None: no audio.
+    /// The format of its audio; `None`: no audio.
     pub audio: Option<Format>,
-    /// All that arrives, each type once.
+    /// The types of everything that arrives, each once.
     pub kinds: Vec<PortType>,
 }
 
 /// A slow model outside the tick.
 pub struct PlanService<S: ?Sized> {
-    /// As the scene calls it.
+    /// Its name in the scene.
     pub name: String,
-    /// When it answers.
+    /// The model of its time.
     pub timing: Timing,
     /// The name of the output, as the scene writes it.
     pub output_name: String,
-    /// What it answers.
+    /// The configured output.
     pub output: Arc<S>,
 }
 
@@ -134,11 +134,11 @@ impl<N: NodeSpec + ?Sized, S: ?Sized> fmt::Debug for Plan<N, S> {
 /// A plan with the warnings about it.
 pub type Compiled<C> = (Plan<<C as Catalogue>::Node, <C as Catalogue>::Service>, Vec<Diagnostic>);
 
-/// Reads, checks and compiles a scene. `input` is the format of a real recording, which takes the place of the scene's
-/// own `session.input`; the plan's hash does not depend on it.
+/// Reads, checks and compiles a scene. `input` is the format of a real recording, which replaces the scene's own
+/// `session.input`; the plan's hash does not depend on it.
 ///
 /// # Errors
-/// All that is wrong with the scene, each with its place; warnings among it.
+/// Everything wrong with the scene, each finding with its place, and the warnings.
 pub fn compile<C: Catalogue>(
     source: &Source,
     overrides: &[Override],
@@ -157,7 +157,7 @@ pub fn compile<C: Catalogue>(
     let outputs = checker.service_outputs(catalogue);
     checker.transports(catalogue);
     if !whole {
-        // What belongs together cannot be judged where something is left out.
+        // Rules about several parts cannot be checked where one part is left out.
         return Err(Diagnostics(checker.found));
     }
     let session = input.unwrap_or_else(|| scene.session.input.format());

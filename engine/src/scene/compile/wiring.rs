@@ -1,4 +1,5 @@
-//! The edges of a scene: which port of which node they join, in which order nodes can run, and what hangs in the air.
+//! Resolves the edges of a scene: which ports they join, in which order nodes can run, and which nodes are
+//! unreachable.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::scene::language::suggest;
 /// Targets of one node, all its ports together.
 const TARGETS_MAX: usize = 4;
 
-/// What an edge's end is fastened to.
+/// The end of an edge: a node, or an end of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Input,
@@ -25,16 +26,16 @@ pub(crate) struct Link {
     pub(crate) edge: usize,
     pub(crate) from: End,
     pub(crate) to: End,
-    /// Output port, input port and what flows; None where a node is refused or its ports do not fit.
+    /// Output port, input port and type; `None` where a node is refused or its ports do not fit.
     pub(crate) ports: Option<(u8, u8, PortType)>,
 }
 
 /// The graph, nodes in the order of the file.
 pub(crate) struct Wiring {
     pub(crate) links: Vec<Link>,
-    /// Longest way from the input, per node; 0 within and behind a cycle, which is an error.
+    /// Longest path from the input, per node; 0 within and behind a cycle, which is an error.
     pub(crate) ranks: Vec<u32>,
-    /// Nodes in an order in which each comes behind all that feed it; without those behind a cycle.
+    /// Nodes in an order in which each comes after all that feed it; without those behind a cycle.
     pub(crate) order: Vec<usize>,
 }
 
@@ -58,7 +59,7 @@ impl<'a> Checker<'a> {
             let link = Link { edge, from: from.0, to: to.0, ports: self.ports(edge, from, to, specs) };
             let same = |other: &&Link| {
                 let named = |link: &Link| link.ports.map(|(output, input, _)| (output, input));
-                // Where ports are not known, only what is written can be the same.
+                // Where ports are unknown, only edges with equal text are equal.
                 let known = link.ports.is_some() || self.scene.edges[other.edge] == self.scene.edges[edge];
                 known && (other.from, other.to, named(other)) == (link.from, link.to, named(&link))
             };
@@ -128,7 +129,7 @@ impl<'a> Checker<'a> {
         let mut pairs: Vec<(u8, u8, PortType)> = Vec::new();
         for &(output, sent) in &outputs {
             let fitting = inputs.iter().filter(|(_, taken)| taken.kind == sent.kind);
-            // The session's output takes anything by one port.
+            // The session's output takes any type at one port.
             pairs.extend(
                 fitting.map(|&(input, _)| (output, if receiver.is_none() { 0 } else { input }, sent.kind)),
             );
@@ -256,7 +257,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Follows the edges backwards among the nodes that wait for each other until one comes twice.
+    /// Follows the edges backwards among the nodes that wait for each other until one repeats.
     fn cycle(&mut self, start: usize, feeds: &[(usize, usize, usize)], placed: &[bool]) -> Vec<usize> {
         let mut way = vec![start];
         let mut edges = Vec::new();
@@ -280,10 +281,10 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What no audio gets to, and what leads nowhere.
+    /// Reports nodes that no audio reaches, and nodes that lead nowhere.
     fn reach<N: NodeSpec + ?Sized>(&mut self, links: &[Link], specs: &[Option<Arc<N>>]) {
         let scene = self.scene;
-        // What is refused may be one: it has been reported already.
+        // A refused node may be a source: it has been reported already.
         let source = |node: usize| specs[node].as_ref().is_none_or(|spec| spec.inputs().is_empty());
         let mut reached: Vec<bool> = (0..scene.nodes.len()).map(source).collect();
         let mut output = false;
@@ -302,7 +303,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        // An edge that names nobody may be the one that is missed here: it has been reported already.
+        // An edge with an unknown name may be the missing one: it has been reported already.
         let complete = links.len() == scene.edges.len();
         for (index, node) in scene.nodes.iter().enumerate() {
             let at = at!["nodes", index, "id"];

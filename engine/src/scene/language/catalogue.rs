@@ -1,4 +1,4 @@
-//! What the scene layer asks of the node kinds and services, which it does not know.
+//! What the scene layer asks of node kinds and services, which it does not know itself.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::scene::language::formats::{Format, NodeCapabilities, Port};
 use crate::scene::language::model::{Buffering, Tick};
 
-/// Joins texts of a reply registered by a host under a name: gets the texts in order, gives the one.
+/// A function that a host registers under a name to join texts of a reply: gets them in order, returns one text.
 pub type JoinTexts = Arc<dyn Fn(&[Arc<str>]) -> Arc<str> + Send + Sync>;
 
 /// How bad a finding is.
@@ -20,7 +20,7 @@ pub enum Severity {
     Warning,
 }
 
-/// What a node kind has to say about its configuration.
+/// A finding of a node kind about its configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     /// Error or warning.
@@ -29,7 +29,7 @@ pub struct Issue {
     pub field: String,
     /// What is wrong, without the field's name.
     pub message: String,
-    /// The values that would do: `0.0..=1.0`.
+    /// The values that would be valid: `0.0..=1.0`.
     pub expected: Option<String>,
     /// What to do about it.
     pub help: Option<String>,
@@ -47,7 +47,7 @@ impl Issue {
         Self { severity: Severity::Warning, ..Self::error(field, message) }
     }
 
-    /// Adds the values that would do.
+    /// Adds the values that would be valid.
     #[must_use]
     pub fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
@@ -62,14 +62,14 @@ impl Issue {
     }
 }
 
-/// What a kind that tells probabilities of speech hears by.
+/// The thresholds of a kind that detects speech by probabilities.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hearing {
     /// Probability that opens a segment, 0 to 1.
     pub opens_at: f32,
     /// Probability below which speech pauses, 0 to 1.
     pub closes_below: f32,
-    /// The scene has it log every probability: its field `trace` is `true`.
+    /// Whether the scene has it log every probability: its field `trace` is `true`.
     pub traces: bool,
 }
 
@@ -77,12 +77,12 @@ pub struct Hearing {
 pub trait NodeSpec: Send + Sync {
     /// The kind's name, as scenes write it.
     fn kind(&self) -> &'static str;
-    /// Where frames come in; most kinds have one such port, sources none.
+    /// Ports at which frames come in; most kinds have one, sources none.
     fn inputs(&self) -> &[Port];
-    /// Where frames leave; sinks have none.
+    /// Ports at which frames leave; sinks have none.
     fn outputs(&self) -> &[Port];
-    /// Judges the configuration with the format that arrives (None: no audio input) and returns the audio format that
-    /// leaves (None: no audio output).
+    /// Judges the configuration for the format that arrives (`None`: no audio input), and returns the audio format
+    /// that leaves (`None`: no audio output).
     fn check(&self, input: Option<Format>, tick: &Tick, issues: &mut Vec<Issue>) -> Option<Format>;
     /// The kind's capabilities, before the scene's own `capabilities`.
     fn capabilities(&self) -> NodeCapabilities;
@@ -98,27 +98,27 @@ pub trait NodeSpec: Send + Sync {
     fn decides_speech(&self) -> bool {
         false
     }
-    /// Whether it opens and ends its segments as the control messages of a gate elsewhere say.
+    /// Whether it opens and ends its segments as the control messages of another engine's gate say.
     fn follows_sender(&self) -> bool {
         false
     }
-    /// What it hears by, for kinds that can log probabilities of speech and have a field `trace`.
+    /// The thresholds of its detector, for kinds that can log probabilities of speech and have a field `trace`.
     fn hearing(&self) -> Option<Hearing> {
         None
     }
-    /// Engine time without audio after which nothing that it opened is open, microseconds; None: it promises none.
+    /// Engine time without audio after which no segment that it opened is open, microseconds; `None`: no promise.
     fn silence_us(&self) -> Option<u64> {
         None
     }
-    /// Whether audio keeps its length: of `n` sample frames of a stream leave `round(n * rate out / rate in)`.
+    /// Whether audio keeps its length: a stream of `n` sample frames leaves as `round(n * rate out / rate in)`.
     fn keeps_length(&self) -> bool {
         false
     }
-    /// Whether it mixes the channels of what arrives, and takes one of them alone where its field `channels` names it.
+    /// Whether it mixes the channels of what arrives, and takes a single one where its field `channels` names it.
     fn mixes_channels(&self) -> bool {
         false
     }
-    /// Most frames of one session that it takes a second; None: as many as come.
+    /// Most frames of one session that it takes a second; `None`: no limit.
     fn frames_per_s(&self) -> Option<f64> {
         None
     }
@@ -126,11 +126,11 @@ pub trait NodeSpec: Send + Sync {
     fn numbers(&self) -> &[&'static str] {
         &[]
     }
-    /// What its settings come to, in words, for whoever checks the scene; the first line is its summary.
+    /// The effect of its settings in words, for users who check the scene; the first line is the summary.
     fn settled(&self) -> Vec<String> {
         Vec::new()
     }
-    /// Most frames emitted per frame taken.
+    /// Most frames sent per frame taken.
     fn max_out(&self, input: Option<Format>) -> u32;
     /// Name of the entry of `services` that the node calls.
     fn service(&self) -> Option<&str> {
@@ -151,7 +151,7 @@ pub trait Catalogue {
     /// Reads a configuration, `(...)`, of a kind listed in [`Catalogue::kinds`]; see [`parse_config`].
     ///
     /// # Errors
-    /// ron's own error; positions count from the start of `config`.
+    /// The error of ron; positions count from the start of `config`.
     fn parse_kind(&self, name: &str, config: &str) -> Result<Arc<Self::Node>, SpannedError>;
 
     /// All service outputs, for suggestions.
@@ -160,7 +160,7 @@ pub trait Catalogue {
     /// Reads a configuration, `(...)`, of an output listed in [`Catalogue::service_outputs`]; see [`parse_config`].
     ///
     /// # Errors
-    /// ron's own error; positions count from the start of `config`.
+    /// The error of ron; positions count from the start of `config`.
     fn parse_service(&self, name: &str, config: &str) -> Result<Arc<Self::Service>, SpannedError>;
 
     /// The names of merge strategies that a host has registered, for suggestions.
@@ -173,7 +173,7 @@ pub trait Catalogue {
         None
     }
 
-    /// The transports that scenes can name; None: entries of `transports` are left to the host unseen.
+    /// The transports that scenes can name; `None`: the host reads the entries of `transports` itself.
     fn transports(&self) -> Option<Vec<&'static str>> {
         None
     }
@@ -181,7 +181,7 @@ pub trait Catalogue {
     /// Reads a configuration, `(...)`, of a transport, to find its errors.
     ///
     /// # Errors
-    /// ron's own error; positions count from the start of `config`.
+    /// The error of ron; positions count from the start of `config`.
     fn check_transport(&self, _name: &str, _config: &str) -> Result<(), SpannedError> {
         Ok(())
     }
@@ -194,11 +194,11 @@ pub(crate) fn dialect() -> ron::Options {
         .with_default_extension(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_VARIANT_NEWTYPES)
 }
 
-/// Reads a configuration in the dialect of scene files; anything behind it is an error. `T` should refuse unknown
-/// fields (`#[serde(deny_unknown_fields)]`, also on its enums), so that slips are found.
+/// Reads a configuration in the dialect of scene files; anything after it is an error. `T` should refuse unknown
+/// fields (`#[serde(deny_unknown_fields)]`, also on its enums), so that typos are found.
 ///
 /// # Errors
-/// ron's own error; positions count from the start of `config`.
+/// The error of ron; positions count from the start of `config`.
 pub fn parse_config<T: DeserializeOwned>(config: &str) -> Result<T, SpannedError> {
     dialect().from_str(config)
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a scene, where, and what would be right; drawn the way rustc draws it.
+//! Diagnostics: what is wrong with a scene, where, and what would be right; drawn the way rustc draws them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +17,7 @@ pub struct Place {
     span: Range<usize>,
 }
 
-/// What the origin of a `--set` argument is called.
+/// The name of the origin of a `--set` argument.
 const COMMAND_LINE: &str = "command line";
 
 impl Place {
@@ -38,7 +38,7 @@ impl Place {
         Self::new(&COMMAND_LINE.into(), &text, span.start + FLAG.len()..span.end + FLAG.len())
     }
 
-    /// The bytes meant, in the file or argument.
+    /// The byte range in the file or argument.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
@@ -50,19 +50,19 @@ impl Place {
         (line, before.chars().rev().take_while(|&c| c != '\n').count() + 1)
     }
 
-    /// Whether it is in a `--set` argument, and not in the file.
+    /// Whether the place is in a `--set` argument, and not in the file.
     pub fn is_argument(&self) -> bool {
         &*self.origin == COMMAND_LINE
     }
 
-    /// The text meant.
+    /// The text at this place.
     pub fn excerpt(&self) -> &str {
         &self.text[self.span.clone()]
     }
 }
 
 impl fmt::Display for Place {
-    /// `file:line:column`, or the whole `--set PATH=VALUE`.
+    /// Writes `file:line:column`, or the whole `--set PATH=VALUE`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_argument() {
             return f.write_str(&self.text);
@@ -91,9 +91,9 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// What is wrong, in a sentence that stands alone.
     pub title: String,
-    /// Where in the document it stands.
+    /// The place in the document.
     pub place: Place,
-    /// What stands under the caret.
+    /// The text under the caret.
     pub label: String,
     /// A second place that has to do with it, and why.
     pub related: Option<(Place, String)>,
@@ -111,7 +111,7 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(place, title, label) }
     }
 
-    /// With one more thing that can be done about it.
+    /// Adds one more thing that can be done about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
@@ -123,7 +123,7 @@ impl Diagnostic {
         self
     }
 
-    /// Title, file:line:column, the line with a caret, and help.
+    /// Draws title, file:line:column, the line with a caret, and help.
     pub fn render(&self, look: Rendering) -> String {
         let level = if self.severity == Severity::Error { Level::ERROR } else { Level::WARNING };
         let (title, label) = (printable(&self.title), printable(&self.label));
@@ -162,13 +162,13 @@ impl Diagnostic {
     }
 }
 
-/// An annotation in a source of which what is before `from` is left out.
+/// An annotation in a source that is cut off before `from`.
 fn mark(kind: AnnotationKind, place: &Place, from: usize, label: String) -> Annotation<'static> {
     let span = place.span.start - from..place.span.end - from;
     kind.span(span).label((!label.is_empty()).then_some(label))
 }
 
-/// The lines that a drawing shows: what is not drawn need not be gone through, however many findings there are.
+/// The lines that a drawing shows, so that other lines need not be gone through, however many findings there are.
 struct Lines<'a> {
     place: &'a Place,
     from: usize,
@@ -179,7 +179,7 @@ impl<'a> Lines<'a> {
     /// The whole lines that hold `span`.
     fn of(place: &'a Place, span: Range<usize>) -> Self {
         let text = &*place.text;
-        // Behind the last line stands none: what is meant is the end of the one before.
+        // A place after the last line has no line of its own: it is the end of the line before.
         let before = &text[..span.start];
         let before = if span.start == text.len() { before.trim_end_matches('\n') } else { before };
         let from = before.rfind('\n').map_or(0, |at| at + 1);
@@ -194,19 +194,19 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Control characters of quoted input stay visible and do nothing to a terminal.
+/// Text in which control characters are visible and do nothing to a terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
-/// The same for a source, whose bytes must keep their places. The renderer sees to the ASCII ones; those above take two
-/// bytes, as does what stands for them.
+/// A source text in which control characters are visible and every byte keeps its place. The renderer handles the
+/// ASCII ones; those above take two bytes, as does their replacement.
 fn shown(text: &str) -> Cow<'_, str> {
     let above = |c: char| c.is_control() && !c.is_ascii();
     if text.contains(above) { Cow::Owned(text.replace(above, "\u{BF}")) } else { Cow::Borrowed(text) }
 }
 
-/// Findings in the order of the checks; at least one error among them where they stand for a refused scene.
+/// Findings in the order of the checks; for a refused scene at least one is an error.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
@@ -217,7 +217,7 @@ impl From<Diagnostic> for Diagnostics {
 }
 
 impl Diagnostics {
-    /// The findings, a blank line between them; of more than a hundred the first, and how many there are beside.
+    /// Draws the findings, a blank line between them; beyond a hundred, the first ones and the number of the others.
     pub fn render(&self, look: Rendering) -> String {
         let mut shown: Vec<String> = self.0.iter().take(SHOWN_MAX).map(|one| one.render(look)).collect();
         if let Some(more @ 1..) = self.0.len().checked_sub(SHOWN_MAX) {
@@ -226,13 +226,13 @@ impl Diagnostics {
         shown.join("\n\n")
     }
 
-    /// How many are errors.
+    /// Number of errors.
     pub fn errors(&self) -> usize {
         self.0.iter().filter(|one| one.severity == Severity::Error).count()
     }
 }
 
-/// What `Display` shows: a `main` that returns an error prints it by this.
+/// Same text as `Display`: a `main` that returns an error prints it with `Debug`.
 impl fmt::Debug for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,4 +1,4 @@
-//! Finds the field that an error of ron is about, and says what was expected and what stands there.
+//! Finds the field that an error of ron is about, and says what was expected and what was found.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::scene::language::source::Edited;
 use crate::scene::language::suggest;
 use crate::scene::language::tree::{Bracket, Value};
 
-/// Whether the text of a scalar is a name and no number, string or keyword.
+/// Whether the text of a scalar is a name, and not a number, string or keyword.
 pub(crate) fn is_name(text: &str) -> bool {
     let text = text.strip_prefix("r#").unwrap_or(text);
     let keyword = matches!(text, "true" | "false" | "None" | "Some" | "inf" | "NaN");
@@ -27,7 +27,7 @@ fn byte_at(text: &str, position: Position) -> usize {
     in_line.map_or(text.len(), |(at, _)| line + at)
 }
 
-/// The value's name, its first line otherwise: enough to see which one is meant.
+/// The range of the value's name, or else of its first line: enough to recognise it.
 pub(crate) fn short_span(value: &Value) -> Range<usize> {
     value.head.clone().unwrap_or_else(|| value.span.clone())
 }
@@ -80,16 +80,16 @@ fn owner_name(document: &Document<'_>, path: &[Step], value: &Value) -> String {
     }
 }
 
-/// Finds what an error means.
+/// Finds the place and the meaning of an error.
 pub(crate) struct Finder<'a> {
     edited: &'a Edited,
     pub(crate) document: &'a Document<'a>,
-    /// Where the parser stood.
+    /// The byte at which the parser stopped.
     pub(crate) at: usize,
 }
 
 impl<'a> Finder<'a> {
-    /// For an error about `part` of the text, whose positions count from its start.
+    /// A finder for an error about `part` of the text, whose positions count from its start.
     pub(crate) fn new(
         edited: &'a Edited,
         document: &'a Document<'a>,
@@ -167,7 +167,7 @@ impl<'a> Finder<'a> {
             .help(suggest::help(found, "expected one of", expected))
     }
 
-    /// A value of the wrong type, or text that is no RON.
+    /// A value of the wrong type, or text that is not RON.
     fn misfit(&self, code: &Error) -> Diagnostic {
         let (path, value) = self.document.path_at(self.at);
         if let Some(special) = self.edge(code, &path).or_else(|| self.shape(code, &path, value)) {
@@ -197,7 +197,7 @@ impl<'a> Finder<'a> {
         Diagnostic::error(place, title, format!("expected {wanted}"))
     }
 
-    /// Edges are pairs of names, whatever else is written there.
+    /// An error in an edge, which must be a pair of names.
     fn edge(&self, code: &Error, path: &[Step]) -> Option<Diagnostic> {
         let [edges, Step::Index(index), ..] = path else { return None };
         let at = [edges.clone(), Step::Index(*index)];
@@ -209,7 +209,8 @@ impl<'a> Finder<'a> {
         Some(self.error(edge.span.clone(), title, "expected (\"from\", \"to\")"))
     }
 
-    /// Fields where none can be, values without a name where fields are expected, and groups cut off by a wrong bracket.
+    /// An error of shape: fields where none can be, values without a name where fields are expected, groups cut off
+    /// by a wrong bracket.
     fn shape(&self, code: &Error, path: &[Step], value: &Value) -> Option<Diagnostic> {
         let (name, text) = (path_name(self.document, path), self.document.text);
         if let (Some(head), Some(group), Error::ExpectedComma) = (&value.head, &value.group, code)
@@ -269,7 +270,7 @@ impl<'a> Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// A bracket without its other half: ron says where it noticed, which may be far behind.
+    /// An unpaired bracket: ron says where it noticed, which may be far behind.
     fn unpaired(&self, bracket: &Bracket) -> Diagnostic {
         let text = self.document.text;
         let one = |at: usize| at..at + 1;
@@ -289,7 +290,7 @@ impl Finder<'_> {
     }
 }
 
-/// What would have fitted, for errors about a value as a whole.
+/// The expected value, for errors about a value as a whole.
 fn expectation(code: &Error) -> Option<String> {
     let fixed = match code {
         Error::ExpectedInteger | Error::InvalidIntegerDigit { .. } | Error::UnderscoreAtBeginning => {

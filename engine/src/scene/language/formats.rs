@@ -1,4 +1,4 @@
-//! What flows between nodes, and what a node promises about itself.
+//! Formats, ports and capabilities: what flows between nodes, and what a node promises about itself.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -35,7 +35,7 @@ pub enum PortType {
     Audio,
     /// Pieces of text.
     Text,
-    /// Notices without content: segment opened, endpoint, ...
+    /// Notices without content, such as "segment opened" or "endpoint".
     Event,
 }
 
@@ -52,13 +52,13 @@ impl fmt::Display for PortType {
 /// An end of a node that an edge can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Port {
-    /// As edges write it behind the dot: `gate.audio`.
+    /// Its name as edges write it after the dot: `gate.audio`.
     pub name: &'static str,
-    /// What it carries.
+    /// The type that it carries.
     pub kind: PortType,
 }
 
-/// What happens at the bound of a queue.
+/// The policy of a full queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 pub enum OverflowPolicy {
     /// The oldest waiting frame makes room.
@@ -90,20 +90,21 @@ pub const QUEUE_CAPACITY: std::ops::RangeInclusive<u32> = 1..=1000;
 pub struct NodeCapabilities {
     /// Sessions may be worked on at the same time; otherwise the node goes behind a hub.
     pub parallelizable: bool,
-    /// Takes several items in one call; otherwise one item a call.
+    /// Whether it takes several items in one call; otherwise one item a call.
     pub batch_aware: bool,
-    /// Typical time for one item, microseconds; 0: not known.
+    /// Typical time for one item, microseconds; 0: unknown.
     pub avg_processing_us: u32,
     /// Frames its input queue holds for one session ([`QUEUE_CAPACITY`]).
     pub queue_capacity: u32,
-    /// What happens when that queue is full.
+    /// The policy when that queue is full.
     pub overflow_policy: OverflowPolicy,
-    /// Is told of what was taken back, and of deadlines that are near. Otherwise its queue is cleared all the same, but
-    /// what it works on is finished: what comes of it is void by its segment and revision, and dropped at the output.
+    /// Whether it is told of cancellations, and of deadlines that are near. Otherwise its queue is cleared all the
+    /// same, but the node finishes what it works on: the result is covered by its segment and revision, and dropped
+    /// at the output.
     pub supports_control_messages: bool,
 }
 
-/// What a scene changes of a kind's [`NodeCapabilities`]; None keeps the kind's own.
+/// A scene's changes of a kind's [`NodeCapabilities`]; `None` keeps the kind's own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CapabilitiesOverride {

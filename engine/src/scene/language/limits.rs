@@ -1,8 +1,8 @@
-//! What makes a scene an acceptance test.
+//! Limits that make a scene an acceptance test.
 
 use serde::Deserialize;
 
-/// What a run of the scene must keep; None: not tested.
+/// The limits that a run of the scene must keep; `None`: not tested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -16,17 +16,17 @@ pub struct Limits {
     pub frame_in_to_out_p99_ms: Option<f64>,
     /// True onset of speech during an answer to the silence of the answer.
     pub speech_to_silence_p95_ms: Option<f64>,
-    /// A text from entering the queue of a node behind the hub to the first of its speech.
+    /// Time from a text's entry into the queue of a node behind the hub to the first part of its speech.
     pub request_p95_ms: Option<f64>,
-    /// Depth that 99 % of the frames found in a session's queue at a node behind the hub.
+    /// Depth that 99 % of the frames found at most in a session's queue at a node behind the hub.
     pub queue_depth_p99: Option<f64>,
-    /// Cancelled of opened segments, 0..1.
+    /// Share of cancelled segments among the opened ones, 0..1.
     pub cancelled_ratio: Option<f64>,
     /// Answers that began while the speaker went on, 0..1 of the answered turns.
     pub premature_ratio: Option<f64>,
-    /// Confirmed of decided segments, 0..1; the smallest that will do.
+    /// Least share of confirmed segments among the decided ones, 0..1.
     pub acceptance_ratio_min: Option<f64>,
-    /// Service time spent on what was taken back, 0..1 of all.
+    /// Share of service time that was spent on cancelled work, 0..1.
     pub wasted_service_ratio: Option<f64>,
     /// Frames dropped for any reason.
     pub dropped_frames: Option<u64>,

@@ -1,6 +1,6 @@
-//! Where every value of a RON document stands in its text.
+//! Finds the place of every value of a RON document in its text.
 //!
-//! ron itself forgets positions once a value is read. A [`Document`] keeps nothing but them.
+//! ron forgets positions once a value is read; a [`Document`] keeps only positions.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub(crate) enum Step {
 pub(crate) struct Document<'a> {
     pub(crate) text: &'a str,
     pub(crate) root: Value,
-    /// What the whole of it is called.
+    /// A name for the whole document, for messages.
     pub(crate) subject: &'static str,
 }
 
@@ -73,13 +73,14 @@ impl<'a> Document<'a> {
         unquote(&self.text[self.within(value).span.clone()])
     }
 
-    /// The innermost value that holds or touches this byte, and the way to it.
+    /// The innermost value that holds or touches this byte, and the path to it.
     pub(crate) fn path_at(&self, at: usize) -> (Vec<Step>, &Value) {
         let (mut path, mut value) = (Vec::new(), &self.root);
         loop {
             let items = value.group.as_ref().map_or(&[][..], |group| &group.items);
             let hit = items.iter().enumerate().find(|(_, item)| {
-                // Blanks between a key and its value belong to the value: ron stands there when the value does not fit.
+                // Blanks between a key and its value belong to the value: ron stops there when the value does not
+                // fit.
                 let start = item.key.as_ref().map_or(item.value.span.start, |key| key.end + 1);
                 (start..=item.value.span.end).contains(&at)
             });
@@ -91,7 +92,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The innermost value whose group is open at this byte, and the way to it.
+    /// The innermost value whose group is open at this byte, and the path to it.
     pub(crate) fn enclosing(&self, at: usize) -> (Vec<Step>, &Value) {
         let open = |value: &Value| {
             value.group.as_ref().is_some_and(|group| (group.span.start + 1..group.span.end).contains(&at))
@@ -110,7 +111,7 @@ impl<'a> Document<'a> {
     }
 
     /// The text without blanks, comments and trailing commas, fields in alphabetical order: equal for scenes that
-    /// differ in nothing but their looks.
+    /// differ only in layout.
     pub(crate) fn canonical(&self) -> String {
         let mut out = String::with_capacity(self.text.len());
         self.write_canonical(&self.root, &mut out);

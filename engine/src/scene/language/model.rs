@@ -1,4 +1,4 @@
-//! A scene as its file says it: plain data, defaults filled in, nothing resolved yet.
+//! A scene as its file gives it: plain data with defaults filled in, nothing resolved yet.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -13,9 +13,9 @@ use crate::scene::language::limits::Limits;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scene {
-    /// How reports call it.
+    /// Its name in reports.
     pub name: String,
-    /// What it shows, in a sentence.
+    /// One sentence about what it shows.
     #[serde(default)]
     pub description: String,
     /// How time advances.
@@ -37,7 +37,7 @@ pub struct Scene {
     /// The metrics page.
     #[serde(default)]
     pub metrics: Metrics,
-    /// What makes the scene an acceptance test.
+    /// Limits that make the scene an acceptance test.
     #[serde(default)]
     pub limits: Limits,
 }
@@ -48,13 +48,13 @@ pub struct Scene {
 pub struct Tick {
     /// Fixed period, or the heartbeat between ticks without arrivals; 1..=100 ms.
     pub period_ms: u32,
-    /// What makes the next tick happen.
+    /// What causes the next tick.
     pub driver: TickDriver,
-    /// Shortest time between two ticks, 0..=100000 microseconds; 0: none.
+    /// Shortest time between two ticks, 0..=100000 microseconds; 0: no limit.
     pub min_gap_us: u32,
-    /// Late ticks made up for at most, before the rest is skipped and counted; 0..=1000.
+    /// Most late ticks made up for, before the rest is skipped and counted; 0..=1000.
     pub catch_up_max: u32,
-    /// Worlds that share the sessions; None: chosen by the engine from the number of sessions.
+    /// Number of worlds that share the sessions; `None`: the engine chooses by the number of sessions.
     pub shards: Option<u32>,
 }
 
@@ -64,7 +64,7 @@ impl Default for Tick {
     }
 }
 
-/// What makes the next tick happen.
+/// What causes the next tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum TickDriver {
@@ -78,21 +78,21 @@ pub enum TickDriver {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionPolicy {
-    /// What simulated callers send; real recordings bring their own format.
+    /// The audio that simulated callers send; real recordings bring their own format.
     pub input: SessionInput,
     /// How the answer leaves.
     pub output: SessionOutput,
 }
 
-/// What simulated callers send.
+/// The audio that simulated callers send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionInput {
-    /// 8000..=192000.
+    /// Sample rate, 8000..=192000 Hz.
     pub rate_hz: u32,
-    /// 1 or 2.
+    /// Channels, 1 or 2.
     pub channels: u8,
-    /// Audio a push brings, 1..=1000 ms.
+    /// Length of the audio in one push, 1..=1000 ms.
     pub chunk_ms: u32,
     /// How far a sender's times may be off before audio counts as missing at once, 0..=500 ms.
     pub pts_tolerance_ms: u32,
@@ -115,12 +115,12 @@ impl SessionInput {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionOutput {
-    /// When it may begin to sound.
+    /// When an answer may begin to sound.
     pub release: Release,
-    /// How far ahead of the ear it is handed over.
+    /// How far ahead of the ear an answer is handed over.
     pub pace: Pace,
-    /// Speech of this length during an answer withdraws it, shorter speech only pauses it; 100..=5000 ms. None: answers
-    /// are not interrupted.
+    /// Speech of this length during an answer withdraws the answer, shorter speech only pauses it; 100..=5000 ms.
+    /// `None`: answers are not interrupted.
     pub interrupt_min_ms: Option<u32>,
 }
 
@@ -128,7 +128,7 @@ pub struct SessionOutput {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Release {
-    /// Once the end of the utterance holds.
+    /// Once the end of the utterance is final.
     #[default]
     OnConfirm,
     /// At once; a retraction flushes what is queued.
@@ -139,9 +139,9 @@ pub enum Release {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Pace {
-    /// As fast as it is played, this much ahead; the rest stays where a cancel still reaches it.
+    /// At the speed of playing, this far ahead; the rest stays where a cancellation still reaches it.
     RealTime {
-        /// Up to 10000 ms.
+        /// The lead, up to 10000 ms.
         #[serde(default = "lead_ms")]
         lead_ms: u32,
     },
@@ -163,35 +163,35 @@ fn lead_ms() -> u32 {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SceneNode {
-    /// `[a-z0-9_]+`, unique.
+    /// Its id: `[a-z0-9_]+`, unique.
     pub id: String,
-    /// What it is and how it is configured.
+    /// Its kind and configuration.
     #[serde(deserialize_with = "entry")]
     pub kind: Entry,
-    /// What differs from the kind's own capabilities.
+    /// Changes of the kind's own capabilities.
     #[serde(default)]
     pub capabilities: Option<CapabilitiesOverride>,
-    /// What differs from how the kind gathers items before it works on them.
+    /// Changes of how the kind gathers items before it works on them.
     #[serde(default)]
     pub buffering: Option<BufferingOverride>,
     /// When its work should be done, and what gives way.
     #[serde(default)]
     pub deadline: Option<Deadline>,
-    /// The pipeline makes sense without it: `SkipOptional` may pass it by.
+    /// Whether the pipeline makes sense without it: `SkipOptional` may pass it by.
     #[serde(default)]
     pub optional: bool,
 }
 
-/// `Name` or `Name(fields)`, left to whoever knows the name.
+/// `Name` or `Name(fields)`, to be read by the owner of the name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// What stands before the parentheses.
+    /// The name before the parentheses.
     pub name: String,
     /// The parentheses with their content; `()` where there are none.
     pub config: String,
 }
 
-/// Passes over the value: its text is taken from the file itself, so that the errors in it can be placed.
+/// Skips the value: its text is taken from the file itself, so that its errors can be placed.
 fn entry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Entry, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| Entry::default())
 }
@@ -205,13 +205,13 @@ impl<'de> Deserialize<'de> for Entry {
 /// How items gather before a node works on them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Buffering {
-    /// Items that are worth a call, 1..=1000.
+    /// Items that make a call worthwhile, 1..=1000.
     pub min_batch_size: u32,
-    /// Items a call takes at most, 1..=1000.
+    /// Most items of a call, 1..=1000.
     pub max_batch_size: u32,
-    /// A lone item never waits longer than this for company, 0.001..=60000 ms.
+    /// Longest time that a lone item waits for company, 0.001..=60000 ms.
     pub max_wait_ms: f64,
-    /// Items that may wait, over all sessions; at most 1000000.
+    /// Most items that may wait, over all sessions; at most 1000000.
     pub max_buffer_size: u32,
     /// How items of one session become one; items of different sessions never do.
     pub merge: MergeStrategy,
@@ -230,7 +230,7 @@ impl Default for Buffering {
     }
 }
 
-/// What a scene changes of a kind's [`Buffering`]; None keeps the kind's own.
+/// A scene's changes of a kind's [`Buffering`]; `None` keeps the kind's own.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BufferingOverride {
@@ -265,16 +265,16 @@ impl BufferingOverride {
 pub enum MergeStrategy {
     /// Texts are joined.
     ConcatenateText {
-        /// What stands between them.
+        /// The text between them.
         #[serde(default = "separator")]
         separator: String,
     },
     /// Audio is joined.
     ConcatenateAudio {
-        /// Refuses to join over a gap in media time.
+        /// Whether to refuse to join over a gap in media time.
         #[serde(default)]
         ensure_continuity: bool,
-        /// The gap that is still none, 0 to 100 ms; where calls are joined it is filled with silence.
+        /// The longest gap that counts as none, 0 to 100 ms; where calls are joined it is filled with silence.
         #[serde(default)]
         max_gap_ms: f64,
     },
@@ -291,13 +291,13 @@ fn separator() -> String {
     " ".into()
 }
 
-/// When a node's work should be done, and what gives way when it will not be.
+/// A node's deadline, and what gives way when it comes near.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deadline {
-    /// Time from an item's entering the node's queue to its coming out, 0.001..=600000 ms.
+    /// Time from an item's entry into the node's queue to its leaving the node, 0.001..=600000 ms.
     pub budget_ms: f64,
-    /// With less than this left the policy acts, 0.001..=600000 ms.
+    /// Time left below which the policy acts, 0.001..=600000 ms.
     #[serde(default = "margin_ms")]
     pub margin_ms: f64,
     /// What gives way.
@@ -312,18 +312,18 @@ fn margin_ms() -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum DeadlinePolicy {
-    /// Nothing: warnings and misses are counted. What the others are compared with.
+    /// Nothing: warnings and misses are only counted, for comparison with the other policies.
     Warn,
     /// A batch that waits for company goes at once.
     FlushEarly,
-    /// Batches take more items, up to this many.
+    /// Batches take more items, up to `max`.
     GrowBatch {
-        /// Above `max_batch_size`, at most 1000.
+        /// Most items of such a batch, above `max_batch_size`, at most 1000.
         max: u32,
     },
-    /// Cheaper results: of a service, or of a resampler from the next stream on.
+    /// Results are cheaper: of a service, or of a resampler from the next stream on.
     LowerQuality,
-    /// What has no time left passes an optional node untouched.
+    /// A frame without time left passes an optional node unchanged.
     SkipOptional,
 }
 
@@ -331,10 +331,10 @@ pub enum DeadlinePolicy {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SceneService {
-    /// What it answers.
+    /// Its output.
     #[serde(deserialize_with = "entry")]
     pub output: Entry,
-    /// When it answers, in virtual time and wherever it is simulated.
+    /// The model of its time, in virtual time and wherever it is simulated.
     pub timing: Timing,
 }
 
@@ -344,23 +344,23 @@ pub struct SceneService {
 pub struct Timing {
     /// From submit to the first result.
     pub latency: Latency,
-    /// Calls or batches that run at once. None: 1 behind the hub, where the model cannot run in parallel (more: that many
-    /// instances of it); else 64.
+    /// Calls or batches that run at once. `None`: 1 behind the hub, where the model cannot run in parallel (more:
+    /// that many instances of it); otherwise 64.
     #[serde(default)]
     pub parallelism: Option<u32>,
     /// Cost of each further item of a batch, as a share of one item's latency; 0..=10.
     #[serde(default = "batch_item_cost")]
     pub batch_item_cost: f64,
-    /// Cost of an item asked for in lower quality, as a share of its full latency; above 0 to 1.
+    /// Cost of an item in lower quality, as a share of its full latency; above 0 to 1.
     #[serde(default = "reduced_cost")]
     pub reduced_cost: f64,
-    /// Words of text given out a second, as a language model does, 0.1..=10000; 0: all at once.
+    /// Words of text a second, as a language model gives them, 0.1..=10000; 0: all at once.
     #[serde(default)]
     pub words_per_s: f64,
     /// Seconds of audio made per second, after the first block; 0.01..=10000.
     #[serde(default = "speed")]
     pub speed: f64,
-    /// Multiplies every modelled latency, 0.001..=100.
+    /// Factor of every modelled latency, 0.001..=100.
     #[serde(default = "scale")]
     pub scale: f64,
 }
@@ -392,16 +392,16 @@ pub const LATENCY_MS: RangeInclusive<f64> = 0.001..=60_000.0;
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Latency {
-    /// Logarithms spread normally, the shape of most services.
+    /// Log-normal: the shape of most services.
     LogNormal {
         /// Median.
         p50_ms: f64,
         /// 99th percentile, not below the median.
         p99_ms: f64,
     },
-    /// Always the same.
+    /// Always the same latency.
     Fixed {
-        /// That time.
+        /// The latency.
         ms: f64,
     },
 }
@@ -410,9 +410,9 @@ pub enum Latency {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
-    /// Whether it is served.
+    /// Whether the page is served.
     pub enabled: bool,
-    /// `host:port`.
+    /// Address, `host:port`.
     pub address: String,
 }
 

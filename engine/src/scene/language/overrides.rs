@@ -1,4 +1,4 @@
-//! `--set PATH=VALUE`, worked into the scene's text, so that everything behind it is checked like the file itself.
+//! Works `--set PATH=VALUE` into the scene's text, so that the result is checked like the file itself.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,14 +15,14 @@ use crate::scene::language::source::{Edited, Origin, Source};
 use crate::scene::language::suggest;
 use crate::scene::language::tree::Value;
 
-/// Parts of a scene that a path can begin with; ids of nodes must differ from them.
+/// Sections of a scene that a path can begin with; ids of nodes must differ from them.
 pub(crate) const SECTIONS: [&str; 8] =
     ["name", "description", "tick", "session", "services", "transports", "metrics", "limits"];
-/// Parts that only the file can change.
+/// Sections that only the file can change.
 pub(crate) const FIXED: [&str; 2] = ["nodes", "edges"];
 /// Fields of a node itself; any other belongs to its kind.
 const OF_NODE: [&str; 4] = ["capabilities", "buffering", "deadline", "optional"];
-/// The variant that an absent enum stands for, where a path goes into it.
+/// The variant that an absent enum stands for, if a path leads into it.
 const DEFAULT_VARIANTS: [(&[&str], &str); 1] = [(&["session", "output", "pace"], "RealTime")];
 
 /// One `--set`: `gate.threshold=0.5`, `tick.period_ms=10`, `services.asr.timing.latency=Fixed(ms: 30)`.
@@ -38,7 +38,7 @@ pub struct Override {
 #[derive(Clone, PartialEq, Eq)]
 pub struct OverrideError(String);
 
-/// What `Display` shows.
+/// Same text as `Display`.
 impl fmt::Debug for OverrideError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -54,7 +54,7 @@ impl fmt::Display for OverrideError {
 impl std::error::Error for OverrideError {}
 
 impl Override {
-    /// Splits `PATH=VALUE`; whether the path leads anywhere is seen when it meets a scene.
+    /// Splits `PATH=VALUE`; whether the path exists is checked against a scene.
     ///
     /// # Errors
     /// No `=`, an empty name in the path, an odd character in it, or no value.
@@ -85,12 +85,12 @@ impl Override {
         Ok(Self { text: text.into(), names, value: start..start + trimmed.len() })
     }
 
-    /// `gate.threshold`.
+    /// The path: `gate.threshold`.
     pub fn path(&self) -> &str {
         self.text.split('=').next().unwrap_or("")
     }
 
-    /// As given: `gate.threshold=0.5`.
+    /// The argument as given: `gate.threshold=0.5`.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -122,7 +122,7 @@ impl fmt::Display for Override {
 pub(crate) fn apply(source: &Source, overrides: &[Override]) -> Result<Edited, Diagnostics> {
     let mut edited = Edited::new(source);
     if dialect().from_str::<IgnoredAny>(&source.text).is_err() {
-        // What is wrong with the file itself comes first.
+        // Errors of the file itself come first.
         return Ok(edited);
     }
     let mut found = Vec::new();
@@ -141,7 +141,7 @@ pub(crate) fn apply(source: &Source, overrides: &[Override]) -> Result<Edited, D
 
 type Edit = (Range<usize>, Vec<(String, Origin)>);
 
-/// What to put where.
+/// The text to insert, and its place.
 fn edit(document: &Document<'_>, one: &Override) -> Result<Edit, Diagnostics> {
     let (mut path, mut next) = start(document, one)?;
     let mut value = document.find(&path).unwrap_or(&document.root);

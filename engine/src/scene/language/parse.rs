@@ -1,4 +1,5 @@
-//! From text to [`Scene`], and from ron's errors to diagnostics: which field, what was expected, what stands there.
+//! Reads a [`Scene`] from its text, and turns ron's errors into diagnostics: which field, what was expected, what was
+//! found.
 
 use std::ops::Range;
 
@@ -11,13 +12,13 @@ use crate::scene::language::repair;
 use crate::scene::language::source::Edited;
 use crate::scene::language::tree::Value;
 
-/// The most nodes of a scene; services and transports are no more.
+/// Most nodes of a scene; also most services and transports.
 pub(crate) const NODES_MAX: usize = 64;
-/// The most edges: four from every node, and one from the input to every node.
+/// Most edges: four from every node, and one from the input to every node.
 const EDGES_MAX: usize = NODES_MAX * 5;
 
-/// Reads the scene, and what is wrong with fields that could be left out. An error that leaves nothing behind it to be
-/// trusted ends it.
+/// Reads the scene, and collects errors in fields that could be left out. An error after which nothing can be trusted
+/// stops the reading.
 pub(crate) fn parse(
     edited: &Edited,
     document: &Document<'_>,
@@ -39,7 +40,7 @@ pub(crate) fn parse(
     Ok((scene, read.found))
 }
 
-/// Refuses lists that are longer than any scene needs, before every entry is judged on its own.
+/// Refuses lists longer than any scene needs, before every entry is checked on its own.
 fn sizes(edited: &Edited, document: &Document<'_>, scene: &Scene) -> Result<(), Diagnostics> {
     let lists = [
         ("nodes", scene.nodes.len(), NODES_MAX),

@@ -1,4 +1,4 @@
-//! RON files that are no scenes, read with the same care: what is wrong, where, and what would be right.
+//! Reads RON files that are not scenes, with the same diagnostics.
 
 use serde::de::DeserializeOwned;
 
@@ -8,10 +8,10 @@ use crate::scene::language::locate::{Document, Step};
 use crate::scene::language::repair;
 use crate::scene::language::source::{Edited, Source};
 
-/// A value read from a file that still knows where its parts stand.
+/// A value read from a file, with the places of its parts.
 #[derive(Debug)]
 pub struct Reading<T> {
-    /// What was read.
+    /// The value.
     pub value: T,
     source: Source,
 }
@@ -20,7 +20,7 @@ impl<T: DeserializeOwned> Reading<T> {
     /// Reads the whole text of `source`.
     ///
     /// # Errors
-    /// All that does not fit, each with its place.
+    /// Everything that does not fit, each finding with its place.
     pub fn new(source: &Source) -> Result<Self, Diagnostics> {
         let edited = Edited::new(source);
         let document = Document { subject: "the file", ..Document::new(&edited.text) };
@@ -31,8 +31,8 @@ impl<T: DeserializeOwned> Reading<T> {
         }
     }
 
-    /// An error about the value at the end of `path` (names of fields and keys of maps), or about the last part of the
-    /// way there that the file has.
+    /// An error about the value at the end of `path` (names of fields and keys of maps), or about the last part of
+    /// the path that the file has.
     pub fn error(&self, path: &[&str], title: impl Into<String>, label: impl Into<String>) -> Diagnostic {
         let edited = Edited::new(&self.source);
         let document = Document::new(&edited.text);

@@ -1,4 +1,5 @@
-//! Reads on behind an error: what does not fit is left out and the rest read again, so that all of it is said at once.
+//! Goes on reading after an error: the part that does not fit is left out and the rest read again, so that all errors
+//! are reported at once.
 
 use std::ops::Range;
 
@@ -14,10 +15,10 @@ use crate::scene::language::tree::{Item, Value};
 /// Most errors that one reading looks for.
 const ERRORS_MAX: usize = 32;
 
-/// What came of a text.
+/// The result of reading a text.
 #[derive(Debug)]
 pub(crate) struct Read<T> {
-    /// What could be read, without what was found wrong.
+    /// The value, without the parts that were wrong.
     pub(crate) value: Option<T>,
     pub(crate) found: Vec<Diagnostic>,
 }
@@ -60,7 +61,7 @@ pub(crate) fn read<T>(
     Read { value: None, found }
 }
 
-/// Whether a field is missing only because it was left out, or was meant by a name that nobody knows.
+/// Whether a field is missing only because it was left out, or because its name was misspelt.
 fn is_lacking_for_it(finder: &Finder<'_>, code: &Error, left_out: &[Misfit]) -> bool {
     let Error::MissingStructField { field, .. } = code else { return false };
     let (owner, _) = finder.document.enclosing(finder.at);
@@ -108,12 +109,12 @@ fn with_separator(document: &Document<'_>, owner: &Value, name: &str, at: usize)
         .rposition(|item| begins(item) <= at && document.key(item).as_deref() == Some(name))?;
     let item = &group.items[index];
     let next = group.items.get(index + 1).map(begins);
-    // A group that the text does not close has no bracket behind its last item.
+    // A group without a closing bracket has none after its last item.
     let closed = || (item.value.span.end < group.span.end).then(|| group.span.end - 1);
     Some(begins(item)..next.or_else(closed)?)
 }
 
-/// Blanks in place of everything but line ends, byte for byte: whatever else there is keeps its place.
+/// Replaces everything but line ends by blanks, byte for byte: all other text keeps its place.
 fn blank(text: &mut String, span: Range<usize>) {
     let blanks: String =
         text[span.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();

@@ -1,6 +1,6 @@
 //! One pass over RON text that notes where values begin and end.
 //!
-//! No types, and it never fails, so that a place can also be named in a document that ron refuses.
+//! The scan knows no types and never fails, so that a place can also be named in a document that ron refuses.
 
 use crate::scene::language::tree::Group;
 use crate::scene::language::tree::Item;
@@ -18,7 +18,7 @@ pub(crate) fn scan(text: &str) -> Value {
     scan.value(0)
 }
 
-/// The first bracket without its other half; the innermost where the text ends too early.
+/// The first unpaired bracket; the innermost where the text ends too early.
 pub(crate) fn unpaired(text: &str) -> Option<Bracket> {
     let mut scan = Scan { text, at: 0 };
     let mut open: Vec<(usize, u8)> = Vec::new();
@@ -95,7 +95,7 @@ impl Scan<'_> {
         }
     }
 
-    /// One value; empty where none stands.
+    /// Scans one value; empty where there is none.
     fn value(&mut self, depth: usize) -> Value {
         self.skip_trivia();
         let start = self.at;
@@ -179,7 +179,7 @@ impl Scan<'_> {
         }
     }
 
-    /// A string, a character, or a run of anything up to the next mark.
+    /// Scans a string, a character, or a run of anything up to the next mark.
     fn token(&mut self) -> Option<Range<usize>> {
         let start = self.at;
         let rest = self.rest();
@@ -196,7 +196,7 @@ fn starts_name(c: char) -> bool {
     c == '_' || c.is_alphabetic()
 }
 
-/// What ron takes for a blank.
+/// Whether ron takes the character for a blank.
 fn is_blank(c: char) -> bool {
     matches!(c, '\t'..='\r' | ' ' | '\u{85}' | '\u{200E}' | '\u{200F}' | '\u{2028}' | '\u{2029}')
 }

@@ -1,4 +1,4 @@
-//! The text of a scene, and where each of its bytes came from: the file, or a `--set` that was worked into it.
+//! The text of a scene, and the origin of each of its bytes: the file, or a `--set` that was worked into it.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use crate::scene::language::diagnostic::Place;
 /// A scene file's name and text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// What diagnostics call it, mostly its path.
+    /// Its name in diagnostics, mostly its path.
     pub name: Arc<str>,
-    /// RON.
+    /// The text, in RON.
     pub text: Arc<str>,
 }
 
 impl Source {
-    /// A text and what to call it. A byte order mark in front of the text is no part of it.
+    /// A source from a text and its name. A byte order mark at the start of the text is dropped.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         let text: Arc<str> = text.into();
         let text = text.strip_prefix('\u{feff}').map_or_else(|| Arc::clone(&text), Arc::from);
@@ -30,7 +30,7 @@ pub(crate) enum Origin {
     File(usize),
     /// A `--set` argument, byte for byte from this byte on.
     Argument { text: Arc<str>, from: usize },
-    /// Glue that stands for this part of a `--set` argument.
+    /// Inserted text that stands for this part of a `--set` argument.
     Standin { text: Arc<str>, part: Range<usize> },
 }
 
@@ -110,7 +110,8 @@ impl Edited {
         Place::new(&self.source.name, &self.source.text, end..end)
     }
 
-    /// A range that begins in the file: ends there too, behind the last of the file's bytes that it covers.
+    /// The place of a range that begins in the file: it ends there too, after the last of the file's bytes that it
+    /// covers.
     fn in_file(&self, from: usize, span: &Range<usize>) -> Place {
         let (mut at, mut to) = (0, from);
         for piece in &self.pieces {

@@ -1,6 +1,6 @@
-//! "Did you mean": the nearest of the names that would have been right.
+//! "Did you mean": suggests the nearest of the valid names.
 
-/// The option that differs from `word` by the fewest edits, where that is few enough to be a slip: a third of its
+/// The option that differs from `word` by the fewest edits, if these are few enough for a typo: a third of its
 /// letters, at least one. Equal distances: the first in alphabetical order.
 pub fn nearest<'a>(word: &str, options: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
@@ -12,7 +12,7 @@ pub fn nearest<'a>(word: &str, options: impl IntoIterator<Item = &'a str>) -> Op
         .map(|(_, option)| option)
 }
 
-/// A help line: the nearest name if there is one, then all that would do.
+/// A help line: the nearest name if there is one, then all valid ones.
 pub(crate) fn help(word: &str, what: &str, options: &[&str]) -> String {
     let all = list(options);
     match nearest(word, options.iter().copied()) {

@@ -5,14 +5,14 @@ use std::ops::Range;
 /// A value's place in the text.
 #[derive(Debug, Clone)]
 pub(crate) struct Value {
-    /// From the first to behind the last byte, without blanks and comments around it.
+    /// From the first byte to the one after the last, without blanks and comments around the value.
     pub(crate) span: Range<usize>,
-    /// What stands before the group, or the whole of a scalar.
+    /// The name before the group, or the whole of a scalar.
     pub(crate) head: Option<Range<usize>>,
     pub(crate) group: Option<Group>,
 }
 
-/// `(...)`, `[...]` or `{...}` with what is in it.
+/// `(...)`, `[...]` or `{...}` with its content.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     /// Brackets included.
@@ -28,11 +28,11 @@ pub(crate) struct Item {
     pub(crate) value: Value,
 }
 
-/// A bracket without its other half. Bytes of the text.
+/// An unpaired bracket, by its byte in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bracket {
     /// Nothing of its kind is open.
     Closes(usize),
-    /// `close`: another kind of bracket is closed before it; `None`: the text ends.
+    /// `close`: a bracket of another kind is closed before it; `None`: the text ends.
     Open { at: usize, close: Option<usize> },
 }

@@ -1,4 +1,4 @@
-//! How a batch is formed: when it is due, how much it takes, and what goes as one call.
+//! How a batch is formed: when it is due, how much it takes, and which items go as one call.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ impl BatchQueue {
         if pressed { max.max(self.policy.max) } else { self.policy.max }
     }
 
-    /// Lists what would go as one call, in the order in which places are given.
+    /// Lists the groups of items that would go as one call, in the order in which they get places.
     pub(super) fn group(&self, avg_us: u64, groups: &mut Vec<Group>) {
         let (mut at, mut round) = (0, 0);
         while at < self.places.len() {
@@ -83,7 +83,7 @@ impl BatchQueue {
             at += count;
             round += 1;
         }
-        // No two are equal, so that an unstable sort will do, and it needs no memory.
+        // No two keys are equal, so an unstable sort will do, and it needs no memory.
         groups.sort_unstable_by_key(|group| (group.round, group.due_us, group.session));
     }
 

@@ -1,4 +1,4 @@
-//! What a batch queue is told to do, and how waiting texts become one.
+//! The policy of a batch queue, and how waiting texts become one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use crate::media::merge::{ROUNDING_US, fit_in_one};
 use crate::scene::{JoinTexts, OverflowPolicy};
 use crate::service::api::{Call, CallKey};
 
-/// Sentences that a flush joins into one item at most: a longer text would keep the listener waiting for its first
+/// Most sentences that a flush joins into one item: a longer text would keep the listener waiting for its first
 /// sound.
 pub const SENTENCES_MAX: u32 = 5;
 
-/// Longest stretch of audio that a flush makes one item of, in microseconds: the half minute that common recognisers
-/// hear at once.
+/// Longest audio that a flush joins into one item, in microseconds: the half minute that common recognisers hear at
+/// once.
 pub const SOUND_MAX_US: u64 = 30_000_000;
 
-/// What a batch queue does.
+/// The policy of a batch queue.
 #[derive(Clone, Debug)]
 pub struct BatchPolicy {
     /// Items that are worth a batch, at least 1; a hint moves this up to `max`.
     pub min: u32,
-    /// Items of one batch at most, at least `min`.
+    /// Most items of one batch, at least `min`.
     pub max: u32,
     /// A lone item goes this long after it entered its node's queue, in microseconds.
     pub max_wait_us: u64,
@@ -30,7 +30,7 @@ pub struct BatchPolicy {
     pub merge: Merge,
     /// What happens at the bound.
     pub overflow: OverflowPolicy,
-    /// What a near deadline changes; None: deadlines only decide who goes first.
+    /// What a near deadline changes; `None`: deadlines only decide the order.
     pub rule: Option<DeadlineRule>,
 }
 
@@ -43,12 +43,13 @@ impl BatchPolicy {
         self
     }
 
-    /// Whether time alone flushes items whose deadline is near.
+    /// Whether a near deadline alone makes a batch due.
     pub(super) fn flushes_early(&self) -> bool {
         self.rule.is_some_and(|rule| rule.gives == Gives::FlushEarly)
     }
 
-    /// The deadline is near from this time on, as the batch has to be done by then; never without rule or deadline.
+    /// The time from which the deadline is near, so that the batch can be done by then; never without rule or
+    /// deadline.
     pub(super) fn pressed_from_us(&self, deadline_us: u64, avg_us: u64) -> Option<u64> {
         let rule = self.rule.filter(|_| deadline_us > 0)?;
         Some(deadline_us.saturating_sub(rule.margin_us.saturating_add(avg_us)))
@@ -58,7 +59,7 @@ impl BatchPolicy {
 /// How waiting items of one revision become one. Items of different sessions, nodes, segments or revisions never do.
 #[derive(Clone)]
 pub enum Merge {
-    /// Not at all.
+    /// Items are not merged.
     Separate,
     /// Texts are joined, at a flush up to [`SENTENCES_MAX`] sentences and
     /// [`JOINED_CHARS_MAX`](crate::media::JOINED_CHARS_MAX) characters.
@@ -68,8 +69,8 @@ pub enum Merge {
     },
     /// Audio is put one behind the other, at a flush up to [`SOUND_MAX_US`].
     Audio {
-        /// Only what follows without a gap in media time becomes one; a gap up to `max_gap_us` is filled with silence.
-        /// Otherwise gaps do not matter and leave no trace.
+        /// Only audio that follows without a gap in media time is joined; a gap up to `max_gap_us` is filled with
+        /// silence. Otherwise gaps do not matter and leave no trace.
         ensure_continuity: bool,
         /// The longest gap that is filled.
         max_gap_us: u64,
@@ -109,7 +110,7 @@ impl Merge {
         follows && owner(&first.key) == owner(&second.key)
     }
 
-    /// Whether a flush may make one item of everything from `first` to `last`, so many sentences in all.
+    /// Whether a flush may make one item of everything from `first` to `last`, `sentences` in all.
     pub(super) fn fits(&self, first: &Call, last: &Call, sentences: u32) -> bool {
         match self {
             Self::Audio { .. } => last.to_us.saturating_sub(first.from_us) <= SOUND_MAX_US,
@@ -117,14 +118,14 @@ impl Merge {
         }
     }
 
-    /// Whether these texts are not too long to become one.
+    /// Whether these texts together are short enough to become one.
     pub(super) fn has_room<'a>(&'a self, texts: impl Iterator<Item = &'a str> + Clone) -> bool {
         let Self::Texts { separator } = self else { return fit_in_one(texts) };
         let between = texts.clone().skip(1).map(|_| &**separator);
         fit_in_one(texts.chain(between))
     }
 
-    /// Puts the audio of `second` behind that of `first`, before the times of the two become one.
+    /// Puts the audio of `second` behind that of `first`, before their times are joined.
     pub(super) fn append(&self, first: &mut Call, second: &mut Call) {
         let (Some(sound), Some(more)) = (&mut first.audio, &mut second.audio) else { return };
         if matches!(self, Self::Audio { ensure_continuity: true, .. }) {
@@ -133,12 +134,12 @@ impl Merge {
         sound.blocks.append(&mut more.blocks);
     }
 
-    /// The text of an item that consists of these.
+    /// The text of an item that consists of these texts.
     pub(super) fn join(&self, texts: &[Arc<str>]) -> Arc<str> {
         match self {
             Self::Separate => texts.concat().into(),
             Self::Texts { separator } => texts.join(&**separator).into(),
-            // A recogniser is asked without words.
+            // A recogniser gets no text.
             Self::Audio { .. } => {
                 let said: Vec<&str> =
                     texts.iter().map(|text| &**text).filter(|text| !text.is_empty()).collect();
@@ -150,7 +151,7 @@ impl Merge {
 }
 
 impl Call {
-    /// Takes over what a later item of the same revision brings, all but its text and its audio.
+    /// Takes over everything from a later item of the same revision but its text and its audio.
     pub(super) fn absorb(&mut self, later: &Call) {
         self.from_us = self.from_us.min(later.from_us);
         self.to_us = self.to_us.max(later.to_us);
@@ -167,7 +168,7 @@ impl Call {
 /// When a deadline counts as near, and what gives way then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadlineRule {
-    /// An item is pressed once no more than this is left beside the time that its work takes, in microseconds.
+    /// Time that must be left beside the time of the work, in microseconds; an item with less is pressed.
     pub margin_us: u64,
     /// What gives way.
     pub gives: Gives,
@@ -178,28 +179,28 @@ pub struct DeadlineRule {
 pub enum Gives {
     /// The batch goes as it is.
     FlushEarly,
-    /// Batches take up to `max` items while anything that waits is pressed.
+    /// Batches take up to `max` items while a pressed item waits.
     GrowBatch {
-        /// Items of such a batch; not below the policy's own `max`.
+        /// Most items of such a batch; not below the policy's own `max`.
         max: u32,
     },
     /// Pressed calls ask for lower quality.
     LowerQuality,
-    /// Nothing; the sender is warned all the same.
+    /// Nothing changes; the sender is warned all the same.
     Nothing,
 }
 
-/// What became of an item other than by a flush.
+/// What became of an item that was not submitted by a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// It is part of an earlier item of its revision now.
+    /// The item was merged into an earlier one of its revision.
     Merged(CallKey),
-    /// It is gone, for there was no room.
+    /// The item was dropped: there was no room.
     Dropped(CallKey),
 }
 
 impl Settled {
-    /// Which item.
+    /// The key of the item.
     pub fn key(self) -> CallKey {
         match self {
             Self::Merged(key) | Self::Dropped(key) => key,

@@ -1,12 +1,13 @@
 //! Delivery of control messages over paths that lose, repeat and reorder.
 //!
-//! One invariant: **a message takes effect at most once, and a message its sender saw acknowledged took effect exactly
-//! once.** What was never acknowledged may have taken effect or not; after four transmissions the sender says so.
+//! One invariant: **a message takes effect at most once, and a message its sender saw acknowledged took effect
+//! exactly once.** A message that was never acknowledged may have taken effect or not; after four transmissions the
+//! sender says so.
 //!
-//! Time is an argument (the engine's clock, microseconds) and nothing here touches a path. A [`Delivery`] is one end
-//! of one session's path: what is to be sent goes into [`Delivery::send`], what arrives into [`Delivery::received`],
-//! and after either, and whenever [`Delivery::next_due_us`] comes, the driver polls transmits and events until there
-//! are none.
+//! Time is an argument (the engine's clock, microseconds), and nothing here does I/O. A [`Delivery`] is one end of
+//! one session's path: outgoing messages go into [`Delivery::send`], incoming ones into [`Delivery::received`], and
+//! after either, and whenever [`Delivery::next_due_us`] comes, the driver polls transmits and events until there are
+//! none.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -27,8 +28,8 @@
 //! # Ok::<(), mynah_engine::wire::delivery::SendError>(())
 //! ```
 //!
-//! A delivery lives as long as its session, not as long as a connection: a client that comes back goes on with the
-//! ids it had, and what it repeats is recognised.
+//! A delivery lives as long as its session, not as long as a connection: a client that comes back goes on with its
+//! ids, and messages that it repeats are recognised.
 
 mod receiver;
 mod sender;
@@ -48,18 +49,18 @@ use std::sync::Arc;
 
 use crate::wire::message::{AckStage, ControlMessage, MessageType};
 
-/// One end of one session's path: its own messages on their way out, the other end's messages on their way in.
+/// One end of one session's path: its own messages on their way out, and the other end's messages on their way in.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     outgoing: Outgoing,
     incoming: Incoming,
     epoch_us: u64,
-    /// The acknowledgement lent out by the last poll.
+    /// The acknowledgement returned by the last poll.
     ack: ControlMessage,
 }
 
 impl Delivery {
-    /// For the session with this id (1..=128 bytes). `epoch_us`: what the clock of the messages' timestamps shows when
+    /// A delivery for the session with this id (1..=128 bytes). `epoch_us`: the time of the messages' timestamps when
     /// the engine's clock shows 0; microseconds since the Unix epoch, 0 in virtual time.
     #[must_use]
     pub fn new(session_id: Arc<str>, epoch_us: u64) -> Self {
@@ -90,8 +91,8 @@ impl Delivery {
         self.incoming.received(now_us, message.message_id)
     }
 
-    /// The work that a processed message stops has stopped: acknowledges it as applied, once. Returns whether an
-    /// acknowledgement will be sent, see [`Incoming::applied`].
+    /// Acknowledges a processed message as applied, once, because the work that it stops has stopped. Returns whether
+    /// an acknowledgement will be sent, see [`Incoming::applied`].
     pub fn applied(&mut self, now_us: u64, message_id: u64) -> bool {
         self.incoming.applied(now_us, message_id)
     }
@@ -108,7 +109,7 @@ impl Delivery {
         Some(&self.ack)
     }
 
-    /// What has become of a message that was sent.
+    /// The next event about a message that was sent.
     pub fn poll_event(&mut self) -> Option<DeliveryEvent> {
         self.outgoing.poll_event()
     }
@@ -120,13 +121,13 @@ impl Delivery {
         [self.incoming.next_due_us(), self.outgoing.next_due_us()].into_iter().flatten().min()
     }
 
-    /// The way out: figures, and what waits.
+    /// The outgoing side: counts, and messages that wait.
     #[must_use]
     pub fn outgoing(&self) -> &Outgoing {
         &self.outgoing
     }
 
-    /// The way in: figures.
+    /// The incoming side: counts.
     #[must_use]
     pub fn incoming(&self) -> &Incoming {
         &self.incoming

@@ -1,4 +1,4 @@
-//! The way in: lets each message take effect once and acknowledges it as often as it comes.
+//! The incoming side: lets each message take effect once, and acknowledges it each time it comes.
 
 use std::collections::VecDeque;
 
@@ -12,18 +12,19 @@ pub const ACKS_MAX: usize = 512;
 /// What to do with a message that has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
-    /// It is new: it takes effect now. Its acknowledgement is on the way.
+    /// The message is new and takes effect now. Its acknowledgement is on the way.
     Process,
-    /// It was seen before: nothing but acknowledging it again, which is on the way.
+    /// The message was seen before: nothing to do. Another acknowledgement is on the way.
     Repeated,
-    /// It is older than what is remembered ([`super::WINDOW_MAX`]): treated as seen, so nothing, and not acknowledged
-    /// either, since nobody knows whether it took effect. So are ids out of range, which no decoder lets through.
+    /// The message is older than the window ([`super::WINDOW_MAX`]): it counts as seen, and is not acknowledged
+    /// either, since nobody knows whether it took effect. The same holds for ids out of range, which no decoder lets
+    /// through.
     TooOld,
-    /// An acknowledgement: nothing, delivery has used it up.
+    /// The message is an acknowledgement: nothing to do.
     Ack,
 }
 
-/// Counts of the way in.
+/// Counts of the incoming side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IncomingFigures {
     /// Messages that took effect.
@@ -54,7 +55,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// A message with this id has arrived.
+    /// Takes the id of a message that has arrived.
     pub fn received(&mut self, now_us: u64, message_id: u64) -> Receipt {
         match self.window.note(message_id) {
             Seen::New => {
@@ -77,10 +78,10 @@ impl Incoming {
         }
     }
 
-    /// The work that a processed message stops has stopped. Returns whether that is acknowledged: not a second time,
-    /// not for an id that never came, and not while [`ACKS_MAX`] wait (then it may be tried again).
+    /// Notes that the work that a processed message stops has stopped. Returns whether that is acknowledged: not a
+    /// second time, not for an id that never came, and not while [`ACKS_MAX`] wait (then the caller may try again).
     pub fn applied(&mut self, now_us: u64, message_id: u64) -> bool {
-        // Room first: a mark without its acknowledgement would never be told.
+        // Room first: a mark without its acknowledgement would never be sent.
         if self.acks.len() >= ACKS_MAX {
             self.figures.acks_dropped += 1;
             return false;
@@ -100,14 +101,14 @@ impl Incoming {
         }
     }
 
-    /// The next acknowledgement to be sent: which message, how far it has come.
+    /// The next acknowledgement to be sent: the id of the message, and its stage.
     pub fn poll_ack(&mut self) -> Option<(u64, AckStage)> {
         let ack = self.acks.pop_front()?;
         self.figures.acks_sent += 1;
         Some((ack.message_id, ack.stage))
     }
 
-    /// Since when an acknowledgement waits.
+    /// The time from which an acknowledgement waits.
     #[must_use]
     pub fn next_due_us(&self) -> Option<u64> {
         self.acks.front().map(|ack| ack.due_us)

@@ -1,5 +1,4 @@
-//! The way out: keeps each message until it is acknowledged, sends it again while it is not, and says what became of
-//! it.
+//! The outgoing side: keeps each message until it is acknowledged, sends it again meanwhile, and reports its fate.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,33 +14,34 @@ pub const UNACKNOWLEDGED_MAX: usize = 256;
 /// Most events that may wait to be polled when a message is sent.
 pub const EVENTS_MAX: usize = 1024;
 
-/// What has become of a message that was sent.
+/// The fate of a message that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryEvent {
-    /// It has arrived: it takes effect, once.
+    /// The message has arrived and takes effect, once.
     Delivered {
         /// The message that arrived.
         message_id: u64,
     },
-    /// The work it stops has stopped; always behind its `Delivered`. Sent once by the receiver, so it may be lost.
+    /// The work that the message stops has stopped; always after its `Delivered`. Sent once by the receiver, so it
+    /// may be lost.
     Applied {
         /// The message whose work has stopped.
         message_id: u64,
     },
-    /// It is not known to have arrived: transmitted four times without an answer. Final.
+    /// The message is not known to have arrived: transmitted four times without an answer. Final.
     Failed {
         /// The message that is given up.
         message_id: u64,
     },
 }
 
-/// Why a message was not taken.
+/// Why a message cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// `control_overflow`: [`UNACKNOWLEDGED_MAX`] messages are unacknowledged, or [`EVENTS_MAX`] events unread. The
     /// other end does not listen; the session is closed.
     Overflow,
-    /// No receiver would take it.
+    /// No receiver would accept the message.
     Invalid(MessageError),
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for SendError {
 
 impl std::error::Error for SendError {}
 
-/// Counts of the way out: sent = acked + failed + those transmitted and still waiting.
+/// Counts of the outgoing side: sent = acked + failed + those transmitted and still waiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutgoingFigures {
     /// Messages transmitted at least once.
@@ -75,7 +75,7 @@ pub struct OutgoingFigures {
     pub failed: u64,
     /// Messages refused for [`SendError::Overflow`].
     pub overflowed: u64,
-    /// Acknowledgements that changed nothing: repeated, too late, or of something never sent.
+    /// Acknowledgements that changed nothing: repeated, too late, or of a message never sent.
     pub acks_stray: u64,
     /// Delivered messages that are no longer watched for `Applied`, as [`UNACKNOWLEDGED_MAX`] later ones are.
     pub unwatched: u64,
@@ -92,11 +92,11 @@ struct Pending {
 #[derive(Clone, Debug, Default)]
 pub struct Outgoing {
     last_id: u64,
-    /// Never transmitted, in the order of their ids.
+    /// Messages never transmitted, in the order of their ids.
     fresh: VecDeque<Pending>,
-    /// Transmitted, in the order of their next transmission: the gap is the same for all.
+    /// Messages transmitted, in the order of their next transmission: the gap is the same for all.
     waiting: VecDeque<Pending>,
-    /// Delivered and not yet applied.
+    /// Messages delivered and not yet applied.
     watched: VecDeque<u64>,
     events: VecDeque<DeliveryEvent>,
     figures: OutgoingFigures,
@@ -104,7 +104,6 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// Takes a message to be sent and returns the id it gets. Its clock starts when it is first transmitted.
-    ///
     /// # Errors
     /// [`SendError::Overflow`] when the other end does not answer; [`SendError::Invalid`] for a value out of range or
     /// an acknowledgement, which nobody would acknowledge.
@@ -127,7 +126,7 @@ impl Outgoing {
         Ok(id)
     }
 
-    /// The other end says how far a message has come.
+    /// Takes an acknowledgement of the other end.
     pub fn acknowledged(&mut self, message_id: u64, stage: AckStage) {
         if let Some(at) = self.waiting.iter().position(|pending| pending.message.message_id == message_id) {
             self.waiting.remove(at);
@@ -162,8 +161,8 @@ impl Outgoing {
         self.events.push_back(DeliveryEvent::Applied { message_id });
     }
 
-    /// The next message to be transmitted now: what is due again, then what is new. What was transmitted often enough
-    /// fails here.
+    /// The next message to be transmitted now: what is due again, then what is new. A message that was transmitted
+    /// often enough fails here.
     pub fn poll_transmit(&mut self, now_us: u64) -> Option<&ControlMessage> {
         while self.waiting.front().is_some_and(|pending| pending.due_us <= now_us) {
             let pending = self.waiting.pop_front()?;
@@ -186,12 +185,12 @@ impl Outgoing {
         self.waiting.back().map(|pending| &pending.message)
     }
 
-    /// What has become of a message.
+    /// The next event about a message.
     pub fn poll_event(&mut self) -> Option<DeliveryEvent> {
         self.events.pop_front()
     }
 
-    /// When [`Outgoing::poll_transmit`] has something to do next.
+    /// The time at which [`Outgoing::poll_transmit`] has something to do next.
     #[must_use]
     pub fn next_due_us(&self) -> Option<u64> {
         let first = |queue: &VecDeque<Pending>| queue.front().map(|pending| pending.due_us);

@@ -1,14 +1,14 @@
-//! Which ids have been seen, in bounded memory.
+//! Remembers which ids have been seen, in bounded memory.
 //!
-//! Remembers the [`WINDOW_MAX`] greatest ids. One id more pushes the smallest out, and from then on everything up to
-//! that id counts as older than the window, seen or not: an id that may have taken effect can never look new. Senders
-//! count upwards, so a message is lost to this only when 512 later ones overtake it.
+//! The window holds the [`WINDOW_MAX`] greatest ids. One id more pushes the smallest out, and from then on every id
+//! up to that one counts as older than the window, seen or not: an id that may have taken effect can never look new.
+//! Senders count upwards, so a message is lost to this only when 512 later ones overtake it.
 
 use std::collections::VecDeque;
 
 use crate::wire::message::MESSAGE_ID_MAX;
 
-/// Ids remembered: twice as many as one end may have unacknowledged. 8 bytes each, taken as they are needed.
+/// Ids remembered: twice as many as one end may have unacknowledged. 8 bytes each, allocated as needed.
 pub const WINDOW_MAX: usize = 512;
 
 /// What is known of an id.
@@ -21,7 +21,8 @@ pub(super) enum Seen {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
-    /// Ascending; twice the id, plus one once it is applied. [`MESSAGE_ID_MAX`] leaves room for that.
+    /// In ascending order: twice the id, plus one once the message is applied. [`MESSAGE_ID_MAX`] leaves room for
+    /// that.
     marks: VecDeque<u64>,
     /// Ids below this are older than the window.
     floor: u64,
@@ -32,7 +33,7 @@ impl Window {
         self.marks.binary_search_by_key(&id, |mark| mark >> 1)
     }
 
-    /// What was known of `id`, which is seen from now on.
+    /// Notes `id` as seen, and returns what was known of it before.
     pub(super) fn note(&mut self, id: u64) -> Seen {
         match self.place(id) {
             Ok(at) => Seen::Before { applied: self.marks[at] & 1 == 1 },
@@ -48,8 +49,8 @@ impl Window {
         }
     }
 
-    /// Marks `id` as applied; false when it was, or was never seen. An id older than the window was seen, or its
-    /// receiver would not speak of it.
+    /// Marks `id` as applied; false when it was applied before, or never seen. An id older than the window counts as
+    /// seen, as its receiver speaks of it.
     pub(super) fn note_applied(&mut self, id: u64) -> bool {
         match self.place(id) {
             Ok(at) => {

@@ -1,4 +1,4 @@
-//! The binary form: a short header that can be read without parsing, and the JSON of the whole message behind it.
+//! The binary form: a short header that can be read without parsing, followed by the JSON of the whole message.
 //!
 //! ```text
 //! u8 type = 5 | u16 LE session length | session id, UTF-8 | u64 LE timestamp us | u32 LE payload length | payload
@@ -41,7 +41,7 @@ pub fn encode_into(message: &ControlMessage, out: &mut Vec<u8>) -> Result<(), Me
     Ok(())
 }
 
-/// Reads the message that `bytes` begin with, and how many bytes it took; what follows is left alone.
+/// Reads the message at the start of `bytes`, and how many bytes it took; the rest is left alone.
 ///
 /// # Errors
 /// A wrong type byte, a length beyond the buffer or the limit, bad JSON, a value out of range.
@@ -64,11 +64,11 @@ pub fn decode(bytes: &[u8]) -> Result<(Arrival, usize), MessageError> {
     Ok((arrival, header.end))
 }
 
-/// Bytes of the message that `bytes` begin with, as its header says: where the next one begins, also behind a message
-/// that [`decode`] rejects.
+/// Length of the message at the start of `bytes` by its header: where the next one begins, also after a message that
+/// [`decode`] rejects.
 ///
 /// # Errors
-/// A wrong type byte, a length beyond the buffer or the limit: then nobody knows.
+/// A wrong type byte, or a length beyond the buffer or the limit: then the length is unknown.
 pub fn length(bytes: &[u8]) -> Result<usize, MessageError> {
     Header::read(bytes).map(|header| header.end)
 }
@@ -92,14 +92,14 @@ impl<'a> Header<'a> {
         let session = rest.part("session_id", session_length, NAME_BYTES_MAX)?;
         let timestamp = u64::from_le_bytes(rest.array("header")?);
         let payload_length = u32::from_le_bytes(rest.array("header")?);
-        // A length that does not fit the machine is beyond the limit all the more.
+        // A length that does not fit into `usize` is beyond the limit, too.
         let payload_length = usize::try_from(payload_length).unwrap_or(usize::MAX);
         let payload = rest.part("payload", payload_length, MESSAGE_BYTES_MAX)?;
         Ok(Self { session, timestamp, payload, end: rest.at })
     }
 }
 
-/// What is still to be read.
+/// The bytes still to be read.
 struct Rest<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -111,8 +111,8 @@ impl<'a> Rest<'a> {
         Ok(bytes.try_into().expect("a part is as long as was asked for"))
     }
 
-    /// The next `length` bytes. The limit is checked first: a length that nobody may send is wrong however much of it
-    /// has arrived.
+    /// The next `length` bytes. The limit is checked first: a length that nobody may send is wrong however many of
+    /// the bytes have arrived.
     fn part(&mut self, part: &'static str, length: usize, max: usize) -> Result<&'a [u8], MessageError> {
         if length > max {
             return Err(MessageError::Limit { part, found: length, max });

@@ -1,4 +1,4 @@
-//! Why a control message was refused.
+//! Reasons for which a control message is refused.
 
 use std::fmt;
 
@@ -43,18 +43,18 @@ pub enum MessageError {
     Field {
         /// The field as it is called on the wire.
         field: &'static str,
-        /// What was found.
+        /// The value found.
         value: String,
         /// What helps.
         remedy: &'static str,
     },
 }
 
-/// Most characters of somebody else's text in an error.
+/// Most characters of foreign text in an error.
 const TOLD_MAX: usize = 240;
 
 impl MessageError {
-    /// One word for counters, logs and test vectors.
+    /// The name of the error in counters, logs and test vectors.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

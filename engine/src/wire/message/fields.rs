@@ -1,4 +1,4 @@
-//! Fields of a JSON object that may come once, and those that must.
+//! Reads fields of a JSON object: each may come once, and some must.
 
 use serde::Deserialize;
 use serde::de::{Error, MapAccess};

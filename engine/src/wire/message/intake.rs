@@ -1,4 +1,4 @@
-//! What becomes of a message that was received: the same on every transport.
+//! Sorts received messages, in the same way on every transport.
 //!
 //! | received | done |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | header and payload disagree | processed with the header's values, warning counted |
 //! | unknown type | ignored, counted, not acknowledged |
 //!
-//! A message that was seen before is recognised by [`crate::delivery`], behind this.
+//! [`crate::delivery`], which comes next, recognises messages that were seen before.
 
 use super::{Arrival, ControlMessage, MessageError};
 
@@ -24,8 +24,7 @@ pub struct MessageIntake {
     unlogged: u64,
 }
 
-/// What a transport has received. Every message is one of the first three; the others are warnings about accepted
-/// ones.
+/// Counts of a transport. Every message is one of the first three; the others are warnings about accepted ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IntakeFigures {
     /// Handed on to be processed.
@@ -42,14 +41,14 @@ pub struct IntakeFigures {
     pub overruled: u64,
 }
 
-/// What is to be done with a message.
+/// What to do with a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Taken {
-    /// Processed. Not cut to the path's session: what a path may speak about is for its transport to decide.
+    /// Process it. The session is not compared with the path's: the transport decides what a path may speak about.
     Message(ControlMessage),
     /// Nothing.
     Ignored,
-    /// Nothing but this line in the log, where there is one.
+    /// Nothing, except to log the line, if there is one.
     Rejected {
         /// Why.
         error: MessageError,
@@ -59,8 +58,8 @@ pub enum Taken {
 }
 
 impl MessageIntake {
-    /// Sorts what a decoder made of a message. `unix_us`: now, on the clock of the messages' timestamps. `session`:
-    /// whose path it came over; `None` where one path carries many sessions.
+    /// Sorts the result of a decoder. `unix_us`: now, on the clock of the messages' timestamps. `session`: the
+    /// session of the path; `None` where one path carries many sessions.
     pub fn take(
         &mut self,
         unix_us: u64,
@@ -89,7 +88,7 @@ impl MessageIntake {
     }
 
     fn log_line(&mut self, unix_us: u64, error: &MessageError) -> Option<String> {
-        // By distance: a wall clock that was set back must not silence the log until it has caught up.
+        // Compared by distance: a wall clock that was set back must not silence the log until it has caught up.
         if self.logged_us.is_some_and(|last| last.abs_diff(unix_us) < LOG_GAP_US) {
             self.unlogged += 1;
             return None;
@@ -101,7 +100,7 @@ impl MessageIntake {
         })
     }
 
-    /// What was received so far.
+    /// Counts so far.
     #[must_use]
     pub fn figures(&self) -> IntakeFigures {
         self.figures

@@ -1,4 +1,4 @@
-//! The JSON form. Keys stand in one fixed order, nothing is left out, unknown keys are passed over.
+//! The JSON form. Keys have one fixed order, none is left out, unknown keys are ignored.
 //!
 //! ```json
 //! {"message_id":7,"session_id":"sess_abc123","timestamp":1700000000000000,"target_segment_id":null,"revision":null,
@@ -18,7 +18,7 @@ use super::fields::{needed, once};
 use super::tagged::Tagged;
 use super::{Arrival, ControlMessage, MESSAGE_BYTES_MAX, MessageError, Overruled};
 
-/// What `type` says on a channel that names its messages.
+/// The value of `type` on a channel that names its messages.
 const LABEL: &str = "control_message";
 
 /// Appends the JSON of `message` to `out`. Allocates only where `out` has to grow.

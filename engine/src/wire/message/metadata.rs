@@ -1,9 +1,9 @@
-//! What a sender adds to a control message.
+//! Fields that a sender adds to a control message.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// A JSON object that rides along with a control message; `{}` costs one word and no allocation.
+/// A JSON object that goes with a control message; `{}` costs one word and no allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(Option<Box<Map<String, Value>>>);
 
@@ -20,7 +20,7 @@ impl Metadata {
         self.0.as_ref()?.get(key)
     }
 
-    /// Sets `key` to `value` and returns what was there.
+    /// Sets `key` to `value` and returns the previous value.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
         self.0.get_or_insert_default().insert(key.into(), value.into())
     }
@@ -33,7 +33,7 @@ impl Metadata {
 
 impl From<Map<String, Value>> for Metadata {
     fn from(map: Map<String, Value>) -> Self {
-        // An empty map is no map, so that equal metadata is equal.
+        // An empty map is stored as none, so that equal metadata compares equal.
         Self((!map.is_empty()).then(|| Box::new(map)))
     }
 }

@@ -1,9 +1,9 @@
 //! Control messages: the one vocabulary in which an engine, its hosts and its workers tell each other what to stop,
-//! what holds and what has arrived.
+//! what is final and what has arrived.
 //!
-//! One message, two forms: JSON ([`json`]) and the same JSON behind a short header ([`binary`]). Decoding never panics
-//! and never trusts a length; what came of a message is sorted by [`MessageIntake`]. Nothing here sends anything: that a
-//! message arrives, and takes effect once, is the matter of [`crate::wire::delivery`].
+//! One message has two forms: JSON ([`json`]) and the same JSON behind a short header ([`binary`]). Decoding never
+//! panics and never trusts a length; [`MessageIntake`] sorts the results. Nothing here sends anything:
+//! [`crate::wire::delivery`] sees to it that a message arrives and takes effect once.
 
 pub mod binary;
 mod error;
@@ -29,7 +29,8 @@ pub use metadata::Metadata;
 pub use segment_id::{SEGMENT_NAMESPACE, segment_id};
 pub use segment_names::{NAMES_MAX, SegmentNames};
 
-/// The greatest message id: what a double, and so every JSON reader, still tells from its neighbours (2^53 - 1).
+/// The greatest message id: the last integer that a double, and so every JSON reader, tells from its neighbours (2^53
+/// - 1).
 pub const MESSAGE_ID_MAX: u64 = (1 << 53) - 1;
 /// Most bytes of a message's JSON on any transport; the binary form's header comes on top.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -39,25 +40,25 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 pub struct ControlMessage {
     /// Unique per sender and session, ascending, 0..=[`MESSAGE_ID_MAX`].
     pub message_id: u64,
-    /// Whom it is about: 1..=128 bytes of UTF-8.
+    /// The session that the message is about: 1..=128 bytes of UTF-8.
     pub session_id: Arc<str>,
-    /// When it was made: microseconds since the Unix epoch as the engine's clock says (virtual runs start at 0).
+    /// When the message was made: microseconds since the Unix epoch by the engine's clock (virtual runs start at 0).
     pub timestamp: u64,
-    /// The segment it is about, see [`segment_id`].
+    /// The segment that the message is about, see [`segment_id`].
     pub target_segment_id: Option<Uuid>,
     /// The revision of that segment's end.
     pub revision: Option<u32>,
-    /// The turn it is about.
+    /// The turn that the message is about.
     pub turn: Option<u32>,
-    /// What the sender adds; nothing here reads it.
+    /// Fields that the sender adds; nothing here reads them.
     pub metadata: Metadata,
-    /// What it says.
+    /// What the message says.
     pub message_type: MessageType,
 }
 
 /// What a control message says. Every `*_timestamp` is microseconds since the session's start (media time).
 ///
-/// The table says which of the message's fields go with a type: `segment` is `target_segment_id`.
+/// The table says which fields of the message go with a type: `segment` is `target_segment_id`.
 ///
 /// | type | with |
 /// |---|---|
@@ -70,32 +71,32 @@ pub enum MessageType {
     CancelSpeculation {
         /// First sample of the stretch.
         from_timestamp: u64,
-        /// First sample behind it, later than `from_timestamp`.
+        /// First sample after the stretch, later than `from_timestamp`.
         to_timestamp: u64,
-        /// Some output of it had already left. Taken as `false` where a sender leaves it out.
+        /// Some output of the segment had already left. `false` if the sender omits the field.
         late: bool,
     },
-    /// It is speech; once per segment.
+    /// The segment is speech; sent once per segment.
     ConfirmSpeculation {
         /// First sample of the stretch.
         from_timestamp: u64,
-        /// First sample behind it, later than `from_timestamp`.
+        /// First sample after the stretch, later than `from_timestamp`.
         to_timestamp: u64,
     },
     /// The speaker has finished.
     EndOfSpeech {
         /// Where speech ended.
         at_timestamp: u64,
-        /// `final` on the wire. False: start work on the belief; true: it holds.
+        /// `final` on the wire. False: the gate believes so, start work; true: the end is final.
         #[serde(rename = "final")]
         last: bool,
     },
-    /// That revision is void: discard what was derived from it, keep the audio.
+    /// The revision is retracted: discard what was derived from it, keep the audio.
     RetractEndOfSpeech {
         /// Where speech seemed to have ended.
         at_timestamp: u64,
     },
-    /// The user interrupts: stop and flush the answer of that turn.
+    /// The user interrupts: stop and flush the answer of the turn.
     CancelAnswer {},
     /// Advice: how many items a batch should have.
     BatchHint {
@@ -109,9 +110,9 @@ pub enum MessageType {
     },
     /// Receipt of another message, never acknowledged itself.
     Ack {
-        /// The message it is about.
+        /// The message that is acknowledged.
         message_id: u64,
-        /// How far that message has come.
+        /// The stage of that message.
         stage: AckStage,
     },
 }
@@ -119,20 +120,20 @@ pub enum MessageType {
 /// How far a message has come at its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AckStage {
-    /// It has arrived and takes effect.
+    /// The message has arrived and takes effect.
     Delivered,
-    /// The work it stops has stopped; implies `Delivered`.
+    /// The work that the message stops has stopped; implies `Delivered`.
     Applied,
 }
 
-/// What a well-formed message turned out to be.
+/// A well-formed message, known or not.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Arrival {
     /// A message that can be processed.
     Message {
         /// The message; where header and payload disagreed, with the header's values.
         message: ControlMessage,
-        /// What the header overruled; nothing for plain JSON.
+        /// The fields that the header overruled; none for plain JSON.
         overruled: Overruled,
     },
     /// A type that this version does not know: ignored, so that newer senders may say more. The first 64 characters
@@ -158,7 +159,7 @@ impl Overruled {
 }
 
 impl ControlMessage {
-    /// A message about no segment, revision or turn, with id 0; set what differs. Units as in the fields.
+    /// A message about no segment, revision or turn, with id 0; the caller sets other fields. Units as in the fields.
     #[must_use]
     pub fn new(session_id: Arc<str>, timestamp: u64, message_type: MessageType) -> Self {
         Self {
@@ -173,7 +174,7 @@ impl ControlMessage {
         }
     }
 
-    /// Whether every value is within its range; both encoders and both decoders refuse what is not.
+    /// Checks that every value is within its range; both encoders and both decoders refuse others.
     ///
     /// # Errors
     /// [`MessageError::Field`] for the first value out of range.

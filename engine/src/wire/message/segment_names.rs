@@ -1,5 +1,5 @@
-//! From a segment's UUID back to its serial. A UUIDv5 cannot be undone, so the names around those that were last heard
-//! of are computed and compared.
+//! Finds a segment's serial by its UUID. A UUIDv5 cannot be inverted, so the names near the newest known segment are
+//! computed and compared.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::segment_id;
 
-/// Names remembered: a message about a segment so many before the newest is about something long settled.
+/// Names remembered: a segment this far before the newest was settled long ago.
 pub const NAMES_MAX: usize = 256;
-/// How far ahead of the newest segment heard of a message may be.
+/// How far a message may be ahead of the newest known segment.
 const AHEAD: usize = 64;
 
-/// The names of one session's segments: knows [`NAMES_MAX`] of them, the newest heard of with room ahead.
+/// The names of one session's segments: [`NAMES_MAX`] of them, up to some ahead of the newest known segment.
 #[derive(Clone, Debug)]
 pub struct SegmentNames {
     session: Arc<str>,
@@ -24,29 +24,29 @@ pub struct SegmentNames {
 }
 
 impl SegmentNames {
-    /// For the segments of the `generation`-th session of that name at the sender.
+    /// The names of the segments of the sender's `generation`-th session with that name.
     #[must_use]
     pub fn new(session: Arc<str>, generation: u32) -> Self {
         Self { session, generation, names: VecDeque::new(), first: 1 }
     }
 
-    /// The serial of a segment; `None`: it is none of this session's, or too far from those heard of.
+    /// The serial of a segment; `None`: the segment is not of this session, or too far from the known ones.
     pub fn serial(&mut self, id: Uuid) -> Option<u32> {
         if self.names.is_empty() {
             self.heard_of(0);
         }
-        // What messages are about is mostly new.
+        // Most messages are about new segments.
         let at = self.names.iter().rposition(|name| *name == id)?;
         let serial = self.first + at as u32;
         self.heard_of(serial);
         Some(serial)
     }
 
-    /// Something of segment `serial` has arrived: later ones are to be expected.
+    /// Notes that segment `serial` is known: later ones are to be expected.
     pub fn heard_of(&mut self, serial: u32) {
         let wanted = serial.saturating_add(AHEAD as u32);
         let next = self.first.saturating_add(self.names.len() as u32);
-        // What would be pushed out again at once need not be computed.
+        // Names that would be pushed out again at once are not computed.
         let from = next.max(wanted.saturating_sub(NAMES_MAX as u32 - 1));
         if from > next {
             self.names.clear();

@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for NameText {
     }
 }
 
-/// What any type may have; which of it a type needs is seen once its name is known.
+/// The fields that any type may have; which of them a type needs is checked once its name is known.
 #[derive(Default)]
 struct Body {
     from_timestamp: Option<u64>,

@@ -1,5 +1,5 @@
-//! Between what an engine tells its host ([`Control`]) and what goes over the wire ([`ControlMessage`]): the one place
-//! where session, opening and serial become a UUID and back.
+//! Translates between an engine's messages to its host ([`Control`]) and messages on the wire ([`ControlMessage`]):
+//! the one place where session, generation and serial become a UUID and back.
 
 use std::sync::Arc;
 
@@ -8,11 +8,12 @@ use crate::edge::control::Control;
 use super::{ControlMessage, MessageType, SegmentNames, segment_id};
 
 impl Control {
-    /// What to send; `None` for what is no message: that the session is over is the path's to say, and `Applied` is an
-    /// acknowledgement, [`crate::wire::delivery::Delivery::applied`]. The id is left to [`crate::wire::delivery`].
+    /// The message to send; `None` for controls that are no messages: the path itself says that the session is over,
+    /// and `Applied` is an acknowledgement, [`crate::wire::delivery::Delivery::applied`]. [`crate::wire::delivery`]
+    /// gives the id.
     ///
-    /// `generation`: which session of this name, see [`crate::SessionHandle::generation`]; `timestamp_us`: when it was told,
-    /// microseconds since the Unix epoch (in virtual time: the engine's clock).
+    /// `generation`: which session of this name, see [`crate::SessionHandle::generation`]; `timestamp_us`: the time
+    /// of the control, microseconds since the Unix epoch (in virtual time: the engine's clock).
     #[must_use]
     pub fn to_message(
         &self,
@@ -54,8 +55,8 @@ impl Control {
         Some(message)
     }
 
-    /// What a message means for the engine it has reached; `None` for acknowledgements, for a segment that `names` does
-    /// not know, and where a field is missing that its type needs.
+    /// The control that a message means for the receiving engine; `None` for acknowledgements, for a segment that
+    /// `names` does not know, and if a field is missing that its type needs.
     pub fn from_message(message: &ControlMessage, names: &mut SegmentNames) -> Option<Self> {
         let mut segment = || names.serial(message.target_segment_id?);
         Some(match message.message_type {
@@ -87,7 +88,8 @@ impl Control {
     }
 }
 
-/// A stretch of audio as messages need it: never empty. A segment of which nothing was forwarded yet is one.
+/// A stretch of audio for a message, which is never empty. A segment of which nothing was forwarded yet gets
+/// one microsecond.
 fn stretch(from_us: u64, to_us: u64) -> (u64, u64) {
     (from_us, to_us.max(from_us + 1))
 }

@@ -11,12 +11,12 @@ use rubato::WindowFunction;
 use super::rows::Rows;
 use super::spec::{Filter, Quality, Ratio};
 
-/// Banks in use somewhere in this process.
+/// Banks in use anywhere in this process.
 static BANKS: Mutex<Vec<(Ratio, Quality, Weak<Rows>)>> = Mutex::new(Vec::new());
 
 /// The bank of `filter`, which must be the exact filter of `ratio` and `quality`.
 pub(super) fn shared(ratio: Ratio, quality: Quality, filter: &Filter) -> Arc<Rows> {
-    // A bank enters the list whole, so a list left behind by a panic is as good as any.
+    // A bank enters the list whole, so a list left behind by a panic is valid.
     let mut banks = BANKS.lock().unwrap_or_else(PoisonError::into_inner);
     banks.retain(|(_, _, bank)| bank.strong_count() > 0);
     let known = banks.iter().find(|(of, at, _)| (*of, *at) == (ratio, quality));

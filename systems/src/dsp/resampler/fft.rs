@@ -1,4 +1,4 @@
-//! The fixed-chunk converter that streaming is measured against: rubato's FFT filter over chunks of equal size.
+//! The fixed-chunk converter, for comparison with streaming: rubato's FFT filter over chunks of equal size.
 //!
 //! It holds frames back until a chunk is full, which costs tens of milliseconds; only the last chunk of a stream
 //! is padded. Its delay is cut in whole output frames, so frames may sound half an output frame early.
@@ -8,11 +8,11 @@ use rubato::{Fft, FixedSync, Resampler};
 
 use super::spec::{FrameCount, Ledger, RateConverter, Ratio, whole_frames};
 
-/// The loudest sample that goes into a transform, 200 dB over full scale: what is beyond overflows inside, and the
-/// transform ends the program.
+/// The loudest sample that goes into a transform, 200 dB over full scale: a louder one overflows inside, and the
+/// transform panics.
 const LOUDEST: f32 = 1e10;
 
-/// A fixed-chunk converter; see the module.
+/// A fixed-chunk converter.
 pub(super) struct FixedChunk {
     filter: Fft<f32>,
     /// Input frames waiting for a full chunk, interleaved.
@@ -44,7 +44,7 @@ impl FixedChunk {
         }
     }
 
-    /// Converts the held chunk, appends at most `limit` frames and holds nothing afterwards.
+    /// Converts the held chunk, appends at most `limit` frames, and empties the chunk.
     fn convert(&mut self, limit: u64, output: &mut Vec<f32>) {
         let channels = self.ledger.channels;
         let room = self.scratch.len() / channels;

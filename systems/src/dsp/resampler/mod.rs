@@ -1,4 +1,4 @@
-//! Streaming sample-rate conversion: what is asked for, which filter answers it, and how its frames are counted.
+//! Streaming sample-rate conversion: chooses the filter for a conversion and counts its frames.
 //!
 //! The one invariant: output frame `k` sounds at input time `k * from_hz / to_hz` frames after the first input
 //! frame, however the input was cut into pushes. So a frame's time stamp is arithmetic, never measurement, and
@@ -64,8 +64,8 @@ pub fn build(spec: ResampleSpec) -> Result<Box<dyn RateConverter>, ResampleError
     })
 }
 
-/// Whether the ratio of both rates has a filter with a row of taps for every position: it has where few outputs
-/// pass until positions repeat, as between all customary rates up to 48 kHz. Equal rates need no filter at all.
+/// True if the ratio of both rates has a filter with a row of taps for every position: it has where few outputs pass
+/// until positions repeat, as between all customary rates up to 48 kHz. Equal rates need no filter at all.
 pub fn is_exact(from_hz: u32, to_hz: u32, quality: Quality) -> bool {
     from_hz == to_hz || matches!(design(from_hz, to_hz, quality).phases, Phases::Exact(_))
 }

@@ -1,13 +1,13 @@
-//! The streaming converter of exact ratios: rows of taps from a bank that all streams share, against the frames of
-//! one stream.
+//! The streaming converter of exact ratios: rows of taps, from a bank that all streams share, applied to the frames
+//! of one stream.
 //!
 //! Output `k` is centred at input frame `k * down / up`. Its window is a whole number of frames, so the rest of
 //! the position picks the row: with `p = k * down - 1`, row `p mod up`, from frame `floor(p / up) + 1 - taps / 2`
 //! on. Positions are whole numbers and never drift.
 //!
-//! Sessions are not laid side by side for the filter: bringing them there and back costs two thirds of what the
-//! filter itself does. A stream computes several of its own outputs at once instead, from the block as it came;
-//! only windows that begin before the block are put together first.
+//! Sessions are not laid side by side for the filter: copying them there and back costs two thirds of what the filter
+//! itself does. A stream computes several of its own outputs at once instead, from the block as it came; only windows
+//! that begin before the block are put together first.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use super::bank;
 use super::rows::{Lane, Position, Rows, Stride};
 use super::spec::{Filter, FrameCount, Ledger, Quality, RateConverter, Ratio, whole_frames};
 
-/// A streaming converter; see the module.
+/// A streaming converter of an exact ratio.
 pub(super) struct Polyphase {
     bank: Arc<Rows>,
-    /// Per channel, frames that windows still to come begin in; after a push fewer than two windows.
+    /// Per channel, frames in which windows still to come begin; after a push fewer than two windows.
     held: Vec<Vec<f32>>,
-    /// The next window, from the first held frame.
+    /// The next window, counted from the first held frame.
     next: Position,
     stride: Stride,
     ledger: Ledger,
@@ -65,7 +65,7 @@ impl Polyphase {
         self.next.at = 0;
     }
 
-    /// Appends at most `limit` outputs of what is held.
+    /// Appends at most `limit` outputs from the held frames.
     fn give_held(&mut self, limit: u64, output: &mut Vec<f32>) {
         let (ready, channels) = (self.ready(self.held[0].len()), self.held.len());
         let outputs = limit.min(ready as u64) as usize;
@@ -79,7 +79,7 @@ impl Polyphase {
         self.ledger.count.emitted += outputs as u64;
     }
 
-    /// Takes `frames` as far as there is room, appends what that sets free, and returns the rest.
+    /// Takes `frames` as far as there is room, appends the outputs that become ready, and returns the rest.
     fn take<'a>(&mut self, input: &'a [f32], output: &mut Vec<f32>) -> &'a [f32] {
         let (channels, taps) = (self.held.len(), self.bank.taps());
         if self.held[0].len() + input.len() / channels > 2 * taps {
@@ -96,8 +96,8 @@ impl Polyphase {
         rest
     }
 
-    /// One channel: windows that lie in `input` are read there. `before` frames of `input` are held already, at
-    /// least a window.
+    /// Computes one channel from windows that lie in `input`. `before` frames of `input` are held already, at least a
+    /// window.
     fn give_block(&mut self, input: &[f32], before: usize, output: &mut Vec<f32>) {
         self.next.at -= self.held[0].len() - before;
         let outputs = self.ready(input.len());

@@ -1,4 +1,4 @@
-//! Rows of taps against a signal: the inner product of a polyphase filter, over the taps of one stream.
+//! Rows of taps applied to a signal: the inner product of a polyphase filter, over the taps of one stream.
 //!
 //! Neighbouring outputs are computed in groups, so that one load of taps serves all of them where they share a
 //! row, and enough chains run side by side to keep both multiply-add units busy. Every output has its own eight
@@ -9,10 +9,10 @@
 pub(super) const CHUNK: usize = 8;
 /// Chains side by side: as many as two units of four cycles' latency need.
 const GROUP: usize = 8;
-/// Chains of half a group.
+/// Chains in half a group.
 const FEW: usize = GROUP / 2;
 
-/// Eight taps. Aligned: a load never touches two cache lines.
+/// Eight taps, aligned so that a load never touches two cache lines.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(32))]
 pub(super) struct Chunk(pub(super) [f32; CHUNK]);
@@ -188,7 +188,7 @@ impl Pass<'_> {
     }
 }
 
-/// Every `apart`-th sample.
+/// Every `apart`-th sample of the output.
 struct Places<'a> {
     output: &'a mut [f32],
     apart: usize,

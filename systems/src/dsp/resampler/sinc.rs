@@ -21,7 +21,7 @@ const PRIMER_FRAMES_MAX: u64 = 4096;
 static SILENCE: [f32; CHANNELS_MAX * BLOCK_FRAMES] = [0.0; CHANNELS_MAX * BLOCK_FRAMES];
 const CHANNELS_MAX: usize = *CHANNELS.end() as usize;
 
-/// A streaming converter; see the module.
+/// A streaming converter for any ratio.
 pub(super) struct Sinc {
     filter: Async<f32>,
     /// Output of one block, interleaved.

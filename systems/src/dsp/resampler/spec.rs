@@ -1,4 +1,5 @@
-//! What a resampler is asked for, what every kind of one is, and what they share: the filter, the ratio, the count of frames.
+//! The settings of a resampler, the trait of every kind of resampler, and their shared parts: filter, ratio, count of
+//! frames.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -49,14 +50,14 @@ pub enum Kernel {
     Batched,
 }
 
-/// When a conversion hands out its frames.
+/// When a conversion returns its frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Everything a causal filter can give after every push.
+    /// After every push, everything that a causal filter can give.
     #[default]
     Streaming,
-    /// Waits until `frames` input frames are there, then converts them by FFT at its own fixed quality. Here as
-    /// the yardstick that streaming is measured against.
+    /// Waits until `frames` input frames are there, then converts them by FFT at its own fixed quality. Exists for
+    /// comparison with streaming.
     FixedChunk {
         /// Input frames per chunk, 1 to 16384.
         frames: u32,
@@ -72,11 +73,11 @@ pub struct ResampleSpec {
     pub to_hz: u32,
     /// Interleaved channels, 1 to 8.
     pub channels: u8,
-    /// What the filter may cost.
+    /// How much delay and work the filter may cost.
     pub quality: Quality,
     /// When frames come out.
     pub mode: Mode,
-    /// Which code runs the filter while streaming; a fixed chunk knows only one.
+    /// Which code runs the streaming filter; a fixed chunk knows only one.
     pub kernel: Kernel,
 }
 
@@ -232,7 +233,7 @@ impl Ratio {
     }
 }
 
-/// What has gone in and out of one stream, and how much of the filter's start is still to be cut off.
+/// Frames in and out of one stream, and how much of the filter's start is still to be cut off.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ledger {
     pub(super) ratio: Ratio,
@@ -257,7 +258,7 @@ impl Ledger {
         self.count.emitted += kept as u64;
     }
 
-    /// Frames the stream would still have to give if it ended now.
+    /// Output frames still missing if the stream ended now.
     pub(super) fn owed(&self) -> u64 {
         let total = self.ratio.frames_out(self.count.consumed);
         total.checked_sub(self.count.emitted).expect("a causal filter is behind its input")

@@ -1,29 +1,30 @@
-//! Lines of Markdown, as they stream in: headings, items, rows of tables, quotes, code, rules.
+//! Reads lines of Markdown as they stream in: headings, items, rows of tables, quotes, code, rules.
 
 use std::mem;
 
 use super::super::sentences::stands_alone;
 use super::words::is_symbol;
 
-/// Longest beginning of a line, in characters, that is held until it is clear what the line is. What is longer and still
-/// not clear is a rule, or the name of a language behind a fence.
+/// Longest beginning of a line, in characters, that is held until the kind of the line is clear. A longer one that is
+/// still unclear is a rule, or the name of a language after a fence.
 const HEAD_CHARS_MAX: usize = 200;
 
-/// What lines belong to.
+/// The block that a line belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in super::super) enum Block {
-    /// Nothing has begun.
+    /// No block.
     #[default]
     None,
     Paragraph,
     Item,
     Heading,
-    /// Of a table.
+    /// A row of a table.
     Row,
 }
 
 impl Block {
-    /// What ends it where its writer put no mark: it is said as a sentence of its own. `last`: its last character.
+    /// The mark that ends the block if its writer put none, so that it is said as a sentence of its own. `last`: its
+    /// last character.
     pub(in super::super) fn full_stop(self, last: char) -> Option<char> {
         let bare = matches!(self, Self::Item | Self::Heading | Self::Row);
         let has_none = bare && (last.is_alphanumeric() || "%€$°".contains(last) || is_symbol(last));
@@ -36,75 +37,75 @@ impl Block {
     }
 }
 
-/// What [`Blocks`] makes of a text.
+/// A part of the text as [`Blocks`] reads it.
 #[derive(Debug)]
 pub(in super::super) enum Piece<'a> {
-    /// Text of the block that is open, marks within lines included.
+    /// Text of the open block, marks within lines included.
     Text(&'a str),
-    /// That block is over.
+    /// The end of that block.
     End(Block),
-    /// There was a block of code, of which nothing is said.
+    /// A block of code, which is not said.
     Code,
 }
 
-/// Where in a line the text ended.
+/// The position in a line at which the text ended.
 #[derive(Clone, Copy, Debug, Default)]
 enum At {
     /// In the first characters, which are held.
     #[default]
     Start,
-    /// Behind them, in text.
+    /// After these, in text.
     Text(Block),
-    /// Behind what makes it a rule or the like: the rest says nothing.
+    /// After a beginning that makes the line a rule or the like: the rest is not said.
     Nothing,
     /// In code, which a run of this length and mark ends.
     Code { mark: char, len: usize },
 }
 
-/// What a line turned out to be, and how much of its held beginning (bytes) is not said.
+/// The kind of a line, and how many bytes of its held beginning are not said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     Text(Block, usize),
     Rule,
     /// "===" or "---": the paragraph above is a heading.
     Underline,
-    /// Below the head of a table.
+    /// The line below the head of a table.
     Delimiter,
     Fence(char, usize),
 }
 
-/// A reader of lines. What is held is the beginning of one line.
+/// A reader of lines, which holds the beginning of one line.
 #[derive(Debug, Default)]
 pub(in super::super) struct Blocks {
     at: At,
     head: String,
-    /// What the line before belongs to, if this one may still go on with it.
+    /// The block of the line before, if this line may still go on with it.
     open: Block,
     row: Row,
 }
 
-/// What was read of a row of a table.
+/// The part of a table row read so far.
 #[derive(Clone, Copy, Debug, Default)]
 struct Row {
     last: Cell,
-    /// Some of it was said.
+    /// Whether some of it was said.
     said: bool,
 }
 
-/// What was read last in a row.
+/// The last thing read in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Cell {
     #[default]
     Text,
     Space,
-    /// A cell ended, and no text came since.
+    /// The end of a cell, without text since.
     End,
-    /// A backslash: the mark behind it ends no cell.
+    /// A backslash: the mark after it ends no cell.
     Escape,
 }
 
 impl Blocks {
-    /// Reads on.
+    /// Reads more text.
     pub(in super::super) fn push(&mut self, text: &str, sink: &mut dyn FnMut(Piece<'_>)) {
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
@@ -124,7 +125,7 @@ impl Blocks {
         if matches!(self.at, At::Start) { self.head.len() } else { 0 }
     }
 
-    /// The text is over.
+    /// Ends the text.
     pub(in super::super) fn finish(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
         if matches!(self.at, At::Start) {
             self.head_ended(sink);
@@ -139,7 +140,7 @@ impl Blocks {
         (self.at, self.open, self.row) = (At::Start, Block::None, Row::default());
     }
 
-    /// Takes text up to the end of the line and says how much.
+    /// Takes text up to the end of the line, and returns its length.
     fn text(&mut self, block: Block, rest: &str, sink: &mut dyn FnMut(Piece<'_>)) -> usize {
         let Some(at) = rest.find('\n') else {
             sink(Piece::Text(rest));
@@ -163,7 +164,7 @@ impl Blocks {
                 }
             }
             (At::Start, _) => {
-                // Indentation and the marks of a quote say nothing.
+                // Indentation and the marks of a quote are not said.
                 if !self.head.is_empty() || !(c.is_whitespace() || c == '>') {
                     self.head.push(c);
                     if let Some(line) = decide(&self.head) {
@@ -190,7 +191,7 @@ impl Blocks {
         }
     }
 
-    /// The line is over before it was clear what it is.
+    /// Ends a line whose kind was not clear before.
     fn head_ended(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
         if !self.head.is_empty() {
             let line = decide_whole(self.head.trim_end());
@@ -198,7 +199,7 @@ impl Blocks {
         }
     }
 
-    /// What the held beginning is, is known.
+    /// Begins a line whose kind is clear now.
     fn begin(&mut self, line: Line, sink: &mut dyn FnMut(Piece<'_>)) {
         let head = mem::take(&mut self.head);
         match line {
@@ -232,7 +233,7 @@ impl Blocks {
                 self.at = At::Nothing;
             }
         }
-        // Its memory is kept.
+        // The memory is kept.
         self.head = head;
         self.head.clear();
     }
@@ -247,7 +248,7 @@ impl Blocks {
         }
     }
 
-    /// A character in a row: cells become parts of a sentence.
+    /// Reads a character of a row: cells become parts of a sentence.
     fn cell(&mut self, c: char, sink: &mut dyn FnMut(Piece<'_>)) {
         let Row { last, said } = self.row;
         match c {
@@ -267,7 +268,7 @@ impl Blocks {
         }
     }
 
-    /// The open block is over.
+    /// Ends the open block.
     fn end(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
         self.row = Row::default();
         if self.open != Block::None {
@@ -276,7 +277,7 @@ impl Blocks {
     }
 }
 
-/// What a line is that begins with `head`, unless more of it must be seen.
+/// The kind of a line that begins with `head`, unless more of it must be seen.
 fn decide(head: &str) -> Option<Line> {
     if head.chars().count() > HEAD_CHARS_MAX {
         return Some(decide_whole(head));
@@ -316,17 +317,17 @@ fn decide(head: &str) -> Option<Line> {
     }
 }
 
-/// The item that `head` begins, once there is something behind its bullet. A number of an item is said, a bullet is not.
+/// The item that `head` begins, once there is text after its bullet. The number of an item is said, a bullet is not.
 fn item(head: &str) -> Option<Line> {
     let bullet = |c: char| c.is_whitespace() || matches!(c, '-' | '*' | '+' | '•' | '‣' | '◦');
     let text = head.trim_start_matches(bullet);
     let marks = &head[..head.len() - text.len()];
-    // "- **Red**", "- -5": what stands at the text is its own.
+    // "- **Red**", "- -5": marks directly before the text belong to the text.
     let own = marks.len() - marks.trim_end_matches(['*', '-', '+']).len();
     (!text.is_empty()).then_some(Line::Text(Block::Item, marks.len() - own))
 }
 
-/// What the whole line `head` is, where its beginning alone did not tell.
+/// The kind of the whole line `head`, if its beginning alone did not tell.
 fn decide_whole(head: &str) -> Line {
     let Some(first) = head.chars().next() else { return Line::Rule };
     let run = head.len() - head.trim_start_matches(first).len();
@@ -343,12 +344,12 @@ fn decide_whole(head: &str) -> Line {
     }
 }
 
-/// Nothing but `mark` and space.
+/// True for a line of nothing but `mark` and space.
 fn is_rule(head: &str, mark: char) -> bool {
     mark != ':' && head.chars().all(|c| c == mark || c.is_whitespace())
 }
 
-/// Nothing but what stands between the head of a table and its rows.
+/// True for a line between the head of a table and its rows.
 fn is_delimiter(head: &str) -> bool {
     head.chars().all(|c| matches!(c, '|' | '-' | ':') || c.is_whitespace())
 }

@@ -1,4 +1,4 @@
-//! One sentence of Markdown as it is said.
+//! Turns one sentence of Markdown into what is said.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use pulldown_cmark::{Event, Options, Parser};
 
 use super::words;
 
-/// Stands in front of what is parsed, so that nothing in it begins a block: blocks are known already.
+/// Stands before the parsed text, so that nothing in it begins a block: blocks are known already.
 const FRONT: &str = "x ";
 
 /// What a person would say of `sentence`; empty if it is marks and emoji only.
@@ -41,7 +41,7 @@ pub(in super::super) fn spoken(sentence: &str) -> Cow<'_, str> {
     Cow::Owned(words::said(said))
 }
 
-/// Whether Markdown gives `c` a meaning, or it may be an emoji.
+/// True if Markdown gives `c` a meaning, or if `c` may be an emoji.
 fn means_something(c: char) -> bool {
     matches!(c, '*' | '_' | '~' | '`' | '[' | ']' | '<' | '>' | '&' | '\\' | '|' | '#' | '\n')
         || words::is_symbol(c)

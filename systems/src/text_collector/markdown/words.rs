@@ -1,4 +1,4 @@
-//! Words without what nobody says: addresses become their host, stray marks and emoji go.
+//! Removes from words what nobody says: addresses become their host, stray marks and emoji go.
 
 use unicode_properties::{EmojiStatus, UnicodeEmoji};
 
@@ -16,7 +16,7 @@ pub(super) fn said(text: &str) -> String {
         if !marks_only && !matches!(raw, "#" | "|" | "_" | "`") {
             push_word(raw, &mut word);
         }
-        // What stood behind something dropped moves up to the word before.
+        // Text after something dropped moves up to the word before.
         let word = word.trim();
         let end = word.chars().all(|c| ENDS.contains(&c));
         let moves = end && (dropped || word.len() < raw.len());
@@ -52,7 +52,7 @@ fn push_word(raw: &str, word: &mut String) {
     push_plain(tail, word);
 }
 
-/// What stands in front of the address in `word`, its host without "www.", and the marks behind it.
+/// The text before the address in `word`, its host without "www.", and the marks after it.
 fn address(word: &str) -> Option<(&str, &str, &str)> {
     let (front, rest) = match word.find("://") {
         Some(at) => {
@@ -86,7 +86,7 @@ fn push_plain(raw: &str, word: &mut String) {
         let after = chars.peek().copied().unwrap_or(' ');
         let within = before.is_alphanumeric() && after.is_alphanumeric();
         let mark = match c {
-            // Alone it stands between factors.
+            // Alone, the mark stands between factors.
             '*' => !within && raw != "*",
             '_' => !within,
             '~' => before == '~' || after == '~',
@@ -113,8 +113,8 @@ fn is_variation(c: char) -> bool {
     matches!(c, '\u{FE0E}' | '\u{FE0F}' | '\u{20E3}' | '\u{E0020}'..='\u{E007F}')
 }
 
-/// Whether `c` in front of `after` is seen as a picture, or belongs to one. Digits, © and the like are not, unless they
-/// are asked to.
+/// True if `c` before `after` is shown as a picture, or belongs to one. Digits, © and the like are not, unless a
+/// variation selector follows.
 fn is_picture(c: char, after: char) -> bool {
     match c.emoji_status() {
         EmojiStatus::EmojiPresentation

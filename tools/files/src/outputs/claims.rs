@@ -1,4 +1,4 @@
-//! What a command reads and writes, told before anything of it is opened.
+//! The files that a command reads and writes, claimed before any of them is opened.
 
 use std::path::Path;
 

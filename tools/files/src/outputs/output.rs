@@ -1,4 +1,4 @@
-//! What a command writes to.
+//! The outputs of a command.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -59,7 +59,7 @@ impl Output {
         Ok(Self { to: BufWriter::new(Sink::File(file)), draft, name: path.display().to_string() })
     }
 
-    /// Appends.
+    /// Appends to the output.
     ///
     /// # Errors
     /// It cannot be written: exit code 2.

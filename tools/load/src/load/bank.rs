@@ -107,7 +107,7 @@ impl BankError {
 pub struct Clip {
     /// Dry mono speech at the bank's rate; 32768 is full scale.
     pub samples: Arc<[i16]>,
-    /// Its words.
+    /// The words of the clip.
     pub text: Arc<str>,
     /// Its words in pieces, between which the inserted pause lies: one or two, on the clip's clock.
     pub parts: Vec<Part>,

@@ -1,4 +1,4 @@
-//! What simulated callers say: the audio that goes into a session, and the truth about it.
+//! The words of simulated callers: the audio that goes into a session, and the truth about it.
 //!
 //! A [`Stream`] is one session's input: a pure function of its configuration and of how many samples were taken, so
 //! a run can be repeated, cut into other chunks or watched from outside without changing.

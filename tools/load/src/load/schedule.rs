@@ -1,7 +1,7 @@
-//! When one simulated caller says what: a sequence of plans, each an utterance and the gap after it.
+//! The schedule of one simulated caller: a sequence of plans, each an utterance and the gap after it.
 //!
-//! A plan is drawn from (seed, session) and the plan before; nothing of the past is stored. Who wants it runs the
-//! sequence again (about 0.3 us a plan), so a day of talking costs no memory.
+//! A plan is drawn from (seed, session) and the plan before; nothing of the past is stored. A reader of the past runs
+//! the sequence again (about 0.3 us a plan), so a day of talking costs no memory.
 
 use std::ops::Range;
 use std::sync::Arc;

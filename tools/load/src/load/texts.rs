@@ -1,5 +1,5 @@
-//! What simulated callers say: commands, questions and statements that take the voice 1 to 4 seconds. Plain English
-//! without digits or abbreviations, so that what was meant and what is spoken are the same words.
+//! The texts of simulated callers: commands, questions and statements that take the voice 1 to 4 seconds. Plain
+//! English without digits or abbreviations, so that the intended and the spoken words are the same.
 
 /// Said in one go.
 pub(super) const PLAIN: [&str; 36] = [

@@ -1,4 +1,4 @@
-//! Where speech is in a dry clip: the ground truth that latency and prematurity are counted from.
+//! Finds speech in a dry clip: the ground truth that latency and prematurity are counted from.
 //!
 //! The rule of the labelled recordings: short-time power in 10 ms windows every 5 ms; speech is what lies above the
 //! loudest window minus 40 dB (synthesis has no noise of its own); gaps under 120 ms belong to the speech around

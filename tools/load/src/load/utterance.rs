@@ -1,4 +1,4 @@
-//! What is truly said: one utterance of a caller or a recording.
+//! An utterance of a caller or a recording, with its true words and times.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ pub struct Utterance {
     pub start_us: u64,
     /// First instant after the last speech, microseconds: a turn that is answered earlier is answered too early.
     pub end_us: u64,
-    /// Its words.
+    /// The words of the utterance.
     pub text: Arc<str>,
     /// Gaps of at least 120 ms inside it, in order.
     pub pauses: Vec<Stretch>,

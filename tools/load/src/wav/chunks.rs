@@ -1,4 +1,4 @@
-//! Where the samples of a WAV file are, and how they are written: the chunks of RIFF, RF64 and BW64.
+//! Finds the samples of a WAV file: the chunks of RIFF, RF64 and BW64.
 //!
 //! Lengths are claims: pipes leave them open, recorders that die leave them wrong, and some writers count or forget the
 //! pad byte. A length says where a chunk ends only as far as there are bytes, and as a chunk begins behind it.

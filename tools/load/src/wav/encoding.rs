@@ -1,4 +1,4 @@
-//! How samples stand in a file, and what they are as `f32`.
+//! The encodings of samples in a file, and their conversion to `f32`.
 
 use audio_codec_algorithms::{decode_alaw, decode_ulaw};
 

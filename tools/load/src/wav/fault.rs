@@ -1,4 +1,4 @@
-//! What can be wrong with a WAV file, what is merely odd about it, and what helps.
+//! Errors of WAV files, doubts about them, and remedies.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use super::limits::{CHANNELS, RATE_HZ};
 /// What is wrong with which file.
 #[derive(Debug)]
 pub struct WavError {
-    /// The file.
+    /// The file that is refused.
     pub path: PathBuf,
     /// What was found, what is expected, what helps.
     pub fault: WavFault,
@@ -63,7 +63,7 @@ pub enum Doubt {
     Block {
         /// As the header has it.
         announced: u16,
-        /// Channels.
+        /// Number of channels.
         channels: u16,
         /// Bits of a sample; with the channels they make the frames that were read.
         bits: u16,

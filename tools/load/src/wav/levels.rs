@@ -1,5 +1,5 @@
-//! Channels that cancel each other: loud one by one, next to nothing in their mix. Cables with two wires swapped make such
-//! recordings, and a detector that hears the mix finds nothing in them.
+//! Finds channels that cancel each other: loud one by one, almost silent in their mix. Cables with two swapped wires
+//! make such recordings, and a detector that hears the mix finds nothing in them.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What is read and written: rates and channels.
+//! Limits of rates and channels for reading and writing.
 
 use std::ops::RangeInclusive;
 

@@ -1,6 +1,6 @@
-//! WAV files in and out. Reading takes what recorders, telephones and pipes really write: 8 to 32-bit integers, 32 and
-//! 64-bit floats, A-law and mu-law, up to eight channels, RF64 and BW64, headers whose figures do not fit the file.
-//! Where they do not, what is there is read and said; the rest is refused with the reason.
+//! Reads and writes WAV files. Reading takes what recorders, telephones and pipes really write: 8 to 32-bit integers,
+//! 32 and 64-bit floats, A-law and mu-law, up to eight channels, RF64 and BW64, headers whose figures do not fit the
+//! file. Where they do not, the actual content is read and reported; other files are refused with the reason.
 
 mod chunks;
 mod encoding;

@@ -1,4 +1,4 @@
-//! WAV files out: 16-bit PCM.
+//! Writes WAV files: 16-bit PCM.
 
 use std::io::{Cursor, Seek, Write};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Every flag once: parser, help and manual come from here.
+//! The one definition of all flags: parser, help and manual come from here.
 
 mod bench;
 mod proof;

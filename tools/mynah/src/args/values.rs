@@ -1,4 +1,4 @@
-//! What a value on the command line may be.
+//! The types of values on the command line.
 
 use mynah_load::chunk::duration_us;
 use mynah_sim::simulate::{DURATION_US, SESSIONS};

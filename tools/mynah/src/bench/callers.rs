@@ -35,7 +35,7 @@ impl Work {
         format!("mynah simulate {scene} --sessions {sessions} --duration {seconds}s --threads 1{set}")
     }
 
-    /// Runs it.
+    /// Runs the scene with its callers.
     ///
     /// # Errors
     /// The scene has no such setting, or callers cannot be made.

@@ -1,4 +1,4 @@
-//! `bench capacity`: how many sessions hold in real time.
+//! `bench capacity`: finds how many sessions hold in real time.
 
 use std::fmt::Write as _;
 
@@ -83,7 +83,7 @@ impl Nature {
     }
 }
 
-/// Finds it.
+/// Finds the largest number of sessions that holds.
 ///
 /// # Errors
 /// A run that came to nothing.

@@ -1,4 +1,4 @@
-//! The claims: what each was measured at here, what it is compared with, and the command that shows it alone.
+//! The claims: the figure measured here, its baseline, and the command that shows it alone.
 
 use serde::Serialize;
 
@@ -18,22 +18,22 @@ use mynah_systems::vad::VadKind;
 pub enum Better {
     /// Latency, cost.
     Lower,
-    /// Throughput.
+    /// Higher is better: a throughput.
     Higher,
 }
 
-/// One claim.
+/// One claim with its figures.
 #[derive(Clone, Debug, Serialize)]
 pub struct Claim {
     /// For programs; never changes its meaning.
     pub name: String,
-    /// For people.
+    /// The claim in words.
     pub claim: String,
     /// Of both figures.
     pub unit: &'static str,
     /// Which way is good.
     pub better: Better,
-    /// Measured here.
+    /// The figure measured here.
     pub ours: f64,
     /// What it is compared with; absent: that is another program, which is not run from here.
     pub baseline: Option<f64>,

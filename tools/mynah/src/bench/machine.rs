@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The machine that the figures were measured on.
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks now.
+    /// Reads the machine's properties now.
     pub fn look() -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         let cpu = read("/proc/cpuinfo")
@@ -35,7 +35,7 @@ impl Machine {
         }
     }
 
-    /// One line.
+    /// The machine in one line.
     pub fn line(&self) -> String {
         let features =
             if self.cpu_features.is_empty() { "none".into() } else { self.cpu_features.join(", ") };

@@ -1,4 +1,4 @@
-//! Figures measured in turns.
+//! Medians of figures that are measured in turns.
 
 /// The median; of an even count the greater of the two in the middle. 0 of none.
 pub fn median(mut values: Vec<f64>) -> f64 {

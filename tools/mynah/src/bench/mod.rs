@@ -1,4 +1,4 @@
-//! What mynah costs here: the claims with their ratios, and how many sessions hold in real time.
+//! The cost of mynah on this machine: the claims with their ratios, and how many sessions hold in real time.
 
 pub mod callers;
 pub mod capacity;

@@ -1,4 +1,4 @@
-//! The claims, for people and for programs.
+//! Prints the claims, for people and for programs.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! `bench`: what it costs here.
+//! `bench`: measures the cost on this machine.
 
 use std::io::Write as _;
 

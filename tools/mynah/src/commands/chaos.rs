@@ -1,4 +1,4 @@
-//! `simulate --faults` and `simulate --seeds`: one run or many, and what they showed.
+//! `simulate --faults` and `simulate --seeds`: one run or many, and their results.
 
 use std::io::Write as _;
 
@@ -65,7 +65,7 @@ pub fn run_many(args: &Simulate, faults: &str, seeds: SeedRange) -> Result<Exit,
 /// One seed of many.
 #[derive(Debug, Serialize)]
 pub struct Seed {
-    /// The seed.
+    /// The seed of the run.
     pub seed: u64,
     /// `ok`, `over` or `invalid`.
     pub verdict: &'static str,
@@ -80,7 +80,7 @@ pub struct Seed {
     pub run: Option<ChaosReport>,
 }
 
-/// Many seeds.
+/// The report of many seeds.
 #[derive(Debug, Serialize)]
 struct SeedsReport {
     schema: u32,

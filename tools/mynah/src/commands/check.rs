@@ -1,4 +1,4 @@
-//! `mynah check`: what is wrong with scenes; for those that hold, what their settings come to.
+//! `mynah check`: prints the errors of scenes, and for valid ones the effect of their settings.
 
 use std::io::Write as _;
 

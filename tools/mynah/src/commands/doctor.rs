@@ -1,4 +1,4 @@
-//! `doctor`: what this machine is like.
+//! `doctor`: examines this machine.
 
 use std::io::Write as _;
 

@@ -1,4 +1,4 @@
-//! What `run` and `simulate` read and write, held against each other before anything is opened for writing.
+//! Compares the files that `run` and `simulate` read and write, before any of them is opened for writing.
 
 use std::path::{Path, PathBuf};
 

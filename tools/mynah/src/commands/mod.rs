@@ -1,4 +1,4 @@
-//! One file a command: takes its flags, prints its results, says how it ended.
+//! One file for each command: takes its flags, prints its results, says how it ended.
 
 pub mod bench;
 pub mod chaos;

@@ -1,4 +1,4 @@
-//! `mynah run`: real recordings through a scene, and what came of them.
+//! `mynah run`: sends real recordings through a scene, and shows the results.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -218,7 +218,7 @@ fn track(args: &Run, plan: &ScenePlan, input: Format) -> Option<Track> {
 
 /// Keeps what the sessions put out, and what happened in them.
 struct Recorder {
-    /// By session.
+    /// The track of each session.
     tracks: Vec<Option<Track>>,
     pictures: Vec<Picture>,
     /// When the recordings end, engine time.

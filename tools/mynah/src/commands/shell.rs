@@ -1,4 +1,4 @@
-//! `completions` and `man`: what a shell and a manual know of the commands, from the definition of their flags.
+//! `completions` and `man`: output for shells and manuals, from the definition of the flags.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `simulate`: callers at a scene, and the verdict.
+//! `simulate`: runs callers through a scene, and gives the verdict.
 
 use std::sync::Arc;
 

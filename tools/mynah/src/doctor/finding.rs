@@ -1,4 +1,4 @@
-//! What was found about the machine, and how it is to be taken.
+//! A finding about the machine, and its severity.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Processor, memory, files, programs.
+//! Examines processor, memory, files and programs.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What this machine is like for real-time voice: each finding with what to do about it.
+//! Examines this machine for real-time voice: each finding with what to do about it.
 //!
 //! `machine` looks at processor, memory and files, `time` measures the clock and how late sleeping ends, `ports` tries
 //! the network of this machine, `show` prints.

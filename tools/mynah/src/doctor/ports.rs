@@ -1,4 +1,4 @@
-//! The network of this machine.
+//! Tries the network of this machine.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

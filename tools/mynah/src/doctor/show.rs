@@ -1,4 +1,4 @@
-//! Findings, for people and for programs.
+//! Prints findings, for people and for programs.
 
 use std::fmt::Write as _;
 

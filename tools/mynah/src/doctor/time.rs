@@ -1,4 +1,4 @@
-//! How finely the clock counts, and how late a sleeper wakes.
+//! Measures how finely the clock counts, and how late a sleeper wakes.
 
 use hdrhistogram::Histogram;
 use mynah_engine::record::latency_histogram;

@@ -1,4 +1,4 @@
-//! What the page is written from: the newest picture of the engine, put there by whoever runs it.
+//! The board: the newest picture of the engine, put there by the loop that ticks it. The page is written from it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,7 +28,7 @@ impl Board {
         Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The page.
+    /// The page of metrics.
     pub fn page(&self, form: Form) -> String {
         families::page(&self.facts, &self.shown(), form)
     }

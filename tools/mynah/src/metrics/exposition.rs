@@ -33,7 +33,7 @@ pub enum Kind {
     Gauge,
     /// Counts by bounds, with a sum.
     Histogram,
-    /// Quantiles.
+    /// A metric with quantiles.
     Summary,
     /// A constant fact; its one sample ends in `_info` and is 1.
     Info,
@@ -126,7 +126,7 @@ impl Exposition {
         put(&mut self.out, format_args!(" {all}\n"));
     }
 
-    /// The page.
+    /// Ends the page and returns it.
     pub fn finish(mut self) -> String {
         if self.form == Form::OpenMetrics {
             self.out.push_str("# EOF\n");

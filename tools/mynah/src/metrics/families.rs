@@ -1,4 +1,4 @@
-//! Every metric there is, in the order of the page.
+//! The families of all metrics, in the order of the page.
 
 use mynah_engine::observe::metrics::{
     BATCH_BOUNDS, Buckets, LATENCY_BOUNDS_US, NodeMetrics, QUANTILES, Snapshot, TICK_BOUNDS_US, WINDOW_NAMES,
@@ -63,7 +63,7 @@ fn merge_name(merge: &MergeStrategy) -> String {
 /// What is shown at one moment.
 #[derive(Clone, Debug)]
 pub struct Shown {
-    /// The engine.
+    /// The figures of the engine.
     pub engine: Snapshot,
     /// Work of the ticks, microseconds.
     pub tick_work: Buckets,

@@ -1,4 +1,5 @@
-//! As much of HTTP/1.1 as a page for one reader needs: a request's head, and what to answer it with. No sockets here.
+//! As much of HTTP/1.1 as a page for one reader needs: parses a request's head, and forms the answer. No sockets
+//! here.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,7 +1,7 @@
-//! The metrics page: what the engine shows of itself, in Prometheus's words, over HTTP.
+//! The metrics page: the engine's figures in the format of Prometheus, over HTTP.
 //!
-//! A tick never waits for whoever reads the page: once a second of engine time its loop puts a finished picture onto a
-//! board, and the page is written from that, by a thread of the server.
+//! A tick never waits for a reader of the page: once a second of engine time its loop puts a finished picture onto a
+//! board, and a thread of the server writes the page from that.
 
 mod board;
 pub mod exposition;

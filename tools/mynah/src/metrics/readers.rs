@@ -1,5 +1,6 @@
-//! Places for readers of the metrics page. When all are taken, whoever has had one for longest gives it up, if that was
-//! long enough for a request. So slow readers, however many and however often they come again, keep nobody out.
+//! Places for readers of the metrics page. When all are taken, the reader that has had one for longest gives it up,
+//! if that was long enough for a request. So slow readers, however many and however often they come again, keep
+//! nobody out.
 #![expect(clippy::disallowed_methods, reason = "readers are given a time, on the machine's clock")]
 
 use std::sync::atomic::{AtomicBool, Ordering};

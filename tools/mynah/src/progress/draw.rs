@@ -1,4 +1,4 @@
-//! The live view as lines of text: a function of what there is to see, the width of the terminal, and its colours.
+//! Draws the live view as lines of text: a function of the state, the width of the terminal, and its colours.
 
 use mynah_engine::scene::Rendering;
 

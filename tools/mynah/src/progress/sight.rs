@@ -1,4 +1,4 @@
-//! What there is to see of a run so far, from its events.
+//! The state of a run so far, collected from its events for the live view.
 
 use hdrhistogram::Histogram;
 use mynah_engine::observe::Census;
@@ -14,7 +14,7 @@ pub struct Response {
     pub p50_us: u64,
     /// 99 %.
     pub p99_us: u64,
-    /// Answers.
+    /// Number of answers.
     pub count: u64,
 }
 

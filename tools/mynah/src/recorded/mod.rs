@@ -1,4 +1,4 @@
-//! What `run` tells of recordings: a table, a page.
+//! The output of `run` about recordings: a table and a page.
 
 pub mod page;
 pub mod summary;

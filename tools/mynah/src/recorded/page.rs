@@ -1,4 +1,4 @@
-//! What happened to the recordings, as one self-contained page.
+//! The page of `run`: the events of all recordings, self-contained.
 
 use mynah_engine::ScenePlan;
 use mynah_engine::scene::{Port, PortType};
@@ -21,9 +21,9 @@ use mynah_sim::run::track::{Answer, Track};
 pub struct Recorded<'a> {
     /// The session's name.
     pub name: &'a str,
-    /// What arrived.
+    /// The recording that arrived.
     pub recording: &'a Recording,
-    /// What happened.
+    /// The events to draw.
     pub picture: &'a Picture,
     /// What was put out.
     pub track: Option<&'a Track>,

@@ -18,7 +18,7 @@ use mynah_sim::run::track::Track;
 /// One session in the table and in the JSON object.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    /// Its name.
+    /// Name of the session.
     pub session: String,
     /// Length of the recording.
     pub seconds: f64,

@@ -1,4 +1,4 @@
-//! The page around what is drawn: one style for all pages, no script, nothing fetched, light, dark and on paper.
+//! The page around the drawings: one style for all pages, no script, nothing fetched, light, dark and on paper.
 
 use crate::picture::svg::{Escaped, push};
 

@@ -1,5 +1,5 @@
-//! Which words fit below an axis and at its points, in a chart whose width is known to the window only: room is counted
-//! for the narrowest chart, and for a roomy one, which the style sheet tells apart.
+//! Chooses the words that fit below an axis and at its points, in a chart whose width only the window knows: room is
+//! counted for the narrowest chart, and for a roomy one, which the style sheet tells apart.
 
 /// Pixels of a character in the words of a chart, on average, in a wide font.
 pub const CHARACTER: f64 = 7.3;

@@ -1,4 +1,4 @@
-//! One session over time: what arrived, how the gate judged it, what was answered.
+//! Draws one session over time: the audio that arrived, the gate's judgement, the answers.
 
 mod axis;
 mod drawn;

@@ -1,4 +1,4 @@
-//! Pages for people: what happened in a run as drawings, each page one self-contained file.
+//! Pages for people: the events of a run as drawings, each page one self-contained file.
 //!
 //! `document` is the page around them, `svg` and `plot` are the shapes, `lane` is one session over time (for
 //! recordings and for simulated callers), `session` and `peaks` keep what it shows. `witness` collects what the report

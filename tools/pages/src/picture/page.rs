@@ -1,4 +1,4 @@
-//! The file that the page of a simulation goes into, and who watches for it.
+//! The file of a simulation's page, and the witness that collects its content.
 
 use std::path::Path;
 use std::sync::Arc;

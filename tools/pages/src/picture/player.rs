@@ -1,4 +1,4 @@
-//! Sound inside a page: a player that needs no script and no other file.
+//! A player for sound inside a page that needs no script and no other file.
 
 use std::io::Cursor;
 
@@ -35,7 +35,7 @@ impl Default for Budget {
 pub struct Heard<'a> {
     /// What it is called on the page.
     pub name: &'a str,
-    /// The samples.
+    /// The samples, interleaved.
     pub samples: &'a [f32],
     /// Channels, at least 1.
     pub channels: usize,

@@ -17,7 +17,7 @@ const EDGE: f64 = 0.14;
 pub enum Beside {
     /// Right above it.
     Right,
-    /// Below it.
+    /// Below the point.
     Below,
     /// Below it, from there to the right.
     After,

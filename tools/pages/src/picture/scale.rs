@@ -1,9 +1,9 @@
-//! From values to places on an axis, and the values that are written beside it.
+//! Maps values to places on an axis, and chooses the values written beside it.
 
 /// How an axis is divided.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Division {
-    /// Equal steps.
+    /// Steps of equal difference.
     Linear,
     /// Equal ratios; the axis begins above 0.
     Logarithmic,
@@ -11,7 +11,7 @@ pub enum Division {
     Nines,
 }
 
-/// One axis.
+/// One axis of a chart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
     from: f64,

@@ -1,4 +1,4 @@
-//! What happened in one session, kept for the table and the page.
+//! The events of one session, kept for the table and the page.
 
 use mynah_engine::{Event, Record};
 
@@ -9,13 +9,13 @@ use mynah_sim::run::segments::SegmentList;
 pub enum Fate {
     /// Nothing was decided yet.
     Speculative,
-    /// It is speech.
+    /// The segment is speech.
     Confirmed,
     /// It was not; why.
     Cancelled(&'static str),
 }
 
-/// One segment.
+/// One segment on the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Its serial within the session.
@@ -28,7 +28,7 @@ pub struct Span {
     pub opened_us: u64,
     /// Engine time of the decision.
     pub decided_us: Option<u64>,
-    /// The decision.
+    /// The verdict on the segment.
     pub fate: Fate,
 }
 
@@ -56,7 +56,7 @@ pub struct Words {
     pub segment: u32,
     /// And which revision.
     pub revision: u32,
-    /// The words.
+    /// The text that was put out.
     pub text: String,
 }
 
@@ -84,7 +84,7 @@ pub struct Counts {
 /// What happened in one session.
 #[derive(Clone, Debug, Default)]
 pub struct Picture {
-    /// How often.
+    /// Number of each kind of event.
     pub counts: Counts,
     /// Segments in the order of their opening.
     pub spans: Vec<Span>,

@@ -1,4 +1,4 @@
-//! The run cut into stretches of equal length, and what happened in each.
+//! Cuts a run into stretches of equal length, and counts the events of each.
 
 use mynah_engine::DropReason;
 

@@ -1,4 +1,4 @@
-//! The table's part about the engine behind a link.
+//! The part of the table about the engine behind a link.
 
 use std::fmt::Write as _;
 

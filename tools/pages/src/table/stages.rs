@@ -1,4 +1,4 @@
-//! The table's part about what the response is made of.
+//! The part of the table about the stages of the response.
 
 use std::fmt::Write as _;
 

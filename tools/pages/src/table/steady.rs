@@ -1,4 +1,4 @@
-//! Whether a long run was as good at its end as at its beginning.
+//! The part of the table about a long run: whether its end was as good as its beginning.
 
 use std::fmt::Write as _;
 

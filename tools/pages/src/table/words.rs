@@ -1,4 +1,4 @@
-//! How words and figures of the tables are written.
+//! Formats words and figures of the tables.
 
 use mynah_engine::scene::Rendering;
 

@@ -1,4 +1,4 @@
-//! A run against one that was kept: `simulate --save-baseline FILE`, later `simulate --baseline FILE`.
+//! Compares a run with one that was kept: `simulate --save-baseline FILE`, later `simulate --baseline FILE`.
 
 use std::path::Path;
 

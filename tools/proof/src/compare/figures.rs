@@ -1,4 +1,4 @@
-//! The figures of a report, by name, with what is better and from which difference on anybody would notice.
+//! The figures of a report, by name: which direction is better, and from which difference on a user would notice.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the difference between two sides is worth.
+//! Judges the difference between two sides.
 //!
 //! Figures that are modelled repeat exactly in virtual time: of one seed, every difference is real, and says nothing
 //! about other seeds. Several reports a side show how much a figure moves: the ratio is the median's, its noise the
@@ -51,7 +51,7 @@ pub struct Row {
     pub ratio: Option<f64>,
     /// Least ratio of what was measured.
     pub ratio_min: Option<f64>,
-    /// Greatest ratio.
+    /// Greatest ratio seen.
     pub ratio_max: Option<f64>,
     /// What became of it.
     pub change: Change,

@@ -1,4 +1,4 @@
-//! Two runs side by side: what became slower, dearer or other, and whether that is more than noise.
+//! Compares two runs: what became slower, dearer or different, and whether that is more than noise.
 //!
 //! `reports` reads what `simulate --json` wrote, `figures` are the numbers in it and which way is better, `judge`
 //! says what a difference is worth, `show` prints it, `baseline` does the same for a run that has just ended.

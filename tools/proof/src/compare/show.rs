@@ -1,4 +1,4 @@
-//! A comparison, for people and for programs.
+//! Prints a comparison, for people and for programs.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! One call: its audio on the way to a session, its host, and what both have seen when it is over.
+//! One call: its audio on the way to a session, its host, and what both have seen in the end.
 
 use mynah_engine::{Out, ScenePlan, SessionHandle, SessionId};
 

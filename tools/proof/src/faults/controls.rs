@@ -1,4 +1,4 @@
-//! What hosts say to the engine: sensible and senseless, and lost, twice or late on its way.
+//! Control messages from hosts to the engine: sensible and senseless, and lost, twice or late on the way.
 
 use mynah_engine::base::rng::Rng;
 use mynah_engine::{Control, ControlError, ControlIn, SessionHandle};

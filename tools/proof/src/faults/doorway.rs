@@ -1,8 +1,8 @@
-//! Sessions that are opened in the middle of a tick, as another thread of the host would.
+//! Opens sessions in the middle of a tick, as another thread of the host would.
 //!
-//! A stopwatch is called between the steps of a tick. The one that times what no shard does is called three times: when
-//! the engine has looked for new sessions, between the halves of the shards, and at the end. What happens there is the same
-//! on any number of threads and shards.
+//! A stopwatch is called between the steps of a tick. The one for the steps outside the shards is called three times:
+//! when the engine has looked for new sessions, between the halves of the shards, and at the end. What happens there
+//! is the same on any number of threads and shards.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ pub(super) const LAPS: u64 = 3;
 
 /// What somebody who comes in a tick is about to do there.
 pub(super) struct Visit {
-    /// Whose.
+    /// Number of the caller's place.
     pub place: u64,
     /// At which call of the stopwatch.
     pub lap: u64,

@@ -1,4 +1,4 @@
-//! How long it may take until nothing is left, once nothing goes wrong any more and the input has ended.
+//! Bounds the time until nothing is left, once the faults have stopped and the input has ended.
 
 use mynah_engine::ScenePlan;
 use mynah_engine::edge::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS};

@@ -1,4 +1,4 @@
-//! How a host hands a packet to the engine, and how it gets that wrong: what the engine must refuse it has to refuse.
+//! Hands a caller's packets to the engine, some of them wrong: the engine has to refuse those.
 
 use mynah_engine::edge::BLOCK_MS_MAX;
 use mynah_engine::{PushError, SessionHandle, Stamp};

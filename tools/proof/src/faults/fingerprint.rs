@@ -1,4 +1,4 @@
-//! One hash over all that happened and all that was put out, and counts of it.
+//! One hash over all events and all output of a run, with counts.
 
 use std::collections::BTreeMap;
 

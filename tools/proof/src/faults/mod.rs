@@ -1,4 +1,4 @@
-//! `simulate --faults`: the same scenes under everything that goes wrong, drawn from a seed.
+//! `simulate --faults`: runs scenes under faults that are drawn from a seed.
 //!
 //! What can go wrong is a table of sites (`site`). For a run each is on or not, with a strength that is drawn (`spec` says
 //! from what, `plan` is what was drawn). First all strike, then none any more, then the input ends, and within a stated
@@ -76,7 +76,7 @@ pub struct ChaosOptions {
     pub threads: usize,
     /// Shards.
     pub shards: Option<u32>,
-    /// Which faults.
+    /// The faults that may be drawn.
     pub spec: FaultSpec,
 }
 

@@ -1,4 +1,4 @@
-//! The way of one call's packets to the engine: late, lost, twice, in another order, all at once.
+//! The network between one caller and the engine: packets are late, lost, doubled, reordered, or come all at once.
 
 use mynah_engine::base::rng::Rng;
 

@@ -1,6 +1,6 @@
-//! Numbers of a scene at an end of what it allows, as overrides of the scene.
+//! Sets numbers of a scene to an end of their range, as overrides of the scene.
 //!
-//! Where a range ends is asked of the scene itself: the most extreme value that it accepts beside all others.
+//! The scene itself says where a range ends: at the most extreme value that it accepts beside all others.
 
 use mynah_engine::ScenePlan;
 use mynah_engine::scene::{Latency, Override, Pace};

@@ -1,4 +1,4 @@
-//! One caller's place: who calls from it, when they come and how they leave.
+//! The place of one caller: who calls from it, when they come and how they leave.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ enum State {
     Away(u64),
     /// Somebody comes in during this tick.
     Coming(Box<Visitor>),
-    /// Somebody talks.
+    /// A call is under way, with its input open.
     In(Box<Call>),
     /// The input has ended, or the host has hung up or gone.
     Leaving(Box<Call>),
@@ -67,7 +67,7 @@ pub(super) struct Town<'a> {
     pub engine: EngineHandle,
     /// Where sessions are opened in the middle of a tick; `None`: none are.
     pub doorway: Option<Doorway>,
-    /// The scene.
+    /// The compiled scene.
     pub plan: &'a ScenePlan,
     /// What callers say, by the number of their name.
     pub streams: &'a [Stream],

@@ -1,4 +1,5 @@
-//! What was drawn for one run: which sites are on, how often they strike and how hard. And the dice they strike with.
+//! The plan drawn for one run: which sites are on, how often they strike and how hard. Also the dice they strike
+//! with.
 
 use mynah_engine::base::rng::Rng;
 
@@ -13,7 +14,7 @@ const WIDE: f64 = 20.0;
 /// What was drawn for one site.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Drawn {
-    /// The site.
+    /// The site that was drawn.
     pub site: Site,
     /// Whether it is on in this run.
     pub on: bool,
@@ -109,7 +110,7 @@ impl Dice {
 pub struct Hazard<'a> {
     /// The plan of the run.
     pub plan: &'a FaultPlan,
-    /// Engine time.
+    /// Engine time of the tick, microseconds.
     pub now_us: u64,
     /// How often each site has struck.
     pub tally: &'a mut Tally,

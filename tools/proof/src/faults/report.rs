@@ -1,4 +1,4 @@
-//! The report of a faulted run: one object for programs, the same for people.
+//! The report of a faulted run: one object for programs, and the same for people.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use mynah_sim::report::Interruption;
 /// One site as it was in this run.
 #[derive(Clone, Debug, Serialize)]
 pub struct SiteReport {
-    /// Its name.
+    /// Name of the site.
     pub site: &'static str,
     /// What it acts on.
     pub group: &'static str,
@@ -64,7 +64,7 @@ pub struct ChaosSegments {
 pub struct ChaosReport {
     /// 1.
     pub schema: u32,
-    /// Of mynah.
+    /// Version of mynah.
     pub version: &'static str,
     /// Name of the scene.
     pub scene: String,
@@ -78,7 +78,7 @@ pub struct ChaosReport {
     pub seed: u64,
     /// Callers at once.
     pub sessions: u32,
-    /// Media time.
+    /// Media time of the run, seconds.
     pub duration_s: f64,
     /// Absent: the run came to its end.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! The course of a faulted run: callers who come and go, the engine, the hosts who read; first chaos, then none of it, then
-//! nobody.
+//! The course of a faulted run: callers who come and go, the engine, the hosts who read; first with faults, then
+//! without, then without callers.
 
 use std::sync::Arc;
 
@@ -123,7 +123,7 @@ impl Engines {
         Ok(Self { near, behind })
     }
 
-    /// Breaks both.
+    /// Breaks both engines.
     #[cfg(feature = "mutations")]
     pub(super) fn mutate(&mut self, mutation: mynah_engine::base::Mutation) {
         self.near.mutate(mutation);
@@ -133,7 +133,7 @@ impl Engines {
     }
 }
 
-/// Runs it.
+/// Runs one plan to its end.
 pub(super) fn run(setting: &Setting, engines: Engines, observer: &mut dyn Observer) -> Outcome {
     let began = ProcessTime::now();
     let Engines { near: mut engine, behind } = engines;

@@ -1,4 +1,4 @@
-//! Who sends: cuts a caller's audio into packets on a clock of its own, and gets some of them wrong.
+//! The sender: cuts a caller's audio into packets on a clock of its own, and gets some of them wrong.
 
 use mynah_engine::scene::Format;
 

@@ -1,4 +1,4 @@
-//! Every place where something can go wrong, once: its name, what it does, and what of it is drawn for a run.
+//! The table of sites: the name of each fault, its effect, and the amounts that are drawn for a run.
 
 use std::fmt;
 
@@ -81,7 +81,7 @@ pub struct Amount {
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// Which site.
+    /// The site of this row.
     pub site: Site,
     /// Its name in tables and files.
     pub name: &'static str,
@@ -89,9 +89,9 @@ pub struct Row {
     pub group: Group,
     /// What of how many goes wrong, and what `chaos` draws that share from; `None`: all, whenever it is on.
     pub ratio: Option<Span>,
-    /// How much.
+    /// Range of the amount.
     pub amount: Option<Amount>,
-    /// What happens.
+    /// The effect in words.
     pub what: &'static str,
 }
 
@@ -232,7 +232,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Once more.
+    /// Counts one strike.
     pub fn add(&mut self, site: Site) {
         self.add_many(site, 1);
     }

@@ -1,4 +1,4 @@
-//! Which faults a run may have: a preset, or a file.
+//! The faults that a run may have: a preset, or a file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub const PRESETS: [(&str, &str); 4] = [
 const ON: f64 = 0.5;
 /// Share of the duration after which a preset's faults are over.
 const HEAL_RATIO: f64 = 2.0 / 3.0;
-/// Largest file.
+/// Largest file of faults, bytes.
 const BYTES_MAX: u64 = 1 << 16;
 
 /// How the delays of packets are distributed.

@@ -1,4 +1,4 @@
-//! What is counted over all calls of a run.
+//! Sums over all calls of a run.
 
 use super::edge::Pushed;
 

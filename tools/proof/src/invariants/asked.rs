@@ -1,5 +1,5 @@
-//! When calls were first seen to wait before a service: the notes of who looks on, from the keys of what waits there
-//! after each tick and the log of what was submitted. What the engine notes of their times is not asked.
+//! Notes when calls were first seen to wait before a service: from the keys of the calls that wait after each tick,
+//! and the log of submissions. The engine's own times of these calls are not used.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! What sessions bring goes with them: every entity belongs to a session that exists, to the pool of segments or to the
-//! engine itself, and a tick after all sessions are over no block is under way, no frame waits, no segment exists and,
-//! a moment later, no call.
+//! Sessions leave nothing behind: every entity belongs to a session that exists, to the pool of segments or to the
+//! engine itself, and a tick after all sessions are over no block is under way, no frame waits, no segment exists
+//! and, a moment later, no call.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! Everything is bounded: no queue holds more frames than its scene allows, and neither does what stands beside it:
-//! what was sent and found no room, arrivals that wait outside, messages for the host, calls at a hub. No host may push
-//! more than a second, and where nothing waits any more it may push all of that.
+//! Everything is bounded: queues hold no more frames than their scene allows, and neither do the lists beside them:
+//! stalled frames, arrivals that wait outside, messages for the host, calls at a hub. No host may push more than a
+//! second, and where nothing waits any more it may push all of that.
 
 use std::sync::Arc;
 

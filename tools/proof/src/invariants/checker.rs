@@ -1,4 +1,4 @@
-//! What a checker sees and where it puts what it finds.
+//! The interface of a checker: what it sees, and where its findings go.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Violation {
     pub t_us: u64,
     /// Whose session, if it is one's.
     pub session: Option<SessionId>,
-    /// In words.
+    /// The violation in words.
     pub what: String,
 }
 
@@ -152,7 +152,7 @@ impl<T: Default> Sessions<T> {
         self.by_id.get_mut(&session).map(|kept| &mut kept.state)
     }
 
-    /// All states.
+    /// The states of all sessions.
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut T> {
         self.by_id.values_mut().map(|kept| &mut kept.state)
     }

@@ -1,6 +1,6 @@
-//! Nothing is lost silently: every frame that entered a node's queues has ended there in exactly one way or waits, what
-//! was sent along the edges into a node has arrived at it, and what a host pushed before it ended its input has arrived
-//! at its session. The last is shown by the hosts' own count.
+//! Nothing is lost silently: every frame that entered a node's queues has ended there in exactly one way or waits,
+//! frames sent along the edges into a node have arrived at it, and audio that a host pushed before it ended its input
+//! has arrived at its session. The last is checked by the hosts' own count.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What runs are compared by.
+//! Digests of runs, for comparison.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! What the metrics say is what was seen: waiting times before a service, times to the first of an answer, the delay of
-//! forwarded audio, sizes of batches, segments. A law of `metrics`: everything is reckoned anew from the log, from what
-//! stands in the queues and from what hosts heard, and compared when the run is over.
+//! The metrics agree with what was observed: waiting times before a service, times to the first part of an answer,
+//! the delay of forwarded audio, sizes of batches, segments. A law of `metrics`: everything is computed anew from the
+//! log, the queues and what hosts heard, and compared when the run is over.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

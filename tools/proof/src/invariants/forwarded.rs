@@ -1,6 +1,6 @@
-//! What a gate has sent is what its log says was forwarded: the ranges of all segments, cancelled or ended, add up to
-//! its samples. Where a full queue lost frames before the gate or at its door, segments have holes, and the gate has sent no
-//! more than that. A law of `conservation`, judged when all sessions are over.
+//! The audio that a gate has sent is what its log says was forwarded: the ranges of all segments, cancelled or ended,
+//! add up to its samples. Where a full queue lost frames before the gate or at the edge, segments have holes, and the
+//! gate has sent no more than that. A law of `conservation`, judged when all sessions are over.
 
 use std::sync::Arc;
 

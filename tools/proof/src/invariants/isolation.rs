@@ -1,4 +1,4 @@
-//! What one session sends changes nothing for any other.
+//! The input of one session changes nothing for any other.
 //!
 //! Two runs of the same load differ only in what the sick sessions send; of every other session events and samples are
 //! the same, bit for bit. Where sessions meet at one service, one that asks for more makes the others wait: that is

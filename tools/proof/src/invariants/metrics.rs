@@ -1,6 +1,6 @@
-//! Figures that say the same thing agree: a histogram of waiting times has as many values as frames were taken, one of
-//! latencies as many as calls were answered, one of batches as many as items were submitted; what is counted as out has
-//! come out.
+//! Figures about the same thing agree: a histogram of waiting times has as many values as frames were taken, one of
+//! latencies as many as calls were answered, one of batches as many as items were submitted; what is counted as out
+//! has come out.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! What must hold after every tick of every run, each invariant a small checker with a name and a file of its own.
+//! The invariants that must hold after every tick of every run, each a small checker with a name and a file of its
+//! own.
 //!
 //! [`Invariants`] watches a run and collects what is violated; nothing here changes what happens. Checkers share nothing
 //! with each other. They read events, released audio, the engine's counts and its queues; what one session's log says is

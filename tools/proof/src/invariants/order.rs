@@ -1,5 +1,5 @@
-//! What belongs to one session stays in order: frames of one sender wait in the order of their numbers, and times only
-//! go on; of one (segment, revision) media time never goes back at the output.
+//! Each session stays in order: frames of one sender wait in the order of their numbers, and times only go on; of one
+//! (segment, revision) media time never goes back at the output.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

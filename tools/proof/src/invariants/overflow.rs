@@ -1,6 +1,6 @@
-//! A full queue does what its scene says. `Block` never drops. `DropOldest` drops what came first: as much of what
-//! waited before a tick has gone as the tick dropped. `DropNewest` drops what comes: what waits leaves only by being
-//! taken. What stays keeps its order.
+//! A full queue follows the policy of its scene. `Block` never drops. `DropOldest` drops the frames that came first:
+//! as many of those that waited before a tick have gone as the tick dropped. `DropNewest` drops arriving frames:
+//! waiting ones leave only by being taken. The remaining frames keep their order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! What hosts pushed, what they heard and what the log says was lost make up the whole: a law of `conservation` with no
-//! figure of the engine's in it. Where audio passes at one rate from the input to the output, every sample of a session
-//! has come out or is in a drop event; what came out of all sessions is what the output counts, and a frame that the
-//! counts say a full queue lost is in the log.
+//! Pushed audio, heard audio and losses in the log add up: a law of `conservation` with no figure of the engine's in
+//! it. Where audio passes at one rate from the input to the output, every sample of a session has come out or is in a
+//! drop event; the output of all sessions is what the output node counts, and a frame that the counts say a full
+//! queue lost is in the log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

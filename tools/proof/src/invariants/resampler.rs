@@ -1,5 +1,5 @@
-//! The length law of resampling: of `n` frames come `round(n * to / from)` when the stream ends, and on the way never
-//! more than that, nor less than the filter's delay explains.
+//! The length law of resampling: `n` frames become `round(n * to / from)` when the stream ends, and until then never
+//! more than that, nor fewer than the filter's delay explains.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

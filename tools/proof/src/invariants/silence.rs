@@ -1,5 +1,6 @@
-//! A microphone that delivers nothing ends what is open: while nothing arrived for as long as the gate says (`silence_us`), and no
-//! frame was on its way to the gate or stood in front of a full queue behind it, no segment is open.
+//! A microphone that delivers nothing ends the open segment: if nothing arrived for as long as the gate says
+//! (`silence_us`), and no frame was on its way to the gate or waited before a full queue behind it, no segment is
+//! open.
 
 use std::sync::Arc;
 

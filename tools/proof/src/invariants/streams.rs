@@ -1,6 +1,6 @@
-//! Audio is conserved in samples, stream by stream: what was forwarded of a segment, or made in answer to it, leaves
-//! whole when it may leave at all, and what the log says has left is what came out. Judged when a session is over, by
-//! its log and its audio alone; the same pass makes the session's digest.
+//! Audio is conserved in samples, stream by stream: audio that was forwarded of a segment, or made in answer to it,
+//! leaves whole if it may leave at all, and the log agrees with what came out. Judged when a session is over, by its
+//! log and its audio alone; the same pass makes the session's digest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! Nothing that was taken back leaves from its tick on: no audio of a cancelled segment, of a retracted revision, of a
-//! withdrawn answer or of an interrupted turn. Nothing is taken back twice. Where the scene releases on confirmation,
-//! nothing leaves before it.
+//! Nothing cancelled leaves from the tick of its cancellation on: no audio of a cancelled segment, of a retracted
+//! revision, of a withdrawn answer or of an interrupted turn. Nothing is cancelled twice. Where the scene releases on
+//! confirmation, nothing leaves before it.
 
 use std::collections::BTreeMap;
 

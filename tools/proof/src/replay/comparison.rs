@@ -1,4 +1,4 @@
-//! Holds each line of a run against the next one of its log.
+//! Compares each line of a run with the next one of its log.
 
 use std::collections::VecDeque;
 

@@ -15,7 +15,7 @@ pub struct Numbered {
 /// One field of an event in which the two differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// Its name.
+    /// Name of the field.
     pub field: String,
     /// What the log says; `None`: it has no such field.
     pub expected: Option<Value>,

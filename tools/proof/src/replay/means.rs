@@ -1,4 +1,4 @@
-//! What a replay is run with.
+//! The settings of a replay.
 
 /// How to run again; neither changes what comes out.
 #[derive(Clone, Copy, Debug)]

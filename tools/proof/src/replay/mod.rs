@@ -1,8 +1,8 @@
-//! Runs again what an event log tells of, and finds where the two part.
+//! Runs an event log again, and finds where the run and the log part.
 //!
-//! `lines` reads the log, `rebuild` makes of its first line the run that it is of, `comparison` holds each line that
-//! comes out of it against the next one of the log, `divergence` is what is said where they differ, `show` prints it.
-//! The log is read once, line by line, as the run goes on: its length costs no memory.
+//! `lines` reads the log, `rebuild` makes the run from its first line, `comparison` compares each line of the run
+//! with the next one of the log, `divergence` describes the difference, `show` prints it. The log is read once, line
+//! by line, as the run goes on: its length costs no memory.
 
 mod comparison;
 mod divergence;

@@ -1,4 +1,4 @@
-//! What a replay shows.
+//! The outcome of a replay.
 
 use super::divergence::Divergence;
 use mynah_sim::events::header::Header;

@@ -1,4 +1,4 @@
-//! From the first line of a log to the run that it is of, whose lines go to a comparison.
+//! Builds the run from the first line of its log; the lines of the run go to a comparison.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What came of a replay, for people and for programs.
+//! Prints the outcome of a replay, for people and for programs.
 
 use std::fmt::Write as _;
 use std::path::Path;

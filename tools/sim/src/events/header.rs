@@ -71,7 +71,7 @@ pub enum LoadInput {
 /// What `simulate` was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SimulateInputs {
-    /// Callers.
+    /// Number of callers.
     pub sessions: u32,
     /// What each of them sends, microseconds.
     pub duration_us: u64,
@@ -89,7 +89,7 @@ pub struct SimulateInputs {
 pub struct RecordingInput {
     /// What its session is called.
     pub name: String,
-    /// The file.
+    /// The file with its hash.
     #[serde(flatten)]
     pub file: ContentOf,
 }
@@ -139,7 +139,7 @@ pub struct Header {
     pub version: String,
     /// What its kernels could use.
     pub cpu_features: Vec<String>,
-    /// The scene.
+    /// The text of the scene.
     pub scene: SceneText,
     /// The scene behind the link that it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]

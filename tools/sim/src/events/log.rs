@@ -1,4 +1,4 @@
-//! A whole event log: its header, what happened, what was released, and its last line.
+//! A whole event log: its header, the events, digests of the output, and its last line.
 //!
 //! Beside the events there is an `output` line a session and second of engine time in which it put something out: a
 //! run whose events agree and whose samples do not differs there. Whoever takes the lines writes them, or compares

@@ -13,7 +13,7 @@ use super::ring::{Ring, Row};
 /// Names for what a ring has numbers for.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// The scene.
+    /// Name of the scene.
     pub scene: String,
     /// Stages in the order of the ring's tables.
     pub stages: Vec<String>,

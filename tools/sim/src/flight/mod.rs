@@ -1,6 +1,6 @@
-//! The flight recorder: what the last ticks did, always on. A tick costs it sums over shards and nodes, no clock and no
-//! memory. `--trace` writes it down at the end, and once before that when a tick takes longer than its period on the
-//! wall clock.
+//! The flight recorder: the work of the last ticks, always on. Recording costs a tick sums over shards and nodes, no
+//! clock and no memory. `--trace` writes the recording at the end, and once before that when a tick takes longer than
+//! its period on the wall clock.
 
 pub mod chrome;
 pub mod ring;

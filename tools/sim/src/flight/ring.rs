@@ -1,4 +1,4 @@
-//! The last ticks, in memory that is there from the start.
+//! The ring of the last ticks, in memory that is allocated at the start.
 
 /// Ticks that are kept.
 pub const TICKS: usize = 1_024;
@@ -23,7 +23,7 @@ pub struct Tick {
 /// A tick with its tables.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// The tick.
+    /// Time and figures of the tick.
     pub tick: &'a Tick,
     /// Work by stage, nanoseconds over all shards; 4.29 s and more counts as that.
     pub work_ns: &'a [u32],

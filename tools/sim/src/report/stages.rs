@@ -1,4 +1,4 @@
-//! The stages of answered turns: what a latency as heard is made of.
+//! The stages of answered turns, which add up to their latency.
 
 use serde::Serialize;
 use smallvec::SmallVec;

@@ -1,4 +1,4 @@
-//! Recordings in an engine, until every one has been heard and every session has closed itself.
+//! Runs recordings through an engine, until each has been heard and every session has closed itself.
 
 use mynah_engine::driver::Deadlines;
 use mynah_engine::{Engine, Out, SessionHandle};

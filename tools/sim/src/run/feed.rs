@@ -1,4 +1,4 @@
-//! One recording and its session: what arrives, and when.
+//! Feeds one recording into its session: which audio arrives, and when.
 
 use mynah_engine::{PushError, SessionHandle};
 
@@ -8,7 +8,7 @@ use mynah_load::wav::Recording;
 /// A recording on its way into the engine. Its media time begins at engine time 0.
 #[derive(Debug)]
 pub struct Feed {
-    /// The session.
+    /// The session that is fed.
     pub handle: SessionHandle,
     recording: Recording,
     chunks: Chunks,
@@ -43,7 +43,7 @@ impl Feed {
         self.exists_us(self.frames())
     }
 
-    /// The recording.
+    /// The recording that is fed.
     pub fn recording(&self) -> &Recording {
         &self.recording
     }

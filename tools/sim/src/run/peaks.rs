@@ -1,4 +1,4 @@
-//! What sounded, as the least and greatest sample of each short stretch: small, however long it is.
+//! The shape of a sound: the least and greatest sample of each short stretch. Small, however long the sound is.
 
 /// Length of a stretch, microseconds.
 pub const COLUMN_US: u64 = 5_000;

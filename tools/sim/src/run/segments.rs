@@ -1,5 +1,5 @@
-//! The segments of one session as people ask for them: when somebody spoke, whether it was speech, what was said.
-//! Collected from the event records; the table, the JSON object and the page all read it.
+//! The segments of one session for people: when somebody spoke, whether it was speech, the words. Collected from the
+//! event records; the table, the JSON object and the page all read them.
 
 use mynah_engine::{Event, Record, ScenePlan};
 use serde::Serialize;
@@ -11,9 +11,9 @@ pub enum Outcome {
     /// Nothing was decided before the end of the run.
     #[default]
     Open,
-    /// It is speech.
+    /// The segment is speech.
     Confirmed,
-    /// It was none.
+    /// The segment is not speech.
     Cancelled,
 }
 

@@ -1,4 +1,4 @@
-//! What a session put out, as one recording: the caller's own audio at its media time, answers at the time of their
+//! The output of a session as one recording: the caller's own audio at its media time, answers at the time of their
 //! release, silence between; or everything one after the other.
 
 use mynah_engine::scene::Format;
@@ -70,13 +70,13 @@ pub struct Track {
 }
 
 impl Track {
-    /// Empty.
+    /// An empty track.
     pub fn new(format: Format, placement: Placement) -> Self {
         let (own, answer) = (Strip::default(), Strip::default());
         Self { format, placement, own, answer, answers: Vec::new(), frames: 0 }
     }
 
-    /// Its format.
+    /// Format of the track.
     pub fn format(&self) -> Format {
         self.format
     }

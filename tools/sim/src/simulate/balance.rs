@@ -1,4 +1,4 @@
-//! Nothing is lost silently: the counts of the engine against what went in and came out.
+//! Checks that nothing is lost silently: the counts of the engine against what went in and came out.
 //!
 //! The first half checks the engine's own counts. The second shares nothing with them: it knows only the samples the
 //! host pushed and got, and the event log.

@@ -1,5 +1,6 @@
-//! What the latency of each answered turn is made of, from the event log: end of speech, endpoint, what each node took
-//! until the first of the answer left it, and the wait at the output. The stages of a turn add up to its latency.
+//! Splits the latency of each answered turn into stages, by the event log: end of speech, endpoint, the time of each
+//! node until the first part of the answer left it, and the wait at the output. The stages of a turn add up to its
+//! latency.
 //!
 //! The way is the scene's: from the output back through the nodes that put out the answer. Where several lead to one
 //! node, the one that was first counts, as its frame is the one that goes on.

@@ -94,9 +94,9 @@ impl Script for CallerScript {
 /// One caller with its session.
 #[derive(Debug)]
 pub struct Line {
-    /// The session.
+    /// The session of the caller.
     pub handle: SessionHandle,
-    /// Its audio.
+    /// The audio of the caller.
     pub stream: Stream,
     /// Engine time at which its media time begins.
     pub offset_us: u64,

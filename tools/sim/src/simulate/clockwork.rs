@@ -1,4 +1,4 @@
-//! How a simulation is run: its callers in virtual time, and the wall clock with a generator thread of its own.
+//! The two ways to run a simulation: in virtual time, and on the wall clock with a generator thread of its own.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! From what was measured to the report and its verdict.
+//! Makes the report and its verdict from the measurements.
 
 use mynah_engine::observe::Census;
 use mynah_engine::scene::Release;

@@ -1,4 +1,4 @@
-//! From what was measured of one engine to the parts of a report that both ends of a link have.
+//! Makes the parts of a report that both ends of a link have, from the measurements of one engine.
 
 use std::collections::BTreeMap;
 

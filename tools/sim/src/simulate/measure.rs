@@ -26,7 +26,7 @@ pub struct SegmentStory {
     pub from_us: u64,
     /// See `from_us`; set when it ended or was cancelled.
     pub to_us: u64,
-    /// It is speech.
+    /// The segment is speech.
     pub confirmed: bool,
     /// It was taken back.
     pub cancelled: bool,
@@ -160,9 +160,9 @@ impl Default for Latencies {
 /// What is measured while the simulation runs.
 #[derive(Default)]
 pub struct Measurement {
-    /// Histograms.
+    /// Histograms of latencies.
     pub latencies: Latencies,
-    /// Counts.
+    /// Counts of events.
     pub counts: Counts,
     /// By session, in id order.
     pub sessions: Vec<SessionMeasurement>,

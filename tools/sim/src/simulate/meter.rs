@@ -1,4 +1,4 @@
-//! What ticks, callers and memory cost.
+//! Measures the cost of ticks, callers and memory.
 
 use cpu_time::ProcessTime;
 use hdrhistogram::Histogram;

@@ -1,4 +1,4 @@
-//! What to simulate.
+//! The options of a simulation.
 
 use std::path::PathBuf;
 
@@ -26,13 +26,13 @@ pub enum RunClock {
 /// What to simulate.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Callers.
+    /// Number of callers.
     pub sessions: u32,
     /// Media time each of them sends, microseconds.
     pub duration_us: u64,
     /// Seed of callers and services.
     pub seed: u64,
-    /// Whose clock.
+    /// The clock of the run.
     pub clock: RunClock,
     /// Worker threads for the shards.
     pub threads: usize,

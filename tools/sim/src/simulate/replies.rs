@@ -59,7 +59,7 @@ impl Replies {
         }
     }
 
-    /// By stretch.
+    /// The latencies by stretch.
     pub fn spells(&self) -> &Spells {
         &self.spells
     }

@@ -1,4 +1,4 @@
-//! A simulation from its first tick to its report.
+//! Runs a simulation from its first tick to its report.
 
 use super::options::RunClock;
 use super::simulation::Simulation;

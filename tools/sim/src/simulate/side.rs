@@ -1,4 +1,4 @@
-//! One engine of a simulation, with what is measured of it.
+//! One engine of a simulation, with its measurements.
 
 use std::sync::Arc;
 

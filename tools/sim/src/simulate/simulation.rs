@@ -1,4 +1,4 @@
-//! A simulation before its run: callers, the engine they talk to, and what lies behind its link.
+//! A simulation before its run: callers, the engine they talk to, and the engine behind its link.
 
 use std::sync::Arc;
 

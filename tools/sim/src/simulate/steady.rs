@@ -1,4 +1,4 @@
-//! Whether a long run is as good at its end as at its beginning: memory, entities, blocks, latency.
+//! Judges whether a long run is as good at its end as at its beginning: memory, entities, blocks, latency.
 
 use hdrhistogram::Histogram;
 use mynah_engine::Engine;

@@ -1,4 +1,4 @@
-//! What is drawn of one session.
+//! The data of one session that is drawn.
 
 use mynah_engine::scene::Hearing;
 
@@ -13,7 +13,7 @@ pub const MARKS_MAX: usize = 1_000;
 /// Audio that arrived; interleaved.
 #[derive(Clone, Copy, Debug)]
 pub struct Sound<'a> {
-    /// The samples.
+    /// The samples, interleaved.
     pub samples: &'a [f32],
     /// Channels.
     pub channels: usize,
@@ -42,11 +42,11 @@ impl Sound<'_> {
 pub struct Lane<'a> {
     /// From when to when.
     pub stretch: (u64, u64),
-    /// What arrived.
+    /// The audio that arrived.
     pub input: Sound<'a>,
     /// What is truly said, where that is known.
     pub truth: &'a [Utterance],
-    /// What happened.
+    /// The events to draw.
     pub picture: &'a Picture,
     /// What was answered.
     pub answers: &'a [Answer],

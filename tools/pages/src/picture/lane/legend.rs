@@ -1,4 +1,4 @@
-//! What the colours and patterns of a lane mean.
+//! The legend: the meaning of a lane's colours and patterns.
 
 use mynah_engine::scene::Hearing;
 

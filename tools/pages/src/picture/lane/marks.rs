@@ -1,4 +1,4 @@
-//! What stands on a session's rows: segments, ends of speech, answers.
+//! Draws the marks on a session's rows: segments, ends of speech, answers.
 
 use crate::picture::labels::{NARROW, width_of};
 use crate::picture::session::{EndMark, Fate, Picture, Span};

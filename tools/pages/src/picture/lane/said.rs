@@ -1,5 +1,5 @@
-//! The words that a caller truly says, above the sound of them. They have as much room as there is up to the next words:
-//! they run over several lines, and the browser cuts what does not fit.
+//! Draws the true words of a caller above their sound. They have room up to the next words: they run over several
+//! lines, and the browser cuts what does not fit.
 
 use crate::picture::labels::{CHARACTER, NARROW};
 use crate::picture::svg::{Escaped, push};

@@ -1,4 +1,4 @@
-//! Calls that went to a service together.
+//! The section about batches.
 
 use std::collections::BTreeMap;
 

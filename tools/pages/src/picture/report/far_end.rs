@@ -1,4 +1,4 @@
-//! The engine behind a simulated link: what went over it and what came of it.
+//! The section about the engine behind a simulated link: messages sent, and their effect.
 
 use super::shown::{Shown, quantile_cells, section};
 use crate::picture::figure::Figure;

@@ -1,4 +1,4 @@
-//! What was run: the verdict in one word, and everything that it depends on.
+//! The head of the page: the verdict in one word, and everything that the run depends on.
 
 use super::shown::Shown;
 use crate::picture::figure::grouped;

@@ -1,4 +1,4 @@
-//! How long it took: the distribution, how it went over the run, and every latency that applies to the scene.
+//! The section about latency: the distribution, its course over the run, and every latency that applies to the scene.
 
 use hdrhistogram::Histogram;
 

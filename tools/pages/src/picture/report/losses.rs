@@ -1,4 +1,4 @@
-//! What was lost, and what was withheld on purpose: where and why.
+//! The section about frames that were lost or withheld on purpose: where and why.
 
 use mynah_engine::DropReason;
 

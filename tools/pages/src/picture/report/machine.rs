@@ -1,4 +1,4 @@
-//! What the run cost this machine. These are the only figures that differ when a run in virtual time is repeated.
+//! The section about the cost on this machine. Only these figures differ when a run in virtual time is repeated.
 
 use super::shown::{Shown, from_to, section};
 use crate::picture::figure::{Figure, Unit, short};

@@ -1,4 +1,4 @@
-//! Nodes and services in figures.
+//! The section about nodes and services, in figures.
 
 use super::shown::{Shown, section};
 use crate::picture::figure::{Figure, Unit};

@@ -1,4 +1,4 @@
-//! One caller: what was said, how the gate judged it, what was answered.
+//! The section about one caller: the words, the gate's judgement, the answers.
 
 use super::shown::{Shown, section};
 use crate::picture::figure::moment;

@@ -1,4 +1,4 @@
-//! How much waited where, over the run.
+//! The section about queues: how much waited where, over the run.
 
 use super::shown::{Seen, Shown, Strip, row, section};
 use crate::picture::figure::{Figure, short};

@@ -1,4 +1,4 @@
-//! What the sections are drawn from, and what more than one of them draws.
+//! The data of the sections, and drawings that several of them share.
 
 use crate::picture::figure::{Figure, moment, short};
 use crate::picture::plot::{Height, Plot};

@@ -1,4 +1,4 @@
-//! What was done on a belief, and what of it had to be taken back.
+//! The section about speculation: work done on a belief, and how much of it was cancelled.
 
 use super::shown::{Shown, Strip, row, section};
 use crate::picture::figure::{Figure, Unit, moment, written};

@@ -1,4 +1,4 @@
-//! Where the milliseconds go, stage by stage.
+//! The section about the stages of a response, in milliseconds.
 
 use super::latency::range;
 use super::shown::{Shown, quantile_cells, section};

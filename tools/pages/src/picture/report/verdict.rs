@@ -1,4 +1,4 @@
-//! Every limit of the scene with what was measured.
+//! The section about the verdict: every limit of the scene with the measured figure.
 
 use super::shown::{Shown, section};
 use crate::picture::figure::{Figure, Unit, spoken, written};

@@ -42,7 +42,7 @@ pub struct Shown {
     pub rate_hz: u32,
     /// What is truly said.
     pub truth: Vec<Utterance>,
-    /// What happened.
+    /// The events of the session.
     pub picture: Picture,
     /// What was answered.
     pub answers: Vec<Answer>,

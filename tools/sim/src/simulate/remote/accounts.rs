@@ -1,4 +1,5 @@
-//! What must hold between two engines, from both event logs, the released blocks and what became of the messages alone.
+//! Checks what must hold between two engines, by both event logs, the released blocks and the fate of the messages
+//! alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 

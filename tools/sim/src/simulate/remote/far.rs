@@ -16,14 +16,14 @@ use super::near::{Datagram, decoded, encoded};
 pub enum Carried {
     /// A block of audio with its place at the sender.
     Audio {
-        /// Interleaved.
+        /// Samples, interleaved.
         samples: Arc<[f32]>,
         /// Media time there.
         pts_us: u64,
         /// Where it belongs there.
         tag: Tag,
     },
-    /// Nothing follows.
+    /// The stream has ended.
     End,
 }
 
@@ -42,7 +42,7 @@ impl Carried {
 /// A message that is new.
 #[derive(Clone, Copy, Debug)]
 pub struct News {
-    /// Its number.
+    /// Id of the message.
     pub message_id: u64,
     /// When it was made, on the sender's clock.
     pub decided_us: u64,
@@ -53,7 +53,7 @@ pub struct News {
 /// The end of a session's paths at the engine that follows.
 #[derive(Debug)]
 pub struct FarEnd {
-    /// Its session.
+    /// The session at the second engine.
     pub handle: SessionHandle,
     delivery: Delivery,
     names: SegmentNames,

@@ -69,7 +69,7 @@ pub struct Wire {
 pub struct Unsent {
     /// What it says.
     pub control: Control,
-    /// Why not.
+    /// Why the message was not sent.
     pub error: SendError,
 }
 
@@ -85,7 +85,7 @@ pub struct Link {
     pub audio: SimulatedLink<Carried>,
     /// Control messages to the engine that follows.
     pub out: SimulatedLink<Datagram>,
-    /// Receipts back.
+    /// The link for receipts.
     pub back: SimulatedLink<Datagram>,
 }
 

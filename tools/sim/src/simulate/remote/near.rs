@@ -1,5 +1,5 @@
-//! The end of a session's control path at the engine that gates: what that engine says becomes messages, and what has
-//! become of them is known.
+//! The end of a session's control path at the engine that gates: turns the engine's controls into messages, and
+//! tracks their fate.
 
 use std::sync::Arc;
 

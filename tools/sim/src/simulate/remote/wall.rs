@@ -1,5 +1,5 @@
-//! Both engines on the wall clock, each on a thread of its own, and between them a thread that is the network: what it
-//! carries waits in rings, and what arrives wakes the engine it is for.
+//! Runs both engines on the wall clock, each on a thread of its own, with a third thread as the network: items under
+//! way wait in rings, and an arrival wakes its engine.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
