@@ -254,7 +254,7 @@ fn the_order_of_the_systems_leaves_nothing_open_in_any_shipped_scene() {
 }
 
 #[test]
-fn a_tick_with_one_edge_less_in_its_order_leaves_something_open() {
+fn a_missing_edge_in_the_order_of_a_tick_is_found() {
     let mut edges = 0;
     for (name, _) in mynah_sim::scenes::SHIPPED {
         let compiled = mynah_sim::scenes::compile(name, &[], None, None);

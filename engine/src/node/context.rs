@@ -370,7 +370,7 @@ impl<'a> NodeContext<'a> {
         counts.cancelled += frames;
     }
 
-    /// Counts and logs what a cancellation took out of the queue of `node`.
+    /// Counts and logs what a cancellation took from `node`: out of its queue, or from outside the full queue.
     pub(super) fn count_cancelled(
         &mut self,
         node: NodeId,

@@ -215,7 +215,7 @@ impl OpenSegment {
         if self.confirmed {
             writer.params.segments.carry_on(before, self.key, session);
         }
-        // The turn stays the same: the segment that goes on was confirmed before.
+        // The turn stays open: the segment that goes on was confirmed before, and has no answer yet.
         writer.params.segments.answered(before, session);
     }
 

@@ -14,7 +14,7 @@ use crate::record::node_histograms::NodeHistograms;
 /// What became of the frames of one node, in plain sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeCounts {
-    /// Frames that were put into its queues.
+    /// Frames that came for it: in its queues, or outside a full one that blocks, on the sender's lane.
     pub arrived: u64,
     /// Frames that it took from its queues, whatever became of them afterwards.
     pub taken: u64,

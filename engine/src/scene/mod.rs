@@ -1,7 +1,8 @@
 //! Scenes: RON files that say which nodes a session's audio flows through, compiled into a [`Plan`].
 //!
 //! Knows neither node kinds nor the ECS: kinds come through a [`Catalogue`]. Every finding carries its place in the
-//! file or in the `--set` that caused it, and all findings are reported at once.
+//! file or in the `--set` that caused it. All findings of a step are reported at once; wiring is checked when the scene's
+//! own fields could be read.
 mod compile;
 mod language;
 

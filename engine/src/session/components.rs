@@ -33,7 +33,8 @@ pub enum Phase {
     Open,
     /// The input has ended; what is under way is still finished.
     Finishing,
-    /// The session is over; only its entities are left.
+    /// The session is over. The systems that cancel take what is under way out of its queues in the same tick, and the next
+    /// tick removes its entities.
     Gone,
 }
 

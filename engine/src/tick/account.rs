@@ -1,4 +1,5 @@
 //! Closes a tick: tells hosts, recycles segments and blocks, frees the names of sessions that are gone.
+//! Reads the event log; writes host links, phases, segments, pools. Runs in `Stage::Account`, last in a shard.
 
 use std::sync::Arc;
 

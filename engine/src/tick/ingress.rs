@@ -1,5 +1,5 @@
-//! Moves arrivals from the shard's edge to the input queues. Reads the arrival ring; writes queues, sessions, counts.
-//! Runs in `Stage::Ingress`.
+//! Moves arrivals from the shard's edge to the input queues. Reads the arrival ring; writes queues, intakes, phases,
+//! counts and the event log, gives credit back, cancels sessions that hang up. Runs in `Stage::Ingress`.
 
 use bevy_ecs::prelude::*;
 

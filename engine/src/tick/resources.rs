@@ -24,7 +24,7 @@ pub(crate) struct Admissions(pub(crate) Vec<Arc<SessionPort>>);
 #[derive(Resource)]
 pub(crate) struct Edge(pub(crate) Arc<ShardPort>);
 
-/// The ids of sessions that are closing, for the Account stage.
+/// The ids of sessions that are over: Egress and Account add them, the next tick's Admit removes their entities.
 #[derive(Resource, Debug, Default)]
 pub(crate) struct Closing(pub(crate) Vec<SessionId>);
 

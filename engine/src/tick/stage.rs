@@ -4,7 +4,7 @@ use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
 
-/// The stages of a tick, in order. Some belong to the engine's own world; of the stages of shards, those from
+/// The stages of a tick, as they follow each other; `tick/order.rs` makes the edges. Some belong to the engine's own world; of the stages of shards, those from
 /// [`Self::Admit`] to the last node run in [`Self::FirstHalf`] and the others in [`Self::SecondHalf`]. The owner of a
 /// foreign world orders systems by the stages of shards.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ pub enum Stage {
     /// Answers wait or are withdrawn because the user speaks.
     TurnTaking,
     /// What was cancelled leaves one node, or the output (the number after the last node). Runs in ticks that cancel
-    /// anything.
+    /// anything, and in those that admit sessions.
     Cancel(NodeId),
     /// One node of the scene.
     Node(NodeId),

@@ -42,8 +42,8 @@ pub struct VadGate {
     pub max_segment_ms: f32,
     /// Engine time without any audio after which an open segment ends, as if silence had come.
     pub silence_timeout_ms: f32,
-    /// Gather time: the detector runs at multiples of this much engine time, to have more lanes at once; 0 = every
-    /// tick.
+    /// Gather time: the detector runs at multiples of this much engine time, to have more lanes at once. 0, or fewer
+    /// than 16 sessions open in the engine: every tick.
     pub vad_gather_ms: f32,
     /// What is forwarded before speech was heard.
     pub forward: Forward,

@@ -1,4 +1,4 @@
-//! All that is wrong is said at once, and nothing that is wrong only because something else is.
+//! All that is wrong in one step is said at once, and nothing that is wrong only because something else is.
 use super::diagnostics::check;
 use super::*;
 

@@ -7,7 +7,7 @@
 //! | header and payload disagree | processed with the header's values, warning counted |
 //! | unknown type | ignored, counted, not acknowledged |
 //!
-//! [`crate::delivery`], which comes next, recognises messages that were seen before.
+//! [`crate::wire::delivery`], which comes next, recognises messages that were seen before.
 
 use super::{Arrival, ControlMessage, MessageError};
 
