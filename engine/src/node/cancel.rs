@@ -96,7 +96,7 @@ pub(crate) fn cancel_step<K: StepNode>(kind: Arc<K>, place: NodePlace, world: &m
             kind.control(state, cancellation, cx, place);
         }
     };
-    if place.service.is_none() {
+    if !K::CALLS {
         return lane_system::<K::State, Cancelling<'static, 'static>>(
             place,
             world,

@@ -292,7 +292,7 @@ impl<'a> NodeContext<'a> {
             }
             Request::GoesOn(..) | Request::Retract(_) | Request::Cancel(_) | Request::Hold(..) => {}
         }
-        debug_assert!(self.outbox.is_some(), "only nodes whose place names a service ask one");
+        debug_assert!(self.outbox.is_some(), "a kind that asks services says so: `StepNode::CALLS`");
         if let Some(outbox) = &mut self.outbox {
             outbox.push(service, request);
         }

@@ -133,6 +133,9 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
 
 /// A node kind that handles one frame of one session at a time.
 pub trait StepNode: NodeKind {
+    /// Whether nodes of this kind may call a service. Only the systems of such kinds touch what goes to services and comes
+    /// from them.
+    const CALLS: bool = false;
     /// Handles one frame. Marks must be passed on (`cx.send`) after the frames that they bound.
     fn step(&self, state: &mut Self::State, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace);
     /// Drops from the state what a cancellation covers; the queue has been cleared already. A node that does not

@@ -48,7 +48,8 @@ struct Calls<'w, 's> {
 }
 
 pub(crate) fn step_system<K: StepNode>(config: Arc<K>, place: NodePlace, world: &mut World) -> BoxedSystem {
-    if place.service.is_none() {
+    if !K::CALLS {
+        assert!(place.service.is_none(), "`{}` calls a service: its `StepNode::CALLS` must say so", K::NAME);
         return lane_system::<K::State, ()>(place, world, move |lanes, params, ()| {
             step_lanes(&*config, place, lanes, params, None);
         });

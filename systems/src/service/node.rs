@@ -166,6 +166,8 @@ const PIECE_MS_MIN: u32 = 100;
 const PIECE_MS_MAX: u32 = 10_000;
 
 impl StepNode for ServiceNode {
+    const CALLS: bool = true;
+
     fn step(&self, state: &mut ServiceState, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace) {
         match &frame.payload {
             Payload::Audio(_) => match cx.lane.input.filter(|_| self.piece_ms > 0) {

@@ -80,6 +80,8 @@ impl NodeKind for Ask {
 }
 
 impl StepNode for Ask {
+    const CALLS: bool = true;
+
     fn step(&self, _: &mut Asked, frame: Frame, cx: &mut NodeContext<'_>, place: NodePlace) {
         if let Payload::Mark(_) = frame.payload {
             cx.send(0, frame);
