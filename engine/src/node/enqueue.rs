@@ -30,8 +30,7 @@ impl Enqueue<'_> {
             queue.push(frame, self.pool)
         };
         if is_content {
-            self.counts.arrived(node, samples);
-            self.counts.record_depth(node, queue.depth());
+            self.counts.entered(node, samples, queue.depth());
         }
         match pushed {
             Pushed::Queued => {}

@@ -213,10 +213,21 @@ impl Counts {
         node.index() + 1 == self.nodes.len()
     }
 
+    /// A frame that came for a node stands outside of its queue.
     pub(crate) fn arrived(&mut self, node: NodeId, samples: usize) {
         let counts = self.node(node);
         counts.arrived += 1;
         counts.samples_in += samples as u64;
+    }
+
+    /// A frame that came for a node went into its queue, which is `depth` deep with it.
+    #[inline]
+    pub(crate) fn entered(&mut self, node: NodeId, samples: usize, depth: u32) {
+        let counts = &mut self.nodes[node.index()];
+        counts.arrived += 1;
+        counts.samples_in += samples as u64;
+        counts.depth_max = counts.depth_max.max(depth);
+        self.histograms[node.index()].record_depth(depth);
     }
 
     /// Records the depth of the node's queue that a frame found, including that frame.

@@ -75,7 +75,17 @@ impl NodeHistograms {
     }
 
     /// Records the depth of the queue that a frame found, including that frame.
+    #[inline]
     pub fn record_depth(&mut self, depth: u32) {
+        match self.depths.get_mut(depth as usize) {
+            Some(count) => *count += 1,
+            None => self.record_new_depth(depth),
+        }
+    }
+
+    /// The table grows, up to the last place.
+    #[cold]
+    fn record_new_depth(&mut self, depth: u32) {
         let place = (depth as usize).min(DEPTHS_MAX - 1);
         if place >= self.depths.len() {
             self.depths.resize((place + 1).next_power_of_two().min(DEPTHS_MAX), 0);
