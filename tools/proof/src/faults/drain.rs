@@ -3,7 +3,9 @@
 use mynah_engine::ScenePlan;
 use mynah_engine::edge::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS};
 use mynah_engine::node::Node;
-use mynah_engine::scene::{LATENCY_MS, Latency, Pace, PlanTarget, Port, PortType, parse_config};
+use mynah_engine::scene::{
+    DeadlinePolicy, LATENCY_MS, Latency, Pace, PlanNode, PlanTarget, Port, PortType, parse_config,
+};
 use mynah_engine::wire::delivery::{RESEND_US, TRANSMITS_MAX};
 use mynah_systems::service::ScriptedReply;
 
@@ -90,6 +92,7 @@ fn of_one(plan: &ScenePlan, faults: &FaultPlan, sessions: u32) -> Vec<(&'static 
                     (p99_ms * (p99_ms / p50_ms).powi(2)).min(*LATENCY_MS.end())
                 }
             };
+        let longest_ms = longest_ms * batch_cost(node, timing.batch_item_cost, sessions);
         let making_us = (answer_us as f64 / timing.speed) as u64;
         let speech = node.spec.outputs().first().is_some_and(|port| port.kind == PortType::Audio);
         let said_us = if timing.words_per_s > 0.0 {
@@ -113,6 +116,18 @@ fn of_one(plan: &ScenePlan, faults: &FaultPlan, sessions: u32) -> Vec<(&'static 
         parts.push(("audio that is played", OUTPUT_US + answers_us));
     }
     parts
+}
+
+/// How many times as long as one call the largest batch of a node takes.
+fn batch_cost(node: &PlanNode<dyn Node>, item_cost: f64, sessions: u32) -> f64 {
+    let Some(buffering) = &node.buffering else { return 1.0 };
+    let grown = match node.deadline.map(|deadline| deadline.policy) {
+        Some(DeadlinePolicy::GrowBatch { max }) => max,
+        _ => 0,
+    };
+    // More than all calls of all sessions never wait.
+    let items = buffering.max_batch_size.max(grown).min(CALLS as u32 * sessions);
+    1.0 + f64::from(items.saturating_sub(1)) * item_cost
 }
 
 /// What may come of calls at most.

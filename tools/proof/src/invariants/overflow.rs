@@ -49,20 +49,22 @@ impl Overflow {
         self.plan.nodes.get(usize::from(node)).map(|node| node.capabilities.overflow_policy)
     }
 
-    /// Compares a queue with what waited there before; how much of that has gone.
+    /// Compares a queue with what waited there before; how much of that has gone. A cancellation takes frames from
+    /// anywhere in a queue.
     fn compare(&self, at: (SessionId, u8), old: &[Key], new: &[Key], findings: &mut Findings) -> usize {
-        let stays = (0..=old.len()).find(|from| new.starts_with(&old[*from..])).unwrap_or(old.len());
+        let mut stays = new.iter().peekable();
+        let gone = old.iter().filter(|key| stays.next_if_eq(key).is_none()).count();
         let dropped = self.drops.get(&at).copied().unwrap_or(0);
-        if self.policy(at.1) == Some(OverflowPolicy::DropOldest) && stays < dropped.min(old.len()) {
+        if self.policy(at.1) == Some(OverflowPolicy::DropOldest) && gone < dropped.min(old.len()) {
             let name = &self.plan.nodes[usize::from(at.1)].id;
             findings.add(NAME, Some(at.0), || {
                 let waited = old.len();
                 format!(
-                    "node {name}: {dropped} dropped, and only {stays} of the {waited} that waited are gone"
+                    "node {name}: {dropped} dropped, and only {gone} of the {waited} that waited are gone"
                 )
             });
         }
-        stays
+        gone
     }
 }
 
