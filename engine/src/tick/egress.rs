@@ -175,14 +175,14 @@ pub(crate) fn cancel_output(node: NodeId, world: &mut World) -> BoxedSystem {
         cancel_lanes(node, lanes, params, more, keeps, |row, cancellation, params, _, outs| {
             let Some(mut output) = params.of(node, row.lane, outs) else { return };
             purge(row.queue, cancellation, &mut output.cx);
-            take_back(row.state, cancellation, &mut output);
+            stop_cancelled(row.state, cancellation, &mut output);
         });
         params.stage_times.lap(node.index());
     })
 }
 
 /// Stops what sounds and was cancelled, and reports outputs that had already left.
-fn take_back(state: &mut Egress, cancellation: &Cancellation, output: &mut Output<'_>) {
+fn stop_cancelled(state: &mut Egress, cancellation: &Cancellation, output: &mut Output<'_>) {
     let session = output.cx.lane.session;
     state.ends.retain(|((segment, revision), _)| !cancellation.covers(session, *segment, *revision));
     state.aside.retain(|cut| !cancellation.covers(session, cut.segment, cut.revision));
