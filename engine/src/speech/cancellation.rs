@@ -113,8 +113,8 @@ impl Cancellations {
         &self.list
     }
 
-    /// Whether the systems that cancel run in this tick: if anything is cancelled, and when sessions were admitted. Then
-    /// they find the tables of the new entities, which takes memory that no later tick has to take.
+    /// True if the systems that cancel run in this tick: when anything is cancelled, and when sessions are admitted. On
+    /// admission the systems set up their access to the new entities, so that no later tick allocates for that.
     pub(crate) fn concern_this_tick(&self) -> bool {
         self.has_grown || !self.list.is_empty()
     }

@@ -22,8 +22,8 @@ pub enum DeliveryEvent {
         /// The message that arrived.
         message_id: u64,
     },
-    /// The work that the message stops has stopped; always after its `Delivered`. The
-    /// receiver sends it once, and again for each repeat of the message, so that it may be lost.
+    /// The work that the message stops has stopped; always after its `Delivered`. The receiver sends it once, and again
+    /// for each repeat of the message. Nobody acknowledges it, so it may be lost.
     Applied {
         /// The message whose work has stopped.
         message_id: u64,
