@@ -115,7 +115,7 @@ fn say(crowd: &mut Crowd, sentence: &Sentence, told: &mut Told) -> u64 {
                         Out::Text { .. } if !std::mem::replace(answered, true) => {
                             told.answers_us.push((now_us - begins_us - sentence.end_us) as f64);
                         }
-                        Out::Text { .. } | Out::Control(_) => {}
+                        Out::Text { .. } | Out::Control(_) | Out::Event(_) => {}
                     }
                 }
             }

@@ -63,7 +63,7 @@ impl Host {
     }
 
     fn told(&self) -> Vec<Control> {
-        self.controls.iter().map(|(.., control)| *control).collect()
+        self.controls.iter().map(|(.., control)| control.clone()).collect()
     }
 }
 
@@ -226,9 +226,9 @@ fn messages_of_sessions_that_close_are_no_burden() {
     for round in 0..50 {
         let session = engine.open(SessionSpec::named("caller")).expect("the one before has gone");
         let message = ControlIn { message_id: round, control: Control::CancelAnswer { turn: 1 } };
-        session.control(message).expect("before the first tick");
+        session.control(message.clone()).expect("before the first tick");
         embed::tick(&mut world, round * 20_000);
-        session.control(message).expect("there is room");
+        session.control(message.clone()).expect("there is room");
         session.close();
         embed::tick(&mut world, round * 20_000 + 5_000);
         embed::tick(&mut world, round * 20_000 + 10_000);

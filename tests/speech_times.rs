@@ -116,7 +116,7 @@ fn told(scene: &str, sets: &[&str], samples: &[f32]) -> (Vec<Control>, Vec<Event
             match out {
                 Out::Audio(audio) => session.give_back(audio.block),
                 Out::Control(control) => controls.push(control),
-                Out::Text { .. } => {}
+                Out::Text { .. } | Out::Event(_) => {}
             }
         }
         if session.is_closed() {

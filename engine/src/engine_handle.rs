@@ -1,14 +1,23 @@
 //! The handle through which hosts reach an engine.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::base::ids::NAME_BYTES_MAX;
 use crate::config::EngineConfig;
 use crate::edge::open_sessions::{OpenError, OpenSessions};
-use crate::edge::session_handle::{SessionHandle, SessionSpec};
+use crate::edge::session_handle::{SessionHandle, Terms};
+use crate::edge::session_spec::SessionSpec;
 use crate::edge::shard_inbox::Bell;
+use crate::edge::voice::Voice;
 use crate::node::plan::ScenePlan;
-use crate::scene::{CHANNELS, Format};
+use crate::scene::{CHANNELS, Format, FormatConverter, Pace};
+use crate::speech::overrides::Interruption;
+
+/// Longest lead, and longest latency of a device: 10 s.
+const AHEAD_MS_MAX: u32 = 10_000;
+/// Speech that may interrupt, ms.
+const INTERRUPT_MS: RangeInclusive<u32> = 100..=5_000;
 
 /// The part of an engine that its handles share.
 pub(crate) struct Shared {
@@ -38,9 +47,42 @@ impl EngineHandle {
         if spec.name.is_empty() || spec.name.len() > NAME_BYTES_MAX {
             return Err(OpenError::BadName { bytes: spec.name.len() });
         }
-        let format = spec.input.unwrap_or(shared.plan.input);
-        self.judge(format)?;
-        shared.open.open(&spec, format)
+        let input = spec.input.unwrap_or(shared.plan.input);
+        self.judge(input)?;
+        let terms = self.terms(&spec, input)?;
+        shared.open.open(&spec, terms)
+    }
+
+    /// Judges what the session asks for beside its input.
+    fn terms(&self, spec: &SessionSpec, input: Format) -> Result<Terms, OpenError> {
+        let plan = &*self.shared.plan;
+        let setting = |reason: String| OpenError::Setting { reason };
+        for node in &plan.nodes {
+            let refused = node.spec.check_overrides(&spec.gate);
+            refused.map_err(|reason| setting(format!("node `{}`: {reason}", node.id)))?;
+        }
+        spec.params.check().map_err(|error| setting(format!("params: {error}")))?;
+        for (name, ms) in [("lead_ms", spec.lead_ms.unwrap_or(0)), ("latency_ms", spec.latency_ms)] {
+            if ms > AHEAD_MS_MAX {
+                return Err(setting(format!(
+                    "{name}: {ms} ms is out of range; expected 0 to {AHEAD_MS_MAX} ms"
+                )));
+            }
+        }
+        let made = plan.delivered(input);
+        let output = spec.output.filter(|_| made.is_some()).or(made);
+        Ok(Terms {
+            input,
+            output,
+            lead_us: lead_us(plan, spec),
+            interrupt_min_us: interrupt_min_us(plan, spec).map_err(setting)?,
+            voice: Voice {
+                speaks: !plan.said_targets.is_empty(),
+                clips: plan.clip_format(),
+                build: plan.converters,
+            },
+            converter: converter(plan, made, output).map_err(setting)?,
+        })
     }
 
     fn judge(&self, format: Format) -> Result<(), OpenError> {
@@ -65,4 +107,49 @@ impl EngineHandle {
     pub fn bell(&self) -> &Bell {
         &self.shared.open.bell
     }
+}
+
+/// How far ahead of the ear answers leave, microseconds; `u32::MAX`: as fast as they are made.
+fn lead_us(plan: &ScenePlan, spec: &SessionSpec) -> u32 {
+    let scene_ms = match plan.scene.session.output.pace {
+        Pace::RealTime { lead_ms } => Some(lead_ms),
+        Pace::Burst => None,
+    };
+    spec.lead_ms.or(scene_ms).map_or(u32::MAX, |ms| ms * 1_000)
+}
+
+/// Speech of this length interrupts, microseconds; `u32::MAX`: none does.
+fn interrupt_min_us(plan: &ScenePlan, spec: &SessionSpec) -> Result<u32, String> {
+    let scene_ms = plan.scene.session.output.interrupt_min_ms;
+    match spec.interruption {
+        None => Ok(scene_ms.map_or(u32::MAX, |ms| ms * 1_000)),
+        Some(Interruption::Never) => Ok(u32::MAX),
+        Some(Interruption::AfterMs(_)) if scene_ms.is_none() => Err(
+            "interruption: the scene interrupts no answers; expected `session.output.interrupt_min_ms` in the scene"
+                .into(),
+        ),
+        Some(Interruption::AfterMs(ms)) if INTERRUPT_MS.contains(&ms) => Ok(ms * 1_000),
+        Some(Interruption::AfterMs(ms)) => {
+            let (least, most) = (INTERRUPT_MS.start(), INTERRUPT_MS.end());
+            Err(format!("interruption: {ms} ms is out of range; expected {least} to {most} ms"))
+        }
+    }
+}
+
+/// From the format that the scene makes to the one the session wants; `None`: they are the same.
+fn converter(
+    plan: &ScenePlan,
+    made: Option<Format>,
+    wanted: Option<Format>,
+) -> Result<Option<Box<dyn FormatConverter>>, String> {
+    let (Some(from), Some(to)) = (made, wanted) else { return Ok(None) };
+    if from == to {
+        return Ok(None);
+    }
+    let Some(build) = plan.converters else {
+        return Err(format!(
+            "output: the registry has no converters; expected the scene's own format, {from}"
+        ));
+    };
+    build(from, to).map(Some).map_err(|reason| format!("output: {to}: {reason}"))
 }

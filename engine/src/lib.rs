@@ -76,7 +76,8 @@ pub use base::{NodeId, SessionId};
 pub use config::EngineConfig;
 pub use driver::{Driver, Pacing};
 pub use edge::{
-    Control, ControlError, ControlIn, OpenError, Out, OutAudio, PushError, SessionHandle, SessionSpec, Stamp,
+    Control, ControlError, ControlIn, OpenError, Out, OutAudio, Params, PushError, Say, SessionEvent,
+    SessionHandle, SessionSpec, Stamp,
 };
 pub use engine::Engine;
 pub use engine_handle::EngineHandle;

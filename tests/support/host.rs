@@ -7,8 +7,8 @@ use mynah_engine::edge::Tag;
 use mynah_engine::observe::Census;
 use mynah_engine::scene::{Override, Source, compile};
 use mynah_engine::{
-    Control, ControlIn, Engine, EngineConfig, Event, Out, Record, Registry, ScenePlan, SessionHandle,
-    SessionSpec, Stamp,
+    Control, ControlIn, Engine, EngineConfig, Event, Out, Record, Registry, ScenePlan, SessionEvent,
+    SessionHandle, SessionSpec, Stamp,
 };
 
 /// A tick where the test does not say otherwise, in microseconds.
@@ -48,6 +48,7 @@ pub(crate) struct Host {
     pub(crate) texts: Vec<Said>,
     /// Session, engine time, message.
     pub(crate) controls: Vec<(u32, u64, Control)>,
+    pub(crate) events: Vec<(u32, u64, SessionEvent)>,
     /// Messages said so far; the last one has this number.
     pub(crate) messages: u64,
 }
@@ -101,6 +102,7 @@ impl Host {
             sounds: Vec::new(),
             texts: Vec::new(),
             controls: Vec::new(),
+            events: Vec::new(),
             messages: 0,
         }
     }
@@ -133,6 +135,7 @@ impl Host {
             while let Some(out) = handle.poll() {
                 match out {
                     Out::Control(control) => self.controls.push((session, t_us, control)),
+                    Out::Event(event) => self.events.push((session, t_us, event)),
                     Out::Text { text, segment, revision, .. } => {
                         self.texts.push(Said { session, t_us, segment, revision, text: text.to_string() });
                     }

@@ -5,22 +5,35 @@
 pub(crate) use {
     arc_swap::ArcSwapOption,
     crossbeam::queue::{ArrayQueue, SegQueue},
-    std::sync::atomic::{AtomicBool, AtomicU32},
+    rtrb::{Consumer, Producer},
+    std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64},
     std::sync::{Mutex, MutexGuard},
 };
 
 #[cfg(feature = "interleavings")]
 pub(crate) use {
-    shuttle::sync::atomic::{AtomicBool, AtomicU32},
+    shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64},
     shuttle::sync::{Mutex, MutexGuard},
-    stepped::{ArcSwapOption, ArrayQueue, SegQueue},
+    stepped::{ArcSwapOption, ArrayQueue, Consumer, Producer, SegQueue},
 };
+
+/// A ring for `capacity` values from one thread to another.
+#[cfg(not(feature = "interleavings"))]
+pub(crate) fn ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+    rtrb::RingBuffer::new(capacity)
+}
+
+#[cfg(feature = "interleavings")]
+pub(crate) fn ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+    let (producer, consumer) = rtrb::RingBuffer::new(capacity);
+    (producer.into(), consumer.into())
+}
 
 /// Types for which shuttle has no counterpart: a whole call of the real type is one step. Their own authors test what
 /// happens inside.
 #[cfg(feature = "interleavings")]
 mod stepped {
-    use std::ops::Deref;
+    use std::ops::{Deref, DerefMut};
     use std::sync::Arc;
 
     use shuttle::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +60,15 @@ mod stepped {
         }
     }
 
+    impl<T> DerefMut for Stepped<T> {
+        fn deref_mut(&mut self) -> &mut T {
+            self.step.load(Ordering::SeqCst);
+            &mut self.real
+        }
+    }
+
+    pub(crate) type Producer<T> = Stepped<rtrb::Producer<T>>;
+    pub(crate) type Consumer<T> = Stepped<rtrb::Consumer<T>>;
     pub(crate) type ArrayQueue<T> = Stepped<crossbeam::queue::ArrayQueue<T>>;
     pub(crate) type SegQueue<T> = Stepped<crossbeam::queue::SegQueue<T>>;
     pub(crate) type ArcSwapOption<T> = Stepped<arc_swap::ArcSwapOption<T>>;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::edge::control::Control;
+use crate::edge::session_event::SessionEvent;
 use crate::media::block::Block;
 use crate::scene::Format;
 
@@ -62,6 +63,8 @@ pub enum Out {
     Text { text: Arc<str>, segment: u32, revision: u32, turn: u32 },
     /// A cancellation or confirmation.
     Control(Control),
+    /// Anything that happens, for sessions whose [`SessionSpec::events`](crate::SessionSpec::events) ask for that.
+    Event(SessionEvent),
 }
 
 /// A released block of audio and its origin.

@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError, Weak};
 use crate::base::ids::{NAME_BYTES_MAX, SessionId};
 use crate::base::placement::Placement;
 use crate::base::sync::{Mutex, MutexGuard, SegQueue};
-use crate::edge::session_handle::{SessionHandle, SessionSpec};
+use crate::edge::session_handle::{SessionHandle, Terms};
 use crate::edge::session_port::SessionPort;
+use crate::edge::session_spec::SessionSpec;
 use crate::edge::shard_inbox::{Bell, ShardPort};
 use crate::scene::Format;
 
@@ -35,6 +36,11 @@ pub enum OpenError {
         /// The node and its reason.
         reason: String,
     },
+    /// A setting of the session is out of its range, or nothing for this scene.
+    Setting {
+        /// The setting, its value and what would do.
+        reason: String,
+    },
 }
 
 impl std::fmt::Display for OpenError {
@@ -59,6 +65,7 @@ impl std::fmt::Display for OpenError {
                     format.rate_hz, format.channels
                 )
             }
+            Self::Setting { reason } => write!(f, "the session cannot be opened like this: {reason}"),
         }
     }
 }
@@ -148,8 +155,8 @@ impl OpenSessions {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a session that takes audio in `format`.
-    pub(crate) fn open(&self, spec: &SessionSpec, format: Format) -> Result<SessionHandle, OpenError> {
+    /// Opens a session on these terms.
+    pub(crate) fn open(&self, spec: &SessionSpec, terms: Terms) -> Result<SessionHandle, OpenError> {
         let mut ids = self.ids();
         if ids.ended {
             return Err(OpenError::EngineGone);
@@ -169,7 +176,7 @@ impl OpenSessions {
         slot.generation = next_generation(slot.generation);
         let (id, generation) = (SessionId(id), slot.generation);
         let shard = Arc::clone(&self.ports[self.placement.shard(id)]);
-        let handle = SessionHandle::new(id, generation, spec, format, shard, Arc::clone(&self.bell));
+        let handle = SessionHandle::new(id, generation, spec, terms, shard, Arc::clone(&self.bell));
         let port = handle.port();
         slot.port = Arc::downgrade(&port);
         ids.names.insert(Arc::clone(&port.name), id);

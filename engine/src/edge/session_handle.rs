@@ -5,37 +5,29 @@ use std::sync::atomic::Ordering;
 
 use crate::base::ids::SessionId;
 use crate::base::sync::{AtomicBool, AtomicU32, Mutex};
-use crate::edge::control::{CONTROLS_MAX, ControlError, ControlIn};
-use crate::edge::exchange::{
-    ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, Out, PushError, STAGING_US, Stamp,
-};
+use crate::edge::audio_in::AudioIn;
+use crate::edge::audio_out::AudioOut;
+use crate::edge::control::{ControlError, ControlIn};
+use crate::edge::exchange::{BLOCK_MS_MAX, CREDIT_MS, Full, Out, PushError, STAGING_US, Stamp};
 use crate::edge::output_ring::Outlet;
+use crate::edge::session_control::SessionControl;
 use crate::edge::session_port::SessionPort;
-use crate::edge::shard_inbox::{Arrival, Arriving, Bell, ShardPort};
+use crate::edge::session_spec::{SessionSpec, Waker};
+use crate::edge::shard_inbox::{Bell, ShardPort};
+use crate::edge::split::{SplitError, split};
+use crate::edge::voice::Voice;
+use crate::edge::wakers::{WakerSlot, Wakers};
 use crate::media::block::Block;
-use crate::scene::Format;
+use crate::scene::{Format, FormatConverter};
 
-/// The name, format and options of a session to open.
-#[derive(Clone, Default)]
-pub struct SessionSpec {
-    /// UTF-8, 1 to 128 bytes, not in use by an open session.
-    pub name: String,
-    /// Format of the audio that will arrive; `None` = the scene's `session.input`.
-    pub input: Option<Format>,
-    /// Whether cancellations and confirmations are delivered with [`Out::Control`].
-    pub controls: bool,
-    /// Whether its gates log every probability, even if the scene does not say so.
-    pub traced: bool,
-    /// Called from the tick when an output is ready or the session has closed, and by the thread that drops the
-    /// engine. The waker must not block, nor wait for a thread that pushes.
-    pub waker: Option<Arc<dyn Fn() + Send + Sync>>,
-}
-
-impl SessionSpec {
-    /// A session of that name in the scene's format, without control messages.
-    pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), ..Self::default() }
-    }
+/// What a session was opened with, as the engine has judged it.
+pub(crate) struct Terms {
+    pub(crate) input: Format,
+    pub(crate) output: Option<Format>,
+    pub(crate) lead_us: u32,
+    pub(crate) interrupt_min_us: u32,
+    pub(crate) voice: Voice,
+    pub(crate) converter: Option<Box<dyn FormatConverter>>,
 }
 
 /// A host's end of a session. Cheap to clone; every call returns at once. Dropping the last clone [hangs
@@ -44,7 +36,7 @@ impl SessionSpec {
 pub struct SessionHandle {
     pub(crate) port: Arc<SessionPort>,
     /// Shared by the clones of this handle and by nobody else.
-    _presence: Arc<Presence>,
+    pub(super) presence: Arc<Presence>,
 }
 
 /// Credit taken for blocks that are not sent yet. The rest goes back when the sender stops, even by a panic.
@@ -73,9 +65,16 @@ impl Drop for Staged<'_> {
     }
 }
 
-/// Hangs up the session when the last handle is dropped.
+/// Hangs up the session when the last handle or end is dropped.
 #[derive(Debug)]
-struct Presence(Arc<SessionPort>);
+pub(crate) struct Presence(Arc<SessionPort>);
+
+impl Presence {
+    /// The session.
+    pub(crate) fn port(&self) -> &Arc<SessionPort> {
+        &self.0
+    }
+}
 
 impl Drop for Presence {
     fn drop(&mut self) {
@@ -88,10 +87,11 @@ impl SessionHandle {
         id: SessionId,
         generation: u32,
         spec: &SessionSpec,
-        input: Format,
+        terms: Terms,
         shard: Arc<ShardPort>,
         bell: Arc<Bell>,
     ) -> Self {
+        let Terms { input, .. } = terms;
         let port = SessionPort {
             id,
             generation,
@@ -105,14 +105,24 @@ impl SessionHandle {
             last_words: Mutex::default(),
             inward: Mutex::default(),
             controls: spec.controls,
+            events: AtomicBool::new(spec.events),
+            refused: AtomicBool::new(false),
             traced: spec.traced,
-            waker: spec.waker.clone(),
+            gate: spec.gate,
+            params: Arc::new(spec.params.clone()),
+            output: terms.output,
+            lead_us: terms.lead_us,
+            latency_us: spec.latency_ms * 1_000,
+            interrupt_min_us: terms.interrupt_min_us,
+            voice: terms.voice,
+            converter: Mutex::new(terms.converter),
+            wakers: Wakers { output: WakerSlot::new(spec.waker.clone()), credit: WakerSlot::new(None) },
             staging: Mutex::new(Vec::new()),
             shard,
             bell,
         };
         let port = Arc::new(port);
-        Self { _presence: Arc::new(Presence(Arc::clone(&port))), port }
+        Self { presence: Arc::new(Presence(Arc::clone(&port))), port }
     }
 
     pub(crate) fn port(&self) -> Arc<SessionPort> {
@@ -139,6 +149,11 @@ impl SessionHandle {
         self.port.input
     }
 
+    /// Format of the audio that leaves; `None` = the scene puts out no audio.
+    pub fn output(&self) -> Option<Format> {
+        self.port.output
+    }
+
     /// Whether the session or the whole engine is gone: nothing more will come than [`poll`](Self::poll) has now, and
     /// the name is free again.
     pub fn is_closed(&self) -> bool {
@@ -147,23 +162,7 @@ impl SessionHandle {
 
     /// An empty block of `len` samples (at most 20 ms) to fill and [`push`](Self::push).
     pub fn lease(&self, len: usize) -> Block {
-        let mut block = match self.port.shard.free.pop() {
-            Some(block) if block.capacity() >= len => block,
-            Some(small) => {
-                self.give_back(small);
-                self.fresh(len)
-            }
-            None => self.fresh(len),
-        };
-        block.set_len(len);
-        block
-    }
-
-    /// A new block with room for 20 ms, whatever length is asked for: blocks of one size can all be used again.
-    fn fresh(&self, len: usize) -> Block {
-        let Format { rate_hz, channels } = self.port.input;
-        let longest = (rate_hz * BLOCK_MS_MAX / 1_000) as usize * usize::from(channels);
-        Block::zeroed(len.max(longest))
+        self.port.lease(len)
     }
 
     /// Moves one block (whole sample frames, at most 20 ms) into the engine. It counts as arrived at the next tick.
@@ -208,13 +207,13 @@ impl SessionHandle {
         }
         if !staging.is_empty() {
             // Staged samples came before this block.
-            let Some(cost) = self.take_credit(self.cost(staging.len() / channels)) else {
+            let Some(cost) = port.take_credit(port.cost(staging.len() / channels)) else {
                 return Err(Full(block));
             };
-            self.send_staged(&mut staging, cost, stamp.arrived_us);
+            port.send_staged(&mut staging, cost, stamp.arrived_us);
         }
-        let Some(cost) = self.take_credit(self.cost(frames)) else { return Err(Full(block)) };
-        self.send(block, cost, stamp);
+        let Some(cost) = port.take_credit(port.cost(frames)) else { return Err(Full(block)) };
+        port.send(block, cost, stamp);
         Ok(())
     }
 
@@ -272,13 +271,13 @@ impl SessionHandle {
         let longest = (port.input.rate_hz * BLOCK_MS_MAX / 1_000) as usize * channels;
         let total = staged + samples;
         let blocks = (0..total).step_by(longest).map(|at| longest.min(total - at));
-        let need: u32 = blocks.clone().map(|len| self.cost(len / channels)).sum();
+        let need: u32 = blocks.clone().map(|len| port.cost(len / channels)).sum();
         // Rounding up to whole arrivals must not make a second cost more than the whole credit.
-        let taken = self.take_credit(need.min(self.credits_max())).ok_or(PushError::Full)?;
+        let taken = port.take_credit(need.min(port.credits_max())).ok_or(PushError::Full)?;
         let mut credit = Credit { port, left: taken };
         let mut at = 0;
         for len in blocks {
-            let mut block = self.lease(len);
+            let mut block = port.lease(len);
             let out = block.try_mut().expect("a leased block has one owner");
             // All staged samples go into the first block.
             let from_staged = staging.len();
@@ -287,55 +286,18 @@ impl SessionHandle {
                 fill(at + from_staged - staged, &mut out[from_staged..]);
             }
             at += len;
-            let cost = self.cost(len / channels).min(credit.left);
+            let cost = port.cost(len / channels).min(credit.left);
             credit.left -= cost;
             let stamp = Stamp { arrived_us, ..Stamp::default() };
-            self.send(block, cost, stamp);
+            port.send(block, cost, stamp);
             staging.clear();
         }
         Ok(())
     }
 
-    fn credits_max(&self) -> u32 {
-        self.port.input.rate_hz * CREDIT_MS / 1_000
-    }
-
-    fn cost(&self, frames: usize) -> u32 {
-        (frames as u32).max((self.port.input.rate_hz * ARRIVAL_COST_MS_MIN).div_ceil(1_000))
-    }
-
-    fn take_credit(&self, cost: u32) -> Option<u32> {
-        let taken =
-            self.port.credits.fetch_update(Ordering::AcqRel, Ordering::Acquire, |c| c.checked_sub(cost));
-        taken.ok().map(|_| cost)
-    }
-
-    /// Sends a block whose credit was taken.
-    fn send(&self, block: Block, cost: u32, stamp: Stamp) {
-        let (session, generation) = (self.port.id, self.port.generation);
-        self.port.arrive(Arrival { session, generation, stamp, cost, what: Arriving::Audio(block) });
-    }
-
-    fn send_staged(&self, staging: &mut Vec<f32>, cost: u32, arrived_us: Option<u64>) {
-        let mut block = self.lease(staging.len());
-        block.fill_from(staging);
-        staging.clear();
-        self.send(block, cost, Stamp { arrived_us, ..Stamp::default() });
-    }
-
     /// Ends the input: the engine finishes what was pushed and still answers, then the session closes.
     pub fn finish(&self) {
-        let mut staging = self.port.staging();
-        if self.port.ended.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        if !staging.is_empty() {
-            let cost = self.cost(staging.len() / usize::from(self.port.input.channels));
-            // Up to 2.5 ms of staged samples need no credit.
-            let cost = self.take_credit(cost).unwrap_or(0);
-            self.send_staged(&mut staging, cost, None);
-        }
-        self.port.end(Arriving::Finish);
+        self.port.finish();
     }
 
     /// Hangs up: everything under way is cancelled, and the session closes at the next tick.
@@ -345,14 +307,7 @@ impl SessionHandle {
 
     /// Takes the next output, if there is one.
     pub fn poll(&self) -> Option<Out> {
-        let port = &*self.port;
-        port.outputs.pop().or_else(|| {
-            if !port.is_closed() {
-                return None;
-            }
-            // The engine adds nothing any more: the ring's content came before what did not fit.
-            port.outputs.pop().or_else(|| port.last_words.lock().ok()?.pop_front().map(Out::Control))
-        })
+        self.port.poll()
     }
 
     /// Gives a block back after use, so that the engine need not make a new one.
@@ -366,20 +321,32 @@ impl SessionHandle {
     /// taken after the end of the input; those that wait when the session ends are dropped.
     ///
     /// # Errors
-    /// [`ControlError::Overflow`] when [`CONTROLS_MAX`] wait; [`ControlError::Ended`] when the session is gone.
+    /// [`ControlError::Overflow`] when [`CONTROLS_MAX`](crate::edge::CONTROLS_MAX) wait; [`ControlError::TooLong`] for
+    /// a text or parameters beyond their bound; [`ControlError::Ended`] when the session is gone.
     pub fn control(&self, message: ControlIn) -> Result<(), ControlError> {
-        let port = &*self.port;
-        let mut inward = port.inward.lock().map_err(|_| ControlError::Ended)?;
-        if self.is_closed() {
-            return Err(ControlError::Ended);
-        }
-        if inward.len() >= CONTROLS_MAX {
-            return Err(ControlError::Overflow);
-        }
-        inward.push_back(message);
-        port.shard.controlled();
-        drop(inward);
-        port.bell.ring();
-        Ok(())
+        self.port.control(message)
+    }
+
+    /// Sets whom to wake when an output is ready or the session has closed, in place of
+    /// [`SessionSpec::waker`](crate::SessionSpec::waker).
+    pub fn wake_on_output(&self, waker: Option<Waker>) {
+        self.port.wakers.output.set(waker);
+    }
+
+    /// Sets whom to wake when there is credit again after a push was refused.
+    pub fn wake_on_credit(&self, waker: Option<Waker>) {
+        self.port.wakers.credit.set(waker);
+    }
+
+    /// Splits the session into its ends: two for audio callbacks, whose calls are wait-free, and one for everybody else.
+    /// The rings are made here, by this thread. What was pushed through the handle comes before what the ends push; what
+    /// it has not polled yet is dropped, except texts and events.
+    ///
+    /// The session hangs up when all three ends are dropped.
+    ///
+    /// # Errors
+    /// [`SplitError`] gives the handle back: it has clones.
+    pub fn split(self) -> Result<(AudioIn, AudioOut, SessionControl), SplitError> {
+        split(self)
     }
 }

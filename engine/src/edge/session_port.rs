@@ -8,11 +8,17 @@ use std::sync::{Arc, PoisonError};
 
 use crate::base::ids::SessionId;
 use crate::base::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard};
-use crate::edge::control::{Control, ControlIn};
-use crate::edge::exchange::Stamp;
+use crate::edge::control::{CONTROLS_MAX, Control, ControlError, ControlIn};
+use crate::edge::exchange::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Out, Stamp};
 use crate::edge::output_ring::Outlet;
+use crate::edge::params::Params;
+use crate::edge::session_event::{CloseReason, SessionEvent};
 use crate::edge::shard_inbox::{Arrival, Arriving, Bell, ShardPort};
-use crate::scene::Format;
+use crate::edge::voice::Voice;
+use crate::edge::wakers::{WakerSlot, Wakers};
+use crate::media::block::Block;
+use crate::scene::{Format, FormatConverter};
+use crate::speech::overrides::GateOverrides;
 
 pub(crate) struct SessionPort {
     pub(crate) id: SessionId,
@@ -24,13 +30,29 @@ pub(crate) struct SessionPort {
     pub(super) ended: AtomicBool,
     pub(super) hung_up: AtomicBool,
     pub(super) closed: AtomicBool,
-    /// Control messages that found no room in the ring before the session was closed.
-    pub(super) last_words: Mutex<VecDeque<Control>>,
+    /// What found no room in the ring before the session was closed.
+    pub(super) last_words: Mutex<VecDeque<Out>>,
     /// Control messages from the host.
     pub(crate) inward: Mutex<VecDeque<ControlIn>>,
     pub(crate) controls: bool,
+    /// Whether everything that happens is told.
+    pub(crate) events: AtomicBool,
+    /// A push was refused since credit last came back.
+    pub(super) refused: AtomicBool,
     pub(crate) traced: bool,
-    pub(crate) waker: Option<Arc<dyn Fn() + Send + Sync>>,
+    pub(crate) gate: GateOverrides,
+    pub(crate) params: Arc<Params>,
+    /// Format of the audio that leaves.
+    pub(crate) output: Option<Format>,
+    /// How far ahead of the ear audio leaves; `u32::MAX`: as fast as it is made.
+    pub(crate) lead_us: u32,
+    pub(crate) latency_us: u32,
+    /// Speech of this length interrupts; `u32::MAX`: none does.
+    pub(crate) interrupt_min_us: u32,
+    pub(super) voice: Voice,
+    /// From the scene's format to the session's, where they differ; taken when the session is admitted.
+    pub(crate) converter: Mutex<Option<Box<dyn FormatConverter>>>,
+    pub(crate) wakers: Wakers,
     pub(super) staging: Mutex<Vec<f32>>,
     pub(crate) shard: Arc<ShardPort>,
     pub(crate) bell: Arc<Bell>,
@@ -39,6 +61,14 @@ pub(crate) struct SessionPort {
 impl SessionPort {
     pub(crate) fn give_credit(&self, cost: u32) {
         self.credits.fetch_add(cost, Ordering::AcqRel);
+        self.tell_room();
+    }
+
+    /// Calls the host's waker for credit if a push was refused since the last time.
+    pub(crate) fn tell_room(&self) {
+        if self.refused.load(Ordering::Acquire) && self.refused.swap(false, Ordering::AcqRel) {
+            self.call(&self.wakers.credit);
+        }
     }
 
     pub(super) fn arrive(&self, arrival: Arrival) {
@@ -59,7 +89,7 @@ impl SessionPort {
     }
 
     /// Closes the session; `unsaid` holds the messages that the host has not been told yet.
-    pub(crate) fn close(&self, unsaid: &mut VecDeque<Control>) {
+    pub(crate) fn close(&self, unsaid: &mut VecDeque<Out>) {
         if !unsaid.is_empty()
             && let Ok(mut words) = self.last_words.lock()
         {
@@ -81,19 +111,26 @@ impl SessionPort {
     }
 
     /// Closes the session because the engine is gone, unless it was closed before.
-    pub(crate) fn end_with_engine(&self, unsaid: &mut VecDeque<Control>) {
+    pub(crate) fn end_with_engine(&self, unsaid: &mut VecDeque<Out>) {
         if self.is_closed() {
             return;
         }
-        if self.controls {
-            unsaid.push_back(Control::Closed);
+        if self.events.load(Ordering::Acquire) {
+            unsaid.push_back(Out::Event(SessionEvent::Closed { reason: CloseReason::EngineGone }));
+        } else if self.controls {
+            unsaid.push_back(Out::Control(Control::Closed));
         }
         self.close(unsaid);
     }
 
-    /// Calls the host's waker. If the waker panics, the session is hung up, and the tick goes on for all others.
+    /// Calls the host's waker for outputs.
     pub(crate) fn wake(&self) {
-        let Some(waker) = &self.waker else { return };
+        self.call(&self.wakers.output);
+    }
+
+    /// Calls a waker. If the waker panics, the session is hung up, and the tick goes on for all others.
+    fn call(&self, waker: &WakerSlot) {
+        let Some(waker) = waker.get() else { return };
         if catch_unwind(AssertUnwindSafe(|| waker())).is_err() {
             self.hang_up();
         }
@@ -111,6 +148,104 @@ impl SessionPort {
         let count = inward.len().min(most);
         self.shard.controls.fetch_sub(count as u32, Ordering::AcqRel);
         inward.drain(..count).for_each(&mut take);
+    }
+}
+
+/// What hosts do with a session, by whichever of its ends.
+impl SessionPort {
+    pub(super) fn credits_max(&self) -> u32 {
+        self.input.rate_hz * CREDIT_MS / 1_000
+    }
+
+    pub(super) fn cost(&self, frames: usize) -> u32 {
+        (frames as u32).max((self.input.rate_hz * ARRIVAL_COST_MS_MIN).div_ceil(1_000))
+    }
+
+    pub(super) fn take_credit(&self, cost: u32) -> Option<u32> {
+        let taken = self.credits.fetch_update(Ordering::AcqRel, Ordering::Acquire, |c| c.checked_sub(cost));
+        taken.ok().map(|_| cost)
+    }
+
+    /// Sends a block whose credit was taken.
+    pub(super) fn send(&self, block: Block, cost: u32, stamp: Stamp) {
+        let (session, generation) = (self.id, self.generation);
+        self.arrive(Arrival { session, generation, stamp, cost, what: Arriving::Audio(block) });
+    }
+
+    pub(super) fn send_staged(&self, staging: &mut Vec<f32>, cost: u32, arrived_us: Option<u64>) {
+        let mut block = self.lease(staging.len());
+        block.fill_from(staging);
+        staging.clear();
+        self.send(block, cost, Stamp { arrived_us, ..Stamp::default() });
+    }
+
+    /// An empty block of `len` samples.
+    pub(super) fn lease(&self, len: usize) -> Block {
+        let mut block = match self.shard.free.pop() {
+            Some(block) if block.capacity() >= len => block,
+            Some(small) => {
+                // A full return queue means that there are enough blocks.
+                drop(self.shard.back.push(small));
+                self.fresh(len)
+            }
+            None => self.fresh(len),
+        };
+        block.set_len(len);
+        block
+    }
+
+    /// A new block with room for 20 ms, whatever length is asked for: blocks of one size can all be used again.
+    fn fresh(&self, len: usize) -> Block {
+        let Format { rate_hz, channels } = self.input;
+        let longest = (rate_hz * BLOCK_MS_MAX / 1_000) as usize * usize::from(channels);
+        Block::zeroed(len.max(longest))
+    }
+
+    /// Ends the input.
+    pub(super) fn finish(&self) {
+        let mut staging = self.staging();
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.send_all_staged(&mut staging);
+        self.end(Arriving::Finish);
+    }
+
+    /// Sends the samples that were put together, if there are any. Up to 2.5 ms of them need no credit.
+    pub(super) fn send_all_staged(&self, staging: &mut Vec<f32>) {
+        if !staging.is_empty() {
+            let cost = self.cost(staging.len() / usize::from(self.input.channels));
+            let cost = self.take_credit(cost).unwrap_or(0);
+            self.send_staged(staging, cost, None);
+        }
+    }
+
+    /// Takes the next output.
+    pub(super) fn poll(&self) -> Option<Out> {
+        self.outputs.pop().or_else(|| {
+            if !self.is_closed() {
+                return None;
+            }
+            // The engine adds nothing any more: the ring's content came before what did not fit.
+            self.outputs.pop().or_else(|| self.last_words.lock().ok()?.pop_front())
+        })
+    }
+
+    /// Takes a control message.
+    pub(super) fn control(&self, message: ControlIn) -> Result<(), ControlError> {
+        message.control.check()?;
+        let mut inward = self.inward.lock().map_err(|_| ControlError::Ended)?;
+        if self.is_closed() {
+            return Err(ControlError::Ended);
+        }
+        if inward.len() >= CONTROLS_MAX {
+            return Err(ControlError::Overflow);
+        }
+        inward.push_back(message);
+        self.shard.controlled();
+        drop(inward);
+        self.bell.ring();
+        Ok(())
     }
 }
 

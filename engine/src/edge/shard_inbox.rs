@@ -6,6 +6,7 @@ use crossbeam::sync::Unparker;
 
 use crate::base::ids::SessionId;
 use crate::base::sync::{ArrayQueue, AtomicBool, AtomicU32, Mutex, SegQueue};
+use crate::edge::audio_ring::AudioRings;
 use crate::edge::exchange::Stamp;
 use crate::media::block::Block;
 
@@ -35,6 +36,8 @@ impl Arrival {
 #[derive(Debug)]
 pub(crate) enum Arriving {
     Audio(Block),
+    /// The session was split: audio comes and goes through these rings from here on.
+    Split(Box<AudioRings>),
     /// Silence in place of lost audio, which waits for room.
     Silence(Block),
     Finish,
@@ -115,6 +118,11 @@ impl ShardPort {
     pub(crate) fn shrink(&self, kept: usize) {
         (0..self.back.len()).for_each(|_| drop(self.back.pop()));
         (kept..self.free.len()).for_each(|_| drop(self.free.pop()));
+    }
+
+    /// Something came for the next tick, which no bell rings for.
+    pub(crate) fn stir(&self) {
+        self.stirred.store(true, Ordering::Release);
     }
 
     /// Counts a control message that came.

@@ -17,6 +17,7 @@ use crate::node::writer::SegmentWriter;
 use crate::scene::{Buffering, Format, Hearing, Issue, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::api::Reply;
 use crate::speech::cancellation::Cancellation;
+use crate::speech::overrides::GateOverrides;
 
 /// What a node's per-session state is opened with.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct SessionContext {
     pub lowers_quality: bool,
     /// Whether the session's host asked for what a node knows beside its output, such as a gate's probabilities.
     pub traced: bool,
+    /// What the session's gate does differently from the scene.
+    pub gate: GateOverrides,
 }
 
 /// Advice that a node may follow or ignore.
@@ -117,6 +120,23 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
     /// first line is the summary, the others stand below it.
     fn settled(&self) -> Vec<String> {
         Vec::new()
+    }
+    /// Whether its text is what the caller said: a recogniser's. Text that a host sends in the caller's name goes where
+    /// such text goes.
+    fn transcribes(&self) -> bool {
+        false
+    }
+    /// Whether it plays recordings that a host sends in place of text; see [`Payload::Clip`](crate::media::Payload).
+    fn takes_clips(&self) -> bool {
+        false
+    }
+    /// Judges what a session's host asks of the gate, for kinds that [decide](Self::decides_speech) what is speech.
+    ///
+    /// # Errors
+    /// Names the setting, its value and what would do.
+    fn check_overrides(&self, overrides: &GateOverrides) -> Result<(), String> {
+        let _unused = overrides;
+        Ok(())
     }
     /// Most frames sent per frame taken.
     fn max_out(&self, input: Option<Format>) -> u32;
@@ -218,6 +238,11 @@ pub trait SystemNode: NodeKind {
 
 /// A configured node as the engine holds it.
 pub trait Node: NodeSpec {
+    /// See [`NodeKind::check_overrides`].
+    ///
+    /// # Errors
+    /// Names the setting, its value and what would do.
+    fn check_overrides(&self, overrides: &GateOverrides) -> Result<(), String>;
     /// Builds the system that runs this node.
     fn install(&self, place: NodePlace, world: &mut World) -> BoxedSystem;
     /// Builds the system that takes what was cancelled out of the node's queues and state.

@@ -2,7 +2,7 @@
 
 use crate::base::ids::NodeId;
 use crate::node::kind::Node;
-use crate::scene::{Deadline, DeadlinePolicy, Format, NodeRef, Plan};
+use crate::scene::{Deadline, DeadlinePolicy, Format, NodeRef, Plan, PlanTarget};
 use crate::service::api::ServiceKind;
 use crate::service::batch::{DeadlineRule, Gives};
 
@@ -31,6 +31,29 @@ impl ScenePlan {
         }
         formats.push((arriving[self.nodes.len()], None));
         formats
+    }
+
+    /// Format of the audio that leaves the scene for a session whose own audio arrives as `input`; `None`: no audio.
+    pub fn delivered(&self, input: Format) -> Option<Format> {
+        if input == self.input {
+            return self.output.audio;
+        }
+        self.formats(input).last().and_then(|(arriving, _)| *arriving)
+    }
+
+    /// The nodes that take what the caller said: the targets of the first recogniser.
+    pub fn typed_targets(&self) -> &[PlanTarget] {
+        let recogniser = self.nodes.iter().find(|node| node.spec.transcribes());
+        recogniser.map_or(&[], |node| &node.targets)
+    }
+
+    /// Format of the clips that the node behind `said` plays; `None`: it plays none, or there is no such node.
+    pub(crate) fn clip_format(&self) -> Option<Format> {
+        let nodes = self.said_targets.iter().filter_map(|target| match target.node {
+            NodeRef::Node(at) => Some(&self.nodes[usize::from(at)]),
+            NodeRef::Output => None,
+        });
+        nodes.filter(|node| node.spec.takes_clips()).find_map(|node| node.output)
     }
 
     /// Place of a target in per-node tables; the output comes after the last node.

@@ -14,9 +14,11 @@ use crate::node::place::NodePlace;
 use crate::node::run::{node_idle_check, step_system};
 use crate::scene;
 use crate::scene::{
-    Buffering, Catalogue, Format, Hearing, Issue, JoinTexts, NodeCapabilities, NodeSpec, Port, Tick,
+    Buffering, BuildConverter, Catalogue, Format, Hearing, Issue, JoinTexts, NodeCapabilities, NodeSpec,
+    Port, Tick,
 };
 use crate::service::api::ServiceKind;
+use crate::speech::overrides::GateOverrides;
 
 type ParseNode = fn(&str) -> Result<Arc<dyn Node>, SpannedError>;
 
@@ -31,6 +33,7 @@ pub struct Registry {
     services: BTreeMap<&'static str, ParseService>,
     merges: BTreeMap<&'static str, JoinTexts>,
     transports: BTreeMap<&'static str, CheckTransport>,
+    converters: Option<BuildConverter>,
 }
 
 impl Registry {
@@ -83,6 +86,12 @@ impl Registry {
         self
     }
 
+    /// Sets what makes converters between formats, for sessions that hear in another format than the scene's.
+    pub fn set_converters(&mut self, build: BuildConverter) -> &mut Self {
+        self.converters = Some(build);
+        self
+    }
+
     /// Adds a way to make one text of several, for `merge: Custom(name: ...)`.
     pub fn add_merge(&mut self, name: &'static str, joins: JoinTexts) -> &mut Self {
         self.merges.insert(name, joins);
@@ -108,6 +117,9 @@ impl Catalogue for Registry {
     }
     fn merge(&self, name: &str) -> Option<JoinTexts> {
         self.merges.get(name).cloned()
+    }
+    fn converters(&self) -> Option<BuildConverter> {
+        self.converters
     }
     fn transports(&self) -> Option<Vec<&'static str>> {
         Some(self.transports.keys().copied().collect())
@@ -172,6 +184,12 @@ impl<K: NodeKind> NodeSpec for Configured<K> {
     fn frames_per_s(&self) -> Option<f64> {
         self.config.frames_per_s()
     }
+    fn transcribes(&self) -> bool {
+        self.config.transcribes()
+    }
+    fn takes_clips(&self) -> bool {
+        self.config.takes_clips()
+    }
     fn numbers(&self) -> &[&'static str] {
         self.config.numbers()
     }
@@ -187,6 +205,9 @@ impl<K: NodeKind> NodeSpec for Configured<K> {
 }
 
 impl<K: NodeKind> Node for Configured<K> {
+    fn check_overrides(&self, overrides: &GateOverrides) -> Result<(), String> {
+        self.config.check_overrides(overrides)
+    }
     fn install(&self, place: NodePlace, world: &mut World) -> BoxedSystem {
         (self.install)(Arc::clone(&self.config), place, world)
     }

@@ -73,14 +73,24 @@ impl<'a> SessionView<'a> {
         self.intake.backlog.len()
     }
 
-    /// Control messages that its host has not been given yet.
+    /// Messages and events that its host has not been given yet.
     pub fn controls(&self) -> usize {
-        self.link.controls.len()
+        self.link.unsaid.len()
     }
 
     /// Outputs that its host has not taken yet.
     pub fn unread(&self) -> usize {
         self.link.port.outputs.len()
+    }
+
+    /// Samples that an audio callback of its host has not read yet, over all channels.
+    pub fn unread_samples(&self) -> u64 {
+        self.link.output.as_ref().map_or(0, |ring| ring.unread())
+    }
+
+    /// Format of the audio that leaves; `None`: no audio.
+    pub fn output(&self) -> Option<crate::scene::Format> {
+        self.link.port.output
     }
 
     /// Format of the arriving audio.

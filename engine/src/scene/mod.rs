@@ -8,7 +8,9 @@ mod language;
 
 pub use compile::draw::{Form, draw};
 pub use compile::plan::{Compiled, NodeRef, Plan, PlanNode, PlanOutput, PlanService, PlanTarget, compile};
-pub use language::catalogue::{Catalogue, Hearing, Issue, JoinTexts, NodeSpec, Severity, parse_config};
+pub use language::catalogue::{
+    BuildConverter, Catalogue, FormatConverter, Hearing, Issue, JoinTexts, NodeSpec, Severity, parse_config,
+};
 pub use language::diagnostic::{Diagnostic, Diagnostics, Place, Rendering};
 pub(crate) use language::formats::CHANNELS;
 pub use language::formats::{

@@ -3,13 +3,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::{NodeId, SessionId};
-use crate::edge::control::Control;
+use crate::edge::audio_ring::{InputRing, OutputRing};
+use crate::edge::exchange::Out;
 use crate::edge::open_sessions::OpenSessions;
 use crate::edge::sender_clock::SenderClock;
+use crate::edge::session_event::CloseReason;
 use crate::edge::session_port::SessionPort;
 use crate::edge::shard_inbox::Arrival;
 use crate::media::queue::Target;
@@ -56,7 +59,7 @@ impl Wiring {
 }
 
 /// What arrives: all fields of a session that an incoming frame touches.
-#[derive(Component, Debug)]
+#[derive(Component)]
 pub struct Intake {
     /// Format of the arriving audio.
     pub format: Format,
@@ -69,6 +72,8 @@ pub struct Intake {
     pub(crate) clock: SenderClock,
     /// Arrivals that wait outside a queue that blocks; bounded by the session's credits, which they keep.
     pub(crate) backlog: VecDeque<Arrival>,
+    /// The ring of the host's audio callback; `None`: the session was not split.
+    pub(crate) ring: Option<Box<InputRing>>,
     /// Engine time of the last arrival; before the first one, of the opening.
     pub(crate) arrived_us: u64,
 }
@@ -82,18 +87,22 @@ impl Intake {
 
 /// The connection to a session's host. If it is dropped before the session is over, the engine or its world was
 /// dropped, and the host is told.
-#[derive(Component, Debug)]
+#[derive(Component)]
 pub(crate) struct HostLink {
     pub(crate) port: Arc<SessionPort>,
-    /// Control messages for which there was no room in the host's ring.
-    pub(crate) controls: VecDeque<Control>,
+    /// What the host was not told yet, because there was no room in its ring.
+    pub(crate) unsaid: VecDeque<Out>,
+    /// The ring of the host's audio callback; `None`: the session was not split.
+    pub(crate) output: Option<Box<OutputRing>>,
+    /// Why the session ends, once it does.
+    pub(crate) reason: CloseReason,
     pub(crate) open_sessions: Arc<OpenSessions>,
 }
 
 impl HostLink {
-    /// Whether the host wants to be told of cancellations and confirmations.
-    pub(crate) fn wants_control(&self) -> bool {
-        self.port.controls
+    /// Whether the host wants to be told everything that happens.
+    pub(crate) fn wants_events(&self) -> bool {
+        self.port.events.load(Ordering::Acquire)
     }
 }
 
@@ -102,7 +111,7 @@ impl Drop for HostLink {
         if !self.port.is_closed() {
             // No session may be opened from here on: a host that is told that one is over may try at once.
             self.open_sessions.shut();
-            self.port.end_with_engine(&mut self.controls);
+            self.port.end_with_engine(&mut self.unsaid);
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct SessionIndex {
     longest: usize,
     /// Arrivals of sessions that the next tick admits, in order; bounded by the sessions' credits, which they keep.
     pub(crate) ahead: Vec<Arrival>,
+    /// The sessions that were split, by id: their audio comes through rings of their own.
+    pub(crate) split: Vec<(SessionId, Entity)>,
 }
 
 impl SessionIndex {
@@ -44,6 +46,7 @@ impl SessionIndex {
             active_peak: 0,
             longest: 0,
             ahead: Vec::new(),
+            split: Vec::new(),
         }
     }
 
@@ -101,7 +104,15 @@ impl SessionIndex {
         let slot = self.placement.slot(id);
         let entity = self.slots.get_mut(slot)?.0.take()?;
         self.open -= 1;
+        self.split.retain(|(other, _)| *other != id);
         Some(entity)
+    }
+
+    /// Adds a session that was split.
+    pub(crate) fn add_split(&mut self, id: SessionId, entity: Entity) {
+        if let Err(at) = self.split.binary_search_by_key(&id, |(other, _)| *other) {
+            self.split.insert(at, (id, entity));
+        }
     }
 
     /// Measures the longest block anew, over the formats of all sessions.

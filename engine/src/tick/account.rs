@@ -61,7 +61,7 @@ pub(crate) fn account(
         if let Some((_, mut link, ..)) =
             index.entity(session).and_then(|entity| sessions.get_mut(entity).ok())
         {
-            link.controls.push_back(control);
+            link.unsaid.push_back(Out::Control(control));
         }
     });
     log.sort_late();
@@ -72,8 +72,8 @@ pub(crate) fn account(
     }
     for id in &closing.0 {
         if let Some((_, mut link, ..)) = index.entity(*id).and_then(|entity| sessions.get_mut(entity).ok()) {
-            let HostLink { port, controls, .. } = &mut *link;
-            port.close(controls);
+            let HostLink { port, unsaid, .. } = &mut *link;
+            port.close(unsaid);
         }
     }
     let is_gone = |owner| !sessions.get(owner).is_ok_and(|(_, _, phase, _)| *phase != Phase::Gone);
@@ -108,7 +108,7 @@ fn collect_controls(
     for record in &log.records {
         let session = index.entity(record.session).and_then(|entity| sessions.get_mut(entity).ok());
         let Some((session, mut link, mut phase, _)) = session else { continue };
-        if !link.wants_control() {
+        if !link.port.controls {
             continue;
         }
         let late = match record.event {
@@ -116,9 +116,9 @@ fn collect_controls(
             _ => false,
         };
         let Some(control) = Control::from_event(&record.event, record.turn, late) else { continue };
-        link.controls.push_back(control);
+        link.unsaid.push_back(Out::Control(control));
         any = true;
-        if link.controls.len() >= CONTROLS_MAX && *phase != Phase::Gone {
+        if link.unsaid.len() >= CONTROLS_MAX && *phase != Phase::Gone {
             // A host that reads nothing for this long is gone; cancellations must never be dropped silently. The
             // nodes see this in the next tick and drop what they hold, as after a hang-up.
             *phase = Phase::Gone;
@@ -142,18 +142,18 @@ fn tell_hosts(sessions: &mut Query<'_, '_, Accounts>, cancellations: &mut Cancel
             *phase = Phase::Gone;
             cancellations.push(Cancellation { session: session.id, scope: CancelScope::Session });
         }
-        again |= *phase != Phase::Open || !link.controls.is_empty() || !intake.backlog.is_empty();
+        again |= *phase != Phase::Open || !link.unsaid.is_empty() || !intake.backlog.is_empty();
     }
     again
 }
 
 fn tell_host(link: &mut HostLink) {
-    let HostLink { port, controls, .. } = link;
+    let HostLink { port, unsaid, .. } = link;
     let mut told = false;
     while !port.outputs.is_full()
-        && let Some(control) = controls.pop_front()
+        && let Some(out) = unsaid.pop_front()
     {
-        port.outputs.push(Out::Control(control));
+        port.outputs.push(out);
         told = true;
     }
     if told {

@@ -20,7 +20,7 @@ use crate::tick::resources::Edge;
 use crate::tick::turn_taking::TurnTaking;
 
 /// A control message of this tick.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Received {
     /// The session.
     pub session: SessionId,
@@ -98,7 +98,7 @@ fn collect(
 ) {
     let links = index.entities().filter_map(|entity| links.get(entity).ok());
     for (link, _) in links.filter(|(_, phase)| **phase != Phase::Gone) {
-        let room = (CONTROLS_MAX / 2).saturating_sub(link.controls.len());
+        let room = (CONTROLS_MAX / 2).saturating_sub(link.unsaid.len());
         let session = link.port.id;
         link.port.take_controls(room, |message| {
             messages.list.push(Received { session, message, effect: false });

@@ -6,8 +6,9 @@ use bevy_ecs::prelude::*;
 use crate::base::ids::{SegmentKey, SessionId};
 use crate::base::mutation::Mutation;
 use crate::base::time::{Now, frames_to_us};
-use crate::edge::exchange::{BLOCK_MS_MAX, MEDIA_US_MAX, Stamp, Tag};
+use crate::edge::exchange::{BLOCK_MS_MAX, MEDIA_US_MAX, STAGING_US, Stamp, Tag};
 use crate::edge::sender_clock::Stamped;
+use crate::edge::session_event::CloseReason;
 use crate::edge::shard_inbox::{Arrival, Arriving};
 use crate::media::block::{Block, BlockPool};
 use crate::media::frame::{Frame, Mark, Payload};
@@ -23,7 +24,7 @@ use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::tick::resources::{Edge, NeedsSweep};
 
 /// The components of a session that an arrival touches.
-type Arrived = (&'static Wiring, &'static HostLink, &'static mut Intake, &'static mut Phase);
+type Arrived = (Entity, &'static Wiring, &'static mut HostLink, &'static mut Intake, &'static mut Phase);
 
 #[expect(clippy::too_many_arguments, reason = "a system's parameters are its declaration of what it touches")]
 pub(crate) fn ingress(
@@ -71,6 +72,11 @@ pub(crate) fn ingress(
         }
         scatter.take(arrival, &mut index, &mut sessions);
     });
+    for at in 0..index.split.len() {
+        let (_, entity) = index.split[at];
+        let Ok(session) = sessions.get_mut(entity) else { continue };
+        scatter.take_ring(&mut Arriver::of(session), false);
+    }
     if scatter.now.is_broken(Mutation::DeafShard) {
         edge.0.settle();
     }
@@ -79,18 +85,25 @@ pub(crate) fn ingress(
 
 /// A session to which something arrives.
 struct Arriver<'a> {
+    entity: Entity,
     wiring: &'a Wiring,
-    link: &'a HostLink,
+    link: &'a mut HostLink,
     intake: &'a mut Intake,
     phase: &'a mut Phase,
 }
 
 impl<'a> Arriver<'a> {
     fn of(
-        (wiring, link, intake, phase): (&'a Wiring, &'a HostLink, Mut<'a, Intake>, Mut<'a, Phase>),
+        (entity, wiring, mut link, mut intake, phase): (
+            Entity,
+            &'a Wiring,
+            Mut<'a, HostLink>,
+            Mut<'a, Intake>,
+            Mut<'a, Phase>,
+        ),
     ) -> Self {
-        let (intake, phase) = (intake.into_inner(), phase.into_inner());
-        Self { wiring, link, intake, phase }
+        let (link, intake, phase) = (link.into_inner(), intake.into_inner(), phase.into_inner());
+        Self { entity, wiring, link, intake, phase }
     }
 
     fn id(&self) -> SessionId {
@@ -120,6 +133,11 @@ impl Scatter<'_, '_, '_> {
     fn take_backlog(&mut self, to: &mut Arriver<'_>) {
         while !to.intake.backlog.is_empty() && (*to.phase == Phase::Gone || !self.blocked(to)) {
             let arrival = to.intake.backlog.pop_front().expect("it is not empty");
+            if matches!(arrival.what, Arriving::Finish) && !self.take_ring(to, true) {
+                // What was pushed before the end comes before it.
+                to.intake.backlog.push_front(arrival);
+                return;
+            }
             self.arrive(to, arrival);
         }
     }
@@ -139,12 +157,46 @@ impl Scatter<'_, '_, '_> {
         };
         let mut to = Arriver::of(session);
         let hangs_up = matches!(arrival.what, Arriving::Close);
-        if !hangs_up && (!to.intake.backlog.is_empty() || self.blocked(&to)) {
+        let splits = matches!(arrival.what, Arriving::Split(_));
+        if !hangs_up && (!to.intake.backlog.is_empty() || self.blocked(&to) || !self.take_ring(&mut to, true))
+        {
             // Its credit stays taken: this is the back-pressure that the sender feels.
             to.intake.backlog.push_back(arrival);
             self.needs_sweep.0 = true;
         } else {
             self.arrive(&mut to, arrival);
+        }
+        if splits {
+            index.add_split(to.link.port.id, to.entity);
+        }
+    }
+
+    /// Takes what an audio callback has pushed, in blocks of at most 20 ms, while there is room. Less than 2.5 ms stay in
+    /// the ring until more comes, unless `all`. True when nothing is left.
+    fn take_ring(&mut self, to: &mut Arriver<'_>, all: bool) -> bool {
+        if *to.phase != Phase::Open {
+            return true;
+        }
+        let (format, channels) = (to.intake.format, usize::from(to.intake.format.channels));
+        let longest = (format.rate_hz * BLOCK_MS_MAX / 1_000) as usize * channels;
+        let least = (u64::from(format.rate_hz) * u64::from(STAGING_US) / 1_000_000) as usize * channels;
+        let mut took = false;
+        loop {
+            let there = to.intake.ring.as_mut().map_or(0, |ring| ring.len() / channels * channels);
+            if there == 0 || (there < least && !all) || !to.intake.backlog.is_empty() || self.blocked(to) {
+                if took {
+                    to.link.port.tell_room();
+                }
+                return there == 0;
+            }
+            let mut block = self.pool.lease(there.min(longest));
+            let out = block.try_mut().expect("a leased block has one owner");
+            if let Some(ring) = &mut to.intake.ring {
+                ring.take(out);
+            }
+            took = true;
+            to.intake.arrived_us = self.now.us;
+            self.audio(to, block, Stamp::default());
         }
     }
 
@@ -182,9 +234,14 @@ impl Scatter<'_, '_, '_> {
                 to.intake.concealed += frames;
                 self.send(to, frame);
             }
+            Arriving::Split(rings) => {
+                to.intake.ring = Some(Box::new(rings.input));
+                to.link.output = rings.output.map(Box::new);
+            }
             Arriving::Finish => self.finish(to, arrival.stamp),
             Arriving::Close => {
                 *to.phase = Phase::Gone;
+                to.link.reason = CloseReason::HungUp;
                 self.needs_sweep.0 = true;
                 while let Some(held) = to.intake.backlog.pop_front() {
                     self.homeless(held);

@@ -10,6 +10,7 @@ use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::edge::exchange::block_samples;
 use crate::edge::sender_clock::SenderClock;
+use crate::edge::session_event::CloseReason;
 use crate::edge::session_port::SessionPort;
 use crate::media::merge::MergeRule;
 use crate::media::queue::{Lane, Queue, TARGETS_MAX, Target};
@@ -50,6 +51,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         seed,
         lowers_quality: false,
         traced: port.traced,
+        gate: port.gate,
     };
     let mut failure = None;
     for (at, lane) in lanes.iter().enumerate() {
@@ -73,6 +75,8 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         failure = failure.or(refused.map(|reason| (NodeId(at as u8), reason)));
     }
     let phase = if failure.is_some() { Phase::Gone } else { Phase::Open };
+    let refused = |(_, reason): &(NodeId, String)| CloseReason::Refused(reason.as_str().into());
+    let reason = failure.as_ref().map_or(CloseReason::Finished, refused);
     world.resource_mut::<NeedsSweep>().0 |= failure.is_some();
     let tolerance_us = i64::from(plan.scene.session.input.pts_tolerance_ms) * 1_000;
     let (id, generation, format) = (port.id, port.generation, port.input);
@@ -90,9 +94,10 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
             seq: 0,
             clock: SenderClock::new(format.rate_hz, tolerance_us),
             backlog: VecDeque::new(),
+            ring: None,
             arrived_us: now_us,
         },
-        HostLink { port, controls: VecDeque::new(), open_sessions },
+        HostLink { port, unsaid: VecDeque::new(), output: None, reason, open_sessions },
         Turn::default(),
         Playout::default(),
     ));

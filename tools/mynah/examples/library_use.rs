@@ -28,6 +28,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
                 Out::Text { text, .. } => println!("{text}"),
                 Out::Control(what) => println!("{what:?}"), // confirmed, ended, cancelled, closed
+                Out::Event(event) => println!("{event:?}"),
             }
         }
     }

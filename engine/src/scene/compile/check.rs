@@ -196,7 +196,7 @@ impl Checker<'_> {
         let odd = id.chars().any(|c| !matches!(c, 'a'..='z' | '0'..='9' | '_'));
         let refused = match id {
             "" => Some(("a node's id is empty".to_owned(), "expected letters a-z, digits and `_`")),
-            "input" | "output" => {
+            "input" | "said" | "output" => {
                 Some((format!("a node cannot be called `{id}`"), "this is an end of the session"))
             }
             _ if odd => {

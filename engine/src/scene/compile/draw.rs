@@ -31,21 +31,41 @@ struct Edge<'p> {
     carries: String,
 }
 
+/// Where an edge comes from.
+enum Sender<'p, N: ?Sized> {
+    Input,
+    Said,
+    Node(&'p PlanNode<N>),
+}
+
+impl<N: ?Sized> Clone for Sender<'_, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N: ?Sized> Copy for Sender<'_, N> {}
+
 /// All edges of a sender.
-fn edges<'p, N: NodeSpec + ?Sized, S: ?Sized>(
-    plan: &'p Plan<N, S>,
-    from: Option<&'p PlanNode<N>>,
-) -> Vec<Edge<'p>> {
-    let targets = from.map_or(&plan.input_targets, |node| &node.targets);
+fn edges<'p, N: NodeSpec + ?Sized, S: ?Sized>(plan: &'p Plan<N, S>, sender: Sender<'p, N>) -> Vec<Edge<'p>> {
+    let (from, targets, format) = match sender {
+        Sender::Input => ("input", &plan.input_targets, Some(plan.input)),
+        Sender::Said => ("said", &plan.said_targets, None),
+        Sender::Node(node) => (node.id.as_str(), &node.targets, node.output),
+    };
     let edge = |target: &PlanTarget| {
-        let port = from.and_then(|node| node.spec.outputs().get(usize::from(target.port)));
-        let kind = port.map_or(PortType::Audio, |port| port.kind);
-        let format = from.map_or(Some(plan.input), |node| node.output);
+        let kind = match sender {
+            Sender::Input => PortType::Audio,
+            Sender::Said => PortType::Text,
+            Sender::Node(node) => {
+                node.spec.outputs().get(usize::from(target.port)).map_or(PortType::Audio, |port| port.kind)
+            }
+        };
         let to = match target.node {
             NodeRef::Node(index) => plan.nodes.get(usize::from(index)).map_or("?", |node| &node.id),
             NodeRef::Output => "output",
         };
-        Edge { from: from.map_or("input", |node| &node.id), to, carries: carries(kind, format) }
+        Edge { from, to, carries: carries(kind, format) }
     };
     targets.iter().map(edge).collect()
 }
@@ -79,12 +99,16 @@ fn text<N: NodeSpec + ?Sized, S: ?Sized>(plan: &Plan<N, S>) -> String {
     let kind_width = nodes.iter().map(|node| node.spec.kind().len()).max().unwrap_or(0);
     let mut out = format!("{}: {} nodes in {} ranks\n", plan.scene.name, nodes.len(), plan.ranks);
     out += &format!("     {:id_width$}  {}\n", "input", plan.input);
-    arrows(&mut out, &edges(plan, None));
+    arrows(&mut out, &edges(plan, Sender::Input));
+    if !plan.said_targets.is_empty() {
+        out += &format!("     {:id_width$}  lines of the host\n", "said");
+        arrows(&mut out, &edges(plan, Sender::Said));
+    }
     for node in nodes {
         let note = service(plan, node).map(|service| format!("; {service}")).unwrap_or_default();
         let (rank, kind) = (format!("[{}]", node.rank), node.spec.kind());
         out += &format!("{rank:<4} {:id_width$}  {kind:kind_width$}  {}{note}\n", node.id, queue(node));
-        arrows(&mut out, &edges(plan, Some(node)));
+        arrows(&mut out, &edges(plan, Sender::Node(node)));
     }
     let kinds: Vec<String> = plan.output.kinds.iter().map(|&kind| carries(kind, plan.output.audio)).collect();
     out += &format!("     {:id_width$}  {}\n", "output", kinds.join(", "));
@@ -97,9 +121,9 @@ fn arrows(out: &mut String, edges: &[Edge<'_>]) {
     }
 }
 
-/// All edges of the plan, the input's first.
+/// All edges of the plan, those of the session's ends first.
 fn all_edges<N: NodeSpec + ?Sized, S: ?Sized>(plan: &Plan<N, S>) -> Vec<Edge<'_>> {
-    let senders = std::iter::once(None).chain(plan.nodes.iter().map(Some));
+    let senders = [Sender::Input, Sender::Said].into_iter().chain(plan.nodes.iter().map(Sender::Node));
     senders.flat_map(|sender| edges(plan, sender)).collect()
 }
 
@@ -107,6 +131,9 @@ fn dot<N: NodeSpec + ?Sized, S: ?Sized>(plan: &Plan<N, S>) -> String {
     let name: String = plan.scene.name.escape_default().collect();
     let mut out = format!("digraph \"{name}\" {{\n    rankdir=LR;\n    node [shape=box];\n");
     out.push_str("    \"input\" [shape=oval];\n    \"output\" [shape=oval];\n");
+    if !plan.said_targets.is_empty() {
+        out.push_str("    \"said\" [shape=oval];\n");
+    }
     for node in &plan.nodes {
         let note = service(plan, node).map(|service| format!("\\n{service}")).unwrap_or_default();
         let label = format!("{}\\n{}\\n{}{note}", node.id, node.spec.kind(), queue(node));
@@ -126,6 +153,9 @@ fn dot<N: NodeSpec + ?Sized, S: ?Sized>(plan: &Plan<N, S>) -> String {
 fn mermaid<N: NodeSpec + ?Sized, S: ?Sized>(plan: &Plan<N, S>) -> String {
     // Ids are prefixed: Mermaid has keywords, `end` among them.
     let mut out = String::from("flowchart LR\n    n_input([input])\n    n_output([output])\n");
+    if !plan.said_targets.is_empty() {
+        out.push_str("    n_said([said])\n");
+    }
     for node in &plan.nodes {
         let note = service(plan, node).map(|service| format!("<br>{service}")).unwrap_or_default();
         let (id, kind) = (&node.id, node.spec.kind());

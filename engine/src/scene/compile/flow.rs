@@ -75,7 +75,7 @@ impl Checker<'_> {
             let sent = match link.from {
                 End::Input => Arrival::Known(Some(session)),
                 End::Node(node) => leaving[node],
-                End::Output => Arrival::Unknown,
+                End::Said | End::Output => Arrival::Unknown,
             };
             let Arrival::Known(Some(format)) = sent else {
                 unknown = true;

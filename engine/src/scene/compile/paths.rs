@@ -13,7 +13,7 @@ impl Checker<'_> {
         let mut copies = vec![0_u64; self.scene.nodes.len()];
         let into = |end: End, copies: &[u64]| {
             let arriving = wiring.links.iter().filter(|link| link.to == end).map(|link| match link.from {
-                End::Input => 1,
+                End::Input | End::Said => 1,
                 End::Node(from) => copies[from],
                 End::Output => 0,
             });

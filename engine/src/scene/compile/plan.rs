@@ -7,7 +7,7 @@ use crate::scene::compile::batching::Gathers;
 use crate::scene::compile::check::Checker;
 use crate::scene::compile::flow::Flow;
 use crate::scene::compile::wiring::{End, Wiring};
-use crate::scene::language::catalogue::{Catalogue, JoinTexts, NodeSpec};
+use crate::scene::language::catalogue::{BuildConverter, Catalogue, JoinTexts, NodeSpec};
 use crate::scene::language::diagnostic::{Diagnostic, Diagnostics};
 use crate::scene::language::formats::{Format, NodeCapabilities, OverflowPolicy, PortType};
 use crate::scene::language::locate::Document;
@@ -27,6 +27,10 @@ pub struct Plan<N: ?Sized, S: ?Sized> {
     pub input: Format,
     /// The targets of the session's input.
     pub input_targets: Vec<PlanTarget>,
+    /// The targets of what the host has the session say.
+    pub said_targets: Vec<PlanTarget>,
+    /// Makes converters between formats, for sessions that hear in another format than the scene's.
+    pub converters: Option<BuildConverter>,
     /// The session's output.
     pub output: PlanOutput,
     /// By name.
@@ -173,7 +177,8 @@ pub fn compile<C: Catalogue>(
     let hash = fnv1a(document.canonical().as_bytes());
     let specs: Vec<Arc<C::Node>> = specs.into_iter().flatten().collect();
     let outputs: Vec<Arc<C::Service>> = outputs.into_iter().flatten().collect();
-    Ok((assemble(scene, session, specs, outputs, (&wiring, &flow), &gathers, hash), warnings))
+    let plan = assemble(scene, session, specs, outputs, (&wiring, &flow), &gathers, hash);
+    Ok((Plan { converters: catalogue.converters(), ..plan }, warnings))
 }
 
 fn assemble<N: NodeSpec + ?Sized, S: ?Sized>(
@@ -220,6 +225,8 @@ fn assemble<N: NodeSpec + ?Sized, S: ?Sized>(
     Plan {
         input,
         input_targets: targets(End::Input),
+        said_targets: targets(End::Said),
+        converters: None,
         output: PlanOutput { audio: flow.delivered, kinds },
         services: services.collect(),
         ranks: nodes.iter().map(|node| node.rank + 1).max().unwrap_or(0),
@@ -238,7 +245,7 @@ fn targets(from: End, wiring: &Wiring, order: &[usize]) -> Vec<PlanTarget> {
                 NodeRef::Node(u16::try_from(place).ok()?)
             }
             End::Output => NodeRef::Output,
-            End::Input => return None,
+            End::Input | End::Said => return None,
         };
         let (port, input_port, _) = link.ports?;
         Some(PlanTarget { port, node, input_port, edge: u16::try_from(link.edge).ok()? })

@@ -15,6 +15,8 @@ const TARGETS_MAX: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Input,
+    /// What the host has the session say.
+    Said,
     Node(usize),
     Output,
 }
@@ -43,6 +45,7 @@ pub(crate) struct Wiring {
 type Side<'t> = (End, Option<&'t str>);
 
 const SESSION_PORT: [Port; 1] = [Port { name: "audio", kind: PortType::Audio }];
+const SAID_PORT: [Port; 1] = [Port { name: "text", kind: PortType::Text }];
 const ANY_PORT: [Port; 3] = [
     Port { name: "audio", kind: PortType::Audio },
     Port { name: "text", kind: PortType::Text },
@@ -88,6 +91,13 @@ impl<'a> Checker<'a> {
         let end = match (name, half) {
             ("input", 0) => Some(End::Input),
             ("output", 1) => Some(End::Output),
+            ("said", 0) => Some(End::Said),
+            ("said", _) => {
+                let wrong = self.error(&at, "an edge leads into `said`", "lines only come from here");
+                let help = "`said` is where lines of the host arrive; they go to the node that speaks";
+                self.found.push(wrong.help(help));
+                return None;
+            }
             ("input", _) => {
                 let wrong = self.error(&at, "an edge leads into `input`", "audio only comes from here");
                 self.found.push(
@@ -103,8 +113,9 @@ impl<'a> Checker<'a> {
             _ => scene.nodes.iter().position(|node| node.id == name).map(End::Node),
         };
         if end.is_none() {
-            let ends = [["input", "output"][half]];
-            let known: Vec<&str> = scene.nodes.iter().map(|node| node.id.as_str()).chain(ends).collect();
+            let ends = [&["input", "said"][..], &["output"]][half];
+            let ids = scene.nodes.iter().map(|node| node.id.as_str());
+            let known: Vec<&str> = ids.chain(ends.iter().copied()).collect();
             let unknown = self.error(&at, format!("the edge names no node: `{name}`"), "no node has this id");
             self.found.push(unknown.help(suggest::help(name, "nodes are", &known)));
         }
@@ -121,10 +132,11 @@ impl<'a> Checker<'a> {
     ) -> Option<(u8, u8, PortType)> {
         let spec = |end: End| match end {
             End::Node(node) => specs[node].as_deref().map(Some),
-            End::Input | End::Output => Some(None),
+            End::Input | End::Said | End::Output => Some(None),
         };
         let (sender, receiver) = (spec(from.0)?, spec(to.0)?);
-        let outputs = self.named(edge, 0, from, sender.map_or(&SESSION_PORT[..], NodeSpec::outputs))?;
+        let session = if from.0 == End::Said { &SAID_PORT[..] } else { &SESSION_PORT[..] };
+        let outputs = self.named(edge, 0, from, sender.map_or(session, NodeSpec::outputs))?;
         let inputs = self.named(edge, 1, to, receiver.map_or(&ANY_PORT[..], NodeSpec::inputs))?;
         let mut pairs: Vec<(u8, u8, PortType)> = Vec::new();
         for &(output, sent) in &outputs {
@@ -152,6 +164,7 @@ impl<'a> Checker<'a> {
         let id = match side.0 {
             End::Node(node) => self.scene.nodes[node].id.as_str(),
             End::Input => "input",
+            End::Said => "said",
             End::Output => "output",
         };
         let Some(name) = side.1 else {
@@ -208,7 +221,7 @@ impl<'a> Checker<'a> {
     }
 
     fn fan_out(&mut self, links: &[Link]) {
-        let ends = std::iter::once(End::Input).chain((0..self.scene.nodes.len()).map(End::Node));
+        let ends = [End::Input, End::Said].into_iter().chain((0..self.scene.nodes.len()).map(End::Node));
         for end in ends {
             let mut targets = links.iter().filter(|link| link.from == end);
             let count = targets.clone().count();
@@ -293,13 +306,13 @@ impl<'a> Checker<'a> {
             for link in links {
                 let from = match link.from {
                     End::Node(node) => reached[node],
-                    End::Input => true,
+                    End::Input | End::Said => true,
                     End::Output => false,
                 };
                 match link.to {
                     End::Node(node) => reached[node] |= from,
                     End::Output => output |= from,
-                    End::Input => {}
+                    End::Input | End::Said => {}
                 }
             }
         }

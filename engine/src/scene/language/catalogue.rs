@@ -73,6 +73,21 @@ pub struct Hearing {
     pub traces: bool,
 }
 
+/// Converts audio from one format to another, a stream at a time.
+pub trait FormatConverter: Send + Sync {
+    /// Converts interleaved samples; appends what comes out to `output`.
+    fn push(&mut self, input: &[f32], output: &mut Vec<f32>);
+    /// Ends the stream: appends what is left of it. The next push begins a new one.
+    fn flush(&mut self, output: &mut Vec<f32>);
+    /// Drops what is left of the stream.
+    fn reset(&mut self);
+}
+
+/// Makes a converter from one format to another.
+///
+/// The error says why there is none.
+pub type BuildConverter = fn(Format, Format) -> Result<Box<dyn FormatConverter>, String>;
+
 /// What the scene layer must know of a configured node.
 pub trait NodeSpec: Send + Sync {
     /// The kind's name, as scenes write it.
@@ -116,6 +131,14 @@ pub trait NodeSpec: Send + Sync {
     }
     /// Whether it mixes the channels of what arrives, and takes a single one where its field `channels` names it.
     fn mixes_channels(&self) -> bool {
+        false
+    }
+    /// Whether its text is what the caller said.
+    fn transcribes(&self) -> bool {
+        false
+    }
+    /// Whether it plays recordings in place of text.
+    fn takes_clips(&self) -> bool {
         false
     }
     /// Most frames of one session that it takes a second; `None`: no limit.
@@ -170,6 +193,11 @@ pub trait Catalogue {
 
     /// The merge strategy registered under a name listed in [`Catalogue::merges`].
     fn merge(&self, _name: &str) -> Option<JoinTexts> {
+        None
+    }
+
+    /// Makes converters between formats, for sessions that hear in another format than the scene's.
+    fn converters(&self) -> Option<BuildConverter> {
         None
     }
 

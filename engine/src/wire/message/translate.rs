@@ -46,7 +46,18 @@ impl Control {
             Self::DeadlineWarning { turn, left_us } => {
                 (0, None, Some(turn), MessageType::DeadlineWarning { deadline_us: left_us.max(1) })
             }
-            Self::Applied { .. } | Self::Closed => return None,
+            Self::Applied { .. }
+            | Self::Closed
+            | Self::Say(_)
+            | Self::Interrupt { .. }
+            | Self::Gate { .. }
+            | Self::EndTurn
+            | Self::Discard
+            | Self::Respond
+            | Self::Heard { .. }
+            | Self::SendText { .. }
+            | Self::Set { .. }
+            | Self::ToolResult { .. } => return None,
         };
         let mut message = ControlMessage::new(Arc::clone(session), timestamp_us, message_type);
         message.target_segment_id = (segment != 0).then(|| segment_id(session, generation, segment));

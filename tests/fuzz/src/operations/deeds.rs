@@ -236,6 +236,7 @@ fn take(host: &mut Session, now_us: u64) -> bool {
         }
         Out::Text { text, .. } => assert!(text.len() < 100_000),
         Out::Control(control) => host.laws.told(control, host.wants_controls),
+        Out::Event(event) => panic!("no session here asks for events: {event:?}"),
     }
     true
 }
@@ -354,8 +355,8 @@ fn control(host: &mut Session, bytes: &mut Bytes<'_>) {
     };
     // One, or as many as nobody takes at once.
     for _ in 0..if kind & 0xe0 == 0xe0 { 300 } else { 1 } {
-        let message = ControlIn { message_id: host.messages, control };
-        if host.ends.both(|end| end.control(message)).is_ok() {
+        let message = ControlIn { message_id: host.messages, control: control.clone() };
+        if host.ends.both(|end| end.control(message.clone())).is_ok() {
             host.laws.sent.insert(host.messages);
             host.messages += 1;
         }

@@ -83,6 +83,7 @@ impl Host {
                 }
                 _ => {}
             },
+            Out::Event(_) => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use mynah_engine::speech::CancelReason;
 use mynah_engine::{Control, Event, OutAudio, Record};
 
 /// What has become of one message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Told {
     at_us: u64,
     control: Control,

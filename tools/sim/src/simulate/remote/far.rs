@@ -116,7 +116,7 @@ impl FarEnd {
     /// Hands the session what has arrived, as far as it takes it.
     pub fn hand_over(&mut self, now_us: u64) {
         while let Some(message) = self.waiting.pop_front() {
-            match self.handle.control(message) {
+            match self.handle.control(message.clone()) {
                 Ok(()) => {}
                 Err(ControlError::Overflow) => {
                     self.waiting.push_front(message);

@@ -119,13 +119,13 @@ impl Wire {
             Out::Control(Control::Closed) => self.over = true,
             Out::Control(control) => {
                 let told = self.near.tell(now_us, control);
-                let message_id = told.map_err(|error| Unsent { control: *control, error })?;
+                let message_id = told.map_err(|error| Unsent { control: control.clone(), error })?;
                 if let Some(message_id) = message_id {
-                    self.account.sent(message_id, now_us, *control);
+                    self.account.sent(message_id, now_us, control.clone());
                     return Ok(Some(sent(message_id, control)));
                 }
             }
-            Out::Text { .. } => {}
+            Out::Text { .. } | Out::Event(_) => {}
         }
         Ok(None)
     }
@@ -152,7 +152,7 @@ impl Wire {
                         applied(sent_us, stops);
                     }
                 }
-                Out::Control(_) | Out::Text { .. } => {}
+                Out::Control(_) | Out::Text { .. } | Out::Event(_) => {}
             }
         }
     }
@@ -362,15 +362,14 @@ pub fn far_plan(
 }
 
 fn sent(message_id: u64, control: &Control) -> Event {
-    let (kind, segment, revision) = match *control {
-        Control::ConfirmSpeculation { segment, .. } => ("ConfirmSpeculation", segment, 0),
-        Control::CancelSpeculation { segment, .. } => ("CancelSpeculation", segment, 0),
-        Control::EndOfSpeech { segment, revision, .. } => ("EndOfSpeech", segment, revision),
-        Control::RetractEndOfSpeech { segment, revision, .. } => ("RetractEndOfSpeech", segment, revision),
-        Control::CancelAnswer { .. } => ("CancelAnswer", 0, 0),
-        Control::BatchHint { .. } => ("BatchHint", 0, 0),
-        Control::DeadlineWarning { .. } => ("DeadlineWarning", 0, 0),
-        Control::Applied { .. } | Control::Closed => ("", 0, 0),
+    let (segment, revision) = match *control {
+        Control::ConfirmSpeculation { segment, .. } | Control::CancelSpeculation { segment, .. } => {
+            (segment, 0)
+        }
+        Control::EndOfSpeech { segment, revision, .. }
+        | Control::RetractEndOfSpeech { segment, revision, .. } => (segment, revision),
+        _ => (0, 0),
     };
+    let kind = control.name();
     Event::ControlSent { message_id, kind, segment, revision }
 }

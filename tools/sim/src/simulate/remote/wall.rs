@@ -193,7 +193,7 @@ impl Side {
                         Out::Control(Control::Applied { message_id }) => {
                             rings.give(at, ended_us, Given::Applied(message_id));
                         }
-                        Out::Control(_) | Out::Text { .. } => {}
+                        Out::Control(_) | Out::Text { .. } | Out::Event(_) => {}
                     }
                 }
             }
@@ -280,13 +280,13 @@ impl NearSide<'_> {
                 Out::Control(control) => match end.tell(now_us, &control) {
                     Ok(Some(message_id)) => {
                         self.in_process.saturating_record(ended_us.saturating_sub(now_us));
-                        self.accounts[at].sent(message_id, now_us, control);
+                        self.accounts[at].sent(message_id, now_us, control.clone());
                         records.push(Record::new(now_us, session, 0, sent(message_id, &control)));
                     }
                     Ok(None) => {}
                     Err(error) => self.refused.push(format!("{} {control:?}: {error}", handle.name())),
                 },
-                Out::Text { .. } => {}
+                Out::Text { .. } | Out::Event(_) => {}
             }
         }
         let (rings, epoch) = (self.rings, self.epoch);

@@ -1,0 +1,142 @@
+//! The end of a session for the thread that has the loudspeaker.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::edge::audio_ring::OutputEnd;
+use crate::edge::session_handle::Presence;
+use crate::scene::Format;
+
+/// What one [`AudioOut::read`] gave.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Read {
+    /// Sample frames of sound; they come first, and silence fills the rest.
+    pub frames: usize,
+    /// The turn whose answer the last of them belongs to; 0 = none, or the caller's own audio.
+    pub turn: u32,
+    /// An answer began among them.
+    pub began: bool,
+    /// An answer ended among them: all of it was read.
+    pub ended: bool,
+    /// What was not read yet was withdrawn before the first of them: the sound before breaks off.
+    pub cut: bool,
+    /// Root mean square of the sound, 0 to 1.
+    pub level: f32,
+}
+
+/// Gives a session's audio out. Every call is wait-free, whatever the length: no lock, no heap, no system call.
+///
+/// One of the ends of [`SessionHandle::split`](crate::SessionHandle::split). What was read counts as heard
+/// [`latency_ms`](crate::SessionSpec::latency_ms) later.
+#[derive(Debug)]
+pub struct AudioOut {
+    pub(super) presence: Arc<Presence>,
+    pub(super) format: Format,
+    pub(super) ring: OutputEnd,
+    /// Position of the next sample.
+    pub(super) at: u64,
+    /// Marks read so far.
+    pub(super) marks: u64,
+    /// The turn that is answered at present.
+    pub(super) turn: u32,
+}
+
+impl AudioOut {
+    /// Format of the audio that is read.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether the session is closed; what it released before can still be read.
+    pub fn is_closed(&self) -> bool {
+        self.presence.port().is_closed()
+    }
+
+    /// Sample frames that are there.
+    pub fn available(&self) -> usize {
+        self.ring.samples.slots() / usize::from(self.format.channels)
+    }
+
+    /// Fills `out` with interleaved samples: sound as far as there is any, then silence. Of a sample frame that does
+    /// not fit wholly nothing is read.
+    pub fn read(&mut self, out: &mut [f32]) -> Read {
+        let mut read = Read::default();
+        let flush_to = self.ring.positions.flush_to.load(Ordering::Acquire);
+        if flush_to > self.at {
+            read.cut = self.skip(flush_to);
+        }
+        let channels = usize::from(self.format.channels);
+        let whole = out.len() - out.len() % channels;
+        let (sound, silence) = out.split_at_mut(whole);
+        silence.fill(0.0);
+        let (sound, rest) = self.ring.samples.pop_partial_slice(sound);
+        rest.fill(0.0);
+        read.frames = sound.len() / channels;
+        read.level = level(sound);
+        self.at += sound.len() as u64;
+        self.ring.positions.read_to.store(self.at, Ordering::Release);
+        self.pass_marks(&mut read);
+        read
+    }
+
+    /// Skips what is void; true if a sound breaks off.
+    fn skip(&mut self, to: u64) -> bool {
+        let void = (to - self.at) as usize;
+        if let Ok(chunk) = self.ring.samples.read_chunk(void) {
+            chunk.commit_all();
+        }
+        self.at = to;
+        let mut passed = Read::default();
+        self.pass_marks(&mut passed);
+        self.turn = 0;
+        true
+    }
+
+    /// Takes the marks up to the present position.
+    fn pass_marks(&mut self, read: &mut Read) {
+        read.turn = self.turn;
+        while let Ok(&mark) = self.ring.marks.peek() {
+            if mark.at > self.at || (!mark.ends && mark.at == self.at) {
+                break;
+            }
+            drop(self.ring.marks.pop());
+            self.marks += 1;
+            self.ring.positions.marks_read.store(self.marks, Ordering::Release);
+            read.turn = mark.turn;
+            if mark.ends {
+                (read.ended, self.turn) = (true, 0);
+            } else {
+                (read.began, self.turn) = (true, mark.turn);
+            }
+        }
+    }
+}
+
+/// Root mean square, in lanes that the compiler adds side by side.
+fn level(samples: &[f32]) -> f32 {
+    if samples.is_empty() {
+        return 0.0;
+    }
+    let mut sums = [0.0_f32; 8];
+    let (whole, rest) = samples.as_chunks::<8>();
+    for chunk in whole {
+        for (sum, sample) in sums.iter_mut().zip(chunk) {
+            *sum += sample * sample;
+        }
+    }
+    let sum: f32 = sums.iter().sum::<f32>() + rest.iter().map(|sample| sample * sample).sum::<f32>();
+    (sum / samples.len() as f32).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_is_the_root_mean_square() {
+        assert_eq!((level(&[]), level(&[0.5; 19])), (0.0, 0.5));
+        let sine: Vec<f32> = (0..480).map(|at| (at as f32 / 48.0 * std::f32::consts::TAU).sin()).collect();
+        assert!((level(&sine) - 0.5_f32.sqrt()).abs() < 1e-3);
+    }
+}

@@ -1,0 +1,96 @@
+//! Lines: what a host has a session say, beside the answers of the scene.
+
+use std::sync::Arc;
+
+use crate::scene::Format;
+
+/// Longest text of a line, bytes.
+pub const LINE_BYTES_MAX: usize = 16 * 1024;
+/// Longest clip: 30 seconds, as much as may wait at a session's output.
+pub const CLIP_S_MAX: u32 = 30;
+/// Lines of one session that may wait to be spoken; more are refused.
+pub const LINES_MAX: usize = 32;
+
+/// A recorded line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clip {
+    /// The words in it, for subtitles.
+    pub subtitle: Arc<str>,
+    /// Format of the samples.
+    pub format: Format,
+    /// Interleaved, whole sample frames, at most [`CLIP_S_MAX`].
+    pub samples: Arc<[f32]>,
+}
+
+/// What a line says: words for the scene's voice, or a recording in place of the voice.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Words {
+    /// Text to speak.
+    Text(Arc<str>),
+    /// A recording to play.
+    Clip(Arc<Clip>),
+}
+
+impl Words {
+    /// The text that is spoken.
+    pub fn text(&self) -> &Arc<str> {
+        match self {
+            Self::Text(text) => text,
+            Self::Clip(clip) => &clip.subtitle,
+        }
+    }
+}
+
+/// How a line is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Say {
+    /// Whether the user's speech may pause and withdraw the line. `false`: the user is talked over.
+    pub interruptible: bool,
+    /// Rank among lines; answers of the scene have 0. What sounds gives way to a line of the same or a higher rank
+    /// that does not [wait](Self::wait); a line of a lower rank than what sounds is dropped.
+    pub priority: i8,
+    /// Whether the line waits until nobody speaks and nothing else is to be answered; among lines that wait the rank
+    /// decides, then the order. `false`: the line begins at once, or not at all.
+    pub wait: bool,
+}
+
+impl Default for Say {
+    /// A line that waits for its turn and may be interrupted, as an answer may.
+    fn default() -> Self {
+        Self { interruptible: true, priority: 0, wait: true }
+    }
+}
+
+/// A line with the manner in which it is spoken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// What it says.
+    pub words: Words,
+    /// How.
+    pub say: Say,
+}
+
+/// Why a line was not spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineDrop {
+    /// Something of a higher rank sounded, and the line did not wait.
+    Outranked,
+    /// The host interrupted everything while the line waited.
+    Interrupted,
+    /// As many lines of the session wait as may.
+    Full,
+    /// The scene has no edge from `said`, or the node behind the edge takes no clips.
+    NoVoice,
+}
+
+impl LineDrop {
+    /// The name of the reason in events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Outranked => "outranked",
+            Self::Interrupted => "interrupted",
+            Self::Full => "full",
+            Self::NoVoice => "no_voice",
+        }
+    }
+}

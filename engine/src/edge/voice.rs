@@ -1,0 +1,48 @@
+//! What a scene makes of the lines that a host has a session say.
+
+use std::sync::Arc;
+
+use crate::edge::control::ControlError;
+use crate::edge::line::{CLIP_S_MAX, Clip, Words};
+use crate::scene::{BuildConverter, Format};
+
+/// Whether a scene speaks lines, and what its voice plays.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Voice {
+    /// The scene has an edge from `said`.
+    pub(crate) speaks: bool,
+    /// Format of the clips that the node behind the edge plays; `None`: it plays none.
+    pub(crate) clips: Option<Format>,
+    /// Makes converters between formats.
+    pub(crate) build: Option<BuildConverter>,
+}
+
+impl Voice {
+    /// The words as the voice takes them: a clip is converted to its format, by the calling thread.
+    pub(crate) fn prepare(&self, words: Words) -> Result<Words, ControlError> {
+        if !self.speaks {
+            return Err(ControlError::NoVoice);
+        }
+        let Words::Clip(clip) = words else { return Ok(words) };
+        let to = self.clips.ok_or(ControlError::NoVoice)?;
+        check(&clip)?;
+        if clip.format == to {
+            return Ok(Words::Clip(clip));
+        }
+        let build = self.build.ok_or(ControlError::BadClip { samples: clip.samples.len() })?;
+        let bad = |_| ControlError::BadClip { samples: clip.samples.len() };
+        let mut converter = build(clip.format, to).map_err(bad)?;
+        let mut samples = Vec::new();
+        converter.push(&clip.samples, &mut samples);
+        converter.flush(&mut samples);
+        let subtitle = Arc::clone(&clip.subtitle);
+        Ok(Words::Clip(Arc::new(Clip { subtitle, format: to, samples: samples.into() })))
+    }
+}
+
+fn check(clip: &Clip) -> Result<(), ControlError> {
+    let (samples, channels) = (clip.samples.len(), usize::from(clip.format.channels));
+    let most = clip.format.rate_hz as usize * CLIP_S_MAX as usize;
+    let whole = channels > 0 && samples.is_multiple_of(channels) && samples / channels <= most;
+    if whole && samples > 0 { Ok(()) } else { Err(ControlError::BadClip { samples }) }
+}
