@@ -67,7 +67,7 @@ impl AudioIn {
                 *to = f32::from(*from) / 32_768.0;
             }
             // There was room for all of them, and only this end pushes.
-            drop(self.samples.push_entire_slice(piece));
+            let _fits = self.samples.push_entire_slice(piece);
         }
         self.presence.port().shard.stir();
         Ok(())

@@ -100,7 +100,7 @@ impl AudioOut {
             if mark.at > self.at || (!mark.ends && mark.at == self.at) {
                 break;
             }
-            drop(self.ring.marks.pop());
+            let _seen = self.ring.marks.pop();
             self.marks += 1;
             self.ring.positions.marks_read.store(self.marks, Ordering::Release);
             read.turn = mark.turn;

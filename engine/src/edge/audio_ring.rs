@@ -177,7 +177,7 @@ impl InputRing {
     /// Takes the oldest samples; as many as `out` has must be there.
     pub(crate) fn take(&mut self, out: &mut [f32]) {
         // Only the tick takes, so what was counted is still there.
-        drop(self.samples.get().pop_entire_slice(out));
+        let _all = self.samples.get().pop_entire_slice(out);
     }
 }
 

@@ -94,7 +94,7 @@ struct Arriver<'a> {
 
 impl<'a> Arriver<'a> {
     fn of(
-        (entity, wiring, mut link, mut intake, phase): (
+        (entity, wiring, link, intake, phase): (
             Entity,
             &'a Wiring,
             Mut<'a, HostLink>,
@@ -158,7 +158,10 @@ impl Scatter<'_, '_, '_> {
         let mut to = Arriver::of(session);
         let hangs_up = matches!(arrival.what, Arriving::Close);
         let splits = matches!(arrival.what, Arriving::Split(_));
-        if !hangs_up && (!to.intake.backlog.is_empty() || self.blocked(&to) || !self.take_ring(&mut to, true))
+        if !hangs_up
+            && (!to.intake.backlog.is_empty()
+                || self.blocked(&to)
+                || (to.intake.ring.is_some() && !self.take_ring(&mut to, true)))
         {
             // Its credit stays taken: this is the back-pressure that the sender feels.
             to.intake.backlog.push_back(arrival);
