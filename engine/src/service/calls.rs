@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
@@ -38,6 +39,8 @@ pub(crate) struct Calls {
     pub(crate) requests: Vec<(u32, u8, Request)>,
     /// Batch sizes that hosts suggest, with their position.
     pub(crate) hints: Vec<(SessionId, u32, u32)>,
+    /// Results of tools, from hosts.
+    pub(crate) results: Vec<(SessionId, Arc<str>, Arc<str>)>,
     /// Calls that services have not answered yet, with the time of their submission. Only looked up, never iterated.
     pub(crate) flights: HashMap<CallKey, u64, BuildHasherDefault<DefaultHasher>>,
     /// Calls that were merged or dropped while they waited; their nodes are told in the next tick.
@@ -55,6 +58,7 @@ impl Calls {
         for (session, size) in outbox.hints.drain(..) {
             self.hints.push((session, self.hints.len() as u32, size));
         }
+        self.results.append(&mut outbox.results);
     }
 
     /// Sorts the requests by session; within a session the order is kept.
@@ -62,5 +66,7 @@ impl Calls {
         // With the position in the key an unstable sort keeps the order, and it needs no memory.
         self.requests.sort_unstable_by_key(|(order, _, request)| (request.key().session, *order));
         self.hints.sort_unstable();
+        // A stable sort of an empty list takes no memory.
+        self.results.sort_by_key(|(session, ..)| *session);
     }
 }

@@ -50,6 +50,7 @@ impl Submissions<'_, '_> {
         }
         self.calls.requests = requests;
         self.take_hints();
+        self.hand_back_results(now.us);
         for at in 0..self.order.stations.len() {
             self.serve(self.order.stations[at], now);
         }
@@ -68,6 +69,20 @@ impl Submissions<'_, '_> {
             queue.hint(size);
         }
         self.calls.hints.clear();
+    }
+
+    /// Tells the services what came of what they asked of hosts.
+    fn hand_back_results(&mut self, now_us: u64) {
+        if self.calls.results.is_empty() {
+            return;
+        }
+        let results = std::mem::take(&mut self.calls.results);
+        for (session, call_id, result) in results {
+            for &service in &self.order.services {
+                let (mut instance, _) = self.services.get_mut(service).expect(LIVES);
+                instance.0.tool_result(session, &call_id, &result, now_us);
+            }
+        }
     }
 
     fn hand_over(&mut self, service: Entity, request: Request, now_us: u64) {

@@ -20,11 +20,11 @@ use crate::node::plan::ScenePlan;
 use crate::record::event::{Event, EventLog};
 use crate::scene;
 use crate::scene::{DeadlinePolicy, Format, OverflowPolicy, PlanNode};
-use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
+use crate::session::components::{HostLink, Intake, Phase, Session, SessionParams, Wiring};
 use crate::session::index::SessionIndex;
 use crate::speech::playout::Playout;
 use crate::speech::segment::Turn;
-use crate::tick::egress::Egress;
+use crate::tick::egress::{Conversion, Egress};
 use crate::tick::resources::{NeedsSweep, ShardConfig};
 
 /// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
@@ -63,7 +63,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         let Some(node) = plan.nodes.get(at) else {
             let mut output = Queue::new(OUTPUT_QUEUE_MAX, OverflowPolicy::DropNewest);
             output.reserve(room);
-            queue.insert((output, Egress::default()));
+            queue.insert((output, Egress::new(conversion(&port, context.input))));
             continue;
         };
         let lowers = |deadline: scene::Deadline| deadline.policy == DeadlinePolicy::LowerQuality;
@@ -80,6 +80,13 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     world.resource_mut::<NeedsSweep>().0 |= failure.is_some();
     let tolerance_us = i64::from(plan.scene.session.input.pts_tolerance_ms) * 1_000;
     let (id, generation, format) = (port.id, port.generation, port.input);
+    let params = Arc::clone(&port.params);
+    let playout = Playout {
+        lead_us: port.lead_us,
+        latency_us: port.latency_us,
+        interrupt_min_us: port.interrupt_min_us,
+        ..Playout::default()
+    };
     let mut index = world.resource_mut::<SessionIndex>();
     index.insert(id, generation, entity, format);
     let open_sessions = Arc::clone(&index.open_sessions);
@@ -97,15 +104,30 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
             ring: None,
             arrived_us: now_us,
         },
-        HostLink { port, unsaid: VecDeque::new(), output: None, reason, open_sessions },
+        HostLink {
+            port,
+            unsaid: VecDeque::new(),
+            output: None,
+            endings: VecDeque::new(),
+            lines: Vec::new(),
+            reason,
+            open_sessions,
+        },
+        SessionParams(params),
         Turn::default(),
-        Playout::default(),
+        playout,
     ));
     let mut log = world.resource_mut::<EventLog>();
     log.push(now_us, id, 0, Event::SessionOpened);
     if let Some((node, reason)) = failure {
         log.push(now_us, id, 0, Event::SessionRefused { node, reason: reason.into() });
     }
+}
+
+/// The conversion of audio that arrives at the session's output as `made`, if the session hears another format.
+fn conversion(port: &SessionPort, made: Option<Format>) -> Option<Conversion> {
+    let converter = port.converter.lock().ok()?.take()?;
+    Some(Conversion::new(converter, made?, port.output?))
 }
 
 /// The queue of a node for one session whose audio arrives there as `input`.

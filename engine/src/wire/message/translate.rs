@@ -130,7 +130,7 @@ mod tests {
             binary::encode_into(&message, &mut bytes).expect("its values are within their ranges");
             let (arrival, _) = binary::decode(&bytes).expect("what was encoded can be decoded");
             let Arrival::Message { message, .. } = arrival else { panic!("{control:?}: {arrival:?}") };
-            assert_eq!(Control::from_message(&message, &mut names), Some(control));
+            assert_eq!(Control::from_message(&message, &mut names), Some(control.clone()));
             let mut others = SegmentNames::new(Arc::clone(&session), 4);
             let elsewhere = Control::from_message(&message, &mut others);
             assert_eq!(

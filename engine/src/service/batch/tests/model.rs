@@ -121,6 +121,7 @@ impl Model {
             deadline_us: deadlines.min().unwrap_or(0),
             reduced: all.iter().any(|c| c.reduced),
             sentences: all.iter().map(|c| c.sentences).sum(),
+            params: Arc::clone(&head.params),
         }
     }
 
