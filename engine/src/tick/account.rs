@@ -121,6 +121,8 @@ fn collect(
         }
         let session = index.entity(record.session).and_then(|entity| sessions.get_mut(entity).ok());
         let Some((session, mut link, mut phase, ..)) = session else { continue };
+        // An answer that has left is told of once it was heard.
+        any |= !link.endings.is_empty();
         let Some(out) = tell::told(record, &mut link, log, plan) else { continue };
         link.unsaid.push_back(out);
         any = true;
