@@ -13,7 +13,7 @@ use crate::base::ids::SessionId;
 use crate::edge::control::{CONTROLS_MAX, Control, ControlIn};
 use crate::node::plan::ScenePlan;
 use crate::record::edge_figures::ControlFigures;
-use crate::service::api::Outbox;
+use crate::service::api::{Outbox, SizeHint};
 use crate::session::components::{HostLink, Phase};
 use crate::session::index::SessionIndex;
 use crate::tick::resources::Edge;
@@ -80,8 +80,10 @@ pub(crate) fn inward(plan: &Arc<ScenePlan>) -> BoxedSystem {
                     owner.is_some_and(|owner| turn_taking.cancel_answer(session, owner, turn))
                 }
                 Control::BatchHint { size: size @ 1.. } if batches => {
-                    outbox.hints.push((session, size));
-                    true
+                    let host = index.entity(session).and_then(|owner| links.get(owner).ok());
+                    let generation = host.map(|(link, _)| link.port.generation);
+                    outbox.hints.extend(generation.map(|generation| SizeHint { session, generation, size }));
+                    generation.is_some()
                 }
                 _ => false,
             };
