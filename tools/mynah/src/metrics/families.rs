@@ -143,6 +143,16 @@ fn latencies(page: &mut Exposition, nodes: &[(&NodeFacts, &NodeMetrics)], shown:
         }
     }
     page.family(
+        "mynah_node_avg_processing_seconds",
+        Kind::Gauge,
+        "Typical time of a call from submission to its last part, engine time: moving average with weight 0.1, the scene's figure before the first call.",
+    );
+    for (facts, node) in nodes {
+        if let Some(us) = node.avg_processing_us {
+            page.measure(&[("node", &facts.id)], us as f64 / MICROSECONDS);
+        }
+    }
+    page.family(
         "mynah_end_to_end_seconds",
         Kind::Histogram,
         "Forwarded audio: from arrival, or the decision that let it through, to release. Answers: from the silence after the utterance to the first of the answer.",
