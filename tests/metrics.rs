@@ -14,10 +14,11 @@ use std::process::Command;
 use std::sync::Arc;
 
 use host::{Host, plan};
-use mynah::metrics::{Board, Facts, Publisher, Server};
+use mynah::metrics::{PageObserver, facts};
 use mynah_engine::observe::metrics::{SLOT_US, Snapshot};
 use mynah_engine::scene::Override;
 use mynah_engine::{EngineConfig, Event, Record, SessionSpec};
+use mynah_host::metrics::{Board, Server};
 use mynah_load::load::schedule::Phase;
 use mynah_sim::report::{NodeFigures, Report};
 use mynah_sim::scenes;
@@ -63,9 +64,9 @@ fn watched<W: Observer>(
         set: Vec::new(),
         linked: None,
     };
-    let board = Arc::new(Board::new(Facts::of(&plan)));
+    let board = Arc::new(Board::new(facts(&plan)));
     let server = Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::clone(&board));
-    let mut publisher = Publisher::new(board);
+    let mut publisher = PageObserver::new(board);
     let mut observers = Observers(vec![&mut publisher, observer]);
     let mut simulation = Simulation::new(plan, &script, options, &mut observers).expect("the scene fits");
     simulation.keep_metrics();

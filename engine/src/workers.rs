@@ -52,7 +52,8 @@ impl Workers {
         if threads <= 1 {
             return Ok(Self { pool: None, threads: 1 });
         }
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        let name = |n| format!("mynah worker {n}");
+        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
         pool.map(|pool| Self { pool: Some(Arc::new(pool)), threads })
             .map_err(|cause| NoThreads { wanted: threads, cause })
     }

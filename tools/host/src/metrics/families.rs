@@ -9,7 +9,6 @@ use mynah_engine::wire::delivery::OutgoingFigures;
 use mynah_engine::{DropReason, ScenePlan};
 
 use super::exposition::{Exposition, Form, Kind, Label, float};
-use mynah_sim::transport::LinkedScene;
 
 /// What never changes while a scene runs.
 #[derive(Clone, Debug)]
@@ -46,8 +45,14 @@ impl Facts {
             scene: plan.scene.name.clone(),
             scene_hash: format!("{:016x}", plan.hash),
             nodes: plan.nodes.iter().map(node).chain([output]).collect(),
-            transport: LinkedScene::of(plan).map(|_| LinkedScene::NAME),
+            transport: None,
         }
+    }
+
+    /// Control messages leave through this transport; the host gives their figures to the
+    /// [publisher](super::Publisher::control).
+    pub fn with_transport(self, name: &'static str) -> Self {
+        Self { transport: Some(name), ..self }
     }
 }
 
