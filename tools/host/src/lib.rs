@@ -1,5 +1,5 @@
 //! What every host of mynah needs around an engine: [a clock](clock), [a thread that ticks](Runner) with the events of
-//! its ticks, [the metrics page](metrics), and the sound at the ends: adapted, faded, measured.
+//! its ticks, [the metrics page](metrics), and [the sound at the ends](sound): adapted, faded, measured.
 //!
 //! ```
 //! use mynah_engine::scene::{Source, compile};
@@ -29,6 +29,7 @@ pub mod clock;
 pub mod metrics;
 mod records;
 mod runner;
+pub mod sound;
 
 pub use records::Records;
 pub use runner::{Panicked, Runner, RunnerError, RunnerOptions};
