@@ -66,7 +66,7 @@ fn without_them_the_scene_is_refused() {
         None,
         &mynah_systems::registry(None),
     );
-    let text = format!("{:?}", found.err().expect("it is refused"));
+    let text = format!("{:?}", found.map(|_| ()).expect_err("it is refused"));
     assert!(text.contains("Limiter") && text.contains("Parrot") && text.contains("Chime"), "{text}");
 }
 
