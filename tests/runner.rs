@@ -1,5 +1,9 @@
 //! An engine on a thread of its own, on the wall clock: it ticks by its scene, its events come out whole, and nobody is
 //! left waiting when it ends.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the thread runs on the machine's clock, and the test waits for it"
+)]
 
 #[path = "support/white.rs"]
 mod white;
