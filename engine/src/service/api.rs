@@ -210,10 +210,18 @@ pub trait ServiceKind: Send + Sync {
 #[derive(Resource, Debug, Default)]
 pub struct Outbox {
     pub(crate) requests: Vec<(u8, Request)>,
-    /// Sizes that hosts suggest for batches.
-    pub(crate) hints: Vec<(SessionId, u32)>,
+    pub(crate) hints: Vec<SizeHint>,
     /// What hosts answer to calls of services: session, the call's name, the result.
     pub(crate) results: Vec<(SessionId, Arc<str>, Arc<str>)>,
+}
+
+/// The batch size that the host of a session suggests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SizeHint {
+    pub(crate) session: SessionId,
+    /// Which session of that id.
+    pub(crate) generation: u32,
+    pub(crate) size: u32,
 }
 
 impl Outbox {

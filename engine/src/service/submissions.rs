@@ -7,7 +7,7 @@ use crate::base::ids::SessionId;
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::record::event::{Event, FlushReason};
-use crate::service::api::{Call, CallKey, Request};
+use crate::service::api::{Call, CallKey, Request, SizeHint};
 use crate::service::batch::{BatchQueue, Settled};
 use crate::service::calls::{Calls, LIVES, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance};
@@ -61,14 +61,15 @@ impl Submissions<'_, '_> {
         self.events.drain(..)
     }
 
-    /// Takes the hosts' batch hints, by session; the last one holds for every station, within its policy.
+    /// Takes the hosts' batch hints: each for the items of its session, at every station, within its policy. The order
+    /// among sessions does not matter; within one it is that of its messages.
     fn take_hints(&mut self) {
-        let Some(&(.., size)) = self.calls.hints.last() else { return };
-        for &station in &self.order.stations {
-            let (.., mut queue, _) = self.stations.get_mut(station).expect(LIVES);
-            queue.hint(size);
+        for SizeHint { session, generation, size } in self.calls.hints.drain(..) {
+            for &station in &self.order.stations {
+                let (.., mut queue, _) = self.stations.get_mut(station).expect(LIVES);
+                queue.hint(session, generation, size);
+            }
         }
-        self.calls.hints.clear();
     }
 
     /// Tells the services what came of what they asked of hosts.

@@ -14,7 +14,7 @@ use crate::edge::control::{CONTROLS_MAX, Control, ControlIn};
 use crate::edge::params::Params;
 use crate::node::plan::ScenePlan;
 use crate::record::edge_figures::ControlFigures;
-use crate::service::api::Outbox;
+use crate::service::api::{Outbox, SizeHint};
 use crate::session::components::{Phase, SessionParams};
 use crate::session::index::SessionIndex;
 use crate::speech::line_drop::LineDrop;
@@ -123,8 +123,10 @@ impl ControlParams<'_, '_> {
         match &received.message.control {
             Control::CancelAnswer { turn } => turns.cancel_answer(session, owner, *turn),
             Control::BatchHint { size: size @ 1.. } if batches => {
-                self.outbox.hints.push((session, *size));
-                true
+                let generation = turns.links.get(owner).map(|link| link.port.generation);
+                let hint = generation.map(|generation| SizeHint { session, generation, size: *size });
+                self.outbox.hints.extend(hint);
+                hint.is_ok()
             }
             Control::Say(line) => match lines {
                 Some(lines) => lines.say(from, line, turns, plan),
