@@ -122,8 +122,13 @@ impl FarEnd {
                     self.waiting.push_front(message);
                     break;
                 }
-                // With the session everything it stops has stopped; a message that is refused stops nothing.
-                Err(_) => self.applied(now_us, message.message_id),
+                // With the session everything it stops has stopped.
+                Err(ControlError::Ended) => self.applied(now_us, message.message_id),
+                // Never taken: nothing that it could stop is under way.
+                Err(ControlError::TooLong { .. } | ControlError::BadClip { .. } | ControlError::NoVoice) => {
+                    self.unknown += 1;
+                    self.applied(now_us, message.message_id);
+                }
             }
         }
         while let Some(carried) = self.held.pop_front() {
