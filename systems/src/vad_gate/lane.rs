@@ -16,6 +16,7 @@ use crate::vad_gate::config::{Forward, VadGate};
 use crate::vad_gate::held::Held;
 use crate::vad_gate::lookback::Lookback;
 use crate::vad_gate::machine::{Decision, Machine, Settings};
+use crate::vad_gate::overrides::{merged, own_settings};
 
 /// Engine time without audio after which a stream begins anew: kept audio is then no pre-roll of what comes next.
 const PAUSE_US: u64 = 1_000_000;
@@ -39,6 +40,8 @@ pub struct GateLane {
     past: u64,
     hop_us: u64,
     pad_us: u64,
+    /// Settings of this session alone; `None`: the scene's.
+    own: Option<Box<Settings>>,
     machine: Machine,
     lookback: Lookback<Held>,
     /// Most frames of the lookback that leave at once; the ring has room for them.
@@ -73,6 +76,8 @@ impl GateLane {
             };
             Some(SyncCell::new(resampler::build(spec).map_err(|e| e.to_string())?))
         };
+        let session = merged(gate, &context.gate);
+        // How much may leave at once is the scene's.
         let kept_at_once = gate.kept_at_once() as usize;
         let us = |ms: f32| (f64::from(ms) * 1_000.0) as u64;
         Ok(Self {
@@ -84,9 +89,10 @@ impl GateLane {
             mixed: Vec::new(),
             past: 0,
             hop_us: gate.hop_us(),
-            pad_us: us(gate.pad_ms),
+            pad_us: us(session.pad_ms),
+            own: own_settings(&session, &context.gate),
             machine: Machine::default(),
-            lookback: Lookback::new(us(gate.kept_ms()), CRUMBS * kept_at_once),
+            lookback: Lookback::new(us(session.kept_ms().max(gate.kept_ms())), CRUMBS * kept_at_once),
             kept_at_once,
             taken_us: 0,
             stirred_us: 0,
@@ -130,6 +136,7 @@ impl GateLane {
             return;
         }
         self.segment.renew_turn(gate);
+        let settings = self.own.as_deref().unwrap_or(settings);
         self.machine.starve(frames_to_us(self.past, SAMPLE_RATE_HZ), settings, decisions);
         self.apply(decisions, gate);
     }
@@ -260,9 +267,11 @@ impl GateLane {
         if self.traced {
             gate.cx.event(self.segment.turn(), Event::Probability { at_us: to_us, p });
         }
+        let settings = self.own.as_deref().unwrap_or(settings);
+        let speaks = p >= settings.release;
         self.machine.hop(p, from_us, to_us, settings, decisions);
         self.apply(decisions, gate);
-        if self.segment.is_open() && p >= settings.release && self.machine.is_heard() {
+        if self.segment.is_open() && speaks && self.machine.is_heard() {
             self.segment.voiced((from_us, to_us), gate);
         }
     }
