@@ -124,6 +124,11 @@ impl FarEnd {
                 }
                 // With the session everything it stops has stopped.
                 Err(ControlError::Ended) => self.applied(now_us, message.message_id),
+                // Never taken: nothing that it could stop is under way.
+                Err(ControlError::TooLong { .. } | ControlError::BadClip { .. } | ControlError::NoVoice) => {
+                    self.unknown += 1;
+                    self.applied(now_us, message.message_id);
+                }
             }
         }
         while let Some(carried) = self.held.pop_front() {
