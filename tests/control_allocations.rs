@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use mynah_engine::Params;
-use mynah_engine::edge::{Clip, Line, Say, Words};
+use mynah_engine::edge::{Line, Say, Words};
+use mynah_engine::media::Clip;
 use mynah_engine::scene::Format;
 use mynah_engine::wire::delivery::{Delivery, DeliveryEvent, Receipt};
 use mynah_engine::wire::message::{ControlMessage, MessageType, binary, json};

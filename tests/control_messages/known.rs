@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mynah_engine::Params;
-use mynah_engine::edge::{Clip, Line as Said, Say as Manner, Words};
+use mynah_engine::edge::{Line as Said, Say as Manner, Words};
+use mynah_engine::media::Clip;
 use mynah_engine::scene::Format;
 use mynah_engine::speech::{GateMode, InterruptMode};
 use mynah_engine::uuid::Uuid;

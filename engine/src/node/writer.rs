@@ -10,8 +10,9 @@
 //! | [`retract`](OpenSegment::retract) | Open | revision r | `EndpointRetracted` | |
 //! | [`end`](OpenSegment::end) | Ended(r) | | `SegmentEnded` | `SegmentEnd` |
 //! | [`split`](OpenSegment::split) | Ended(0) | | `SegmentEnded`, split | `Split` |
-//! The gate decides when each is due. [`AnswerWriter`] withdraws answers.
-//! When each is due is the gate's own decision. What withdraws an answer is [`AnswerWriter`].
+//!
+//! The gate decides when each is due, or its host. A segment that is to get no answer is ended without a revision; one
+//! under way is retracted first. [`AnswerWriter`] withdraws answers.
 
 use crate::base::ids::{SegmentKey, SessionId};
 use crate::base::mutation::Mutation;

@@ -25,6 +25,10 @@ pub enum CancelReason {
     Elsewhere,
     /// The engine that gated the audio sent no verdict in time.
     NoVerdict,
+    /// The host shut the gate, or ended the turn, while the gate was still deciding.
+    Shut,
+    /// The host discarded what was said while the gate was still deciding.
+    Discarded,
 }
 
 impl CancelReason {
@@ -36,6 +40,8 @@ impl CancelReason {
             Self::Closed => "closed",
             Self::Elsewhere => "elsewhere",
             Self::NoVerdict => "no_verdict",
+            Self::Shut => "shut",
+            Self::Discarded => "discarded",
         }
     }
 }

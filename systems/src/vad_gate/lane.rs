@@ -6,16 +6,18 @@ use mynah_engine::base::{Mutation, Now, SegmentKey, frames_to_us, us_to_frames};
 use mynah_engine::media::Payload;
 use mynah_engine::node::{NodeContext, OpenSegment, SegmentWriter, SessionContext};
 use mynah_engine::scene::Format;
-use mynah_engine::speech::CancelReason;
+use mynah_engine::speech::{CancelReason, GateMode};
 use mynah_engine::{DropReason, Event, Frame};
 
 use crate::dsp::downmix::Channels;
 use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
 use crate::vad::{SAMPLE_RATE_HZ, VadKind, VadLane};
+use crate::vad_gate::asked::Waiting;
 use crate::vad_gate::config::{Forward, VadGate};
 use crate::vad_gate::held::Held;
 use crate::vad_gate::lookback::Lookback;
 use crate::vad_gate::machine::{Decision, Machine, Settings};
+use crate::vad_gate::overrides::{merged, own_settings};
 
 /// Engine time without audio after which a stream begins anew: kept audio is then no pre-roll of what comes next.
 const PAUSE_US: u64 = 1_000_000;
@@ -39,8 +41,12 @@ pub struct GateLane {
     past: u64,
     hop_us: u64,
     pad_us: u64,
-    machine: Machine,
-    lookback: Lookback<Held>,
+    pub(super) mode: GateMode,
+    pub(super) waiting: Waiting,
+    /// Settings of this session alone; `None`: the scene's.
+    pub(super) own: Option<Box<Settings>>,
+    pub(super) machine: Machine,
+    pub(super) lookback: Lookback<Held>,
     /// Most frames of the lookback that leave at once; the ring has room for them.
     kept_at_once: usize,
     /// Engine time at which the last frame was taken, or up to which audio is known to have come to an earlier place.
@@ -49,9 +55,9 @@ pub struct GateLane {
     input: Format,
     /// Whether every probability is logged.
     traced: bool,
-    segment: OpenSegment,
+    pub(super) segment: OpenSegment,
     /// Media time after the last frame.
-    end_us: u64,
+    pub(super) end_us: u64,
 }
 
 impl GateLane {
@@ -73,6 +79,8 @@ impl GateLane {
             };
             Some(SyncCell::new(resampler::build(spec).map_err(|e| e.to_string())?))
         };
+        let session = merged(gate, &context.gate);
+        // How much may leave at once is the scene's.
         let kept_at_once = gate.kept_at_once() as usize;
         let us = |ms: f32| (f64::from(ms) * 1_000.0) as u64;
         Ok(Self {
@@ -84,9 +92,12 @@ impl GateLane {
             mixed: Vec::new(),
             past: 0,
             hop_us: gate.hop_us(),
-            pad_us: us(gate.pad_ms),
+            pad_us: us(session.pad_ms),
+            mode: context.gate.mode,
+            waiting: Waiting::default(),
+            own: own_settings(&session, &context.gate),
             machine: Machine::default(),
-            lookback: Lookback::new(us(gate.kept_ms()), CRUMBS * kept_at_once),
+            lookback: Lookback::new(us(session.kept_ms().max(gate.kept_ms())), CRUMBS * kept_at_once),
             kept_at_once,
             taken_us: 0,
             stirred_us: 0,
@@ -107,11 +118,18 @@ impl GateLane {
         now_us >= self.taken_us + PAUSE_US && !self.lookback.is_bare() && !self.is_open()
     }
 
+    /// True if only audio, a message or a time changes anything here. A gate that the host has opened waits for audio to
+    /// open a segment with.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.is_open() && self.mode != GateMode::Open && self.waiting.is_empty()
+    }
+
     /// True if a segment is open and this gate has taken nothing for so long that it ends, unless audio has come that
-    /// is still on its way here.
+    /// is still on its way here. What the host holds stays open.
     pub(super) fn may_starve(&self, now: &Now, settings: &Settings) -> bool {
         now.us >= self.stirred_us + settings.silence_timeout_us
             && self.is_open()
+            && !self.machine.is_held()
             && !now.is_broken(Mutation::AwaitMicrophone)
     }
 
@@ -130,6 +148,7 @@ impl GateLane {
             return;
         }
         self.segment.renew_turn(gate);
+        let settings = self.own.as_deref().unwrap_or(settings);
         self.machine.starve(frames_to_us(self.past, SAMPLE_RATE_HZ), settings, decisions);
         self.apply(decisions, gate);
     }
@@ -170,6 +189,7 @@ impl GateLane {
         &mut self,
         mut frame: Frame,
         settings: &Settings,
+        decisions: &mut Vec<Decision>,
         gate: &mut SegmentWriter<'_, '_, '_, '_>,
     ) {
         if frame.segment.is_elsewhere() && matches!(frame.payload, Payload::Audio(_)) {
@@ -186,9 +206,15 @@ impl GateLane {
         let frames = (block.len() / usize::from(self.input.channels)) as u64;
         let end_us = frame.pts_us + frames_to_us(frames, self.input.rate_hz);
         self.end_us = end_us;
-        if settings.forward == Forward::Always && !self.segment.is_open() {
-            self.machine.probe(frame.pts_us);
-            self.open(frame.pts_us, gate);
+        if !self.segment.is_open() {
+            match self.mode {
+                GateMode::Auto if settings.forward == Forward::Always => {
+                    self.machine.probe(frame.pts_us);
+                    self.open(frame.pts_us, gate);
+                }
+                GateMode::Open => self.hold(frame.pts_us, settings, decisions, gate),
+                GateMode::Auto | GateMode::Shut => {}
+            }
         }
         if self.segment.is_open() && self.machine.is_open(settings) {
             self.forward(frame, end_us, gate);
@@ -260,18 +286,25 @@ impl GateLane {
         if self.traced {
             gate.cx.event(self.segment.turn(), Event::Probability { at_us: to_us, p });
         }
-        self.machine.hop(p, from_us, to_us, settings, decisions);
+        let settings = self.own.as_deref().unwrap_or(settings);
+        let speaks = self.machine.is_held() || p >= settings.release;
+        // Where the host decides, the detector only listens; long segments are split all the same.
+        if self.mode == GateMode::Auto || self.machine.is_held() {
+            self.machine.hop(p, from_us, to_us, settings, decisions);
+        }
         self.apply(decisions, gate);
-        if self.segment.is_open() && p >= settings.release && self.machine.is_heard() {
+        if self.segment.is_open() && speaks && self.machine.is_heard() {
             self.segment.voiced((from_us, to_us), gate);
         }
     }
 
-    fn apply(&mut self, decisions: &mut Vec<Decision>, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
+    /// Does what was decided, in order.
+    pub(super) fn apply(&mut self, decisions: &mut Vec<Decision>, gate: &mut SegmentWriter<'_, '_, '_, '_>) {
         for decision in decisions.drain(..) {
             match decision {
                 Decision::Open { from_us } => {
-                    if !self.open(from_us.saturating_sub(self.pad_us), gate) {
+                    let pad_us = if self.keeps_from(from_us) { self.pad_us } else { 0 };
+                    if !self.open(from_us.saturating_sub(pad_us), gate) {
                         break;
                     }
                     self.forward_lookback(gate);
@@ -287,6 +320,11 @@ impl GateLane {
                 Decision::Split => self.split(gate),
             }
         }
+    }
+
+    /// Whether any of the pre-roll of a segment that begins at `from_us` is in the ring.
+    pub(super) fn keeps_from(&self, from_us: u64) -> bool {
+        self.lookback.from(from_us.saturating_sub(self.pad_us)).next().is_some()
     }
 
     /// Opens a segment at `from_us`, or at the oldest frame in the ring; false if no segment was free.

@@ -5,6 +5,8 @@
 //!                            |                            ^                                   |     |
 //!                            +-- not sustained: Cancel    +--- speech again: Retract r -------+     +-- min_silence: End
 //! ```
+//!
+//! A host may hold the gate open: from any state `Held`, where probabilities decide nothing, and back to `Speech`.
 
 use crate::vad_gate::config::{Forward, VadGate};
 
@@ -53,6 +55,8 @@ enum State {
         revision: u32,
         silent_from_us: u64,
     },
+    /// The host holds the gate open: everything is speech.
+    Held,
 }
 
 /// Durations and levels of one gate, in its VAD's hops.
@@ -113,7 +117,7 @@ impl Machine {
         match self.state {
             State::Idle => false,
             State::Onset { .. } => settings.speculate,
-            State::Probe { .. } | State::Speech { .. } | State::Ending { .. } => true,
+            State::Probe { .. } | State::Speech { .. } | State::Ending { .. } | State::Held => true,
         }
     }
 
@@ -124,12 +128,17 @@ impl Machine {
 
     /// Whether the open segment is confirmed.
     pub(crate) fn is_confirmed(&self) -> bool {
-        matches!(self.state, State::Speech { .. } | State::Ending { .. })
+        matches!(self.state, State::Speech { .. } | State::Ending { .. } | State::Held)
     }
 
     /// True if speech was heard in the open segment, even only an onset.
     pub(crate) fn is_heard(&self) -> bool {
-        matches!(self.state, State::Onset { .. } | State::Speech { .. } | State::Ending { .. })
+        matches!(self.state, State::Onset { .. } | State::Speech { .. } | State::Ending { .. } | State::Held)
+    }
+
+    /// True if the host holds the open segment.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state == State::Held
     }
 
     /// Opens a segment with the next frame (`forward: Always`).
@@ -143,6 +152,45 @@ impl Machine {
     /// Forgets an onset whose segment could not be opened, as if nothing had been heard.
     pub(crate) fn abandon(&mut self) {
         self.state = State::Idle;
+    }
+
+    /// Takes everything from `at_us` on for speech, until it is [released](Self::release) or finished.
+    pub(crate) fn hold(&mut self, at_us: u64, s: &Settings, out: &mut Vec<Decision>) {
+        match std::mem::replace(&mut self.state, State::Held) {
+            State::Idle => {
+                self.open(at_us);
+                out.extend([Decision::Open { from_us: at_us }, Decision::Confirm { from_us: at_us }]);
+            }
+            State::Probe { from_us } => {
+                self.start_over(from_us, at_us, s, out);
+                out.push(Decision::Confirm { from_us: at_us });
+            }
+            State::Onset { from_us, .. } => {
+                if !s.speculate {
+                    out.push(Decision::Open { from_us });
+                }
+                out.push(Decision::Confirm { from_us });
+            }
+            State::Ending { revision, .. } => out.push(Decision::Retract { revision }),
+            State::Speech { .. } | State::Held => {}
+        }
+    }
+
+    /// Lets the probabilities decide again; silence counts from here.
+    pub(crate) fn release(&mut self) {
+        if self.is_held() {
+            self.state = State::Speech { silent_from_us: None };
+        }
+    }
+
+    /// Speech begins at `from_us`, in a probe that `opened` a short time ago: if the beginning of the speech went out
+    /// with a probe that was cancelled, a new segment has it, with the pre-roll.
+    fn start_over(&mut self, opened: u64, from_us: u64, s: &Settings, out: &mut Vec<Decision>) {
+        if opened > 0 && from_us.saturating_sub(s.pad_us) < opened {
+            out.push(Decision::CancelSilence);
+            self.open(from_us);
+            out.push(Decision::Open { from_us });
+        }
     }
 
     fn open(&mut self, from_us: u64) {
@@ -171,13 +219,7 @@ impl Machine {
             }
             State::Probe { from_us: opened } => {
                 if p >= s.threshold {
-                    if opened > 0 && from_us.saturating_sub(s.pad_us) < opened {
-                        // The beginning of this speech went out with a probe that was cancelled: start over, with the
-                        // pre-roll.
-                        out.push(Decision::CancelSilence);
-                        self.open(from_us);
-                        out.push(Decision::Open { from_us });
-                    }
+                    self.start_over(opened, from_us, s, out);
                     let onset = Onset { from_us, hops: 0, hits: 0, silent_from_us: None };
                     self.onset(onset, p, from_us, to_us, s, out);
                 } else if to_us.saturating_sub(opened) >= u64::from(s.window_hops) * (to_us - from_us) {
@@ -198,6 +240,7 @@ impl Machine {
                     self.state = State::Idle;
                 }
             }
+            State::Held => self.split_long(to_us, s, out),
         }
     }
 
@@ -240,9 +283,13 @@ impl Machine {
         let since = if p >= s.release { None } else { since.or(Some(from_us)) };
         self.state = State::Speech { silent_from_us: since };
         self.silence(since, to_us, s, out);
-        if matches!(self.state, State::Speech { .. })
-            && to_us.saturating_sub(self.opened_us) >= s.max_segment_us
-        {
+        if matches!(self.state, State::Speech { .. }) {
+            self.split_long(to_us, s, out);
+        }
+    }
+
+    fn split_long(&mut self, to_us: u64, s: &Settings, out: &mut Vec<Decision>) {
+        if to_us.saturating_sub(self.opened_us) >= s.max_segment_us {
             out.push(Decision::Split);
             self.open(to_us);
         }
@@ -275,11 +322,13 @@ impl Machine {
             State::Probe { .. } | State::Onset { .. } => return None,
             State::Speech { silent_from_us } => self.over(silent_from_us.unwrap_or(at_us), out),
             State::Ending { revision, .. } => out.push(Decision::End { revision }),
+            State::Held => self.over(at_us, out),
         }
         Some(())
     }
 
-    /// Counts the time since `at_us` as silence, however long: nothing has come for that long.
+    /// Counts the time since `at_us` as silence, however long: nothing has come for that long. What the host holds stays
+    /// open.
     pub(crate) fn starve(&mut self, at_us: u64, s: &Settings, out: &mut Vec<Decision>) {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle => {}
@@ -297,6 +346,7 @@ impl Machine {
             }
             State::Speech { silent_from_us } => self.over(silent_from_us.unwrap_or(at_us), out),
             State::Ending { revision, .. } => out.push(Decision::End { revision }),
+            State::Held => self.state = State::Held,
         }
     }
 
@@ -442,6 +492,45 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn what_the_host_holds_is_speech_whatever_the_detector_says() {
+        let always = VadGate { forward: Forward::Always, ..gate() };
+        let slow = VadGate { speculate: false, ..gate() };
+        let cases: [(&str, VadGate, &[f32], Vec<Decision>); 6] = [
+            ("nothing", gate(), &[0.1], vec![Open { from_us: HOP }, Confirm { from_us: HOP }]),
+            ("a probe from the start on", always, &[0.1], vec![Confirm { from_us: HOP }]),
+            ("an onset", gate(), &[0.95, 0.9], vec![Confirm { from_us: 0 }]),
+            ("an onset not opened", slow, &[0.95], vec![Open { from_us: 0 }, Confirm { from_us: 0 }]),
+            ("in a word", gate(), &[0.95, 0.9, 0.9], vec![]),
+            ("an end suspected", gate(), &[0.95, 0.9, 0.9, 0.1], vec![Retract { revision: 1 }]),
+        ];
+        for (name, gate, heard, want) in cases {
+            let settings = Settings::new(&gate, HOP);
+            let (mut machine, mut out) = (Machine::default(), Vec::new());
+            let mut now = 0;
+            let mut hop = |machine: &mut Machine, p, out: &mut Vec<Decision>| {
+                machine.hop(p, now * HOP, (now + 1) * HOP, &settings, out);
+                now += 1;
+            };
+            for p in heard {
+                if gate.forward == Forward::Always {
+                    machine.probe(0);
+                }
+                hop(&mut machine, *p, &mut out);
+            }
+            out.clear();
+            machine.hold(heard.len() as u64 * HOP, &settings, &mut out);
+            assert_eq!(std::mem::take(&mut out), want, "{name}");
+            (0..30).for_each(|_| hop(&mut machine, 0.0, &mut out));
+            machine.starve(0, &settings, &mut out);
+            assert!(out.is_empty() && machine.is_held(), "{name}: {out:?}");
+            machine.release();
+            (0..3).for_each(|_| hop(&mut machine, 0.0, &mut out));
+            let ends = matches!(out[..], [Endpoint { .. }, End { .. }]);
+            assert!(ends && machine.is_idle(), "{name}: {out:?}");
+        }
     }
 
     #[test]

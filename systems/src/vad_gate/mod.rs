@@ -5,14 +5,18 @@
 //! forwarded whole, so output equals input, bit for bit. Decisions fall on media time, hop by hop, and never depend
 //! on the rest of the batch.
 //!
-//! Files: `machine` decides, `lane` is one session, `held` a frame that it keeps, `settled` the rounded durations,
-//! `system` runs all lanes of a shard through the detector's kernel.
+//! Files: `machine` decides, `lane` is one session, `asked` and `host` what its host decides in its place, `overrides` what that session does differently from the scene,
+//! `held` a frame that it keeps, `settled` the rounded durations, `system` runs all lanes of a shard through the
+//! detector's kernel.
 
+mod asked;
 mod config;
 mod held;
+mod host;
 mod lane;
 mod lookback;
 mod machine;
+mod overrides;
 mod settled;
 mod system;
 
@@ -23,6 +27,7 @@ use bevy_ecs::prelude::World;
 use bevy_ecs::system::BoxedSystem;
 use mynah_engine::node::{NodeKind, NodePlace, SegmentWriter, SessionContext, SystemNode};
 use mynah_engine::scene::{Format, Hearing, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
+use mynah_engine::speech::GateOverrides;
 
 pub use config::{Forward, VadGate};
 pub use lane::GateLane;
@@ -90,6 +95,9 @@ impl NodeKind for VadGate {
     fn settled(&self) -> Vec<String> {
         settled::lines(self)
     }
+    fn check_overrides(&self, overrides: &GateOverrides) -> Result<(), String> {
+        overrides::check(self, overrides)
+    }
     fn max_out(&self, _: Option<Format>) -> u32 {
         // The whole lookback at once, and the marks: an endpoint, the segment's end, the end of the stream.
         self.kept_at_once() + 3
@@ -103,7 +111,7 @@ impl SystemNode for VadGate {
     fn is_idle(&self, state: &GateLane) -> bool {
         // A hop that waits for the gather time is heard when its time comes, and a segment ends when nothing comes.
         // What is kept in a pause is dropped when the lane is next looked at, before any new audio has an effect.
-        state.ready_hop(self.vad.hop()).is_none() && !state.is_open()
+        state.ready_hop(self.vad.hop()).is_none() && state.is_idle()
     }
     fn hang_up(&self, state: &mut GateLane, writer: &mut SegmentWriter<'_, '_, '_, '_>) {
         state.finish(true, &mut Vec::new(), writer);

@@ -1,19 +1,21 @@
-//! Runs the gates of a shard: one call of the detector's kernel takes every lane that has a hop ready. Reads queues;
-//! writes segments, cancellations, downstream queues. Runs in its node's rank.
+//! Runs the gates of a shard: one call of the detector's kernel takes every lane that has a hop ready. Reads queues and
+//! messages of hosts; writes segments, cancellations, downstream queues. Runs in its node's rank.
 
 use std::sync::Arc;
 
 use bevy_ecs::change_detection::DetectChangesMut as _;
-use bevy_ecs::prelude::{Entity, Query, Res, World};
+use bevy_ecs::prelude::{Entity, Query, ResMut, World};
 use bevy_ecs::system::BoxedSystem;
 use mynah_engine::Frame;
 use mynah_engine::base::{Mutation, Now};
-use mynah_engine::media::{Mark, Payload};
+use mynah_engine::media::{Lane, Mark, Payload, Queue};
 use mynah_engine::node::{Lanes, NodeContext, NodeParams, NodePlace, SegmentWriter, lane_system};
-use mynah_engine::session::{Intake, SessionIndex};
+use mynah_engine::session::{Intake, SessionLanes};
 use mynah_engine::speech::SegmentParams;
+use mynah_engine::tick::Messages;
 
 use crate::vad::VadKernel;
+use crate::vad_gate::asked::Asked;
 use crate::vad_gate::config::VadGate;
 use crate::vad_gate::lane::GateLane;
 use crate::vad_gate::machine::{Decision, Settings};
@@ -33,8 +35,12 @@ struct Gates {
 }
 
 /// The system parameters that a gate uses beside frames.
-type Deciding =
-    (SegmentParams<'static, 'static>, Res<'static, SessionIndex>, Query<'static, 'static, &'static Intake>);
+type Deciding = (
+    SegmentParams<'static, 'static>,
+    SessionLanes<'static, 'static>,
+    Query<'static, 'static, &'static Intake>,
+    ResMut<'static, Messages>,
+);
 
 pub(super) fn build(gate: Arc<VadGate>, place: NodePlace, world: &mut World) -> BoxedSystem {
     let mut gates = Gates {
@@ -47,12 +53,104 @@ pub(super) fn build(gate: Arc<VadGate>, place: NodePlace, world: &mut World) -> 
     };
     // The weights are unpacked and this thread's scratch is made here, not in the first tick with audio.
     VadKernel::lend(gates.gate.vad, |_| ());
-    lane_system::<GateLane, Deciding>(place, world, move |lanes, params, (segments, index, intakes)| {
-        gates.run(lanes, params, segments, index.open(), intakes);
-    })
+    lane_system::<GateLane, Deciding>(
+        place,
+        world,
+        move |lanes, params, (segments, sessions, intakes, messages)| {
+            gates.hear_hosts(lanes, params, segments, sessions, messages);
+            gates.run(lanes, params, segments, sessions.open(), intakes);
+        },
+    )
 }
 
 impl Gates {
+    /// Tells the lanes what their hosts ask.
+    fn hear_hosts(
+        &mut self,
+        lanes: &mut Lanes<'_, '_, GateLane>,
+        params: &mut NodeParams<'_, '_>,
+        segments: &mut SegmentParams<'_, '_>,
+        sessions: &SessionLanes<'_, '_>,
+        messages: &mut Messages,
+    ) {
+        let now_us = params.now.us;
+        for received in messages.all_mut() {
+            let Some(asked) = Asked::of(&received.message.control) else { continue };
+            let Some(entity) = sessions.lane(received.session, self.place.node) else { continue };
+            let Ok((_, mut wiring, mut queue, mut lane)) = lanes.ins.get_mut(entity) else { continue };
+            let (wiring, lane) = (wiring.bypass_change_detection(), lane.bypass_change_detection());
+            let queue = queue.bypass_change_detection();
+            let outs = &mut lanes.outs;
+            let at_once = lane.waiting.is_empty()
+                && self.take_before(now_us, queue, wiring, lane, params, outs, segments);
+            received.effect |= if at_once {
+                let mut cx = NodeContext::new(self.place.node, wiring, params, outs);
+                let mut gate = SegmentWriter::new(&mut cx, segments);
+                lane.obey(asked, &self.settings, &mut self.decisions, &mut gate)
+            } else {
+                lane.waiting.push(asked, now_us)
+            };
+        }
+    }
+
+    /// Obeys the messages that wait, as far as the audio before them can be taken; false if some still wait.
+    fn obey_waiting(
+        &mut self,
+        queue: &mut Queue,
+        wiring: &mut Lane,
+        lane: &mut GateLane,
+        params: &mut NodeParams<'_, '_>,
+        outs: &mut Query<'_, '_, &'static mut Queue>,
+        segments: &mut SegmentParams<'_, '_>,
+    ) -> bool {
+        while let Some((asked, at_us)) = lane.waiting.first() {
+            if !self.take_before(at_us, queue, wiring, lane, params, outs, segments) {
+                return false;
+            }
+            lane.waiting.pop();
+            let mut cx = NodeContext::new(self.place.node, wiring, params, outs);
+            let mut gate = SegmentWriter::new(&mut cx, segments);
+            lane.obey(asked, &self.settings, &mut self.decisions, &mut gate);
+        }
+        true
+    }
+
+    /// Takes and hears all audio that came to the gate before `at_us`; false if a full queue behind it holds up some, or
+    /// the marks that may follow.
+    #[expect(clippy::too_many_arguments, reason = "everything a lane touches, borrowed apart")]
+    fn take_before(
+        &mut self,
+        at_us: u64,
+        queue: &mut Queue,
+        wiring: &mut Lane,
+        lane: &mut GateLane,
+        params: &mut NodeParams<'_, '_>,
+        outs: &mut Query<'_, '_, &'static mut Queue>,
+        segments: &mut SegmentParams<'_, '_>,
+    ) -> bool {
+        let (hop, place) = (self.hop(), self.place);
+        let earlier = |queue: &Queue| queue.front().is_some_and(|frame| frame.queued_us < at_us);
+        loop {
+            let next = || if earlier(queue) { queue.pop() } else { None };
+            let (settings, decisions) = (&self.settings, &mut self.decisions);
+            if !fill(settings, hop, place, next, wiring, lane, params, outs, segments, decisions) {
+                break;
+            }
+            // The same bits as beside other lanes.
+            let p = VadKernel::lend(self.gate.vad, |kernel| {
+                kernel.clear();
+                let (memory, samples) = lane.staged(hop);
+                let at = kernel.stage(memory, samples);
+                kernel.run();
+                kernel.take(at, lane.memory())
+            });
+            let mut cx = NodeContext::new(place.node, wiring, params, outs);
+            lane.decide(p, hop, settings, decisions, &mut SegmentWriter::new(&mut cx, segments));
+        }
+        let may_step = NodeContext::new(place.node, wiring, params, outs).may_step();
+        may_step && lane.ready_hop(hop).is_none() && !earlier(queue)
+    }
+
     fn run(
         &mut self,
         lanes: &mut Lanes<'_, '_, GateLane>,
@@ -65,6 +163,13 @@ impl Gates {
         self.ready.clear();
         self.ready.reserve(shard_open as usize);
         for (entity, mut wiring, mut queue, mut lane) in &mut lanes.ins {
+            if !lane.waiting.is_empty() {
+                let (wiring, lane) = (wiring.bypass_change_detection(), lane.bypass_change_detection());
+                let queue = queue.bypass_change_detection();
+                if !self.obey_waiting(queue, wiring, lane, params, &mut lanes.outs, segments) {
+                    continue;
+                }
+            }
             // Most lanes have nothing in most ticks: only the fields that show this are fetched from memory.
             if queue.is_empty() && lane.ready_hop(self.hop()).is_none() && !wiring.has_stalled() {
                 if lane.may_starve(&params.now, &self.settings) {
@@ -179,10 +284,10 @@ fn fill(
     hop: usize,
     place: NodePlace,
     mut next: impl FnMut() -> Option<Frame>,
-    wiring: &mut mynah_engine::media::Lane,
+    wiring: &mut Lane,
     lane: &mut GateLane,
     params: &mut NodeParams<'_, '_>,
-    outs: &mut Query<'_, '_, &'static mut mynah_engine::media::Queue>,
+    outs: &mut Query<'_, '_, &'static mut Queue>,
     segments: &mut SegmentParams<'_, '_>,
     decisions: &mut Vec<Decision>,
 ) -> bool {
@@ -202,7 +307,7 @@ fn fill(
         if ends {
             lane.finish(false, decisions, &mut gate);
         }
-        lane.take(frame, settings, &mut gate);
+        lane.take(frame, settings, decisions, &mut gate);
     }
     // A hop may open a segment, and so forward all kept audio.
     cx.may_step()

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mynah_engine::edge::{Clip, Line, Words};
+use mynah_engine::edge::{Line, Words};
+use mynah_engine::media::Clip;
 use mynah_engine::scene::Format;
 use mynah_engine::speech::{GateMode, InterruptMode};
 use mynah_engine::uuid::Uuid;

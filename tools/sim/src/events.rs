@@ -203,7 +203,7 @@ mod tests {
         let (sustained, silence) = (CancelReason::NotSustained, CancelReason::Silence);
         let cancelled = [sustained, silence, CancelReason::Closed, CancelReason::Elsewhere];
         called(&cancelled, CancelReason::name);
-        called(&[CancelReason::NoVerdict], CancelReason::name);
+        called(&[CancelReason::NoVerdict, CancelReason::Shut, CancelReason::Discarded], CancelReason::name);
     }
 
     #[test]

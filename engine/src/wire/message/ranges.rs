@@ -2,8 +2,8 @@
 
 use crate::edge::control::RESULT_BYTES_MAX;
 use crate::edge::line::{LINE_BYTES_MAX, Words};
-use crate::media::clip::Clip;
 use crate::edge::params::PARAMS_BYTES_MAX;
+use crate::media::clip::Clip;
 
 use super::say::Encoding;
 use super::{MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageError, MessageType};

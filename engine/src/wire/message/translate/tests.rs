@@ -1,9 +1,11 @@
 use super::*;
 use crate::edge::control::RESULT_BYTES_MAX;
-use crate::edge::line::{Clip, Line, LineDrop, Say, Words};
+use crate::edge::line::{Line, Say, Words};
 use crate::edge::params::Params;
 use crate::edge::session_event::{CloseReason, ToolCall};
+use crate::media::clip::Clip;
 use crate::scene::Format;
+use crate::speech::line_drop::LineDrop;
 use crate::speech::overrides::{GateMode, InterruptMode};
 use crate::speech::segment::CancelReason;
 use crate::wire::message::{AckStage, Arrival, binary};
