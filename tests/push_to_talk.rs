@@ -2,6 +2,9 @@
 //! whatever the detector makes of it, the answer is worked on in the tick in which the key is let go, and nothing else
 //! is heard. Also what one session's gate does differently from the scene.
 
+#[allow(dead_code, reason = "the example's own main is not called here")]
+#[path = "../tools/mynah/examples/push_to_talk.rs"]
+mod example;
 #[path = "support/host.rs"]
 mod host;
 
@@ -634,4 +637,30 @@ fn neither_shards_nor_neighbours_change_what_a_key_does() {
     let many = story(1, 16);
     assert!(story(3, 20) == many, "three shards");
     assert!(many.1 == alone.1, "the same audio");
+}
+
+#[test]
+fn the_example_tells_what_a_key_does() {
+    let story = example::story();
+    let wanted = [
+        "KEY DOWN",
+        "the assistant listens, from 0.4",
+        "KEY UP",
+        "has heard the player out",
+        "player:    please open the door",
+        "assistant: You said please open the door.",
+        "the answer sounds",
+        "KEY DOWN",
+        "the assistant listens, from 5.7",
+        "the answer waits",
+        "the answer is withdrawn",
+        "KEY UP",
+        "player:    that is enough thanks",
+        "the answer sounds",
+    ];
+    let mut lines = story.iter();
+    for words in wanted {
+        assert!(lines.any(|line| line.contains(words)), "{words:?} in its place in\n{}", story.join("\n"));
+    }
+    assert!(!story.iter().any(|line| line.contains("who lives")), "no key was held: {}", story.join("\n"));
 }
