@@ -7,6 +7,7 @@ pub(crate) mod control;
 pub(crate) mod exchange;
 pub(crate) mod line;
 pub(crate) mod open_sessions;
+pub(crate) mod opening;
 pub(crate) mod output_ring;
 pub(crate) mod params;
 pub(crate) mod sender_clock;
