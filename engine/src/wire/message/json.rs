@@ -7,7 +7,6 @@
 //! (one line on the wire)
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeStruct as _;
