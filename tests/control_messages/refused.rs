@@ -59,7 +59,10 @@ fn refused(what: MessageType) -> Option<(&'static str, &'static str)> {
         Err(MessageError::Field { field, remedy, .. }) => Some((field, remedy)),
         Err(error) => panic!("{error}"),
         Ok(()) => {
-            assert_eq!(message_of(json::decode(json_of(&message).as_bytes()).unwrap()), message);
+            assert_eq!(
+                message_of(json::decode(json_of(&message).as_bytes()).expect("it was just written")),
+                message
+            );
             None
         }
     }
