@@ -11,11 +11,12 @@ use crate::edge::control::{ControlError, ControlIn};
 use crate::edge::exchange::{BLOCK_MS_MAX, CREDIT_MS, Full, Out, PushError, STAGING_US, Stamp};
 use crate::edge::opening::Terms;
 use crate::edge::output_ring::Outlet;
+use crate::edge::presence::Presence;
 use crate::edge::session_control::SessionControl;
 use crate::edge::session_port::SessionPort;
 use crate::edge::session_spec::{SessionSpec, Waker};
 use crate::edge::shard_inbox::{Bell, ShardPort};
-use crate::edge::split::{SplitError, split};
+use crate::edge::split::ends;
 use crate::edge::wakers::{WakerSlot, Wakers};
 use crate::media::block::Block;
 use crate::scene::Format;
@@ -55,22 +56,17 @@ impl Drop for Staged<'_> {
     }
 }
 
-/// Hangs up the session when the last handle or end is dropped.
+/// Why a session was not split. The handle comes back.
 #[derive(Debug)]
-pub(crate) struct Presence(Arc<SessionPort>);
+pub struct SplitError(pub SessionHandle);
 
-impl Presence {
-    /// The session.
-    pub(crate) fn port(&self) -> &Arc<SessionPort> {
-        &self.0
+impl std::fmt::Display for SplitError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "session `{}` has other handles: drop the clones first", self.0.name())
     }
 }
 
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.0.hang_up();
-    }
-}
+impl std::error::Error for SplitError {}
 
 impl SessionHandle {
     pub(crate) fn new(
@@ -108,7 +104,7 @@ impl SessionHandle {
             bell,
         };
         let port = Arc::new(port);
-        Self { presence: Arc::new(Presence(Arc::clone(&port))), port }
+        Self { presence: Arc::new(Presence::of(&port)), port }
     }
 
     pub(crate) fn port(&self) -> Arc<SessionPort> {
@@ -333,6 +329,10 @@ impl SessionHandle {
     /// # Errors
     /// [`SplitError`] gives the handle back: it has clones.
     pub fn split(self) -> Result<(AudioIn, AudioOut, SessionControl), SplitError> {
-        split(self)
+        if Arc::strong_count(&self.presence) > 1 {
+            return Err(SplitError(self));
+        }
+        let Self { port, presence } = self;
+        Ok(ends(&port, presence))
     }
 }

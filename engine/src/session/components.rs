@@ -85,6 +85,20 @@ pub struct Intake {
 }
 
 impl Intake {
+    /// Nothing has arrived yet at `now_us`; times of a sender may be off by `tolerance_us`.
+    pub(crate) fn new(format: Format, tolerance_us: i64, now_us: u64) -> Self {
+        Self {
+            format,
+            frames_in: 0,
+            concealed: 0,
+            seq: 0,
+            clock: SenderClock::new(format.rate_hz, tolerance_us),
+            backlog: VecDeque::new(),
+            ring: None,
+            arrived_us: now_us,
+        }
+    }
+
     /// Engine time of the last arrival, or `now_us` while arrivals wait outside a queue.
     pub fn last_us(&self, now_us: u64) -> u64 {
         if self.backlog.is_empty() { self.arrived_us } else { now_us }

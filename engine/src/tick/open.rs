@@ -10,7 +10,6 @@ use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::edge::exchange::block_samples;
 use crate::edge::opening::Opening;
-use crate::edge::sender_clock::SenderClock;
 use crate::edge::session_event::CloseReason;
 use crate::edge::session_port::SessionPort;
 use crate::media::merge::MergeRule;
@@ -92,16 +91,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         Session { id, generation, name: Arc::clone(&port.name) },
         phase,
         Wiring { lanes, inputs: wiring.input.into(), waits: wiring.input_waits },
-        Intake {
-            format,
-            frames_in: 0,
-            concealed: 0,
-            seq: 0,
-            clock: SenderClock::new(format.rate_hz, tolerance_us),
-            backlog: VecDeque::new(),
-            ring: None,
-            arrived_us: now_us,
-        },
+        Intake::new(format, tolerance_us, now_us),
         HostLink { port, unsaid: VecDeque::new(), output: None, answers: None, reason, open_sessions },
         SessionParams(params),
         Turn::default(),
