@@ -163,16 +163,17 @@ fn nothing_is_forwarded_while_the_gate_is_shut() {
 
 #[test]
 fn work_on_the_answer_begins_in_the_tick_in_which_the_key_is_let_go() {
-    let cases: [(&str, GateMode, Vec<f32>, &[(u64, Control)]); 4] = [
-        ("held", GateMode::Shut, speech(3_000), &[(600, DOWN), (1_900, UP)]),
-        ("heard by the detector, and shut", GateMode::Auto, speech(3_000), &[(1_900, UP)]),
-        ("the turn ends by word", GateMode::Auto, speech(3_000), &[(1_900, Control::EndTurn)]),
-        ("the turn of a held key", GateMode::Open, speech(3_000), &[(1_900, Control::EndTurn), (1_950, UP)]),
+    type Case<'a> = (&'a str, GateMode, &'a [(u64, Control)]);
+    let cases: [Case<'_>; 4] = [
+        ("held", GateMode::Shut, &[(600, DOWN), (1_900, UP)]),
+        ("heard by the detector, and shut", GateMode::Auto, &[(1_900, UP)]),
+        ("the turn ends by word", GateMode::Auto, &[(1_900, Control::EndTurn)]),
+        ("the turn of a held key", GateMode::Open, &[(1_900, Control::EndTurn), (1_950, UP)]),
     ];
     let mut wrong = Vec::new();
-    for (name, mode, samples, messages) in cases {
+    for (name, mode, messages) in cases {
         let mut host = assistant(caller(mode), u64::MAX);
-        host.hears(&samples[..2_000 * 16], messages);
+        host.hears(&speech(2_000), messages);
         let over = host.at(|event| matches!(event, Event::SegmentEnded { segment: 1, .. }));
         let asked = host.at(|event| matches!(event, Event::ServiceSubmitted { segment: 1, revision: 1, .. }));
         let end = host.at(|event| matches!(event, Event::Endpoint { segment: 1, revision: 1, .. }));
@@ -217,7 +218,7 @@ fn silence_that_was_held_is_a_turn_without_an_answer() {
 fn pressed_again(for_ms: u64) -> (Host, u64) {
     let mut host = assistant(caller(GateMode::Shut), 2_000_000);
     host.hears(&speech(2_000), &[(500, DOWN), (1_900, UP)]);
-    let mut quiet_for = |host: &mut Host, ms: u64| host.hears(&quiet(ms), &[]);
+    let quiet_for = |host: &mut Host, ms: u64| host.hears(&quiet(ms), &[]);
     while !host.sounds.iter().any(|sound| sound.revision > 0) {
         quiet_for(&mut host, 20);
     }
