@@ -5,11 +5,14 @@
 //! there is any.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mynah::bench::kernels::typical_message;
-use mynah_engine::wire::message::{Arrival, ControlMessage, MessageError, binary, json};
+use mynah_engine::Say;
+use mynah_engine::edge::{Line, Words};
+use mynah_engine::wire::message::{Arrival, ControlMessage, MessageError, MessageType, binary, json};
 
 #[global_allocator]
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
@@ -17,13 +20,19 @@ static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
 /// What a typical message may take, nanoseconds (contracts: serialisation below 2 us).
 const LIMIT_NS: f64 = 2_000.0;
 
-/// A cancel as it goes out for every rejected segment, and the same with metadata.
-fn messages() -> [(&'static str, ControlMessage); 2] {
+/// A cancel as it goes out for every rejected segment, the same with metadata, and what else is frequent: what is being
+/// spoken, and a line of the host's.
+fn messages() -> [(&'static str, ControlMessage); 4] {
     let typical = typical_message();
+    let like = |message_type| ControlMessage { message_type, ..typical.clone() };
+    let text: Arc<str> = "Two coffees are on their way, and the cake comes with the next round.".into();
+    let line = MessageType::Line { text: text.clone(), from_us: 250_000, until_us: Some(4_100_000) };
+    let say = MessageType::Say(Arc::new(Line { words: Words::Text(text), say: Say::default() }));
+    let (line, say) = (like(line), like(say));
     let mut annotated = typical.clone();
     annotated.metadata.insert("origin", "vad");
     annotated.metadata.insert("probability", 0.31);
-    [("cancel", typical), ("cancel with metadata", annotated)]
+    [("cancel", typical), ("cancel with metadata", annotated), ("line", line), ("say", say)]
 }
 
 /// Median nanoseconds of a call over 51 rounds of at least 1 ms, and the allocations of one.

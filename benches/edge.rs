@@ -25,7 +25,7 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_grou
 use crowd::Crowd;
 use mynah::bench::median::median;
 use mynah_engine::record::Stopwatch;
-use mynah_sim::clock::{Epoch, NodeStopwatch};
+use mynah_host::clock::{Epoch, NodeStopwatch};
 use mynah_sim::scenes;
 
 const SESSIONS: u32 = 100;

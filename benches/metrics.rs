@@ -17,11 +17,10 @@ use std::time::Instant;
 
 use mynah::bench::callers::{Stand, metrics_on_against_off};
 use mynah::bench::median::median;
-use mynah::metrics::{Board, Facts, Form, Publisher};
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::{Engine, EngineConfig, ScenePlan};
+use mynah_host::metrics::{Board, Facts, Form, Publisher};
 use mynah_sim::scenes;
-use mynah_sim::simulate::Observer as _;
 
 /// Callers, and seconds they speak.
 const SESSIONS: u32 = 20;
@@ -77,7 +76,7 @@ fn scrape() {
         (took[100], took[190])
     };
     let publish = time(Box::new(|| {
-        publisher.over(&engine);
+        publisher.publish(&engine);
         1
     }));
     println!("50 nodes, 8 shards: a picture is made in {:.3} ms (P95 {:.3})", publish.0, publish.1);

@@ -21,7 +21,7 @@ use crossbeam::sync::Parker;
 use mynah_engine::base::rng::Rng;
 use mynah_engine::driver::run;
 use mynah_engine::{Driver, Engine, EngineConfig, Out, SessionHandle, SessionSpec};
-use mynah_sim::clock::{Epoch, WallClock};
+use mynah_host::clock::{Epoch, WallClock};
 use mynah_sim::scenes;
 
 const PUSHES: usize = 500;

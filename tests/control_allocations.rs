@@ -3,17 +3,43 @@
 
 use std::sync::Arc;
 
+use mynah_engine::Params;
+use mynah_engine::edge::{Line, Say, Words};
+use mynah_engine::media::Clip;
+use mynah_engine::scene::Format;
 use mynah_engine::wire::delivery::{Delivery, DeliveryEvent, Receipt};
 use mynah_engine::wire::message::{ControlMessage, MessageType, binary, json};
 
 #[global_allocator]
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
 
+/// One of each kind of content: numbers, a text, a recording in either encoding, parameters.
+fn contents() -> [MessageType; 6] {
+    let clip = |sample| {
+        let format = Format { rate_hz: 16_000, channels: 1 };
+        let clip = Clip { subtitle: "Hm.".into(), format, samples: vec![sample; 1_000].into() };
+        MessageType::Say(Arc::new(Line { words: Words::Clip(clip.into()), say: Say::default() }))
+    };
+    [
+        MessageType::ConfirmSpeculation { from_timestamp: 0, to_timestamp: 1 },
+        MessageType::AnswerStarted { line: 7 },
+        MessageType::Transcript { text: "two coffees, please".into(), last: true },
+        clip(0.5),
+        clip(0.1),
+        MessageType::Set { params: Params::new().with("voice", "low").with("rate", 1.25).into() },
+    ]
+}
+
 /// 20 messages there, lost at first, then delivered, acknowledged and applied.
-fn exchange(ends: &mut [Delivery; 2], session: &Arc<str>, bytes: &mut Vec<u8>, from_us: u64) {
+fn exchange(
+    ends: &mut [Delivery; 2],
+    session: &Arc<str>,
+    contents: &[MessageType],
+    bytes: &mut Vec<u8>,
+    from_us: u64,
+) {
     let [engine, host] = ends;
-    for _ in 0..20 {
-        let what = MessageType::ConfirmSpeculation { from_timestamp: 0, to_timestamp: 1 };
+    for what in contents.iter().cycle().take(20).cloned() {
         engine.send(from_us, ControlMessage::new(Arc::clone(session), from_us, what)).expect("there is room");
     }
     let mut lost = 0;
@@ -45,10 +71,10 @@ fn exchange(ends: &mut [Delivery; 2], session: &Arc<str>, bytes: &mut Vec<u8>, f
 fn warm_delivery_and_encoding_allocate_nothing() {
     let session: Arc<str> = "sess_abc123".into();
     let mut ends = [(); 2].map(|()| Delivery::new(Arc::clone(&session), 0));
-    let mut bytes = Vec::new();
+    let (contents, mut bytes) = (contents(), Vec::new());
     let mut counts = (0..120).map(|round| {
         let before = mynah_alloc::allocations();
-        exchange(&mut ends, &session, &mut bytes, round * 1_000_000);
+        exchange(&mut ends, &session, &contents, &mut bytes, round * 1_000_000);
         mynah_alloc::allocations() - before
     });
     let mut batch = || counts.by_ref().take(30).sum::<u64>();

@@ -180,6 +180,25 @@ fn a_hint_moves_what_is_worth_a_batch_within_the_policy() {
 }
 
 #[test]
+fn a_hint_of_one_caller_leaves_the_others_alone() {
+    let reason = |hinting: usize| {
+        let mut host = assistant(false).with(SessionSpec::named("another"));
+        host.tick();
+        let message = ControlIn { message_id: 1, control: Control::BatchHint { size: 3 } };
+        host.sessions[hinting].control(message).expect("there is room");
+        host.speak(300, 0.0005);
+        host.speak(400, 0.3);
+        host.speak(800, 0.0005);
+        host.records.iter().find_map(|record| match record.event {
+            Event::Batch { reason, .. } => Some(reason),
+            _ => None,
+        })
+    };
+    assert_eq!(reason(0), Some(FlushReason::Timer), "of the caller who speaks");
+    assert_eq!(reason(1), Some(FlushReason::Count), "of the other");
+}
+
+#[test]
 fn the_lane_holds_256_and_drops_none() {
     let mut host = assistant(false);
     for id in 0..256 {

@@ -3,18 +3,23 @@
 
 #[path = "control_messages/arbitrary.rs"]
 mod arbitrary;
+#[path = "control_messages/known.rs"]
+mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use mynah_engine::edge::{LINE_BYTES_MAX, PARAMS_BYTES_MAX, Params, RESULT_BYTES_MAX, Say, Words};
 use mynah_engine::uuid::Uuid;
 use mynah_engine::wire::message::{
     AckStage, Arrival, ControlMessage, MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageError, MessageIntake,
     MessageType, SEGMENT_NAMESPACE, STALE_US, Taken, binary, json, segment_id,
 };
 use serde_json::{Value, json as value};
+
+use known::known;
 
 const SESSION: &str = "sess_abc123";
 const TIMESTAMP_US: u64 = 1_700_000_000_000_000;
@@ -49,66 +54,6 @@ fn message_of(arrival: Arrival) -> ControlMessage {
         Arrival::Message { message, .. } => message,
         Arrival::UnknownType(name) => panic!("{name} is unknown"),
     }
-}
-
-/// Message number `id` of the example session, about `turn` and the seventh segment's end `revision`.
-fn plain(
-    id: u64,
-    segment: bool,
-    revision: Option<u32>,
-    turn: Option<u32>,
-    what: MessageType,
-) -> ControlMessage {
-    let mut message = ControlMessage::new(SESSION.into(), TIMESTAMP_US, what);
-    message.message_id = id;
-    message.target_segment_id = segment.then(|| segment_id(SESSION, 1, 7));
-    (message.revision, message.turn) = (revision, turn);
-    message
-}
-
-fn greatest() -> ControlMessage {
-    let what = MessageType::CancelSpeculation { from_timestamp: 0, to_timestamp: MESSAGE_ID_MAX, late: true };
-    let mut message = plain(MESSAGE_ID_MAX, true, Some(u32::MAX), Some(u32::MAX), what);
-    message.session_id = "🦜".repeat(32).into();
-    message.timestamp = MESSAGE_ID_MAX;
-    message.target_segment_id = Some(Uuid::max());
-    message
-}
-
-fn with_metadata() -> ControlMessage {
-    let mut message = plain(0, false, None, Some(0), MessageType::CancelAnswer {});
-    message.session_id = "gespräch \"7\"\n\u{1f} 🦜".into();
-    message.timestamp = 0;
-    message.metadata.insert("text", "two\nlines, a \"quote\", ü 🦜");
-    message.metadata.insert("list", value!([1, -2, 0.25, null, true, {"deep": "ja"}]));
-    message
-}
-
-/// What the vectors say.
-fn known() -> BTreeMap<&'static str, ControlMessage> {
-    use MessageType::*;
-    let cancel =
-        |from_timestamp, to_timestamp, late| CancelSpeculation { from_timestamp, to_timestamp, late };
-    let confirm = ConfirmSpeculation { from_timestamp: 1_000_000, to_timestamp: 1_096_000 };
-    let end = |at_timestamp, last| EndOfSpeech { at_timestamp, last };
-    let retract = RetractEndOfSpeech { at_timestamp: 2_400_000 };
-    let ack = |stage| Ack { message_id: 1, stage };
-    let turn = Some(3);
-    BTreeMap::from([
-        ("cancel_speculation", plain(1, true, None, None, cancel(1_000_000, 1_160_000, false))),
-        ("cancel_speculation_late", plain(2, true, None, turn, cancel(0, 1, true))),
-        ("confirm_speculation", plain(3, true, None, turn, confirm)),
-        ("end_of_speech", plain(4, true, Some(1), turn, end(2_400_000, false))),
-        ("retract_end_of_speech", plain(5, true, Some(1), turn, retract)),
-        ("end_of_speech_final", plain(6, true, Some(2), turn, end(3_200_000, true))),
-        ("cancel_answer", plain(7, false, None, turn, CancelAnswer {})),
-        ("batch_hint", plain(8, false, None, None, BatchHint { suggested_batch_size: 16 })),
-        ("deadline_warning", plain(9, false, None, None, DeadlineWarning { deadline_us: 250_000 })),
-        ("ack_delivered", plain(10, false, None, None, ack(AckStage::Delivered))),
-        ("ack_applied", plain(11, false, None, None, ack(AckStage::Applied))),
-        ("greatest_values", greatest()),
-        ("metadata", with_metadata()),
-    ])
 }
 
 #[test]
@@ -168,7 +113,7 @@ fn verdicts_are_as_written() {
                 found
             }
             Ok((Arrival::UnknownType(name), _)) => {
-                assert_eq!(&*name, "RaiseHand");
+                assert!(["RaiseHand", "Judge"].contains(&&*name), "{name}");
                 value!({"verdict": "ignored"})
             }
             Err(error) => {
@@ -193,7 +138,8 @@ fn verdicts_are_as_written() {
 
 #[test]
 fn errors_name_field_value_and_remedy() {
-    let base = json_of(&known()["cancel_speculation"]);
+    let known = known();
+    let base = json_of(&known["cancel_speculation"]);
     let cases = [
         ("\"message_id\":1", "\"message_id\":9007199254740992", "message_id is 9007199254740992: ids are"),
         ("\"message_id\":1", "\"message_id\":\"x\"", "message_id: invalid type: string \"x\", expected u64"),
@@ -219,8 +165,45 @@ fn errors_name_field_value_and_remedy() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+    let cases = [
+        ("say", "\"text\"", "\"words\"", "Say has neither text nor clip: expected one of them"),
+        ("say", "\"text\"", "\"clip\":{},\"text\"", "Say has both text and clip: expected one of them"),
+        ("say", "\"priority\":0", "\"priority\":300", "priority: invalid value: integer `300`, expected i8"),
+        ("say_clip_s16", "\"channels\":2", "\"mono\":true", "clip: missing field `channels`"),
+        ("say_clip_s16", "\"s16\"", "\"mp3\"", "encoding: unknown variant `mp3`, expected `f32` or `s16`"),
+        ("say_clip_s16", "\"samples\":\"", "\"samples\":\"!", "samples: expected base64 with padding: "),
+        ("say_clip_s16", "\"s16\"", "\"f32\"", "Say.clip.samples is "),
+        ("say_clip_f32", "16000", "1600", "Say.clip.rate_hz is 1600: record at 8000 to 192000 Hz"),
+        (
+            "say_clip_f32",
+            "\"channels\":1",
+            "\"channels\":2",
+            "Say.clip.samples is 3 samples of 2 channels: send",
+        ),
+        ("interrupt_now", "Now", "Shut", "mode: Shut, expected `Soft` or `Now`"),
+        ("gate_open", "Open", "Soft", "mode: Soft, expected `Auto`, `Open` or `Shut`"),
+        ("gate_open", "Open", "Ajar", "mode: unknown variant `Ajar`"),
+        ("heard", "\"us\"", "\"ms\"", "missing field `us`"),
+        ("set", "{\"language", "[{\"language", "params: invalid type: sequence, expected a map"),
+        (
+            "line",
+            "1900000",
+            "200000",
+            "Line.until_us is 200000 with from_us 250000: a line must not end before",
+        ),
+    ];
+    for (name, from, to, want) in cases {
+        let base = json_of(&known[name]);
+        let text = base.replace(from, to);
+        assert_ne!(text, base, "{from} is not in {name}");
+        let error = json::decode(text.as_bytes()).expect_err(to).to_string();
+        if !error.contains(want) {
+            failed.push(format!("{name}, {to}: {error}; expected {want}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
     // Somebody else's text in an error is cut, and stays on its line.
-    let receipt = json_of(&known()["ack_applied"]);
+    let receipt = json_of(&known["ack_applied"]);
     for (text, from) in [(&base, "bdcc9b9e"), (&receipt, "Applied")] {
         let long = text.replace(from, &format!("\\u0000\\n{}", "a".repeat(10_000)));
         let error = json::decode(long.as_bytes()).expect_err(from).to_string();
@@ -250,9 +233,76 @@ fn a_message_is_at_most_64_kib_of_json() {
 }
 
 #[test]
+fn texts_parameters_and_clips_have_their_limits() {
+    let refused = |what: MessageType| {
+        let message = ControlMessage::new(SESSION.into(), 0, what);
+        match json::encode_into(&message, &mut Vec::new()) {
+            Err(MessageError::Field { field, remedy, .. }) => Some((field, remedy)),
+            Err(error) => panic!("{error}"),
+            Ok(()) => {
+                assert_eq!(message_of(json::decode(json_of(&message).as_bytes()).unwrap()), message);
+                None
+            }
+        }
+    };
+    let text = |bytes| Arc::<str>::from("x".repeat(bytes));
+    type Make = fn(Arc<str>) -> MessageType;
+    let cases: [(&str, usize, Make); 11] = [
+        ("Say.text", LINE_BYTES_MAX, |text| known::say(Words::Text(text), Say::default())),
+        ("Say.clip.subtitle", LINE_BYTES_MAX, |text| {
+            known::say(known::clip(text, 1, &[0.5]), Say::default())
+        }),
+        ("SendText.text", LINE_BYTES_MAX, |text| MessageType::SendText { text }),
+        ("ToolResult", RESULT_BYTES_MAX, |result| MessageType::ToolResult { call_id: "".into(), result }),
+        ("ToolCall", RESULT_BYTES_MAX, |arguments| MessageType::ToolCall {
+            call_id: "".into(),
+            name: "".into(),
+            arguments,
+        }),
+        ("Transcript.text", LINE_BYTES_MAX, |text| MessageType::Transcript { text, last: true }),
+        ("Line.text", LINE_BYTES_MAX, |text| MessageType::Line { text, from_us: 0, until_us: None }),
+        ("LineDropped.reason", LINE_BYTES_MAX, |reason| MessageType::LineDropped { line: 1, reason }),
+        ("ServiceFailed.service", LINE_BYTES_MAX, |service| MessageType::ServiceFailed {
+            service,
+            reason: "".into(),
+        }),
+        ("ServiceFailed.reason", LINE_BYTES_MAX, |reason| MessageType::ServiceFailed {
+            service: "".into(),
+            reason,
+        }),
+        ("Closed.reason", LINE_BYTES_MAX, |reason| MessageType::Closed { reason }),
+    ];
+    for (field, most, make) in cases {
+        assert_eq!(refused(make(text(most))), None, "{field}");
+        let (found, remedy) = refused(make(text(most + 1))).expect(field);
+        assert_eq!(found, field);
+        assert!(remedy.contains(&most.to_string()), "{remedy}");
+    }
+
+    let set = |bytes| MessageType::Set { params: Arc::new(Params::new().with("p", "x".repeat(bytes))) };
+    let around = "{\"p\":\"\"}".len();
+    assert_eq!(refused(set(PARAMS_BYTES_MAX - around)), None);
+    let (field, remedy) = refused(set(PARAMS_BYTES_MAX - around + 1)).expect("it is too long");
+    assert!(field == "Set.params" && remedy.contains(&PARAMS_BYTES_MAX.to_string()), "{field}: {remedy}");
+
+    let sound = |count, sample| known::say(known::clip("".into(), 1, &vec![sample; count]), Say::default());
+    for (count, sample) in [(24_000, 0.5), (12_000, 0.1)] {
+        assert_eq!(refused(sound(count, sample)), None, "{count} of {sample}");
+        for more in [count + 600, 100 * count] {
+            let (field, remedy) = refused(sound(more, sample)).expect("it is too long");
+            assert!(field == "Say.clip.samples" && remedy.contains(&count.to_string()), "{field}: {remedy}");
+        }
+    }
+    for (sample, channels) in [(f32::NAN, 1), (f32::INFINITY, 1), (0.5, 0), (0.5, 2), (0.5, 9)] {
+        let what = known::say(known::clip("".into(), channels, &[0.5, 0.1, sample]), Say::default());
+        assert!(refused(what).is_some(), "{sample} in {channels} channels");
+    }
+}
+
+#[test]
 fn what_is_out_of_range_is_not_sent_either() {
     type Spoil = fn(&mut ControlMessage);
-    let cases: [(&str, Spoil); 7] = [
+    let cases: [(&str, Spoil); 10] = [
         ("message_id", |m| m.message_id = MESSAGE_ID_MAX + 1),
         ("session_id", |m| m.session_id = "".into()),
         ("session_id", |m| m.session_id = "x".repeat(129).into()),
@@ -263,6 +313,13 @@ fn what_is_out_of_range_is_not_sent_either() {
         ("deadline_us", |m| m.message_type = MessageType::DeadlineWarning { deadline_us: 0 }),
         ("Ack.message_id", |m| {
             m.message_type = MessageType::Ack { message_id: u64::MAX, stage: AckStage::Applied };
+        }),
+        ("AnswerStarted.line", |m| m.message_type = MessageType::AnswerStarted { line: u64::MAX }),
+        ("LineDropped.line", |m| {
+            m.message_type = MessageType::LineDropped { line: MESSAGE_ID_MAX + 1, reason: "full".into() };
+        }),
+        ("Line.until_us", |m| {
+            m.message_type = MessageType::Line { text: "x".into(), from_us: 2, until_us: Some(1) };
         }),
     ];
     for (want, spoil) in cases {
@@ -377,5 +434,5 @@ fn a_session_id_is_shared_and_empty_metadata_costs_a_word() {
     let message = ControlMessage::new(Arc::clone(&session), 0, MessageType::CancelAnswer {});
     assert!(Arc::ptr_eq(&message.clone().session_id, &session));
     assert_eq!(size_of_val(&message.metadata), size_of::<usize>());
-    assert!(size_of::<ControlMessage>() <= 112, "{}", size_of::<ControlMessage>());
+    assert!(size_of::<ControlMessage>() <= 136, "{}", size_of::<ControlMessage>());
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use mynah_sim::clock::Epoch;
+use mynah_host::clock::Epoch;
 use mynah_sim::flight::Recorder;
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::CallerScript;

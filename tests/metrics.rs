@@ -14,10 +14,11 @@ use std::process::Command;
 use std::sync::Arc;
 
 use host::{Host, plan};
-use mynah::metrics::{Board, Facts, Publisher, Server};
+use mynah::metrics::{PageObserver, facts};
 use mynah_engine::observe::metrics::{SLOT_US, Snapshot};
 use mynah_engine::scene::Override;
 use mynah_engine::{EngineConfig, Event, Record, SessionSpec};
+use mynah_host::metrics::{Board, Server};
 use mynah_load::load::schedule::Phase;
 use mynah_sim::report::{NodeFigures, Report};
 use mynah_sim::scenes;
@@ -63,9 +64,9 @@ fn watched<W: Observer>(
         set: Vec::new(),
         linked: None,
     };
-    let board = Arc::new(Board::new(Facts::of(&plan)));
+    let board = Arc::new(Board::new(facts(&plan)));
     let server = Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::clone(&board));
-    let mut publisher = Publisher::new(board);
+    let mut publisher = PageObserver::new(board);
     let mut observers = Observers(vec![&mut publisher, observer]);
     let mut simulation = Simulation::new(plan, &script, options, &mut observers).expect("the scene fits");
     simulation.keep_metrics();
@@ -78,9 +79,10 @@ fn samples(served: &Served) -> Samples {
 }
 
 /// The contract: name, type, labels beside `le` and `quantile`.
-const CONTRACT: [(&str, &str, &str); 27] = [
+const CONTRACT: [(&str, &str, &str); 28] = [
     ("mynah_node_latency_seconds", "histogram", "node"),
     ("mynah_node_latency_recent_seconds", "summary", "node window"),
+    ("mynah_node_avg_processing_seconds", "gauge", "node"),
     ("mynah_end_to_end_seconds", "histogram", ""),
     ("mynah_frames_in_total", "counter", "node"),
     ("mynah_frames_out_total", "counter", "node"),
@@ -157,7 +159,8 @@ fn the_page_has_the_agreed_shape_in_both_forms() {
         }
     }
     let links: Vec<&str> = without.into_iter().filter(|name| !name.starts_with("mynah_control")).collect();
-    assert_eq!(links, ["mynah_batch_size"], "only scenes without a hub or a link lack a series");
+    let services = ["mynah_batch_size", "mynah_node_avg_processing_seconds"];
+    assert_eq!(links, services, "only scenes without a service, a hub or a link lack a series");
     assert!(!page.concat().contains("caller-"), "no session is named");
 }
 
@@ -181,6 +184,17 @@ fn node_counts(node: &NodeFigures, samples: &Samples, same: &mut dyn FnMut(Strin
     same(format!("{} late", node.id), of("mynah_deadlines_missed_total"), node.deadlines_missed as f64);
     let latencies = node.latency_ms.map_or(0, |latency| latency.count);
     same(format!("{} latency", node.id), of("mynah_node_latency_seconds_count"), latencies as f64);
+    let processing = samples
+        .iter()
+        .filter(|sample| sample.name == "mynah_node_avg_processing_seconds" && sample.labels[0].1 == node.id);
+    let processing: Vec<f64> = processing.map(|sample| (sample.value * 1e6).round()).collect();
+    let reported = node.avg_processing_us.map(|us| us as f64);
+    same(format!("{} has a call's time", node.id), processing.len() as f64, f64::from(reported.is_some()));
+    same(
+        format!("{} call's time", node.id),
+        processing.first().copied().unwrap_or(0.0),
+        reported.unwrap_or(0.0),
+    );
     let waits = node.queue.wait_ms.map_or(0, |wait| wait.count);
     same(format!("{} wait", node.id), of("mynah_queue_wait_seconds_count"), waits as f64);
     for reason in ["overflow", "closed", "failed"] {

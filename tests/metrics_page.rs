@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use mynah::metrics::exposition::{Exposition, Form, Kind, float};
-use mynah::metrics::readers::READERS_MAX;
-use mynah::metrics::{Board, Facts, Server, address};
+use mynah_host::metrics::exposition::{Exposition, Form, Kind, float};
+use mynah_host::metrics::readers::READERS_MAX;
+use mynah_host::metrics::{Board, Facts, Server, address};
 use mynah_sim::scenes;
 use proptest::prelude::*;
 use support::given::program;
@@ -347,8 +347,8 @@ proptest! {
     #[test]
     fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(&b"GET /metrics HTTP/1.1\r\nHost: x:"[..])], 0..600)) {
         // A head is judged the same however it arrives: what was decided on a part stays.
-        let all = mynah::metrics::http::parse(&bytes);
-        let first = (0..=bytes.len()).map(|end| mynah::metrics::http::parse(&bytes[..end])).find(|found| *found != Ok(None));
+        let all = mynah_host::metrics::http::parse(&bytes);
+        let first = (0..=bytes.len()).map(|end| mynah_host::metrics::http::parse(&bytes[..end])).find(|found| *found != Ok(None));
         prop_assert_eq!(first.unwrap_or(Ok(None)), all);
     }
 }

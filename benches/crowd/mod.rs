@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use mynah_engine::{Engine, EngineConfig, Out, ScenePlan, SessionHandle, SessionSpec};
-use mynah_sim::clock::{Epoch, NodeStopwatch};
+use mynah_host::clock::{Epoch, NodeStopwatch};
 
 const TICK_US: u64 = 5_000;
 

@@ -17,7 +17,8 @@ const SERVED_MAX: u32 = 1_024;
 /// sessions or more. Else the calling thread works on one shard after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineConfig {
-    /// Worker threads for the shards; 1 = the calling thread alone. Never changes a result.
+    /// Worker threads for the shards; 1 = the calling thread alone. Ignored by
+    /// [`Engine::on_workers`](crate::Engine::on_workers), which is given threads. Never changes a result.
     pub threads: usize,
     /// Number of shards, to which sessions then go in turn: right where few sessions are much work; at most
     /// `sessions_max` are made. `None`: one per 32 sessions up to four a thread, then one per 256, per 512 beyond

@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 
 use crate::engine::Engine;
+use crate::scene::{Tick, TickDriver};
 
 /// The host's clock.
 pub trait Clock {
@@ -37,6 +38,19 @@ pub enum Driver {
         /// Shortest time between two ticks.
         min_gap_us: u64,
     },
+}
+
+impl Driver {
+    /// The driver that a scene asks for.
+    pub fn of(tick: &Tick) -> Self {
+        let period_us = u64::from(tick.period_ms) * 1_000;
+        match tick.driver {
+            TickDriver::Fixed => Self::Fixed { period_us, catch_up_max: tick.catch_up_max },
+            TickDriver::WakeOnIngress => {
+                Self::WakeOnIngress { heartbeat_us: period_us, min_gap_us: u64::from(tick.min_gap_us) }
+            }
+        }
+    }
 }
 
 /// See [`Driver::WakeOnIngress`].
@@ -87,6 +101,55 @@ impl Deadlines {
     }
 }
 
+/// Paces the ticks of one engine, one by one: for hosts that look after each of them. [`run`] is the loop.
+#[derive(Clone, Copy, Debug)]
+pub struct Pacer {
+    driver: Driver,
+    deadlines: Deadlines,
+    started_us: u64,
+    pacing: Pacing,
+}
+
+impl Pacer {
+    /// The first tick is due one period, or one heartbeat, after now.
+    pub fn new(driver: Driver, clock: &mut dyn Clock) -> Self {
+        let started_us = clock.now_us();
+        let deadlines = match driver {
+            Driver::Fixed { period_us, catch_up_max } => Deadlines::new(started_us, period_us, catch_up_max),
+            Driver::WakeOnIngress { heartbeat_us, .. } => Deadlines::new(started_us, heartbeat_us, 0),
+        };
+        Self { driver, deadlines, started_us, pacing: Pacing::default() }
+    }
+
+    /// Waits for the next tick, and runs it. Returns its lateness in microseconds (0 when woken by an arrival, or for a
+    /// reply that was ready at the tick before).
+    pub fn tick(&mut self, engine: &mut Engine, clock: &mut dyn Clock) -> u64 {
+        let late_us = match self.driver {
+            Driver::Fixed { .. } => {
+                clock.sleep_until(self.deadlines.next_us());
+                let now_us = clock.now_us();
+                let late_us = now_us.saturating_sub(self.deadlines.next_us());
+                self.pacing.skipped += self.deadlines.ticked(now_us);
+                late_us
+            }
+            Driver::WakeOnIngress { heartbeat_us, min_gap_us } => {
+                // The start counts as the tick before the first.
+                let last_us = engine.now_us().max(self.started_us);
+                wait_for_arrival(engine, clock, last_us, (heartbeat_us, min_gap_us))
+            }
+        };
+        engine.tick(clock.now_us());
+        self.pacing.ticks += 1;
+        self.pacing.late_max_us = self.pacing.late_max_us.max(late_us);
+        late_us
+    }
+
+    /// How time was kept so far.
+    pub fn pacing(&self) -> Pacing {
+        self.pacing
+    }
+}
+
 /// Ticks `engine` until `after_tick` breaks. The loop calls `after_tick` after every tick with that tick's lateness
 /// in microseconds (0 when woken by an arrival, or for a reply that was ready at the tick before).
 pub fn run(
@@ -95,32 +158,11 @@ pub fn run(
     clock: &mut dyn Clock,
     after_tick: &mut dyn FnMut(&mut Engine, u64) -> ControlFlow<()>,
 ) -> Pacing {
-    let mut pacing = Pacing::default();
-    let started_us = clock.now_us();
-    let mut deadlines = match driver {
-        Driver::Fixed { period_us, catch_up_max } => Deadlines::new(started_us, period_us, catch_up_max),
-        Driver::WakeOnIngress { heartbeat_us, .. } => Deadlines::new(started_us, heartbeat_us, 0),
-    };
+    let mut pacer = Pacer::new(driver, clock);
     loop {
-        let late_us = match driver {
-            Driver::Fixed { .. } => {
-                clock.sleep_until(deadlines.next_us());
-                let now_us = clock.now_us();
-                let late_us = now_us.saturating_sub(deadlines.next_us());
-                pacing.skipped += deadlines.ticked(now_us);
-                late_us
-            }
-            Driver::WakeOnIngress { heartbeat_us, min_gap_us } => {
-                // The start counts as the tick before the first.
-                let last_us = engine.now_us().max(started_us);
-                wait_for_arrival(engine, clock, last_us, (heartbeat_us, min_gap_us))
-            }
-        };
-        engine.tick(clock.now_us());
-        pacing.ticks += 1;
-        pacing.late_max_us = pacing.late_max_us.max(late_us);
+        let late_us = pacer.tick(engine, clock);
         if after_tick(engine, late_us).is_break() {
-            return pacing;
+            return pacer.pacing();
         }
     }
 }

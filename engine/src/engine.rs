@@ -26,15 +26,15 @@ use crate::speech::segment::Segment;
 use crate::tick::install::ShardSpec;
 use crate::tick::run::EngineWorld;
 use crate::tick::shard::Shard;
-use crate::workers;
-use crate::workers::NoThreads;
+use crate::workers::{NoThreads, Workers};
 
 /// A running scene. When the engine is dropped every session ends where it stands: its host is woken and finds the
 /// session [closed](crate::SessionHandle::is_closed), and no session can be opened any more.
 pub struct Engine {
     core: EngineWorld,
     shared: Arc<Shared>,
-    threads: Option<Arc<rayon::ThreadPool>>,
+    /// Threads of its own, in which the host may stay for many ticks.
+    own: Option<Workers>,
 }
 
 impl Engine {
@@ -52,7 +52,19 @@ impl Engine {
     /// # Errors
     /// [`NoThreads`] if the operating system refuses the worker threads.
     pub fn try_new(plan: Arc<ScenePlan>, config: EngineConfig) -> Result<Self, NoThreads> {
-        let threads = workers::start(config.threads)?;
+        let workers = Workers::start(config.threads)?;
+        let engine = Self::on_workers(plan, config, &workers);
+        Ok(Self { own: Some(workers), ..engine })
+    }
+
+    /// Builds the shards of a compiled scene and starts its services; the ticks share `workers` with other engines,
+    /// which may tick at the same time from other threads. `config.threads` is ignored: the number of threads is that
+    /// of `workers`. Neither ever changes a result.
+    ///
+    /// While an engine waits for its last shards, a thread may work on the tick of another engine: a tick can last as
+    /// much longer as half a tick of the others.
+    pub fn on_workers(plan: Arc<ScenePlan>, config: EngineConfig, workers: &Workers) -> Self {
+        let config = EngineConfig { threads: workers.threads(), ..config };
         let shared = Shared::new(Arc::clone(&plan), &config);
         let mut core = EngineWorld::new(&plan, &shared.open, config.seed, config.time);
         let wants_audio = core.hub().wants_audio();
@@ -60,8 +72,8 @@ impl Engine {
             let (plan, open, wants_audio) = (&plan, &shared.open, &*wants_audio);
             Shard::new(&ShardSpec { plan, open, shard, seed: config.seed, wants_audio })
         };
-        core.add_shards((0..shared.open.ports.len()).map(shard).collect(), threads.clone());
-        Ok(Self { core, shared, threads })
+        core.add_shards((0..shared.open.ports.len()).map(shard).collect(), workers.pool().cloned());
+        Self { core, shared, own: None }
     }
 
     /// A handle for hosts, which opens sessions.
@@ -88,9 +100,11 @@ impl Engine {
         *self.core.world.resource_mut::<StageTimes>() = StageTimes::lent(make(), nodes);
     }
 
-    /// Runs `work` inside the engine's own thread pool, so that ticks need not cross into it one by one.
+    /// Runs `work` inside the engine's own thread pool, so that ticks need not cross into it one by one. An engine on
+    /// [shared threads](Self::on_workers) has none: there `work` runs on the calling thread, or one engine's loop would
+    /// hold up the others'.
     pub fn within<R: Send>(&mut self, work: impl FnOnce(&mut Self) -> R + Send) -> R {
-        match self.threads.clone() {
+        match self.own.as_ref().and_then(Workers::pool).cloned() {
             Some(pool) => pool.install(|| work(self)),
             None => work(self),
         }

@@ -84,3 +84,4 @@ pub use engine_handle::EngineHandle;
 pub use media::{Block, Frame};
 pub use node::{Registry, ScenePlan};
 pub use record::{DropReason, Event, Record};
+pub use workers::Workers;

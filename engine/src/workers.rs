@@ -32,11 +32,38 @@ impl Error for NoThreads {
     }
 }
 
-/// Starts `threads` threads; none for 1, where the caller's thread does the work.
-pub(crate) fn start(threads: usize) -> Result<Option<Arc<ThreadPool>>, NoThreads> {
-    if threads <= 1 {
-        return Ok(None);
+/// Threads that share the work of ticks: those of one engine, or of several that take turns or tick at once. A clone is
+/// the same threads. They end with the last clone and the last engine on them.
+///
+/// Engines (scenes) of one process should share them: pools of their own would be more threads than the machine has
+/// cores. Which engine a thread works for never changes a result.
+#[derive(Clone, Debug)]
+pub struct Workers {
+    pool: Option<Arc<ThreadPool>>,
+    threads: usize,
+}
+
+impl Workers {
+    /// Starts `threads` threads; none for 0 and 1, where the thread that ticks an engine does its work.
+    ///
+    /// # Errors
+    /// [`NoThreads`] if the operating system refuses them.
+    pub fn start(threads: usize) -> Result<Self, NoThreads> {
+        if threads <= 1 {
+            return Ok(Self { pool: None, threads: 1 });
+        }
+        let name = |n| format!("mynah worker {n}");
+        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
+        pool.map(|pool| Self { pool: Some(Arc::new(pool)), threads })
+            .map_err(|cause| NoThreads { wanted: threads, cause })
     }
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map(|pool| Some(Arc::new(pool))).map_err(|cause| NoThreads { wanted: threads, cause })
+
+    /// Number of threads that work on a tick, at least 1.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    pub(crate) fn pool(&self) -> Option<&Arc<ThreadPool>> {
+        self.pool.as_ref()
+    }
 }

@@ -73,6 +73,7 @@ pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
     registry.add::<ServiceNode>();
     registry.add::<text_collector::TextCollector>();
     registry.add::<Throttle>();
+    registry.set_converters(dsp::convert::build);
     service::register(&mut registry, script);
     registry
 }

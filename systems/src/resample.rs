@@ -166,7 +166,7 @@ impl StepNode for Resample {
     fn step(&self, state: &mut ResampleState, frame: Frame, cx: &mut NodeContext<'_>, _: NodePlace) {
         match &frame.payload {
             Payload::Audio(_) => self.convert(state, frame, cx),
-            Payload::Text(_) => cx.send(0, frame),
+            Payload::Text(_) | Payload::Clip(_) | Payload::Caption(_) => cx.send(0, frame),
             Payload::Mark(Mark::Split) => state.split(frame, cx),
             Payload::Mark(mark) => {
                 if matches!(mark, Mark::AnswerEnd | Mark::SegmentEnd | Mark::StreamEnd) {

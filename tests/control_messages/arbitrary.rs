@@ -1,5 +1,11 @@
 //! Whatever bytes arrive, decoding ends with a message or an error; and what was encoded comes back as it was.
 
+use std::sync::Arc;
+
+use mynah_engine::edge::{Line, Say, Words};
+use mynah_engine::media::Clip;
+use mynah_engine::scene::Format;
+use mynah_engine::speech::{GateMode, InterruptMode};
 use mynah_engine::uuid::Uuid;
 use mynah_engine::wire::message::{
     AckStage, Arrival, ControlMessage, MESSAGE_ID_MAX, MessageType, binary, json,
@@ -27,7 +33,12 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn message_type() -> impl Strategy<Value = MessageType> {
+fn text() -> impl Strategy<Value = Arc<str>> {
+    any::<String>().prop_map(Arc::from)
+}
+
+/// What is said of speech, advice and receipts.
+fn spoken() -> impl Strategy<Value = MessageType> {
     let stretch = || {
         (any::<u64>(), any::<u64>())
             .prop_filter("not empty", |(a, b)| a != b)
@@ -49,6 +60,76 @@ fn message_type() -> impl Strategy<Value = MessageType> {
         (1..=u64::MAX).prop_map(|deadline_us| MessageType::DeadlineWarning { deadline_us }),
         (0..=MESSAGE_ID_MAX, stage).prop_map(|(message_id, stage)| MessageType::Ack { message_id, stage }),
     ]
+}
+
+fn say() -> impl Strategy<Value = MessageType> {
+    let samples = prop_oneof![
+        prop::collection::vec(
+            prop::num::f32::NORMAL | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL,
+            1..400
+        ),
+        prop::collection::vec(any::<i16>().prop_map(|sample| f32::from(sample) / 32_768.0), 1..800),
+    ];
+    let clip = (text(), 8_000..=192_000_u32, 1..=8_u8, samples).prop_map(
+        |(subtitle, rate_hz, channels, mut samples)| {
+            let frames = samples.len().div_ceil(usize::from(channels));
+            samples.resize(frames * usize::from(channels), 0.5);
+            let format = Format { rate_hz, channels };
+            Words::Clip(Arc::new(Clip { subtitle, format, samples: samples.into() }))
+        },
+    );
+    let words = prop_oneof![text().prop_map(Words::Text), clip];
+    let manner = (any::<bool>(), any::<i8>(), any::<bool>())
+        .prop_map(|(interruptible, priority, wait)| Say { interruptible, priority, wait });
+    (words, manner).prop_map(|(words, say)| MessageType::Say(Arc::new(Line { words, say })))
+}
+
+/// What a host wants.
+fn wanted() -> impl Strategy<Value = MessageType> {
+    let interrupt = prop_oneof![Just(InterruptMode::Soft), Just(InterruptMode::Now)];
+    let gate = prop_oneof![Just(GateMode::Auto), Just(GateMode::Open), Just(GateMode::Shut)];
+    let params = prop::collection::btree_map(any::<String>(), value(), 0..4);
+    prop_oneof![
+        say(),
+        interrupt.prop_map(|mode| MessageType::Interrupt { mode }),
+        gate.prop_map(|mode| MessageType::Gate { mode }),
+        Just(MessageType::EndTurn {}),
+        Just(MessageType::Discard {}),
+        Just(MessageType::Respond {}),
+        any::<u64>().prop_map(|us| MessageType::Heard { us }),
+        text().prop_map(|text| MessageType::SendText { text }),
+        params.prop_map(|params| MessageType::Set { params: Arc::new(params.into_iter().collect()) }),
+        (text(), text()).prop_map(|(call_id, result)| MessageType::ToolResult { call_id, result }),
+    ]
+}
+
+/// What an engine tells.
+fn told() -> impl Strategy<Value = MessageType> {
+    let line = 0..=MESSAGE_ID_MAX;
+    let places = (any::<u64>(), any::<Option<u64>>());
+    prop_oneof![
+        (text(), any::<bool>()).prop_map(|(text, last)| MessageType::Transcript { text, last }),
+        (text(), places).prop_map(|(text, (from_us, until_us))| {
+            MessageType::Line { text, from_us, until_us: until_us.map(|until_us| until_us.max(from_us)) }
+        }),
+        line.clone().prop_map(|line| MessageType::AnswerStarted { line }),
+        Just(MessageType::AnswerPaused {}),
+        Just(MessageType::AnswerResumed {}),
+        any::<u64>().prop_map(|heard_us| MessageType::AnswerInterrupted { heard_us }),
+        any::<u64>().prop_map(|heard_us| MessageType::AnswerEnded { heard_us }),
+        (line, text()).prop_map(|(line, reason)| MessageType::LineDropped { line, reason }),
+        (text(), text(), text()).prop_map(|(call_id, name, arguments)| MessageType::ToolCall {
+            call_id,
+            name,
+            arguments
+        }),
+        (text(), text()).prop_map(|(service, reason)| MessageType::ServiceFailed { service, reason }),
+        text().prop_map(|reason| MessageType::Closed { reason }),
+    ]
+}
+
+fn message_type() -> impl Strategy<Value = MessageType> {
+    prop_oneof![spoken(), wanted(), told()]
 }
 
 fn message() -> impl Strategy<Value = ControlMessage> {

@@ -44,6 +44,21 @@ impl SegmentKey {
         self.slot == u32::MAX
     }
 
+    /// Serials from here on are those of what a host has a session say, not of speech.
+    pub const LINES: u32 = 1 << 31;
+    /// Among them, those of what the user typed.
+    pub const TYPED: u32 = 1 << 30;
+
+    /// Whether nobody speaks in it: the host has the session say it, or sent it in the user's name.
+    pub fn is_line(self) -> bool {
+        self.serial & Self::LINES != 0 && !self.is_elsewhere()
+    }
+
+    /// Whether it stands for what the user typed.
+    pub fn is_typed(self) -> bool {
+        self.is_line() && self.serial & Self::TYPED != 0
+    }
+
     /// Whether there is a segment at all.
     pub fn is_some(self) -> bool {
         self.serial != 0

@@ -2,25 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::scene::Format;
+use crate::media::clip::Clip;
 
 /// Longest text of a line, bytes.
 pub const LINE_BYTES_MAX: usize = 16 * 1024;
-/// Longest clip: 30 seconds, as much as may wait at a session's output.
-pub const CLIP_S_MAX: u32 = 30;
 /// Lines of one session that may wait to be spoken; more are refused.
 pub const LINES_MAX: usize = 32;
-
-/// A recorded line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Clip {
-    /// The words in it, for subtitles.
-    pub subtitle: Arc<str>,
-    /// Format of the samples.
-    pub format: Format,
-    /// Interleaved, whole sample frames, at most [`CLIP_S_MAX`].
-    pub samples: Arc<[f32]>,
-}
 
 /// What a line says: words for the scene's voice, or a recording in place of the voice.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +16,30 @@ pub enum Words {
     Text(Arc<str>),
     /// A recording to play.
     Clip(Arc<Clip>),
+}
+
+impl From<&str> for Words {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Words {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Clip> for Words {
+    fn from(clip: Clip) -> Self {
+        Self::Clip(Arc::new(clip))
+    }
+}
+
+impl From<Arc<Clip>> for Words {
+    fn from(clip: Arc<Clip>) -> Self {
+        Self::Clip(clip)
+    }
 }
 
 impl Words {
@@ -68,29 +79,4 @@ pub struct Line {
     pub words: Words,
     /// How.
     pub say: Say,
-}
-
-/// Why a line was not spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LineDrop {
-    /// Something of a higher rank sounded, and the line did not wait.
-    Outranked,
-    /// The host interrupted everything while the line waited.
-    Interrupted,
-    /// As many lines of the session wait as may.
-    Full,
-    /// The scene has no edge from `said`, or the node behind the edge takes no clips.
-    NoVoice,
-}
-
-impl LineDrop {
-    /// The name of the reason in events.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Outranked => "outranked",
-            Self::Interrupted => "interrupted",
-            Self::Full => "full",
-            Self::NoVoice => "no_voice",
-        }
-    }
 }

@@ -7,6 +7,7 @@ pub(crate) mod control;
 pub(crate) mod exchange;
 pub(crate) mod line;
 pub(crate) mod open_sessions;
+pub(crate) mod opening;
 pub(crate) mod output_ring;
 pub(crate) mod params;
 pub(crate) mod sender_clock;
@@ -28,7 +29,7 @@ pub use exchange::{
     ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Full, MEDIA_US_MAX, Out, OutAudio, PushError, STAGING_US,
     Stamp, Tag,
 };
-pub use line::{CLIP_S_MAX, Clip, LINE_BYTES_MAX, LINES_MAX, Line, LineDrop, Say, Words};
+pub use line::{LINE_BYTES_MAX, LINES_MAX, Line, Say, Words};
 pub use open_sessions::OpenError;
 pub use params::{PARAMS_BYTES_MAX, Params, ParamsTooLong};
 pub use session_control::SessionControl;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Longest set of parameters, as bytes of JSON.
@@ -9,7 +10,7 @@ pub const PARAMS_BYTES_MAX: usize = 16 * 1024;
 
 /// Parameters by name, such as `voice`, `language` or `instructions`. Services read those they know, with every call;
 /// the engine reads none.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Params(BTreeMap<String, Value>);
 
 /// The parameters are more than [`PARAMS_BYTES_MAX`].
@@ -85,9 +86,24 @@ impl Params {
     /// # Errors
     /// [`ParamsTooLong`] beyond [`PARAMS_BYTES_MAX`].
     pub fn check(&self) -> Result<(), ParamsTooLong> {
+        let mut length = Length(0);
         // A map of JSON values can always be written.
-        let bytes = serde_json::to_string(&self.0).map_or(usize::MAX, |json| json.len());
+        let bytes = serde_json::to_writer(&mut length, &self.0).map_or(usize::MAX, |()| length.0);
         if bytes > PARAMS_BYTES_MAX { Err(ParamsTooLong { bytes }) } else { Ok(()) }
+    }
+}
+
+/// Counts what is written, and keeps nothing: a check costs no memory.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::edge::line::LineDrop;
+use crate::speech::line_drop::LineDrop;
 use crate::speech::segment::CancelReason;
 
 #[expect(

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::edge::control::ControlError;
-use crate::edge::line::{CLIP_S_MAX, Clip, Words};
+use crate::edge::line::Words;
+use crate::media::clip::{CLIP_S_MAX, Clip};
 use crate::scene::{BuildConverter, Format};
 
 /// Whether a scene speaks lines, and what its voice plays.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::ids::{SegmentKey, SessionId};
 use crate::media::block::{Block, BlockPool};
+use crate::media::clip::Clip;
 
 /// Content of a frame.
 #[derive(Debug)]
@@ -12,8 +13,22 @@ pub enum Payload {
     Audio(Block),
     /// A piece of text: a transcript, a sentence of a reply.
     Text(Arc<str>),
+    /// A recording to play in place of text, for nodes that [take clips](crate::node::NodeKind::takes_clips).
+    Clip(Arc<Clip>),
+    /// The words of the audio that follows, told to the host as the audio leaves. Not counted; passes nodes that
+    /// handle one frame at a time without their seeing it.
+    Caption(Arc<Caption>),
     /// A boundary in the stream, in order with what it bounds.
     Mark(Mark),
+}
+
+/// What a stretch of an answer's audio says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caption {
+    /// The words.
+    pub text: Arc<str>,
+    /// Length of the audio, microseconds, where it is known before the audio is made.
+    pub us: Option<u64>,
 }
 
 /// Boundaries that travel in order with the frames they bound.
@@ -57,16 +72,16 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Whether the frame is counted: audio and text are, marks are not.
+    /// Whether the frame is counted: audio, text and clips are, marks and captions are not.
     pub fn is_content(&self) -> bool {
-        !matches!(self.payload, Payload::Mark(_))
+        !matches!(self.payload, Payload::Mark(_) | Payload::Caption(_))
     }
 
     /// Samples over all channels; 0 for text and marks.
     pub fn samples(&self) -> usize {
         match &self.payload {
             Payload::Audio(block) => block.len(),
-            Payload::Text(_) | Payload::Mark(_) => 0,
+            Payload::Text(_) | Payload::Clip(_) | Payload::Caption(_) | Payload::Mark(_) => 0,
         }
     }
 
@@ -91,6 +106,8 @@ impl Frame {
         let payload = match &self.payload {
             Payload::Audio(block) => Payload::Audio(block.share()),
             Payload::Text(text) => Payload::Text(Arc::clone(text)),
+            Payload::Clip(clip) => Payload::Clip(Arc::clone(clip)),
+            Payload::Caption(caption) => Payload::Caption(Arc::clone(caption)),
             Payload::Mark(mark) => Payload::Mark(*mark),
         };
         self.with(payload)

@@ -6,7 +6,7 @@ use bevy_ecs::prelude::*;
 
 use crate::base::ids::{NodeId, SessionId};
 use crate::media::block::BlockPool;
-use crate::media::frame::{Frame, Payload};
+use crate::media::frame::Frame;
 use crate::media::merge::MergeRule;
 use crate::scene::{Format, OverflowPolicy};
 
@@ -127,7 +127,7 @@ impl Queue {
     /// answer open for ever, and there are at most a few of them per segment. Under `Block` the sender asks
     /// [`Queue::blocks`] first; a frame pushed without asking is lost.
     pub fn push(&mut self, mut frame: Frame, pool: &mut BlockPool) -> Pushed {
-        let is_mark = matches!(frame.payload, Payload::Mark(_));
+        let is_mark = !frame.is_content();
         if self.budget_us > 0 && !is_mark {
             frame.deadline_us = frame.queued_us + self.budget_us;
         }
@@ -146,7 +146,7 @@ impl Queue {
         }
         let makes_room =
             matches!(self.overflow, OverflowPolicy::DropOldest | OverflowPolicy::MergeOnOverflow);
-        let oldest = self.frames.iter().position(|f| !matches!(f.payload, Payload::Mark(_)));
+        let oldest = self.frames.iter().position(Frame::is_content);
         match oldest.filter(|_| makes_room) {
             Some(at) => {
                 let oldest = self.frames.remove(at).expect("the position was just found");

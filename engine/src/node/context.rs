@@ -7,6 +7,7 @@ use bevy_ecs::prelude::*;
 use crate::base::ids::NodeId;
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
+use crate::edge::params::Params;
 use crate::media::block::BlockPool;
 use crate::media::frame::Frame;
 use crate::media::queue::{Lane, Queue, Target};
@@ -16,7 +17,7 @@ use crate::record::counts::Counts;
 use crate::record::event::{DropReason, Event, EventLog};
 use crate::service::api::{Outbox, Request};
 use crate::service::batch::DeadlineRule;
-use crate::session::components::Session;
+use crate::session::components::{Session, SessionParams};
 use crate::speech::cancellation::{CancelScope, Cancellation};
 use crate::speech::playout::Playout;
 
@@ -35,14 +36,21 @@ impl Queues for Query<'_, '_, &'static mut Queue> {
 pub(crate) trait Sessions {
     fn session(&self, entity: Entity) -> Option<&Session>;
     fn playout(&self, entity: Entity) -> Option<&Playout>;
+    fn params(&self, entity: Entity) -> Option<&Arc<Params>>;
 }
 
-impl Sessions for Query<'_, '_, (&'static Session, &'static Playout)> {
+/// The components of a session that nodes read.
+pub(crate) type SessionParts = (&'static Session, &'static Playout, &'static SessionParams);
+
+impl Sessions for Query<'_, '_, SessionParts> {
     fn session(&self, entity: Entity) -> Option<&Session> {
-        self.get(entity).ok().map(|(session, _)| session)
+        self.get(entity).ok().map(|(session, ..)| session)
     }
     fn playout(&self, entity: Entity) -> Option<&Playout> {
-        self.get(entity).ok().map(|(_, playout)| playout)
+        self.get(entity).ok().map(|(_, playout, _)| playout)
+    }
+    fn params(&self, entity: Entity) -> Option<&Arc<Params>> {
+        self.get(entity).ok().map(|(.., params)| &params.0)
     }
 }
 
@@ -117,6 +125,12 @@ impl<'a> NodeContext<'a> {
     /// The session's name.
     pub fn session_name(&self) -> Arc<str> {
         self.session().map_or_else(|| "".into(), |session| Arc::clone(&session.name))
+    }
+
+    /// What the services should know of the caller.
+    pub fn session_params(&self) -> Arc<Params> {
+        let params = self.sessions.and_then(|sessions| sessions.params(self.lane.owner));
+        params.map_or_else(Arc::default, Arc::clone)
     }
 
     /// Which session of its id this is, counted from 1.
@@ -280,6 +294,11 @@ impl<'a> NodeContext<'a> {
     pub fn event(&mut self, turn: u32, event: Event) {
         self.counts.node(self.node).count(&event);
         self.log.push(self.now.us, self.lane.session, turn, event);
+    }
+
+    /// Tells the host of a caption, in order with the events.
+    pub(crate) fn caption(&mut self, turn: u32, text: Arc<str>, from_us: u64, until_us: Option<u64>) {
+        self.log.caption(self.lane.session, turn, text, from_us, until_us);
     }
 
     /// Sends a request to service number `service` of the scene.

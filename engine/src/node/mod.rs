@@ -17,5 +17,5 @@ pub use kind::{Advice, IdleCheck, Node, NodeKind, SessionContext, StepNode, Syst
 pub use params::{Lanes, NodeParams, lane_system};
 pub use place::NodePlace;
 pub use plan::ScenePlan;
-pub use registry::Registry;
+pub use registry::{NameTaken, Registry};
 pub use writer::{OpenSegment, SegmentWriter};

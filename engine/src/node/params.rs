@@ -12,13 +12,12 @@ use crate::base::ids::NodeId;
 use crate::base::time::Now;
 use crate::media::block::BlockPool;
 use crate::media::queue::{Lane, Queue};
+use crate::node::context::SessionParts;
 use crate::node::mark;
 use crate::node::place::NodePlace;
 use crate::record::counts::Counts;
 use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
-use crate::session::components::Session;
-use crate::speech::playout::Playout;
 
 /// What frames touch on their way through any node.
 #[derive(SystemParam)]
@@ -32,7 +31,7 @@ pub struct NodeParams<'w, 's> {
     /// Frame accounting.
     pub counts: ResMut<'w, Counts>,
     /// Names of sessions, and their playouts.
-    pub(crate) sessions: Query<'w, 's, (&'static Session, &'static Playout)>,
+    pub(crate) sessions: Query<'w, 's, SessionParts>,
     pub(crate) stage_times: ResMut<'w, StageTimes>,
 }
 

@@ -1,6 +1,8 @@
 //! The kinds that scenes may name, and a configured node of any of them.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
@@ -24,7 +26,25 @@ type ParseNode = fn(&str) -> Result<Arc<dyn Node>, SpannedError>;
 
 type CheckTransport = fn(&str) -> Result<(), SpannedError>;
 
-type ParseService = Box<dyn Fn(&str) -> Result<Arc<dyn ServiceKind>, SpannedError> + Send + Sync>;
+type ParseService = Arc<dyn Fn(&str) -> Result<Arc<dyn ServiceKind>, SpannedError> + Send + Sync>;
+
+/// Two registries have something of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameTaken {
+    /// What it is: `node kind`, `service`, `transport` or `merge strategy`.
+    pub what: &'static str,
+    /// The name.
+    pub name: &'static str,
+}
+
+impl fmt::Display for NameTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, name } = self;
+        write!(f, "a {what} `{name}` exists already; give the one that is added a name of its own")
+    }
+}
+
+impl Error for NameTaken {}
 
 /// The kinds that scenes may name, added by a host.
 #[derive(Default)]
@@ -72,7 +92,7 @@ impl Registry {
         name: &'static str,
         parse: impl Fn(&str) -> Result<Arc<dyn ServiceKind>, SpannedError> + Send + Sync + 'static,
     ) -> &mut Self {
-        self.services.insert(name, Box::new(parse));
+        self.services.insert(name, Arc::new(parse));
         self
     }
 
@@ -92,11 +112,41 @@ impl Registry {
         self
     }
 
+    /// Adds all that `other` has; the factories are shared.
+    ///
+    /// # Errors
+    /// [`NameTaken`]: both have something of the same name; then nothing is added.
+    pub fn extend(&mut self, other: &Self) -> Result<&mut Self, NameTaken> {
+        let taken = taken("node kind", &self.kinds, &other.kinds)
+            .or_else(|| taken("service", &self.services, &other.services))
+            .or_else(|| taken("transport", &self.transports, &other.transports))
+            .or_else(|| taken("merge strategy", &self.merges, &other.merges));
+        if let Some(taken) = taken {
+            return Err(taken);
+        }
+        self.converters = self.converters.or(other.converters);
+        self.kinds.extend(&other.kinds);
+        self.transports.extend(&other.transports);
+        self.services.extend(other.services.iter().map(|(name, parse)| (*name, Arc::clone(parse))));
+        self.merges.extend(other.merges.iter().map(|(name, joins)| (*name, Arc::clone(joins))));
+        Ok(self)
+    }
+
     /// Adds a way to make one text of several, for `merge: Custom(name: ...)`.
     pub fn add_merge(&mut self, name: &'static str, joins: JoinTexts) -> &mut Self {
         self.merges.insert(name, joins);
         self
     }
+}
+
+/// The first name that both have.
+fn taken<T>(
+    what: &'static str,
+    here: &BTreeMap<&'static str, T>,
+    there: &BTreeMap<&'static str, T>,
+) -> Option<NameTaken> {
+    let name = there.keys().copied().find(|name| here.contains_key(name))?;
+    Some(NameTaken { what, name })
 }
 
 impl Catalogue for Registry {

@@ -115,7 +115,9 @@ fn step_lane<K: StepNode>(
         if place.service.is_none() {
             cx.came_out(frame.deadline_us, frame.turn);
         }
-        if skips {
+        if matches!(frame.payload, Payload::Caption(_)) && !K::CALLS {
+            cx.send(0, frame);
+        } else if skips {
             kind.skip(state, frame, cx, place);
         } else {
             kind.step(state, frame, cx, place);

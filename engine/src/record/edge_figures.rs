@@ -19,6 +19,10 @@ pub struct EdgeFigures {
     pub concealed_frames: u64,
     /// Jumps in the sender's times that were too long to fill, or went back further than the tolerance.
     pub discontinuities: u64,
+    /// Lines that hosts have had sessions say: frames that entered at `said`.
+    pub said: u64,
+    /// Texts that hosts sent in the users' name: frames that entered behind the recogniser.
+    pub typed: u64,
 }
 
 impl EdgeFigures {
@@ -31,6 +35,8 @@ impl EdgeFigures {
         self.concealed_blocks += other.concealed_blocks;
         self.concealed_frames += other.concealed_frames;
         self.discontinuities += other.discontinuities;
+        self.said += other.said;
+        self.typed += other.typed;
     }
 }
 

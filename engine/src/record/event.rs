@@ -6,6 +6,7 @@ use bevy_ecs::prelude::*;
 use serde::{Serialize, Serializer};
 
 use crate::base::ids::{NodeId, SessionId};
+use crate::speech::line_drop::LineDrop;
 use crate::speech::segment::CancelReason;
 
 /// Why a frame or an output ended before its time.
@@ -160,6 +161,20 @@ pub enum Event {
     },
     /// The answer to `segment` is withdrawn, whatever had become of it.
     AnswerWithdrawn { segment: u32 },
+    /// The host's message `line` is spoken, or answered if it was typed, as the answer to `segment`: one in which nobody
+    /// speaks.
+    LineOpened { segment: u32, line: u64 },
+    /// The host's message `line` is not spoken.
+    LineDropped { line: u64, reason: LineDrop },
+    /// A service asks the host to do something.
+    ToolCall {
+        node: NodeId,
+        segment: u32,
+        revision: u32,
+        call_id: Arc<str>,
+        name: Arc<str>,
+        arguments: Arc<str>,
+    },
     /// Some output had already left when it was cancelled.
     LateCancelled { segment: u32, revision: u32 },
     /// The session could not be opened at `node`; it closes at once.
@@ -223,6 +238,20 @@ pub struct EventLog {
     pub(crate) records: Vec<Record>,
     /// Segments whose output had already left when they were cancelled.
     late: Vec<(SessionId, u32)>,
+    /// Captions for hosts, each with the number of records before it.
+    pub(crate) captions: Vec<ToldCaption>,
+}
+
+/// A caption whose audio leaves, or has left.
+#[derive(Debug)]
+pub(crate) struct ToldCaption {
+    /// Records of this tick before it.
+    pub(crate) after: usize,
+    pub(crate) session: SessionId,
+    pub(crate) turn: u32,
+    pub(crate) text: Arc<str>,
+    pub(crate) from_us: u64,
+    pub(crate) until_us: Option<u64>,
 }
 
 impl EventLog {
@@ -250,6 +279,19 @@ impl EventLog {
     /// Forgets the late cancellations: the hosts have been told.
     pub(crate) fn forget_late(&mut self) {
         self.late.clear();
+    }
+
+    /// Tells a host of a caption, in order with the events.
+    pub(crate) fn caption(
+        &mut self,
+        session: SessionId,
+        turn: u32,
+        text: Arc<str>,
+        from_us: u64,
+        until_us: Option<u64>,
+    ) {
+        let after = self.records.len();
+        self.captions.push(ToldCaption { after, session, turn, text, from_us, until_us });
     }
 
     /// Appends one event.

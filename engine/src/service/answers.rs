@@ -28,8 +28,8 @@ impl Answers<'_, '_> {
             service.0.poll(now_us, &mut self.replies);
             for reply in self.replies.drain(..) {
                 figures.count(&reply.part);
-                let ends = !matches!(reply.part, ReplyPart::Text(_) | ReplyPart::Audio(_));
-                let flight = if ends { self.calls.flights.remove(&reply.key) } else { None };
+                let goes_on = ReplyPart::goes_on(&reply.part);
+                let flight = if goes_on { None } else { self.calls.flights.remove(&reply.key) };
                 if let Some(submitted_us) = flight
                     && matches!(reply.part, ReplyPart::Done { .. })
                 {

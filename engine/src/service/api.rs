@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::{NodeId, SegmentKey, SessionId};
+use crate::edge::params::Params;
 use crate::media::block::Block;
 use crate::media::sound::Sound;
 use crate::scene::Timing;
@@ -53,6 +54,8 @@ pub struct Call {
     pub reduced: bool,
     /// Sentences in the text, if they were counted; 1 for anything else.
     pub sentences: u32,
+    /// What the session's host says of the caller.
+    pub params: Arc<Params>,
 }
 
 /// A request of a node to its service. The order within a session is kept.
@@ -97,6 +100,8 @@ pub enum ReplyPart {
     Text(Arc<str>),
     /// Audio in the format the node declares, at most 20 ms.
     Audio(Block),
+    /// The service asks the session's host to do something; [`Service::tool_result`] brings what came of it.
+    ToolCall { call_id: Arc<str>, name: Arc<str>, arguments: Arc<str> },
     /// The call is complete; it cost this much of the service's time.
     Done { busy_us: u64 },
     /// The call failed, with the reason.
@@ -107,6 +112,13 @@ pub enum ReplyPart {
     Merged,
     /// The call was dropped: there was no room where calls wait.
     Dropped,
+}
+
+impl ReplyPart {
+    /// Whether more of the call's answer may follow.
+    pub fn goes_on(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Audio(_) | Self::ToolCall { .. })
+    }
 }
 
 /// A reply of a service.
@@ -151,6 +163,10 @@ pub trait Service: Any + Send + Sync {
     fn cancel(&mut self, key: CallKey, now_us: u64) {
         self.retract(key, now_us);
     }
+    /// The host's answer to a [`ReplyPart::ToolCall`], for every service of the scene: which one asked, the name says.
+    fn tool_result(&mut self, session: SessionId, call_id: &str, result: &str, now_us: u64) {
+        let _unused = (session, call_id, result, now_us);
+    }
     /// Hands out what is ready by `now_us`.
     fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>);
     /// Engine time in microseconds at which a reply will be ready, if known: the driver wakes then. A time that is
@@ -194,8 +210,18 @@ pub trait ServiceKind: Send + Sync {
 #[derive(Resource, Debug, Default)]
 pub struct Outbox {
     pub(crate) requests: Vec<(u8, Request)>,
-    /// Sizes that hosts suggest for batches.
-    pub(crate) hints: Vec<(SessionId, u32)>,
+    pub(crate) hints: Vec<SizeHint>,
+    /// What hosts answer to calls of services: session, the call's name, the result.
+    pub(crate) results: Vec<(SessionId, Arc<str>, Arc<str>)>,
+}
+
+/// The batch size that the host of a session suggests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SizeHint {
+    pub(crate) session: SessionId,
+    /// Which session of that id.
+    pub(crate) generation: u32,
+    pub(crate) size: u32,
 }
 
 impl Outbox {

@@ -10,6 +10,7 @@
 
 mod forming;
 mod group;
+mod hints;
 mod policy;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::scene::OverflowPolicy;
 use crate::service::api::{Call, CallKey};
 
 use group::Group;
+use hints::Hints;
 pub use policy::{BatchPolicy, DeadlineRule, Gives, Merge, SENTENCES_MAX, SOUND_MAX_US, Settled};
 
 /// A waiting call.
@@ -45,6 +47,8 @@ struct Place {
     slot: u32,
     queued_us: u64,
     deadline_us: u64,
+    /// Items that must wait, over all sessions, for this one to be worth a batch.
+    worth: u32,
 }
 
 /// Items of all sessions that wait for one service.
@@ -54,8 +58,7 @@ struct Place {
 #[derive(Component, Debug)]
 pub struct BatchQueue {
     policy: BatchPolicy,
-    /// Items that are worth a batch: the policy's `min`, or what hints say.
-    worth: u32,
+    hints: Hints,
     /// Items inside: by session, within a session in the order of the pushes.
     places: Vec<Place>,
     slots: Vec<Option<Item>>,
@@ -74,8 +77,8 @@ impl BatchQueue {
     pub fn new(policy: BatchPolicy) -> Self {
         let policy = policy.sound();
         Self {
-            worth: policy.min,
             policy,
+            hints: Hints::default(),
             places: Vec::new(),
             slots: Vec::new(),
             free: Vec::new(),
@@ -122,6 +125,9 @@ impl BatchQueue {
     pub fn push(&mut self, mut call: Call, now_us: u64, settled: &mut Vec<Settled>) {
         call.queued_us = call.queued_us.min(now_us);
         call.sentences = call.sentences.max(1);
+        if self.hints.forget_before(&call.key) {
+            self.follow_hint(call.key.session);
+        }
         let item = Item { call, pushed_us: now_us, warned: false };
         if self.room() {
             self.enter(item);
@@ -159,9 +165,15 @@ impl BatchQueue {
         found.and_then(|at| self.door.remove(at)).is_some()
     }
 
-    /// Sets the number of items that are worth a batch, within the policy's `min` and `max`; the last hint holds.
-    pub fn hint(&mut self, suggested: u32) {
-        self.worth = suggested.clamp(self.policy.min, self.policy.max);
+    /// Says how many waiting items, over all sessions, are worth a batch to the items of one session, within the policy's
+    /// `min` and `max`. To the items of others it stays what it is: a batch goes as soon as it is worth it to one of
+    /// the waiting items, and takes along what fits.
+    ///
+    /// Holds for what waits and what comes, until the next hint of the session, or until the hint or an item of another
+    /// session with its id comes: then this one is over.
+    pub fn hint(&mut self, session: SessionId, generation: u32, suggested: u32) {
+        self.hints.set(session, generation, suggested.clamp(self.policy.min, self.policy.max));
+        self.follow_hint(session);
     }
 
     /// Forms a batch if one is due. To be called while the service can take one, until it returns `None`. `avg_us` is
@@ -250,15 +262,27 @@ impl BatchQueue {
 
     /// Puts an item behind the others of its session and returns its place.
     fn enter(&mut self, item: Item) -> usize {
-        let Call { key: CallKey { session, .. }, queued_us, deadline_us, .. } = item.call;
+        let Call { key, queued_us, deadline_us, .. } = item.call;
+        let (session, worth) = (key.session, self.worth(&key));
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() as u32 - 1
         });
         self.slots[slot as usize] = Some(item);
         let at = self.places.partition_point(|place| place.session <= session);
-        self.places.insert(at, Place { session, slot, queued_us, deadline_us });
+        self.places.insert(at, Place { session, slot, queued_us, deadline_us, worth });
         at
+    }
+
+    fn worth(&self, key: &CallKey) -> u32 {
+        self.hints.of(key).unwrap_or(self.policy.min)
+    }
+
+    /// What waits of a session follows its hint, or that it has none.
+    fn follow_hint(&mut self, session: SessionId) {
+        for at in self.run(session) {
+            self.places[at].worth = self.worth(&self.item(at).call.key);
+        }
     }
 
     /// Lets items in from the door while there is room.

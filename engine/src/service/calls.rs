@@ -3,11 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::{NodeId, SessionId};
-use crate::service::api::{CallKey, Outbox, Request};
+use crate::service::api::{CallKey, Outbox, Request, SizeHint};
 use crate::service::batch::Settled;
 
 /// Why an entity of [`ServiceOrder`] exists.
@@ -36,8 +37,10 @@ impl ServiceOrder {
 pub(crate) struct Calls {
     /// The requests of the shards in this tick, each with its position and service.
     pub(crate) requests: Vec<(u32, u8, Request)>,
-    /// Batch sizes that hosts suggest, with their position.
-    pub(crate) hints: Vec<(SessionId, u32, u32)>,
+    /// Batch sizes that hosts suggest for the items of their sessions.
+    pub(crate) hints: Vec<SizeHint>,
+    /// Results of tools, from hosts.
+    pub(crate) results: Vec<(SessionId, Arc<str>, Arc<str>)>,
     /// Calls that services have not answered yet, with the time of their submission. Only looked up, never iterated.
     pub(crate) flights: HashMap<CallKey, u64, BuildHasherDefault<DefaultHasher>>,
     /// Calls that were merged or dropped while they waited; their nodes are told in the next tick.
@@ -52,15 +55,15 @@ impl Calls {
         for (service, request) in outbox.requests.drain(..) {
             self.requests.push((self.requests.len() as u32, service, request));
         }
-        for (session, size) in outbox.hints.drain(..) {
-            self.hints.push((session, self.hints.len() as u32, size));
-        }
+        self.hints.append(&mut outbox.hints);
+        self.results.append(&mut outbox.results);
     }
 
     /// Sorts the requests by session; within a session the order is kept.
     pub(crate) fn sort(&mut self) {
         // With the position in the key an unstable sort keeps the order, and it needs no memory.
         self.requests.sort_unstable_by_key(|(order, _, request)| (request.key().session, *order));
-        self.hints.sort_unstable();
+        // A stable sort of an empty list takes no memory.
+        self.results.sort_by_key(|(session, ..)| *session);
     }
 }

@@ -7,7 +7,7 @@ use crate::base::ids::SessionId;
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::record::event::{Event, FlushReason};
-use crate::service::api::{Call, CallKey, Request};
+use crate::service::api::{Call, CallKey, Request, SizeHint};
 use crate::service::batch::{BatchQueue, Settled};
 use crate::service::calls::{Calls, LIVES, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance};
@@ -50,6 +50,7 @@ impl Submissions<'_, '_> {
         }
         self.calls.requests = requests;
         self.take_hints();
+        self.hand_back_results(now.us);
         for at in 0..self.order.stations.len() {
             self.serve(self.order.stations[at], now);
         }
@@ -60,14 +61,29 @@ impl Submissions<'_, '_> {
         self.events.drain(..)
     }
 
-    /// Takes the hosts' batch hints, by session; the last one holds for every station, within its policy.
+    /// Takes the hosts' batch hints: each for the items of its session, at every station, within its policy. The order
+    /// among sessions does not matter; within one it is that of its messages.
     fn take_hints(&mut self) {
-        let Some(&(.., size)) = self.calls.hints.last() else { return };
-        for &station in &self.order.stations {
-            let (.., mut queue, _) = self.stations.get_mut(station).expect(LIVES);
-            queue.hint(size);
+        for SizeHint { session, generation, size } in self.calls.hints.drain(..) {
+            for &station in &self.order.stations {
+                let (.., mut queue, _) = self.stations.get_mut(station).expect(LIVES);
+                queue.hint(session, generation, size);
+            }
         }
-        self.calls.hints.clear();
+    }
+
+    /// Tells the services what came of what they asked of hosts.
+    fn hand_back_results(&mut self, now_us: u64) {
+        if self.calls.results.is_empty() {
+            return;
+        }
+        let results = std::mem::take(&mut self.calls.results);
+        for (session, call_id, result) in results {
+            for &service in &self.order.services {
+                let (mut instance, _) = self.services.get_mut(service).expect(LIVES);
+                instance.0.tool_result(session, &call_id, &result, now_us);
+            }
+        }
     }
 
     fn hand_over(&mut self, service: Entity, request: Request, now_us: u64) {

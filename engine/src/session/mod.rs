@@ -3,5 +3,5 @@
 pub(crate) mod components;
 pub(crate) mod index;
 
-pub use components::{Intake, Phase, Session, Wiring};
+pub use components::{Intake, Phase, Session, SessionParams, Wiring};
 pub use index::{SessionIndex, SessionLanes};

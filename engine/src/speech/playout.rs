@@ -1,6 +1,7 @@
 //! What a session's listener hears, as far as the engine has released it.
 //!
-//! Released audio counts as heard: with the scene's pace it is ahead of the ear by at most the lead.
+//! Where a host reads from a ring, what was read counts as heard; where it reports positions, what it reported does.
+//! For all others released audio counts as heard: it is ahead of the ear by at most the lead.
 
 use bevy_ecs::prelude::*;
 
@@ -23,6 +24,16 @@ pub struct Playout {
     pub speaking: u32,
     /// The segment for which a sounding answer was paused; 0 = it is not paused.
     pub paused_by: u32,
+    /// [`Segment::order`](super::Segment::order) of the segment whose answer is being released.
+    pub order: u32,
+    /// How far ahead of the ear audio leaves, microseconds; `u32::MAX`: as fast as it is made.
+    pub lead_us: u32,
+    /// Time from a sample's leaving the host until its sound, microseconds.
+    pub latency_us: u32,
+    /// Speech of this length interrupts, microseconds; `u32::MAX`: none does.
+    pub interrupt_min_us: u32,
+    /// What the host last reported as heard: the turn, and microseconds of its answer.
+    pub reported: Option<(u32, u64)>,
 }
 
 impl Playout {
@@ -42,13 +53,23 @@ impl Playout {
         }
     }
 
-    /// Stops the release of an answer and returns how much of it was released, in microseconds. The caller's own
-    /// audio goes on.
-    pub(crate) fn stop_answer(&mut self) -> u64 {
+    /// How much of the answer was heard, microseconds: what the host reported, else what its audio callback has read
+    /// (`read_us`), else what was released.
+    pub(crate) fn heard_us(&self, read_us: Option<u64>) -> u64 {
+        match self.reported {
+            Some((turn, us)) if turn == self.turn => us.min(self.released_us),
+            Some(_) => 0,
+            None => read_us.unwrap_or(self.released_us).saturating_sub(u64::from(self.latency_us)),
+        }
+    }
+
+    /// Stops the release of an answer and returns how much of it was heard, in microseconds; `read_us` as in
+    /// [`heard_us`](Self::heard_us). The caller's own audio goes on.
+    pub(crate) fn stop_answer(&mut self, read_us: Option<u64>) -> u64 {
         if self.revision == 0 {
             return 0;
         }
-        let heard_us = self.released_us;
+        let heard_us = self.heard_us(read_us);
         self.end();
         // The host flushes what it has not played: the next answer may start at once.
         self.heard_until_us = 0;
@@ -58,6 +79,6 @@ impl Playout {
     /// Ends the release.
     pub(crate) fn end(&mut self) {
         (self.segment, self.revision, self.turn, self.samples, self.released_us) = (0, 0, 0, 0, 0);
-        self.paused_by = 0;
+        (self.paused_by, self.order) = (0, 0);
     }
 }

@@ -96,6 +96,11 @@ pub struct Segment {
     pub verdict: Verdict,
     /// Whether the speaker has finished.
     pub extent: Extent,
+    /// An answer waits, and is withdrawn, for speech in a segment of a greater serial than this: the segment's own
+    /// serial. For lines the newest serial when they began; `u32::MAX` where they must not be interrupted.
+    pub order: u32,
+    /// Rank among what the session says; answers of the scene have 0.
+    pub priority: i8,
     /// Media time of its first forwarded sample.
     pub from_us: u64,
     /// Media time at which the detector first and last heard speech in it.
@@ -157,13 +162,28 @@ pub struct Turn {
     pub serial: u32,
     /// Confirmed segments of this turn that have no complete answer yet.
     pub unanswered: u32,
+    /// Lines that the host had the session say, and texts it sent, so far.
+    pub lines: u32,
+    /// The newest turn is a line's, and takes no speech.
+    pub is_closed: bool,
 }
 
 impl Turn {
     /// The turn of a segment that is confirmed now.
     pub fn next(&self) -> u32 {
-        if self.unanswered == 0 { self.serial + 1 } else { self.serial }
+        if self.unanswered == 0 || self.is_closed { self.serial + 1 } else { self.serial }
     }
+}
+
+/// How a line stands to speech and to other lines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineRank {
+    /// See [`Segment::order`].
+    pub(crate) order: u32,
+    /// See [`Segment::priority`].
+    pub(crate) priority: i8,
+    /// The user typed it.
+    pub(crate) typed: bool,
 }
 
 /// The pool of segment entities, by slot.
@@ -213,6 +233,8 @@ impl SegmentPool {
                     turn: 0,
                     verdict: Verdict::Free,
                     extent: Extent::Open,
+                    order: 0,
+                    priority: 0,
                     from_us: 0,
                     voiced: (0, 0),
                     voiced_at_us: 0,
@@ -261,6 +283,8 @@ impl Segments<'_, '_> {
             turn,
             verdict: Verdict::Speculative,
             extent: Extent::Open,
+            order: serial,
+            priority: 0,
             from_us,
             voiced: (0, 0),
             voiced_at_us: 0,
@@ -269,6 +293,58 @@ impl Segments<'_, '_> {
         };
         self.pool.active.push(slot);
         Some(key)
+    }
+
+    /// Opens a segment in which nobody speaks, for something that the session says or is asked in writing: a turn of its
+    /// own, decided from the start. `None` when the pool is empty.
+    pub(crate) fn open_line(
+        &mut self,
+        session: SessionId,
+        owner: Entity,
+        rank: LineRank,
+        from_us: u64,
+    ) -> Option<(SegmentKey, u32)> {
+        let mut turn = self.turns.get_mut(owner).ok()?;
+        let slot = self.pool.free.pop()?;
+        turn.lines = (turn.lines + 1) % SegmentKey::TYPED;
+        turn.serial += 1;
+        turn.unanswered += 1;
+        turn.is_closed = true;
+        let typed = if rank.typed { SegmentKey::TYPED } else { 0 };
+        let key = SegmentKey { slot, serial: SegmentKey::LINES | typed | turn.lines };
+        let turn = turn.serial;
+        let mut state =
+            self.states.get_mut(self.pool.entities[slot as usize]).expect("pooled segments live for ever");
+        *state = Segment {
+            key,
+            session,
+            owner,
+            turn,
+            verdict: Verdict::Confirmed,
+            extent: Extent::Ended(1),
+            order: rank.order,
+            priority: rank.priority,
+            from_us,
+            voiced: (0, 0),
+            voiced_at_us: 0,
+            answer: Answer::Pending,
+            withdrawn: 0,
+        };
+        self.pool.active.push(slot);
+        Some((key, turn))
+    }
+
+    /// Whether something of the session is still to be answered.
+    pub(crate) fn owes(&self, owner: Entity) -> bool {
+        self.turns.get(owner).is_ok_and(|turn| turn.unanswered > 0)
+    }
+
+    /// The order of a frame's segment: see [`Segment::order`].
+    pub(crate) fn order_of(&mut self, frame: &Frame) -> u32 {
+        if !frame.segment.is_line() {
+            return frame.segment.serial;
+        }
+        self.state(frame.segment, frame.session).map_or(0, |state| state.order)
     }
 
     fn state(&mut self, key: SegmentKey, session: SessionId) -> Option<Mut<'_, Segment>> {
@@ -290,6 +366,7 @@ impl Segments<'_, '_> {
             turn = t.next();
             t.serial = turn;
             t.unanswered += 1;
+            t.is_closed = false;
         }
         let mut state = self.state(key, session).expect("looked up above");
         debug_assert_eq!(state.verdict, Verdict::Speculative, "a verdict is final");
@@ -414,6 +491,7 @@ impl Segments<'_, '_> {
         let mut serial = 0;
         if let Ok(mut turn) = self.turns.get_mut(owner) {
             turn.serial += 1;
+            turn.is_closed = false;
             serial = turn.serial;
         }
         if let Some(mut state) = self.state(key, session) {
@@ -478,6 +556,8 @@ mod tests {
             turn: 1,
             verdict,
             extent,
+            order: 1,
+            priority: 0,
             from_us: 0,
             voiced: (0, 0),
             voiced_at_us: 0,

@@ -7,22 +7,27 @@ use bevy_ecs::prelude::*;
 
 use crate::base::ids::SessionId;
 use crate::base::time::Now;
-use crate::edge::control::{CONTROLS_MAX, Control};
+use crate::edge::control::CONTROLS_MAX;
 use crate::edge::exchange::Out;
+use crate::edge::session_event::{CloseReason, SessionEvent};
 use crate::media::block::BlockPool;
+use crate::node::plan::ScenePlan;
 use crate::record::edge_figures::ControlFigures;
-use crate::record::event::{Event, EventLog};
+use crate::record::event::{Event, EventLog, ToldCaption};
 use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::service::api::Inbox;
 use crate::session::components::{HostLink, Intake, Phase, Session};
 use crate::session::index::SessionIndex;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
+use crate::speech::playout::Playout;
 use crate::speech::segment::SegmentParams;
 use crate::tick::control::Messages;
-use crate::tick::resources::{Closing, Edge, NeedsSweep};
+use crate::tick::resources::{Closing, Edge, NeedsSweep, ShardConfig};
+use crate::tick::tell;
 
 /// The components of a session that the account touches.
-type Accounts = (&'static Session, &'static mut HostLink, &'static mut Phase, &'static Intake);
+type Accounts =
+    (&'static Session, &'static mut HostLink, &'static mut Phase, &'static Intake, &'static Playout);
 
 /// Tells the hosts what happened, recycles segments and blocks, and removes sessions that are gone.
 #[expect(clippy::too_many_arguments, reason = "a system's parameters are its declaration of what it touches")]
@@ -30,6 +35,7 @@ pub(crate) fn account(
     now: Res<'_, Now>,
     edge: Res<'_, Edge>,
     index: Res<'_, SessionIndex>,
+    config: Res<'_, ShardConfig>,
     mut sessions: Query<'_, '_, Accounts>,
     mut log: ResMut<'_, EventLog>,
     mut inbox: ResMut<'_, Inbox>,
@@ -50,25 +56,26 @@ pub(crate) fn account(
     }
     for id in &closing.0 {
         let session = index.entity(*id).and_then(|entity| sessions.get_mut(entity).ok());
-        if let Some((session, _, mut phase, _)) = session {
+        if let Some((session, _, mut phase, ..)) = session {
             *phase = Phase::Gone;
             log.push(now.us, *id, 0, Event::SessionClosed);
             // Before its host is told: a host that knows that a session is over may open it again at once.
             index.open_sessions.release(&session.name, *id);
         }
     }
-    needs_sweep.0 |= messages.applied(&mut controls, |session, control| {
+    needs_sweep.0 |= messages.applied(&mut controls, |session, message_id| {
         if let Some((_, mut link, ..)) =
             index.entity(session).and_then(|entity| sessions.get_mut(entity).ok())
         {
-            link.unsaid.push_back(Out::Control(control));
+            let receipt = tell::applied(&link, message_id);
+            link.unsaid.push_back(receipt);
         }
     });
     log.sort_late();
-    needs_sweep.0 |= collect_controls(&index, &mut sessions, &log, cancellations);
+    needs_sweep.0 |= collect(&index, &mut sessions, &mut log, &config.plan, cancellations);
     log.forget_late();
     if needs_sweep.0 {
-        needs_sweep.0 = tell_hosts(&mut sessions, cancellations);
+        needs_sweep.0 = tell_hosts(&mut sessions, now.us, cancellations);
     }
     for id in &closing.0 {
         if let Some((_, mut link, ..)) = index.entity(*id).and_then(|entity| sessions.get_mut(entity).ok()) {
@@ -76,7 +83,7 @@ pub(crate) fn account(
             port.close(unsaid);
         }
     }
-    let is_gone = |owner| !sessions.get(owner).is_ok_and(|(_, _, phase, _)| *phase != Phase::Gone);
+    let is_gone = |owner| !sessions.get(owner).is_ok_and(|(_, _, phase, ..)| *phase != Phase::Gone);
     segments.segments.recycle(is_gone);
     // No more than are there now, so that a host that goes on giving blocks back cannot hold up the tick.
     for _ in 0..edge.0.back.len() {
@@ -90,59 +97,84 @@ pub(crate) fn account(
 
 /// Adds all sessions that are gone to those that are closing, in id order.
 fn all_gone(sessions: &Query<'_, '_, Accounts>, closing: &mut Vec<SessionId>) {
-    let gone = sessions.iter().filter(|(_, _, phase, _)| **phase == Phase::Gone);
+    let gone = sessions.iter().filter(|(_, _, phase, ..)| **phase == Phase::Gone);
     closing.extend(gone.map(|(session, ..)| session.id));
     closing.sort_unstable();
     closing.dedup();
 }
 
-/// Collects the control messages that this tick's events mean for the hosts, behind those that did not fit into their
-/// rings, up to a bound. True if there is any.
-fn collect_controls(
+/// Collects what this tick's events mean for the hosts, behind what did not fit into their rings, up to a bound. True if
+/// there is anything.
+fn collect(
     index: &SessionIndex,
     sessions: &mut Query<'_, '_, Accounts>,
-    log: &EventLog,
+    log: &mut EventLog,
+    plan: &ScenePlan,
     cancellations: &mut Cancellations,
 ) -> bool {
     let mut any = false;
-    for record in &log.records {
-        let session = index.entity(record.session).and_then(|entity| sessions.get_mut(entity).ok());
-        let Some((session, mut link, mut phase, _)) = session else { continue };
-        if !link.port.controls {
-            continue;
+    let mut captions = std::mem::take(&mut log.captions);
+    let mut waiting = captions.drain(..).peekable();
+    for (at, record) in log.records.iter().enumerate() {
+        while let Some(caption) = waiting.next_if(|caption| caption.after <= at) {
+            any |= tell_caption(index, sessions, caption);
         }
-        let late = match record.event {
-            Event::SegmentCancelled { segment, .. } => log.was_late(record.session, segment),
-            _ => false,
-        };
-        let Some(control) = Control::from_event(&record.event, record.turn, late) else { continue };
-        link.unsaid.push_back(Out::Control(control));
+        let session = index.entity(record.session).and_then(|entity| sessions.get_mut(entity).ok());
+        let Some((session, mut link, mut phase, ..)) = session else { continue };
+        // An answer that has left is told of once it was heard.
+        any |= !link.is_heard_out();
+        let Some(out) = tell::told(record, &mut link, log, plan) else { continue };
+        link.unsaid.push_back(out);
         any = true;
         if link.unsaid.len() >= CONTROLS_MAX && *phase != Phase::Gone {
             // A host that reads nothing for this long is gone; cancellations must never be dropped silently. The
             // nodes see this in the next tick and drop what they hold, as after a hang-up.
             *phase = Phase::Gone;
+            link.reason = CloseReason::ControlOverflow;
             cancellations.push(Cancellation { session: session.id, scope: CancelScope::Session });
         }
     }
+    for caption in waiting {
+        any |= tell_caption(index, sessions, caption);
+    }
+    log.captions = captions;
     any
 }
 
-/// Puts control messages into the hosts' rings, oldest first, and hangs up sessions without a handle. True if some
+fn tell_caption(index: &SessionIndex, sessions: &mut Query<'_, '_, Accounts>, caption: ToldCaption) -> bool {
+    let session = index.entity(caption.session).and_then(|entity| sessions.get_mut(entity).ok());
+    let Some((_, mut link, ..)) = session else { return false };
+    link.unsaid.push_back(tell::caption(caption));
+    true
+}
+
+/// Puts what hosts are told into their rings, oldest first, and hangs up sessions without a handle. True if some
 /// session must be looked at in the next tick, too.
-fn tell_hosts(sessions: &mut Query<'_, '_, Accounts>, cancellations: &mut Cancellations) -> bool {
+fn tell_hosts(
+    sessions: &mut Query<'_, '_, Accounts>,
+    now_us: u64,
+    cancellations: &mut Cancellations,
+) -> bool {
     let mut again = false;
-    for (session, mut link, mut phase, intake) in sessions {
-        tell_host(link.bypass_change_detection());
+    for (session, mut link, mut phase, intake, playout) in sessions {
+        let link = link.bypass_change_detection();
+        while let Some((turn, heard_us)) = link.heard(now_us, playout) {
+            link.unsaid.push_back(Out::Event(SessionEvent::AnswerEnded { turn, heard_us }));
+        }
+        tell_host(link);
         // A session without a handle can neither get audio nor be heard. If its input goes on, it was hung up with
         // the last handle. If its input has ended, it is finished unheard, as far as its output fits into the ring
         // that nobody empties.
         let goes = *phase == Phase::Finishing && link.port.outputs.is_full();
         if goes && Arc::strong_count(&link.port) == 1 {
             *phase = Phase::Gone;
+            link.reason = CloseReason::HungUp;
             cancellations.push(Cancellation { session: session.id, scope: CancelScope::Session });
         }
-        again |= *phase != Phase::Open || !link.unsaid.is_empty() || !intake.backlog.is_empty();
+        again |= *phase != Phase::Open
+            || !link.unsaid.is_empty()
+            || !link.is_heard_out()
+            || !intake.backlog.is_empty();
     }
     again
 }

@@ -7,15 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::system::BoxedSystem;
+use bevy_ecs::system::{BoxedSystem, SystemParam};
 
 use crate::base::ids::SessionId;
 use crate::edge::control::{CONTROLS_MAX, Control, ControlIn};
+use crate::edge::params::Params;
 use crate::node::plan::ScenePlan;
 use crate::record::edge_figures::ControlFigures;
-use crate::service::api::Outbox;
-use crate::session::components::{HostLink, Phase};
+use crate::service::api::{Outbox, SizeHint};
+use crate::session::components::{Phase, SessionParams};
 use crate::session::index::SessionIndex;
+use crate::speech::cancellation::Cancellations;
+use crate::speech::line_drop::LineDrop;
+use crate::speech::overrides::InterruptMode;
+use crate::tick::lines::{LineParams, Lines};
 use crate::tick::resources::Edge;
 use crate::tick::turn_taking::TurnTaking;
 
@@ -47,61 +52,145 @@ impl Messages {
     pub(crate) fn applied(
         &mut self,
         figures: &mut ControlFigures,
-        mut tell: impl FnMut(SessionId, Control),
+        mut tell: impl FnMut(SessionId, u64),
     ) -> bool {
         let any = !self.list.is_empty();
         for Received { session, message: ControlIn { message_id, .. }, effect } in self.list.drain(..) {
             figures.arrived += 1;
             figures.without_effect += u64::from(!effect);
-            tell(session, Control::Applied { message_id });
+            tell(session, message_id);
         }
         any
     }
 }
 
-/// The system for a scene.
+/// Whether the system here runs in this tick: when a message has come, while a line waits, and when sessions are admitted,
+/// so that no later tick sets up its access to their entities.
+pub(crate) fn hosts_want(
+    edge: Res<'_, Edge>,
+    lines: Res<'_, Lines>,
+    cancellations: Res<'_, Cancellations>,
+) -> bool {
+    edge.0.controls.load(Ordering::Acquire) > 0 || !lines.is_empty() || cancellations.concern_this_tick()
+}
+
+/// What every scene's system touches.
+#[derive(SystemParam)]
+struct ControlParams<'w, 's> {
+    edge: Res<'w, Edge>,
+    index: Res<'w, SessionIndex>,
+    phases: Query<'w, 's, (&'static Phase, &'static mut SessionParams)>,
+    messages: ResMut<'w, Messages>,
+    turn_taking: TurnTaking<'w, 's>,
+    outbox: ResMut<'w, Outbox>,
+}
+
+/// The system for a scene. Where nothing can be said, it touches no queue.
 pub(crate) fn inward(plan: &Arc<ScenePlan>) -> BoxedSystem {
+    let plan = Arc::clone(plan);
     let batches = plan.nodes.iter().any(|node| node.buffering.is_some());
-    let system = move |edge: Res<'_, Edge>,
-                       index: Res<'_, SessionIndex>,
-                       links: Query<'_, '_, (&'static HostLink, &'static Phase)>,
-                       mut messages: ResMut<'_, Messages>,
-                       mut turn_taking: TurnTaking<'_, '_>,
-                       mut outbox: ResMut<'_, Outbox>| {
-        if edge.0.controls.load(Ordering::Acquire) == 0 {
-            return;
-        }
-        collect(&index, &links, &mut messages);
-        for received in &mut messages.list {
-            let session = received.session;
-            received.effect = match received.message.control {
-                Control::CancelAnswer { turn } => {
-                    let owner = index.entity(session);
-                    owner.is_some_and(|owner| turn_taking.cancel_answer(session, owner, turn))
-                }
-                Control::BatchHint { size: size @ 1.. } if batches => {
-                    outbox.hints.push((session, size));
-                    true
-                }
-                _ => false,
-            };
-        }
+    if plan.said_targets.is_empty() && plan.typed_targets().is_empty() {
+        let system = move |mut params: ControlParams<'_, '_>| params.run(None, &plan, batches);
+        return Box::new(IntoSystem::into_system(system));
+    }
+    let system = move |mut params: ControlParams<'_, '_>, mut lines: LineParams<'_, '_>| {
+        params.run(Some(&mut lines), &plan, batches);
     };
     Box::new(IntoSystem::into_system(system))
 }
 
-/// Takes what the hosts have sent, as far as the receipts will fit where they wait; the other messages wait, too.
-fn collect(
-    index: &SessionIndex,
-    links: &Query<'_, '_, (&'static HostLink, &'static Phase)>,
-    messages: &mut Messages,
-) {
-    let links = index.entities().filter_map(|entity| links.get(entity).ok());
-    for (link, _) in links.filter(|(_, phase)| **phase != Phase::Gone) {
-        let room = (CONTROLS_MAX / 2).saturating_sub(link.unsaid.len());
-        let session = link.port.id;
-        link.port.take_controls(room, |message| {
-            messages.list.push(Received { session, message, effect: false });
-        });
+impl ControlParams<'_, '_> {
+    fn run(&mut self, mut lines: Option<&mut LineParams<'_, '_>>, plan: &ScenePlan, batches: bool) {
+        if self.edge.0.controls.load(Ordering::Acquire) > 0 {
+            self.collect();
+        }
+        let mut list = std::mem::take(&mut self.messages.list);
+        for received in &mut list {
+            let Some(owner) = self.index.entity(received.session) else { continue };
+            received.effect = self.apply(received, owner, lines.as_deref_mut(), plan, batches);
+        }
+        self.messages.list = list;
+        if let Some(lines) = lines.filter(|lines| !lines.is_idle()) {
+            let phases = &self.phases;
+            let is_gone = |owner| phases.get(owner).is_ok_and(|(phase, _)| *phase == Phase::Gone);
+            lines.begin_waiting(&mut self.turn_taking, plan, is_gone);
+        }
+    }
+
+    /// Does what one message says; true if that has changed something. Messages about segments have their effect in the
+    /// gates.
+    fn apply(
+        &mut self,
+        received: &Received,
+        owner: Entity,
+        lines: Option<&mut LineParams<'_, '_>>,
+        plan: &ScenePlan,
+        batches: bool,
+    ) -> bool {
+        let (session, turns) = (received.session, &mut self.turn_taking);
+        let from = (session, owner, received.message.message_id);
+        match &received.message.control {
+            Control::CancelAnswer { turn } => turns.cancel_answer(session, owner, *turn),
+            Control::BatchHint { size: size @ 1.. } if batches => {
+                let generation = turns.links.get(owner).map(|link| link.port.generation);
+                let hint = generation.map(|generation| SizeHint { session, generation, size: *size });
+                self.outbox.hints.extend(hint);
+                hint.is_ok()
+            }
+            Control::Say(line) => match lines {
+                Some(lines) => lines.say(from, line, turns, plan),
+                None => turns.drop_line(session, received.message.message_id, LineDrop::NoVoice),
+            },
+            Control::Interrupt { mode } => {
+                let now = *mode == InterruptMode::Now;
+                let dropped = lines.filter(|_| now).is_some_and(|lines| lines.drop_waiting(session, turns));
+                turns.withdraw_for_host(session, owner, |segment| now || segment.order != u32::MAX) || dropped
+            }
+            Control::Discard => turns.discard(session, owner),
+            Control::SendText { text } => {
+                lines.is_some_and(|lines| lines.typed(from, Some(text), turns, plan))
+            }
+            // Where somebody speaks, the gate ends that.
+            Control::Respond if !turns.is_spoken(session) => {
+                lines.is_some_and(|lines| lines.typed(from, None, turns, plan))
+            }
+            Control::Heard { turn, us } => turns.report(owner, *turn, *us),
+            Control::Set { params: changes } => self.set(owner, changes),
+            Control::ToolResult { call_id, result } => {
+                self.outbox.results.push((session, Arc::clone(call_id), Arc::clone(result)));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn set(&mut self, owner: Entity, changes: &Params) -> bool {
+        let Ok((_, mut params)) = self.phases.get_mut(owner) else { return false };
+        let mut merged = (*params.0).clone();
+        merged.merge(changes);
+        // What would be too long together is refused as a whole.
+        let fits = merged.check().is_ok();
+        if fits {
+            params.0 = Arc::new(merged);
+        }
+        fits
+    }
+
+    /// Takes what the hosts have sent, as far as the receipts will fit where they wait; the other messages wait, too.
+    fn collect(&mut self) {
+        for entity in self.index.entities() {
+            let (Ok(link), Ok((phase, _))) = (self.turn_taking.links.get(entity), self.phases.get(entity))
+            else {
+                continue;
+            };
+            if *phase == Phase::Gone {
+                continue;
+            }
+            let room = (CONTROLS_MAX / 2).saturating_sub(link.unsaid.len());
+            let session = link.port.id;
+            link.port.take_controls(room, |message| {
+                self.messages.list.push(Received { session, message, effect: false });
+            });
+        }
     }
 }

@@ -1,14 +1,17 @@
 //! The session's output: releases what may be heard, at the scene's pace, and drops what was cancelled. Reads
 //! segments; writes the hosts' rings, turns, event log. Runs in `Stage::Egress`, after the hub step.
 
+mod captions;
+mod convert;
+
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::{BoxedSystem, SystemParam};
+use bevy_platform::cell::SyncCell;
 
 use crate::base::ids::NodeId;
 use crate::base::mutation::Mutation;
 use crate::base::time::{Now, frames_to_us};
 use crate::edge::exchange::{Out, OutAudio};
-use crate::edge::session_port::SessionPort;
 use crate::media::block::{Block, BlockPool};
 use crate::media::frame::{Frame, Mark, Payload};
 use crate::media::queue::{Lane, Queue};
@@ -21,11 +24,14 @@ use crate::node::run::node_idle_check;
 use crate::record::counts::Counts;
 use crate::record::event::{DropReason, Event, EventLog};
 use crate::record::stage_times::StageTimes;
-use crate::scene::{NodeRef, Pace, Release};
+use crate::scene::{NodeRef, PlanTarget, Release};
 use crate::session::components::HostLink;
 use crate::speech::cancellation::{CancelScope, Cancellation};
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segments, Standing};
+use crate::tick::egress::captions::Captions;
+pub(crate) use crate::tick::egress::convert::Conversion;
+use crate::tick::egress::convert::Formats;
 use crate::tick::resources::Closing;
 
 /// How many started outputs are remembered, to tell whether a cancellation came late.
@@ -40,9 +46,35 @@ pub(crate) struct Egress {
     ends: Vec<((u32, u32), u32)>,
     /// Answers of several voices that another answer has cut into, until they go on or are over.
     aside: Vec<Playout>,
+    /// `None`: the session hears in the scene's format.
+    conversion: Option<Box<SyncCell<Conversion>>>,
+    /// Present once an answer came with captions.
+    captions: Option<Box<Captions>>,
 }
 
 impl Egress {
+    /// The output of a session that hears what `conversion` makes.
+    pub(crate) fn new(conversion: Option<Conversion>) -> Self {
+        Self {
+            conversion: conversion.map(|conversion| Box::new(SyncCell::new(conversion))),
+            ..Self::default()
+        }
+    }
+
+    fn conversion(&mut self) -> Option<&mut Conversion> {
+        self.conversion.as_mut().map(|cell| cell.get())
+    }
+
+    /// What sounds breaks off: nothing of it is left here.
+    fn breaks_off(&mut self) {
+        if let Some(conversion) = self.conversion() {
+            conversion.reset();
+        }
+        if let Some(captions) = &mut self.captions {
+            captions.clear();
+        }
+    }
+
     /// Remembers how much of an answer was released while another one sounds.
     fn set_aside(&mut self, playout: &Playout) {
         if playout.sounds() {
@@ -61,10 +93,13 @@ impl Egress {
 #[derive(Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) release: Release,
-    pub(crate) pace: Pace,
     /// Ends of one answer that arrive at the output: the answer is over only with the last. 0: the output is the
     /// callers' own audio.
     pub(crate) branches: u32,
+    /// The same for lines that the host has a session say, and for texts that it sends.
+    pub(crate) said: u32,
+    /// See `said`.
+    pub(crate) typed: u32,
     /// More than one branch leads to the output, possibly of unequal length.
     pub(crate) several: bool,
 }
@@ -99,6 +134,21 @@ pub(crate) fn answering_branches(plan: &ScenePlan) -> u32 {
     come.last().map_or(0, |(_, answered)| *answered)
 }
 
+/// The number of ends of one line that arrive at the scene's output, where lines enter at `targets`.
+pub(crate) fn line_branches(plan: &ScenePlan, targets: &[PlanTarget]) -> u32 {
+    let mut come = vec![0_u32; plan.nodes.len() + 1];
+    for target in targets {
+        come[plan.position(target.node).index()] += 1;
+    }
+    for (at, node) in plan.nodes.iter().enumerate() {
+        for target in &node.targets {
+            let to = plan.position(target.node).index();
+            come[to] = come[to].saturating_add(come[at]);
+        }
+    }
+    come.last().copied().unwrap_or(0)
+}
+
 /// What audio and text touch on their way out.
 #[derive(SystemParam)]
 pub(crate) struct OutputParams<'w, 's> {
@@ -107,14 +157,24 @@ pub(crate) struct OutputParams<'w, 's> {
     log: ResMut<'w, EventLog>,
     counts: ResMut<'w, Counts>,
     stage_times: ResMut<'w, StageTimes>,
-    sessions: Query<'w, 's, (&'static HostLink, &'static mut Playout)>,
+    sessions: Query<'w, 's, (&'static mut HostLink, &'static mut Playout)>,
 }
 
 /// What one lane's release touches: the context of a node, and the session's end.
 struct Output<'a> {
     cx: NodeContext<'a>,
     playout: &'a mut Playout,
-    port: &'a SessionPort,
+    link: &'a mut HostLink,
+}
+
+impl Output<'_> {
+    /// Whether there is no room for `samples` at the host.
+    fn is_full(&self, samples: usize) -> bool {
+        match &self.link.output {
+            Some(ring) => !ring.has_room(samples),
+            None => self.link.port.outputs.is_full(),
+        }
+    }
 }
 
 impl<'w, 's> OutputParams<'w, 's> {
@@ -137,8 +197,12 @@ impl<'w, 's> OutputParams<'w, 's> {
             sessions: None,
             outbox: None,
         };
-        let playout = playout.into_inner();
-        Some(Output { cx, playout, port: &link.port })
+        let (link, playout) = (link.into_inner(), playout.into_inner());
+        if let Some(ring) = &link.output {
+            // What the callback has not read yet is what is ahead of the ear.
+            playout.heard_until_us = cx.now.us + ring.unread_us();
+        }
+        Some(Output { cx, playout, link })
     }
 }
 
@@ -156,7 +220,8 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
             let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
             let session = lane.session;
             let Some(mut output) = params.of(node, lane, &mut lanes.outs) else { continue };
-            let stream = Stream { policy };
+            let converts = state.conversion().map(|conversion| conversion.formats());
+            let stream = Stream { policy, converts };
             if stream.release(queue, &mut state, segments, &mut output) && output.cx.lane.stream_ended() {
                 closing.0.push(session);
             }
@@ -208,6 +273,10 @@ fn stop_cancelled(state: &mut Egress, cancellation: &Cancellation, output: &mut 
         playout.end();
         // The host flushes what it has not played: the next answer may start at once.
         playout.heard_until_us = 0;
+        if let Some(ring) = &mut output.link.output {
+            ring.flush();
+        }
+        state.breaks_off();
     }
 }
 
@@ -218,6 +287,8 @@ pub(crate) fn egress_idle_check(node: NodeId, world: &mut World) -> IdleCheck {
 
 struct Stream {
     policy: Policy,
+    /// The formats of its converter. Then an end makes audio, too: what the converter still holds.
+    converts: Option<Formats>,
 }
 
 impl Stream {
@@ -240,23 +311,31 @@ impl Stream {
             }
             match frame.payload {
                 Payload::Mark(Mark::StreamEnd) => {
+                    self.flush(&frame, state, output);
                     ended = true;
                     break;
                 }
                 Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, output),
                 _ if standing == Standing::Cancelled => output.cx.drop_frame(frame, DropReason::Cancelled),
+                Payload::Caption(caption) => {
+                    if output.link.wants_events() {
+                        state.captions.get_or_insert_default().comes(caption);
+                    }
+                }
                 _ => {
                     let early = output.cx.now.is_broken(Mutation::WakeEarly);
                     if early {
-                        output.port.wake();
+                        output.link.port.wake();
                     }
-                    self.let_out(frame, state, output);
+                    let order = segments.order_of(&frame);
+                    self.let_out(frame, order, state, output);
                     woken |= !early;
                 }
             }
         }
-        if woken {
-            output.port.wake();
+        // An audio callback needs nobody to wake it.
+        if woken && output.link.output.is_none() {
+            output.link.port.wake();
         }
         ended
     }
@@ -283,7 +362,8 @@ impl Stream {
             if standing == Standing::Cancelled && output.cx.now.is_broken(Mutation::ReleaseVoid) {
                 standing = Standing::Holds;
             }
-            if !self.waits(frame, standing, output) {
+            let order = segments.order_of(frame);
+            if !self.waits(frame, order, standing, output) {
                 return Some((at, standing));
             }
             if !self.policy.several || standing != Standing::Undecided {
@@ -295,79 +375,115 @@ impl Stream {
     }
 
     /// Whether a frame stays for now.
-    fn waits(&self, frame: &Frame, standing: Standing, output: &Output<'_>) -> bool {
+    fn waits(&self, frame: &Frame, order: u32, standing: Standing, output: &Output<'_>) -> bool {
         let (playout, now) = (&*output.playout, &output.cx.now);
         // While the user speaks, no older answer begins or goes on.
-        let spoken_over = frame.revision > 0 && frame.segment.serial < playout.speaking;
+        let spoken_over = frame.revision > 0 && order < playout.speaking;
         let undecided = standing == Standing::Undecided;
         match &frame.payload {
-            Payload::Mark(Mark::AnswerEnd) => undecided || (spoken_over && standing == Standing::Holds),
-            Payload::Mark(_) => false,
+            Payload::Mark(Mark::AnswerEnd) if undecided || (spoken_over && standing == Standing::Holds) => {
+                true
+            }
+            Payload::Mark(_) => self.converts.is_some_and(|formats| output.is_full(formats.out_max(0))),
             _ if standing == Standing::Cancelled => false,
             _ if spoken_over => true,
             _ if undecided && self.policy.release == Release::OnConfirm => true,
-            Payload::Audio(_) => self.too_early(playout, now) || output.port.outputs.is_full(),
-            Payload::Text(_) => output.port.outputs.is_full(),
+            Payload::Audio(block) => {
+                self.too_early(playout, now) || output.is_full(self.out_max(block.len()))
+            }
+            Payload::Caption(_) => self.too_early(playout, now),
+            Payload::Text(_) | Payload::Clip(_) => output.link.port.outputs.is_full(),
         }
     }
 
     fn too_early(&self, playout: &Playout, now: &Now) -> bool {
-        match self.policy.pace {
-            Pace::Burst => false,
-            Pace::RealTime { lead_ms } => {
-                // With a lead of 0 the next block leaves once the previous ones have sounded.
-                let ahead_us = playout.heard_until_us.saturating_sub(now.us);
-                let lead_us = u64::from(lead_ms) * 1_000;
-                ahead_us > lead_us
-                    || (ahead_us > 0 && ahead_us == lead_us && !now.is_broken(Mutation::StretchLead))
-            }
+        if playout.lead_us == u32::MAX {
+            return false;
         }
+        // With a lead of 0 the next block leaves once the previous ones have sounded.
+        let ahead_us = playout.heard_until_us.saturating_sub(now.us);
+        let lead_us = u64::from(playout.lead_us);
+        ahead_us > lead_us || (ahead_us > 0 && ahead_us == lead_us && !now.is_broken(Mutation::StretchLead))
     }
 
-    fn let_out(&self, frame: Frame, state: &mut Egress, output: &mut Output<'_>) {
+    /// Most samples that leave for a block of `samples`.
+    fn out_max(&self, samples: usize) -> usize {
+        self.converts.map_or(samples, |formats| formats.out_max(samples))
+    }
+
+    fn let_out(&self, frame: Frame, order: u32, state: &mut Egress, output: &mut Output<'_>) {
         let (segment, revision) = (frame.segment.serial, frame.revision);
-        let Output { cx, playout, port } = output;
-        let sounds = matches!(frame.payload, Payload::Audio(_)) || cx.lane.input.is_none();
+        let sounds = matches!(frame.payload, Payload::Audio(_)) || output.cx.lane.input.is_none();
         // Beside sound, captions do not begin an answer.
-        if sounds && segment != 0 && (playout.segment, playout.revision) != (segment, revision) {
-            // Voices are not equally quick: one may begin the next answer before another has ended this one.
-            if self.policy.branches > 1 {
-                state.set_aside(playout);
-            }
-            playout.end();
-            (playout.segment, playout.revision, playout.turn) = (segment, revision, frame.turn);
-            if let Some(earlier) = state.take_up((segment, revision)) {
-                (playout.samples, playout.released_us) = (earlier.samples, earlier.released_us);
-            }
-            state.started[state.next % STARTED_MAX] = (segment, revision);
-            state.next += 1;
-            cx.event(frame.turn, Event::OutputStarted { segment, revision });
+        if sounds && segment != 0 && (output.playout.segment, output.playout.revision) != (segment, revision)
+        {
+            self.begin(&frame, order, state, output);
         }
-        let out = match frame.payload {
-            Payload::Text(text) => Out::Text { text, segment, revision, turn: frame.turn },
-            Payload::Audio(mut block) => {
-                sound(&block, playout, cx);
-                if cx.now.is_broken(Mutation::CutBlock) {
-                    block.set_len(block.len() - 1);
+        let Output { cx, playout, link } = output;
+        match frame.payload {
+            Payload::Text(text) => {
+                // There was room a moment ago, and only this system pushes.
+                link.port.outputs.push(Out::Text { text, segment, revision, turn: frame.turn });
+            }
+            Payload::Audio(block) => {
+                if let Some(captions) = state.captions.as_mut().filter(|_| revision > 0) {
+                    captions.leaves(playout, cx);
                 }
                 if revision == 0 {
                     cx.forwarded(cx.now.us.saturating_sub(frame.arrived_us));
                 }
-                cx.pool.give();
-                Out::Audio(OutAudio {
-                    block,
+                let origin = Origin {
                     pts_us: frame.pts_us,
-                    released_us: cx.now.us,
                     arrived_us: frame.arrived_us,
                     segment,
                     revision,
                     turn: frame.turn,
-                })
+                };
+                sound(block, origin, state, output);
             }
-            Payload::Mark(_) => return,
+            Payload::Mark(_) | Payload::Clip(_) | Payload::Caption(_) => {}
+        }
+    }
+
+    /// An answer, or forwarded audio, begins to leave.
+    fn begin(&self, frame: &Frame, order: u32, state: &mut Egress, output: &mut Output<'_>) {
+        let (segment, revision) = (frame.segment.serial, frame.revision);
+        let Output { cx, playout, link } = output;
+        // Voices are not equally quick: one may begin the next answer before another has ended this one.
+        if self.policy.branches > 1 {
+            state.set_aside(playout);
+        }
+        playout.end();
+        (playout.segment, playout.revision, playout.turn) = (segment, revision, frame.turn);
+        playout.order = order;
+        if let Some(earlier) = state.take_up((segment, revision)) {
+            (playout.samples, playout.released_us) = (earlier.samples, earlier.released_us);
+        }
+        state.started[state.next % STARTED_MAX] = (segment, revision);
+        state.next += 1;
+        if let Some(conversion) = state.conversion() {
+            conversion.reset();
+        }
+        if let Some(ring) = link.output.as_mut().filter(|_| revision > 0) {
+            ring.begin(frame.turn);
+        }
+        cx.event(frame.turn, Event::OutputStarted { segment, revision });
+    }
+
+    /// Lets out what a converter still holds of the stream that ends with `frame`.
+    fn flush(&self, frame: &Frame, state: &mut Egress, output: &mut Output<'_>) {
+        let Some(conversion) = state.conversion() else { return };
+        conversion.flush();
+        let origin = Origin {
+            pts_us: frame.pts_us,
+            arrived_us: frame.arrived_us,
+            segment: frame.segment.serial,
+            revision: frame.revision,
+            turn: frame.turn,
         };
-        // There was room a moment ago, and only this system pushes.
-        port.outputs.push(out);
+        let out = std::mem::take(&mut conversion.out);
+        hand_over(&out, origin, output);
+        conversion.out = out;
     }
 
     /// Handles a mark: answers end, turns close.
@@ -382,7 +498,7 @@ impl Stream {
     ) {
         let origin = (frame.segment.serial, frame.revision);
         let over = match mark {
-            Mark::AnswerEnd => standing != Standing::Cancelled && self.is_over(origin, state),
+            Mark::AnswerEnd => standing != Standing::Cancelled && self.is_over(frame, state),
             // Beside answers the caller's own audio is no answer.
             Mark::SegmentEnd => self.policy.branches == 0,
             Mark::Endpoint | Mark::Split | Mark::StreamEnd => false,
@@ -390,24 +506,38 @@ impl Stream {
         if !over {
             return;
         }
-        let Output { cx, playout, .. } = output;
         let (segment, revision) = origin;
-        let samples = if (playout.segment, playout.revision) == origin {
-            let samples = playout.samples;
+        let mut ended = (0, 0);
+        if (output.playout.segment, output.playout.revision) == origin {
+            self.flush(frame, state, output);
+            let Output { cx, playout, .. } = output;
+            if let Some(captions) = &mut state.captions {
+                captions.ends(playout, cx);
+            }
+            ended = (playout.samples, playout.released_us);
             playout.end();
-            samples
-        } else {
-            state.take_up(origin).map_or(0, |cut| cut.samples)
-        };
+        } else if let Some(cut) = state.take_up(origin) {
+            ended = (cut.samples, cut.released_us);
+        }
+        let (samples, released_us) = ended;
         if samples > 0 {
-            cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
+            output.cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
+            if revision > 0 {
+                output.link.ends(frame.turn, released_us, output.playout.heard_until_us);
+            }
         }
         segments.answered(frame.segment, frame.session);
     }
 
     /// Whether this end makes the answer complete on all branches.
-    fn is_over(&self, origin: (u32, u32), state: &mut Egress) -> bool {
-        if self.policy.branches <= 1 {
+    fn is_over(&self, frame: &Frame, state: &mut Egress) -> bool {
+        let origin = (frame.segment.serial, frame.revision);
+        let branches = match frame.segment {
+            line if line.is_typed() => self.policy.typed,
+            line if line.is_line() => self.policy.said,
+            _ => self.policy.branches,
+        };
+        if branches <= 1 {
             return true;
         }
         let Some(at) = state.ends.iter().position(|(other, _)| *other == origin) else {
@@ -415,7 +545,7 @@ impl Stream {
             return false;
         };
         state.ends[at].1 += 1;
-        let over = state.ends[at].1 >= self.policy.branches;
+        let over = state.ends[at].1 >= branches;
         if over {
             state.ends.swap_remove(at);
         }
@@ -423,12 +553,63 @@ impl Stream {
     }
 }
 
-/// Counts a block as heard from now on.
-fn sound(block: &Block, playout: &mut Playout, cx: &mut NodeContext<'_>) {
+/// What a block that leaves belongs to.
+#[derive(Clone, Copy)]
+struct Origin {
+    pts_us: u64,
+    arrived_us: u64,
+    segment: u32,
+    revision: u32,
+    turn: u32,
+}
+
+/// Lets a block out, which counts as heard from now on.
+fn sound(mut block: Block, origin: Origin, state: &mut Egress, output: &mut Output<'_>) {
+    let Output { cx, playout, link } = output;
     let format = cx.lane.input.expect("audio reaches only lanes with a format");
     let us = frames_to_us(block.len() as u64 / u64::from(format.channels), format.rate_hz);
     playout.heard_until_us = playout.heard_until_us.max(cx.now.us) + us;
-    playout.samples += block.len() as u64;
     playout.released_us += us;
+    if let Some(conversion) = state.conversion() {
+        conversion.push(block.samples());
+        cx.pool.put(block);
+        let out = std::mem::take(&mut conversion.out);
+        hand_over(&out, origin, output);
+        conversion.out = out;
+        return;
+    }
+    playout.samples += block.len() as u64;
     cx.released(block.len() as u64);
+    if cx.now.is_broken(Mutation::CutBlock) {
+        block.set_len(block.len() - 1);
+    }
+    if let Some(ring) = &mut link.output {
+        ring.push(block.samples());
+        cx.pool.put(block);
+        return;
+    }
+    cx.pool.give();
+    link.port.outputs.push(out_audio(block, origin, cx.now.us));
+}
+
+/// Hands converted samples to the host.
+fn hand_over(samples: &[f32], origin: Origin, output: &mut Output<'_>) {
+    let Output { cx, playout, link } = output;
+    if samples.is_empty() {
+        return;
+    }
+    playout.samples += samples.len() as u64;
+    cx.released(samples.len() as u64);
+    if let Some(ring) = &mut link.output {
+        return ring.push(samples);
+    }
+    let mut block = cx.pool.lease(samples.len());
+    block.fill_from(samples);
+    cx.pool.give();
+    link.port.outputs.push(out_audio(block, origin, cx.now.us));
+}
+
+fn out_audio(block: Block, origin: Origin, released_us: u64) -> Out {
+    let Origin { pts_us, arrived_us, segment, revision, turn } = origin;
+    Out::Audio(OutAudio { block, pts_us, released_us, arrived_us, segment, revision, turn })
 }

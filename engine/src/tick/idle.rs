@@ -16,6 +16,7 @@ use crate::session::index::SessionIndex;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::segment::SegmentPool;
 use crate::tick::admit::{BLOCKS_HOME, at_once};
+use crate::tick::lines::Lines;
 use crate::tick::resources::NeedsSweep;
 
 /// Time without arrivals after which a session, and time without events after which a shard, frees the memory that it
@@ -122,6 +123,7 @@ impl Idle {
         // Messages of a host that was just adding another one wait for the next tick.
         let busy = port.controls.load(Ordering::Acquire) > 0
             || world.resource::<SegmentPool>().active() > 0
+            || !world.resource::<Lines>().is_empty()
             || !world.resource::<SessionIndex>().ahead.is_empty()
             || !world.resource::<EventLog>().records.is_empty()
             || !world.resource::<Cancellations>().all().is_empty()

@@ -35,9 +35,10 @@ use crate::tick::account::account;
 use crate::tick::admit::admit;
 use crate::tick::control::{Messages, inward};
 use crate::tick::egress::{
-    Policy, answering_branches, cancel_output, egress_idle_check, egress_system, has_several,
+    Policy, answering_branches, cancel_output, egress_idle_check, egress_system, has_several, line_branches,
 };
 use crate::tick::ingress::ingress;
+use crate::tick::lines::Lines;
 use crate::tick::order::{Ordered, PlacedSystem, boxed};
 use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
 use crate::tick::stage::Stage;
@@ -84,6 +85,7 @@ pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
     world.insert_resource(StageTimes::default());
     world.insert_resource(Edge(Arc::clone(&open.ports[spec.shard])));
     world.insert_resource(EdgeFigures::default());
+    world.insert_resource(Lines::default());
     world.insert_resource(Messages::default());
     world.insert_resource(ControlFigures::default());
     world.insert_resource(Closing::default());
@@ -99,9 +101,8 @@ fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedSystem> {
         PlacedSystem::new(Stage::Control, "control", inward(plan)),
         PlacedSystem::new(Stage::Ingress, "ingress", boxed(ingress)),
     ];
-    if let Some(min_ms) = plan.scene.session.output.interrupt_min_ms {
-        let barge_in = barge_in(u64::from(min_ms) * 1_000);
-        systems.push(PlacedSystem::new(Stage::TurnTaking, "turn_taking", barge_in));
+    if plan.scene.session.output.interrupt_min_ms.is_some() {
+        systems.push(PlacedSystem::new(Stage::TurnTaking, "turn_taking", barge_in()));
     }
     for (at, node) in plan.nodes.iter().enumerate() {
         let place = place(plan, at, spec.wants_audio);
@@ -118,8 +119,13 @@ fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 3] {
     let plan = spec.plan;
     let session = &plan.scene.session.output;
     let branches = answering_branches(plan);
-    let policy =
-        Policy { release: session.release, pace: session.pace, branches, several: has_several(plan) };
+    let policy = Policy {
+        release: session.release,
+        branches,
+        said: line_branches(plan, &plan.said_targets),
+        typed: line_branches(plan, plan.typed_targets()),
+        several: has_several(plan),
+    };
     let output = NodeId(plan.nodes.len() as u8);
     [
         PlacedSystem::new(Stage::Cancel(output), "cancel output", cancel_output(output, world)),

@@ -10,6 +10,7 @@ pub(crate) mod idle;
 pub(crate) mod ingress;
 pub(crate) mod install;
 pub(crate) mod join;
+pub(crate) mod lines;
 pub(crate) mod metrics;
 pub(crate) mod names;
 pub(crate) mod open;
@@ -21,6 +22,7 @@ pub(crate) mod shard;
 pub(crate) mod shards;
 pub(crate) mod stage;
 pub(crate) mod systems;
+pub(crate) mod tell;
 pub(crate) mod turn_taking;
 
 pub use control::{Messages, Received};

@@ -18,7 +18,7 @@ use crate::service::batch::BatchQueue;
 use crate::service::calls::{Calls, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance, ServiceName};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
-use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
+use crate::session::components::{HostLink, Intake, Phase, Session, SessionParams, Wiring};
 use crate::session::index::SessionIndex;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::playout::Playout;
@@ -26,6 +26,7 @@ use crate::speech::segment::{Segment, SegmentPool, Turn};
 use crate::tick::control::Messages;
 use crate::tick::egress::Egress;
 use crate::tick::join::Records;
+use crate::tick::lines::Lines;
 use crate::tick::metrics::Metrics;
 use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
 use crate::tick::shards::Shards;
@@ -64,6 +65,7 @@ pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
         Inbox,
         Intake,
         Lane,
+        Lines,
         Messages,
         Metrics,
         NeedsSweep,
@@ -81,6 +83,7 @@ pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
         ServiceName,
         ServiceOrder,
         Session,
+        SessionParams,
         SessionIndex,
         ShardConfig,
         Shards,

@@ -9,6 +9,7 @@ use crate::base::ids::NodeId;
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::edge::exchange::block_samples;
+use crate::edge::opening::Opening;
 use crate::edge::sender_clock::SenderClock;
 use crate::edge::session_event::CloseReason;
 use crate::edge::session_port::SessionPort;
@@ -19,12 +20,12 @@ use crate::node::mark::mark;
 use crate::node::plan::ScenePlan;
 use crate::record::event::{Event, EventLog};
 use crate::scene;
-use crate::scene::{DeadlinePolicy, Format, OverflowPolicy, PlanNode};
-use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
+use crate::scene::{DeadlinePolicy, Format, FormatConverter, OverflowPolicy, PlanNode};
+use crate::session::components::{HostLink, Intake, Phase, Session, SessionParams, Wiring};
 use crate::session::index::SessionIndex;
 use crate::speech::playout::Playout;
 use crate::speech::segment::Turn;
-use crate::tick::egress::Egress;
+use crate::tick::egress::{Conversion, Egress};
 use crate::tick::resources::{NeedsSweep, ShardConfig};
 
 /// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
@@ -42,6 +43,9 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     let entity = world.spawn_empty().id();
     let lanes: Box<[Entity]> = (0..=plan.nodes.len()).map(|_| world.spawn_empty().id()).collect();
     let wiring = Edges::new(&plan, &lanes, plan.formats(port.input));
+    let opening = port.opening.lock().ok().and_then(|mut opening| opening.take());
+    let opening = *opening.expect("a session is admitted once");
+    let Opening { gate, params, latency_us, interrupt_min_us, mut converter } = opening;
     let mut context = SessionContext {
         session: port.id,
         owner: entity,
@@ -51,7 +55,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         seed,
         lowers_quality: false,
         traced: port.traced,
-        gate: port.gate,
+        gate,
     };
     let mut failure = None;
     for (at, lane) in lanes.iter().enumerate() {
@@ -63,7 +67,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         let Some(node) = plan.nodes.get(at) else {
             let mut output = Queue::new(OUTPUT_QUEUE_MAX, OverflowPolicy::DropNewest);
             output.reserve(room);
-            queue.insert((output, Egress::default()));
+            queue.insert((output, Egress::new(conversion(converter.take(), context.input, port.output))));
             continue;
         };
         let lowers = |deadline: scene::Deadline| deadline.policy == DeadlinePolicy::LowerQuality;
@@ -80,6 +84,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     world.resource_mut::<NeedsSweep>().0 |= failure.is_some();
     let tolerance_us = i64::from(plan.scene.session.input.pts_tolerance_ms) * 1_000;
     let (id, generation, format) = (port.id, port.generation, port.input);
+    let playout = Playout { lead_us: port.lead_us, latency_us, interrupt_min_us, ..Playout::default() };
     let mut index = world.resource_mut::<SessionIndex>();
     index.insert(id, generation, entity, format);
     let open_sessions = Arc::clone(&index.open_sessions);
@@ -97,15 +102,25 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
             ring: None,
             arrived_us: now_us,
         },
-        HostLink { port, unsaid: VecDeque::new(), output: None, reason, open_sessions },
+        HostLink { port, unsaid: VecDeque::new(), output: None, answers: None, reason, open_sessions },
+        SessionParams(params),
         Turn::default(),
-        Playout::default(),
+        playout,
     ));
     let mut log = world.resource_mut::<EventLog>();
     log.push(now_us, id, 0, Event::SessionOpened);
     if let Some((node, reason)) = failure {
         log.push(now_us, id, 0, Event::SessionRefused { node, reason: reason.into() });
     }
+}
+
+/// The conversion of audio that arrives at the session's output as `made`, if the session hears another format.
+fn conversion(
+    converter: Option<Box<dyn FormatConverter>>,
+    made: Option<Format>,
+    heard: Option<Format>,
+) -> Option<Conversion> {
+    Some(Conversion::new(converter?, made?, heard?))
 }
 
 /// The queue of a node for one session whose audio arrives there as `input`.

@@ -15,8 +15,9 @@ use crate::base::time::Now;
 use crate::node::writer::AnswerWriter;
 use crate::record::event::{Event, EventLog};
 use crate::record::stage_times::{EngineStage, StageTimes};
-use crate::session::components::Session;
+use crate::session::components::{HostLink, Session};
 use crate::session::index::SessionIndex;
+use crate::speech::line_drop::LineDrop;
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Answer, Extent, Segment, SegmentParams, Segments, Verdict};
 
@@ -32,6 +33,7 @@ struct Seen {
     session: SessionId,
     owner: Entity,
     key: SegmentKey,
+    order: u32,
     turn: u32,
     confirmed: bool,
     voiced_us: u64,
@@ -43,6 +45,7 @@ impl Seen {
             session: segment.session,
             owner: segment.owner,
             key: segment.key,
+            order: segment.order,
             turn: segment.turn,
             confirmed: segment.verdict == Verdict::Confirmed,
             voiced_us: segment.voiced_us(),
@@ -64,8 +67,8 @@ struct Scratch {
 /// The playouts of all sessions.
 pub(crate) type Playouts<'w, 's> = Query<'w, 's, (Entity, &'static Session, &'static mut Playout)>;
 
-/// The system for scenes that say how long speech must last to interrupt.
-pub(crate) fn barge_in(interrupt_min_us: u64) -> BoxedSystem {
+/// The system for scenes that say how long speech must last to interrupt; a session may say so for itself.
+pub(crate) fn barge_in() -> BoxedSystem {
     let mut scratch = Scratch::default();
     let system = move |mut turn_taking: TurnTaking<'_, '_>,
                        index: Res<'_, SessionIndex>,
@@ -74,17 +77,18 @@ pub(crate) fn barge_in(interrupt_min_us: u64) -> BoxedSystem {
         scratch.look(&turn_taking.segments.segments, now.us);
         scratch.begin(&mut turn_taking.playouts, index.open() as usize);
         let late_us = if now.is_broken(Mutation::InterruptLate) { HOP_US } else { 0 };
-        let interrupt_min_us = interrupt_min_us + late_us;
         for seen in &scratch.spoken {
             turn_taking.user_speaks(seen);
         }
-        for seen in scratch.spoken.iter().filter(|s| s.confirmed && s.voiced_us >= interrupt_min_us) {
-            turn_taking.interrupt(seen, scratch.owed_by(seen.session));
+        for seen in scratch.spoken.iter().filter(|seen| seen.confirmed) {
+            if turn_taking.lasts(seen, late_us) {
+                turn_taking.interrupt(seen, scratch.owed_by(seen.session));
+            }
         }
         // Speech that arrived late and ended within one tick was never seen spoken, and interrupts all the same.
-        for seen in scratch.owed.iter().filter(|s| s.voiced_us >= interrupt_min_us) {
+        for seen in scratch.owed.iter().filter(|s| !s.key.is_line()) {
             let Ok((.., playout)) = turn_taking.playouts.get(seen.owner) else { continue };
-            if playout.sounds() && playout.segment < seen.key.serial {
+            if playout.sounds() && playout.order < seen.key.serial && turn_taking.lasts(seen, late_us) {
                 turn_taking.interrupt(seen, scratch.owed_by(seen.session));
             }
         }
@@ -139,10 +143,11 @@ impl Scratch {
 /// Who has the floor: the user or the answer.
 #[derive(SystemParam)]
 pub(crate) struct TurnTaking<'w, 's> {
-    now: Res<'w, Now>,
-    segments: SegmentParams<'w, 's>,
-    playouts: Playouts<'w, 's>,
-    log: ResMut<'w, EventLog>,
+    pub(crate) now: Res<'w, Now>,
+    pub(crate) segments: SegmentParams<'w, 's>,
+    pub(crate) playouts: Playouts<'w, 's>,
+    pub(crate) links: Query<'w, 's, &'static mut HostLink>,
+    pub(crate) log: ResMut<'w, EventLog>,
 }
 
 impl<'w, 's> TurnTaking<'w, 's> {
@@ -150,10 +155,13 @@ impl<'w, 's> TurnTaking<'w, 's> {
     fn user_speaks(&mut self, seen: &Seen) {
         let now_us = self.now.us;
         let Ok((.., mut playout)) = self.playouts.get_mut(seen.owner) else { return };
+        if playout.interrupt_min_us == u32::MAX {
+            return;
+        }
         playout.speaking = playout.speaking.max(seen.key.serial);
-        if playout.sounds() && playout.segment < seen.key.serial && playout.paused_by == 0 {
+        if playout.sounds() && playout.order < seen.key.serial && playout.paused_by == 0 {
             playout.paused_by = seen.key.serial;
-            let quiet_us = playout.heard_until_us.max(now_us);
+            let quiet_us = playout.heard_until_us.max(now_us) + u64::from(playout.latency_us);
             let event = Event::AnswerPaused { segment: seen.key.serial, quiet_us };
             self.log.push(now_us, seen.session, playout.turn, event);
         }
@@ -162,46 +170,127 @@ impl<'w, 's> TurnTaking<'w, 's> {
     /// Interrupts: the answers to older segments are withdrawn, and a new turn begins.
     fn interrupt(&mut self, seen: &Seen, owed: &[Seen]) {
         let mut turn = None;
-        for old in owed.iter().filter(|old| old.key.serial < seen.key.serial) {
+        for old in owed.iter().filter(|old| old.order < seen.key.serial) {
             if self.answers().withdraw(old.key, seen.session, old.turn) {
                 turn = turn.or(Some(old.turn));
             }
         }
         let Some(turn) = turn else { return };
-        let Ok((.., mut playout)) = self.playouts.get_mut(seen.owner) else { return };
-        let heard_us = playout.stop_answer();
+        // What must not be interrupted goes on, whatever is withdrawn beside it.
+        let goes_on =
+            self.playouts.get(seen.owner).is_ok_and(|(.., playout)| playout.order >= seen.key.serial);
+        let heard_us = if goes_on { 0 } else { self.stop(seen.owner) };
         let event = Event::AnswerInterrupted { turn, segment: seen.key.serial, heard_us };
         self.log.push(self.now.us, seen.session, turn, event);
         self.segments.segments.begin_turn(seen.key, seen.session);
     }
 
+    /// Whether somebody speaks in the session.
+    pub(crate) fn is_spoken(&self, session: SessionId) -> bool {
+        let now_us = self.now.us;
+        self.segments.segments.active().any(|segment| {
+            segment.session == session
+                && segment.is_spoken()
+                && segment.voiced.1 > 0
+                && now_us < segment.voiced_at_us + STALE_US
+        })
+    }
+
+    /// Whether nobody speaks in the session, nothing sounds and nothing is to be answered.
+    pub(crate) fn floor_is_free(&self, session: SessionId, owner: Entity) -> bool {
+        let Ok((.., playout)) = self.playouts.get(owner) else { return false };
+        let quiet = match self.links.get(owner).ok().and_then(|link| link.output.as_ref()) {
+            Some(ring) => ring.unread() == 0,
+            None => playout.heard_until_us <= self.now.us,
+        };
+        quiet && !playout.sounds() && !self.segments.segments.owes(owner) && !self.is_spoken(session)
+    }
+
+    /// Forgets what the user has said and what does not sound yet.
+    pub(crate) fn discard(&mut self, session: SessionId, owner: Entity) -> bool {
+        let sounds = self.playouts.get(owner).map_or(0, |(.., playout)| playout.segment);
+        self.withdraw_for_host(session, owner, |segment| {
+            segment.key.serial != sounds && (!segment.key.is_line() || segment.key.is_typed())
+        })
+    }
+
+    /// Notes what the host says was heard of the answer to `turn`; false for a turn that is over.
+    pub(crate) fn report(&mut self, owner: Entity, turn: u32, us: u64) -> bool {
+        let Ok((.., mut playout)) = self.playouts.get_mut(owner) else { return false };
+        let newer = playout.reported.is_none_or(|(before, _)| turn >= before);
+        if newer {
+            playout.reported = Some((turn, us));
+        }
+        newer
+    }
+
+    /// A line is not spoken.
+    pub(crate) fn drop_line(&mut self, session: SessionId, line: u64, reason: LineDrop) -> bool {
+        self.log.push(self.now.us, session, 0, Event::LineDropped { line, reason });
+        false
+    }
+
+    /// Whether the speech in a segment lasts long enough to interrupt the session's answers.
+    fn lasts(&self, seen: &Seen, late_us: u64) -> bool {
+        let Ok((.., playout)) = self.playouts.get(seen.owner) else { return false };
+        let min_us = playout.interrupt_min_us;
+        min_us != u32::MAX && seen.voiced_us >= u64::from(min_us) + late_us
+    }
+
+    /// Stops the answer that sounds; returns how much of it was heard, microseconds.
+    fn stop(&mut self, owner: Entity) -> u64 {
+        let Ok((.., mut playout)) = self.playouts.get_mut(owner) else { return 0 };
+        let Ok(mut link) = self.links.get_mut(owner) else { return 0 };
+        let sounds = playout.revision > 0;
+        let heard_us = playout.stop_answer(link.read_us());
+        if sounds {
+            link.flush();
+        }
+        heard_us
+    }
+
     /// Stops the answer of `turn` for the host: segments whose end the speaker has reached, or seems to have, get no
     /// answer any more. False when there is nothing to stop.
     pub(crate) fn cancel_answer(&mut self, session: SessionId, owner: Entity, turn: u32) -> bool {
-        let asked = |segment: &Segment| {
-            (segment.session, segment.turn) == (session, turn)
+        self.withdraw_for_host(session, owner, |segment| segment.turn == turn)
+    }
+
+    /// Withdraws for the host what is to be answered or is being answered, as far as `asked` says so; each turn is told.
+    /// False when there is nothing.
+    pub(crate) fn withdraw_for_host(
+        &mut self,
+        session: SessionId,
+        owner: Entity,
+        asked: impl Fn(&Segment) -> bool,
+    ) -> bool {
+        let owed = |segment: &Segment| {
+            segment.session == session
                 && segment.verdict == Verdict::Confirmed
                 && segment.answer == Answer::Pending
                 && segment.extent != Extent::Open
+                && asked(segment)
         };
         let mut owed: Vec<Segment> =
-            self.segments.segments.active().filter(|segment| asked(segment)).cloned().collect();
-        owed.sort_unstable_by_key(|segment| segment.key.serial);
-        let mut withdrawn = false;
+            self.segments.segments.active().filter(|segment| owed(segment)).cloned().collect();
+        owed.sort_unstable_by_key(|segment| (segment.turn, segment.key.serial));
+        let mut turns: Vec<u32> = Vec::new();
         for segment in &owed {
-            withdrawn |= match segment.extent {
-                Extent::Ending(revision) => {
-                    self.answers().withdraw_revision(segment.key, session, turn, revision)
-                }
-                _ => self.answers().withdraw(segment.key, session, turn),
+            let (key, turn) = (segment.key, segment.turn);
+            let withdrawn = match segment.extent {
+                Extent::Ending(revision) => self.answers().withdraw_revision(key, session, turn, revision),
+                _ => self.answers().withdraw(key, session, turn),
             };
+            if withdrawn && !turns.contains(&turn) {
+                turns.push(turn);
+            }
         }
-        let playout = self.playouts.get_mut(owner).ok().filter(|_| withdrawn);
-        let Some((.., mut playout)) = playout else { return withdrawn };
-        let heard_us = if playout.turn == turn { playout.stop_answer() } else { 0 };
-        let event = Event::AnswerInterrupted { turn, segment: 0, heard_us };
-        self.log.push(self.now.us, session, turn, event);
-        true
+        for turn in &turns {
+            let sounds = self.playouts.get(owner).is_ok_and(|(.., playout)| playout.turn == *turn);
+            let heard_us = if sounds { self.stop(owner) } else { 0 };
+            let event = Event::AnswerInterrupted { turn: *turn, segment: 0, heard_us };
+            self.log.push(self.now.us, session, *turn, event);
+        }
+        !turns.is_empty()
     }
 
     /// Lets a paused answer go on, as nobody speaks any more; the segment that paused it is not answered.
@@ -214,7 +303,8 @@ impl<'w, 's> TurnTaking<'w, 's> {
         let (segment, turn) = (playout.paused_by, playout.turn);
         playout.paused_by = 0;
         let mut ignored = false;
-        for short in scratch.owed_by(session).iter().filter(|short| short.key.serial >= segment) {
+        let owed = scratch.owed_by(session).iter();
+        for short in owed.filter(|short| short.key.serial >= segment && !short.key.is_line()) {
             ignored |= self.answers().withdraw(short.key, session, short.turn);
         }
         self.log.push(self.now.us, session, turn, Event::AnswerResumed { segment, ignored });

@@ -140,7 +140,7 @@ impl FollowLane {
         match &front.payload {
             Payload::Mark(_) if current.is_some() => return Place::Wait,
             Payload::Mark(_) => return Place::End,
-            Payload::Audio(_) | Payload::Text(_) => {}
+            Payload::Audio(_) | Payload::Text(_) | Payload::Clip(_) | Payload::Caption(_) => {}
         }
         let serial = front.segment.serial;
         if !front.segment.is_elsewhere() || front.revision != 0 {

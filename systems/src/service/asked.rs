@@ -1,7 +1,9 @@
 //! The calls of one session that are not answered yet, in order: answers leave in the order of the questions.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use mynah_engine::media::Clip;
 use mynah_engine::service::CallKey;
 use mynah_engine::speech::Cancellation;
 use mynah_engine::{Frame, SessionId};
@@ -10,9 +12,11 @@ use mynah_engine::{Frame, SessionId};
 pub(super) const CALLS_MAX: usize = 8;
 
 /// A call under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) key: CallKey,
+    /// What is asked; calls that were merged into it included.
+    pub(super) text: Arc<str>,
     /// Engine time at which its input entered the node's queue.
     pub(super) entered_us: u64,
     /// Its soft deadline in engine time; 0 = none.
@@ -30,10 +34,22 @@ pub(super) struct Asked {
     pub(super) spoke: bool,
 }
 
+/// A recording, and how much of it was played.
+#[derive(Debug)]
+pub(super) struct Playing {
+    /// Names the answer it is.
+    pub(super) frame: Frame,
+    pub(super) clip: Arc<Clip>,
+    /// Samples played.
+    pub(super) at: usize,
+}
+
 /// An entry in the order of a session.
 #[derive(Debug)]
 pub(super) enum Entry {
     Call(Asked),
+    /// A recording that is played once everything before it has passed.
+    Clip(Playing),
     /// A frame that passes on once everything before it has: a mark, or a frame that skipped the service.
     Pass(Frame),
 }
@@ -43,6 +59,7 @@ pub(super) enum Entry {
 pub(super) struct Order {
     entries: VecDeque<Entry>,
     calls: usize,
+    clips: usize,
 }
 
 impl Order {
@@ -60,7 +77,7 @@ impl Order {
     pub(super) fn has(&self, segment: u32, revision: u32) -> bool {
         self.entries.iter().any(|entry| match entry {
             Entry::Call(asked) => (asked.key.segment.serial, asked.key.revision) == (segment, revision),
-            Entry::Pass(_) => false,
+            Entry::Pass(_) | Entry::Clip(_) => false,
         })
     }
 
@@ -81,11 +98,52 @@ impl Order {
         self.entries.push_back(Entry::Pass(frame));
     }
 
+    /// Whether a recording is played, or waits to be.
+    pub(super) fn has_clips(&self) -> bool {
+        self.clips > 0
+    }
+
+    pub(super) fn play(&mut self, playing: Playing) {
+        self.entries.push_back(Entry::Clip(playing));
+        self.clips += 1;
+    }
+
+    /// The recording that may be played now.
+    pub(super) fn playing(&mut self) -> Option<&mut Playing> {
+        match self.entries.front_mut() {
+            Some(Entry::Clip(playing)) => Some(playing),
+            _ => None,
+        }
+    }
+
+    /// The recording in front was played to its end.
+    pub(super) fn played(&mut self) {
+        self.entries.pop_front();
+        self.clips -= 1;
+    }
+
+    /// Adds the words of a call to the one before it of the same origin, which answers both.
+    pub(super) fn merge(&mut self, key: CallKey) {
+        let origin = |other: &CallKey| (other.segment, other.revision);
+        let mut before: Option<&mut Asked> = None;
+        for entry in &mut self.entries {
+            let Entry::Call(asked) = entry else { continue };
+            if asked.key != key {
+                before = Some(asked).filter(|asked| origin(&asked.key) == origin(&key)).or(before);
+                continue;
+            }
+            if let Some(before) = before {
+                before.text = format!("{} {}", before.text, asked.text).into();
+            }
+            return;
+        }
+    }
+
     /// The next frame to pass, if everything before it has gone.
     pub(super) fn passing(&mut self) -> Option<Frame> {
         match self.entries.pop_front()? {
             Entry::Pass(frame) => Some(frame),
-            call @ Entry::Call(_) => {
+            call @ (Entry::Call(_) | Entry::Clip(_)) => {
                 self.entries.push_front(call);
                 None
             }
@@ -105,7 +163,7 @@ impl Order {
         self.calls -= 1;
         match self.entries.remove(at)? {
             Entry::Call(asked) => Some(asked),
-            Entry::Pass(_) => None,
+            Entry::Pass(_) | Entry::Clip(_) => None,
         }
     }
 
@@ -125,6 +183,7 @@ impl Order {
                     self.calls -= 1;
                     stop(asked.key);
                 }
+                Entry::Clip(playing) if cancellation.covers_frame(&playing.frame) => self.clips -= 1,
                 Entry::Pass(frame) if cancellation.covers_frame(&frame) => lost(frame),
                 other => self.entries.push_back(other),
             }

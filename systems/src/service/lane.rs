@@ -173,14 +173,27 @@ pub(super) fn ask(
     let sentences = sentences(&text);
     let (name, queued_us) = (cx.session_name(), cx.now.us);
     let reduced = false;
-    let call = Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences };
+    let (params, said) = (cx.session_params(), Arc::clone(&text));
+    let call =
+        Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences, params };
     cx.request(service, Request::End(call));
     if state.order.calls() > 0 {
         cx.request(service, Request::Hold(key, true));
     }
     let from_us = to_us;
     let (samples, begun, spoke) = (0, false, false);
-    state.order.ask(Asked { key, entered_us, deadline_us, from_us, frames, heard, samples, begun, spoke });
+    state.order.ask(Asked {
+        key,
+        text: said,
+        entered_us,
+        deadline_us,
+        from_us,
+        frames,
+        heard,
+        samples,
+        begun,
+        spoke,
+    });
 }
 
 /// Sentences in a text, at least 1; abbreviations count, so it is never too few.

@@ -329,7 +329,8 @@ mod tests {
         let key = CallKey { session, generation: 1, node, segment, revision: 1, turn: 1, part: 0 };
         let (name, text, audio): (Arc<str>, Arc<str>, _) = ("s".into(), "".into(), None);
         let (from_us, to_us, deadline_us, reduced, sentences) = (0, 0, 0, false, 1);
-        Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences }
+        let params = Arc::default();
+        Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences, params }
     }
 
     /// Two calls at once to a service with one worker and 20 ms a call: what came when, in ms.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use mynah_engine::base::{Mutation, frames_to_us};
-use mynah_engine::media::{Mark, Payload, Queue};
+use mynah_engine::media::{Caption, Mark, Payload, Queue};
 use mynah_engine::node::{NodeContext, NodeKind, NodePlace, ReadyContext, SessionContext, StepNode};
 use mynah_engine::scene::{
     Buffering, Format, Issue, MergeStrategy, NodeCapabilities, OverflowPolicy, Port, PortType, Tick,
@@ -18,8 +18,9 @@ use mynah_engine::speech::{CancelScope, Cancellation};
 use mynah_engine::{Block, DropReason, Event, Frame};
 use serde::Deserialize;
 
-use crate::service::asked::CALLS_MAX;
+use crate::service::asked::{CALLS_MAX, Playing};
 use crate::service::lane::{Asking, Question, ServiceState, Speaking, advance, answer, ask, hear, pass_on};
+use crate::service::modelled::PARTS_AT_ONCE;
 use crate::service::piecewise::{ask_piece, gather, let_go, rest};
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
@@ -144,6 +145,12 @@ impl NodeKind for ServiceNode {
     fn lowers_quality(&self) -> bool {
         true
     }
+    fn transcribes(&self) -> bool {
+        self.task == Task::Transcribe
+    }
+    fn takes_clips(&self) -> bool {
+        self.task == Task::Synthesize
+    }
     fn numbers(&self) -> &[&'static str] {
         &["piece_ms", "runway_ms"]
     }
@@ -192,6 +199,12 @@ impl StepNode for ServiceNode {
                 }
             }
             Payload::Text(text) => state.gathered.add(&frame, text),
+            Payload::Clip(clip) => {
+                let clip = Arc::clone(clip);
+                state.order.play(Playing { frame, clip, at: 0 });
+                self.play(state, cx);
+            }
+            Payload::Caption(_) => state.order.pass(frame),
             Payload::Mark(mark) => self.bound(*mark, state, frame, cx, place),
         }
     }
@@ -222,14 +235,19 @@ impl StepNode for ServiceNode {
     }
 
     fn due_us(&self, state: &ServiceState) -> u64 {
-        if state.full { 0 } else { u64::MAX }
+        if state.full || state.order.has_clips() { 0 } else { u64::MAX }
     }
 
-    /// Lets the first call go on, as there is room again.
+    /// Lets the first call go on, as there is room again, and plays on.
     fn wake(&self, state: &mut ServiceState, cx: &mut NodeContext<'_>, place: NodePlace) {
-        state.full = false;
-        if let (Some(key), Some(service)) = (state.order.front(), place.service) {
+        if std::mem::take(&mut state.full)
+            && let (Some(key), Some(service)) = (state.order.front(), place.service)
+        {
             cx.request(service, Request::Hold(key, false));
+        }
+        if state.order.has_clips() {
+            self.play(state, cx);
+            advance(state, cx, place);
         }
     }
 
@@ -311,8 +329,14 @@ impl StepNode for ServiceNode {
                 false
             }
             ReplyPart::Audio(block) => {
+                let first = asked.samples == 0;
                 asked.samples += block.len() as u64;
                 let from_us = asked.from_us;
+                if first {
+                    let caption = Caption { text: Arc::clone(&asked.text), us: None };
+                    let frame = answer(state, key, 0, Payload::Caption(Arc::new(caption)), cx);
+                    cx.send(0, frame);
+                }
                 self.speak(state, key, from_us, block, cx);
                 false
             }
@@ -328,6 +352,7 @@ impl StepNode for ServiceNode {
             }
             ReplyPart::Merged => {
                 cx.merged(asked.frames);
+                state.order.merge(key);
                 true
             }
             ReplyPart::Dropped => {
@@ -335,6 +360,10 @@ impl StepNode for ServiceNode {
                 asked.spoke = true;
                 cx.overflowed(asked.frames, asked.heard, key.turn);
                 true
+            }
+            ReplyPart::ToolCall { call_id, name, arguments } => {
+                cx.event(key.turn, Event::ToolCall { node, segment, revision, call_id, name, arguments });
+                false
             }
             ReplyPart::Stopped { .. } => true,
         };
@@ -447,7 +476,8 @@ impl ServiceNode {
             (Mark::AnswerEnd, Task::Reply) => {
                 let (text, frames, times) = state.gathered.take(&frame);
                 // Without words there is nothing to answer: the turn is empty.
-                if !text.is_empty() {
+                // Who asks for an answer without words gets one.
+                if !text.is_empty() || frame.segment.is_typed() {
                     let range = (frame.pts_us, frame.pts_us);
                     let asks = Question { text, range, times, frames, ..Question::default() };
                     ask(state, &frame, asks, cx, place);
@@ -472,6 +502,57 @@ impl ServiceNode {
             (Mark::Endpoint | Mark::SegmentEnd | Mark::AnswerEnd, _) => {}
         }
         pass_on(state, cx);
+    }
+
+    /// Plays the recording in front, some of it a tick, as a service hands out.
+    fn play(&self, state: &mut ServiceState, cx: &mut NodeContext<'_>) {
+        pass_on(state, cx);
+        let mut blocks = 0;
+        while let Some(playing) = state.order.playing() {
+            let Playing { frame, clip, at } = playing;
+            let (origin, pts_us) = (frame.with(Payload::Mark(Mark::AnswerEnd)), frame.pts_us);
+            let (begins, clip) = (*at == 0, Arc::clone(clip));
+            let channels = usize::from(clip.format.channels);
+            let longest = (clip.format.rate_hz / 50) as usize * channels;
+            let piece = &clip.samples[*at..clip.samples.len().min(*at + longest)];
+            *at += piece.len();
+            if piece.is_empty() {
+                state.order.played();
+                pass_on(state, cx);
+                continue;
+            }
+            let from_us =
+                pts_us + frames_to_us((*at - piece.len()) as u64 / channels as u64, clip.format.rate_hz);
+            if begins {
+                let us = frames_to_us((clip.samples.len() / channels) as u64, clip.format.rate_hz);
+                let caption = Caption { text: Arc::clone(&clip.subtitle), us: Some(us) };
+                self.send_played(state, &origin, from_us, Payload::Caption(Arc::new(caption)), cx);
+            }
+            let mut block = cx.pool.lease(piece.len());
+            block.fill_from(piece);
+            self.send_played(state, &origin, from_us, Payload::Audio(block), cx);
+            blocks += 1;
+            if blocks == PARTS_AT_ONCE || cx.lane.has_stalled() {
+                return;
+            }
+        }
+    }
+
+    fn send_played(
+        &self,
+        state: &mut ServiceState,
+        origin: &Frame,
+        pts_us: u64,
+        payload: Payload,
+        cx: &mut NodeContext<'_>,
+    ) {
+        state.seq = state.seq.wrapping_add(1);
+        let now_us = cx.now.us;
+        let frame = origin.with(payload);
+        cx.send(
+            0,
+            Frame { pts_us, arrived_us: now_us, queued_us: now_us, deadline_us: 0, seq: state.seq, ..frame },
+        );
     }
 
     /// Sends a block of synthesized speech with its place in the answer.

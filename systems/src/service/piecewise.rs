@@ -82,7 +82,7 @@ fn sound(frames: Vec<Frame>, cx: &NodeContext<'_>) -> Option<Sound> {
     let format = cx.lane.input.filter(|_| !frames.is_empty())?;
     let block = |frame: Frame| match frame.payload {
         Payload::Audio(block) => Some(block),
-        Payload::Text(_) | Payload::Mark(_) => None,
+        Payload::Text(_) | Payload::Clip(_) | Payload::Caption(_) | Payload::Mark(_) => None,
     };
     Some(Sound { format, blocks: frames.into_iter().filter_map(block).collect() })
 }

@@ -5,9 +5,9 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use mynah_engine::Registry;
 use mynah_engine::scene::parse_config;
 use mynah_engine::service::{Call, Service, ServiceKind, ServiceSite};
+use mynah_engine::{Params, Registry};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected};
 
@@ -66,6 +66,20 @@ impl FliteVoice {
         studio::speech(text, self.style()).expect("a style out of range is refused with the scene")
     }
 
+    /// The style for a session with these parameters: `pitch`, `rate` and `level` replace the scene's, within the same
+    /// ranges; what is out of range counts as its end.
+    fn style_for(&self, params: &Params) -> VoiceStyle {
+        let number = |name, range: &RangeInclusive<f32>, own: f32| {
+            let given = params.number(name).map(|value| value as f32).filter(|value| value.is_finite());
+            given.map_or(own, |value| value.clamp(*range.start(), *range.end()))
+        };
+        VoiceStyle {
+            pitch: number("pitch", &STYLE_FACTOR, self.pitch),
+            rate: number("rate", &STYLE_FACTOR, self.rate),
+            level: number("level", &STYLE_LEVEL, self.level),
+        }
+    }
+
     /// The style as the voice takes it.
     pub fn style(&self) -> VoiceStyle {
         VoiceStyle { pitch: self.pitch, rate: self.rate, level: self.level }
@@ -77,7 +91,7 @@ const HURRIED: f32 = 1.15;
 
 impl Production for FliteVoice {
     fn work(&self, call: &Call) -> Work {
-        let mut style = self.style();
+        let mut style = self.style_for(&call.params);
         if call.reduced {
             style.rate = (style.rate * HURRIED).min(2.0);
         }

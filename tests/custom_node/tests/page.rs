@@ -47,7 +47,9 @@ fn the_page_shows_the_code_that_runs() {
     }
     assert!(wrong.is_empty(), "docs/adding-a-node.md shows code that is not there\n{}", wrong.join("\n"));
     let shown: Vec<&str> = blocks.iter().map(|(file, _)| file.as_str()).collect();
-    for file in ["Cargo.toml", "src/limiter.rs", "src/lib.rs", "scenes/limiter.ron", "tests/kinds.rs"] {
+    let files = ["Cargo.toml", "src/limiter.rs", "src/lib.rs", "scenes/limiter.ron", "tests/kinds.rs"];
+    for file in files.into_iter().chain(["src/main.rs", "src/parrot.rs", "src/chime.rs", "scenes/parrot.ron"])
+    {
         let file = format!("tests/custom_node/{file}");
         assert!(shown.contains(&file.as_str()), "the page does not show {file}: {shown:?}");
     }

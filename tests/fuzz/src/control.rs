@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use mynah_engine::Control;
+use mynah_engine::edge::{Line, Words};
+use mynah_engine::media::Clip;
+use mynah_engine::scene::Format;
+use mynah_engine::speech::{GateMode, InterruptMode};
 use mynah_engine::uuid::Uuid;
 use mynah_engine::wire::message::{
     AckStage, Arrival, ControlMessage, MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageIntake, MessageType,
     Metadata, SegmentNames, Taken, binary, json, segment_id,
 };
+use mynah_engine::{Control, Say};
 
 use crate::bytes::Bytes;
 
@@ -120,18 +124,10 @@ fn made_of(bytes: &mut Bytes<'_>) -> ControlMessage {
     let name = String::from_utf8_lossy(&bytes.take(name_bytes)).into_owned();
     let name: Arc<str> = name.into();
     let (a, b) = (bytes.u64(), bytes.u64());
-    let message_type = match kind % 8 {
-        0 => MessageType::CancelSpeculation { from_timestamp: a, to_timestamp: b, late: kind & 8 > 0 },
-        1 => MessageType::ConfirmSpeculation { from_timestamp: a, to_timestamp: b },
-        2 => MessageType::EndOfSpeech { at_timestamp: a, last: kind & 8 > 0 },
-        3 => MessageType::RetractEndOfSpeech { at_timestamp: a },
-        4 => MessageType::CancelAnswer {},
-        5 => MessageType::BatchHint { suggested_batch_size: a as u32 },
-        6 => MessageType::DeadlineWarning { deadline_us: a },
-        _ => {
-            let stage = if kind & 8 > 0 { AckStage::Applied } else { AckStage::Delivered };
-            MessageType::Ack { message_id: a, stage }
-        }
+    // The lower half as it always was, so that the corpus keeps its meaning.
+    let message_type = match kind {
+        0x80.. => with_texts(kind, a, b, bytes),
+        _ => of_numbers(kind, a, b),
     };
     let mut message = ControlMessage::new(Arc::clone(&name), bytes.u64(), message_type);
     message.message_id = bytes.u64() % (MESSAGE_ID_MAX + 2);
@@ -160,4 +156,75 @@ fn made_of(bytes: &mut Bytes<'_>) -> ControlMessage {
     }
     message.metadata = metadata;
     message
+}
+
+/// A type that has no text.
+fn of_numbers(kind: u8, a: u64, b: u64) -> MessageType {
+    match kind % 8 {
+        0 => MessageType::CancelSpeculation { from_timestamp: a, to_timestamp: b, late: kind & 8 > 0 },
+        1 => MessageType::ConfirmSpeculation { from_timestamp: a, to_timestamp: b },
+        2 => MessageType::EndOfSpeech { at_timestamp: a, last: kind & 8 > 0 },
+        3 => MessageType::RetractEndOfSpeech { at_timestamp: a },
+        4 => MessageType::CancelAnswer {},
+        5 => MessageType::BatchHint { suggested_batch_size: a as u32 },
+        6 => MessageType::DeadlineWarning { deadline_us: a },
+        _ => {
+            let stage = if kind & 8 > 0 { AckStage::Applied } else { AckStage::Delivered };
+            MessageType::Ack { message_id: a, stage }
+        }
+    }
+}
+
+/// A type of what a host wants or an engine tells.
+fn with_texts(kind: u8, a: u64, b: u64, bytes: &mut Bytes<'_>) -> MessageType {
+    let mut text = || {
+        let length = usize::from(bytes.u16());
+        Arc::from(String::from_utf8_lossy(&bytes.take(length)))
+    };
+    let flag = kind & 0x20 > 0;
+    match kind % 0x20 {
+        0 => MessageType::Say(said(Words::Text(text()), a)),
+        1 => MessageType::Say(said(recorded(text(), a, b, bytes), a)),
+        2 => MessageType::Interrupt { mode: if flag { InterruptMode::Soft } else { InterruptMode::Now } },
+        3 => MessageType::Gate { mode: bytes.pick(&[GateMode::Auto, GateMode::Open, GateMode::Shut]) },
+        4 => MessageType::EndTurn {},
+        5 => MessageType::Discard {},
+        6 => MessageType::Respond {},
+        7 => MessageType::Heard { us: a },
+        8 => MessageType::SendText { text: text() },
+        9 => {
+            let params = [text(), text()].map(|text| (text.to_string(), text.len().into()));
+            MessageType::Set { params: Arc::new(params.into_iter().collect()) }
+        }
+        10 => MessageType::ToolResult { call_id: text(), result: text() },
+        11 => MessageType::Transcript { text: text(), last: flag },
+        12 => MessageType::Line { text: text(), from_us: a, until_us: flag.then_some(b) },
+        13 => MessageType::AnswerStarted { line: a },
+        14 => MessageType::AnswerPaused {},
+        15 => MessageType::AnswerResumed {},
+        16 => MessageType::AnswerInterrupted { heard_us: a },
+        17 => MessageType::AnswerEnded { heard_us: a },
+        18 => MessageType::LineDropped { line: a, reason: text() },
+        19 => MessageType::ToolCall { call_id: text(), name: text(), arguments: text() },
+        20 => MessageType::ServiceFailed { service: text(), reason: text() },
+        _ => MessageType::Closed { reason: text() },
+    }
+}
+
+fn said(words: Words, a: u64) -> Arc<Line> {
+    let [priority, interruptible, wait, ..] = a.to_le_bytes();
+    let say = Say { interruptible: interruptible & 1 > 0, priority: priority as i8, wait: wait & 1 > 0 };
+    Arc::new(Line { words, say })
+}
+
+/// A clip with whatever samples and format the bytes name.
+fn recorded(subtitle: Arc<str>, a: u64, b: u64, bytes: &mut Bytes<'_>) -> Words {
+    let format = Format { rate_hz: b as u32, channels: (a >> 24) as u8 };
+    let count = usize::from(bytes.u8());
+    let sample = |bytes: &mut Bytes<'_>| match a >> 32 & 1 {
+        0 => f32::from(bytes.u16() as i16) / 32_768.0,
+        _ => f32::from_bits(bytes.u32()),
+    };
+    let samples = (0..count).map(|_| sample(bytes)).collect();
+    Words::Clip(Arc::new(Clip { subtitle, format, samples }))
 }

@@ -1,6 +1,6 @@
 //! What arrives at the metrics port: a request or a status, the same however it was cut into packets.
 
-use mynah::metrics::http::{HEAD_BYTES_MAX, parse};
+use mynah_host::metrics::http::{HEAD_BYTES_MAX, parse};
 
 /// The bytes of a connection.
 ///

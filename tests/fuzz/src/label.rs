@@ -1,7 +1,7 @@
 //! Labels of metrics: whatever a value holds, a reader of the page gets it back, and nothing but it.
 
-use mynah::metrics::Form;
-use mynah::metrics::exposition::{Exposition, Kind, float};
+use mynah_host::metrics::Form;
+use mynah_host::metrics::exposition::{Exposition, Kind, float};
 
 use crate::bytes::Bytes;
 

@@ -107,6 +107,7 @@ impl StepNode for Ask {
             deadline_us: 0,
             reduced: false,
             sentences: 1,
+            params: cx.session_params(),
         };
         cx.request(place.service.expect("the scene names the service"), Request::End(call));
         cx.discard(frame);

@@ -56,7 +56,9 @@ impl StepNode for Ear {
                 return;
             }
             Payload::Mark(mark) => format!("{now_ms} {whose} {mark:?}"),
-            Payload::Audio(_) => unreachable!("its port carries text"),
+            Payload::Audio(_) | Payload::Clip(_) | Payload::Caption(_) => {
+                unreachable!("its port carries text")
+            }
         };
         frame.payload = Payload::Text(note.into());
         frame.segment = SegmentKey::NONE;

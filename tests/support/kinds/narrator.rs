@@ -109,7 +109,7 @@ impl SystemNode for Narrator {
                     cx.taken(&frame);
                     match frame.payload {
                         Payload::Mark(_) => cx.send(0, frame),
-                        Payload::Audio(_) | Payload::Text(_) => cx.discard(frame),
+                        _ => cx.discard(frame),
                     }
                 }
             }

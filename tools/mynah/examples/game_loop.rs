@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::{Engine, EngineConfig, Event, Out, SessionHandle, SessionSpec};
-use mynah_sim::clock::Epoch;
+use mynah_host::clock::Epoch;
 use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
 
 /// Counts what is allocated, so that "the frame does not" is a measurement.

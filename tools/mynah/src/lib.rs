@@ -28,8 +28,23 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::Cli;
+use mynah_engine::Registry;
 use mynah_files::failure::{Exit, Failure};
 use mynah_files::terminal;
+use mynah_sim::scenes;
+
+/// Runs the command that the process was started with, where scenes may also name what `own` has: node kinds, services,
+/// transports and merge strategies of the program's own, and nothing of mynah's. Every command sees them, chaos runs and
+/// replays as well. docs/adding-a-node.md shows such a program.
+///
+/// Exit code 2 if one of them has a name that mynah's have.
+pub fn main_with(own: Registry) -> ExitCode {
+    if let Err(failure) = scenes::add_own(own) {
+        terminal::notice(&failure.message);
+        return failure.exit.into();
+    }
+    main()
+}
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {

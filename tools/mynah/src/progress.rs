@@ -9,7 +9,7 @@ use mynah_engine::Record;
 use mynah_engine::scene::Rendering;
 
 use mynah_files::terminal;
-use mynah_sim::clock::Epoch;
+use mynah_host::clock::Epoch;
 use mynah_sim::simulate::{Observer, TickView};
 use sight::Spotter;
 

@@ -5,9 +5,9 @@
 use cpu_time::ThreadTime;
 use mynah_engine::Engine;
 
-use crate::clock::Epoch;
 use crate::observer::{Observer, TickView};
 use crate::simulate::callers::Line;
+use mynah_host::clock::Epoch;
 
 /// What a tick took.
 #[derive(Clone, Copy, Debug, Default)]

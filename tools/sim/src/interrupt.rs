@@ -3,10 +3,10 @@
 use std::sync::Once;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::clock::Epoch;
 use mynah_files::failure::{Exit, Failure};
 use mynah_files::outputs;
 use mynah_files::terminal;
+use mynah_host::clock::Epoch;
 
 /// Nothing is there yet that is worth keeping.
 const IDLE: u8 = 0;

@@ -20,7 +20,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod clock;
 pub mod course;
 pub mod events;
 pub mod flight;
@@ -32,3 +31,5 @@ pub mod scenes;
 pub mod shipped;
 pub mod simulate;
 pub mod transport;
+
+pub use mynah_host::clock;

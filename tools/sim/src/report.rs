@@ -170,7 +170,9 @@ pub struct NodeFigures {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<Quantiles>,
     pub work_us: u64,
-    pub avg_processing_us: u64,
+    /// Of a node that calls a service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avg_processing_us: Option<u64>,
     pub deadlines_near: u64,
     pub deadlines_missed: u64,
     pub queue: QueueFigures,

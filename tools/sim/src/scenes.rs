@@ -1,6 +1,6 @@
 //! Compiles scenes with every kind that they may name.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mynah_engine::scene::{Diagnostic, Diagnostics, Format, Override, Source};
 use mynah_engine::{Registry, ScenePlan};
@@ -14,18 +14,48 @@ use mynah_files::terminal;
 /// A compiled scene, and the warnings about it.
 pub type Compiled = (Arc<ScenePlan>, Vec<Diagnostic>);
 
-/// Every node kind, service and transport that scenes may name. `script`: what simulated callers say.
-pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
+/// Kinds of the program's own, beside those of mynah. Of the process, as the kinds that are linked into it are: every
+/// scene of a run, those behind links and those in logs, is compiled with the same ones.
+static OWN: OnceLock<Registry> = OnceLock::new();
+
+/// Adds node kinds, services, transports and merge strategies of the program's own to all scenes that it compiles from
+/// now on. Once, before anything else; `own` has nothing of mynah's.
+///
+/// # Errors
+/// One of them has a name that mynah's have, or something was added before (exit code 2).
+pub fn add_own(own: Registry) -> Result<(), Failure> {
+    if let Err(taken) = standard(None, LinkedScene::check).extend(&own) {
+        return Err(Failure::unable(format_args!("kinds of this program: {taken}")));
+    }
+    let again = "kinds of this program: they are added once, all in one registry";
+    OWN.set(own).map_err(|_| Failure::unable(again))
+}
+
+fn standard(
+    script: Option<Arc<dyn Script>>,
+    check: fn(&str) -> Result<(), mynah_engine::ron::error::SpannedError>,
+) -> Registry {
     let mut registry = mynah_systems::registry(script);
-    registry.add_transport(LinkedScene::NAME, LinkedScene::check);
+    registry.add_transport(LinkedScene::NAME, check);
     registry
+}
+
+fn with_own(mut registry: Registry) -> Registry {
+    if let Some(own) = OWN.get() {
+        registry.extend(own).expect("names were compared when they were added");
+    }
+    registry
+}
+
+/// Every node kind, service and transport that scenes may name, with [the program's own](add_own). `script`: what
+/// simulated callers say.
+pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
+    with_own(standard(script, LinkedScene::check))
 }
 
 /// The same where the scene behind a link is at hand, whether or not one of its name can be found.
 pub fn registry_with_link(script: Option<Arc<dyn Script>>) -> Registry {
-    let mut registry = mynah_systems::registry(script);
-    registry.add_transport(LinkedScene::NAME, LinkedScene::check_settings);
-    registry
+    with_own(standard(script, LinkedScene::check_settings))
 }
 
 /// Finds and compiles a scene with overrides. `input`: the format of a recording, in place of `session.input`;
@@ -90,6 +120,24 @@ mod tests {
         for (name, _) in SHIPPED {
             let (plan, _) = compile(name, &[], None, None).unwrap_or_else(|failure| panic!("{failure}"));
             assert_eq!(plan.scene.name, *name);
+        }
+    }
+
+    #[test]
+    fn what_a_program_adds_has_no_name_of_mynahs() {
+        let (mut kind, mut service, mut transport) = (Registry::new(), Registry::new(), Registry::new());
+        kind.add::<mynah_systems::Pass>();
+        transport.add_transport(LinkedScene::NAME, LinkedScene::check);
+        service.add_service("FliteVoice", |_| panic!("nobody asks"));
+        let rows = [
+            (kind, "node kind `Pass`"),
+            (service, "service `FliteVoice`"),
+            (transport, "transport `SimulatedLink`"),
+        ];
+        for (own, named) in rows {
+            let refused = add_own(own).expect_err(named);
+            assert_eq!(refused.exit, Exit::Unable);
+            assert!(refused.message.contains(named) && refused.message.contains("its own"), "{refused}");
         }
     }
 

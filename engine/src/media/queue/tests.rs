@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::ids::SegmentKey;
 use crate::base::time::frames_to_us;
-use crate::media::frame::Mark;
+use crate::media::frame::{Mark, Payload};
 use crate::scene::MergeStrategy;
 use crate::speech::cancellation::{CancelScope, Cancellation};
 
@@ -74,7 +74,7 @@ impl Plain {
         let content = match &frame.payload {
             Payload::Text(text) => Content::Text(text.to_string()),
             Payload::Audio(block) => Content::Audio(block.samples().to_vec()),
-            Payload::Mark(_) => Content::Mark,
+            Payload::Mark(_) | Payload::Clip(_) | Payload::Caption(_) => Content::Mark,
         };
         Self { origin: (frame.segment.serial, frame.revision), pts_us: frame.pts_us, content }
     }

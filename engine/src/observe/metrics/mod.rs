@@ -255,6 +255,7 @@ impl MetricsWindows {
             out.retractions += node.counts.retractions;
             node.queue_depth_max = deepest(of_node(shards.clone(), at), &windows.depths_before);
             let id = NodeId(at as u8);
+            node.avg_processing_us = windows.calls.then(|| hub.avg_processing_us(id));
             node.queue_depth = node.counts.waiting() + hub.waiting(id) as u64;
             if let Some(figures) = hub.batches(id) {
                 node.batches.merge(&figures.sizes);

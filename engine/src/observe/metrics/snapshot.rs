@@ -47,6 +47,9 @@ pub struct NodeMetrics {
     /// Time from entering its queue to leaving the node; for a node that calls a service, to the first part of the
     /// answer.
     pub latency: Buckets,
+    /// Typical time of a call of the node from submission to its last part, in microseconds: a moving average with
+    /// weight 0.1, before the first call the time that the scene gives. `None`: the node calls no service.
+    pub avg_processing_us: Option<u64>,
     /// Sizes of the batches that went to its service.
     pub batches: Buckets,
     /// The last 1, 5 and 15 minutes.
@@ -61,6 +64,7 @@ impl NodeMetrics {
             queue_depth_max: 0,
             wait: Buckets::latency(),
             latency: Buckets::latency(),
+            avg_processing_us: None,
             batches: Buckets::new(&BATCH_BOUNDS),
             recent: [Recent::default(); WINDOWS],
         }

@@ -13,9 +13,10 @@ impl BatchQueue {
     pub(super) fn reason(&self, now_us: u64, avg_us: u64) -> Option<FlushReason> {
         let waiting = self.places.len();
         let (due_us, by_time) = self.next_due(avg_us)?;
+        let worth = self.places.iter().map(|place| place.worth).min()?;
         if waiting >= self.policy.bound as usize {
             Some(FlushReason::Full)
-        } else if waiting >= self.worth as usize {
+        } else if waiting >= worth as usize {
             Some(FlushReason::Count)
         } else {
             (now_us >= due_us).then_some(by_time)

@@ -18,7 +18,7 @@ pub const SOUND_MAX_US: u64 = 30_000_000;
 /// The policy of a batch queue.
 #[derive(Clone, Debug)]
 pub struct BatchPolicy {
-    /// Items that are worth a batch, at least 1; a hint moves this up to `max`.
+    /// Items that are worth a batch, at least 1; for the items of one session its hint moves this up to `max`.
     pub min: u32,
     /// Most items of one batch, at least `min`.
     pub max: u32,

@@ -89,7 +89,10 @@ impl fmt::Display for MessageError {
                  send it whole"
             ),
             Self::Limit { part, found, max } => {
-                write!(f, "{part} of {found} bytes: at most {max} are taken; shorten it (metadata, mostly)")
+                write!(
+                    f,
+                    "{part} of {found} bytes: at most {max} are taken; shorten it (metadata, a clip or a text, mostly)"
+                )
             }
             Self::Utf8 { valid } => {
                 write!(f, "session_id is not UTF-8 from its byte {valid} on: encode session ids as UTF-8")

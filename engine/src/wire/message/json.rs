@@ -7,14 +7,13 @@
 //! (one line on the wire)
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::fields::{needed, once};
+use super::fields::{Shared, needed, once};
 use super::tagged::Tagged;
 use super::{Arrival, ControlMessage, MESSAGE_BYTES_MAX, MessageError, Overruled};
 
@@ -166,27 +165,6 @@ impl<'de> Visitor<'de> for ReadVisitor {
                 overruled: Overruled::default(),
             },
         }))
-    }
-}
-
-/// A shared text, in one allocation.
-struct Shared(Arc<str>);
-
-impl<'de> Deserialize<'de> for Shared {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SharedVisitor;
-        impl Visitor<'_> for SharedVisitor {
-            type Value = Shared;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Shared, E> {
-                Ok(Shared(Arc::from(text)))
-            }
-        }
-        deserializer.deserialize_str(SharedVisitor)
     }
 }
 

@@ -6,11 +6,17 @@
 //! [`crate::wire::delivery`] sees to it that a message arrives and takes effect once.
 
 pub mod binary;
+mod body;
 mod error;
 mod fields;
 mod intake;
 pub mod json;
+mod message_type;
 mod metadata;
+mod modes;
+mod name;
+mod ranges;
+mod say;
 mod segment_id;
 mod segment_names;
 mod tagged;
@@ -18,13 +24,15 @@ mod translate;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::base::ids::NAME_BYTES_MAX;
 
+use ranges::{ID_REMEDY, refused};
+
 pub use error::MessageError;
 pub use intake::{IntakeFigures, MessageIntake, STALE_US, Taken};
+pub use message_type::{AckStage, MessageType};
 pub use metadata::Metadata;
 pub use segment_id::{SEGMENT_NAMESPACE, segment_id};
 pub use segment_names::{NAMES_MAX, SegmentNames};
@@ -54,76 +62,6 @@ pub struct ControlMessage {
     pub metadata: Metadata,
     /// What the message says.
     pub message_type: MessageType,
-}
-
-/// What a control message says. Every `*_timestamp` is microseconds since the session's start (media time).
-///
-/// The table says which fields of the message go with a type: `segment` is `target_segment_id`.
-///
-/// | type | with |
-/// |---|---|
-/// | `CancelSpeculation`, `ConfirmSpeculation` | segment |
-/// | `EndOfSpeech`, `RetractEndOfSpeech` | segment, revision |
-/// | `CancelAnswer` | turn |
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum MessageType {
-    /// Not speech: stop, discard its audio and everything derived from it.
-    CancelSpeculation {
-        /// First sample of the stretch.
-        from_timestamp: u64,
-        /// First sample after the stretch, later than `from_timestamp`.
-        to_timestamp: u64,
-        /// Some output of the segment had already left. `false` if the sender omits the field.
-        late: bool,
-    },
-    /// The segment is speech; sent once per segment.
-    ConfirmSpeculation {
-        /// First sample of the stretch.
-        from_timestamp: u64,
-        /// First sample after the stretch, later than `from_timestamp`.
-        to_timestamp: u64,
-    },
-    /// The speaker has finished.
-    EndOfSpeech {
-        /// Where speech ended.
-        at_timestamp: u64,
-        /// `final` on the wire. False: the gate believes so, start work; true: the end is final.
-        #[serde(rename = "final")]
-        last: bool,
-    },
-    /// The revision is retracted: discard what was derived from it, keep the audio.
-    RetractEndOfSpeech {
-        /// Where speech seemed to have ended.
-        at_timestamp: u64,
-    },
-    /// The user interrupts: stop and flush the answer of the turn.
-    CancelAnswer {},
-    /// Advice: how many items a batch should have.
-    BatchHint {
-        /// At least 1.
-        suggested_batch_size: u32,
-    },
-    /// Advice: a result is wanted soon.
-    DeadlineWarning {
-        /// Time left from now, at least 1 us.
-        deadline_us: u64,
-    },
-    /// Receipt of another message, never acknowledged itself.
-    Ack {
-        /// The message that is acknowledged.
-        message_id: u64,
-        /// The stage of that message.
-        stage: AckStage,
-    },
-}
-
-/// How far a message has come at its receiver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum AckStage {
-    /// The message has arrived and takes effect.
-    Delivered,
-    /// The work that the message stops has stopped; implies `Delivered`.
-    Applied,
 }
 
 /// A well-formed message, known or not.
@@ -179,35 +117,13 @@ impl ControlMessage {
     /// # Errors
     /// [`MessageError::Field`] for the first value out of range.
     pub fn check(&self) -> Result<(), MessageError> {
-        let field = |field, value: &dyn ToString, remedy| {
-            Err(MessageError::Field { field, value: value.to_string(), remedy })
-        };
-        let id_remedy = "ids are integers from 0 to 9007199254740991 (2^53 - 1)";
         if self.message_id > MESSAGE_ID_MAX {
-            return field("message_id", &self.message_id, id_remedy);
+            return refused("message_id", self.message_id, ID_REMEDY);
         }
         if self.session_id.is_empty() || self.session_id.len() > NAME_BYTES_MAX {
-            let found = format!("{} bytes", self.session_id.len());
-            return field("session_id", &found, "name the session in 1 to 128 bytes of UTF-8");
+            let found = format_args!("{} bytes", self.session_id.len());
+            return refused("session_id", found, "name the session in 1 to 128 bytes of UTF-8");
         }
-        match self.message_type {
-            MessageType::CancelSpeculation { from_timestamp: from, to_timestamp: to, .. }
-            | MessageType::ConfirmSpeculation { from_timestamp: from, to_timestamp: to }
-                if from >= to =>
-            {
-                let remedy = "from_timestamp must be less than to_timestamp; both are media time in us";
-                field("from_timestamp", &format!("{from} with to_timestamp {to}"), remedy)
-            }
-            MessageType::BatchHint { suggested_batch_size: 0 } => {
-                field("suggested_batch_size", &0, "suggest at least 1 item")
-            }
-            MessageType::DeadlineWarning { deadline_us: 0 } => {
-                field("deadline_us", &0, "say how many us are left from now, at least 1")
-            }
-            MessageType::Ack { message_id, .. } if message_id > MESSAGE_ID_MAX => {
-                field("Ack.message_id", &message_id, id_remedy)
-            }
-            _ => Ok(()),
-        }
+        self.message_type.check()
     }
 }

@@ -93,7 +93,7 @@ pub struct Simulate {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["faults", "seeds"])]
     pub html: Option<PathBuf>,
     /// Serves metrics on this machine while it runs: HOST:PORT, port 0 for any that is free [default: as the scene says]
-    #[arg(long, value_name = "ADDR", value_parser = crate::metrics::address, conflicts_with_all = ["faults", "seeds"])]
+    #[arg(long, value_name = "ADDR", value_parser = mynah_host::metrics::address, conflicts_with_all = ["faults", "seeds"])]
     pub metrics: Option<std::net::SocketAddr>,
     /// Goes on serving them for this long when the run is over, 100ms to 24h
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["faults", "seeds"])]

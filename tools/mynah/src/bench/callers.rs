@@ -6,13 +6,13 @@ use cpu_time::ThreadTime;
 use mynah_engine::scene::Override;
 use mynah_engine::{Engine, EngineConfig, Out, ScenePlan};
 
-use crate::metrics::{Board, Facts, Publisher};
 use mynah_files::failure::Failure;
+use mynah_host::metrics::{Board, Facts, Publisher};
 use mynah_load::load::schedule::Phase;
 use mynah_sim::report::Report;
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::{CallerScript, Line, LineStyle, Load, open_lines};
-use mynah_sim::simulate::{Observer, Options, Simulation, TickView};
+use mynah_sim::simulate::{Observer, Options, Simulation};
 
 /// A load on a scene.
 #[derive(Clone, Copy, Debug)]
@@ -105,8 +105,7 @@ impl Stand {
     fn tick_and_publish(&mut self) {
         self.engine.tick(self.now_us);
         if let Some(publisher) = &mut self.publisher {
-            let engine = &self.engine;
-            publisher.tick(TickView { engine, lines: &[], work_ns: 1_000, late_us: 0, started_us: 0 });
+            publisher.tick(&self.engine, 1_000, 0);
         }
     }
 

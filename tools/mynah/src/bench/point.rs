@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use mynah_files::failure::{Exit, Failure};
-use mynah_sim::clock::Epoch;
+use mynah_host::clock::Epoch;
 use mynah_sim::interrupt;
 
 /// Time between two looks at a child, microseconds.

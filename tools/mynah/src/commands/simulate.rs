@@ -7,10 +7,11 @@ use mynah_engine::scene::{Override, Source};
 
 use crate::args::{Clock, Simulate};
 use crate::commands::{chaos, files};
-use crate::metrics::{Board, Facts, Publisher, Server, address};
+use crate::metrics::{PageObserver, facts};
 use crate::progress::Progress;
 use mynah_files::failure::{Exit, Failure};
 use mynah_files::terminal;
+use mynah_host::metrics::{Board, Server, address_of};
 use mynah_load::load::schedule::Phase;
 use mynah_pages::picture::lane;
 use mynah_pages::picture::page::Page;
@@ -264,7 +265,7 @@ fn options(args: &Simulate, plan: &ScenePlan) -> Result<Options, Failure> {
 
 /// The metrics page of the run.
 struct Metrics {
-    publisher: Publisher,
+    publisher: PageObserver,
     /// Serves until it is dropped.
     _server: Server,
 }
@@ -272,18 +273,15 @@ struct Metrics {
 impl Metrics {
     /// Where the flag says, or else the scene.
     fn serve(args: &Simulate, plan: &ScenePlan) -> Result<Option<Self>, Failure> {
-        let named = || {
-            let metrics = &plan.scene.metrics;
-            metrics
-                .enabled
-                .then(|| address(&metrics.address).map_err(|what| format!("metrics.address: {what}")))
+        let address = match args.metrics {
+            Some(address) => Some(address),
+            None => address_of(plan).map_err(Failure::unable)?,
         };
-        let Some(address) = args.metrics.map(Ok).or_else(named) else { return Ok(None) };
-        let board = Arc::new(Board::new(Facts::of(plan)));
-        let server =
-            Server::start(address.map_err(Failure::unable)?, Arc::clone(&board)).map_err(Failure::unable)?;
+        let Some(address) = address else { return Ok(None) };
+        let board = Arc::new(Board::new(facts(plan)));
+        let server = Server::start(address, Arc::clone(&board)).map_err(Failure::unable)?;
         terminal::notice(&format!("metrics at http://{}/metrics", server.address()));
-        Ok(Some(Self { publisher: Publisher::new(board), _server: server }))
+        Ok(Some(Self { publisher: PageObserver::new(board), _server: server }))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mynah_engine::{Engine, EngineConfig};
 
 use super::finding::Finding;
-use mynah_sim::clock::Epoch;
+use mynah_host::clock::Epoch;
 use mynah_sim::report;
 use mynah_sim::scenes;
 

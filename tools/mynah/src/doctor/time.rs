@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use mynah_engine::record::latency_histogram;
 
 use super::finding::Finding;
-use mynah_sim::clock::Epoch;
+use mynah_host::clock::Epoch;
 
 /// Readings of the clock.
 const READINGS: u64 = 20_000;

@@ -3,11 +3,11 @@
 use mynah_engine::driver::Deadlines;
 use mynah_engine::{Engine, Out, SessionHandle};
 
-use crate::clock::Epoch;
 use crate::course::{self, Course, TickCost};
 use crate::observer::Observer;
 use crate::run::feed::Feed;
 use mynah_files::failure::Failure;
+use mynah_host::clock::Epoch;
 
 /// Whose clock the engine follows.
 #[derive(Clone, Copy, Debug)]

@@ -18,9 +18,9 @@ use super::side::Side;
 use super::simulation::Simulation;
 use super::steady::Steady;
 use super::turns::Stretches;
-use crate::clock::WallClock;
 use crate::course::{self, Course, TickCost};
 use crate::observer::{Observer, TickView};
+use mynah_host::clock::WallClock;
 
 /// After the input has ended, answers have this long to finish.
 pub(super) const DRAIN_US: u64 = 30_000_000;
@@ -144,7 +144,7 @@ impl Simulation {
         let Self { near, lines, cost, steady, stretches, beside, .. } = self;
         let Side { engine, run: measured, options, plan, epoch } = near;
         let (mut end_us, mut cut_us) = (options.duration_us, None);
-        let driver = wall_driver(&plan.scene.tick);
+        let driver = Driver::of(&plan.scene.tick);
         let period_ns = u64::from(plan.scene.tick.period_ms) * 1_000_000;
         let Some(beside) = beside else { return };
         let (epoch, law) = (*epoch, StreamLaw::of(plan));
@@ -252,18 +252,6 @@ fn hear<'a>(
     }
 }
 
-pub(super) fn wall_driver(tick: &mynah_engine::scene::Tick) -> Driver {
-    let period_us = u64::from(tick.period_ms) * 1_000;
-    match tick.driver {
-        mynah_engine::scene::TickDriver::Fixed => {
-            Driver::Fixed { period_us, catch_up_max: tick.catch_up_max }
-        }
-        mynah_engine::scene::TickDriver::WakeOnIngress => {
-            Driver::WakeOnIngress { heartbeat_us: period_us, min_gap_us: u64::from(tick.min_gap_us) }
-        }
-    }
-}
-
 /// From this many callers on their chunks come as many packets come from one network card: those of a millisecond
 /// together, at its end. One sleep for each would take more time than the callers' work, and that is no engine's load.
 const PACKED_MIN: usize = 200;
@@ -276,7 +264,7 @@ const PACKED_US: u64 = 1_000;
 pub(super) fn generate(
     lines: &mut [Line],
     (from_us, until_us): (u64, &AtomicU64),
-    epoch: crate::clock::Epoch,
+    epoch: mynah_host::clock::Epoch,
     done: &AtomicBool,
 ) -> (Histogram<u32>, u64) {
     let (mut busy, mut counts) = (ThreadTime::now(), false);

@@ -31,7 +31,7 @@ impl Side {
                 out: counts.created_all(),
                 latency_ms: Quantiles::of(latency),
                 work_us: census.work_ns[at] / 1_000,
-                avg_processing_us: self.engine.hub().avg_processing_us(id),
+                avg_processing_us: node.service.map(|_| self.engine.hub().avg_processing_us(id)),
                 deadlines_near: self.run.deadlines_near.get(&id.0).copied().unwrap_or(0),
                 deadlines_missed: counts.deadlines_missed,
                 queue: queue(node, counts, histograms),

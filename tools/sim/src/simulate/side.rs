@@ -9,7 +9,7 @@ use mynah_engine::{Engine, EngineConfig, NodeId, ScenePlan};
 use super::breakdown::Ways;
 use super::measure::Measurement;
 use super::options::{Options, RunClock};
-use crate::clock::{Epoch, NodeStopwatch};
+use mynah_host::clock::{Epoch, NodeStopwatch};
 
 /// One engine of a simulation, with its measurement.
 pub(super) struct Side {

@@ -88,7 +88,7 @@ fn no_number_is_too_large() {
             BatchPolicy { min: u32::MAX, max: u32::MAX, max_wait_us: MAX, bound: u32::MAX, ..policy() };
         let calls = [0, 1].map(|part| Call { sentences: u32::MAX, ..due(0, part, MAX, MAX) });
         let mut queue = queue(BatchPolicy { merge: words(), rule: rule(MAX, gives), ..limits }, &calls);
-        queue.hint(u32::MAX);
+        queue.hint(SessionId(0), 1, u32::MAX);
         queue.warnings(MAX, MAX, &mut Vec::new());
         assert_eq!(flush(&mut queue, MAX, MAX).0, ["0.0", "0.1"], "{gives:?}");
     }

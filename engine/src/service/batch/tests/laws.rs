@@ -11,6 +11,8 @@ use super::*;
 #[derive(Clone, Debug)]
 pub(super) struct Push {
     session: u32,
+    /// Most are of the first session with that id.
+    generation: u32,
     revision: u32,
     node: u8,
     sentences: u32,
@@ -24,6 +26,7 @@ impl Push {
     /// The item with this serial; its text is the serial.
     pub(super) fn call(&self, serial: u32, now_us: u64) -> Call {
         let mut call = call(self.session, serial, now_us.saturating_add_signed(-self.age_us));
+        call.key.generation = self.generation;
         call.key.revision = self.revision;
         call.key.node = NodeId(self.node);
         call.text = serial.to_string().into();
@@ -37,10 +40,15 @@ impl Push {
 pub(super) enum Op {
     Push(Push),
     Withdraw(Index),
-    Hint(u32),
+    /// Session, generation, size.
+    Hint(u32, u32, u32),
     Flush(u64),
     Warn(u64),
     Wait(u64),
+}
+
+fn generations() -> impl Strategy<Value = u32> {
+    prop_oneof![9 => Just(1_u32), 1 => Just(2)]
 }
 
 fn pushes() -> impl Strategy<Value = Push> {
@@ -48,9 +56,10 @@ fn pushes() -> impl Strategy<Value = Push> {
     let node = prop_oneof![6 => Just(0_u8), 1 => Just(1)];
     let age_us = prop_oneof![3 => Just(0_i64), 1 => -10_i64..40];
     let deadline_us = prop_oneof![2 => Just(None), 3 => (-10_i64..60).prop_map(Some)];
-    (0_u32..4, revision, node, 0_u32..4, age_us, deadline_us).prop_map(
-        |(session, revision, node, sentences, age_us, deadline_us)| Push {
+    (0_u32..4, generations(), revision, node, 0_u32..4, age_us, deadline_us).prop_map(
+        |(session, generation, revision, node, sentences, age_us, deadline_us)| Push {
             session,
+            generation,
             revision,
             node,
             sentences,
@@ -70,7 +79,7 @@ pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         10 => pushes().prop_map(Op::Push),
         1 => any::<Index>().prop_map(Op::Withdraw),
-        1 => (0_u32..12).prop_map(Op::Hint),
+        1 => (0_u32..4, generations(), 0_u32..12).prop_map(|(session, generation, size)| Op::Hint(session, generation, size)),
         3 => (0_u64..12).prop_map(Op::Flush),
         2 => (0_u64..12).prop_map(Op::Warn),
         3 => (0_u64..16).prop_map(Op::Wait),
@@ -121,8 +130,8 @@ struct Watched {
     flushed: Vec<Call>,
     settled: Vec<Settled>,
     withdrawn: Vec<CallKey>,
-    /// Items that are worth a batch.
-    worth: u32,
+    /// By session: generation, and the items that are worth a batch to its items.
+    hints: BTreeMap<u32, (u32, u32)>,
     batch: std::ops::Range<usize>,
 }
 
@@ -131,7 +140,7 @@ impl Watched {
         let queue = BatchQueue::new(policy.clone());
         Self {
             queue,
-            worth: policy.min,
+            hints: BTreeMap::new(),
             policy,
             now_us: 0,
             pushed: Vec::new(),
@@ -144,6 +153,9 @@ impl Watched {
 
     fn push(&mut self, push: &Push) {
         let call = push.call(self.pushed.len() as u32, self.now_us);
+        self.hints.retain(|session, (generation, _)| {
+            *session != call.key.session.0 || *generation == call.key.generation
+        });
         self.pushed.push(call.clone());
         self.queue.push(call, self.now_us, &mut self.settled);
     }
@@ -166,9 +178,10 @@ impl Watched {
                     self.withdrawn.push(key);
                 }
             }
-            Op::Hint(suggested) => {
-                self.worth = (*suggested).max(self.policy.min).min(self.policy.max);
-                self.queue.hint(*suggested);
+            Op::Hint(session, generation, suggested) => {
+                let worth = (*suggested).max(self.policy.min).min(self.policy.max);
+                self.hints.insert(*session, (*generation, worth));
+                self.queue.hint(SessionId(*session), *generation, *suggested);
             }
             Op::Flush(avg_us) => drop(self.flush(*avg_us)),
             Op::Warn(avg_us) => self.queue.warnings(self.now_us, *avg_us, &mut Vec::new()),
@@ -183,6 +196,16 @@ impl Watched {
 
     fn waiting(&self) -> usize {
         self.queue.len() + self.queue.at_door()
+    }
+
+    /// Items that are worth a batch to the one that waits inside for which the fewest are; without hints the
+    /// policy's number.
+    fn worth(&self) -> u32 {
+        let worth = |key: CallKey| match self.hints.get(&key.session.0) {
+            Some((generation, worth)) if *generation == key.generation => *worth,
+            _ => self.policy.min,
+        };
+        self.queue.keys().take(self.queue.len()).map(worth).min().unwrap_or(self.policy.min)
     }
 
     /// Sessions of which something waits.
@@ -268,7 +291,7 @@ proptest! {
         let mut seen = Watched::new(BatchPolicy { merge, bound, overflow, ..policy });
         for op in ops {
             match op {
-                Op::Push(push) => seen.push(&Push { revision: 1, node: 0, ..push }),
+                Op::Push(push) => seen.push(&Push { generation: 1, revision: 1, node: 0, ..push }),
                 Op::Withdraw(_) => {}
                 other => seen.act(&other),
             }
@@ -297,7 +320,7 @@ proptest! {
             }
             let announced_us = seen.queue.next_due_us(avg_us);
             let (waiting, now_us) = (seen.waiting() as u32, seen.now_us);
-            let worth = waiting >= seen.worth || waiting >= seen.policy.bound;
+            let worth = waiting >= seen.worth() || waiting >= seen.policy.bound;
             let reason = seen.flush(avg_us);
             // What goes is what was announced, but for numbers.
             prop_assert_eq!(reason.is_some(), worth || announced_us.is_some_and(|us| us <= now_us));
@@ -346,7 +369,7 @@ proptest! {
         others in prop::collection::vec((prop::collection::vec(urgent(), 0..8), 1_u64..8, 0_u64..12), 200),
     ) {
         let mut seen = Watched::new(BatchPolicy { min: 1, max, bound, ..policy });
-        let first = Push { session: 99, revision: 1, node: 0, sentences: 1, age_us: 0, deadline_us: None };
+        let first = Push { session: 99, generation: 1, revision: 1, node: 0, sentences: 1, age_us: 0, deadline_us: None };
         seen.push(&first);
         before.iter().for_each(|push| seen.push(push));
         let due_us = seen.policy.max_wait_us;

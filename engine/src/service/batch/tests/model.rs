@@ -25,7 +25,8 @@ impl Waiting {
 
 struct Model {
     policy: BatchPolicy,
-    worth: u32,
+    /// Every hint that holds: session, generation, size as it was suggested.
+    hints: Vec<(SessionId, u32, u32)>,
     /// In the order of the pushes.
     inside: Vec<Waiting>,
     door: Vec<Waiting>,
@@ -38,6 +39,9 @@ impl Model {
         newcomer.call.queued_us = newcomer.call.queued_us.min(now_us);
         newcomer.call.sentences = newcomer.call.sentences.max(1);
         self.pushes += 1;
+        // The session of that id that gave the hint is over.
+        let key = newcomer.call.key;
+        self.hints.retain(|&(session, generation, _)| session != key.session || generation == key.generation);
         if self.inside.len() < self.policy.bound as usize {
             self.inside.push(newcomer);
             return None;
@@ -121,6 +125,7 @@ impl Model {
             deadline_us: deadlines.min().unwrap_or(0),
             reduced: all.iter().any(|c| c.reduced),
             sentences: all.iter().map(|c| c.sentences).sum(),
+            params: Arc::clone(&head.params),
         }
     }
 
@@ -143,6 +148,19 @@ impl Model {
         margin_us.is_some_and(|us| call.deadline_us != 0 && now_us + avg_us + us >= call.deadline_us)
     }
 
+    fn hint(&mut self, session: SessionId, generation: u32, suggested: u32) {
+        self.hints.retain(|hint| hint.0 != session);
+        self.hints.push((session, generation, suggested));
+    }
+
+    /// Whether so many items are worth a batch to this one: its own session's hint decides, nobody else's.
+    fn is_worth(&self, waiting: &Waiting, items: usize) -> bool {
+        let CallKey { session, generation, .. } = waiting.call.key;
+        let own = self.hints.iter().find(|hint| (hint.0, hint.1) == (session, generation));
+        let wanted = own.map_or(self.policy.min, |hint| hint.2);
+        items >= self.policy.max as usize || items >= wanted.max(self.policy.min) as usize
+    }
+
     fn reason(&self, now_us: u64, avg_us: u64) -> Option<FlushReason> {
         if self.inside.is_empty() {
             return None;
@@ -150,7 +168,7 @@ impl Model {
         if self.inside.len() >= self.policy.bound as usize {
             return Some(FlushReason::Full);
         }
-        if self.inside.len() >= self.worth as usize {
+        if self.inside.iter().any(|waiting| self.is_worth(waiting, self.inside.len())) {
             return Some(FlushReason::Count);
         }
         // Which of the two came first is found by going through all times up to now.
@@ -254,7 +272,7 @@ impl Model {
 fn agree(policy: BatchPolicy, ops: &[Op]) -> Result<(), TestCaseError> {
     let mut queue = BatchQueue::new(policy.clone());
     let (inside, door) = (Vec::new(), Vec::new());
-    let mut model = Model { worth: policy.min, policy, inside, door, pushes: 0 };
+    let mut model = Model { hints: Vec::new(), policy, inside, door, pushes: 0 };
     let mut now_us = 0;
     let mut keys = Vec::new();
     for op in ops {
@@ -273,9 +291,9 @@ fn agree(policy: BatchPolicy, ops: &[Op]) -> Result<(), TestCaseError> {
                 let key = *which.get(&keys);
                 prop_assert_eq!(queue.withdraw(key), model.withdraw(key));
             }
-            Op::Hint(suggested) => {
-                queue.hint(*suggested);
-                model.worth = (*suggested).max(model.policy.min).min(model.policy.max);
+            Op::Hint(session, generation, suggested) => {
+                queue.hint(SessionId(*session), *generation, *suggested);
+                model.hint(SessionId(*session), *generation, *suggested);
             }
             Op::Flush(avg_us) => {
                 let [mut ours, mut theirs] = [(Vec::new(), Vec::new()), (Vec::new(), Vec::new())];

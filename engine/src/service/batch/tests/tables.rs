@@ -71,10 +71,10 @@ fn a_hint_moves_the_count_within_its_bounds() {
     let rows: [(&[u32], u32); 6] = [(&[], 4), (&[6], 6), (&[100], 8), (&[1], 4), (&[0], 4), (&[8, 5], 5)];
     for (hints, worth) in rows {
         let mut queue = BatchQueue::new(BatchPolicy { bound: 100, ..policy() });
-        hints.iter().for_each(|&hint| queue.hint(hint));
+        hints.iter().for_each(|&hint| queue.hint(SessionId(7), 1, hint));
         for i in 0..worth {
             assert_eq!(flush(&mut queue, 0, 0).2, None, "{hints:?} at {i}");
-            queue.push(call(i, 0, 0), 0, &mut Vec::new());
+            queue.push(call(7, i, 0), 0, &mut Vec::new());
         }
         assert_eq!(flush(&mut queue, 0, 0).2, Some(FlushReason::Count), "{hints:?}");
     }
@@ -327,4 +327,36 @@ fn a_withdrawn_item_is_gone_and_none_else() {
     assert!(!queue.withdraw(key(0, 1)));
     assert!(queue.withdraw(key(0, 0)));
     assert!(queue.is_empty());
+}
+
+#[test]
+fn a_hint_holds_for_the_items_of_its_session_alone() {
+    let hinted = |sessions: &[u32]| {
+        let mut queue = BatchQueue::new(BatchPolicy { min: 1, ..policy() });
+        queue.hint(SessionId(0), 1, 3);
+        for (part, session) in sessions.iter().enumerate() {
+            queue.push(call(*session, part as u32, 0), 0, &mut Vec::new());
+        }
+        flush(&mut queue, 0, 0).0
+    };
+    assert_eq!(hinted(&[0, 0]), [""; 0], "two are not worth it to the session that asked for three");
+    assert_eq!(hinted(&[0, 0, 0]), ["0.0", "0.1", "0.2"]);
+    assert_eq!(hinted(&[1]), ["1.0"], "nobody else waits");
+    assert_eq!(hinted(&[0, 1]), ["0.0", "1.1"], "a batch that goes takes along what fits");
+}
+
+#[test]
+fn a_hint_ends_with_its_session() {
+    let next = |part| Call { key: CallKey { generation: 2, ..key(0, part) }, ..call(0, part, 0) };
+    let mut queue = BatchQueue::new(BatchPolicy { min: 1, ..policy() });
+    queue.hint(SessionId(0), 1, 3);
+    queue.push(next(0), 0, &mut Vec::new());
+    assert_eq!(flush(&mut queue, 0, 0).0, ["0.0"], "of the next session with that id");
+    queue.push(call(0, 1, 0), 0, &mut Vec::new());
+    assert_eq!(flush(&mut queue, 0, 0).0, ["0.1"], "it is forgotten, not put aside");
+    queue.hint(SessionId(0), 2, 3);
+    queue.push(next(2), 0, &mut Vec::new());
+    assert_eq!(flush(&mut queue, 0, 0).2, None, "the next session's own");
+    queue.hint(SessionId(0), 2, 1);
+    assert_eq!(flush(&mut queue, 0, 0).2, Some(FlushReason::Count), "a new hint holds for what waits, too");
 }

@@ -11,6 +11,10 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
     let rows = report.nodes.iter().enumerate().map(|(at, node)| {
         let count =
             |field: &str, value: u64| Figure::count(&format!("nodes.{at}.{field}"), value).to_string();
+        let call = node.avg_processing_us.map_or_else(String::new, |us| {
+            let place = &format!("nodes.{at}.avg_processing_us");
+            Figure { place, value: us as f64, unit: Unit::Us }.to_string()
+        });
         vec![
             escaped(&node.id),
             escaped(node.kind),
@@ -23,6 +27,7 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
             count("queue.merged", node.queue.merged),
             count("deadlines_near", node.deadlines_near),
             count("deadlines_missed", node.deadlines_missed),
+            call,
         ]
     });
     text.push_str(&table(
@@ -38,6 +43,7 @@ pub(super) fn draw(text: &mut String, shown: Shown<'_>) {
             "merged",
             "deadlines near",
             "missed",
+            "a call takes",
         ],
         3,
         rows,

@@ -13,15 +13,15 @@ use crossbeam::sync::{Parker, Unparker};
 use hdrhistogram::Histogram;
 use mynah_engine::driver::run;
 use mynah_engine::record::latency_histogram;
-use mynah_engine::{Control, Engine, EngineHandle, Out, Record, SessionHandle, SessionId};
+use mynah_engine::{Control, Driver, Engine, EngineHandle, Out, Record, SessionHandle, SessionId};
+use mynah_host::clock::{Epoch, WallClock};
 
 use super::accounts::Account;
 use super::far::{Carried, FarEnd};
 use super::near::{Datagram, NearEnd};
 use super::{Link, Wire, fate, sent, together};
-use crate::clock::{Epoch, WallClock};
 use crate::observer::{Observer, TickView};
-use crate::simulate::clockwork::{DRAIN_US, generate, wall_driver};
+use crate::simulate::clockwork::{DRAIN_US, generate};
 use crate::simulate::measure::Measurement;
 use crate::simulate::side::Side;
 use crate::simulate::simulation::Simulation;
@@ -110,7 +110,7 @@ impl Simulation {
             scope.spawn(move |_| *heard = Some(far.follow(far_handles, rings, until_us, count)));
             scope.spawn(move |_| *across = Some(carry(carried, rings, &parker, epoch, &door)));
             let mut clock = WallClock::new(epoch, self.near.engine.handle().bell());
-            let driver = wall_driver(&self.near.plan.scene.tick);
+            let driver = Driver::of(&self.near.plan.scene.tick);
             let period_us = u64::from(self.near.plan.scene.tick.period_ms) * 1_000;
             run(&mut self.near.engine, driver, &mut clock, &mut |engine, late_us| {
                 self.cost.tick_late.saturating_record(late_us);
@@ -173,7 +173,7 @@ impl Side {
         let Self { engine, run: measured, epoch, plan, .. } = self;
         let mut accounts = vec![Account::default(); count];
         let mut clock = WallClock::new(*epoch, engine.handle().bell());
-        run(engine, wall_driver(&plan.scene.tick), &mut clock, &mut |engine, _| {
+        run(engine, Driver::of(&plan.scene.tick), &mut clock, &mut |engine, _| {
             let ended_us = epoch.now_us();
             for record in engine.records() {
                 measured.event(record);

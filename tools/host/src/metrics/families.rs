@@ -9,7 +9,6 @@ use mynah_engine::wire::delivery::OutgoingFigures;
 use mynah_engine::{DropReason, ScenePlan};
 
 use super::exposition::{Exposition, Form, Kind, Label, float};
-use mynah_sim::transport::LinkedScene;
 
 /// What never changes while a scene runs.
 #[derive(Clone, Debug)]
@@ -46,8 +45,14 @@ impl Facts {
             scene: plan.scene.name.clone(),
             scene_hash: format!("{:016x}", plan.hash),
             nodes: plan.nodes.iter().map(node).chain([output]).collect(),
-            transport: LinkedScene::of(plan).map(|_| LinkedScene::NAME),
+            transport: None,
         }
+    }
+
+    /// Control messages leave through this transport; the host gives their figures to the
+    /// [publisher](super::Publisher::control).
+    pub fn with_transport(self, name: &'static str) -> Self {
+        Self { transport: Some(name), ..self }
     }
 }
 
@@ -140,6 +145,16 @@ fn latencies(page: &mut Exposition, nodes: &[(&NodeFacts, &NodeMetrics)], shown:
                 let seconds = if recent.count > 0 { us as f64 / MICROSECONDS } else { f64::NAN };
                 page.quantile(&[("node", &facts.id), ("window", window)], *quantile, seconds);
             }
+        }
+    }
+    page.family(
+        "mynah_node_avg_processing_seconds",
+        Kind::Gauge,
+        "Typical time of a call from submission to its last part, engine time: moving average with weight 0.1, the scene's figure before the first call.",
+    );
+    for (facts, node) in nodes {
+        if let Some(us) = node.avg_processing_us {
+            page.measure(&[("node", &facts.id)], us as f64 / MICROSECONDS);
         }
     }
     page.family(

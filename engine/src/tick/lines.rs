@@ -1,0 +1,276 @@
+//! Lines that hosts have sessions say, and texts that they send in the user's name: each becomes a segment in which
+//! nobody speaks, with an answer that goes the way of all answers. Works in `Stage::Control`, after the messages.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::SystemParam;
+
+use crate::base::ids::{NodeId, SegmentKey, SessionId};
+use crate::base::time::frames_to_us;
+use crate::edge::line::{LINES_MAX, Line, Words};
+use crate::media::block::BlockPool;
+use crate::media::frame::{Frame, Mark, Payload};
+use crate::media::queue::Queue;
+use crate::node::enqueue::Enqueue;
+use crate::node::plan::ScenePlan;
+use crate::record::counts::Counts;
+use crate::record::edge_figures::EdgeFigures;
+use crate::record::event::Event;
+use crate::scene::PlanTarget;
+use crate::session::components::{Intake, Wiring};
+use crate::speech::line_drop::LineDrop;
+use crate::speech::segment::{LineRank, Segment};
+use crate::tick::turn_taking::TurnTaking;
+
+/// A line that waits for its turn.
+#[derive(Debug)]
+struct Waiting {
+    session: SessionId,
+    owner: Entity,
+    message_id: u64,
+    line: Arc<Line>,
+}
+
+/// The lines of a shard that wait to be spoken, by session; within one by rank, then in order.
+#[derive(Resource, Debug, Default)]
+pub(crate) struct Lines {
+    waiting: Vec<Waiting>,
+}
+
+impl Lines {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn add(&mut self, waiting: Waiting) -> Result<(), LineDrop> {
+        let session = waiting.session;
+        if self.waiting.iter().filter(|other| other.session == session).count() >= LINES_MAX {
+            return Err(LineDrop::Full);
+        }
+        let key = |line: &Waiting| (line.session, std::cmp::Reverse(line.line.say.priority));
+        let at = self.waiting.partition_point(|other| key(other) <= key(&waiting));
+        self.waiting.insert(at, waiting);
+        Ok(())
+    }
+}
+
+/// The system parameters that opening lines needs beside turn taking.
+#[derive(SystemParam)]
+pub(crate) struct LineParams<'w, 's> {
+    lines: ResMut<'w, Lines>,
+    pool: ResMut<'w, BlockPool>,
+    counts: ResMut<'w, Counts>,
+    figures: ResMut<'w, EdgeFigures>,
+    queues: Query<'w, 's, &'static mut Queue>,
+    sessions: Query<'w, 's, (&'static Wiring, &'static Intake)>,
+}
+
+/// Where a line enters the scene.
+#[derive(Clone, Copy)]
+enum Entry {
+    /// At the voice.
+    Said,
+    /// Where transcripts go.
+    Typed,
+}
+
+/// What is opened.
+struct Opening<'a> {
+    session: SessionId,
+    owner: Entity,
+    message_id: u64,
+    payload: Payload,
+    rank: LineRank,
+    entry: Entry,
+    plan: &'a ScenePlan,
+}
+
+impl LineParams<'_, '_> {
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Takes a line: it waits, begins at once or is dropped. True unless it is dropped.
+    pub(crate) fn say(
+        &mut self,
+        (session, owner, message_id): (SessionId, Entity, u64),
+        line: &Arc<Line>,
+        turns: &mut TurnTaking<'_, '_>,
+        plan: &ScenePlan,
+    ) -> bool {
+        let clip_fits = matches!(line.words, Words::Text(_)) || plan.clip_format().is_some();
+        let taken = if plan.said_targets.is_empty() || !clip_fits {
+            Err(LineDrop::NoVoice)
+        } else if line.say.wait {
+            self.lines.add(Waiting { session, owner, message_id, line: Arc::clone(line) })
+        } else {
+            self.say_now((session, owner, message_id), line, turns, plan)
+        };
+        match taken {
+            Ok(()) => true,
+            Err(reason) => turns.drop_line(session, message_id, reason),
+        }
+    }
+
+    /// Begins a line in place of what sounds or is to be answered, unless that ranks higher.
+    fn say_now(
+        &mut self,
+        (session, owner, message_id): (SessionId, Entity, u64),
+        line: &Arc<Line>,
+        turns: &mut TurnTaking<'_, '_>,
+        plan: &ScenePlan,
+    ) -> Result<(), LineDrop> {
+        let priority = line.say.priority;
+        let sounds = turns.playouts.get(owner).map_or(0, |(.., playout)| playout.segment);
+        let outranks = |segment: &Segment| {
+            segment.session == session && segment.key.serial == sounds && segment.priority > priority
+        };
+        if turns.segments.segments.active().any(|segment| outranks(segment)) {
+            return Err(LineDrop::Outranked);
+        }
+        turns.withdraw_for_host(session, owner, |segment| segment.priority <= priority);
+        let opening = opening((session, owner, message_id), line, turns, plan);
+        if self.open(opening, turns) { Ok(()) } else { Err(LineDrop::Full) }
+    }
+
+    /// Takes a text of the user, or with `None` the wish for an answer without words.
+    pub(crate) fn typed(
+        &mut self,
+        (session, owner, message_id): (SessionId, Entity, u64),
+        text: Option<&Arc<str>>,
+        turns: &mut TurnTaking<'_, '_>,
+        plan: &ScenePlan,
+    ) -> bool {
+        if plan.typed_targets().is_empty() {
+            return false;
+        }
+        // The user has the floor, as when speaking.
+        turns.withdraw_for_host(session, owner, |segment| segment.order != u32::MAX);
+        let payload = Payload::Text(text.map_or_else(|| "".into(), Arc::clone));
+        let rank = LineRank { order: newest_serial(session, turns), priority: 0, typed: true };
+        let opening = Opening { session, owner, message_id, payload, rank, entry: Entry::Typed, plan };
+        let opened = self.open(opening, turns);
+        opened || turns.drop_line(session, message_id, LineDrop::Full)
+    }
+
+    /// Drops the lines of a session that wait.
+    pub(crate) fn drop_waiting(&mut self, session: SessionId, turns: &mut TurnTaking<'_, '_>) -> bool {
+        let before = self.lines.waiting.len();
+        let now_us = turns.now.us;
+        self.lines.waiting.retain(|waiting| {
+            let stays = waiting.session != session;
+            if !stays {
+                let event = Event::LineDropped { line: waiting.message_id, reason: LineDrop::Interrupted };
+                turns.log.push(now_us, session, 0, event);
+            }
+            stays
+        });
+        self.lines.waiting.len() < before
+    }
+
+    /// Begins the first line of each session whose floor is free, and forgets those of sessions that are gone.
+    pub(crate) fn begin_waiting(
+        &mut self,
+        turns: &mut TurnTaking<'_, '_>,
+        plan: &ScenePlan,
+        is_gone: impl Fn(Entity) -> bool,
+    ) {
+        let mut at = 0;
+        let mut last = None;
+        while at < self.lines.waiting.len() {
+            let Waiting { session, owner, message_id, .. } = self.lines.waiting[at];
+            let first = last.replace(session) != Some(session);
+            if is_gone(owner) {
+                self.lines.waiting.remove(at);
+                continue;
+            }
+            if first && turns.floor_is_free(session, owner) {
+                let line = Arc::clone(&self.lines.waiting[at].line);
+                let opening = opening((session, owner, message_id), &line, turns, plan);
+                if self.open(opening, turns) {
+                    self.lines.waiting.remove(at);
+                    continue;
+                }
+            }
+            at += 1;
+        }
+    }
+
+    /// Opens a line and sends it on its way; false when no segment is free.
+    fn open(&mut self, opening: Opening<'_>, turns: &mut TurnTaking<'_, '_>) -> bool {
+        let Opening { session, owner, message_id, payload, rank, entry, plan } = opening;
+        let Ok((_, intake)) = self.sessions.get(owner) else { return false };
+        let from_us = frames_to_us(intake.frames_in, intake.format.rate_hz);
+        let opened = turns.segments.segments.open_line(session, owner, rank, from_us);
+        let Some((key, turn)) = opened else { return false };
+        turns.log.push(
+            turns.now.us,
+            session,
+            turn,
+            Event::LineOpened { segment: key.serial, line: message_id },
+        );
+        let (targets, count) = match entry {
+            Entry::Said => (&plan.said_targets[..], &mut self.figures.said),
+            Entry::Typed => (plan.typed_targets(), &mut self.figures.typed),
+        };
+        *count += 1;
+        let frame = Frame {
+            payload,
+            pts_us: from_us,
+            arrived_us: turns.now.us,
+            queued_us: turns.now.us,
+            deadline_us: 0,
+            session,
+            segment: key,
+            revision: 1,
+            turn,
+            seq: 2 * (key.serial & !(SegmentKey::LINES | SegmentKey::TYPED)),
+        };
+        let mut end = frame.with(Payload::Mark(Mark::AnswerEnd));
+        end.seq += 1;
+        for target in targets {
+            self.send(owner, target, plan, frame.share(), turns);
+            self.send(owner, target, plan, end.share(), turns);
+        }
+        true
+    }
+
+    fn send(
+        &mut self,
+        owner: Entity,
+        target: &PlanTarget,
+        plan: &ScenePlan,
+        frame: Frame,
+        turns: &mut TurnTaking<'_, '_>,
+    ) {
+        let node: NodeId = plan.position(target.node);
+        let Some(lane) = self.sessions.get(owner).ok().and_then(|(wiring, _)| wiring.lane(node)) else {
+            return;
+        };
+        let Ok(mut queue) = self.queues.get_mut(lane) else { return };
+        let (now, pool, counts, log) = (*turns.now, &mut *self.pool, &mut *self.counts, &mut *turns.log);
+        Enqueue { now, pool, counts, log }.push(node, queue.bypass_change_detection(), frame);
+    }
+}
+
+fn opening<'a>(
+    (session, owner, message_id): (SessionId, Entity, u64),
+    line: &Line,
+    turns: &TurnTaking<'_, '_>,
+    plan: &'a ScenePlan,
+) -> Opening<'a> {
+    let payload = match &line.words {
+        Words::Text(text) => Payload::Text(Arc::clone(text)),
+        Words::Clip(clip) => Payload::Clip(Arc::clone(clip)),
+    };
+    let order = if line.say.interruptible { newest_serial(session, turns) } else { u32::MAX };
+    let rank = LineRank { order, priority: line.say.priority, typed: false };
+    Opening { session, owner, message_id, payload, rank, entry: Entry::Said, plan }
+}
+
+/// The newest segment in which the user speaks or has spoken: a line that begins now is older than the next one.
+fn newest_serial(session: SessionId, turns: &TurnTaking<'_, '_>) -> u32 {
+    let spoken = |segment: &&Segment| segment.session == session && !segment.key.is_line();
+    turns.segments.segments.active().filter(spoken).map(|segment| segment.key.serial).max().unwrap_or(0)
+}
