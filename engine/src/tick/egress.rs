@@ -520,7 +520,8 @@ impl Stream {
             ended = (cut.samples, cut.released_us);
         }
         let (samples, released_us) = ended;
-        if samples > 0 {
+        let hushed = frame.segment.is_line() && output.cx.now.is_broken(Mutation::HushLine);
+        if samples > 0 && !hushed {
             output.cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
             if revision > 0 {
                 output.link.ends(frame.turn, released_us, output.playout.heard_until_us);
