@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineDrop {
-    /// Something of a higher rank sounded, and the line did not wait.
+    /// Something of a higher rank sounded or was to be answered, and the line did not wait.
     Outranked,
     /// The host interrupted everything while the line waited.
     Interrupted,

@@ -319,7 +319,8 @@ impl Stream {
                 _ if standing == Standing::Cancelled => output.cx.drop_frame(frame, DropReason::Cancelled),
                 Payload::Caption(caption) => {
                     if output.link.wants_events() {
-                        state.captions.get_or_insert_default().comes(caption);
+                        let origin = (frame.segment.serial, frame.revision);
+                        state.captions.get_or_insert_default().comes(caption, origin);
                     }
                 }
                 _ => {

@@ -127,9 +127,9 @@ impl LineParams<'_, '_> {
         plan: &ScenePlan,
     ) -> Result<(), LineDrop> {
         let priority = line.say.priority;
-        let sounds = turns.playouts.get(owner).map_or(0, |(.., playout)| playout.segment);
+        // A line between the pieces of an answer would tear it apart, whether it sounds already or not.
         let outranks = |segment: &Segment| {
-            segment.session == session && segment.key.serial == sounds && segment.priority > priority
+            segment.session == session && segment.owes_answer() && segment.priority > priority
         };
         if turns.segments.segments.active().any(|segment| outranks(segment)) {
             return Err(LineDrop::Outranked);

@@ -265,11 +265,7 @@ impl<'w, 's> TurnTaking<'w, 's> {
         asked: impl Fn(&Segment) -> bool,
     ) -> bool {
         let owed = |segment: &Segment| {
-            segment.session == session
-                && segment.verdict == Verdict::Confirmed
-                && segment.answer == Answer::Pending
-                && segment.extent != Extent::Open
-                && asked(segment)
+            segment.session == session && segment.owes_answer() && asked(segment)
         };
         let mut owed: Vec<Segment> =
             self.segments.segments.active().filter(|segment| owed(segment)).cloned().collect();
@@ -285,8 +281,10 @@ impl<'w, 's> TurnTaking<'w, 's> {
                 turns.push(turn);
             }
         }
+        let sounding = self.playouts.get(owner).map_or(0, |(.., playout)| playout.segment);
         for turn in &turns {
-            let sounds = self.playouts.get(owner).is_ok_and(|(.., playout)| playout.turn == *turn);
+            // Another answer of the turn may go on.
+            let sounds = owed.iter().any(|old| old.turn == *turn && old.key.serial == sounding);
             let heard_us = if sounds { self.stop(owner) } else { 0 };
             let event = Event::AnswerInterrupted { turn: *turn, segment: 0, heard_us };
             self.log.push(self.now.us, session, *turn, event);

@@ -175,8 +175,10 @@ impl Figures {
         for Answering { node, cause, typed, times } in &mut self.answering {
             let (by, segment, revision) = match record.event {
                 Event::Endpoint { segment, revision, .. } => (None, segment, revision),
-                Event::LineOpened { segment, .. } if *typed && is_typed(segment) => {
-                    questions.entry((segment, 1, *node)).or_insert(t_us);
+                Event::LineOpened { segment, .. } => {
+                    if *typed && is_typed(segment) {
+                        questions.entry((segment, 1, *node)).or_insert(t_us);
+                    }
                     continue;
                 }
                 Event::Text { node: by, segment, revision, .. }
