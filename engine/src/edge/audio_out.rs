@@ -21,6 +21,8 @@ pub struct Read {
     pub ended: bool,
     /// What was not read yet was withdrawn before the first of them: the sound before breaks off.
     pub cut: bool,
+    /// Sample frames that were withdrawn and are skipped: they came before the first of them.
+    pub skipped: usize,
     /// Root mean square of the sound, 0 to 1.
     pub level: f32,
 }
@@ -62,11 +64,12 @@ impl AudioOut {
     /// not fit wholly nothing is read.
     pub fn read(&mut self, out: &mut [f32]) -> Read {
         let mut read = Read::default();
+        let channels = usize::from(self.format.channels);
         let flush_to = self.ring.positions.flush_to.load(Ordering::Acquire);
         if flush_to > self.at {
-            read.cut = self.skip(flush_to);
+            read.skipped = self.skip(flush_to) / channels;
+            read.cut = true;
         }
-        let channels = usize::from(self.format.channels);
         let whole = out.len() - out.len() % channels;
         let (sound, silence) = out.split_at_mut(whole);
         silence.fill(0.0);
@@ -80,8 +83,8 @@ impl AudioOut {
         read
     }
 
-    /// Skips what is void; true if a sound breaks off.
-    fn skip(&mut self, to: u64) -> bool {
+    /// Skips what is void; returns how many samples.
+    fn skip(&mut self, to: u64) -> usize {
         let void = (to - self.at) as usize;
         if let Ok(chunk) = self.ring.samples.read_chunk(void) {
             chunk.commit_all();
@@ -90,7 +93,7 @@ impl AudioOut {
         let mut passed = Read::default();
         self.pass_marks(&mut passed);
         self.turn = 0;
-        true
+        void
     }
 
     /// Takes the marks up to the present position.

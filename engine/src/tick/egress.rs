@@ -260,7 +260,8 @@ impl Stream {
                 _ if standing == Standing::Cancelled => output.cx.drop_frame(frame, DropReason::Cancelled),
                 Payload::Caption(caption) => {
                     if output.link.wants_events() {
-                        state.captions.get_or_insert_default().comes(caption);
+                        let origin = (frame.segment.serial, frame.revision);
+                        state.captions.get_or_insert_default().comes(caption, origin);
                     }
                 }
                 _ => {
@@ -461,7 +462,8 @@ impl Stream {
             ended = (cut.samples, cut.released_us);
         }
         let (samples, released_us) = ended;
-        if samples > 0 {
+        let hushed = frame.segment.is_line() && output.cx.now.is_broken(Mutation::HushLine);
+        if samples > 0 && !hushed {
             output.cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
             if revision > 0 {
                 output.link.ends(frame.turn, released_us, output.playout.heard_until_us);

@@ -13,6 +13,8 @@ mod controls;
 mod doorway;
 mod drain;
 mod edge;
+mod ends;
+mod events;
 mod fingerprint;
 mod host;
 mod network;
@@ -25,7 +27,9 @@ mod sender;
 mod services;
 pub mod site;
 pub mod spec;
+mod split;
 mod totals;
+mod wishes;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
