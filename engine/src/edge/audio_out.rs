@@ -19,7 +19,7 @@ pub struct Read {
     pub began: bool,
     /// An answer ended among them: all of it was read.
     pub ended: bool,
-    /// What was not read yet was withdrawn before the first of them: the sound before breaks off.
+    /// What sounded, or was to sound, was withdrawn before the first of them: the sound before breaks off.
     pub cut: bool,
     /// Root mean square of the sound, 0 to 1.
     pub level: f32,
@@ -38,8 +38,11 @@ pub struct AudioOut {
     pub(super) at: u64,
     /// Marks read so far.
     pub(super) marks: u64,
-    /// The turn that is answered at present.
+    /// The turn that is answered at present, and where its answer began.
     pub(super) turn: u32,
+    pub(super) began_at: u64,
+    /// Everything before this was withdrawn, as far as is known.
+    pub(super) flushed_to: u64,
 }
 
 impl AudioOut {
@@ -63,7 +66,8 @@ impl AudioOut {
     pub fn read(&mut self, out: &mut [f32]) -> Read {
         let mut read = Read::default();
         let flush_to = self.ring.positions.flush_to.load(Ordering::Acquire);
-        if flush_to > self.at {
+        if flush_to > self.flushed_to {
+            self.flushed_to = flush_to;
             read.cut = self.skip(flush_to);
         }
         let channels = usize::from(self.format.channels);
@@ -82,15 +86,20 @@ impl AudioOut {
 
     /// Skips what is void; true if a sound breaks off.
     fn skip(&mut self, to: u64) -> bool {
-        let void = (to - self.at) as usize;
-        if let Ok(chunk) = self.ring.samples.read_chunk(void) {
+        let void = to.saturating_sub(self.at);
+        if let Ok(chunk) = self.ring.samples.read_chunk(void as usize) {
             chunk.commit_all();
         }
-        self.at = to;
-        let mut passed = Read::default();
-        self.pass_marks(&mut passed);
-        self.turn = 0;
-        true
+        self.at += void;
+        if void > 0 {
+            self.pass_marks(&mut Read::default());
+        }
+        // What came after the flush may have been read with what came before it.
+        let stops = self.turn != 0 && self.began_at < to;
+        if stops {
+            self.turn = 0;
+        }
+        void > 0 || stops
     }
 
     /// Takes the marks up to the present position.
@@ -107,7 +116,7 @@ impl AudioOut {
             if mark.ends {
                 (read.ended, self.turn) = (true, 0);
             } else {
-                (read.began, self.turn) = (true, mark.turn);
+                (read.began, self.turn, self.began_at) = (true, mark.turn, mark.at);
             }
         }
     }
