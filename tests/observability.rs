@@ -59,7 +59,8 @@ fn panels() -> Vec<(String, String)> {
 
 #[test]
 fn every_panel_reads_metrics_that_exist() {
-    let families = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metrics/families.rs"));
+    let families =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src/metrics/families.rs"));
     let families = families.expect("the metrics are there");
     let known: Vec<&str> = families.split('"').filter(|word| word.starts_with("mynah_")).collect();
     let rules = fs::read_to_string(folder().join("rules.yml")).expect("the rules are there");

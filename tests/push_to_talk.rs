@@ -1,32 +1,24 @@
 //! A host that decides in place of the detector: what is said while a key is held is forwarded from the pre-roll on,
 //! whatever the detector makes of it, the answer is worked on in the tick in which the key is let go, and nothing else
-//! is heard. Also what one session's gate does differently from the scene.
+//! is heard.
 
+#[allow(dead_code, reason = "the example's own main is not called here")]
+#[path = "../tools/mynah/examples/push_to_talk.rs"]
+mod example;
 #[path = "support/host.rs"]
 mod host;
+#[path = "support/keys.rs"]
+mod keys;
 
 use std::sync::Arc;
 
 use host::{Host, compiled, findings, one_shard, plan};
+use keys::{DOWN, UP, caller, gate, key, quiet, tone};
 use mynah_engine::scene::Format;
-use mynah_engine::speech::{CancelReason, GateMode, GateOverrides};
-use mynah_engine::{Control, EngineConfig, Event, OpenError, SessionSpec};
+use mynah_engine::speech::GateMode;
+use mynah_engine::{Control, EngineConfig, Event, SessionSpec};
 use mynah_systems::service::Script;
 use mynah_systems::speech::flite::{Flite, VoiceStyle};
-
-const FRAME_MS: u64 = 20;
-
-/// A gate and nothing else; what it forwards leaves at once.
-fn gate(settings: &str) -> String {
-    format!(
-        r#"(
-    name: "key",
-    session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
-    nodes: [(id: "gate", kind: VadGate({settings}))],
-    edges: [("input", "gate"), ("gate", "output")],
-)"#
-    )
-}
 
 /// What is said is looked up, and said back.
 const ASSISTANT: &str = r#"(
@@ -70,10 +62,6 @@ fn assistant(spec: SessionSpec, words_until_us: u64) -> Host {
     Host::of(plan, one_shard()).with(spec)
 }
 
-fn caller(mode: GateMode) -> SessionSpec {
-    SessionSpec { gate: GateOverrides { mode, ..GateOverrides::default() }, ..SessionSpec::named("caller") }
-}
-
 /// A sentence in near silence that goes on for so long.
 fn speech(ms: u64) -> Vec<f32> {
     let mut samples: Vec<f32> = quiet(ms);
@@ -85,81 +73,6 @@ fn speech(ms: u64) -> Vec<f32> {
     }
     samples
 }
-
-fn quiet(ms: u64) -> Vec<f32> {
-    (0..ms * 16).map(|at| 1e-4 * (at as f32 * 0.37).sin()).collect()
-}
-
-/// A sound that the energy detector takes for speech.
-fn tone(ms: u64) -> Vec<f32> {
-    (0..ms * 16).map(|at| 0.4 * (at as f32 * 0.3).sin()).collect()
-}
-
-impl Host {
-    /// Sends in real time, in pieces of so many samples, with the messages at their times (ms of engine time), each
-    /// in a tick without audio, behind that of the audio up to there.
-    fn sends(&mut self, samples: &[f32], piece: usize, messages: &[(u64, Control)]) {
-        let from_us = self.now_us();
-        let mut sent = 0;
-        let mut messages = messages.iter().peekable();
-        while sent < samples.len() || messages.peek().is_some() {
-            let passed_us = self.now_us() - from_us;
-            while sent < samples.len() && (sent + piece) as u64 * 1_000 / 16 <= passed_us {
-                let to = samples.len().min(sent + piece);
-                self.sessions[0].try_push(&samples[sent..to]).expect("there is room");
-                sent = to;
-            }
-            self.tick();
-            while let Some((_, control)) = messages.next_if(|(ms, _)| ms * 1_000 <= passed_us) {
-                self.say(0, control.clone());
-                self.tick();
-            }
-        }
-    }
-
-    /// Media of the usual length in the usual pieces.
-    fn hears(&mut self, samples: &[f32], messages: &[(u64, Control)]) {
-        self.sends(samples, FRAME_MS as usize * 16, messages);
-    }
-
-    /// What happened to segments, in words, with the millisecond of engine time.
-    fn told(&self) -> Vec<String> {
-        let told = self.records.iter().filter_map(|record| {
-            let ms = record.t_us / 1_000;
-            Some(match &record.event {
-                Event::SegmentOpened { segment, from_us } => {
-                    format!("{ms} open {segment} from {}", from_us / 1_000)
-                }
-                Event::SegmentConfirmed { segment, .. } => format!("{ms} speech {segment}"),
-                Event::SegmentCancelled { segment, reason, .. } => {
-                    format!("{ms} {} {segment}", reason.name())
-                }
-                Event::Endpoint { segment, revision, at_us, .. } => {
-                    format!("{ms} end {segment}.{revision} at {}", at_us / 1_000)
-                }
-                Event::EndpointRetracted { segment, revision, .. } => {
-                    format!("{ms} goes on {segment}.{revision}")
-                }
-                Event::SegmentEnded { segment, revision, split, .. } => {
-                    format!("{ms} {} {segment}.{revision}", if *split { "split" } else { "over" })
-                }
-                _ => return None,
-            })
-        });
-        told.collect()
-    }
-
-    fn at(&self, wanted: impl Fn(&Event) -> bool) -> Option<u64> {
-        self.records.iter().find(|record| wanted(&record.event)).map(|record| record.t_us / 1_000)
-    }
-}
-
-fn key(mode: GateMode) -> Control {
-    Control::Gate { mode }
-}
-
-const DOWN: Control = Control::Gate { mode: GateMode::Open };
-const UP: Control = Control::Gate { mode: GateMode::Shut };
 
 #[test]
 fn what_is_said_while_the_key_is_held_is_forwarded_from_the_pre_roll_on_bit_for_bit() {
@@ -250,16 +163,17 @@ fn nothing_is_forwarded_while_the_gate_is_shut() {
 
 #[test]
 fn work_on_the_answer_begins_in_the_tick_in_which_the_key_is_let_go() {
-    let cases: [(&str, GateMode, Vec<f32>, &[(u64, Control)]); 4] = [
-        ("held", GateMode::Shut, speech(3_000), &[(600, DOWN), (1_900, UP)]),
-        ("heard by the detector, and shut", GateMode::Auto, speech(3_000), &[(1_900, UP)]),
-        ("the turn ends by word", GateMode::Auto, speech(3_000), &[(1_900, Control::EndTurn)]),
-        ("the turn of a held key", GateMode::Open, speech(3_000), &[(1_900, Control::EndTurn), (1_950, UP)]),
+    type Case<'a> = (&'a str, GateMode, &'a [(u64, Control)]);
+    let cases: [Case<'_>; 4] = [
+        ("held", GateMode::Shut, &[(600, DOWN), (1_900, UP)]),
+        ("heard by the detector, and shut", GateMode::Auto, &[(1_900, UP)]),
+        ("the turn ends by word", GateMode::Auto, &[(1_900, Control::EndTurn)]),
+        ("the turn of a held key", GateMode::Open, &[(1_900, Control::EndTurn), (1_950, UP)]),
     ];
     let mut wrong = Vec::new();
-    for (name, mode, samples, messages) in cases {
+    for (name, mode, messages) in cases {
         let mut host = assistant(caller(mode), u64::MAX);
-        host.hears(&samples[..2_000 * 16], messages);
+        host.hears(&speech(2_000), messages);
         let over = host.at(|event| matches!(event, Event::SegmentEnded { segment: 1, .. }));
         let asked = host.at(|event| matches!(event, Event::ServiceSubmitted { segment: 1, revision: 1, .. }));
         let end = host.at(|event| matches!(event, Event::Endpoint { segment: 1, revision: 1, .. }));
@@ -276,8 +190,7 @@ fn work_on_the_answer_begins_in_the_tick_in_which_the_key_is_let_go() {
 fn silence_that_was_held_is_a_turn_without_an_answer() {
     let mut host = assistant(caller(GateMode::Shut), 0);
     host.hears(&quiet(6_000), &[(600, DOWN), (1_500, UP), (3_000, DOWN), (3_500, UP)]);
-    let told: Vec<String> =
-        host.told().iter().map(|told| told.split_once(' ').expect("a time").1.into()).collect();
+    let told = host.told_in_order();
     let want = [
         "open 1 from 500",
         "speech 1",
@@ -335,143 +248,6 @@ fn a_key_that_is_pressed_while_an_answer_sounds_pauses_it_and_interrupts_it_if_i
     assert!(host.at(resumed).is_some_and(|ms| ms <= down_ms + 250), "{:?}", host.at(resumed));
 }
 
-/// Says what each of these does in a word that the detector hears from 400 ms on.
-#[test]
-fn a_segment_ends_is_cancelled_or_forgotten_as_the_host_says() {
-    let word = [quiet(400), tone(800), quiet(1_800)].concat();
-    let again = [quiet(400), tone(800), quiet(60), tone(400), quiet(1_340)].concat();
-    let auto = GateMode::Auto;
-    type Case<'a> = (&'a str, GateMode, &'a [f32], Vec<(u64, Control)>, &'a [&'a str]);
-    let cases: Vec<Case<'_>> = vec![
-        ("an onset, and the gate is shut", auto, &word, vec![(450, UP)], &["open 1 from 300", "shut 1"]),
-        (
-            "an onset, and the turn ends",
-            auto,
-            &word[..650 * 16],
-            vec![(450, Control::EndTurn)],
-            &["open 1 from 300", "shut 1", "open 2 from 340", "speech 2"],
-        ),
-        (
-            "an onset, discarded",
-            auto,
-            &word[..650 * 16],
-            vec![(450, Control::Discard)],
-            // Nothing from before comes with it; the detector hears a new stream.
-            &["open 1 from 300", "discarded 1", "open 2 from 440", "speech 2"],
-        ),
-        (
-            "an onset, held",
-            auto,
-            &word,
-            vec![(450, DOWN), (1_500, UP)],
-            &["open 1 from 300", "speech 1", "end 1.1 at 1500", "over 1.1"],
-        ),
-        (
-            "a word, discarded",
-            auto,
-            &word[..1_100 * 16],
-            vec![(1_000, Control::Discard)],
-            &["open 1 from 300", "speech 1", "over 1.0", "open 2 from 1000", "speech 2"],
-        ),
-        (
-            "its end suspected, discarded",
-            auto,
-            &word,
-            vec![(1_300, Control::Discard)],
-            &["open 1 from 300", "speech 1", "end 1.1 at 1200", "goes on 1.1", "over 1.0"],
-        ),
-        (
-            "its end suspected, and the turn ends",
-            auto,
-            &word,
-            vec![(1_300, Control::EndTurn)],
-            &["open 1 from 300", "speech 1", "end 1.1 at 1200", "over 1.1"],
-        ),
-        (
-            "its end suspected, and held",
-            auto,
-            &word,
-            vec![(1_300, DOWN), (2_000, UP)],
-            &["open 1 from 300", "speech 1", "end 1.1 at 1200", "goes on 1.1", "end 1.2 at 2000", "over 1.2"],
-        ),
-        (
-            "held, and back to the detector: silence counts from there",
-            GateMode::Shut,
-            &word,
-            vec![(600, DOWN), (2_000, key(auto))],
-            &["open 1 from 500", "speech 1", "end 1.1 at 2000", "over 1.1"],
-        ),
-        (
-            "shut, and back to the detector",
-            GateMode::Shut,
-            &again,
-            vec![(1_210, key(auto))],
-            &["open 1 from 1160", "speech 1", "end 1.1 at 1660", "over 1.1"],
-        ),
-        (
-            "the turn ends, and the key is still held",
-            GateMode::Open,
-            &word[..1_000 * 16],
-            vec![(500, Control::EndTurn), (800, UP)],
-            &[
-                "open 1 from 0",
-                "speech 1",
-                "end 1.1 at 500",
-                "over 1.1",
-                "open 2 from 500",
-                "speech 2",
-                "end 2.1 at 800",
-                "over 2.1",
-            ],
-        ),
-        (
-            "held and discarded",
-            GateMode::Open,
-            &word[..1_000 * 16],
-            vec![(500, Control::Discard), (800, UP)],
-            &[
-                "open 1 from 0",
-                "speech 1",
-                "over 1.0",
-                "open 2 from 500",
-                "speech 2",
-                "end 2.1 at 800",
-                "over 2.1",
-            ],
-        ),
-    ];
-    let mut wrong = Vec::new();
-    for (name, mode, samples, messages, want) in cases {
-        let mut host =
-            Host::new(&gate("vad: Energy, pad_ms: 100, min_speech_ms: 100"), &[]).with(caller(mode));
-        host.hears(samples, &messages);
-        let told: Vec<String> =
-            host.told().iter().map(|told| told.split_once(' ').expect("a time").1.into()).collect();
-        if told != want {
-            wrong.push(format!("{name}: {:?}, not {want:?}", host.told()));
-        }
-        let effects = host.census().controls.without_effect;
-        if effects != 0 {
-            wrong.push(format!("{name}: {effects} messages without effect"));
-        }
-        host.finish();
-        host.nothing_left();
-    }
-    findings(&wrong);
-}
-
-#[test]
-fn a_message_that_changes_nothing_has_no_effect() {
-    let mut host = Host::new(&gate("vad: Energy"), &[]).with(caller(GateMode::Shut));
-    let messages = [Control::EndTurn, Control::Discard, UP, key(GateMode::Auto), key(GateMode::Auto)];
-    for message in messages {
-        host.say(0, message);
-    }
-    host.ticks(2);
-    let controls = host.census().controls;
-    assert_eq!((controls.arrived, controls.without_effect), (5, 4));
-}
-
 #[test]
 fn a_held_key_stays_open_without_a_microphone_and_is_split_when_it_is_held_for_long() {
     let mut host =
@@ -527,78 +303,6 @@ const NARROW: &str = r#"(id: "narrow", kind: Throttle(carries: Audio, per_s: 10)
         capabilities: (queue_capacity: 2, overflow_policy: Block))"#;
 
 #[test]
-fn sessions_differ_in_their_settings_and_in_nothing_else() {
-    let spec = |name: &str, gate: GateOverrides| SessionSpec { gate, ..SessionSpec::named(name) };
-    let none = GateOverrides::default();
-    let overrides = [
-        none,
-        GateOverrides { mode: GateMode::Shut, ..none },
-        GateOverrides { min_silence_ms: Some(700.0), ..none },
-        GateOverrides { pad_ms: Some(20.0), ..none },
-        GateOverrides { min_speech_ms: Some(1_000.0), ..none },
-        GateOverrides { lookahead_ms: Some(100.0), ..none },
-        GateOverrides { threshold: Some(0.3), release_threshold: Some(0.2), ..none },
-    ];
-    let host = Host::new(&gate("vad: Energy, pad_ms: 100"), &[]);
-    let mut host =
-        overrides.iter().enumerate().fold(host, |host, (at, o)| host.with(spec(&format!("s{at}"), *o)));
-    // Somewhat more probable than not.
-    let soft: Vec<f32> = tone(200).iter().map(|sample| sample * 0.001_1).collect();
-    let samples = [quiet(400), soft, quiet(600), tone(400), quiet(1_400)].concat();
-    for frame in samples.chunks(320) {
-        for session in &host.sessions {
-            session.try_push(frame).expect("there is room");
-        }
-        host.ticks(4);
-    }
-    let of = |session: u32| -> Vec<String> {
-        let alone = host.records.iter().filter(|record| record.session.0 == session);
-        let told = alone.filter_map(|record| {
-            Some(match record.event {
-                Event::SegmentOpened { from_us, .. } => format!("from {}", from_us / 1_000),
-                Event::SegmentConfirmed { .. } => "speech".into(),
-                Event::SegmentCancelled { reason: CancelReason::NotSustained, .. } => "no speech".into(),
-                Event::Endpoint { seen_us, .. } => format!("end seen at {}", seen_us / 1_000),
-                Event::SegmentEnded { .. } => format!("over {}", record.t_us / 1_000),
-                _ => return None,
-            })
-        });
-        told.collect()
-    };
-    let told: Vec<Vec<String>> = (0..overrides.len() as u32).map(of).collect();
-    let usual = ["from 1100", "speech", "end seen at 1620", "over 1885"];
-    assert_eq!(told[0], usual);
-    assert!(told[1].is_empty(), "it begins shut: {:?}", told[1]);
-    assert_eq!(told[2], ["from 1100", "speech", "end seen at 1620", "over 2285"]);
-    assert_eq!(told[3], ["from 1180", "speech", "end seen at 1620", "over 1885"]);
-    assert_eq!(told[4], ["from 1100", "no speech"]);
-    assert_eq!(told[5][..2], usual[..2]);
-    assert_eq!(told[6][..2], ["from 300", "speech"], "the soft sound, too");
-}
-
-#[test]
-fn settings_that_make_no_sense_are_refused_in_words() {
-    let host = Host::new("gate_only", &[]);
-    let none = GateOverrides::default();
-    let cases = [
-        (
-            GateOverrides { threshold: Some(1.5), ..none },
-            "node `gate`: threshold: 1.5 is no probability to open at; expected above 0.0, at most 1.0",
-        ),
-        (
-            GateOverrides { pad_ms: Some(900.0), ..none },
-            "node `gate`: pad_ms: 900 ms of pre-roll do not fit into a lookback of 200 ms; expected at most \
-             `lookback_ms`",
-        ),
-    ];
-    for (gate, want) in cases {
-        let refused = host.engine.handle().open(SessionSpec { gate, ..SessionSpec::named("caller") });
-        let Err(OpenError::Setting { reason }) = refused else { panic!("{gate:?} is refused: {refused:?}") };
-        assert_eq!(reason, want);
-    }
-}
-
-#[test]
 fn neither_shards_nor_neighbours_change_what_a_key_does() {
     let story = |shards: u32, callers: usize| {
         let config = EngineConfig { shards: Some(shards), ..EngineConfig::simulated() };
@@ -634,4 +338,30 @@ fn neither_shards_nor_neighbours_change_what_a_key_does() {
     let many = story(1, 16);
     assert!(story(3, 20) == many, "three shards");
     assert!(many.1 == alone.1, "the same audio");
+}
+
+#[test]
+fn the_example_tells_what_a_key_does() {
+    let story = example::story();
+    let wanted = [
+        "KEY DOWN",
+        "the assistant listens, from 0.4",
+        "KEY UP",
+        "has heard the player out",
+        "player:    please open the door",
+        "assistant: You said please open the door.",
+        "the answer sounds",
+        "KEY DOWN",
+        "the assistant listens, from 5.7",
+        "the answer waits",
+        "the answer is withdrawn",
+        "KEY UP",
+        "player:    that is enough thanks",
+        "the answer sounds",
+    ];
+    let mut lines = story.iter();
+    for words in wanted {
+        assert!(lines.any(|line| line.contains(words)), "{words:?} in its place in\n{}", story.join("\n"));
+    }
+    assert!(!story.iter().any(|line| line.contains("who lives")), "no key was held: {}", story.join("\n"));
 }

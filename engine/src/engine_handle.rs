@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::base::ids::NAME_BYTES_MAX;
 use crate::config::EngineConfig;
 use crate::edge::open_sessions::{OpenError, OpenSessions};
-use crate::edge::session_handle::{SessionHandle, Terms};
+use crate::edge::opening::{Opening, Terms};
+use crate::edge::params::Params;
+use crate::edge::session_handle::SessionHandle;
 use crate::edge::session_spec::SessionSpec;
 use crate::edge::shard_inbox::Bell;
 use crate::edge::voice::Voice;
@@ -23,11 +25,20 @@ const INTERRUPT_MS: RangeInclusive<u32> = 100..=5_000;
 pub(crate) struct Shared {
     pub(crate) plan: Arc<ScenePlan>,
     pub(crate) open: Arc<OpenSessions>,
+    voice: Arc<Voice>,
+    /// For sessions without parameters.
+    no_params: Arc<Params>,
 }
 
 impl Shared {
     pub(crate) fn new(plan: Arc<ScenePlan>, config: &EngineConfig) -> Arc<Self> {
-        Arc::new(Self { plan, open: OpenSessions::new(config.placement(), config.sessions_max) })
+        let voice = Voice {
+            speaks: !plan.said_targets.is_empty(),
+            clips: plan.clip_format(),
+            build: plan.converters,
+        };
+        let open = OpenSessions::new(config.placement(), config.sessions_max);
+        Arc::new(Self { plan, open, voice: Arc::new(voice), no_params: Arc::default() })
     }
 }
 
@@ -75,13 +86,18 @@ impl EngineHandle {
             input,
             output,
             lead_us: lead_us(plan, spec),
-            interrupt_min_us: interrupt_min_us(plan, spec).map_err(setting)?,
-            voice: Voice {
-                speaks: !plan.said_targets.is_empty(),
-                clips: plan.clip_format(),
-                build: plan.converters,
-            },
-            converter: converter(plan, made, output).map_err(setting)?,
+            voice: Arc::clone(&self.shared.voice),
+            opening: Box::new(Opening {
+                gate: spec.gate,
+                params: if spec.params.is_empty() {
+                    Arc::clone(&self.shared.no_params)
+                } else {
+                    Arc::new(spec.params.clone())
+                },
+                latency_us: spec.latency_ms * 1_000,
+                interrupt_min_us: interrupt_min_us(plan, spec).map_err(setting)?,
+                converter: converter(plan, made, output).map_err(setting)?,
+            }),
         })
     }
 

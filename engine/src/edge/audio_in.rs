@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::base::sync::Producer;
 use crate::edge::exchange::PushError;
-use crate::edge::session_handle::Presence;
+use crate::edge::presence::Presence;
 use crate::scene::Format;
 
 /// Samples converted at a time.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::edge::audio_ring::OutputEnd;
-use crate::edge::session_handle::Presence;
+use crate::edge::presence::Presence;
 use crate::scene::Format;
 
 /// What one [`AudioOut::read`] gave.

@@ -9,26 +9,17 @@ use crate::edge::audio_in::AudioIn;
 use crate::edge::audio_out::AudioOut;
 use crate::edge::control::{ControlError, ControlIn};
 use crate::edge::exchange::{BLOCK_MS_MAX, CREDIT_MS, Full, Out, PushError, STAGING_US, Stamp};
+use crate::edge::opening::Terms;
 use crate::edge::output_ring::Outlet;
+use crate::edge::presence::Presence;
 use crate::edge::session_control::SessionControl;
 use crate::edge::session_port::SessionPort;
 use crate::edge::session_spec::{SessionSpec, Waker};
 use crate::edge::shard_inbox::{Bell, ShardPort};
-use crate::edge::split::{SplitError, split};
-use crate::edge::voice::Voice;
+use crate::edge::split::ends;
 use crate::edge::wakers::{WakerSlot, Wakers};
 use crate::media::block::Block;
-use crate::scene::{Format, FormatConverter};
-
-/// What a session was opened with, as the engine has judged it.
-pub(crate) struct Terms {
-    pub(crate) input: Format,
-    pub(crate) output: Option<Format>,
-    pub(crate) lead_us: u32,
-    pub(crate) interrupt_min_us: u32,
-    pub(crate) voice: Voice,
-    pub(crate) converter: Option<Box<dyn FormatConverter>>,
-}
+use crate::scene::Format;
 
 /// A host's end of a session. Cheap to clone; every call returns at once. Dropping the last clone [hangs
 /// up](Self::close): nobody is left who could hear the session or end it.
@@ -65,22 +56,17 @@ impl Drop for Staged<'_> {
     }
 }
 
-/// Hangs up the session when the last handle or end is dropped.
+/// Why a session was not split. The handle comes back.
 #[derive(Debug)]
-pub(crate) struct Presence(Arc<SessionPort>);
+pub struct SplitError(pub SessionHandle);
 
-impl Presence {
-    /// The session.
-    pub(crate) fn port(&self) -> &Arc<SessionPort> {
-        &self.0
+impl std::fmt::Display for SplitError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "session `{}` has other handles: drop the clones first", self.0.name())
     }
 }
 
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.0.hang_up();
-    }
-}
+impl std::error::Error for SplitError {}
 
 impl SessionHandle {
     pub(crate) fn new(
@@ -108,21 +94,17 @@ impl SessionHandle {
             events: AtomicBool::new(spec.events),
             refused: AtomicBool::new(false),
             traced: spec.traced,
-            gate: spec.gate,
-            params: Arc::new(spec.params.clone()),
             output: terms.output,
             lead_us: terms.lead_us,
-            latency_us: spec.latency_ms * 1_000,
-            interrupt_min_us: terms.interrupt_min_us,
             voice: terms.voice,
-            converter: Mutex::new(terms.converter),
+            opening: Mutex::new(Some(terms.opening)),
             wakers: Wakers { output: WakerSlot::new(spec.waker.clone()), credit: WakerSlot::new(None) },
             staging: Mutex::new(Vec::new()),
             shard,
             bell,
         };
         let port = Arc::new(port);
-        Self { presence: Arc::new(Presence(Arc::clone(&port))), port }
+        Self { presence: Arc::new(Presence::of(&port)), port }
     }
 
     pub(crate) fn port(&self) -> Arc<SessionPort> {
@@ -347,6 +329,10 @@ impl SessionHandle {
     /// # Errors
     /// [`SplitError`] gives the handle back: it has clones.
     pub fn split(self) -> Result<(AudioIn, AudioOut, SessionControl), SplitError> {
-        split(self)
+        if Arc::strong_count(&self.presence) > 1 {
+            return Err(SplitError(self));
+        }
+        let Self { port, presence } = self;
+        Ok(ends(&port, presence))
     }
 }

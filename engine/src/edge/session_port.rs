@@ -10,15 +10,14 @@ use crate::base::ids::SessionId;
 use crate::base::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard};
 use crate::edge::control::{CONTROLS_MAX, Control, ControlError, ControlIn};
 use crate::edge::exchange::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Out, Stamp};
+use crate::edge::opening::Opening;
 use crate::edge::output_ring::Outlet;
-use crate::edge::params::Params;
 use crate::edge::session_event::{CloseReason, SessionEvent};
 use crate::edge::shard_inbox::{Arrival, Arriving, Bell, ShardPort};
 use crate::edge::voice::Voice;
 use crate::edge::wakers::{WakerSlot, Wakers};
 use crate::media::block::Block;
-use crate::scene::{Format, FormatConverter};
-use crate::speech::overrides::GateOverrides;
+use crate::scene::Format;
 
 pub(crate) struct SessionPort {
     pub(crate) id: SessionId,
@@ -40,18 +39,13 @@ pub(crate) struct SessionPort {
     /// A push was refused since credit last came back.
     pub(super) refused: AtomicBool,
     pub(crate) traced: bool,
-    pub(crate) gate: GateOverrides,
-    pub(crate) params: Arc<Params>,
     /// Format of the audio that leaves.
     pub(crate) output: Option<Format>,
     /// How far ahead of the ear audio leaves; `u32::MAX`: as fast as it is made.
     pub(crate) lead_us: u32,
-    pub(crate) latency_us: u32,
-    /// Speech of this length interrupts; `u32::MAX`: none does.
-    pub(crate) interrupt_min_us: u32,
-    pub(super) voice: Voice,
-    /// From the scene's format to the session's, where they differ; taken when the session is admitted.
-    pub(crate) converter: Mutex<Option<Box<dyn FormatConverter>>>,
+    pub(super) voice: Arc<Voice>,
+    /// Taken by the tick that admits the session.
+    pub(crate) opening: Mutex<Option<Box<Opening>>>,
     pub(crate) wakers: Wakers,
     pub(super) staging: Mutex<Vec<f32>>,
     pub(crate) shard: Arc<ShardPort>,

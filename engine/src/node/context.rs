@@ -17,7 +17,7 @@ use crate::record::counts::Counts;
 use crate::record::event::{DropReason, Event, EventLog};
 use crate::service::api::{Outbox, Request};
 use crate::service::batch::DeadlineRule;
-use crate::session::components::{Session, SessionParams};
+use crate::session::components::{HostLink, Session, SessionParams};
 use crate::speech::cancellation::{CancelScope, Cancellation};
 use crate::speech::playout::Playout;
 
@@ -37,20 +37,25 @@ pub(crate) trait Sessions {
     fn session(&self, entity: Entity) -> Option<&Session>;
     fn playout(&self, entity: Entity) -> Option<&Playout>;
     fn params(&self, entity: Entity) -> Option<&Arc<Params>>;
+    fn wants_events(&self, entity: Entity) -> bool;
 }
 
 /// The components of a session that nodes read.
-pub(crate) type SessionParts = (&'static Session, &'static Playout, &'static SessionParams);
+pub(crate) type SessionParts =
+    (&'static Session, &'static Playout, &'static SessionParams, &'static HostLink);
 
 impl Sessions for Query<'_, '_, SessionParts> {
     fn session(&self, entity: Entity) -> Option<&Session> {
         self.get(entity).ok().map(|(session, ..)| session)
     }
     fn playout(&self, entity: Entity) -> Option<&Playout> {
-        self.get(entity).ok().map(|(_, playout, _)| playout)
+        self.get(entity).ok().map(|(_, playout, ..)| playout)
     }
     fn params(&self, entity: Entity) -> Option<&Arc<Params>> {
-        self.get(entity).ok().map(|(.., params)| &params.0)
+        self.get(entity).ok().map(|(.., params, _)| &params.0)
+    }
+    fn wants_events(&self, entity: Entity) -> bool {
+        self.get(entity).is_ok_and(|(.., link)| link.wants_events())
     }
 }
 
@@ -131,6 +136,11 @@ impl<'a> NodeContext<'a> {
     pub fn session_params(&self) -> Arc<Params> {
         let params = self.sessions.and_then(|sessions| sessions.params(self.lane.owner));
         params.map_or_else(Arc::default, Arc::clone)
+    }
+
+    /// Whether the session's host is told what is being spoken: then a voice sends captions.
+    pub fn wants_captions(&self) -> bool {
+        self.sessions.is_some_and(|sessions| sessions.wants_events(self.lane.owner))
     }
 
     /// Which session of its id this is, counted from 1.

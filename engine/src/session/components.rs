@@ -85,6 +85,20 @@ pub struct Intake {
 }
 
 impl Intake {
+    /// Nothing has arrived yet at `now_us`; times of a sender may be off by `tolerance_us`.
+    pub(crate) fn new(format: Format, tolerance_us: i64, now_us: u64) -> Self {
+        Self {
+            format,
+            frames_in: 0,
+            concealed: 0,
+            seq: 0,
+            clock: SenderClock::new(format.rate_hz, tolerance_us),
+            backlog: VecDeque::new(),
+            ring: None,
+            arrived_us: now_us,
+        }
+    }
+
     /// Engine time of the last arrival, or `now_us` while arrivals wait outside a queue.
     pub fn last_us(&self, now_us: u64) -> u64 {
         if self.backlog.is_empty() { self.arrived_us } else { now_us }
@@ -103,13 +117,20 @@ pub(crate) struct HostLink {
     pub(crate) unsaid: VecDeque<Out>,
     /// The ring of the host's audio callback; `None`: the session was not split.
     pub(crate) output: Option<Box<OutputRing>>,
+    /// Present once a host that is told everything heard an answer or said a line.
+    pub(crate) answers: Option<Box<HostAnswers>>,
+    /// Why the session ends, once it does.
+    pub(crate) reason: CloseReason,
+    pub(crate) open_sessions: Arc<OpenSessions>,
+}
+
+/// What a host is still to be told of answers.
+#[derive(Debug, Default)]
+pub(crate) struct HostAnswers {
     /// Answers that have left and that nobody has heard to their end yet.
     pub(crate) endings: VecDeque<Ending>,
     /// Messages whose line has been opened and has not begun to sound: the segment, and the message.
     pub(crate) lines: Vec<(u32, u64)>,
-    /// Why the session ends, once it does.
-    pub(crate) reason: CloseReason,
-    pub(crate) open_sessions: Arc<OpenSessions>,
 }
 
 /// An answer of which everything has left.
@@ -129,8 +150,13 @@ impl HostLink {
     pub(crate) fn ends(&mut self, turn: u32, us: u64, heard_until_us: u64) {
         let at = self.output.as_mut().map_or(heard_until_us, |ring| ring.end(turn));
         if self.wants_events() {
-            self.endings.push_back(Ending { turn, us, at, read_us: None });
+            self.answers.get_or_insert_default().endings.push_back(Ending { turn, us, at, read_us: None });
         }
+    }
+
+    /// Whether every answer that has left was heard to its end.
+    pub(crate) fn is_heard_out(&self) -> bool {
+        self.answers.as_ref().is_none_or(|answers| answers.endings.is_empty())
     }
 
     /// How much of the answer that leaves at present an audio callback has read, microseconds; `None`: nobody knows.
@@ -147,7 +173,8 @@ impl HostLink {
 
     /// The next answer that was heard to its end by `now_us`: its turn and its length, microseconds.
     pub(crate) fn heard(&mut self, now_us: u64, playout: &Playout) -> Option<(u32, u64)> {
-        let Self { endings, output, .. } = self;
+        let Self { answers, output, .. } = self;
+        let endings = &mut answers.as_mut()?.endings;
         let ending = endings.front_mut()?;
         let latency_us = u64::from(playout.latency_us);
         let heard = match (playout.reported, output) {

@@ -122,7 +122,7 @@ fn collect(
         let session = index.entity(record.session).and_then(|entity| sessions.get_mut(entity).ok());
         let Some((session, mut link, mut phase, ..)) = session else { continue };
         // An answer that has left is told of once it was heard.
-        any |= !link.endings.is_empty();
+        any |= !link.is_heard_out();
         let Some(out) = tell::told(record, &mut link, log, plan) else { continue };
         link.unsaid.push_back(out);
         any = true;
@@ -173,7 +173,7 @@ fn tell_hosts(
         }
         again |= *phase != Phase::Open
             || !link.unsaid.is_empty()
-            || !link.endings.is_empty()
+            || !link.is_heard_out()
             || !intake.backlog.is_empty();
     }
     again

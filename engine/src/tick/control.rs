@@ -17,9 +17,10 @@ use crate::record::edge_figures::ControlFigures;
 use crate::service::api::{Outbox, SizeHint};
 use crate::session::components::{Phase, SessionParams};
 use crate::session::index::SessionIndex;
+use crate::speech::cancellation::Cancellations;
 use crate::speech::line_drop::LineDrop;
 use crate::speech::overrides::InterruptMode;
-use crate::tick::lines::LineParams;
+use crate::tick::lines::{LineParams, Lines};
 use crate::tick::resources::Edge;
 use crate::tick::turn_taking::TurnTaking;
 
@@ -63,6 +64,16 @@ impl Messages {
     }
 }
 
+/// Whether the system here runs in this tick: when a message has come, while a line waits, and when sessions are admitted,
+/// so that no later tick sets up its access to their entities.
+pub(crate) fn hosts_want(
+    edge: Res<'_, Edge>,
+    lines: Res<'_, Lines>,
+    cancellations: Res<'_, Cancellations>,
+) -> bool {
+    edge.0.controls.load(Ordering::Acquire) > 0 || !lines.is_empty() || cancellations.concern_this_tick()
+}
+
 /// What every scene's system touches.
 #[derive(SystemParam)]
 struct ControlParams<'w, 's> {
@@ -90,11 +101,9 @@ pub(crate) fn inward(plan: &Arc<ScenePlan>) -> BoxedSystem {
 
 impl ControlParams<'_, '_> {
     fn run(&mut self, mut lines: Option<&mut LineParams<'_, '_>>, plan: &ScenePlan, batches: bool) {
-        let waits = lines.as_ref().is_some_and(|lines| !lines.is_idle());
-        if self.edge.0.controls.load(Ordering::Acquire) == 0 && !waits {
-            return;
+        if self.edge.0.controls.load(Ordering::Acquire) > 0 {
+            self.collect();
         }
-        self.collect();
         let mut list = std::mem::take(&mut self.messages.list);
         for received in &mut list {
             let Some(owner) = self.index.entity(received.session) else { continue };

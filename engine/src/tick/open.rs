@@ -9,7 +9,7 @@ use crate::base::ids::NodeId;
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::edge::exchange::block_samples;
-use crate::edge::sender_clock::SenderClock;
+use crate::edge::opening::Opening;
 use crate::edge::session_event::CloseReason;
 use crate::edge::session_port::SessionPort;
 use crate::media::merge::MergeRule;
@@ -19,7 +19,7 @@ use crate::node::mark::mark;
 use crate::node::plan::ScenePlan;
 use crate::record::event::{Event, EventLog};
 use crate::scene;
-use crate::scene::{DeadlinePolicy, Format, OverflowPolicy, PlanNode};
+use crate::scene::{DeadlinePolicy, Format, FormatConverter, OverflowPolicy, PlanNode};
 use crate::session::components::{HostLink, Intake, Phase, Session, SessionParams, Wiring};
 use crate::session::index::SessionIndex;
 use crate::speech::playout::Playout;
@@ -42,6 +42,9 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     let entity = world.spawn_empty().id();
     let lanes: Box<[Entity]> = (0..=plan.nodes.len()).map(|_| world.spawn_empty().id()).collect();
     let wiring = Edges::new(&plan, &lanes, plan.formats(port.input));
+    let opening = port.opening.lock().ok().and_then(|mut opening| opening.take());
+    let opening = *opening.expect("a session is admitted once");
+    let Opening { gate, params, latency_us, interrupt_min_us, mut converter } = opening;
     let mut context = SessionContext {
         session: port.id,
         owner: entity,
@@ -51,7 +54,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         seed,
         lowers_quality: false,
         traced: port.traced,
-        gate: port.gate,
+        gate,
     };
     let mut failure = None;
     for (at, lane) in lanes.iter().enumerate() {
@@ -63,7 +66,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         let Some(node) = plan.nodes.get(at) else {
             let mut output = Queue::new(OUTPUT_QUEUE_MAX, OverflowPolicy::DropNewest);
             output.reserve(room);
-            queue.insert((output, Egress::new(conversion(&port, context.input))));
+            queue.insert((output, Egress::new(conversion(converter.take(), context.input, port.output))));
             continue;
         };
         let lowers = |deadline: scene::Deadline| deadline.policy == DeadlinePolicy::LowerQuality;
@@ -80,13 +83,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     world.resource_mut::<NeedsSweep>().0 |= failure.is_some();
     let tolerance_us = i64::from(plan.scene.session.input.pts_tolerance_ms) * 1_000;
     let (id, generation, format) = (port.id, port.generation, port.input);
-    let params = Arc::clone(&port.params);
-    let playout = Playout {
-        lead_us: port.lead_us,
-        latency_us: port.latency_us,
-        interrupt_min_us: port.interrupt_min_us,
-        ..Playout::default()
-    };
+    let playout = Playout { lead_us: port.lead_us, latency_us, interrupt_min_us, ..Playout::default() };
     let mut index = world.resource_mut::<SessionIndex>();
     index.insert(id, generation, entity, format);
     let open_sessions = Arc::clone(&index.open_sessions);
@@ -94,25 +91,8 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         Session { id, generation, name: Arc::clone(&port.name) },
         phase,
         Wiring { lanes, inputs: wiring.input.into(), waits: wiring.input_waits },
-        Intake {
-            format,
-            frames_in: 0,
-            concealed: 0,
-            seq: 0,
-            clock: SenderClock::new(format.rate_hz, tolerance_us),
-            backlog: VecDeque::new(),
-            ring: None,
-            arrived_us: now_us,
-        },
-        HostLink {
-            port,
-            unsaid: VecDeque::new(),
-            output: None,
-            endings: VecDeque::new(),
-            lines: Vec::new(),
-            reason,
-            open_sessions,
-        },
+        Intake::new(format, tolerance_us, now_us),
+        HostLink { port, unsaid: VecDeque::new(), output: None, answers: None, reason, open_sessions },
         SessionParams(params),
         Turn::default(),
         playout,
@@ -125,9 +105,12 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
 }
 
 /// The conversion of audio that arrives at the session's output as `made`, if the session hears another format.
-fn conversion(port: &SessionPort, made: Option<Format>) -> Option<Conversion> {
-    let converter = port.converter.lock().ok()?.take()?;
-    Some(Conversion::new(converter, made?, port.output?))
+fn conversion(
+    converter: Option<Box<dyn FormatConverter>>,
+    made: Option<Format>,
+    heard: Option<Format>,
+) -> Option<Conversion> {
+    Some(Conversion::new(converter?, made?, heard?))
 }
 
 /// The queue of a node for one session whose audio arrives there as `input`.

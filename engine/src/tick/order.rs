@@ -5,6 +5,7 @@ use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
 use bevy_ecs::system::BoxedSystem;
 
 use crate::node::cancel::cancels_now;
+use crate::tick::control::hosts_want;
 use crate::tick::stage::Stage;
 
 /// A system and its place in the tick.
@@ -53,11 +54,11 @@ impl Ordered {
         }
         for PlacedSystem { stage, system, .. } in self.systems {
             let system = system.in_set(stage);
-            if matches!(stage, Stage::Cancel(_)) {
-                schedule.add_systems(system.run_if(cancels_now));
-            } else {
-                schedule.add_systems(system);
-            }
+            match stage {
+                Stage::Cancel(_) => schedule.add_systems(system.run_if(cancels_now)),
+                Stage::Control => schedule.add_systems(system.run_if(hosts_want)),
+                _ => schedule.add_systems(system),
+            };
         }
     }
 

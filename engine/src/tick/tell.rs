@@ -31,20 +31,26 @@ fn event(record: &Record, link: &mut HostLink, late: bool, plan: &ScenePlan) -> 
     let turn = record.turn;
     Some(match record.event {
         Event::LineOpened { segment, line } => {
-            link.lines.push((segment, line));
+            link.answers.get_or_insert_default().lines.push((segment, line));
             return None;
         }
         Event::LineDropped { line, reason } => SessionEvent::LineDropped { line, reason },
         Event::OutputStarted { segment, revision: 1.. } => {
-            let at = link.lines.iter().position(|(of, _)| *of == segment);
-            let line = at.map_or(0, |at| link.lines.remove(at).1);
+            let lines = link.answers.as_mut().map(|answers| &mut answers.lines);
+            let line = lines.and_then(|lines| {
+                let at = lines.iter().position(|(of, _)| *of == segment)?;
+                Some(lines.remove(at).1)
+            });
+            let line = line.unwrap_or(0);
             SessionEvent::AnswerStarted { turn, line }
         }
         Event::AnswerPaused { .. } => SessionEvent::AnswerPaused { turn },
         Event::AnswerResumed { .. } => SessionEvent::AnswerResumed { turn },
         Event::AnswerInterrupted { turn, heard_us, .. } => SessionEvent::AnswerInterrupted { turn, heard_us },
         Event::AnswerWithdrawn { segment } => {
-            link.lines.retain(|(of, _)| *of != segment);
+            if let Some(answers) = &mut link.answers {
+                answers.lines.retain(|(of, _)| *of != segment);
+            }
             return None;
         }
         Event::Text { node, segment, revision, ref text } if transcribes(plan, node) => {

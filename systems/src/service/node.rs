@@ -332,7 +332,7 @@ impl StepNode for ServiceNode {
                 let first = asked.samples == 0;
                 asked.samples += block.len() as u64;
                 let from_us = asked.from_us;
-                if first {
+                if first && cx.wants_captions() {
                     let caption = Caption { text: Arc::clone(&asked.text), us: None };
                     let frame = answer(state, key, 0, Payload::Caption(Arc::new(caption)), cx);
                     cx.send(0, frame);
@@ -523,7 +523,7 @@ impl ServiceNode {
             }
             let from_us =
                 pts_us + frames_to_us((*at - piece.len()) as u64 / channels as u64, clip.format.rate_hz);
-            if begins {
+            if begins && cx.wants_captions() {
                 let us = frames_to_us((clip.samples.len() / channels) as u64, clip.format.rate_hz);
                 let caption = Caption { text: Arc::clone(&clip.subtitle), us: Some(us) };
                 self.send_played(state, &origin, from_us, Payload::Caption(Arc::new(caption)), cx);

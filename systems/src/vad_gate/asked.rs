@@ -22,7 +22,8 @@ impl Asked {
     pub(super) fn of(control: &Control) -> Option<Self> {
         match control {
             Control::Gate { mode } => Some(Self::Mode(*mode)),
-            Control::EndTurn => Some(Self::EndTurn),
+            // Who asks for an answer now has been heard out.
+            Control::EndTurn | Control::Respond => Some(Self::EndTurn),
             Control::Discard => Some(Self::Discard),
             _ => None,
         }

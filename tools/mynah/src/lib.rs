@@ -33,6 +33,9 @@ use mynah_files::failure::{Exit, Failure};
 use mynah_files::terminal;
 use mynah_sim::scenes;
 
+/// The global allocator of programs whose reports say what a tick allocates; with another they say 0.
+pub use mynah_alloc::Counting;
+
 /// Runs the command that the process was started with, where scenes may also name what `own` has: node kinds, services,
 /// transports and merge strategies of the program's own, and nothing of mynah's. Every command sees them, chaos runs and
 /// replays as well. docs/adding-a-node.md shows such a program.

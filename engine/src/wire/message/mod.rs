@@ -26,10 +26,6 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::base::ids::NAME_BYTES_MAX;
-
-use ranges::{ID_REMEDY, refused};
-
 pub use error::MessageError;
 pub use intake::{IntakeFigures, MessageIntake, STALE_US, Taken};
 pub use message_type::{AckStage, MessageType};
@@ -110,20 +106,5 @@ impl ControlMessage {
             metadata: Metadata::default(),
             message_type,
         }
-    }
-
-    /// Checks that every value is within its range; both encoders and both decoders refuse others.
-    ///
-    /// # Errors
-    /// [`MessageError::Field`] for the first value out of range.
-    pub fn check(&self) -> Result<(), MessageError> {
-        if self.message_id > MESSAGE_ID_MAX {
-            return refused("message_id", self.message_id, ID_REMEDY);
-        }
-        if self.session_id.is_empty() || self.session_id.len() > NAME_BYTES_MAX {
-            let found = format_args!("{} bytes", self.session_id.len());
-            return refused("session_id", found, "name the session in 1 to 128 bytes of UTF-8");
-        }
-        self.message_type.check()
     }
 }

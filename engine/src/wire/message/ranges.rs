@@ -1,28 +1,41 @@
 //! The ranges of what messages say.
 
+use crate::base::ids::NAME_BYTES_MAX;
 use crate::edge::control::RESULT_BYTES_MAX;
 use crate::edge::line::{LINE_BYTES_MAX, Words};
 use crate::edge::params::PARAMS_BYTES_MAX;
 use crate::media::clip::Clip;
 
 use super::say::Encoding;
-use super::{MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageError, MessageType};
+use super::{ControlMessage, MESSAGE_BYTES_MAX, MESSAGE_ID_MAX, MessageError, MessageType};
 
 /// What ids are.
-pub(super) const ID_REMEDY: &str = "ids are integers from 0 to 9007199254740991 (2^53 - 1)";
+const ID_REMEDY: &str = "ids are integers from 0 to 9007199254740991 (2^53 - 1)";
 
 /// The error of a value out of range.
-pub(super) fn refused(
-    field: &'static str,
-    value: impl ToString,
-    remedy: &'static str,
-) -> Result<(), MessageError> {
+fn refused(field: &'static str, value: impl ToString, remedy: &'static str) -> Result<(), MessageError> {
     Err(MessageError::Field { field, value: value.to_string(), remedy })
 }
 
+impl ControlMessage {
+    /// Checks that every value is within its range; both encoders and both decoders refuse others.
+    ///
+    /// # Errors
+    /// [`MessageError::Field`] for the first value out of range.
+    pub fn check(&self) -> Result<(), MessageError> {
+        if self.message_id > MESSAGE_ID_MAX {
+            return refused("message_id", self.message_id, ID_REMEDY);
+        }
+        if self.session_id.is_empty() || self.session_id.len() > NAME_BYTES_MAX {
+            let found = format_args!("{} bytes", self.session_id.len());
+            return refused("session_id", found, "name the session in 1 to 128 bytes of UTF-8");
+        }
+        self.message_type.check()
+    }
+}
+
 impl MessageType {
-    /// Checks that every value is within its range.
-    pub(super) fn check(&self) -> Result<(), MessageError> {
+    fn check(&self) -> Result<(), MessageError> {
         match self {
             Self::CancelSpeculation { from_timestamp: from, to_timestamp: to, .. }
             | Self::ConfirmSpeculation { from_timestamp: from, to_timestamp: to }

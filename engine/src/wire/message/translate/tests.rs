@@ -1,7 +1,7 @@
 use super::*;
 use crate::edge::control::RESULT_BYTES_MAX;
 use crate::edge::line::{Line, Say, Words};
-use crate::edge::params::Params;
+use crate::edge::params::{PARAMS_BYTES_MAX, Params};
 use crate::edge::session_event::{CloseReason, ToolCall};
 use crate::media::clip::Clip;
 use crate::scene::Format;
@@ -98,104 +98,77 @@ fn a_message_without_what_its_type_needs_means_nothing() {
     }
 }
 
-/// Every event that is a message, with segment, revision and turn of that message.
-fn events() -> Vec<(SessionEvent, MessageType, About)> {
-    let (from_us, to_us) = (10, 20);
-    let text: Arc<str> = "Good evening.".into();
-    let stretch =
-        |from_timestamp, to_timestamp| MessageType::ConfirmSpeculation { from_timestamp, to_timestamp };
+/// Events with the message that each is, and with segment, revision and turn of that message.
+type Told = Vec<(SessionEvent, MessageType, About)>;
+
+fn events() -> Told {
+    [events_of_speech(), events_of_answers(), events_of_services()].concat()
+}
+
+fn words() -> Arc<str> {
+    "Good evening.".into()
+}
+
+fn events_of_speech() -> Told {
+    use SessionEvent as E;
+    let (from_us, to_us, at_us) = (10, 20, 30);
+    let (from_timestamp, to_timestamp, at_timestamp) = (from_us, to_us, at_us);
+    let about = |segment, revision, turn| About { segment, revision, turn };
+    let confirm = MessageType::ConfirmSpeculation { from_timestamp, to_timestamp };
+    let cancel = MessageType::CancelSpeculation { from_timestamp, to_timestamp, late: true };
+    let end = MessageType::EndOfSpeech { at_timestamp, last: false };
+    let retract = MessageType::RetractEndOfSpeech { at_timestamp };
     let reason = CancelReason::NotSustained;
-    let segment = |segment, revision, turn| About { segment, revision, turn };
-    let call = ToolCall {
-        turn: 4,
-        call_id: "call_1".into(),
-        name: "lights".into(),
-        arguments: "{\"on\":true}".into(),
-    };
-    let (call_id, name, arguments) = (call.call_id.clone(), call.name.clone(), call.arguments.clone());
+    let text = words();
+    let heard = || MessageType::Transcript { text: words(), last: true };
+    let transcript =
+        |segment, revision| E::Transcript { segment, revision, turn: 3, text: text.clone(), last: true };
     vec![
-        (
-            SessionEvent::SpeechConfirmed { segment: 5, turn: 2, from_us, to_us },
-            stretch(10, 20),
-            segment(5, None, Some(2)),
-        ),
-        (
-            SessionEvent::SpeechCancelled { segment: 6, reason, from_us, to_us, late: true },
-            MessageType::CancelSpeculation { from_timestamp: 10, to_timestamp: 20, late: true },
-            segment(6, None, None),
-        ),
-        (
-            SessionEvent::EndOfSpeech { segment: 7, revision: 1, at_us: 30, last: false },
-            MessageType::EndOfSpeech { at_timestamp: 30, last: false },
-            segment(7, Some(1), None),
-        ),
-        (
-            SessionEvent::EndOfSpeechRetracted { segment: 7, revision: 1, at_us: 30 },
-            MessageType::RetractEndOfSpeech { at_timestamp: 30 },
-            segment(7, Some(1), None),
-        ),
-        (
-            SessionEvent::Transcript { segment: 7, revision: 2, turn: 3, text: text.clone(), last: true },
-            MessageType::Transcript { text: text.clone(), last: true },
-            segment(7, Some(2), Some(3)),
-        ),
-        (
-            SessionEvent::Transcript { segment: 0, revision: 0, turn: 3, text: text.clone(), last: true },
-            MessageType::Transcript { text: text.clone(), last: true },
-            About::turn(3),
-        ),
-        (
-            SessionEvent::Line { turn: 4, text: text.clone(), from_us, until_us: None },
-            MessageType::Line { text: text.clone(), from_us, until_us: None },
-            About::turn(4),
-        ),
-        (
-            SessionEvent::Line { turn: 4, text: text.clone(), from_us, until_us: Some(9) },
-            MessageType::Line { text: text.clone(), from_us, until_us: Some(10) },
-            About::turn(4),
-        ),
-        (
-            SessionEvent::AnswerStarted { turn: 4, line: 12 },
-            MessageType::AnswerStarted { line: 12 },
-            About::turn(4),
-        ),
-        (SessionEvent::AnswerPaused { turn: 4 }, MessageType::AnswerPaused {}, About::turn(4)),
-        (SessionEvent::AnswerResumed { turn: 4 }, MessageType::AnswerResumed {}, About::turn(4)),
-        (
-            SessionEvent::AnswerInterrupted { turn: 4, heard_us: 5 },
-            MessageType::AnswerInterrupted { heard_us: 5 },
-            About::turn(4),
-        ),
-        (
-            SessionEvent::AnswerEnded { turn: 4, heard_us: 6 },
-            MessageType::AnswerEnded { heard_us: 6 },
-            About::turn(4),
-        ),
-        (
-            SessionEvent::LineDropped { line: 12, reason: LineDrop::Outranked },
-            MessageType::LineDropped { line: 12, reason: "outranked".into() },
-            About::NOTHING,
-        ),
-        (
-            SessionEvent::ToolCall(Arc::new(call)),
-            MessageType::ToolCall { call_id, name, arguments },
-            About::turn(4),
-        ),
-        (
-            SessionEvent::ServiceFailed { turn: 4, service: "llm".into(), reason: "timed out".into() },
-            MessageType::ServiceFailed { service: "llm".into(), reason: "timed out".into() },
-            About::turn(4),
-        ),
-        (
-            SessionEvent::DeadlineWarning { turn: 4, left_us: 0 },
-            MessageType::DeadlineWarning { deadline_us: 1 },
-            About::turn(4),
-        ),
-        (
-            SessionEvent::Closed { reason: CloseReason::Refused("full".into()) },
-            MessageType::Closed { reason: "refused: full".into() },
-            About::NOTHING,
-        ),
+        (E::SpeechConfirmed { segment: 5, turn: 2, from_us, to_us }, confirm, about(5, None, Some(2))),
+        (E::SpeechCancelled { segment: 6, reason, from_us, to_us, late: true }, cancel, about(6, None, None)),
+        (E::EndOfSpeech { segment: 7, revision: 1, at_us, last: false }, end, about(7, Some(1), None)),
+        (E::EndOfSpeechRetracted { segment: 7, revision: 1, at_us }, retract, about(7, Some(1), None)),
+        (transcript(7, 2), heard(), about(7, Some(2), Some(3))),
+        (transcript(0, 0), heard(), About::turn(3)),
+    ]
+}
+
+fn events_of_answers() -> Told {
+    use SessionEvent as E;
+    let (turn, from_us, text) = (4, 10, words());
+    let line = |until_us| E::Line { turn, text: text.clone(), from_us, until_us };
+    let spoken = |until_us| MessageType::Line { text: words(), from_us, until_us };
+    let reason = LineDrop::Outranked;
+    let dropped = MessageType::LineDropped { line: 12, reason: "outranked".into() };
+    let interrupted = MessageType::AnswerInterrupted { heard_us: 5 };
+    let about = About::turn(turn);
+    vec![
+        (line(None), spoken(None), about),
+        (line(Some(9)), spoken(Some(10)), about),
+        (line(Some(20)), spoken(Some(20)), about),
+        (E::AnswerStarted { turn, line: 12 }, MessageType::AnswerStarted { line: 12 }, about),
+        (E::AnswerPaused { turn }, MessageType::AnswerPaused {}, about),
+        (E::AnswerResumed { turn }, MessageType::AnswerResumed {}, about),
+        (E::AnswerInterrupted { turn, heard_us: 5 }, interrupted, about),
+        (E::AnswerEnded { turn, heard_us: 6 }, MessageType::AnswerEnded { heard_us: 6 }, about),
+        (E::LineDropped { line: 12, reason }, dropped, About::NOTHING),
+    ]
+}
+
+fn events_of_services() -> Told {
+    use SessionEvent as E;
+    let (turn, about) = (4, About::turn(4));
+    let [call_id, name, arguments, service, reason] =
+        ["call_1", "lights", "{\"on\":true}", "llm", "timed out"].map(Arc::<str>::from);
+    let call = ToolCall { turn, call_id: call_id.clone(), name: name.clone(), arguments: arguments.clone() };
+    let failed = E::ServiceFailed { turn, service: service.clone(), reason: reason.clone() };
+    let refused = E::Closed { reason: CloseReason::Refused("full".into()) };
+    let closed = MessageType::Closed { reason: "refused: full".into() };
+    vec![
+        (E::ToolCall(call.into()), MessageType::ToolCall { call_id, name, arguments }, about),
+        (failed, MessageType::ServiceFailed { service, reason }, about),
+        (E::DeadlineWarning { turn, left_us: 0 }, MessageType::DeadlineWarning { deadline_us: 1 }, about),
+        (refused, closed, About::NOTHING),
     ]
 }
 
@@ -244,4 +217,52 @@ fn long_words_of_an_engine_are_cut_so_that_they_arrive() {
     let call = ToolCall { turn, call_id: "c".into(), name: "n".into(), arguments };
     let message = SessionEvent::ToolCall(Arc::new(call)).to_message(&session(), GENERATION, 0);
     assert!(message.is_some_and(|message| message.check().is_err()), "half of a JSON is none");
+}
+
+#[test]
+fn the_wire_takes_what_the_engine_takes() {
+    let text = |bytes| Arc::<str>::from("x".repeat(bytes));
+    let line = |words| Control::Say(Arc::new(Line { words, say: Say::default() }));
+    let format = Format { rate_hz: 16_000, channels: 1 };
+    let clip = |subtitle| Words::Clip(Arc::new(Clip { subtitle, format, samples: [0.5].into() }));
+    // Each character is two bytes, and quotes are two in JSON: bytes count as they are sent.
+    let params =
+        |bytes: usize| Params::new().with("ü", "\"".repeat((bytes - 9) / 2) + &"x".repeat((bytes - 9) % 2));
+    let results = RESULT_BYTES_MAX - 2;
+    let cases: Vec<(bool, Control)> = vec![
+        (true, line(Words::Text(text(LINE_BYTES_MAX)))),
+        (false, line(Words::Text(text(LINE_BYTES_MAX + 1)))),
+        (true, line(clip(text(LINE_BYTES_MAX)))),
+        (false, line(clip(text(LINE_BYTES_MAX + 1)))),
+        (true, Control::SendText { text: text(LINE_BYTES_MAX) }),
+        (false, Control::SendText { text: text(LINE_BYTES_MAX + 1) }),
+        (true, Control::ToolResult { call_id: "ab".into(), result: text(results) }),
+        (false, Control::ToolResult { call_id: "abc".into(), result: text(results) }),
+        (true, Control::Set { params: Arc::new(params(PARAMS_BYTES_MAX - 1)) }),
+        (true, Control::Set { params: Arc::new(params(PARAMS_BYTES_MAX)) }),
+        (false, Control::Set { params: Arc::new(params(PARAMS_BYTES_MAX + 1)) }),
+    ];
+    for (case, (taken, control)) in cases.into_iter().enumerate() {
+        let message = control.to_message(&session(), GENERATION, 0).expect("it is a message");
+        assert_eq!((control.check().is_ok(), message.check().is_ok()), (taken, taken), "case {case}");
+    }
+}
+
+#[test]
+fn parameters_keep_their_values_and_their_order() {
+    let nested =
+        serde_json::json!({"b": [1, -2.5, null, {"deep": "ja"}], "a": true, "n": 0.1, "m": u64::MAX});
+    let params =
+        Params::new().with("ü 🦜", "two\nlines, \"quoted\"").with("nested", nested).with("", "no name");
+    let control = Control::Set { params: Arc::new(params.clone()) };
+    let message = arrived(&control.to_message(&session(), GENERATION, 0).expect("it is a message"));
+    let MessageType::Set { params: found } = &message.message_type else { panic!("{message:?}") };
+    assert_eq!(**found, params);
+    assert!(found.iter().eq(params.iter()));
+
+    // A removal is a value, not an absence, and a name that comes twice has its last value.
+    let mut kept = Params::new().with("voice", "low").with("language", "en");
+    let text = "{\"voice\":\"high\",\"language\":null,\"voice\":\"mid\"}";
+    kept.merge(&serde_json::from_str(text).expect("these are parameters"));
+    assert_eq!(kept, Params::new().with("voice", "mid"));
 }
