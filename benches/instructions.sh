@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The gate against regressions: instructions of short workloads, which repeat exactly, against those of a baseline.
 #
-#   benches/instructions.sh            compares; ends with 1 if a workload takes over 2 % more than the baseline
+#   benches/instructions.sh            compares; ends with 1 if a workload takes over 2 % more than the baseline, or a call
+#                                      of an audio callback more than it may
 #   benches/instructions.sh --update   makes what is counted now the baseline
 #
 # Counted by valgrind, in the ticks alone (the workloads' simulated callers are made outside of them), one thread, virtual
@@ -15,6 +16,7 @@ MORE_PERCENT_MAX=2
 baseline=benches/instructions.txt
 target=${CARGO_TARGET_DIR:-target}
 program=$target/release/mynah
+callback=$target/release/examples/audio_calls
 kept=$target/instructions
 
 # Name, what is counted (a function and all below it, or everything), command.
@@ -26,6 +28,15 @@ workloads=(
     "voice_4 *course::tick simulate voice_assistant --sessions 4 --duration 5s"
     "check_3 everything check passthrough gate_only voice_assistant"
 )
+# What audio callbacks call, 11,000 times with 128 sample frames: name, what is counted, samples. It is an example:
+# cargo build --release -p mynah --example audio_calls
+callbacks=(
+    "push_f32 *audio_calls::push_f32 f32"
+    "push_i16 *audio_calls::push_i16 i16"
+    "read_f32 *audio_calls::read_f32 f32"
+)
+CALLS=11000
+CALL_MAX=400
 
 update=false
 case "${1:-}" in
@@ -45,11 +56,17 @@ if [[ ! -x $program ]]; then
     exit 2
 fi
 mkdir -p "$kept" || exit 2
+if [[ -x $callback ]]; then
+    workloads+=("${callbacks[@]}")
+else
+    echo "not built, so not counted: cargo build --release -p mynah --example audio_calls"
+fi
 
 # Counts one workload, into files by its name.
 run() {
-    local name=$1 counted=$2 status=0
+    local name=$1 counted=$2 status=0 program=$program
     shift 2
+    [[ $name == push_* || $name == read_* ]] && program=$callback
     local flags=(--tool=callgrind "--callgrind-out-file=$kept/$name.out")
     [[ $counted == everything ]] || flags+=("--toggle-collect=$counted")
     [[ $1 == simulate ]] && set -- "$@" --threads 1 --json
@@ -106,6 +123,17 @@ if $update; then
 fi
 
 over=0 known=0
+for at in "${!names[@]}"; do
+    name=${names[at]} call=$((counts[at] / CALLS))
+    [[ $name == push_* || $name == read_* ]] || continue
+    # The conversion of 16-bit samples is not in the bound.
+    if ((call > CALL_MAX)) && [[ $name != *_i16 ]]; then
+        echo "$name: $call instructions a call; at most $CALL_MAX"
+        over=$((over + 1))
+    else
+        echo "$name: $call instructions a call"
+    fi
+done
 printf '%-16s %14s %14s %9s\n' "$key" instructions baseline change
 for at in "${!names[@]}"; do
     before=$(awk -v key="$key" -v name="${names[at]}" '$1 == key && $2 == name { print $3 }' "$baseline" 2>/dev/null)
@@ -129,6 +157,6 @@ if ((known == 0)); then
     echo "skipped: $baseline has no counts of $key; benches/instructions.sh --update writes them"
 fi
 if ((over)); then
-    echo "$over over the baseline by more than $MORE_PERCENT_MAX %; where they are: callgrind_annotate $kept/NAME.out" >&2
+    echo "$over over the baseline by more than $MORE_PERCENT_MAX %, or over what a call may take; where they are: callgrind_annotate $kept/NAME.out" >&2
     exit 1
 fi

@@ -96,7 +96,7 @@ fn with_nothing_beside_it_the_tests_run_as_the_readme_has_it_and_every_skip_is_l
     let [tests] = call(&calls, "test --workspace | CI=1 recordings= models= expected=")[..] else {
         panic!("{calls:#?}")
     };
-    let missing = "promtool prometheus script zsh fish groff shellcheck chromium prometheus_client MYNAH_RECORDINGS MYNAH_MODELS";
+    let missing = "promtool prometheus script zsh fish groff shellcheck strace chromium prometheus_client MYNAH_RECORDINGS MYNAH_MODELS";
     for name in missing.split(' ') {
         assert!(tests.contains(&format!("{name} ")), "{name}: {tests}");
     }

@@ -45,7 +45,9 @@ impl AudioIn {
     pub fn push(&mut self, samples: &[f32]) -> Result<(), PushError> {
         self.check(samples.len())?;
         if self.samples.push_entire_slice(samples).is_err() {
-            return Err(self.refuse());
+            self.presence.port().note_refusal();
+            // The tick may have made room before it could see that.
+            self.samples.push_entire_slice(samples).map_err(|_| PushError::Full)?;
         }
         self.presence.port().shard.stir();
         Ok(())
@@ -58,7 +60,10 @@ impl AudioIn {
     pub fn push_i16(&mut self, samples: &[i16]) -> Result<(), PushError> {
         self.check(samples.len())?;
         if self.samples.slots() < samples.len() {
-            return Err(self.refuse());
+            self.presence.port().note_refusal();
+            if self.samples.slots() < samples.len() {
+                return Err(PushError::Full);
+            }
         }
         let mut piece = [0.0; PIECE];
         for from in samples.chunks(PIECE) {
@@ -81,11 +86,5 @@ impl AudioIn {
             return Err(PushError::BadLength { samples });
         }
         if port.ended.load(Ordering::Acquire) { Err(PushError::Ended) } else { Ok(()) }
-    }
-
-    /// Has the credit waker called once there is room again.
-    fn refuse(&self) -> PushError {
-        self.presence.port().refused.store(true, Ordering::Release);
-        PushError::Full
     }
 }

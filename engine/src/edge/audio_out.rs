@@ -19,7 +19,7 @@ pub struct Read {
     pub began: bool,
     /// An answer ended among them: all of it was read.
     pub ended: bool,
-    /// What was not read yet was withdrawn before the first of them: the sound before breaks off.
+    /// What sounded, or was to sound, was withdrawn before the first of them: the sound before breaks off.
     pub cut: bool,
     /// Sample frames that were withdrawn and are skipped: they came before the first of them.
     pub skipped: usize,
@@ -40,8 +40,11 @@ pub struct AudioOut {
     pub(super) at: u64,
     /// Marks read so far.
     pub(super) marks: u64,
-    /// The turn that is answered at present.
+    /// The turn that is answered at present, and where its answer began.
     pub(super) turn: u32,
+    pub(super) began_at: u64,
+    /// Everything before this was withdrawn, as far as is known.
+    pub(super) flushed_to: u64,
 }
 
 impl AudioOut {
@@ -66,9 +69,11 @@ impl AudioOut {
         let mut read = Read::default();
         let channels = usize::from(self.format.channels);
         let flush_to = self.ring.positions.flush_to.load(Ordering::Acquire);
-        if flush_to > self.at {
-            read.skipped = self.skip(flush_to) / channels;
-            read.cut = true;
+        if flush_to > self.flushed_to {
+            self.flushed_to = flush_to;
+            let (void, stops) = self.skip(flush_to);
+            read.skipped = void / channels;
+            read.cut = void > 0 || stops;
         }
         let whole = out.len() - out.len() % channels;
         let (sound, silence) = out.split_at_mut(whole);
@@ -83,17 +88,22 @@ impl AudioOut {
         read
     }
 
-    /// Skips what is void; returns how many samples.
-    fn skip(&mut self, to: u64) -> usize {
-        let void = (to - self.at) as usize;
-        if let Ok(chunk) = self.ring.samples.read_chunk(void) {
+    /// Skips what is void; returns how many samples, and whether what sounds breaks off.
+    fn skip(&mut self, to: u64) -> (usize, bool) {
+        let void = to.saturating_sub(self.at);
+        if let Ok(chunk) = self.ring.samples.read_chunk(void as usize) {
             chunk.commit_all();
         }
-        self.at = to;
-        let mut passed = Read::default();
-        self.pass_marks(&mut passed);
-        self.turn = 0;
-        void
+        self.at += void;
+        if void > 0 {
+            self.pass_marks(&mut Read::default());
+        }
+        // What came after the flush may have been read with what came before it.
+        let stops = self.turn != 0 && self.began_at < to;
+        if stops {
+            self.turn = 0;
+        }
+        (void as usize, stops)
     }
 
     /// Takes the marks up to the present position.
@@ -110,7 +120,7 @@ impl AudioOut {
             if mark.ends {
                 (read.ended, self.turn) = (true, 0);
             } else {
-                (read.began, self.turn) = (true, mark.turn);
+                (read.began, self.turn, self.began_at) = (true, mark.turn, mark.at);
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, PoisonError};
 
 use crate::base::ids::SessionId;
@@ -54,15 +54,28 @@ pub(crate) struct SessionPort {
 
 impl SessionPort {
     pub(crate) fn give_credit(&self, cost: u32) {
-        self.credits.fetch_add(cost, Ordering::AcqRel);
-        self.tell_room();
+        self.credits.fetch_add(cost, Ordering::SeqCst);
+        self.call_if_refused();
+    }
+
+    /// There is room again in the ring of an audio callback.
+    pub(crate) fn tell_room(&self) {
+        fence(Ordering::SeqCst);
+        self.call_if_refused();
     }
 
     /// Calls the host's waker for credit if a push was refused since the last time.
-    pub(crate) fn tell_room(&self) {
-        if self.refused.load(Ordering::Acquire) && self.refused.swap(false, Ordering::AcqRel) {
+    fn call_if_refused(&self) {
+        if self.refused.load(Ordering::SeqCst) && self.refused.swap(false, Ordering::SeqCst) {
             self.call(&self.wakers.credit);
         }
+    }
+
+    /// Has the credit waker called once there is room again. Whoever was refused looks once more after this: the tick makes
+    /// room and then looks for refusals, so that one of the two sees what the other did.
+    pub(super) fn note_refusal(&self) {
+        self.refused.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
     }
 
     pub(super) fn arrive(&self, arrival: Arrival) {
@@ -156,8 +169,13 @@ impl SessionPort {
     }
 
     pub(super) fn take_credit(&self, cost: u32) -> Option<u32> {
-        let taken = self.credits.fetch_update(Ordering::AcqRel, Ordering::Acquire, |c| c.checked_sub(cost));
-        taken.ok().map(|_| cost)
+        let take =
+            || self.credits.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |c| c.checked_sub(cost)).ok();
+        let taken = take().or_else(|| {
+            self.note_refusal();
+            take()
+        });
+        taken.map(|_| cost)
     }
 
     /// Sends a block whose credit was taken.

@@ -6,15 +6,45 @@
 //! let before = mynah_alloc::allocations();
 //! drop(vec![1, 2, 3]);
 //! assert!(mynah_alloc::allocations() > before);
+//! assert!(mynah_alloc::of_thread().allocations > 0);
 //! ```
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static LIVE_BYTES: AtomicI64 = AtomicI64::new(0);
 
-/// The system's allocator with two counters.
+thread_local! {
+    // Without a destructor, and made at compile time: the first use allocates nothing.
+    static OF_THREAD: Cell<ThreadCounts> = const { Cell::new(ThreadCounts { allocations: 0, frees: 0 }) };
+}
+
+/// What one thread has done since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThreadCounts {
+    /// Allocations and reallocations.
+    pub allocations: u64,
+    /// Blocks given back, reallocations too.
+    pub frees: u64,
+}
+
+/// The counts of the calling thread. 0 if [`Counting`] is not installed.
+pub fn of_thread() -> ThreadCounts {
+    OF_THREAD.get()
+}
+
+/// Counts for the calling thread.
+fn count(allocations: u64, frees: u64) {
+    // A thread that is ending may have no counts any more.
+    let _gone = OF_THREAD.try_with(|counts| {
+        let ThreadCounts { allocations: before, frees: freed } = counts.get();
+        counts.set(ThreadCounts { allocations: before + allocations, frees: freed + frees });
+    });
+}
+
+/// The system's allocator with two counters, and two for each thread.
 #[derive(Debug)]
 pub struct Counting;
 
@@ -30,9 +60,10 @@ pub fn live_bytes() -> i64 {
 
 #[allow(unsafe_code, reason = "the trait is unsafe; every call goes to the system's allocator unchanged")]
 // SAFETY: each method forwards its arguments to `System`, which upholds the contract of `GlobalAlloc`; the counters
-// are atomics and never allocate.
+// are atomics and cells of the thread, and never allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(1, 0);
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         LIVE_BYTES.fetch_add(layout.size() as i64, Ordering::Relaxed);
         // SAFETY: the caller's contract is the same.
@@ -40,6 +71,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(1, 0);
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         LIVE_BYTES.fetch_add(layout.size() as i64, Ordering::Relaxed);
         // SAFETY: the caller's contract is the same.
@@ -47,12 +79,14 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count(0, 1);
         LIVE_BYTES.fetch_sub(layout.size() as i64, Ordering::Relaxed);
         // SAFETY: the caller's contract is the same.
         unsafe { System.dealloc(at, layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(1, 1);
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         LIVE_BYTES.fetch_add(size as i64 - layout.size() as i64, Ordering::Relaxed);
         // SAFETY: the caller's contract is the same.
