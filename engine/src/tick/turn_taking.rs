@@ -264,9 +264,7 @@ impl<'w, 's> TurnTaking<'w, 's> {
         owner: Entity,
         asked: impl Fn(&Segment) -> bool,
     ) -> bool {
-        let owed = |segment: &Segment| {
-            segment.session == session && segment.owes_answer() && asked(segment)
-        };
+        let owed = |segment: &Segment| segment.session == session && segment.owes_answer() && asked(segment);
         let mut owed: Vec<Segment> =
             self.segments.segments.active().filter(|segment| owed(segment)).cloned().collect();
         owed.sort_unstable_by_key(|segment| (segment.turn, segment.key.serial));
