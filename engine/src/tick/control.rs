@@ -17,10 +17,11 @@ use crate::record::edge_figures::ControlFigures;
 use crate::service::api::{Outbox, SizeHint};
 use crate::session::components::{Phase, SessionParams};
 use crate::session::index::SessionIndex;
+use crate::session::lines::Lines;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::line_drop::LineDrop;
 use crate::speech::overrides::InterruptMode;
-use crate::tick::lines::{LineParams, Lines};
+use crate::tick::lines::LineParams;
 use crate::tick::resources::Edge;
 use crate::tick::turn_taking::TurnTaking;
 
