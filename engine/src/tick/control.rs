@@ -105,6 +105,10 @@ impl ControlParams<'_, '_> {
         if self.edge.0.controls.load(Ordering::Acquire) > 0 {
             self.collect();
         }
+        if let Some(lines) = &mut lines {
+            let phases = &self.phases;
+            lines.forget(|owner| !phases.get(owner).is_ok_and(|(phase, _)| *phase != Phase::Gone));
+        }
         let mut list = std::mem::take(&mut self.messages.list);
         for received in &mut list {
             let Some(owner) = self.index.entity(received.session) else { continue };
@@ -112,9 +116,7 @@ impl ControlParams<'_, '_> {
         }
         self.messages.list = list;
         if let Some(lines) = lines.filter(|lines| !lines.is_idle()) {
-            let phases = &self.phases;
-            let is_gone = |owner| phases.get(owner).is_ok_and(|(phase, _)| *phase == Phase::Gone);
-            lines.begin_waiting(&mut self.turn_taking, plan, is_gone);
+            lines.begin_waiting(&mut self.turn_taking, plan);
         }
     }
 

@@ -124,6 +124,11 @@ impl LineParams<'_, '_> {
         opened || turns.drop_line(session, message_id, LineDrop::Full)
     }
 
+    /// Forgets the lines of sessions that are gone: others may have their ids by now.
+    pub(crate) fn forget(&mut self, is_gone: impl Fn(Entity) -> bool) {
+        self.lines.waiting.retain(|waiting| !is_gone(waiting.owner));
+    }
+
     /// Drops the lines of a session that wait.
     pub(crate) fn drop_waiting(&mut self, session: SessionId, turns: &mut TurnTaking<'_, '_>) -> bool {
         let before = self.lines.waiting.len();
@@ -139,22 +144,13 @@ impl LineParams<'_, '_> {
         self.lines.waiting.len() < before
     }
 
-    /// Begins the first line of each session whose floor is free, and forgets those of sessions that are gone.
-    pub(crate) fn begin_waiting(
-        &mut self,
-        turns: &mut TurnTaking<'_, '_>,
-        plan: &ScenePlan,
-        is_gone: impl Fn(Entity) -> bool,
-    ) {
+    /// Begins the first line of each session whose floor is free.
+    pub(crate) fn begin_waiting(&mut self, turns: &mut TurnTaking<'_, '_>, plan: &ScenePlan) {
         let mut at = 0;
         let mut last = None;
         while at < self.lines.waiting.len() {
             let Waiting { session, owner, message_id, .. } = self.lines.waiting[at];
             let first = last.replace(session) != Some(session);
-            if is_gone(owner) {
-                self.lines.waiting.remove(at);
-                continue;
-            }
             if first && turns.floor_is_free(session, owner) {
                 let line = Arc::clone(&self.lines.waiting[at].line);
                 let opening = opening((session, owner, message_id), &line, turns, plan);

@@ -3,11 +3,12 @@
 use mynah_engine::{ScenePlan, SessionHandle, SessionId};
 
 use super::controls::Controls;
-use super::edge::{Pushed, deliver};
+use super::edge::deliver;
 use super::ends::Ends;
 use super::host::{Heard, Host};
 use super::network::Network;
 use super::plan::{Dice, Hazard};
+use super::pushed::Pushed;
 use super::sender::Sender;
 use super::site::Site;
 use super::split::Split;

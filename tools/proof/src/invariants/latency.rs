@@ -162,6 +162,19 @@ impl Answers {
         self.by_origin.entry((segment, revision)).or_default()
     }
 
+    /// Forgets the answers to segments long before `segment`; a call that hangs outlives many segments.
+    fn forget_before(&mut self, segment: u32) {
+        let is_new = |old: u32| old.saturating_add(REMEMBERED) >= segment;
+        self.by_origin.retain(|(old, _), answer| is_new(*old) || answer.is_under_way());
+    }
+
+    /// A line is at once all that is said.
+    fn line_opens(&mut self, segment: u32, now: When) {
+        let is_old = |old: u32| is_old_line(old, segment, REMEMBERED);
+        self.by_origin.retain(|(old, _), answer| !is_old(*old) || answer.is_under_way());
+        self.of(segment, 1).endpoint = Some(now);
+    }
+
     /// A call was submitted; what is wrong with the moment.
     fn submitted(&mut self, place: Place, origin: (u32, u32), now: When) -> Option<String> {
         let calls = self.calls.entry(place.node).or_default();
@@ -254,16 +267,11 @@ impl Checker for Latency {
         let Some(answers) = self.sessions.of(record) else { return };
         let wrong = match record.event {
             Event::SegmentOpened { segment, .. } => {
-                // A call that hangs outlives many segments.
-                let is_new = |old: u32| old.saturating_add(REMEMBERED) >= segment;
-                answers.by_origin.retain(|(old, _), answer| is_new(*old) || answer.is_under_way());
+                answers.forget_before(segment);
                 None
             }
-            // The end of what is said, at once.
             Event::LineOpened { segment, .. } => {
-                let is_old = |old: u32| is_old_line(old, segment, REMEMBERED);
-                answers.by_origin.retain(|(old, _), answer| !is_old(*old) || answer.is_under_way());
-                answers.of(segment, 1).endpoint = Some(now);
+                answers.line_opens(segment, now);
                 None
             }
             Event::Endpoint { segment, revision, .. } => {
