@@ -38,9 +38,8 @@ pub struct AudioOut {
     pub(super) at: u64,
     /// Marks read so far.
     pub(super) marks: u64,
-    /// The turn that is answered at present, and where its answer began.
+    /// The turn that is answered at present.
     pub(super) turn: u32,
-    pub(super) began_at: u64,
     /// Everything before this was withdrawn, as far as is known.
     pub(super) flushed_to: u64,
 }
@@ -64,17 +63,18 @@ impl AudioOut {
     /// Fills `out` with interleaved samples: sound as far as there is any, then silence. Of a sample frame that does
     /// not fit wholly nothing is read.
     pub fn read(&mut self, out: &mut [f32]) -> Read {
-        let mut read = Read::default();
-        let flush_to = self.ring.positions.flush_to.load(Ordering::Acquire);
-        if flush_to > self.flushed_to {
-            self.flushed_to = flush_to;
-            read.cut = self.skip(flush_to);
-        }
+        let mut read = Read { cut: self.take_flush(0).1, ..Read::default() };
         let channels = usize::from(self.format.channels);
         let whole = out.len() - out.len() % channels;
-        let (sound, silence) = out.split_at_mut(whole);
-        silence.fill(0.0);
-        let (sound, rest) = self.ring.samples.pop_partial_slice(sound);
+        let (sound, _) = self.ring.samples.pop_partial_slice(&mut out[..whole]);
+        let taken = sound.len();
+        // Who has samples from behind a withdrawal sees it by now, and those before it do not leave.
+        let (void, cut) = self.take_flush(taken);
+        read.cut |= cut;
+        if void > 0 {
+            out.copy_within(void..taken, 0);
+        }
+        let (sound, rest) = out.split_at_mut(taken - void);
         rest.fill(0.0);
         read.frames = sound.len() / channels;
         read.level = level(sound);
@@ -84,22 +84,24 @@ impl AudioOut {
         read
     }
 
-    /// Skips what is void; true if a sound breaks off.
-    fn skip(&mut self, to: u64) -> bool {
-        let void = to.saturating_sub(self.at);
-        if let Ok(chunk) = self.ring.samples.read_chunk(void as usize) {
+    /// Skips what was withdrawn, of which the first `taken` samples are out of the ring already. How many of them are
+    /// void, and whether a sound breaks off.
+    fn take_flush(&mut self, taken: usize) -> (usize, bool) {
+        let to = self.ring.positions.flush_to.load(Ordering::Acquire);
+        if to <= self.flushed_to {
+            return (0, false);
+        }
+        self.flushed_to = to;
+        let void = to.saturating_sub(self.at) as usize;
+        if let Ok(chunk) = self.ring.samples.read_chunk(void.saturating_sub(taken)) {
             chunk.commit_all();
         }
-        self.at += void;
+        self.at += void as u64;
         if void > 0 {
             self.pass_marks(&mut Read::default());
         }
-        // What came after the flush may have been read with what came before it.
-        let stops = self.turn != 0 && self.began_at < to;
-        if stops {
-            self.turn = 0;
-        }
-        void > 0 || stops
+        let sounded = std::mem::take(&mut self.turn) != 0;
+        (void.min(taken), void > 0 || sounded)
     }
 
     /// Takes the marks up to the present position.
@@ -116,7 +118,7 @@ impl AudioOut {
             if mark.ends {
                 (read.ended, self.turn) = (true, 0);
             } else {
-                (read.began, self.turn, self.began_at) = (true, mark.turn, mark.at);
+                (read.began, self.turn) = (true, mark.turn);
             }
         }
     }
