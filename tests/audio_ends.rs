@@ -435,3 +435,30 @@ fn what_went_in_before_the_split_comes_first() {
         assert!(heard == signal(0, before + 960), "{before} before");
     }
 }
+
+/// What the caller says is heard, and lines beside it: nothing but lines leads to the voice.
+const BARKS: &str = r#"(
+    name: "barks",
+    session: (input: (rate_hz: 16000), output: (release: Immediately, pace: RealTime(lead_ms: 100))),
+    nodes: [(id: "tts", kind: Service(service: "tts", task: Synthesize))],
+    edges: [("input", "output"), ("said", "tts"), ("tts", "output")],
+    services: { "tts": (output: FliteVoice, timing: (latency: Fixed(ms: 20), speed: 100)) },
+)"#;
+
+#[test]
+fn a_voice_that_says_nothing_but_lines_keeps_no_session_open() {
+    for line in [None, Some("Halt!")] {
+        let mut engine = engine(BARKS);
+        let (_input, mut output, mut control) = open(&engine, Format { rate_hz: 16_000, channels: 1 });
+        line.map(|line| control.say(line, Say::default()).expect("it speaks"));
+        tick(&mut engine);
+        control.finish();
+        let mut sounded = 0;
+        for _ in 0..600 {
+            tick(&mut engine);
+            sounded += output.read(&mut [0.0; 80]).frames;
+        }
+        assert!(control.is_closed(), "{line:?}");
+        assert_eq!(sounded > 4_000, line.is_some(), "{sounded} frames of {line:?}");
+    }
+}

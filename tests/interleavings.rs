@@ -4,6 +4,9 @@
 //! A driver ticks when the bell has rung, in half of the orders only then, and a host looks only when it was woken: whatever gets lost shows.
 #![allow(unused_crate_dependencies, reason = "they are those of the package")]
 
+#[path = "interleavings/ends.rs"]
+mod ends;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

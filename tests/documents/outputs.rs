@@ -15,7 +15,7 @@ mod library_use;
 /// Blocks that are compared, by page and first line.
 const COMPARED: [(&str, &str); 4] = [
     ("README.md", "voice_assistant: 100 sessions"),
-    ("README.md", "ConfirmSpeculation"),
+    ("README.md", "Applied { message_id: 1 }"),
     ("docs/architecture.md", "layer "),
     ("docs/architecture.md", "stage         system"),
 ];

@@ -40,9 +40,8 @@ pub struct AudioOut {
     pub(super) at: u64,
     /// Marks read so far.
     pub(super) marks: u64,
-    /// The turn that is answered at present, and where its answer began.
+    /// The turn that is answered at present.
     pub(super) turn: u32,
-    pub(super) began_at: u64,
     /// Everything before this was withdrawn, as far as is known.
     pub(super) flushed_to: u64,
 }
@@ -66,20 +65,21 @@ impl AudioOut {
     /// Fills `out` with interleaved samples: sound as far as there is any, then silence. Of a sample frame that does
     /// not fit wholly nothing is read.
     pub fn read(&mut self, out: &mut [f32]) -> Read {
-        let mut read = Read::default();
+        let (mut skipped, mut cut) = self.take_flush(0);
         let channels = usize::from(self.format.channels);
-        let flush_to = self.ring.positions.flush_to.load(Ordering::Acquire);
-        if flush_to > self.flushed_to {
-            self.flushed_to = flush_to;
-            let (void, stops) = self.skip(flush_to);
-            read.skipped = void / channels;
-            read.cut = void > 0 || stops;
-        }
         let whole = out.len() - out.len() % channels;
-        let (sound, silence) = out.split_at_mut(whole);
-        silence.fill(0.0);
-        let (sound, rest) = self.ring.samples.pop_partial_slice(sound);
+        let (sound, _) = self.ring.samples.pop_partial_slice(&mut out[..whole]);
+        let taken = sound.len();
+        // Who has samples from behind a withdrawal sees it by now, and those before it do not leave.
+        let (void, breaks) = self.take_flush(taken);
+        (skipped, cut) = (skipped + void, cut || breaks);
+        let void = void.min(taken);
+        if void > 0 {
+            out.copy_within(void..taken, 0);
+        }
+        let (sound, rest) = out.split_at_mut(taken - void);
         rest.fill(0.0);
+        let mut read = Read { cut, skipped: skipped / channels, ..Read::default() };
         read.frames = sound.len() / channels;
         read.level = level(sound);
         self.at += sound.len() as u64;
@@ -88,22 +88,24 @@ impl AudioOut {
         read
     }
 
-    /// Skips what is void; returns how many samples, and whether what sounds breaks off.
-    fn skip(&mut self, to: u64) -> (usize, bool) {
-        let void = to.saturating_sub(self.at);
-        if let Ok(chunk) = self.ring.samples.read_chunk(void as usize) {
+    /// Skips what was withdrawn, of which the first `taken` samples are out of the ring already. How many are void, and
+    /// whether a sound breaks off.
+    fn take_flush(&mut self, taken: usize) -> (usize, bool) {
+        let to = self.ring.positions.flush_to.load(Ordering::Acquire);
+        if to <= self.flushed_to {
+            return (0, false);
+        }
+        self.flushed_to = to;
+        let void = to.saturating_sub(self.at) as usize;
+        if let Ok(chunk) = self.ring.samples.read_chunk(void.saturating_sub(taken)) {
             chunk.commit_all();
         }
-        self.at += void;
+        self.at += void as u64;
         if void > 0 {
             self.pass_marks(&mut Read::default());
         }
-        // What came after the flush may have been read with what came before it.
-        let stops = self.turn != 0 && self.began_at < to;
-        if stops {
-            self.turn = 0;
-        }
-        (void as usize, stops)
+        let sounded = std::mem::take(&mut self.turn) != 0;
+        (void, void > 0 || sounded)
     }
 
     /// Takes the marks up to the present position.
@@ -120,7 +122,7 @@ impl AudioOut {
             if mark.ends {
                 (read.ended, self.turn) = (true, 0);
             } else {
-                (read.began, self.turn, self.began_at) = (true, mark.turn, mark.at);
+                (read.began, self.turn) = (true, mark.turn);
             }
         }
     }
@@ -131,14 +133,17 @@ fn level(samples: &[f32]) -> f32 {
     if samples.is_empty() {
         return 0.0;
     }
-    let mut sums = [0.0_f32; 8];
-    let (whole, rest) = samples.as_chunks::<8>();
+    let mut sums = [0.0_f32; 16];
+    let (whole, rest) = samples.as_chunks::<16>();
     for chunk in whole {
         for (sum, sample) in sums.iter_mut().zip(chunk) {
             *sum += sample * sample;
         }
     }
-    let sum: f32 = sums.iter().sum::<f32>() + rest.iter().map(|sample| sample * sample).sum::<f32>();
+    // Lanes onto lanes, as long as the compiler adds several at once.
+    let eight: [f32; 8] = std::array::from_fn(|at| sums[at] + sums[at + 8]);
+    let four: [f32; 4] = std::array::from_fn(|at| eight[at] + eight[at + 4]);
+    let sum: f32 = four.iter().sum::<f32>() + rest.iter().map(|sample| sample * sample).sum::<f32>();
     (sum / samples.len() as f32).sqrt()
 }
 

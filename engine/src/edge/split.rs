@@ -29,16 +29,7 @@ pub(super) fn ends(port: &Arc<SessionPort>, presence: Arc<Presence>) -> (AudioIn
     port.end(Arriving::Split(Box::new(AudioRings { input, output })));
     (
         AudioIn { presence: Arc::clone(&presence), samples },
-        AudioOut {
-            presence: Arc::clone(&presence),
-            format,
-            ring,
-            at: 0,
-            marks: 0,
-            turn: 0,
-            began_at: 0,
-            flushed_to: 0,
-        },
+        AudioOut { presence: Arc::clone(&presence), format, ring, at: 0, marks: 0, turn: 0, flushed_to: 0 },
         SessionControl { presence, sent: 0 },
     )
 }

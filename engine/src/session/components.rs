@@ -53,6 +53,8 @@ pub struct Wiring {
     /// Queue entity of each node; the last one is the output.
     pub(crate) lanes: Box<[Entity]>,
     pub(crate) inputs: Box<[Target]>,
+    /// Queues that only lines feed: what follows them would wait for ever for the end of their stream.
+    pub(crate) only_said: Box<[Target]>,
     /// Some queue that the input feeds blocks when it is full.
     pub(crate) waits: bool,
 }

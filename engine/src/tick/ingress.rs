@@ -266,6 +266,10 @@ impl Scatter<'_, '_, '_> {
         *to.phase = Phase::Finishing;
         self.needs_sweep.0 = true;
         let frame = self.frame(to, Payload::Mark(Mark::StreamEnd), self.now.us);
+        for target in &to.wiring.only_said {
+            let end = frame.fork(self.pool);
+            self.enqueue(target, end);
+        }
         self.send(to, frame);
     }
 
@@ -367,10 +371,14 @@ impl Scatter<'_, '_, '_> {
             let last = at + 1 == to.wiring.inputs.len();
             let sent = if last { frame.take() } else { frame.as_ref().map(|frame| frame.fork(self.pool)) };
             let Some(sent) = sent else { return };
-            let Ok(mut queue) = self.queues.get_mut(target.queue) else { continue };
-            let (now, pool, counts, log) = (self.now, &mut *self.pool, &mut *self.counts, &mut *self.log);
-            Enqueue { now, pool, counts, log }.push(target.node, queue.bypass_change_detection(), sent);
+            self.enqueue(target, sent);
         }
+    }
+
+    fn enqueue(&mut self, target: &Target, frame: Frame) {
+        let Ok(mut queue) = self.queues.get_mut(target.queue) else { return };
+        let (now, pool, counts, log) = (self.now, &mut *self.pool, &mut *self.counts, &mut *self.log);
+        Enqueue { now, pool, counts, log }.push(target.node, queue.bypass_change_detection(), frame);
     }
 }
 

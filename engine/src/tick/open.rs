@@ -90,7 +90,12 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     world.entity_mut(entity).insert((
         Session { id, generation, name: Arc::clone(&port.name) },
         phase,
-        Wiring { lanes, inputs: wiring.input.into(), waits: wiring.input_waits },
+        Wiring {
+            lanes,
+            inputs: wiring.input.into(),
+            only_said: wiring.only_said.into(),
+            waits: wiring.input_waits,
+        },
         Intake::new(format, tolerance_us, now_us),
         HostLink { port, unsaid: VecDeque::new(), output: None, answers: None, reason, open_sessions },
         SessionParams(params),
@@ -144,6 +149,8 @@ struct Edges {
     /// The targets of the session's input, and whether any of them blocks.
     input: Vec<Target>,
     input_waits: bool,
+    /// Where nothing but lines enters.
+    only_said: Vec<Target>,
 }
 
 impl Edges {
@@ -163,6 +170,15 @@ impl Edges {
         let nodes = plan.nodes.iter().zip(&formats);
         let wired: Vec<Vec<Target>> =
             nodes.map(|(node, (input, _))| resolve(&node.targets, node.spec.max_out(*input))).collect();
+        let mut only_said = Vec::new();
+        for target in &plan.said_targets {
+            let node = plan.position(target.node);
+            // Nodes without an edge to them get the end of the stream with the lines.
+            if sources[node.index()] == 0 {
+                sources[node.index()] = 1;
+                only_said.push(Target { port: target.port, node, queue: lanes[node.index()] });
+            }
+        }
         let blocks = |target: &Target| plan.nodes.get(target.node.index()).is_some_and(PlanNode::blocks);
         let mut backpressured: Vec<bool> = wired.iter().map(|targets| targets.iter().any(blocks)).collect();
         let mut targets: Vec<_> =
@@ -170,7 +186,7 @@ impl Edges {
         backpressured.push(false);
         targets.push([None; TARGETS_MAX]);
         let input_waits = input.iter().any(blocks);
-        Self { formats, senders, sources, targets, backpressured, input, input_waits }
+        Self { formats, senders, sources, targets, backpressured, input, input_waits, only_said }
     }
 
     /// The wiring of the queue at `at`.

@@ -22,6 +22,10 @@ struct Converter {
 /// # Errors
 /// A rate or a number of channels that the resampler does not take.
 pub fn build(from: Format, to: Format) -> Result<Box<dyn FormatConverter>, String> {
+    if !resampler::CHANNELS.contains(&to.channels) {
+        let (least, most) = (resampler::CHANNELS.start(), resampler::CHANNELS.end());
+        return Err(format!("{} channels are out of range; expected {least} to {most}", to.channels));
+    }
     let channels = if from.channels == to.channels { from.channels } else { 1 };
     let spec = ResampleSpec {
         from_hz: from.rate_hz,
@@ -31,9 +35,6 @@ pub fn build(from: Format, to: Format) -> Result<Box<dyn FormatConverter>, Strin
         mode: Mode::Streaming,
         kernel: Kernel::Auto,
     };
-    if !resampler::CHANNELS.contains(&to.channels) {
-        return Err(resampler::ResampleError::Channels(to.channels).to_string());
-    }
     let rate = SyncCell::new(resampler::build(spec).map_err(|error| error.to_string())?);
     Ok(Box::new(Converter {
         from: from.channels,
