@@ -87,19 +87,42 @@ fn two_engines_hold_under_chaos() {
 
 /// Sites that came after the first seeds of the file; there a line that names them says from where on they are drawn.
 const YOUNG: [Site; 3] = [Site::OpenInTick, Site::HostileText, Site::Numbers];
+/// Those that came after these.
+const YOUNGER: [Site; 8] = [
+    Site::Say,
+    Site::Typed,
+    Site::GateMode,
+    Site::Interrupt,
+    Site::Params,
+    Site::Heard,
+    Site::Split,
+    Site::StopReading,
+];
+
+/// Chaos without these sites.
+fn chaos_without(young: &[Site]) -> FaultSpec {
+    let mut spec = chaos();
+    spec.sites.retain(|site, _| !young.contains(site));
+    spec
+}
 
 #[test]
 fn seeds_that_once_failed_hold() {
-    let young = PAST.find("## open_in_tick, hostile_text, numbers").expect("the file says so");
-    let mut before = chaos();
-    before.sites.retain(|site, _| !YOUNG.contains(site));
+    let from = |names: &str| PAST.find(names).expect("the file says so");
+    let young = from("## open_in_tick, hostile_text, numbers");
+    let younger = from("## say, typed, gate_mode, interrupt, params, heard, split, stop_reading");
+    let (oldest, before) = (chaos_without(&[&YOUNG[..], &YOUNGER].concat()), chaos_without(&YOUNGER));
     let lines = PAST.split_inclusive('\n').scan(0, |at, line| {
         let from = *at;
         *at += line.len();
         Some((from, line.trim()))
     });
     for (from, line) in lines.filter(|(_, line)| !line.starts_with('#') && !line.is_empty()) {
-        let spec = if from < young { &before } else { &chaos() };
+        let spec = match from {
+            _ if from < young => &oldest,
+            _ if from < younger => &before,
+            _ => &chaos(),
+        };
         let mut words = line.split_whitespace();
         let (Some(scene), Some(Ok(seed)), Some(third)) =
             (words.next(), words.next().map(str::parse), words.next())
@@ -127,7 +150,8 @@ fn size(word: &str) -> Option<(u32, u64)> {
 #[test]
 fn a_seed_is_the_same_run_on_any_threads_and_shards() {
     let mut young = FaultSpec::none();
-    young.sites = YOUNG.map(|site| (site, SiteSpec { on: Some(1.0), ..SiteSpec::default() })).into();
+    let all = YOUNG.iter().chain(&YOUNGER);
+    young.sites = all.map(|site| (*site, SiteSpec { on: Some(1.0), ..SiteSpec::default() })).collect();
     for (scene, spec) in [
         ("voice_assistant", chaos()),
         ("remote_consumer", chaos()),
@@ -168,8 +192,9 @@ fn strong(site: Site) -> FaultSpec {
     spec
 }
 
-/// What an engine refuses or understands changes nothing, and 200 ppm are two milliseconds in ten seconds.
-const UNNOTICED: [Site; 4] = [Site::Malformed, Site::Oversized, Site::Stamps, Site::ClockSkew];
+/// What an engine refuses or understands changes nothing, 200 ppm are two milliseconds in ten seconds, and what was heard
+/// of an answer matters to its host alone.
+const UNNOTICED: [Site; 5] = [Site::Malformed, Site::Oversized, Site::Stamps, Site::ClockSkew, Site::Heard];
 
 #[test]
 fn every_site_alone_strikes_changes_the_run_and_breaks_nothing() {
@@ -193,6 +218,30 @@ fn every_site_alone_strikes_changes_the_run_and_breaks_nothing() {
             wrong.push(format!("{} struck {} times, and nothing is different", row.name, site.struck));
         }
         wrong.extend(report.violations.iter().map(|violation| format!("{}: {violation}", row.name)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The scenes in which something speaks.
+const SPEAKING: [&str; 7] =
+    ["voice_assistant", "voice_assistant_cloud", "batched_tts", "barge_in", "deadlines", "overflow", "full"];
+
+#[test]
+fn what_hosts_want_breaks_nothing_in_any_scene_that_speaks() {
+    let mut wrong = Vec::new();
+    for scene in SPEAKING {
+        let short = ChaosOptions { duration_us: 9_000_000, sessions: 3, ..options(scene, FaultSpec::none()) };
+        let mut runs = Chaos::new(short);
+        for (seed, site) in (1..).zip(YOUNGER) {
+            runs.change(strong(site));
+            let report = run(&mut runs, seed);
+            let lines = report.lines_opened + report.lines_dropped;
+            let asked = matches!(site, Site::Say | Site::Typed);
+            if report.sites[0].struck == 0 || (asked && lines == 0) {
+                wrong.push(format!("{scene}: {site} never strikes, {lines} lines"));
+            }
+            wrong.extend(report.violations.iter().map(|what| format!("{scene}: {site}: {what}")));
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use guarded::crowd::Crowd;
 use guarded::{Case, Verdict, simulate};
 use mynah_engine::base::Mutation;
-use mynah_proof::faults::spec::FaultSpec;
+use mynah_proof::faults::site::Site;
+use mynah_proof::faults::spec::{FaultSpec, SiteSpec};
 use mynah_proof::faults::{Chaos, ChaosOptions};
 use mynah_proof::invariants::NAMES;
 use mynah_proof::invariants::determinism::determinism;
@@ -85,12 +86,16 @@ const TIMES: [Row; 4] = [
     (Mutation::HurryBatch, "batches", "batched_tts", &["tts.buffering.min_batch_size=5"], 6, 12),
 ];
 
-/// Broken only where sessions come and go or microphones are muted, or only when two runs are compared.
-const ELSEWHERE: [(Mutation, &str); 4] = [
+/// Broken only where sessions come and go, microphones are muted or hosts have something said, or only when two runs are
+/// compared.
+const ELSEWHERE: [(Mutation, &str); 7] = [
     (Mutation::LeakEntity, "baseline"),
     (Mutation::SpreadPoison, "isolation"),
     (Mutation::CountShard, "determinism"),
     (Mutation::AwaitMicrophone, "silence"),
+    (Mutation::SayTwice, "lines"),
+    (Mutation::CutDeaf, "lines"),
+    (Mutation::HushLine, "lines"),
 ];
 
 /// What goes wrong: checkers that complain without a break, and breaks that theirs do not see.
@@ -202,6 +207,38 @@ fn a_detector_that_looks_around_in_its_shard_is_noticed() {
     };
     assert_eq!(found(None), []);
     assert_ne!(found(Some(Mutation::CountShard)), []);
+}
+
+/// What is wrong in a run in which hosts have lines said, and nothing else is unusual.
+fn said(chaos: &mut Chaos, mutation: Option<Mutation>) -> Vec<String> {
+    let mut run = chaos.prepare(3).expect("the scene is right");
+    if let Some(mutation) = mutation {
+        run.mutate(mutation);
+    }
+    run.run(&mut Nobody).violations
+}
+
+#[test]
+fn lines_that_are_said_twice_cut_or_left_without_an_end_are_noticed() {
+    let mut spec = FaultSpec::only(Site::Say);
+    spec.sites
+        .insert(Site::Say, SiteSpec { on: Some(1.0), ratio: Some((0.01, 0.01)), ..SiteSpec::default() });
+    let mut chaos = Chaos::new(ChaosOptions {
+        texts: None,
+        scene: "barge_in".into(),
+        sets: Vec::new(),
+        sessions: 6,
+        duration_us: 20_000_000,
+        threads: 1,
+        shards: None,
+        spec,
+    });
+    assert_eq!(said(&mut chaos, None), [""; 0]);
+    for mutation in [Mutation::SayTwice, Mutation::CutDeaf, Mutation::HushLine] {
+        let found = said(&mut chaos, Some(mutation));
+        let noticed = found.iter().any(|words| words.starts_with("lines "));
+        assert!(noticed, "{mutation:?}: {found:?}");
+    }
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn checked(nodes: &str) -> Vec<&'static str> {
             pushed += tone.len() as u64;
         } else if tick == 250 {
             session.finish();
-            invariants.fed(&session, pushed);
+            invariants.fed(session.id(), session.generation(), pushed);
         }
         engine.tick(tick * 20_000);
         invariants.records(engine.records());

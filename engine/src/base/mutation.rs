@@ -82,4 +82,10 @@ pub enum Mutation {
     HalveLatency,
     /// The delay of forwarded audio is counted half.
     HalveDelay,
+    /// Lines that waited are spoken again and again.
+    SayTwice,
+    /// Speech pauses and withdraws lines that must not be interrupted.
+    CutDeaf,
+    /// The ends of lines are missing from the log.
+    HushLine,
 }

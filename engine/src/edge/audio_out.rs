@@ -21,6 +21,8 @@ pub struct Read {
     pub ended: bool,
     /// What sounded, or was to sound, was withdrawn before the first of them: the sound before breaks off.
     pub cut: bool,
+    /// Sample frames that were withdrawn and are skipped: they came before the first of them.
+    pub skipped: usize,
     /// Root mean square of the sound, 0 to 1.
     pub level: f32,
 }
@@ -63,19 +65,21 @@ impl AudioOut {
     /// Fills `out` with interleaved samples: sound as far as there is any, then silence. Of a sample frame that does
     /// not fit wholly nothing is read.
     pub fn read(&mut self, out: &mut [f32]) -> Read {
-        let mut read = Read { cut: self.take_flush(0).1, ..Read::default() };
+        let (mut skipped, mut cut) = self.take_flush(0);
         let channels = usize::from(self.format.channels);
         let whole = out.len() - out.len() % channels;
         let (sound, _) = self.ring.samples.pop_partial_slice(&mut out[..whole]);
         let taken = sound.len();
         // Who has samples from behind a withdrawal sees it by now, and those before it do not leave.
-        let (void, cut) = self.take_flush(taken);
-        read.cut |= cut;
+        let (void, breaks) = self.take_flush(taken);
+        (skipped, cut) = (skipped + void, cut || breaks);
+        let void = void.min(taken);
         if void > 0 {
             out.copy_within(void..taken, 0);
         }
         let (sound, rest) = out.split_at_mut(taken - void);
         rest.fill(0.0);
+        let mut read = Read { cut, skipped: skipped / channels, ..Read::default() };
         read.frames = sound.len() / channels;
         read.level = level(sound);
         self.at += sound.len() as u64;
@@ -84,8 +88,8 @@ impl AudioOut {
         read
     }
 
-    /// Skips what was withdrawn, of which the first `taken` samples are out of the ring already. How many of them are
-    /// void, and whether a sound breaks off.
+    /// Skips what was withdrawn, of which the first `taken` samples are out of the ring already. How many are void, and
+    /// whether a sound breaks off.
     fn take_flush(&mut self, taken: usize) -> (usize, bool) {
         let to = self.ring.positions.flush_to.load(Ordering::Acquire);
         if to <= self.flushed_to {
@@ -101,7 +105,7 @@ impl AudioOut {
             self.pass_marks(&mut Read::default());
         }
         let sounded = std::mem::take(&mut self.turn) != 0;
-        (void.min(taken), void > 0 || sounded)
+        (void, void > 0 || sounded)
     }
 
     /// Takes the marks up to the present position.

@@ -57,8 +57,8 @@ impl Words {
 pub struct Say {
     /// Whether the user's speech may pause and withdraw the line. `false`: the user is talked over.
     pub interruptible: bool,
-    /// Rank among lines; answers of the scene have 0. What sounds gives way to a line of the same or a higher rank
-    /// that does not [wait](Self::wait); a line of a lower rank than what sounds is dropped.
+    /// Rank among lines; answers of the scene have 0. What sounds or is to be answered gives way to a line of the same or
+    /// a higher rank that does not [wait](Self::wait); a line of a lower rank is dropped.
     pub priority: i8,
     /// Whether the line waits until nobody speaks and nothing else is to be answered; among lines that wait the rank
     /// decides, then the order. `false`: the line begins at once, or not at all.

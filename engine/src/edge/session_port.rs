@@ -243,9 +243,14 @@ impl SessionPort {
         })
     }
 
-    /// Takes a control message.
-    pub(super) fn control(&self, message: ControlIn) -> Result<(), ControlError> {
+    /// Takes a control message; a recording is converted by the calling thread, if it must be.
+    pub(super) fn control(&self, mut message: ControlIn) -> Result<(), ControlError> {
         message.control.check()?;
+        if let Control::Say(line) = &mut message.control
+            && let Some(fits) = self.voice.converted(line)?
+        {
+            *line = Arc::new(fits);
+        }
         let mut inward = self.inward.lock().map_err(|_| ControlError::Ended)?;
         if self.is_closed() {
             return Err(ControlError::Ended);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::edge::control::ControlError;
-use crate::edge::line::Words;
+use crate::edge::line::{Line, Words};
 use crate::media::clip::{CLIP_S_MAX, Clip};
 use crate::scene::{BuildConverter, Format};
 
@@ -19,6 +19,18 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
+    /// A line whose recording the voice would not take as it is, with one that it takes. `None`: there is nothing to
+    /// convert, or no voice to play it, and the line is dropped where it would be spoken.
+    pub(crate) fn converted(&self, line: &Line) -> Result<Option<Line>, ControlError> {
+        let (Words::Clip(clip), Some(_), true) = (&line.words, self.clips, self.speaks) else {
+            return Ok(None);
+        };
+        match self.prepare(Words::Clip(Arc::clone(clip)))? {
+            Words::Clip(same) if Arc::ptr_eq(&same, clip) => Ok(None),
+            words => Ok(Some(Line { words, say: line.say })),
+        }
+    }
+
     /// The words as the voice takes them: a clip is converted to its format, by the calling thread.
     pub(crate) fn prepare(&self, words: Words) -> Result<Words, ControlError> {
         if !self.speaks {

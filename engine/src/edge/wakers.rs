@@ -1,8 +1,9 @@
 //! Whom a session wakes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::base::sync::ArcSwapOption;
+use crate::base::sync::{ArcSwapOption, AtomicBool};
 use crate::edge::session_spec::Waker;
 
 /// The wakers of a session.
@@ -14,18 +15,26 @@ pub(crate) struct Wakers {
 }
 
 /// A waker that may be replaced while the tick calls it.
-pub(crate) struct WakerSlot(ArcSwapOption<Waker>);
+pub(crate) struct WakerSlot {
+    waker: ArcSwapOption<Waker>,
+    /// Whether there is one: sessions without a waker are asked for it with every output, too.
+    is_set: AtomicBool,
+}
 
 impl WakerSlot {
     pub(crate) fn new(waker: Option<Waker>) -> Self {
-        Self(ArcSwapOption::new(waker.map(Arc::new)))
+        let is_set = AtomicBool::new(waker.is_some());
+        Self { waker: ArcSwapOption::new(waker.map(Arc::new)), is_set }
     }
 
     pub(crate) fn set(&self, waker: Option<Waker>) {
-        self.0.store(waker.map(Arc::new));
+        let is_set = waker.is_some();
+        self.waker.store(waker.map(Arc::new));
+        // In one order with the output ring: who sets a waker and then finds nothing there is woken by what comes next.
+        self.is_set.store(is_set, Ordering::SeqCst);
     }
 
     pub(crate) fn get(&self) -> Option<Arc<Waker>> {
-        self.0.load_full()
+        if self.is_set.load(Ordering::SeqCst) { self.waker.load_full() } else { None }
     }
 }

@@ -13,11 +13,12 @@ use crate::media::frame::Frame;
 use crate::media::queue::{Lane, Queue, Target};
 use crate::node::enqueue::Enqueue;
 use crate::node::params::NodeParams;
+use crate::node::session_parts::Sessions;
 use crate::record::counts::Counts;
 use crate::record::event::{DropReason, Event, EventLog};
 use crate::service::api::{Outbox, Request};
 use crate::service::batch::DeadlineRule;
-use crate::session::components::{HostLink, Session, SessionParams};
+use crate::session::components::Session;
 use crate::speech::cancellation::{CancelScope, Cancellation};
 use crate::speech::playout::Playout;
 
@@ -29,33 +30,6 @@ pub(crate) trait Queues {
 impl Queues for Query<'_, '_, &'static mut Queue> {
     fn queue(&mut self, entity: Entity) -> Option<Mut<'_, Queue>> {
         self.get_mut(entity).ok()
-    }
-}
-
-/// What [`NodeContext`] needs of session entities.
-pub(crate) trait Sessions {
-    fn session(&self, entity: Entity) -> Option<&Session>;
-    fn playout(&self, entity: Entity) -> Option<&Playout>;
-    fn params(&self, entity: Entity) -> Option<&Arc<Params>>;
-    fn wants_events(&self, entity: Entity) -> bool;
-}
-
-/// The components of a session that nodes read.
-pub(crate) type SessionParts =
-    (&'static Session, &'static Playout, &'static SessionParams, &'static HostLink);
-
-impl Sessions for Query<'_, '_, SessionParts> {
-    fn session(&self, entity: Entity) -> Option<&Session> {
-        self.get(entity).ok().map(|(session, ..)| session)
-    }
-    fn playout(&self, entity: Entity) -> Option<&Playout> {
-        self.get(entity).ok().map(|(_, playout, ..)| playout)
-    }
-    fn params(&self, entity: Entity) -> Option<&Arc<Params>> {
-        self.get(entity).ok().map(|(.., params, _)| &params.0)
-    }
-    fn wants_events(&self, entity: Entity) -> bool {
-        self.get(entity).is_ok_and(|(.., link)| link.wants_events())
     }
 }
 

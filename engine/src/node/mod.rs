@@ -10,6 +10,7 @@ pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod run;
+pub(crate) mod session_parts;
 pub(crate) mod writer;
 
 pub use context::{NodeContext, ReadyContext};

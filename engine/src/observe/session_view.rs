@@ -9,6 +9,7 @@ use crate::media::frame::Frame;
 use crate::media::queue::{Lane, Queue};
 use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
 use crate::session::index::SessionIndex;
+use crate::session::lines::Lines;
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segment, SegmentPool};
 
@@ -86,6 +87,16 @@ impl<'a> SessionView<'a> {
     /// Samples that an audio callback of its host has not read yet, over all channels.
     pub fn unread_samples(&self) -> u64 {
         self.link.output.as_ref().map_or(0, |ring| ring.unread())
+    }
+
+    /// Whether it was split: audio comes and goes through rings, and no block is released.
+    pub fn is_split(&self) -> bool {
+        self.intake.ring.is_some()
+    }
+
+    /// Lines of its host that wait to be spoken.
+    pub fn lines(&self) -> usize {
+        self.world.get_resource::<Lines>().map_or(0, |lines| lines.of(self.session.id))
     }
 
     /// Format of the audio that leaves; `None`: no audio.

@@ -181,7 +181,7 @@ impl HostLink {
         let latency_us = u64::from(playout.latency_us);
         let heard = match (playout.reported, output) {
             (Some((turn, us)), _) => {
-                turn > ending.turn || (turn == ending.turn && us + ROUNDING_US >= ending.us)
+                turn > ending.turn || (turn == ending.turn && us.saturating_add(ROUNDING_US) >= ending.us)
             }
             (None, Some(ring)) => {
                 if ring.has_played(ending.at) {

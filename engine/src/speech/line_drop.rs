@@ -6,11 +6,11 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineDrop {
-    /// Something of a higher rank sounded, and the line did not wait.
+    /// Something of a higher rank sounded or was to be answered, and the line did not wait.
     Outranked,
     /// The host interrupted everything while the line waited.
     Interrupted,
-    /// As many lines of the session wait as may.
+    /// As many lines of the session wait as may, or the queue at its voice is full and has its senders wait.
     Full,
     /// The scene has no edge from `said`, or the node behind the edge takes no clips.
     NoVoice,

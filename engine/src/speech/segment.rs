@@ -137,6 +137,11 @@ impl Segment {
             && !matches!(self.extent, Extent::Ended(_))
     }
 
+    /// Whether it is to be answered, or is being answered: the speaker has finished, or seems to have.
+    pub fn owes_answer(&self) -> bool {
+        self.verdict == Verdict::Confirmed && self.answer == Answer::Pending && self.extent != Extent::Open
+    }
+
     /// The standing of a frame derived from `revision` (0 = the caller's own audio).
     pub fn standing(&self, revision: u32) -> Standing {
         if revision > 0 && (self.answer == Answer::Withdrawn || self.withdrawn == revision) {

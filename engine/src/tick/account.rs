@@ -159,7 +159,10 @@ fn tell_hosts(
     for (session, mut link, mut phase, intake, playout) in sessions {
         let link = link.bypass_change_detection();
         while let Some((turn, heard_us)) = link.heard(now_us, playout) {
-            link.unsaid.push_back(Out::Event(SessionEvent::AnswerEnded { turn, heard_us }));
+            // Nothing follows the end of the session.
+            let is_over = matches!(link.unsaid.back(), Some(Out::Event(SessionEvent::Closed { .. })));
+            let at = link.unsaid.len() - usize::from(is_over);
+            link.unsaid.insert(at, Out::Event(SessionEvent::AnswerEnded { turn, heard_us }));
         }
         tell_host(link);
         // A session without a handle can neither get audio nor be heard. If its input goes on, it was hung up with

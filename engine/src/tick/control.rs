@@ -17,10 +17,11 @@ use crate::record::edge_figures::ControlFigures;
 use crate::service::api::{Outbox, SizeHint};
 use crate::session::components::{Phase, SessionParams};
 use crate::session::index::SessionIndex;
+use crate::session::lines::Lines;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::line_drop::LineDrop;
 use crate::speech::overrides::InterruptMode;
-use crate::tick::lines::{LineParams, Lines};
+use crate::tick::lines::LineParams;
 use crate::tick::resources::Edge;
 use crate::tick::turn_taking::TurnTaking;
 
@@ -104,6 +105,10 @@ impl ControlParams<'_, '_> {
         if self.edge.0.controls.load(Ordering::Acquire) > 0 {
             self.collect();
         }
+        if let Some(lines) = &mut lines {
+            let phases = &self.phases;
+            lines.forget(|owner| !phases.get(owner).is_ok_and(|(phase, _)| *phase != Phase::Gone));
+        }
         let mut list = std::mem::take(&mut self.messages.list);
         for received in &mut list {
             let Some(owner) = self.index.entity(received.session) else { continue };
@@ -111,9 +116,7 @@ impl ControlParams<'_, '_> {
         }
         self.messages.list = list;
         if let Some(lines) = lines.filter(|lines| !lines.is_idle()) {
-            let phases = &self.phases;
-            let is_gone = |owner| phases.get(owner).is_ok_and(|(phase, _)| *phase == Phase::Gone);
-            lines.begin_waiting(&mut self.turn_taking, plan, is_gone);
+            lines.begin_waiting(&mut self.turn_taking, plan);
         }
     }
 

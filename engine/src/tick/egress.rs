@@ -260,7 +260,8 @@ impl Stream {
                 _ if standing == Standing::Cancelled => output.cx.drop_frame(frame, DropReason::Cancelled),
                 Payload::Caption(caption) => {
                     if output.link.wants_events() {
-                        state.captions.get_or_insert_default().comes(caption);
+                        let origin = (frame.segment.serial, frame.revision);
+                        state.captions.get_or_insert_default().comes(caption, origin);
                     }
                 }
                 _ => {
@@ -268,8 +269,7 @@ impl Stream {
                     if early {
                         output.link.port.wake();
                     }
-                    let order = segments.order_of(&frame);
-                    self.let_out(frame, order, state, output);
+                    self.let_out(frame, state, segments, output);
                     woken |= !early;
                 }
             }
@@ -303,8 +303,8 @@ impl Stream {
             if standing == Standing::Cancelled && output.cx.now.is_broken(Mutation::ReleaseVoid) {
                 standing = Standing::Holds;
             }
-            let order = segments.order_of(frame);
-            if !self.waits(frame, order, standing, output) {
+            let spoken_over = frame.revision > 0 && segments.order_of(frame) < output.playout.speaking;
+            if !self.waits(frame, standing, spoken_over, output) {
                 return Some((at, standing));
             }
             if !self.policy.several || standing != Standing::Undecided {
@@ -315,11 +315,9 @@ impl Stream {
         None
     }
 
-    /// Whether a frame stays for now.
-    fn waits(&self, frame: &Frame, order: u32, standing: Standing, output: &Output<'_>) -> bool {
+    /// Whether a frame stays for now. While the user speaks, no older answer begins or goes on: it is spoken over.
+    fn waits(&self, frame: &Frame, standing: Standing, spoken_over: bool, output: &Output<'_>) -> bool {
         let (playout, now) = (&*output.playout, &output.cx.now);
-        // While the user speaks, no older answer begins or goes on.
-        let spoken_over = frame.revision > 0 && order < playout.speaking;
         let undecided = standing == Standing::Undecided;
         match &frame.payload {
             Payload::Mark(Mark::AnswerEnd) if undecided || (spoken_over && standing == Standing::Holds) => {
@@ -352,12 +350,19 @@ impl Stream {
         self.converts.map_or(samples, |formats| formats.out_max(samples))
     }
 
-    fn let_out(&self, frame: Frame, order: u32, state: &mut Egress, output: &mut Output<'_>) {
+    fn let_out(
+        &self,
+        frame: Frame,
+        state: &mut Egress,
+        segments: &mut Segments<'_, '_>,
+        output: &mut Output<'_>,
+    ) {
         let (segment, revision) = (frame.segment.serial, frame.revision);
         let sounds = matches!(frame.payload, Payload::Audio(_)) || output.cx.lane.input.is_none();
         // Beside sound, captions do not begin an answer.
         if sounds && segment != 0 && (output.playout.segment, output.playout.revision) != (segment, revision)
         {
+            let order = segments.order_of(&frame);
             self.begin(&frame, order, state, output);
         }
         let Output { cx, playout, link } = output;
@@ -461,7 +466,8 @@ impl Stream {
             ended = (cut.samples, cut.released_us);
         }
         let (samples, released_us) = ended;
-        if samples > 0 {
+        let hushed = frame.segment.is_line() && output.cx.now.is_broken(Mutation::HushLine);
+        if samples > 0 && !hushed {
             output.cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
             if revision > 0 {
                 output.link.ends(frame.turn, released_us, output.playout.heard_until_us);

@@ -7,8 +7,9 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
 
 use crate::base::ids::{NodeId, SegmentKey, SessionId};
+use crate::base::mutation::Mutation;
 use crate::base::time::frames_to_us;
-use crate::edge::line::{LINES_MAX, Line, Words};
+use crate::edge::line::{Line, Words};
 use crate::media::block::BlockPool;
 use crate::media::frame::{Frame, Mark, Payload};
 use crate::media::queue::Queue;
@@ -19,41 +20,10 @@ use crate::record::edge_figures::EdgeFigures;
 use crate::record::event::Event;
 use crate::scene::PlanTarget;
 use crate::session::components::{Intake, Wiring};
+use crate::session::lines::{Lines, Waiting};
 use crate::speech::line_drop::LineDrop;
 use crate::speech::segment::{LineRank, Segment};
 use crate::tick::turn_taking::TurnTaking;
-
-/// A line that waits for its turn.
-#[derive(Debug)]
-struct Waiting {
-    session: SessionId,
-    owner: Entity,
-    message_id: u64,
-    line: Arc<Line>,
-}
-
-/// The lines of a shard that wait to be spoken, by session; within one by rank, then in order.
-#[derive(Resource, Debug, Default)]
-pub(crate) struct Lines {
-    waiting: Vec<Waiting>,
-}
-
-impl Lines {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    fn add(&mut self, waiting: Waiting) -> Result<(), LineDrop> {
-        let session = waiting.session;
-        if self.waiting.iter().filter(|other| other.session == session).count() >= LINES_MAX {
-            return Err(LineDrop::Full);
-        }
-        let key = |line: &Waiting| (line.session, std::cmp::Reverse(line.line.say.priority));
-        let at = self.waiting.partition_point(|other| key(other) <= key(&waiting));
-        self.waiting.insert(at, waiting);
-        Ok(())
-    }
-}
 
 /// The system parameters that opening lines needs beside turn taking.
 #[derive(SystemParam)]
@@ -122,9 +92,9 @@ impl LineParams<'_, '_> {
         plan: &ScenePlan,
     ) -> Result<(), LineDrop> {
         let priority = line.say.priority;
-        let sounds = turns.playouts.get(owner).map_or(0, |(.., playout)| playout.segment);
+        // A line between the pieces of an answer would tear it apart, whether it sounds already or not.
         let outranks = |segment: &Segment| {
-            segment.session == session && segment.key.serial == sounds && segment.priority > priority
+            segment.session == session && segment.owes_answer() && segment.priority > priority
         };
         if turns.segments.segments.active().any(|segment| outranks(segment)) {
             return Err(LineDrop::Outranked);
@@ -154,6 +124,11 @@ impl LineParams<'_, '_> {
         opened || turns.drop_line(session, message_id, LineDrop::Full)
     }
 
+    /// Forgets the lines of sessions that are gone: others may have their ids by now.
+    pub(crate) fn forget(&mut self, is_gone: impl Fn(Entity) -> bool) {
+        self.lines.waiting.retain(|waiting| !is_gone(waiting.owner));
+    }
+
     /// Drops the lines of a session that wait.
     pub(crate) fn drop_waiting(&mut self, session: SessionId, turns: &mut TurnTaking<'_, '_>) -> bool {
         let before = self.lines.waiting.len();
@@ -169,26 +144,17 @@ impl LineParams<'_, '_> {
         self.lines.waiting.len() < before
     }
 
-    /// Begins the first line of each session whose floor is free, and forgets those of sessions that are gone.
-    pub(crate) fn begin_waiting(
-        &mut self,
-        turns: &mut TurnTaking<'_, '_>,
-        plan: &ScenePlan,
-        is_gone: impl Fn(Entity) -> bool,
-    ) {
+    /// Begins the first line of each session whose floor is free.
+    pub(crate) fn begin_waiting(&mut self, turns: &mut TurnTaking<'_, '_>, plan: &ScenePlan) {
         let mut at = 0;
         let mut last = None;
         while at < self.lines.waiting.len() {
             let Waiting { session, owner, message_id, .. } = self.lines.waiting[at];
             let first = last.replace(session) != Some(session);
-            if is_gone(owner) {
-                self.lines.waiting.remove(at);
-                continue;
-            }
             if first && turns.floor_is_free(session, owner) {
                 let line = Arc::clone(&self.lines.waiting[at].line);
                 let opening = opening((session, owner, message_id), &line, turns, plan);
-                if self.open(opening, turns) {
+                if self.open(opening, turns) && !turns.now.is_broken(Mutation::SayTwice) {
                     self.lines.waiting.remove(at);
                     continue;
                 }
@@ -197,9 +163,17 @@ impl LineParams<'_, '_> {
         }
     }
 
-    /// Opens a line and sends it on its way; false when no segment is free.
+    /// Opens a line and sends it on its way; false when no segment is free, or a queue on its way is full and has its
+    /// senders wait.
     fn open(&mut self, opening: Opening<'_>, turns: &mut TurnTaking<'_, '_>) -> bool {
         let Opening { session, owner, message_id, payload, rank, entry, plan } = opening;
+        let targets = match entry {
+            Entry::Said => &plan.said_targets[..],
+            Entry::Typed => plan.typed_targets(),
+        };
+        if targets.iter().any(|target| self.blocks(owner, target, plan)) {
+            return false;
+        }
         let Ok((_, intake)) = self.sessions.get(owner) else { return false };
         let from_us = frames_to_us(intake.frames_in, intake.format.rate_hz);
         let opened = turns.segments.segments.open_line(session, owner, rank, from_us);
@@ -210,11 +184,10 @@ impl LineParams<'_, '_> {
             turn,
             Event::LineOpened { segment: key.serial, line: message_id },
         );
-        let (targets, count) = match entry {
-            Entry::Said => (&plan.said_targets[..], &mut self.figures.said),
-            Entry::Typed => (plan.typed_targets(), &mut self.figures.typed),
-        };
-        *count += 1;
+        match entry {
+            Entry::Said => self.figures.said += 1,
+            Entry::Typed => self.figures.typed += 1,
+        }
         let frame = Frame {
             payload,
             pts_us: from_us,
@@ -234,6 +207,13 @@ impl LineParams<'_, '_> {
             self.send(owner, target, plan, end.share(), turns);
         }
         true
+    }
+
+    /// Whether what is sent to `target` would have to wait.
+    fn blocks(&self, owner: Entity, target: &PlanTarget, plan: &ScenePlan) -> bool {
+        let wiring = self.sessions.get(owner).ok().map(|(wiring, _)| wiring);
+        let lane = wiring.and_then(|wiring| wiring.lane(plan.position(target.node)));
+        lane.and_then(|lane| self.queues.get(lane).ok()).is_some_and(Queue::blocks)
     }
 
     fn send(

@@ -40,12 +40,13 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(segment: &Segment) -> Self {
+    fn of(segment: &Segment, now: &Now) -> Self {
+        let deaf = segment.order == u32::MAX && now.is_broken(Mutation::CutDeaf);
         Self {
             session: segment.session,
             owner: segment.owner,
             key: segment.key,
-            order: segment.order,
+            order: if deaf { 0 } else { segment.order },
             turn: segment.turn,
             confirmed: segment.verdict == Verdict::Confirmed,
             voiced_us: segment.voiced_us(),
@@ -74,7 +75,7 @@ pub(crate) fn barge_in() -> BoxedSystem {
                        index: Res<'_, SessionIndex>,
                        mut stage_times: ResMut<'_, StageTimes>| {
         let now = *turn_taking.now;
-        scratch.look(&turn_taking.segments.segments, now.us);
+        scratch.look(&turn_taking.segments.segments, &now);
         scratch.begin(&mut turn_taking.playouts, index.open() as usize);
         let late_us = if now.is_broken(Mutation::InterruptLate) { HOP_US } else { 0 };
         for seen in &scratch.spoken {
@@ -114,14 +115,14 @@ impl Scratch {
         }
     }
 
-    fn look(&mut self, segments: &Segments<'_, '_>, now_us: u64) {
+    fn look(&mut self, segments: &Segments<'_, '_>, now: &Now) {
         self.spoken.clear();
         self.owed.clear();
         for segment in segments.active() {
-            let seen = Seen::of(segment);
+            let seen = Seen::of(segment, now);
             if segment.is_spoken() {
                 // A stretch that is forwarded before any speech was heard in it is not speech.
-                if segment.voiced.1 > 0 && now_us < segment.voiced_at_us + STALE_US {
+                if segment.voiced.1 > 0 && now.us < segment.voiced_at_us + STALE_US {
                     self.spoken.push(seen);
                 }
             } else if seen.confirmed && segment.answer == Answer::Pending {
@@ -263,13 +264,7 @@ impl<'w, 's> TurnTaking<'w, 's> {
         owner: Entity,
         asked: impl Fn(&Segment) -> bool,
     ) -> bool {
-        let owed = |segment: &Segment| {
-            segment.session == session
-                && segment.verdict == Verdict::Confirmed
-                && segment.answer == Answer::Pending
-                && segment.extent != Extent::Open
-                && asked(segment)
-        };
+        let owed = |segment: &Segment| segment.session == session && segment.owes_answer() && asked(segment);
         let mut owed: Vec<Segment> =
             self.segments.segments.active().filter(|segment| owed(segment)).cloned().collect();
         owed.sort_unstable_by_key(|segment| (segment.turn, segment.key.serial));
@@ -284,8 +279,10 @@ impl<'w, 's> TurnTaking<'w, 's> {
                 turns.push(turn);
             }
         }
+        let sounding = self.playouts.get(owner).map_or(0, |(.., playout)| playout.segment);
         for turn in &turns {
-            let sounds = self.playouts.get(owner).is_ok_and(|(.., playout)| playout.turn == *turn);
+            // Another answer of the turn may go on.
+            let sounds = owed.iter().any(|old| old.turn == *turn && old.key.serial == sounding);
             let heard_us = if sounds { self.stop(owner) } else { 0 };
             let event = Event::AnswerInterrupted { turn: *turn, segment: 0, heard_us };
             self.log.push(self.now.us, session, *turn, event);

@@ -329,15 +329,7 @@ impl StepNode for ServiceNode {
                 false
             }
             ReplyPart::Audio(block) => {
-                let first = asked.samples == 0;
-                asked.samples += block.len() as u64;
-                let from_us = asked.from_us;
-                if first && cx.wants_captions() {
-                    let caption = Caption { text: Arc::clone(&asked.text), us: None };
-                    let frame = answer(state, key, 0, Payload::Caption(Arc::new(caption)), cx);
-                    cx.send(0, frame);
-                }
-                self.speak(state, key, from_us, block, cx);
+                self.speak(state, key, block, cx);
                 false
             }
             ReplyPart::Done { busy_us } => {
@@ -555,15 +547,16 @@ impl ServiceNode {
         );
     }
 
-    /// Sends a block of synthesized speech with its place in the answer.
-    fn speak(
-        &self,
-        state: &mut ServiceState,
-        key: CallKey,
-        from_us: u64,
-        block: Block,
-        cx: &mut NodeContext<'_>,
-    ) {
+    /// Sends a block of what a service speaks with its place in the answer; before the first one goes what it says.
+    fn speak(&self, state: &mut ServiceState, key: CallKey, block: Block, cx: &mut NodeContext<'_>) {
+        let Some(asked) = state.order.get_mut(key) else { return cx.pool.put(block) };
+        let (first, from_us) = (asked.samples == 0, asked.from_us);
+        asked.samples += block.len() as u64;
+        if first && cx.wants_captions() {
+            let caption = Caption { text: Arc::clone(&asked.text), us: None };
+            let frame = answer(state, key, 0, Payload::Caption(Arc::new(caption)), cx);
+            cx.send(0, frame);
+        }
         let origin = (key.segment.serial, key.revision);
         if state.speaking.origin != origin {
             state.speaking = Speaking { origin, from_us, frames_out: 0 };

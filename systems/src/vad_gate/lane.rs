@@ -113,6 +113,11 @@ impl GateLane {
         self.segment.is_open() || !self.machine.is_idle()
     }
 
+    /// Who decides what is speech.
+    pub fn mode(&self) -> GateMode {
+        self.mode
+    }
+
     /// True if the kept audio has become worthless: never while a segment is open.
     pub(super) fn has_paused(&self, now_us: u64) -> bool {
         now_us >= self.taken_us + PAUSE_US && !self.lookback.is_bare() && !self.is_open()

@@ -100,7 +100,7 @@ impl Crowd<'_> {
         }
         for seat in room.seats.iter().flatten().filter(|seat| !seat.left) {
             seat.handle.finish();
-            room.invariants.fed(&seat.handle, seat.pushed);
+            room.invariants.fed(seat.handle.id(), seat.handle.generation(), seat.pushed);
         }
         for _ in 0..DRAIN_TICKS {
             if room.seats.iter().flatten().all(|seat| seat.handle.is_closed()) {
@@ -124,7 +124,7 @@ impl Room<'_> {
                         seat.handle.close();
                     } else {
                         seat.handle.finish();
-                        self.invariants.fed(&seat.handle, seat.pushed);
+                        self.invariants.fed(seat.handle.id(), seat.handle.generation(), seat.pushed);
                     }
                 }
                 if !seat.handle.is_closed() {

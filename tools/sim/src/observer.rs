@@ -2,7 +2,7 @@
 //! happens.
 
 use mynah_engine::wire::delivery::OutgoingFigures;
-use mynah_engine::{Engine, OutAudio, Record, SessionHandle};
+use mynah_engine::{Engine, OutAudio, Record, SessionId};
 
 use crate::report::Report;
 use crate::simulate::callers::Line;
@@ -47,10 +47,10 @@ pub trait Observer: Send {
     fn audio(&mut self, session: usize, audio: &OutAudio) {
         let _unused = (session, audio);
     }
-    /// The host of `session` has ended its input; all in all it pushed `frames` sample frames that were not refused. Who
-    /// hangs up says nothing.
-    fn fed(&mut self, session: &SessionHandle, frames: u64) {
-        let _unused = (session, frames);
+    /// The host of the `generation`-th session of this id has ended its input; all in all it pushed `frames` sample frames
+    /// that were not refused. Who hangs up says nothing.
+    fn fed(&mut self, session: SessionId, generation: u32, frames: u64) {
+        let _unused = (session, generation, frames);
     }
     /// Takes the events of the engine behind a simulated link in one tick.
     fn far_records(&mut self, records: &[Record]) {
@@ -112,7 +112,7 @@ impl Observer for Observers<'_> {
     each! {
         records(records: &[Record]);
         audio(session: usize, audio: &OutAudio);
-        fed(session: &SessionHandle, frames: u64);
+        fed(session: SessionId, generation: u32, frames: u64);
         far_records(records: &[Record]);
         far_audio(session: usize, audio: &OutAudio);
         tick(view: TickView<'_>);

@@ -1,23 +1,27 @@
 //! One call: its audio on the way to a session, its host, and what both have seen in the end.
 
-use mynah_engine::{Out, ScenePlan, SessionHandle, SessionId};
+use mynah_engine::{ScenePlan, SessionHandle, SessionId};
 
 use super::controls::Controls;
-use super::edge::{Pushed, deliver};
-use super::host::Host;
+use super::edge::deliver;
+use super::ends::Ends;
+use super::host::{Heard, Host};
 use super::network::Network;
 use super::plan::{Dice, Hazard};
+use super::pushed::Pushed;
 use super::sender::Sender;
 use super::site::Site;
+use super::split::Split;
 use super::totals::Totals;
 use mynah_load::load::Stream;
 use mynah_sim::simulate::Observer;
+use mynah_sim::transport::LinkedScene;
 
 /// A caller's call.
 #[derive(Debug)]
 pub(super) struct Call {
     /// Dropped when its host is gone.
-    handle: Option<SessionHandle>,
+    ends: Option<Ends>,
     /// The engine's number for its session.
     pub(super) id: SessionId,
     told: bool,
@@ -42,6 +46,7 @@ impl Call {
         plan: &ScenePlan,
         mut dice: Dice,
         hazard: &mut Hazard<'_>,
+        totals: &mut Totals,
     ) -> Self {
         let chunk_us = u64::from(plan.scene.session.input.chunk_ms) * 1_000;
         let sender = Sender::new(stream, handle.input(), chunk_us, hazard, &mut dice);
@@ -49,7 +54,7 @@ impl Call {
         let (network, controls, pushed) = (Network::default(), Controls::default(), Pushed::default());
         let id = handle.id();
         Self {
-            handle: Some(handle),
+            ends: Some(begin(handle, plan, &mut dice, hazard, totals)),
             id,
             told,
             sender,
@@ -65,8 +70,8 @@ impl Call {
 
     /// So many samples were pushed before it began.
     pub(super) fn has_pushed(&mut self, samples: usize) {
-        if let Some(handle) = &self.handle {
-            self.pushed.frames += (samples / usize::from(handle.input().channels)) as u64;
+        if let Some(ends) = &self.ends {
+            self.pushed.frames += (samples / usize::from(ends.input().channels)) as u64;
         }
     }
 
@@ -76,19 +81,23 @@ impl Call {
     }
 
     /// The host looks at what came out; `take` sees each thing.
-    pub(super) fn listen(&mut self, now_us: u64, healed: bool, take: impl FnMut(&Out)) {
-        if let Some(handle) = &self.handle {
-            self.host.poll(handle, now_us, healed, take);
-        }
+    pub(super) fn listen(
+        &mut self,
+        hazard: &mut Hazard<'_>,
+        totals: &mut Totals,
+        take: impl FnMut(Heard<'_>),
+    ) {
+        let Self { ends: Some(ends), host, controls, dice, .. } = self else { return };
+        host.poll(ends, controls, hazard, dice, &mut totals.wrong, take);
     }
 
     /// The host is gone without a word.
     pub(super) fn vanish(&mut self) {
-        self.handle = None;
+        self.ends = None;
     }
 
     /// Sends the packets that are full by now.
-    pub(super) fn talk(&mut self, hazard: &mut Hazard<'_>) {
+    pub(super) fn talk(&mut self, hazard: &mut Hazard<'_>, totals: &mut Totals) {
         if hazard.is_over() {
             self.sender.heal();
         }
@@ -98,8 +107,8 @@ impl Call {
                 self.network.send(packet, hazard, &mut self.dice);
             }
         }
-        if let Some(handle) = &self.handle {
-            self.controls.speak(handle, &self.host, hazard, &mut self.dice);
+        if let Some(ends) = &mut self.ends {
+            self.controls.speak(ends, &self.host, hazard, &mut self.dice, &mut totals.wrong);
         }
     }
 
@@ -114,22 +123,23 @@ impl Call {
     /// Hands the engine what has arrived.
     pub(super) fn carry(&mut self, hazard: &mut Hazard<'_>, totals: &mut Totals) {
         while let Some(packet) = self.network.receive(hazard.now_us) {
-            if let Some(handle) = &self.handle {
-                deliver(handle, packet, hazard, &mut self.dice, &mut self.pushed, &mut totals.wrong);
+            if let Some(ends) = &mut self.ends {
+                deliver(ends, packet, hazard, &mut self.dice, &mut self.pushed, &mut totals.wrong);
             }
         }
     }
 
-    pub(super) fn finish(&self, observer: &mut dyn Observer) {
-        if let Some(handle) = &self.handle {
-            handle.finish();
-            observer.fed(handle, self.pushed.frames);
+    pub(super) fn finish(&mut self, observer: &mut dyn Observer) {
+        if let Some(ends) = &mut self.ends {
+            ends.finish(&mut self.pushed);
+            let (id, generation) = ends.id();
+            observer.fed(id, generation, self.pushed.frames);
         }
     }
 
     pub(super) fn hang_up(&self) {
-        if let Some(handle) = &self.handle {
-            handle.close();
+        if let Some(ends) = &self.ends {
+            ends.close();
         }
     }
 
@@ -142,12 +152,19 @@ impl Call {
         totals.samples += host.samples;
         totals.controls.0 += controls.taken;
         totals.controls.1 += controls.overflown;
-        let Some(handle) = &self.handle else { return };
-        let name = handle.name();
-        if !handle.is_closed() {
+        let Some(ends) = &self.ends else {
+            totals.unheard = true;
+            return;
+        };
+        if let Ends::Split(split) = ends {
+            totals.beside += split.skipped + split.unread();
+        }
+        let name = ends.name();
+        if !ends.is_closed() {
             totals.wrong.push(format!("{name}: closed in the log, open for its host"));
         }
-        if self.told && !host.closed {
+        let told = self.told || matches!(ends, Ends::Split(_));
+        if told && !host.closed {
             totals.wrong.push(format!("{name}: its host was never told that it is closed"));
         }
         if host.applied > controls.taken {
@@ -156,6 +173,27 @@ impl Call {
         }
         if host.after_closed > 0 {
             totals.wrong.push(format!("{name}: {} outputs after the last", host.after_closed));
+        }
+    }
+}
+
+/// How the host has its session; where something lies between two engines, it is whole.
+fn begin(
+    handle: SessionHandle,
+    plan: &ScenePlan,
+    dice: &mut Dice,
+    hazard: &mut Hazard<'_>,
+    totals: &mut Totals,
+) -> Ends {
+    if LinkedScene::of(plan).is_some() {
+        return Ends::Whole(handle);
+    }
+    let Some(drawn) = hazard.strikes(Site::Split, dice) else { return Ends::Whole(handle) };
+    match Split::new(handle, drawn.amount as u64, hazard.now_us) {
+        Ok(split) => Ends::Split(Box::new(split)),
+        Err(error) => {
+            totals.wrong.push(error.to_string());
+            Ends::Whole(error.0)
         }
     }
 }

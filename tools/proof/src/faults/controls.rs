@@ -1,11 +1,16 @@
 //! Control messages from hosts to the engine: sensible and senseless, and lost, twice or late on the way.
 
-use mynah_engine::base::rng::Rng;
-use mynah_engine::{Control, ControlError, ControlIn, SessionHandle};
+use std::collections::BTreeSet;
 
+use mynah_engine::base::rng::Rng;
+use mynah_engine::speech::GateMode;
+use mynah_engine::{Control, ControlError};
+
+use super::ends::Ends;
 use super::host::Host;
 use super::plan::{Dice, Hazard};
 use super::site::Site;
+use super::wishes::{WISHES, is_line, may_be_refused, wish};
 use mynah_load::network::{Fate, SimulatedNetwork};
 
 /// How often hosts speak when only the way of their messages is disturbed: share of ticks.
@@ -16,8 +21,11 @@ const SPEAKING: [Site; 4] = [Site::Controls, Site::ControlLost, Site::ControlTwi
 /// Control messages of one call.
 #[derive(Debug, Default)]
 pub(super) struct Controls {
-    sent: u64,
-    way: SimulatedNetwork<ControlIn>,
+    way: SimulatedNetwork<Control>,
+    /// The host has meddled with the gate.
+    meddled: bool,
+    /// Messages that may become lines, by their number: the engine's numbers count what it has taken.
+    lines: BTreeSet<u64>,
     /// Messages the engine has taken.
     pub taken: u64,
     /// Messages refused because as many wait as may.
@@ -25,35 +33,65 @@ pub(super) struct Controls {
 }
 
 impl Controls {
-    /// Perhaps says something, and hands the engine what has arrived.
+    /// Perhaps says something, and hands the engine what has arrived. What the engine should not have refused goes into
+    /// `wrong`.
     pub(super) fn speak(
         &mut self,
-        handle: &SessionHandle,
+        ends: &mut Ends,
         host: &Host,
         hazard: &mut Hazard<'_>,
         dice: &mut Dice,
+        wrong: &mut Vec<String>,
     ) {
         let says = match hazard.acts(Site::Controls) {
             Some(_) => hazard.strikes(Site::Controls, dice).is_some(),
             None => hazard.plan.any(&SPEAKING) && !hazard.is_over() && dice.of(Site::Controls).chance(USUAL),
         };
         if says {
-            self.sent += 1;
             let control = sentence(host, dice.of(Site::Controls));
-            self.send(ControlIn { message_id: self.sent, control }, hazard, dice);
+            self.send(control, hazard, dice);
         }
-        while let Some(message) = self.way.receive(hazard.now_us) {
-            match handle.control(message) {
-                Ok(()) => self.taken += 1,
-                Err(ControlError::Overflow) => self.overflown += 1,
-                Err(_) => {}
-            }
+        for site in WISHES {
+            let Some(drawn) = hazard.strikes(site, dice) else { continue };
+            self.meddled |= site == Site::GateMode;
+            let control = wish(site, drawn, host.turn, dice.of(site));
+            self.send(control, hazard, dice);
+        }
+        while let Some(control) = self.way.receive(hazard.now_us) {
+            self.hand_over(ends, control, wrong);
+        }
+        if hazard.is_over() && self.meddled && self.way.under_way() == 0 {
+            self.meddled = !self.hand_over(ends, Control::Gate { mode: GateMode::Auto }, wrong);
         }
     }
 
-    fn send(&mut self, message: ControlIn, hazard: &mut Hazard<'_>, dice: &mut Dice) {
+    /// Hands the engine one message; true if it was taken.
+    fn hand_over(&mut self, ends: &mut Ends, control: Control, wrong: &mut Vec<String>) -> bool {
+        let number = self.taken + 1;
+        let line = is_line(&control);
+        match ends.send(number, control.clone()) {
+            Ok(()) => {
+                self.taken = number;
+                if line {
+                    self.lines.insert(number);
+                }
+                return true;
+            }
+            Err(ControlError::Overflow) => self.overflown += 1,
+            Err(error) if may_be_refused(&control, error) => {}
+            Err(error) => wrong.push(format!("{}: {control:?} is refused: {error}", ends.name())),
+        }
+        false
+    }
+
+    /// Whether the message of this number may become a line.
+    pub(super) fn is_line(&self, message: u64) -> bool {
+        self.lines.contains(&message)
+    }
+
+    fn send(&mut self, control: Control, hazard: &mut Hazard<'_>, dice: &mut Dice) {
         let fate = fate(hazard, dice);
-        self.way.send(hazard.now_us, message, fate);
+        self.way.send(hazard.now_us, control, fate);
     }
 }
 

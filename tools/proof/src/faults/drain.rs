@@ -111,7 +111,9 @@ fn of_one(plan: &ScenePlan, faults: &FaultPlan, sessions: u32) -> Vec<(&'static 
         }
         speaks |= speech;
     }
-    if matches!(plan.scene.session.output.pace, Pace::RealTime { .. }) {
+    // What reads a ring does so as it is played.
+    let played = faults.on(Site::Split).is_some();
+    if played || matches!(plan.scene.session.output.pace, Pace::RealTime { .. }) {
         let answers_us = if speaks { CALLS * answer_us } else { 0 };
         parts.push(("audio that is played", OUTPUT_US + answers_us));
     }

@@ -3,36 +3,15 @@
 use mynah_engine::edge::BLOCK_MS_MAX;
 use mynah_engine::{PushError, SessionHandle, Stamp};
 
+use super::ends::Ends;
 use super::plan::{Dice, Hazard};
+use super::pushed::Pushed;
 use super::sender::Packet;
 use super::site::Site;
 
-/// What became of the pushes of one call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pushed {
-    /// Sample frames taken.
-    pub frames: u64,
-    /// Packets refused because a second waits already: lost.
-    pub full: u64,
-    /// Packets refused because they were no audio.
-    pub bad: u64,
-    /// Packets that came after the end.
-    pub late: u64,
-}
-
-impl Pushed {
-    /// Adds those of another call.
-    pub(super) fn add(&mut self, other: &Self) {
-        self.frames += other.frames;
-        self.full += other.full;
-        self.bad += other.bad;
-        self.late += other.late;
-    }
-}
-
 /// Pushes a packet. What the engine should not have done goes into `wrong`.
 pub(super) fn deliver(
-    handle: &SessionHandle,
+    ends: &mut Ends,
     mut packet: Packet,
     hazard: &mut Hazard<'_>,
     dice: &mut Dice,
@@ -40,16 +19,26 @@ pub(super) fn deliver(
     wrong: &mut Vec<String>,
 ) {
     if hazard.strikes(Site::Malformed, dice).is_some() {
-        malformed(handle, pushed, wrong);
+        match ends {
+            Ends::Whole(handle) => malformed(handle, pushed, wrong),
+            Ends::Split(split) => split.push_malformed(pushed, wrong),
+        }
     }
     if hazard.strikes(Site::Oversized, dice).is_some() {
-        oversized(handle, pushed, wrong);
+        match ends {
+            Ends::Whole(handle) => oversized(handle, pushed, wrong),
+            Ends::Split(split) => split.push_oversized(pushed, wrong),
+        }
     }
-    let channels = usize::from(handle.input().channels);
+    let channels = usize::from(ends.input().channels);
     if hazard.strikes(Site::Truncated, dice).is_some() {
         let frames = (packet.samples.len() / channels) as u64;
         packet.samples.truncate(dice.of(Site::Truncated).below(frames) as usize * channels);
     }
+    let handle = match ends {
+        Ends::Whole(handle) => handle,
+        Ends::Split(split) => return split.push(&packet.samples, dice.of(Site::Split), pushed),
+    };
     let whole = packet.samples.len().is_multiple_of(channels);
     match packet.pts_us {
         Some(pts_us) if whole => stamped(handle, &packet.samples, pts_us, pushed),

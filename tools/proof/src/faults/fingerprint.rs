@@ -24,7 +24,12 @@ impl Fingerprint {
 
     /// Takes a released block.
     pub(super) fn audio(&mut self, out: &OutAudio) {
-        for piece in out.block.samples().chunks(256) {
+        self.samples(out.block.samples());
+    }
+
+    /// Takes sound that was read.
+    pub(super) fn samples(&mut self, samples: &[f32]) {
+        for piece in samples.chunks(256) {
             let mut bytes = [0; 1024];
             for (to, sample) in bytes.chunks_exact_mut(4).zip(piece) {
                 to.copy_from_slice(&sample.to_le_bytes());
@@ -56,6 +61,8 @@ pub(super) struct Seen {
     pub dropped: BTreeMap<&'static str, u64>,
     /// Calls that services failed.
     pub failed: u64,
+    /// Lines of hosts and typed texts that were spoken or answered, and those that were not.
+    pub lines: (u64, u64),
 }
 
 impl Seen {
@@ -73,6 +80,8 @@ impl Seen {
                 *self.dropped.entry(reason.name()).or_default() += 1;
             }
             Event::ServiceFailed { .. } => self.failed += 1,
+            Event::LineOpened { .. } => self.lines.0 += 1,
+            Event::LineDropped { .. } => self.lines.1 += 1,
             _ => {}
         }
     }

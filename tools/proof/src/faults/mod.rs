@@ -3,7 +3,8 @@
 //! What can go wrong is a table of sites (`site`). For a run each is on or not, with a strength that is drawn (`spec` says
 //! from what, `plan` is what was drawn). First all strike, then none any more, then the input ends, and within a stated
 //! number of ticks (`drain`) nothing may be left. Files by concern: `sender` and `network` are a caller's audio until it
-//! reaches the engine's `edge`, `host` and `controls` are who listens and answers back, `place` is who comes and goes and `call` what they come for,
+//! reaches the engine's `edge`, `host` and `controls` are who listens and answers back, `wishes` are what they want,
+//! `ends` how they have their session (`split` with its `events`: by its ends), `place` is who comes and goes and `call` what they come for,
 //! `services`, `capacity` and `numbers` change the scene itself, `doorway` is the middle of a tick, `behind` is the engine behind a link, `run` is the loop.
 
 mod behind;
@@ -13,19 +14,24 @@ mod controls;
 mod doorway;
 mod drain;
 mod edge;
+mod ends;
+mod events;
 mod fingerprint;
 mod host;
 mod network;
 mod numbers;
 mod place;
 pub mod plan;
+mod pushed;
 pub mod report;
 mod run;
 mod sender;
 mod services;
 pub mod site;
 pub mod spec;
+mod split;
 mod totals;
+mod wishes;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -10,6 +10,7 @@ use mynah_engine::{
 use super::behind::Behind;
 use super::call::Call;
 use super::doorway::{Doorway, LAPS, Visit};
+use super::host::Heard;
 use super::plan::{Dice, Drawn, Hazard};
 use super::site::Site;
 use super::totals::Totals;
@@ -137,7 +138,7 @@ impl Place {
         match &mut self.state {
             State::In(call) => {
                 if !town.closing {
-                    call.talk(hazard);
+                    call.talk(hazard, totals);
                 } else if call.all_has_arrived() {
                     call.finish(observer);
                     self.leaves();
@@ -217,9 +218,14 @@ impl Place {
     }
 
     /// The host looks at what came out; `take` sees each thing.
-    pub(super) fn listen(&mut self, now_us: u64, healed: bool, take: impl FnMut(&mynah_engine::Out)) {
+    pub(super) fn listen(
+        &mut self,
+        hazard: &mut Hazard<'_>,
+        totals: &mut Totals,
+        take: impl FnMut(Heard<'_>),
+    ) {
         let Some(call) = self.call_mut() else { return };
-        call.listen(now_us, healed, take);
+        call.listen(hazard, totals, take);
     }
 
     /// If the session is over: the account of the call is closed, and the place is free. Returns the session's number.
@@ -337,7 +343,7 @@ impl Place {
         if let (Some(behind), Some(far)) = (behind, far) {
             behind.connect(&handle, far, hazard);
         }
-        Call::new(handle, told, stream, town.plan, dice, hazard)
+        Call::new(handle, told, stream, town.plan, dice, hazard, totals)
     }
 
     /// The format to open with; impossible ones are tried, and must be refused.

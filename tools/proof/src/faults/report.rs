@@ -101,6 +101,10 @@ pub struct ChaosReport {
     pub service_failures: u64,
     /// Control messages of hosts that the engine took.
     pub controls_taken: u64,
+    /// Lines that hosts had said, and texts that they sent in the caller's name: opened, and dropped.
+    pub lines_opened: u64,
+    /// See `lines_opened`.
+    pub lines_dropped: u64,
     /// Links to the scene behind that were given up: too many control messages at once were unacknowledged there.
     pub links_overflowed: u64,
     /// Ticks in all.
@@ -166,6 +170,8 @@ impl ChaosReport {
             },
             service_failures: seen.failed,
             controls_taken: totals.controls.0,
+            lines_opened: seen.lines.0,
+            lines_dropped: seen.lines.1,
             links_overflowed: totals.links_overflowed,
             ticks: outcome.ticks,
             drained_after_ticks: outcome.drained_after_ticks,
@@ -278,6 +284,9 @@ fn figures(t: &mut String, r: &ChaosReport) -> std::fmt::Result {
     )?;
     let (failed, controls) = (r.service_failures, r.controls_taken);
     writeln!(t, "  services failed {failed} calls; hosts sent {controls} control messages")?;
+    if r.lines_opened + r.lines_dropped > 0 {
+        writeln!(t, "  lines: {} opened, {} dropped", r.lines_opened, r.lines_dropped)?;
+    }
     if r.links_overflowed > 0 {
         writeln!(t, "  control_overflow: {} links given up, and their sessions closed", r.links_overflowed)?;
     }

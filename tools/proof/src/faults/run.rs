@@ -12,6 +12,7 @@ use mynah_systems::service::ServiceStrikes;
 use super::behind::Behind;
 use super::doorway::Doorway;
 use super::fingerprint::{Fingerprint, Seen};
+use super::host::Heard;
 use super::place::{Place, Town};
 use super::plan::{Dice, FaultPlan, Hazard};
 use super::services;
@@ -209,11 +210,14 @@ impl Course for Run<'_> {
             places.iter_mut().for_each(|place| place.after(record, &mut hazard));
         }
         observer.records(engine.records());
-        let healed = hazard.is_over();
         for place in places.iter_mut() {
             let Some(id) = place.call().map(|call| call.id) else { continue };
             let mut holds = true;
-            place.listen(*now_us, healed, |out| {
+            place.listen(&mut hazard, totals, |heard| {
+                let out = match heard {
+                    Heard::Out(out) => out,
+                    Heard::Sound(samples) => return print.samples(samples),
+                };
                 if let mynah_engine::Out::Audio(audio) = out {
                     print.audio(audio);
                     observer.audio(id.0 as usize, audio);
@@ -280,6 +284,19 @@ impl Run<'_> {
         std::iter::once(("the engine", engine)).chain(far)
     }
 
+    /// What left the engine and did not come to any host, in words.
+    fn unaccounted(&self, engine: &Engine) -> Option<String> {
+        let Totals { samples, beside, unheard, .. } = self.totals;
+        let mut census = Census::default();
+        let out = engine.census(&mut census).nodes.last().map_or(0, |output| output.samples_out);
+        let all_is_known = self.drained_after_ticks.is_some() && !unheard;
+        (all_is_known && out != samples + beside).then(|| {
+            format!(
+                "{out} samples left; hosts were given {samples}, and {beside} were withdrawn or left unread"
+            )
+        })
+    }
+
     fn conclude(mut self, engine: &Engine, cpu_s: f64) -> Outcome {
         let drained_after_ticks = self.drained_after_ticks;
         services::count(&self.setting.strikes, &mut self.tally);
@@ -289,6 +306,7 @@ impl Run<'_> {
         if let Some(behind) = &mut self.behind {
             violations.append(&mut behind.broken);
         }
+        violations.extend(self.unaccounted(engine));
         for (name, engine) in self.engines(engine) {
             violations.extend(imbalances_inside(engine).into_iter().map(|wrong| format!("{name}: {wrong}")));
             if drained_after_ticks.is_none() && self.cut_us.is_none() {

@@ -198,6 +198,22 @@ sites! {
         "what is heard and answered is no prose: quotes, brackets, abbreviations, emoji, no end, one word; share of texts";
     Numbers "numbers" Engine [(0.02, 0.3)] []
         "numbers of the scene are set to an end of what it allows; share of them";
+    Say "say" Control [(0.001, 0.01)] [Characters (0.0, 16_384.0), (4.0, 160.0)]
+        "hosts have lines said, texts of up to this length and recordings, of any rank and manner; share of ticks";
+    Typed "typed" Control [(0.001, 0.01)] [Characters (0.0, 16_384.0), (4.0, 160.0)]
+        "hosts send texts of up to this length in the caller's name, and ask for answers without words; share of ticks";
+    GateMode "gate_mode" Control [(0.001, 0.02)] []
+        "hosts hold the gate open or shut, let go of it, end turns and discard what was said; share of ticks";
+    Interrupt "interrupt" Control [(0.001, 0.01)] []
+        "hosts interrupt what is said, softly or all of it; share of ticks";
+    Params "params" Control [(0.001, 0.02)] []
+        "hosts change parameters of the session, also to what no service understands; share of ticks";
+    Heard "heard" Control [(0.002, 0.1)] [Ms (1.0, 3_600_000.0), (20.0, 20_000.0)]
+        "hosts report positions of up to this much, also backwards and of other turns; share of ticks";
+    Split "split" Churn [(0.2, 1.0)] [Frames (1.0, 48_000.0), (1.0, 9_600.0)]
+        "sessions are split: callbacks push and read 1 to this many sample frames at once; share of sessions";
+    StopReading "stop_reading" Churn [(0.0005, 0.005)] [Ms (1.0, 60_000.0), (50.0, 3_000.0)]
+        "hosts read no audio, no events or neither for up to this long; share of ticks that begin it";
 }
 
 /// How many sites there are.

@@ -1,6 +1,6 @@
 //! Sums over all calls of a run.
 
-use super::edge::Pushed;
+use super::pushed::Pushed;
 
 /// Counts over all calls of a run.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,10 @@ pub(super) struct Totals {
     pub blocks: u64,
     /// See `blocks`.
     pub samples: u64,
+    /// Samples that split sessions withdrew before they were read, or that nobody has read.
+    pub beside: u64,
+    /// A host is gone, and with it the count of what it was given.
+    pub unheard: bool,
     /// Control messages that the engine took from hosts, and refused because too many waited.
     pub controls: (u64, u64),
     /// Links given up with `control_overflow`.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mynah_engine::base::SegmentKey;
 use mynah_engine::observe::{Census, SessionView};
 use mynah_engine::scene::Format;
 use mynah_engine::{Engine, Event, OutAudio, Record, ScenePlan, SessionId};
@@ -54,9 +55,9 @@ pub(super) trait Checker: Send {
     fn audio(&mut self, session: SessionId, audio: &OutAudio, findings: &mut Findings) {
         let _unused = (session, audio, findings);
     }
-    /// The host of the session that has this id and opening has ended its input of `frames` sample frames.
-    fn fed(&mut self, session: SessionId, opening: u32, frames: u64) {
-        let _unused = (session, opening, frames);
+    /// The host of the session of this id and generation has ended its input of `frames` sample frames.
+    fn fed(&mut self, session: SessionId, generation: u32, frames: u64) {
+        let _unused = (session, generation, frames);
     }
     /// A tick is over.
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
@@ -107,12 +108,26 @@ impl Findings {
     }
 }
 
-/// The format in which the audio of a session leaves: it may come in another one than the scene's.
-pub(super) fn leaves_as(plan: &ScenePlan, session: &SessionView<'_>) -> Option<Format> {
-    if session.input() == plan.input {
-        return plan.output.audio;
-    }
-    plan.formats(session.input()).last().and_then(|(arriving, _)| *arriving)
+/// The format in which the scene makes the audio of a session, which may come in another one than the scene's. It may
+/// leave in yet another: [`SessionView::output`].
+pub(super) fn made_as(plan: &ScenePlan, session: &SessionView<'_>) -> Option<Format> {
+    plan.delivered(session.input())
+}
+
+/// Whether nobody speaks in the segment of this serial: it is a line of the host's, or typed.
+pub(super) fn is_line(segment: u32) -> bool {
+    segment & SegmentKey::LINES != 0
+}
+
+/// Whether the user typed what the segment of this serial is about.
+pub(super) fn is_typed(segment: u32) -> bool {
+    is_line(segment) && segment & SegmentKey::TYPED != 0
+}
+
+/// Whether `old` is a line that came more than `most` lines of its session before the line `newest`.
+pub(super) fn is_old_line(old: u32, newest: u32, most: u32) -> bool {
+    let number = |segment: u32| segment & !(SegmentKey::LINES | SegmentKey::TYPED);
+    is_line(old) && number(old).saturating_add(most) < number(newest)
 }
 
 /// Something kept for each session, by its id; a new opening begins anew.

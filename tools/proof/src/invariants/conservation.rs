@@ -50,6 +50,9 @@ impl Conservation {
         for target in &plan.input_targets {
             sent[plan.position(target.node).index()] += edge.blocks + edge.concealed_blocks;
         }
+        for (targets, count) in [(&plan.said_targets[..], edge.said), (plan.typed_targets(), edge.typed)] {
+            targets.iter().for_each(|target| sent[plan.position(target.node).index()] += count);
+        }
         for (node, counts) in plan.nodes.iter().zip(&moment.census.nodes) {
             for target in &node.targets {
                 sent[plan.position(target.node).index()] += counts.created[usize::from(target.port)];

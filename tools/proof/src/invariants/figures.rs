@@ -13,7 +13,7 @@ use mynah_engine::session::Phase;
 use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 
 use super::asked::Asked;
-use super::checker::{Checker, Findings, Moment, Sessions};
+use super::checker::{Checker, Findings, Moment, Sessions, is_line, is_old_line, is_typed};
 use super::metrics::NAME;
 
 /// Segments of a session that are remembered, counted back from the newest.
@@ -64,6 +64,8 @@ enum Cause {
 struct Answering {
     node: u8,
     cause: Cause,
+    /// What was typed comes to it first.
+    typed: bool,
     times: Times,
 }
 
@@ -109,7 +111,8 @@ impl Figures {
             serves(at) && port.is_some_and(|port| port.kind == PortType::Text)
         };
         let answering = (0..plan.nodes.len()).filter(texts).filter_map(|at| {
-            Some(Answering { node: at as u8, cause: cause(plan, at)?, times: Times::new() })
+            let typed = plan.typed_targets().iter().any(|target| target.node == NodeRef::Node(at as u16));
+            Some(Answering { node: at as u8, cause: cause(plan, at)?, typed, times: Times::new() })
         });
         Self {
             batched: batched.collect(),
@@ -157,7 +160,11 @@ impl Figures {
         let Some(questions) = self.questions.of(record) else { return };
         let t_us = record.t_us;
         if let Event::SegmentOpened { segment, .. } = record.event {
-            *questions = questions.split_off(&(segment.saturating_sub(REMEMBERED), 0, 0));
+            let least = segment.saturating_sub(REMEMBERED);
+            questions.retain(|(old, ..), _| is_line(*old) || *old >= least);
+        }
+        if let Event::LineOpened { segment, .. } = record.event {
+            questions.retain(|(old, ..), _| !is_old_line(*old, segment, REMEMBERED));
         }
         if let Event::ServiceSubmitted { node, revision, part, .. } = record.event
             && (revision == 0 || part > 0)
@@ -165,9 +172,15 @@ impl Figures {
             // It is asked piece by piece, and the log does not say when a piece was whole.
             self.answering.retain(|answering| answering.node != node.0);
         }
-        for Answering { node, cause, times } in &mut self.answering {
+        for Answering { node, cause, typed, times } in &mut self.answering {
             let (by, segment, revision) = match record.event {
                 Event::Endpoint { segment, revision, .. } => (None, segment, revision),
+                Event::LineOpened { segment, .. } => {
+                    if *typed && is_typed(segment) {
+                        questions.entry((segment, 1, *node)).or_insert(t_us);
+                    }
+                    continue;
+                }
                 Event::Text { node: by, segment, revision, .. }
                 | Event::ServiceDone { node: by, segment, revision, .. }
                 | Event::ServiceFailed { node: by, segment, revision, .. } => (Some(by.0), segment, revision),
@@ -309,7 +322,8 @@ impl Checker for Figures {
         }
         for session in moment.engine.sessions() {
             if session.phase() == Phase::Gone {
-                self.unread += session.unread();
+                // What went into rings was never seen.
+                self.unread += session.unread() + usize::from(session.is_split());
             }
             for (at, deepest) in self.deepest.iter_mut().enumerate() {
                 let Some(queue) = session.queue(NodeId(at as u8)) else { continue };

@@ -1,10 +1,10 @@
 //! Speech that has lasted `interrupt_min_ms` ends the answer it speaks over in the next tick. A law of `taken_back`: what
-//! the gate has heard of a segment is judged by the scene's own number.
+//! the gate has heard of a segment is judged by the session's own number.
 
 use std::collections::BTreeMap;
 
+use mynah_engine::SessionId;
 use mynah_engine::speech::{Answer, Segment, Verdict};
-use mynah_engine::{ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment};
 use super::taken_back::NAME;
@@ -20,17 +20,12 @@ struct Speech {
     voiced_us: u64,
 }
 
+#[derive(Default)]
 pub(super) struct Interruption {
-    min_us: Option<u64>,
+    /// How long speech must last, by session, microseconds; where none interrupts there is nothing.
+    min_us: BTreeMap<SessionId, u64>,
     /// By session, as the last tick left it.
     due: BTreeMap<SessionId, Speech>,
-}
-
-impl Interruption {
-    pub(super) fn new(plan: &ScenePlan) -> Self {
-        let min_us = plan.scene.session.output.interrupt_min_ms.map(|ms| u64::from(ms) * 1_000);
-        Self { min_us, due: BTreeMap::new() }
-    }
 }
 
 fn is_confirmed(segment: &Segment) -> bool {
@@ -39,16 +34,18 @@ fn is_confirmed(segment: &Segment) -> bool {
 
 impl Checker for Interruption {
     fn tick(&mut self, moment: &Moment<'_>, findings: &mut Findings) {
-        let Some(min_us) = self.min_us else { return };
         let engine = moment.engine;
+        self.min_us.clear();
+        for session in engine.sessions() {
+            let us = session.playout().interrupt_min_us;
+            self.min_us.extend((us != u32::MAX).then_some((session.id(), u64::from(us))));
+        }
         let now_us = engine.now_us();
         let due = std::mem::take(&mut self.due);
         for session in engine.sessions() {
             let Some(speech) = due.get(&session.id()) else { continue };
             let playout = session.playout();
-            if !playout.sounds()
-                || playout.segment >= speech.serial
-                || now_us >= speech.heard_at_us + STALE_US
+            if !playout.sounds() || playout.order >= speech.serial || now_us >= speech.heard_at_us + STALE_US
             {
                 continue;
             }
@@ -79,7 +76,7 @@ impl Checker for Interruption {
             is_confirmed(segment)
                 && segment.is_spoken()
                 && segment.voiced.1 > 0
-                && segment.voiced_us() >= min_us
+                && self.min_us.get(&segment.session).is_some_and(|min_us| segment.voiced_us() >= *min_us)
         };
         for segment in engine.segments().filter(lasts) {
             let (serial, heard_at_us) = (segment.key.serial, segment.voiced_at_us);

@@ -1,13 +1,14 @@
 //! The stages of an answer add up to its latency: from the end of speech over every service to the first sound each
 //! begins no earlier than what it follows from, and no time passes between two services of which the second waits for
-//! nothing but the first. No event bears another time than its tick's.
+//! nothing but the first. Lines and typed texts end when they are opened, and a recording sounds without any service. No
+//! event bears another time than its tick's.
 
 use std::collections::BTreeMap;
 
-use mynah_engine::scene::{NodeRef, PortType};
+use mynah_engine::scene::{PlanTarget, PortType};
 use mynah_engine::{Event, NodeId, Record, ScenePlan};
 
-use super::checker::{Checker, Findings, Moment, Sessions};
+use super::checker::{Checker, Findings, Moment, Sessions, is_line, is_old_line, is_typed};
 
 pub(super) const NAME: &str = "latency";
 
@@ -19,6 +20,27 @@ const REMEMBERED: u32 = 4_096;
 
 /// When something happened: engine time and tick.
 type When = (u64, u64);
+
+/// Where the question of a (segment, revision) enters the scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    /// At the input: somebody has spoken.
+    Heard,
+    /// At the voice: the host has it said.
+    Said,
+    /// Behind the recogniser: it was typed.
+    Typed,
+}
+
+impl Entry {
+    fn of(segment: u32) -> Self {
+        match segment {
+            typed if is_typed(typed) => Self::Typed,
+            line if is_line(line) => Self::Said,
+            _ => Self::Heard,
+        }
+    }
+}
 
 /// One stage: what a service did for one revision.
 #[derive(Debug, Default)]
@@ -62,7 +84,8 @@ struct Place {
 }
 
 pub(super) struct Latency {
-    places: Vec<Place>,
+    /// By [`Entry`].
+    places: [Vec<Place>; 3],
     /// The services of which something comes out: the last on each way. Where some speak, those that do.
     lasts: Vec<u8>,
     /// Nodes whose senders wait when their queue is full.
@@ -77,30 +100,39 @@ pub(super) struct Latency {
 
 impl Latency {
     pub(super) fn new(plan: &ScenePlan) -> Self {
-        let mut after: Vec<Option<(u8, bool)>> = vec![None; plan.nodes.len()];
-        let mut places = Vec::new();
-        for (at, node) in plan.nodes.iter().enumerate() {
-            let serves = node.service.is_some();
-            if serves {
-                let waits = node.buffering.is_some() || node.blocks();
-                places.push(Place {
-                    node: at as u8,
-                    after: after[at].map(|(n, direct)| (n, direct && !waits)),
-                });
-            }
-            let sends = if serves { Some((at as u8, true)) } else { after[at].map(|(n, _)| (n, false)) };
-            for target in &node.targets {
-                if let NodeRef::Node(to) = target.node {
-                    after[usize::from(to)] = after[usize::from(to)].or(sends);
-                }
-            }
-        }
+        let entries = [&plan.input_targets[..], &plan.said_targets[..], plan.typed_targets()];
+        let places = entries.map(|entry| places(plan, entry));
         let blocking = plan.nodes.iter().zip(0u8..).filter(|(node, _)| node.blocks()).map(|(_, at)| at);
         let blocking = blocking.collect();
         let nodes = plan.nodes.len() as u8;
         let lasts = lasts(plan);
         Self { places, lasts, blocking, nodes, sessions: Sessions::default(), tick: 0, range_us: None }
     }
+}
+
+/// The services that what enters at `entry` comes to, each with the one before it.
+fn places(plan: &ScenePlan, entry: &[PlanTarget]) -> Vec<Place> {
+    let mut after: Vec<Option<(u8, bool)>> = vec![None; plan.nodes.len() + 1];
+    let mut comes = vec![false; plan.nodes.len() + 1];
+    entry.iter().for_each(|target| comes[plan.position(target.node).index()] = true);
+    let mut places = Vec::new();
+    for (at, node) in plan.nodes.iter().enumerate() {
+        if !comes[at] {
+            continue;
+        }
+        let serves = node.service.is_some();
+        if serves {
+            let waits = node.buffering.is_some() || node.blocks();
+            let after = after[at].map(|(n, direct)| (n, direct && !waits));
+            places.push(Place { node: at as u8, after });
+        }
+        let sends = if serves { Some((at as u8, true)) } else { after[at].map(|(n, _)| (n, false)) };
+        for target in &node.targets {
+            let to = plan.position(target.node).index();
+            (after[to], comes[to]) = (after[to].or(sends), true);
+        }
+    }
+    places
 }
 
 /// See [`Latency::lasts`].
@@ -128,6 +160,19 @@ fn lasts(plan: &ScenePlan) -> Vec<u8> {
 impl Answers {
     fn of(&mut self, segment: u32, revision: u32) -> &mut Answer {
         self.by_origin.entry((segment, revision)).or_default()
+    }
+
+    /// Forgets the answers to segments long before `segment`; a call that hangs outlives many segments.
+    fn forget_before(&mut self, segment: u32) {
+        let is_new = |old: u32| old.saturating_add(REMEMBERED) >= segment;
+        self.by_origin.retain(|(old, _), answer| is_new(*old) || answer.is_under_way());
+    }
+
+    /// A line is at once all that is said.
+    fn line_opens(&mut self, segment: u32, now: When) {
+        let is_old = |old: u32| is_old_line(old, segment, REMEMBERED);
+        self.by_origin.retain(|(old, _), answer| !is_old(*old) || answer.is_under_way());
+        self.of(segment, 1).endpoint = Some(now);
     }
 
     /// A call was submitted; what is wrong with the moment.
@@ -180,7 +225,11 @@ impl Answers {
         };
         let made = |node| answer.stages.get(node).and_then(|stage| stage.submitted);
         let made = lasts.iter().filter_map(made).min();
-        let Some((made_us, _)) = made else { return Some("sounds, and was never made".into()) };
+        let Some((made_us, _)) = made else {
+            // A recording is played as it is.
+            let recorded = Entry::of(origin.0) == Entry::Said && answer.stages.is_empty() && from_us <= now.0;
+            return (!recorded).then(|| "sounds, and was never made".into());
+        };
         if lasts.len() > 1 {
             // Where several may have made it, their stages are beside each other.
             let between = (from_us..=now.0).contains(&made_us);
@@ -203,21 +252,26 @@ impl Checker for Latency {
         let (from_us, to_us) = self.range_us.unwrap_or((now.0, now.0));
         self.range_us = Some((from_us.min(now.0), to_us.max(now.0)));
         let lasts = &self.lasts;
-        let place = |node: NodeId| self.places.iter().find(|place| place.node == node.0).copied();
+        let place = |segment: u32, node: NodeId| {
+            let places = &self.places[Entry::of(segment) as usize];
+            places.iter().find(|place| place.node == node.0).copied()
+        };
         let asked = match record.event {
-            Event::ServiceSubmitted { node, .. } => place(node),
+            Event::ServiceSubmitted { node, segment, .. } => place(segment, node),
             _ => None,
         };
         let serves = match record.event {
-            Event::Text { node, .. } => place(node).is_some(),
+            Event::Text { node, segment, .. } => place(segment, node).is_some(),
             _ => true,
         };
         let Some(answers) = self.sessions.of(record) else { return };
         let wrong = match record.event {
             Event::SegmentOpened { segment, .. } => {
-                // A call that hangs outlives many segments.
-                let is_new = |old: u32| old + REMEMBERED >= segment;
-                answers.by_origin.retain(|(old, _), answer| is_new(*old) || answer.is_under_way());
+                answers.forget_before(segment);
+                None
+            }
+            Event::LineOpened { segment, .. } => {
+                answers.line_opens(segment, now);
                 None
             }
             Event::Endpoint { segment, revision, .. } => {

@@ -23,6 +23,7 @@ mod interruption;
 pub mod isolation;
 mod latency;
 mod lead;
+mod lines;
 mod messages;
 mod metrics;
 mod order;
@@ -40,7 +41,7 @@ use std::sync::Arc;
 
 use mynah_engine::observe::Census;
 use mynah_engine::session::Phase;
-use mynah_engine::{Engine, OutAudio, Record, ScenePlan, SessionHandle, SessionId};
+use mynah_engine::{Engine, OutAudio, Record, ScenePlan, SessionId};
 
 pub use checker::Violation;
 use checker::{Checker, Findings, Moment};
@@ -51,7 +52,7 @@ use mynah_sim::simulate::{Observer, TickView};
 use streams::Streams;
 
 /// The names of all checkers, in the order of the documents.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     conservation::NAME,
     streams::NAME,
     segments::NAME,
@@ -68,6 +69,7 @@ pub const NAMES: [&str; 16] = [
     determinism::NAME,
     metrics::NAME,
     silence::NAME,
+    lines::NAME,
 ];
 
 /// Those that no single run can show: they compare the digests of two and more. All others are looked at after every tick.
@@ -104,12 +106,13 @@ impl Invariants {
             Box::new(baseline::Baseline::new(plan)),
             Box::new(metrics::Metrics::new(plan)),
             Box::new(silence::Silence::new(plan)),
-            Box::new(lead::Lead::new(plan)),
-            Box::new(interruption::Interruption::new(plan)),
+            Box::new(lead::Lead::default()),
+            Box::new(interruption::Interruption::default()),
             Box::new(runway::Runway::new(plan)),
             Box::new(passage::Passage::new(plan)),
             Box::new(forwarded::Forwarded::new(plan)),
             Box::new(figures::Figures::new(plan)),
+            Box::new(lines::Lines::default()),
         ];
         Self {
             checkers,
@@ -216,9 +219,9 @@ impl Observer for Invariants {
         self.streams.audio(session, audio, &mut self.findings);
     }
 
-    fn fed(&mut self, session: &SessionHandle, frames: u64) {
+    fn fed(&mut self, session: SessionId, generation: u32, frames: u64) {
         for checker in &mut self.checkers {
-            checker.fed(session.id(), session.generation(), frames);
+            checker.fed(session, generation, frames);
         }
     }
 

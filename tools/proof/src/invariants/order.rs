@@ -10,7 +10,7 @@ use mynah_engine::observe::SessionView;
 use mynah_engine::scene::DeadlinePolicy;
 use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 
-use super::checker::{Checker, Findings, Moment, Sessions, leaves_as};
+use super::checker::{Checker, Findings, Moment, Sessions, is_line, is_old_line, made_as};
 
 pub(super) const NAME: &str = "order";
 
@@ -46,6 +46,10 @@ impl Order {
         for target in &plan.input_targets {
             let to = plan.position(target.node).index();
             (senders[to], ways[to]) = (senders[to] + 1, ways[to] + 1);
+        }
+        // Lines have numbers of their own.
+        for target in plan.said_targets.iter().chain(plan.typed_targets()) {
+            senders[plan.position(target.node).index()] += 1;
         }
         for (at, node) in plan.nodes.iter().enumerate() {
             for target in &node.targets {
@@ -104,9 +108,9 @@ impl Order {
             let mut format = None;
             for (_, Left { origin, pts_us, samples }) in mine {
                 let Some(ends) = self.ends.at(id) else { break };
-                let Some(format) = *format.get_or_insert_with(|| leaves_as(&self.plan, &session)) else {
-                    break;
-                };
+                // A converter gives out later what it was given: its blocks have no times of their own.
+                let made = || made_as(&self.plan, &session).filter(|made| session.output() == Some(*made));
+                let Some(format) = *format.get_or_insert_with(made) else { break };
                 let end_us = pts_us + frames_to_us(samples / u64::from(format.channels), format.rate_hz);
                 let before_us = ends.insert(*origin, end_us).unwrap_or(0);
                 if pts_us + ROUNDING_US < before_us {
@@ -125,7 +129,10 @@ impl Checker for Order {
         let Some(ends) = self.ends.of(record) else { return };
         if let Event::SegmentEnded { segment, .. } | Event::SegmentCancelled { segment, .. } = record.event {
             // Answers come after the end; those to much older segments are over.
-            ends.retain(|(old, _), _| *old + 64 > segment || *old == 0);
+            ends.retain(|(old, _), _| is_line(*old) || *old + 64 > segment || *old == 0);
+        }
+        if let Event::LineOpened { segment, .. } = record.event {
+            ends.retain(|(old, _), _| !is_old_line(*old, segment, 64));
         }
     }
 

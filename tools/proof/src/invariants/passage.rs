@@ -10,7 +10,7 @@ use mynah_engine::scene::{NodeRef, PortType};
 use mynah_engine::session::Phase;
 use mynah_engine::{DropReason, Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 
-use super::checker::{Checker, Findings, Moment, Sessions, leaves_as};
+use super::checker::{Checker, Findings, Moment, Sessions};
 use super::conservation::NAME;
 
 /// What is known of one opening, samples over all channels.
@@ -92,8 +92,9 @@ impl Passage {
             let Some(pushed) = self.fed.remove(&(id, session.generation())) else { continue };
             let Some(Way { heard, dropped }) = self.sessions.at(id).map(|way| &*way) else { continue };
             // Silence in place of lost audio was pushed by nobody.
-            let all_is_known = self.way.is_some() && session.unread() == 0 && session.concealed() == 0;
-            let Some(out) = leaves_as(&self.plan, &session).filter(|_| all_is_known) else { continue };
+            let is_heard = session.unread() == 0 && !session.is_split();
+            let all_is_known = self.way.is_some() && is_heard && session.concealed() == 0;
+            let Some(out) = session.output().filter(|_| all_is_known) else { continue };
             let due = pushed * u64::from(session.input().channels);
             if out == session.input() && due != heard + dropped {
                 findings.add(NAME, Some(id), || {
@@ -159,7 +160,9 @@ impl Checker for Passage {
         self.compare(moment, findings);
         // A session that is over is seen so once.
         let over = moment.engine.sessions().filter(|session| session.phase() == Phase::Gone);
-        self.unread += over.map(|session| session.unread() as u64).sum::<u64>();
+        // What went into rings was never seen.
+        self.unread +=
+            over.map(|session| session.unread() as u64 + u64::from(session.is_split())).sum::<u64>();
         if std::mem::take(&mut self.closed) {
             self.settle(moment, findings);
         }

@@ -2,7 +2,6 @@
 //! what was made is known from the log, what was heard and when from the host.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use mynah_engine::base::frames_to_us;
 use mynah_engine::media::Payload;
@@ -12,7 +11,7 @@ use mynah_engine::session::Phase;
 use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 use mynah_systems::service::ServiceNode;
 
-use super::checker::{Checker, Findings, Moment, Sessions, leaves_as};
+use super::checker::{Checker, Findings, Moment, Sessions, is_line, is_old_line};
 use super::latency::NAME;
 
 /// Segments of a session that are remembered, counted back from the newest.
@@ -52,7 +51,6 @@ struct Ear {
 }
 
 pub(super) struct Runway {
-    plan: Arc<ScenePlan>,
     /// The node that speaks, and its runway; `None`: no text waits for the ear, or some may wait for room.
     speaker: Option<(NodeId, u64)>,
     rate_hz: u32,
@@ -60,7 +58,7 @@ pub(super) struct Runway {
 }
 
 impl Runway {
-    pub(super) fn new(plan: &Arc<ScenePlan>) -> Self {
+    pub(super) fn new(plan: &ScenePlan) -> Self {
         let speaker = plan.scene.nodes.iter().find_map(|said| {
             let node: ServiceNode = parse_config(&said.kind.config).ok()?;
             let at = plan.nodes.iter().position(|node| node.id == said.id)?;
@@ -70,7 +68,7 @@ impl Runway {
         });
         let output = speaker.and_then(|(node, _)| plan.nodes[node.index()].output);
         let rate_hz = output.map_or(1, |format| format.rate_hz);
-        Self { plan: Arc::clone(plan), speaker, rate_hz, sessions: Sessions::default() }
+        Self { speaker, rate_hz, sessions: Sessions::default() }
     }
 }
 
@@ -79,7 +77,11 @@ impl Ear {
         let answers = &mut self.answers;
         match *event {
             Event::SegmentOpened { segment, .. } => {
-                *answers = answers.split_off(&(segment.saturating_sub(REMEMBERED), 0));
+                let least = segment.saturating_sub(REMEMBERED);
+                answers.retain(|(old, _), _| is_line(*old) || *old >= least);
+            }
+            Event::LineOpened { segment, .. } => {
+                answers.retain(|(old, _), _| !is_old_line(*old, segment, REMEMBERED));
             }
             Event::ServiceSubmitted { node, .. } if node == speaker => self.calls += 1,
             Event::ServiceDone { node, segment, revision, samples, .. } if node == speaker => {
@@ -139,7 +141,11 @@ impl Checker for Runway {
         for session in moment.engine.sessions() {
             let id = session.id();
             let Some(ear) = self.sessions.at(id) else { continue };
-            ear.format = ear.format.or_else(|| leaves_as(&self.plan, &session));
+            ear.format = ear.format.or_else(|| session.output());
+            if session.is_split() {
+                // Of what went into a ring nothing was seen.
+                continue;
+            }
             let waits = ear.waits(&session, moment, speaker, self.rate_hz);
             let before = std::mem::replace(&mut ear.waits, waits);
             let Some((before, waits)) = before.zip(waits) else { continue };

@@ -1,13 +1,15 @@
 //! A microphone that delivers nothing ends the open segment: if nothing arrived for as long as the gate says
 //! (`silence_us`), and no frame was on its way to the gate or waited before a full queue behind it, no segment is
-//! open.
+//! open, unless the host holds the gate open.
 
 use std::sync::Arc;
 
 use mynah_engine::observe::SessionView;
 use mynah_engine::scene::OverflowPolicy;
 use mynah_engine::session::Phase;
+use mynah_engine::speech::GateMode;
 use mynah_engine::{Event, NodeId, Record, ScenePlan};
+use mynah_systems::vad_gate::GateLane;
 
 use super::checker::{Checker, Findings, Moment, Sessions};
 
@@ -83,7 +85,10 @@ impl Checker for Silence {
         let Some(Gate { at, timeout_us }) = self.gate else { return };
         let now_us = moment.engine.now_us();
         for session in moment.engine.sessions().filter(|session| session.phase() != Phase::Gone) {
-            let moves = self.moves(&session, at);
+            // What the host holds open stays open, whatever comes.
+            let node = NodeId(at as u8);
+            let is_held = session.state::<GateLane>(node).is_some_and(|gate| gate.mode() == GateMode::Open);
+            let moves = is_held || self.moves(&session, at);
             let Some(story) = self.sessions.at(session.id()) else { continue };
             if moves || session.frames_in() != story.frames_in {
                 (story.frames_in, story.ticks) = (session.frames_in(), 0);

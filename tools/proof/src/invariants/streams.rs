@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mynah_engine::observe::SessionView;
 use mynah_engine::{DropReason, Event, OutAudio, Record, ScenePlan, SessionId};
 
-use super::checker::{Findings, Moment, leaves_as};
+use super::checker::{Findings, Moment};
 use super::digests::Digests;
 use mynah_sim::simulate::balance::{StreamLaw, converted, is_plain};
 use mynah_sim::simulate::measure::{Measurement, SessionMeasurement};
@@ -135,9 +135,9 @@ impl Streams {
         let Some(story) = self.stories.get(&session.id()) else { return };
         let observer = &self.run.sessions[session.id().0 as usize];
         // A host that has not taken everything has not seen everything.
-        let seen = session.unread() == 0;
+        let seen = session.unread() == 0 && !session.is_split();
         let intact = session.has_ended() && !story.lossy && seen;
-        let out = leaves_as(&self.plan, session);
+        let out = session.output();
         let law = self.law.leaving_as(out);
         let mut wrong = Vec::new();
         for (serial, segment) in &observer.segments {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use mynah_engine::scene::Release;
 use mynah_engine::{Event, OutAudio, Record, SessionId};
 
-use super::checker::{Checker, Findings, Sessions};
+use super::checker::{Checker, Findings, Sessions, is_old_line};
 
 pub(super) const NAME: &str = "taken_back";
 
@@ -55,6 +55,13 @@ impl Known {
                 self.segments.insert(segment, Segment::default());
                 self.newest = self.newest.max(segment);
                 self.segments = self.segments.split_off(&self.newest.saturating_sub(REMEMBERED));
+                false
+            }
+            // Decided from the start.
+            Event::LineOpened { segment, .. } => {
+                let line = Segment { confirmed_us: Some(t_us), held: Some((1, t_us)), ..Segment::default() };
+                self.segments.retain(|old, _| !is_old_line(*old, segment, REMEMBERED));
+                self.segments.insert(segment, line);
                 false
             }
             Event::SegmentConfirmed { segment, .. } => self.of(segment).is_some_and(|known| {

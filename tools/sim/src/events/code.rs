@@ -1,7 +1,8 @@
 //! The frozen encoding of events that the event hash folds: names and fields as the event log had them when hashes were
 //! first compared between versions.
 //!
-//! Renaming a type, adding a variant or a field changes no hash. What is new is left out here; what is here stays.
+//! Renaming a type, adding a variant or a field changes no hash. What is new is left out here, or added where it happens only
+//! in courses that could not be run before; what is here stays.
 
 use mynah_engine::{Event, NodeId, Record};
 
@@ -14,7 +15,7 @@ pub fn encode(record: &Record, code: &mut Vec<u8>) -> bool {
     let head = code.len();
     let mut fields = Fields(code);
     // A trace adds to the log and changes nothing: the hash is the same with and without it, so `Probability` has no code.
-    for group in [segment, output, service, rest] {
+    for group in [segment, output, service, line, rest] {
         group(&record.event, &mut fields);
     }
     code.len() > head
@@ -129,6 +130,22 @@ fn service(event: &Event, to: &mut Fields<'_>) {
         }
         Event::DeadlineNear { node, left_us } => to.put("deadline_warning", &[node.0.into(), *left_us]),
         Event::DeadlineMissed { node, late_us } => to.put("deadline_missed", &[node.0.into(), *late_us]),
+        _ => {}
+    }
+}
+
+/// What hosts have a session say, and what services ask of hosts.
+fn line(event: &Event, to: &mut Fields<'_>) {
+    match event {
+        Event::LineOpened { segment, line } => to.put("line_opened", &[(*segment).into(), *line]),
+        Event::LineDropped { line, reason } => {
+            to.put("line_dropped", &[*line]);
+            to.text(reason.name());
+        }
+        Event::ToolCall { node, segment, revision, call_id, name, arguments } => {
+            to.call("tool_call", *node, [*segment, *revision, 0], &[]);
+            [call_id, name, arguments].into_iter().for_each(|text| to.text(text));
+        }
         _ => {}
     }
 }

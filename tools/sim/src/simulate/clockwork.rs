@@ -215,7 +215,7 @@ fn feed(lines: &mut [Line], now_us: u64, end_us: u64) {
 fn finish(lines: &[Line], observer: &mut dyn Observer) {
     for line in lines {
         line.handle.finish();
-        observer.fed(&line.handle, line.frames_pushed());
+        observer.fed(line.handle.id(), line.handle.generation(), line.frames_pushed());
     }
 }
 

@@ -48,6 +48,8 @@ pub struct SegmentStory {
     pub withdrawn: bool,
     /// Revisions of which a call failed: what had come of it by then is not told.
     pub broken: Vec<u32>,
+    /// Nobody speaks in it: the host had it said, as a text or a recording, or it was typed.
+    pub is_line: bool,
 }
 
 /// Counts over all sessions.
@@ -319,6 +321,17 @@ impl Measurement {
             Event::SegmentOpened { segment, from_us } => {
                 *session.segment(segment) =
                     SegmentStory { opened_us: t_us, from_us, ..SegmentStory::default() };
+            }
+            Event::LineOpened { segment, .. } => {
+                // Decided from the start.
+                *session.segment(segment) = SegmentStory {
+                    opened_us: t_us,
+                    confirmed: true,
+                    ended: true,
+                    revision: 1,
+                    is_line: true,
+                    ..SegmentStory::default()
+                };
             }
             Event::SegmentConfirmed { segment, .. } => session.segment(segment).confirmed = true,
             Event::SegmentCancelled { segment, to_us, .. } => {

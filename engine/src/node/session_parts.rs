@@ -1,0 +1,36 @@
+//! What nodes read of sessions.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+
+use crate::edge::params::Params;
+use crate::session::components::{HostLink, Session, SessionParams};
+use crate::speech::playout::Playout;
+
+/// What a node's context needs of session entities.
+pub(crate) trait Sessions {
+    fn session(&self, entity: Entity) -> Option<&Session>;
+    fn playout(&self, entity: Entity) -> Option<&Playout>;
+    fn params(&self, entity: Entity) -> Option<&Arc<Params>>;
+    fn wants_events(&self, entity: Entity) -> bool;
+}
+
+/// The components of a session that nodes read.
+pub(crate) type SessionParts =
+    (&'static Session, &'static Playout, &'static SessionParams, &'static HostLink);
+
+impl Sessions for Query<'_, '_, SessionParts> {
+    fn session(&self, entity: Entity) -> Option<&Session> {
+        self.get(entity).ok().map(|(session, ..)| session)
+    }
+    fn playout(&self, entity: Entity) -> Option<&Playout> {
+        self.get(entity).ok().map(|(_, playout, ..)| playout)
+    }
+    fn params(&self, entity: Entity) -> Option<&Arc<Params>> {
+        self.get(entity).ok().map(|(.., params, _)| &params.0)
+    }
+    fn wants_events(&self, entity: Entity) -> bool {
+        self.get(entity).is_ok_and(|(.., link)| link.wants_events())
+    }
+}
