@@ -1,5 +1,6 @@
 //! What every host of mynah needs around an engine: [a clock](clock), [a thread that ticks](Runner) with the events of
-//! its ticks, [the metrics page](metrics), and [the sound at the ends](sound): adapted, faded, measured.
+//! its ticks, [the metrics page](metrics), and [the sound at the ends](sound): adapted, faded,
+//! measured; [`Reader`] does all of that to what a session says.
 //!
 //! ```
 //! use mynah_engine::scene::{Source, compile};
@@ -27,9 +28,11 @@
 
 pub mod clock;
 pub mod metrics;
+mod reader;
 mod records;
 mod runner;
 pub mod sound;
 
+pub use reader::Reader;
 pub use records::Records;
 pub use runner::{Panicked, Runner, RunnerError, RunnerOptions};
