@@ -312,7 +312,7 @@ fn played(plan: &Arc<ScenePlan>) -> Vec<String> {
     };
     let reason = if told.closes { CloseReason::HungUp } else { CloseReason::Finished };
     says(told.closed == Some(reason), format!("closed: {:?}", told.closed));
-    says(!engine.handle().open(SessionSpec::named("ends")).is_err(), "the name is not free".into());
+    says(engine.handle().open(SessionSpec::named("ends")).is_ok(), "the name is not free".into());
     let Loudspeaker { own, line, lines, cuts, .. } = loudspeaker;
     says(own <= pushed, format!("{own} samples of {pushed}"));
     if !told.closes {
