@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::speech::{GateMode, GateOverrides};
-use mynah_engine::{
-    Control, ControlIn, Engine, EngineConfig, Event, Out, ScenePlan, SessionHandle, SessionSpec,
-};
+use mynah_engine::{Engine, EngineConfig, SessionEvent, SessionSpec};
 use mynah_systems::service::Script;
 use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
 
@@ -42,27 +40,27 @@ pub(crate) fn story() -> Vec<String> {
     let scene = Source::new("barge_in.ron", include_str!("../../../scenes/barge_in.ron"));
     let compiled = compile(&scene, &[], None, &mynah_systems::registry(Some(Arc::new(Words))));
     let (plan, _) = compiled.unwrap_or_else(|found| panic!("the scene is broken: {found}"));
-    let plan = Arc::new(plan);
-    let mut engine = Engine::new(Arc::clone(&plan), EngineConfig::simulated());
+    let mut engine = Engine::new(Arc::new(plan), EngineConfig::simulated());
     // Shut from the start on: nothing is heard before the key is pressed.
     let gate = GateOverrides { mode: GateMode::Shut, ..GateOverrides::default() };
     let player = SessionSpec { gate, ..SessionSpec::named("player") };
     let player = engine.handle().open(player).expect("the engine has room for one");
-    let microphone = microphone();
-    let (mut story, mut keys) = (Vec::new(), KEYS.iter().enumerate().peekable());
-    for now_us in (0..LENGTH_US).step_by(TICK_US as usize) {
-        while let Some((nth, (ms, mode))) = keys.next_if(|(_, (ms, _))| ms * 1_000 <= now_us) {
-            let message = ControlIn { message_id: nth as u64 + 1, control: Control::Gate { mode: *mode } };
-            player.control(message).expect("so few messages always fit");
-            story.push(line(*ms, if *mode == GateMode::Open { "KEY DOWN" } else { "KEY UP" }.into()));
+    let (mut microphone, mut loudspeaker, mut control) = player.split().expect("nobody else has it");
+    let sound = spoken();
+    let piece = (TICK_US * u64::from(RATE_HZ) / 1_000_000) as usize;
+    let mut heard = vec![0.0; piece];
+    let (mut story, mut keys) = (Vec::new(), KEYS.into_iter().peekable());
+    for (now_us, sound) in (0..LENGTH_US).step_by(TICK_US as usize).zip(sound.chunks(piece)) {
+        while let Some((ms, mode)) = keys.next_if(|(ms, _)| ms * 1_000 <= now_us) {
+            control.gate(mode).expect("so few messages always fit");
+            story.push(line(ms, if mode == GateMode::Open { "KEY DOWN" } else { "KEY UP" }.into()));
         }
         engine.tick(now_us);
-        let told = engine.records().iter().filter_map(|record| tell(&plan, &record.event));
-        story.extend(told.map(|what| line(now_us / 1_000, what)));
-        drain(&player);
-        let at = (now_us * u64::from(RATE_HZ) / 1_000_000) as usize;
-        let piece = &microphone[at..at + (TICK_US * u64::from(RATE_HZ) / 1_000_000) as usize];
-        player.try_push(piece).expect("the engine keeps up");
+        while let Some(event) = control.poll() {
+            story.extend(tell(event).map(|what| line(now_us / 1_000, what)));
+        }
+        loudspeaker.read(&mut heard);
+        microphone.push(sound).expect("the engine keeps up");
     }
     story
 }
@@ -72,38 +70,25 @@ fn line(ms: u64, what: String) -> String {
 }
 
 /// What an event means to somebody who follows the story.
-fn tell(plan: &ScenePlan, event: &Event) -> Option<String> {
+fn tell(event: SessionEvent) -> Option<String> {
     Some(match event {
-        Event::SegmentOpened { from_us, .. } => {
-            format!("         the assistant listens, from {:.2} s on", *from_us as f64 / 1e6)
+        SessionEvent::SpeechStarted { from_us, .. } => {
+            format!("         the assistant listens, from {:.2} s on", from_us as f64 / 1e6)
         }
-        Event::SegmentEnded { .. } => "         it has heard the player out".into(),
-        Event::Text { node, text, .. } if plan.nodes[node.index()].id == "asr" => {
-            format!("player:    {text}")
-        }
-        Event::Text { node, text, .. } if plan.nodes[node.index()].id == "text_collector" => {
-            format!("assistant: {text}")
-        }
-        Event::OutputStarted { .. } => "         the answer sounds".into(),
-        Event::AnswerPaused { .. } => "         the answer waits".into(),
-        Event::AnswerInterrupted { heard_us, .. } => {
-            format!("         the answer is withdrawn after {:.2} s", *heard_us as f64 / 1e6)
+        SessionEvent::EndOfSpeech { last: true, .. } => "         it has heard the player out".into(),
+        SessionEvent::Transcript { text, .. } => format!("player:    {text}"),
+        SessionEvent::AnswerStarted { .. } => "         the answer sounds".into(),
+        SessionEvent::Line { text, until_us: None, .. } => format!("assistant: {text}"),
+        SessionEvent::AnswerPaused { .. } => "         the answer waits".into(),
+        SessionEvent::AnswerInterrupted { heard_us, .. } => {
+            format!("         the answer is withdrawn after {:.2} s", heard_us as f64 / 1e6)
         }
         _ => return None,
     })
 }
 
-/// Takes what the player would hear.
-fn drain(player: &SessionHandle) {
-    while let Some(out) = player.poll() {
-        if let Out::Audio(audio) = out {
-            player.give_back(audio.block);
-        }
-    }
-}
-
 /// What the microphone hears, whether a key is held or not.
-fn microphone() -> Vec<f32> {
+fn spoken() -> Vec<f32> {
     let voice = Flite::new().expect("the voice is part of the program");
     let samples = |ms: u64| (ms * u64::from(RATE_HZ) / 1_000) as usize;
     let mut heard = vec![0.0; samples(LENGTH_US / 1_000)];
