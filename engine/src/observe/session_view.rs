@@ -9,9 +9,9 @@ use crate::media::frame::Frame;
 use crate::media::queue::{Lane, Queue};
 use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
 use crate::session::index::SessionIndex;
+use crate::session::lines::Lines;
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segment, SegmentPool};
-use crate::tick::lines::Lines;
 
 /// One session as it is after a tick.
 #[derive(Clone, Copy)]

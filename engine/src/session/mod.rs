@@ -2,6 +2,7 @@
 
 pub(crate) mod components;
 pub(crate) mod index;
+pub(crate) mod lines;
 
 pub use components::{Intake, Phase, Session, SessionParams, Wiring};
 pub use index::{SessionIndex, SessionLanes};

@@ -13,10 +13,10 @@ use crate::record::edge_figures::EdgeFigures;
 use crate::record::event::EventLog;
 use crate::session::components::{HostLink, Intake, Wiring};
 use crate::session::index::SessionIndex;
+use crate::session::lines::Lines;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::segment::SegmentPool;
 use crate::tick::admit::{BLOCKS_HOME, at_once};
-use crate::tick::lines::Lines;
 use crate::tick::resources::NeedsSweep;
 
 /// Time without arrivals after which a session, and time without events after which a shard, frees the memory that it

@@ -29,6 +29,7 @@ use crate::record::stage_times::StageTimes;
 use crate::scene::DeadlinePolicy;
 use crate::service::api::{Inbox, Outbox};
 use crate::session::index::SessionIndex;
+use crate::session::lines::Lines;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::segment::SegmentPool;
 use crate::tick::account::account;
@@ -38,7 +39,6 @@ use crate::tick::egress::{
     Policy, answering_branches, cancel_output, egress_idle_check, egress_system, has_several, line_branches,
 };
 use crate::tick::ingress::ingress;
-use crate::tick::lines::Lines;
 use crate::tick::order::{Ordered, PlacedSystem, boxed};
 use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
 use crate::tick::stage::Stage;

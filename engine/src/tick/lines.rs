@@ -9,7 +9,7 @@ use bevy_ecs::system::SystemParam;
 use crate::base::ids::{NodeId, SegmentKey, SessionId};
 use crate::base::mutation::Mutation;
 use crate::base::time::frames_to_us;
-use crate::edge::line::{LINES_MAX, Line, Words};
+use crate::edge::line::{Line, Words};
 use crate::media::block::BlockPool;
 use crate::media::frame::{Frame, Mark, Payload};
 use crate::media::queue::{Lane, Queue};
@@ -20,45 +20,10 @@ use crate::record::edge_figures::EdgeFigures;
 use crate::record::event::Event;
 use crate::scene::PlanTarget;
 use crate::session::components::{Intake, Wiring};
+use crate::session::lines::{Lines, Waiting};
 use crate::speech::line_drop::LineDrop;
 use crate::speech::segment::{LineRank, Segment};
 use crate::tick::turn_taking::TurnTaking;
-
-/// A line that waits for its turn.
-#[derive(Debug)]
-struct Waiting {
-    session: SessionId,
-    owner: Entity,
-    message_id: u64,
-    line: Arc<Line>,
-}
-
-/// The lines of a shard that wait to be spoken, by session; within one by rank, then in order.
-#[derive(Resource, Debug, Default)]
-pub(crate) struct Lines {
-    waiting: Vec<Waiting>,
-}
-
-impl Lines {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    /// Lines of `session` that wait.
-    pub(crate) fn of(&self, session: SessionId) -> usize {
-        self.waiting.iter().filter(|waiting| waiting.session == session).count()
-    }
-
-    fn add(&mut self, waiting: Waiting) -> Result<(), LineDrop> {
-        if self.of(waiting.session) >= LINES_MAX {
-            return Err(LineDrop::Full);
-        }
-        let key = |line: &Waiting| (line.session, std::cmp::Reverse(line.line.say.priority));
-        let at = self.waiting.partition_point(|other| key(other) <= key(&waiting));
-        self.waiting.insert(at, waiting);
-        Ok(())
-    }
-}
 
 /// The system parameters that opening lines needs beside turn taking.
 #[derive(SystemParam)]

@@ -3,11 +3,12 @@
 use mynah_engine::{ScenePlan, SessionHandle, SessionId};
 
 use super::controls::Controls;
-use super::edge::{Pushed, deliver};
+use super::edge::deliver;
 use super::ends::Ends;
 use super::host::{Heard, Host};
 use super::network::Network;
 use super::plan::{Dice, Hazard};
+use super::pushed::Pushed;
 use super::sender::Sender;
 use super::site::Site;
 use super::split::Split;
@@ -87,7 +88,8 @@ impl Call {
         take: impl FnMut(Heard<'_>),
     ) {
         let Self { ends: Some(ends), host, controls, dice, .. } = self else { return };
-        host.poll(ends, controls, hazard, dice, &mut totals.wrong, take);
+        let is_line = |message| controls.is_line(message);
+        host.poll(ends, &is_line, hazard, dice, &mut totals.wrong, take);
     }
 
     /// The host is gone without a word.

@@ -54,7 +54,7 @@ impl Controls {
         for site in WISHES {
             let Some(drawn) = hazard.strikes(site, dice) else { continue };
             self.meddled |= site == Site::GateMode;
-            let control = wish(site, drawn, host, dice.of(site));
+            let control = wish(site, drawn, host.turn, dice.of(site));
             self.send(control, hazard, dice);
         }
         while let Some(control) = self.way.receive(hazard.now_us) {

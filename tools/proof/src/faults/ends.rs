@@ -3,7 +3,7 @@
 use mynah_engine::scene::Format;
 use mynah_engine::{Control, ControlError, ControlIn, SessionHandle, SessionId};
 
-use super::edge::Pushed;
+use super::pushed::Pushed;
 use super::split::Split;
 
 /// How a host has its session.

@@ -22,6 +22,7 @@ mod network;
 mod numbers;
 mod place;
 pub mod plan;
+mod pushed;
 pub mod report;
 mod run;
 mod sender;

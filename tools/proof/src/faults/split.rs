@@ -5,8 +5,8 @@ use mynah_engine::base::rng::Rng;
 use mynah_engine::edge::{AudioIn, AudioOut, Read, SessionControl, SplitError};
 use mynah_engine::{PushError, SessionHandle};
 
-use super::edge::Pushed;
 use super::events::Events;
+use super::pushed::Pushed;
 
 /// Longest that a callback may read at once, sample frames.
 const READ_MAX: usize = 4_800;

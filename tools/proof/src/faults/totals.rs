@@ -1,6 +1,6 @@
 //! Sums over all calls of a run.
 
-use super::edge::Pushed;
+use super::pushed::Pushed;
 
 /// Counts over all calls of a run.
 #[derive(Clone, Debug, Default)]

@@ -10,7 +10,6 @@ use mynah_engine::scene::Format;
 use mynah_engine::speech::{GateMode, InterruptMode};
 use mynah_engine::{Control, ControlError};
 
-use super::host::Host;
 use super::plan::Drawn;
 use super::site::Site;
 
@@ -30,8 +29,8 @@ const BAD: u64 = 24;
 /// Names of parameters; services know some of them.
 const NAMES: [&str; 6] = ["voice", "language", "instructions", "rate", "pitch", "nonsense"];
 
-/// What a host says at a site.
-pub(super) fn wish(site: Site, drawn: Drawn, host: &Host, rng: &mut Rng) -> Control {
+/// What a host says at a site; the newest turn it has heard of is `turn`.
+pub(super) fn wish(site: Site, drawn: Drawn, turn: u32, rng: &mut Rng) -> Control {
     match site {
         Site::Say => Control::Say(Arc::new(line(drawn.amount as u64, rng))),
         Site::Typed if rng.chance(0.3) => Control::Respond,
@@ -40,7 +39,7 @@ pub(super) fn wish(site: Site, drawn: Drawn, host: &Host, rng: &mut Rng) -> Cont
         Site::Interrupt if rng.chance(0.5) => Control::Interrupt { mode: InterruptMode::Now },
         Site::Interrupt => Control::Interrupt { mode: InterruptMode::Soft },
         Site::Params => Control::Set { params: Arc::new(params(rng)) },
-        _ => heard(host.turn, drawn.amount_us(), rng),
+        _ => heard(turn, drawn.amount_us(), rng),
     }
 }
 

@@ -162,6 +162,13 @@ impl Answers {
         self.by_origin.entry((segment, revision)).or_default()
     }
 
+    /// A line is opened; those that are long over are forgotten.
+    fn line(&mut self, segment: u32, now: When) {
+        let is_old = |old: u32| is_old_line(old, segment, REMEMBERED);
+        self.by_origin.retain(|(old, _), answer| !is_old(*old) || answer.is_under_way());
+        self.of(segment, 1).endpoint = Some(now);
+    }
+
     /// A call was submitted; what is wrong with the moment.
     fn submitted(&mut self, place: Place, origin: (u32, u32), now: When) -> Option<String> {
         let calls = self.calls.entry(place.node).or_default();
@@ -261,9 +268,7 @@ impl Checker for Latency {
             }
             // The end of what is said, at once.
             Event::LineOpened { segment, .. } => {
-                let is_old = |old: u32| is_old_line(old, segment, REMEMBERED);
-                answers.by_origin.retain(|(old, _), answer| !is_old(*old) || answer.is_under_way());
-                answers.of(segment, 1).endpoint = Some(now);
+                answers.line(segment, now);
                 None
             }
             Event::Endpoint { segment, revision, .. } => {
