@@ -10,7 +10,7 @@ pub enum LineDrop {
     Outranked,
     /// The host interrupted everything while the line waited.
     Interrupted,
-    /// As many lines of the session wait as may, or the queue at its voice is full and has its senders wait.
+    /// As many lines of the session wait as may; or there is no room where it enters the scene, or the input has ended.
     Full,
     /// The scene has no edge from `said`, or the node behind the edge takes no clips.
     NoVoice,

@@ -12,7 +12,7 @@ use crate::base::time::frames_to_us;
 use crate::edge::line::{Line, Words};
 use crate::media::block::BlockPool;
 use crate::media::frame::{Frame, Mark, Payload};
-use crate::media::queue::Queue;
+use crate::media::queue::{Lane, Queue};
 use crate::node::enqueue::Enqueue;
 use crate::node::plan::ScenePlan;
 use crate::record::counts::Counts;
@@ -33,6 +33,7 @@ pub(crate) struct LineParams<'w, 's> {
     counts: ResMut<'w, Counts>,
     figures: ResMut<'w, EdgeFigures>,
     queues: Query<'w, 's, &'static mut Queue>,
+    lanes: Query<'w, 's, &'static Lane>,
     sessions: Query<'w, 's, (&'static Wiring, &'static Intake)>,
 }
 
@@ -99,6 +100,9 @@ impl LineParams<'_, '_> {
         if turns.segments.segments.active().any(outranks) {
             return Err(LineDrop::Outranked);
         }
+        if !self.has_room(owner, &plan.said_targets, turns, plan) {
+            return Err(LineDrop::Full);
+        }
         turns.withdraw_for_host(session, owner, |segment| segment.priority <= priority);
         let opening = opening((session, owner, message_id), line, turns, plan);
         if self.open(opening, turns) { Ok(()) } else { Err(LineDrop::Full) }
@@ -114,6 +118,9 @@ impl LineParams<'_, '_> {
     ) -> bool {
         if plan.typed_targets().is_empty() {
             return false;
+        }
+        if !self.has_room(owner, plan.typed_targets(), turns, plan) {
+            return turns.drop_line(session, message_id, LineDrop::Full);
         }
         // The user has the floor, as when speaking.
         turns.withdraw_for_host(session, owner, |segment| segment.order != u32::MAX);
@@ -163,15 +170,14 @@ impl LineParams<'_, '_> {
         }
     }
 
-    /// Opens a line and sends it on its way; false when no segment is free, or a queue on its way is full and has its
-    /// senders wait.
+    /// Opens a line and sends it on its way; false when there is no [room](Self::has_room).
     fn open(&mut self, opening: Opening<'_>, turns: &mut TurnTaking<'_, '_>) -> bool {
         let Opening { session, owner, message_id, payload, rank, entry, plan } = opening;
         let targets = match entry {
             Entry::Said => &plan.said_targets[..],
             Entry::Typed => plan.typed_targets(),
         };
-        if targets.iter().any(|target| self.blocks(owner, target, plan)) {
+        if !self.has_room(owner, targets, turns, plan) {
             return false;
         }
         let Ok((_, intake)) = self.sessions.get(owner) else { return false };
@@ -209,11 +215,28 @@ impl LineParams<'_, '_> {
         true
     }
 
-    /// Whether what is sent to `target` would have to wait.
-    fn blocks(&self, owner: Entity, target: &PlanTarget, plan: &ScenePlan) -> bool {
-        let wiring = self.sessions.get(owner).ok().map(|(wiring, _)| wiring);
-        let lane = wiring.and_then(|wiring| wiring.lane(plan.position(target.node)));
-        lane.and_then(|lane| self.queues.get(lane).ok()).is_some_and(Queue::blocks)
+    /// Whether a line can be opened: a segment is free, and each of the targets takes what is sent to it. A full queue may
+    /// have its senders wait; and what comes behind the end of the input comes too late, as the session closes with that.
+    fn has_room(
+        &self,
+        owner: Entity,
+        targets: &[PlanTarget],
+        turns: &TurnTaking<'_, '_>,
+        plan: &ScenePlan,
+    ) -> bool {
+        let Ok((wiring, _)) = self.sessions.get(owner) else { return false };
+        let takes = |target: &PlanTarget| {
+            let lane = wiring.lane(plan.position(target.node));
+            let queue = lane.and_then(|lane| self.queues.get(lane).ok());
+            let has_ended = lane
+                .and_then(|lane| self.lanes.get(lane).ok())
+                .is_none_or(|lane| lane.sources > 0 && lane.ends >= lane.sources);
+            let ends = |queue: &Queue| {
+                queue.iter().any(|frame| matches!(frame.payload, Payload::Mark(Mark::StreamEnd)))
+            };
+            !has_ended && queue.is_some_and(|queue| !queue.blocks() && !ends(queue))
+        };
+        turns.segments.segments.has_room() && targets.iter().all(takes)
     }
 
     fn send(

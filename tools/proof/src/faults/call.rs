@@ -88,7 +88,8 @@ impl Call {
         take: impl FnMut(Heard<'_>),
     ) {
         let Self { ends: Some(ends), host, controls, dice, .. } = self else { return };
-        host.poll(ends, controls, hazard, dice, &mut totals.wrong, take);
+        let is_line = |message| controls.is_line(message);
+        host.poll(ends, &is_line, hazard, dice, &mut totals.wrong, take);
     }
 
     /// The host is gone without a word.

@@ -2,7 +2,6 @@
 
 use mynah_engine::{Control, Out, SessionHandle};
 
-use super::controls::Controls;
 use super::ends::Ends;
 use super::plan::{Dice, Hazard};
 use super::site::Site;
@@ -49,12 +48,13 @@ impl Host {
         Self { every_us, ..Self::default() }
     }
 
-    /// Takes what there is, if it is time to look; `take` gets each thing. What is left of a session that is over is
+    /// Takes what there is, if it is time to look; `is_line` says of a message whether it may become a line, and `take` gets
+    /// each thing. What is left of a session that is over is
     /// read at once. What should not be goes into `wrong`.
     pub(super) fn poll(
         &mut self,
         ends: &mut Ends,
-        controls: &Controls,
+        is_line: &dyn Fn(u64) -> bool,
         hazard: &mut Hazard<'_>,
         dice: &mut Dice,
         wrong: &mut Vec<String>,
@@ -76,7 +76,7 @@ impl Host {
             Ends::Whole(_) => {}
             Ends::Split(split) => {
                 if !events {
-                    self.poll_events(split, controls, wrong);
+                    self.poll_events(split, is_line, wrong);
                 }
                 if audio {
                     split.skips_to(now_us);
@@ -112,9 +112,9 @@ impl Host {
         }
     }
 
-    fn poll_events(&mut self, split: &mut Split, controls: &Controls, wrong: &mut Vec<String>) {
+    fn poll_events(&mut self, split: &mut Split, is_line: &dyn Fn(u64) -> bool, wrong: &mut Vec<String>) {
         while let Some(event) = split.control.poll() {
-            if let Some(what) = split.events.take(&event, |message| controls.is_line(message)) {
+            if let Some(what) = split.events.take(&event, is_line) {
                 wrong.push(format!("{}: {event:?}: {what}", split.control.name()));
             }
         }
