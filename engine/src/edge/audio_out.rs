@@ -133,17 +133,14 @@ fn level(samples: &[f32]) -> f32 {
     if samples.is_empty() {
         return 0.0;
     }
-    let mut sums = [0.0_f32; 16];
-    let (whole, rest) = samples.as_chunks::<16>();
+    let mut sums = [0.0_f32; 8];
+    let (whole, rest) = samples.as_chunks::<8>();
     for chunk in whole {
         for (sum, sample) in sums.iter_mut().zip(chunk) {
             *sum += sample * sample;
         }
     }
-    // Lanes onto lanes, as long as the compiler adds several at once.
-    let eight: [f32; 8] = std::array::from_fn(|at| sums[at] + sums[at + 8]);
-    let four: [f32; 4] = std::array::from_fn(|at| eight[at] + eight[at + 4]);
-    let sum: f32 = four.iter().sum::<f32>() + rest.iter().map(|sample| sample * sample).sum::<f32>();
+    let sum: f32 = sums.iter().sum::<f32>() + rest.iter().map(|sample| sample * sample).sum::<f32>();
     (sum / samples.len() as f32).sqrt()
 }
 

@@ -90,12 +90,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     world.entity_mut(entity).insert((
         Session { id, generation, name: Arc::clone(&port.name) },
         phase,
-        Wiring {
-            lanes,
-            inputs: wiring.input.into(),
-            only_said: wiring.only_said.into(),
-            waits: wiring.input_waits,
-        },
+        wiring.of(lanes),
         Intake::new(format, tolerance_us, now_us),
         HostLink { port, unsaid: VecDeque::new(), output: None, answers: None, reason, open_sessions },
         SessionParams(params),
@@ -187,6 +182,12 @@ impl Edges {
         targets.push([None; TARGETS_MAX]);
         let input_waits = input.iter().any(blocks);
         Self { formats, senders, sources, targets, backpressured, input, input_waits, only_said }
+    }
+
+    /// What the session keeps of them.
+    fn of(self, lanes: Box<[Entity]>) -> Wiring {
+        let Self { input, only_said, input_waits, .. } = self;
+        Wiring { lanes, inputs: input.into(), only_said: only_said.into(), waits: input_waits }
     }
 
     /// The wiring of the queue at `at`.

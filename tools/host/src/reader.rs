@@ -64,26 +64,28 @@ impl Reader {
     }
 
     /// Fills `out` with interleaved samples, whole sample frames of the device's format. What is told of turns, beginnings,
-    /// ends and cuts is that of the sound taken from the session for it; `frames` is its length at the device's rate, and
+    /// ends and cuts is that of the sound taken from the session for it; `frames` and `skipped` count at the device's rate, and
     /// `level` the root mean square of `out`.
     pub fn read(&mut self, out: &mut [f32]) -> Read {
         let Self { output, adapt, fade, hole, turn, .. } = self;
         let mut all = Read::default();
-        let mut frames = 0;
+        let (mut frames, mut skipped) = (0, 0);
         let channels = usize::from(output.format().channels);
         adapt.fill(out, |source| {
             let read = output.read(source);
             fade.apply(source, piece(read, source.len() / channels, *hole));
             *hole = read.frames * channels < source.len();
             *turn = read.turn;
-            frames += read.frames as u64;
+            frames += read.frames;
+            skipped += read.skipped;
             all.began |= read.began;
             all.ended |= read.ended;
             all.cut |= read.cut;
         });
-        let (from_hz, to_hz) = (u64::from(output.format().rate_hz), u64::from(self.device.rate_hz));
+        let (from_hz, to_hz) = (output.format().rate_hz as usize, self.device.rate_hz as usize);
         let whole = out.len() / usize::from(self.device.channels);
-        all.frames = ((frames * to_hz).div_ceil(from_hz) as usize).min(whole);
+        all.frames = (frames * to_hz).div_ceil(from_hz).min(whole);
+        all.skipped = (skipped * to_hz).div_ceil(from_hz);
         all.turn = *turn;
         self.level = Level::of(out);
         all.level = self.level.rms;
