@@ -96,7 +96,7 @@ impl LineParams<'_, '_> {
         let outranks = |segment: &Segment| {
             segment.session == session && segment.owes_answer() && segment.priority > priority
         };
-        if turns.segments.segments.active().any(|segment| outranks(segment)) {
+        if turns.segments.segments.active().any(outranks) {
             return Err(LineDrop::Outranked);
         }
         turns.withdraw_for_host(session, owner, |segment| segment.priority <= priority);
