@@ -1,4 +1,4 @@
-//! Claim: an audio callback's push and read cost less than those of a whole handle, whatever the buffer: 128, 480 and 1,024
+//! Claim: an audio callback's push and read together cost less than those of a whole handle: 128, 480 and 1,024
 //! sample frames of 48 kHz mono. `cargo bench --bench audio_ends`.
 //!
 //! The baseline is what a callback without ends calls: `SessionHandle::try_push`, and `poll` until nothing is left, each
