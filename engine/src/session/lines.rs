@@ -34,6 +34,17 @@ impl Lines {
         self.waiting.iter().filter(|waiting| waiting.session == session).count()
     }
 
+    /// Takes out the lines of `session`; `out` gets their numbers.
+    pub(crate) fn take_out(&mut self, session: SessionId, mut out: impl FnMut(u64)) {
+        self.waiting.retain(|waiting| {
+            let stays = waiting.session != session;
+            if !stays {
+                out(waiting.message_id);
+            }
+            stays
+        });
+    }
+
     pub(crate) fn add(&mut self, waiting: Waiting) -> Result<(), LineDrop> {
         if self.of(waiting.session) >= LINES_MAX {
             return Err(LineDrop::Full);

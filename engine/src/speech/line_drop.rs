@@ -12,6 +12,8 @@ pub enum LineDrop {
     Interrupted,
     /// As many lines of the session wait as may; or there is no room where it enters the scene, or the input has ended.
     Full,
+    /// The session ended while the line waited.
+    Ended,
     /// The scene has no edge from `said`, or the node behind the edge takes no clips.
     NoVoice,
 }
@@ -23,6 +25,7 @@ impl LineDrop {
             Self::Outranked => "outranked",
             Self::Interrupted => "interrupted",
             Self::Full => "full",
+            Self::Ended => "ended",
             Self::NoVoice => "no_voice",
         }
     }

@@ -18,7 +18,9 @@ use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::service::api::Inbox;
 use crate::session::components::{HostLink, Intake, Phase, Session};
 use crate::session::index::SessionIndex;
+use crate::session::lines::Lines;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
+use crate::speech::line_drop::LineDrop;
 use crate::speech::playout::Playout;
 use crate::speech::segment::SegmentParams;
 use crate::tick::control::Messages;
@@ -44,6 +46,7 @@ pub(crate) fn account(
     mut segments: SegmentParams<'_, '_>,
     mut messages: ResMut<'_, Messages>,
     mut controls: ResMut<'_, ControlFigures>,
+    mut lines: ResMut<'_, Lines>,
     mut stage_times: ResMut<'_, StageTimes>,
     mut needs_sweep: ResMut<'_, NeedsSweep>,
 ) {
@@ -58,6 +61,10 @@ pub(crate) fn account(
         let session = index.entity(*id).and_then(|entity| sessions.get_mut(entity).ok());
         if let Some((session, _, mut phase, ..)) = session {
             *phase = Phase::Gone;
+            // Another session may have the id in the next tick.
+            lines.take_out(*id, |line| {
+                log.push(now.us, *id, 0, Event::LineDropped { line, reason: LineDrop::Ended });
+            });
             log.push(now.us, *id, 0, Event::SessionClosed);
             // Before its host is told: a host that knows that a session is over may open it again at once.
             index.open_sessions.release(&session.name, *id);

@@ -105,10 +105,6 @@ impl ControlParams<'_, '_> {
         if self.edge.0.controls.load(Ordering::Acquire) > 0 {
             self.collect();
         }
-        if let Some(lines) = &mut lines {
-            let phases = &self.phases;
-            lines.forget(|owner| !phases.get(owner).is_ok_and(|(phase, _)| *phase != Phase::Gone));
-        }
         let mut list = std::mem::take(&mut self.messages.list);
         for received in &mut list {
             let Some(owner) = self.index.entity(received.session) else { continue };

@@ -131,22 +131,12 @@ impl LineParams<'_, '_> {
         opened || turns.drop_line(session, message_id, LineDrop::Full)
     }
 
-    /// Forgets the lines of sessions that are gone: others may have their ids by now.
-    pub(crate) fn forget(&mut self, is_gone: impl Fn(Entity) -> bool) {
-        self.lines.waiting.retain(|waiting| !is_gone(waiting.owner));
-    }
-
     /// Drops the lines of a session that wait.
     pub(crate) fn drop_waiting(&mut self, session: SessionId, turns: &mut TurnTaking<'_, '_>) -> bool {
         let before = self.lines.waiting.len();
-        let now_us = turns.now.us;
-        self.lines.waiting.retain(|waiting| {
-            let stays = waiting.session != session;
-            if !stays {
-                let event = Event::LineDropped { line: waiting.message_id, reason: LineDrop::Interrupted };
-                turns.log.push(now_us, session, 0, event);
-            }
-            stays
+        let (now_us, log) = (turns.now.us, &mut turns.log);
+        self.lines.take_out(session, |line| {
+            log.push(now_us, session, 0, Event::LineDropped { line, reason: LineDrop::Interrupted });
         });
         self.lines.waiting.len() < before
     }
