@@ -103,7 +103,8 @@ impl SessionControl {
     }
 
     /// Sets who decides what is speech. For push to talk: [`GateMode::Shut`] at rest, [`GateMode::Open`] while the key is
-    /// down.
+    /// down. The mode holds from the next tick on, for what that tick takes in: audio pushed since the last tick belongs to
+    /// the new mode.
     ///
     /// # Errors
     /// [`ControlError::Overflow`] and [`ControlError::Ended`].
