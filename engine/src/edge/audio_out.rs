@@ -65,21 +65,21 @@ impl AudioOut {
     /// Fills `out` with interleaved samples: sound as far as there is any, then silence. Of a sample frame that does
     /// not fit wholly nothing is read.
     pub fn read(&mut self, out: &mut [f32]) -> Read {
-        let (mut skipped, mut cut) = self.take_flush(0);
+        let mut read = Read::default();
+        if self.is_withdrawn() {
+            self.take_flush(0, &mut read);
+        }
         let channels = usize::from(self.format.channels);
         let whole = out.len() - out.len() % channels;
         let (sound, _) = self.ring.samples.pop_partial_slice(&mut out[..whole]);
-        let taken = sound.len();
+        let (taken, mut void) = (sound.len(), 0);
         // Who has samples from behind a withdrawal sees it by now, and those before it do not leave.
-        let (void, breaks) = self.take_flush(taken);
-        (skipped, cut) = (skipped + void, cut || breaks);
-        let void = void.min(taken);
-        if void > 0 {
+        if self.is_withdrawn() {
+            void = self.take_flush(taken, &mut read).min(taken);
             out.copy_within(void..taken, 0);
         }
         let (sound, rest) = out.split_at_mut(taken - void);
         rest.fill(0.0);
-        let mut read = Read { cut, skipped: skipped / channels, ..Read::default() };
         read.frames = sound.len() / channels;
         read.level = level(sound);
         self.at += sound.len() as u64;
@@ -88,15 +88,17 @@ impl AudioOut {
         read
     }
 
-    /// Skips what was withdrawn, of which the first `taken` samples are out of the ring already. How many are void, and
-    /// whether a sound breaks off.
-    fn take_flush(&mut self, taken: usize) -> (usize, bool) {
-        let to = self.ring.positions.flush_to.load(Ordering::Acquire);
-        if to <= self.flushed_to {
-            return (0, false);
-        }
-        self.flushed_to = to;
-        let void = to.saturating_sub(self.at) as usize;
+    /// Whether something was withdrawn that is not skipped yet.
+    fn is_withdrawn(&self) -> bool {
+        self.ring.positions.flush_to.load(Ordering::Acquire) > self.flushed_to
+    }
+
+    /// Skips what was withdrawn, of which the first `taken` samples are out of the ring already; returns how many samples
+    /// are void. A sound that breaks off is noted in `read`.
+    #[cold]
+    fn take_flush(&mut self, taken: usize, read: &mut Read) -> usize {
+        self.flushed_to = self.ring.positions.flush_to.load(Ordering::Acquire);
+        let void = self.flushed_to.saturating_sub(self.at) as usize;
         if let Ok(chunk) = self.ring.samples.read_chunk(void.saturating_sub(taken)) {
             chunk.commit_all();
         }
@@ -105,7 +107,9 @@ impl AudioOut {
             self.pass_marks(&mut Read::default());
         }
         let sounded = std::mem::take(&mut self.turn) != 0;
-        (void, void > 0 || sounded)
+        read.skipped += void / usize::from(self.format.channels);
+        read.cut |= void > 0 || sounded;
+        void
     }
 
     /// Takes the marks up to the present position.

@@ -295,8 +295,7 @@ impl Stream {
     ) -> Option<(usize, Standing)> {
         let mut newest = u32::MAX;
         for (at, frame) in queue.iter().enumerate() {
-            let serial = frame.segment.serial;
-            if at > 0 && (serial == 0 || serial >= newest) {
+            if at > 0 && (frame.segment.serial == 0 || segments.order_of(frame) >= newest) {
                 continue;
             }
             let mut standing = segments.standing(frame.segment, frame.session, frame.revision);
@@ -310,7 +309,7 @@ impl Stream {
             if !self.policy.several || standing != Standing::Undecided {
                 return None;
             }
-            newest = serial;
+            newest = segments.order_of(frame);
         }
         None
     }

@@ -144,7 +144,12 @@ impl Scatter<'_, '_, '_> {
 
     /// Hands an arrival to its session, keeps it outside a queue that blocks, or keeps it for the next tick if that
     /// admits the session.
-    fn take(&mut self, arrival: Arrival, index: &mut SessionIndex, sessions: &mut Query<'_, '_, Arrived>) {
+    fn take(
+        &mut self,
+        mut arrival: Arrival,
+        index: &mut SessionIndex,
+        sessions: &mut Query<'_, '_, Arrived>,
+    ) {
         let entity = index.current(arrival.session, arrival.generation);
         let session = entity.and_then(|entity| sessions.get_mut(entity).ok());
         let Some(session) = session.filter(|(.., phase)| **phase != Phase::Gone) else {
@@ -157,7 +162,14 @@ impl Scatter<'_, '_, '_> {
         };
         let mut to = Arriver::of(session);
         let hangs_up = matches!(arrival.what, Arriving::Close);
-        let splits = matches!(arrival.what, Arriving::Split(_));
+        let splits = match &mut arrival.what {
+            Arriving::Split(rings) => {
+                // At once: nothing more is to leave for an end that nobody has. What was pushed before comes in first.
+                to.link.output = rings.output.take().map(Box::new);
+                true
+            }
+            _ => false,
+        };
         if !hangs_up
             && (!to.intake.backlog.is_empty()
                 || self.blocked(&to)
@@ -237,10 +249,7 @@ impl Scatter<'_, '_, '_> {
                 to.intake.concealed += frames;
                 self.send(to, frame);
             }
-            Arriving::Split(rings) => {
-                to.intake.ring = Some(Box::new(rings.input));
-                to.link.output = rings.output.map(Box::new);
-            }
+            Arriving::Split(rings) => to.intake.ring = Some(Box::new(rings.input)),
             Arriving::Finish => self.finish(to, arrival.stamp),
             Arriving::Close => {
                 *to.phase = Phase::Gone;

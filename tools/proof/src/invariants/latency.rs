@@ -88,6 +88,8 @@ pub(super) struct Latency {
     places: [Vec<Place>; 3],
     /// The services of which something comes out: the last on each way. Where some speak, those that do.
     lasts: Vec<u8>,
+    /// Text leaves the scene, what was typed among it.
+    texts: bool,
     /// Nodes whose senders wait when their queue is full.
     blocking: Vec<u8>,
     /// How many nodes there are.
@@ -105,8 +107,8 @@ impl Latency {
         let blocking = plan.nodes.iter().zip(0u8..).filter(|(node, _)| node.blocks()).map(|(_, at)| at);
         let blocking = blocking.collect();
         let nodes = plan.nodes.len() as u8;
-        let lasts = lasts(plan);
-        Self { places, lasts, blocking, nodes, sessions: Sessions::default(), tick: 0, range_us: None }
+        let (lasts, texts) = (lasts(plan), plan.output.audio.is_none());
+        Self { places, lasts, texts, blocking, nodes, sessions: Sessions::default(), tick: 0, range_us: None }
     }
 }
 
@@ -218,7 +220,7 @@ impl Answers {
     }
 
     /// The first sound of an answer: it follows from the last service, and the stages make up the whole.
-    fn sounds(&mut self, lasts: &[u8], origin: (u32, u32), now: When) -> Option<String> {
+    fn sounds(&mut self, (lasts, texts): (&[u8], bool), origin: (u32, u32), now: When) -> Option<String> {
         let answer = self.of(origin.0, origin.1);
         let Some((from_us, _)) = answer.endpoint else {
             return Some("sounds, and nobody had finished".into());
@@ -226,9 +228,13 @@ impl Answers {
         let made = |node| answer.stages.get(node).and_then(|stage| stage.submitted);
         let made = lasts.iter().filter_map(made).min();
         let Some((made_us, _)) = made else {
-            // A recording is played as it is.
-            let recorded = Entry::of(origin.0) == Entry::Said && answer.stages.is_empty() && from_us <= now.0;
-            return (!recorded).then(|| "sounds, and was never made".into());
+            // A recording is played as it is, and a text shown.
+            let may = match Entry::of(origin.0) {
+                Entry::Said => answer.stages.is_empty(),
+                Entry::Typed => texts,
+                Entry::Heard => false,
+            };
+            return (!may || from_us > now.0).then(|| "sounds, and was never made".into());
         };
         if lasts.len() > 1 {
             // Where several may have made it, their stages are beside each other.
@@ -251,7 +257,7 @@ impl Checker for Latency {
         let now = (record.t_us, self.tick);
         let (from_us, to_us) = self.range_us.unwrap_or((now.0, now.0));
         self.range_us = Some((from_us.min(now.0), to_us.max(now.0)));
-        let lasts = &self.lasts;
+        let (lasts, texts) = (&self.lasts, self.texts);
         let place = |segment: u32, node: NodeId| {
             let places = &self.places[Entry::of(segment) as usize];
             places.iter().find(|place| place.node == node.0).copied()
@@ -306,7 +312,7 @@ impl Checker for Latency {
                 None
             }
             Event::OutputStarted { segment, revision } if revision > 0 && !lasts.is_empty() => {
-                answers.sounds(lasts, (segment, revision), now)
+                answers.sounds((lasts, texts), (segment, revision), now)
             }
             _ => None,
         };

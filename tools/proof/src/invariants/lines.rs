@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mynah_engine::edge::LINES_MAX;
 use mynah_engine::speech::Answer;
-use mynah_engine::{Event, Record, SessionId};
+use mynah_engine::{Event, Record, ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment, Sessions, is_line};
 
@@ -34,9 +34,17 @@ struct Told {
     open: BTreeMap<u32, Line>,
 }
 
-#[derive(Default)]
 pub(super) struct Lines {
+    /// Text leaves the scene: it is over without a word, and texts of several answers may leave between each other.
+    texts: bool,
     sessions: Sessions<Told>,
+}
+
+impl Lines {
+    /// For a run of `plan`.
+    pub(super) fn new(plan: &ScenePlan) -> Self {
+        Self { texts: plan.output.audio.is_none(), sessions: Sessions::default() }
+    }
 }
 
 impl Told {
@@ -113,6 +121,9 @@ impl Checker for Lines {
         let Some(told) = self.sessions.of(record) else { return };
         if record.event == Event::SessionClosed {
             told.open.clear();
+            return;
+        }
+        if self.texts && matches!(record.event, Event::OutputStarted { .. }) {
             return;
         }
         if let Some(wrong) = told.take(record) {

@@ -112,7 +112,7 @@ impl Invariants {
             Box::new(passage::Passage::new(plan)),
             Box::new(forwarded::Forwarded::new(plan)),
             Box::new(figures::Figures::new(plan)),
-            Box::new(lines::Lines::default()),
+            Box::new(lines::Lines::new(plan)),
         ];
         Self {
             checkers,
