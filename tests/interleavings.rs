@@ -36,6 +36,8 @@ const BLOCK: usize = 80;
 const SECOND: usize = 8_000;
 /// Orders that each of the two schedulers tries.
 const ORDERS: usize = 6_000;
+/// How often each of them begins anew, at most, to notice a break.
+const SEEDS: u64 = 12;
 /// For a bevy schedule inside.
 const STACK: usize = 1 << 20;
 
@@ -358,8 +360,11 @@ fn a_door_that_is_broken_is_noticed() {
                 let failed = catch_unwind(AssertUnwindSafe(|| run(scheduler, false, play))).is_err();
                 failed && lost.load(Ordering::Relaxed)
             };
-            !found(Box::new(RandomScheduler::new_from_seed(1, ORDERS)))
-                && !found(Box::new(PctScheduler::new_from_seed(1, 3, ORDERS)))
+            // A break that few orders show takes more of them.
+            !(1..=SEEDS).any(|seed| {
+                found(Box::new(RandomScheduler::new_from_seed(seed, ORDERS)))
+                    || found(Box::new(PctScheduler::new_from_seed(seed, 3, ORDERS)))
+            })
         })
         .collect();
     assert!(unnoticed.is_empty(), "{unnoticed:?}");

@@ -171,7 +171,7 @@ pub enum MessageType {
     LineDropped {
         /// The `message_id` of its [`MessageType::Say`].
         line: u64,
-        /// Why, as [`LineDrop::name`](crate::edge::LineDrop::name) says; newer engines may have more reasons.
+        /// Why, as [`LineDrop::name`](crate::speech::LineDrop::name) says; newer engines may have more reasons.
         reason: Arc<str>,
     },
     /// A service asks the host to do something; all together at most
