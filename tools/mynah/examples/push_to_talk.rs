@@ -76,7 +76,7 @@ fn tell(event: SessionEvent) -> Option<String> {
             format!("         the assistant listens, from {:.2} s on", from_us as f64 / 1e6)
         }
         SessionEvent::EndOfSpeech { last: true, .. } => "         it has heard the player out".into(),
-        SessionEvent::Transcript { text, .. } => format!("player:    {text}"),
+        SessionEvent::Transcript { text, last: false, .. } => format!("player:    {text}"),
         SessionEvent::AnswerStarted { .. } => "         the answer sounds".into(),
         SessionEvent::Line { text, until_us: None, .. } => format!("assistant: {text}"),
         SessionEvent::AnswerPaused { .. } => "         the answer waits".into(),
