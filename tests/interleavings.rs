@@ -1,7 +1,8 @@
 //! Hosts' calls between any two steps of a tick: every use of what they share with it is a step, and shuttle chooses who
 //! goes on, at random and by a few changes of priority, the same orders in every run. Needs the feature `interleavings`.
 //!
-//! A driver ticks when the bell has rung, in half of the orders only then, and a host looks only when it was woken: whatever gets lost shows.
+//! A driver ticks when the bell has rung, in half of the orders only then, and a host looks only when it was woken:
+//! whatever gets lost shows.
 #![allow(unused_crate_dependencies, reason = "they are those of the package")]
 
 #[path = "interleavings/ends.rs"]

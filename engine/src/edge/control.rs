@@ -63,9 +63,10 @@ pub enum Control {
 
 /// A control message on its way into an engine.
 ///
-/// `CancelAnswer` withdraws the answers of that turn as far as the speaker has finished or seems to, `BatchHint`
-/// moves the batches with the session's items within the scene's policy, and messages about segments reach the nodes that follow a gate in
-/// another engine. Any other message, and one about something unknown or settled, has no effect and is counted.
+/// What a host wants of its session, such as a line or a gate, takes effect in the next tick. `CancelAnswer` withdraws the
+/// answers of that turn as far as the speaker has finished or seems to. `BatchHint` moves the batches with the session's
+/// items within the scene's policy. Messages about segments reach the nodes that follow a gate in another engine. A message
+/// that only engines send, and one about something unknown or settled, has no effect and is counted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ControlIn {
     /// The sender's number for the message; [`Control::Applied`] returns it.

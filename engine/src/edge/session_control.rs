@@ -136,8 +136,8 @@ impl SessionControl {
         self.send(Control::Respond)
     }
 
-    /// Says that the listener has heard `us` microseconds of the answer of `turn`. From then on the engine counts nothing of that
-    /// session as heard that was not reported.
+    /// Says that the listener has heard `us` microseconds of the answer of `turn`. From then on the engine counts as heard
+    /// only what was reported.
     ///
     /// # Errors
     /// [`ControlError::Overflow`] and [`ControlError::Ended`].

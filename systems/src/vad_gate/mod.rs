@@ -5,7 +5,8 @@
 //! forwarded whole, so output equals input, bit for bit. Decisions fall on media time, hop by hop, and never depend
 //! on the rest of the batch.
 //!
-//! Files: `machine` decides, `lane` is one session, `asked` and `host` what its host decides in its place, `overrides` what that session does differently from the scene,
+//! Files: `machine` decides, `lane` is one session, `asked` and `host` what its host decides in its place, `overrides`
+//! what that session does differently from the scene,
 //! `held` a frame that it keeps, `settled` the rounded durations, `system` runs all lanes of a shard through the
 //! detector's kernel.
 

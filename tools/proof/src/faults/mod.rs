@@ -4,8 +4,9 @@
 //! from what, `plan` is what was drawn). First all strike, then none any more, then the input ends, and within a stated
 //! number of ticks (`drain`) nothing may be left. Files by concern: `sender` and `network` are a caller's audio until it
 //! reaches the engine's `edge`, `host` and `controls` are who listens and answers back, `wishes` are what they want,
-//! `ends` how they have their session (`split` with its `events`: by its ends), `place` is who comes and goes and `call` what they come for,
-//! `services`, `capacity` and `numbers` change the scene itself, `doorway` is the middle of a tick, `behind` is the engine behind a link, `run` is the loop.
+//! `ends` how they have their session (`split` with its `events`: by its ends), `place` is who comes and goes and `call`
+//! what they come for, `services`, `capacity` and `numbers` change the scene itself, `doorway` is the middle of a tick,
+//! `behind` is the engine behind a link, `run` is the loop.
 
 mod behind;
 mod call;
