@@ -11,7 +11,7 @@ use crate::sound::{Adapt, Fade, Level, Piece};
 /// Reads a session's sound in the format of a device: with [`Adapt`] to its rate and channels, with [`Fade`] where it has
 /// holes or is cut, and with the [`Level`] of what leaves.
 ///
-/// For the thread of a sound device: after the first call nothing here allocates, locks or waits.
+/// For the thread of a sound device: nothing here allocates, locks or waits.
 pub struct Reader {
     output: AudioOut,
     device: Format,

@@ -48,13 +48,18 @@ impl Adapt {
             mode: Mode::Streaming,
             kernel: Kernel::Auto,
         };
-        let converter = build(spec)?;
+        let mut converter = build(spec)?;
         let width = usize::from(channels);
         let most = converter.output_frames_max(CHUNK_FRAMES) + CHUNK_FRAMES;
+        let (mixed, mut waiting) = (vec![0.0; CHUNK_FRAMES * width], Vec::with_capacity(most * width));
+        // The filter takes its memory here, not in an audio callback.
+        converter.push(&mixed, &mut waiting);
+        converter.reset();
+        waiting.clear();
         Ok(Self {
             source: vec![0.0; CHUNK_FRAMES * usize::from(from.channels)],
-            mixed: Vec::with_capacity(CHUNK_FRAMES * width),
-            waiting: Vec::with_capacity(most * width),
+            mixed,
+            waiting,
             from,
             to,
             width,
