@@ -11,7 +11,7 @@ use mynah_engine::bevy_ecs::prelude::World;
 use mynah_engine::observe::Census;
 use mynah_engine::record::Stopwatch;
 use mynah_engine::scene::{Source, compile, parse_config};
-use mynah_engine::service::{Call, CallKey, Reply, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{Call, CallScope, Replies, Service, ServiceKind, ServiceSite};
 use mynah_engine::session::SessionIndex;
 use mynah_engine::{
     Control, ControlIn, Engine, EngineConfig, EngineHandle, Out, PushError, SessionHandle, SessionSpec,
@@ -302,12 +302,11 @@ impl ServiceKind for Visitor {
 }
 
 impl Service for Visitor {
-    fn submit(&mut self, batch: &mut Vec<Call>, _: u64) {
+    fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
         batch.clear();
     }
-    fn hold(&mut self, _: CallKey, _: bool) {}
-    fn retract(&mut self, _: CallKey, _: u64) {}
-    fn poll(&mut self, _: u64, _: &mut Vec<Reply>) {
+    fn cancel(&mut self, _: CallScope, _: u64) {}
+    fn poll(&mut self, _: u64, _: &mut Replies<'_>) {
         let mut door = self.0.lock().expect("nothing panics in it");
         if let Some(handle) = door.0.take() {
             let session = handle.open(SessionSpec::named("visitor")).expect("there is room");
@@ -315,9 +314,6 @@ impl Service for Visitor {
             session.finish();
             door.1 = Some(session);
         }
-    }
-    fn next_due_us(&self) -> Option<u64> {
-        None
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use mynah_engine::bevy_ecs::prelude::{Resource, World};
 use mynah_engine::observe::metrics::Snapshot;
 use mynah_engine::scene::{Source, compile, parse_config};
-use mynah_engine::service::{Call, CallKey, Reply, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{Call, CallScope, Replies, Service, ServiceKind, ServiceSite};
 use mynah_engine::{
     Control, ControlError, ControlIn, Engine, EngineConfig, EngineHandle, OpenError, Out, PushError,
     SessionHandle, SessionSpec, embed,
@@ -45,16 +45,12 @@ impl ServiceKind for Sick {
 }
 
 impl Service for Sick {
-    fn submit(&mut self, batch: &mut Vec<Call>, _: u64) {
+    fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
         batch.clear();
     }
-    fn hold(&mut self, _: CallKey, _: bool) {}
-    fn retract(&mut self, _: CallKey, _: u64) {}
-    fn poll(&mut self, now_us: u64, _: &mut Vec<Reply>) {
+    fn cancel(&mut self, _: CallScope, _: u64) {}
+    fn poll(&mut self, now_us: u64, _: &mut Replies<'_>) {
         assert!(now_us < SICK_US, "the service's own fault");
-    }
-    fn next_due_us(&self) -> Option<u64> {
-        None
     }
 }
 

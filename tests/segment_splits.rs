@@ -10,7 +10,9 @@ use std::sync::Arc;
 use host::{Host, compiled, one_shard, plan};
 use mynah_engine::base::frames_to_us;
 use mynah_engine::scene::Format;
-use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{
+    Call, CallKey, CallScope, Replies, ReplyPart, SegmentRef, Service, ServiceKind, ServiceSite,
+};
 use mynah_engine::{Block, Control, Event, SessionSpec};
 
 /// A session with a scene in which `behind` follows `first`, and stands before the output.
@@ -273,29 +275,26 @@ impl Service for Listener {
     fn wants_audio(&self) -> bool {
         true
     }
-    fn push(&mut self, key: CallKey, block: Block) {
-        *self.heard.entry(key.segment.serial).or_default() += block.len() as u64;
+    fn hear(&mut self, segment: SegmentRef, block: Block) {
+        *self.heard.entry(segment.serial).or_default() += block.len() as u64;
     }
-    fn goes_on(&mut self, before: CallKey, key: CallKey) {
-        let heard = self.heard.remove(&before.segment.serial).unwrap_or(0);
-        *self.heard.entry(key.segment.serial).or_default() += heard;
+    fn goes_on(&mut self, before: SegmentRef, segment: SegmentRef) {
+        let heard = self.heard.remove(&before.serial).unwrap_or(0);
+        *self.heard.entry(segment.serial).or_default() += heard;
     }
-    fn submit(&mut self, batch: &mut Vec<Call>, _: u64) {
+    fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
         self.asked.extend(batch.drain(..).map(|call| call.key));
     }
-    fn hold(&mut self, _: CallKey, _: bool) {}
-    fn retract(&mut self, key: CallKey, _: u64) {
-        self.asked.retain(|asked| *asked != key);
+    fn cancel(&mut self, scope: CallScope, _: u64) {
+        self.asked.retain(|asked| !scope.covers(asked));
     }
-    fn poll(&mut self, _: u64, replies: &mut Vec<Reply>) {
+    fn poll(&mut self, _: u64, replies: &mut Replies<'_>) {
         for key in self.asked.drain(..) {
             let text = self.heard.get(&key.segment.serial).copied().unwrap_or(0).to_string();
-            replies.push(Reply { key, part: ReplyPart::Text(text.into()) });
-            replies.push(Reply { key, part: ReplyPart::Done { busy_us: 0 } });
+            for part in [ReplyPart::Text(text.into()), ReplyPart::Done { busy_us: 0 }] {
+                replies.give(key, part).expect("one call at a time");
+            }
         }
-    }
-    fn next_due_us(&self) -> Option<u64> {
-        None
     }
 }
 

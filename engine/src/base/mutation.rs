@@ -88,4 +88,8 @@ pub enum Mutation {
     CutDeaf,
     /// The ends of lines are missing from the log.
     HushLine,
+    /// Calls wait for ever for a service that does not answer.
+    AwaitService,
+    /// Services are not told of segments that were cancelled before anybody asked about them.
+    ForgetHeard,
 }

@@ -173,6 +173,20 @@ impl SessionControl {
         self.send(Control::ToolResult { call_id: call_id.into(), result: result.into() })
     }
 
+    /// Answers a [`SessionEvent::ReplyRequested`], in one part or in many; `last`: nothing follows. What is said to a
+    /// request that is over has no effect.
+    ///
+    /// # Errors
+    /// [`ControlError::TooLong`]; [`ControlError::Overflow`] and [`ControlError::Ended`].
+    pub fn reply_to(
+        &mut self,
+        request: u64,
+        text: impl Into<Arc<str>>,
+        last: bool,
+    ) -> Result<u64, ControlError> {
+        self.send(Control::ReplyTo { request, text: text.into(), last })
+    }
+
     /// Sends any message.
     ///
     /// # Errors

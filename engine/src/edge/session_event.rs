@@ -23,6 +23,8 @@ pub enum SessionEvent {
     EndOfSpeech { segment: u32, revision: u32, at_us: u64, last: bool },
     /// The speaker went on after `at_us`: that revision is void.
     EndOfSpeechRetracted { segment: u32, revision: u32, at_us: u64 },
+    /// What was heard of `segment` so far, in place of what was told before. Nothing is decided yet.
+    PartialTranscript { segment: u32, text: Arc<str> },
     /// What was recognised of `segment`, up to the end that `revision` names. `last`: the recognition is complete.
     Transcript { segment: u32, revision: u32, turn: u32, text: Arc<str>, last: bool },
     /// What is being spoken. Times count from the first sample of the turn's answer. Told when its first sample

@@ -17,7 +17,7 @@ use crate::node::params::{Lanes, lane_system};
 use crate::node::place::NodePlace;
 use crate::node::writer::SegmentWriter;
 
-use crate::service::api::Outbox;
+use crate::service::requests::Outbox;
 use crate::session::index::SessionLanes;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::speech::segment::SegmentParams;

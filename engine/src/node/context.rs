@@ -16,8 +16,8 @@ use crate::node::params::NodeParams;
 use crate::node::session_parts::Sessions;
 use crate::record::counts::Counts;
 use crate::record::event::{DropReason, Event, EventLog};
-use crate::service::api::{Outbox, Request};
 use crate::service::batch::DeadlineRule;
+use crate::service::requests::{Outbox, Request};
 use crate::session::components::Session;
 use crate::speech::cancellation::{CancelScope, Cancellation};
 use crate::speech::playout::Playout;
@@ -288,12 +288,12 @@ impl<'a> NodeContext<'a> {
     /// Sends a request to service number `service` of the scene.
     pub fn request(&mut self, service: u8, request: Request) {
         match &request {
-            Request::Push(..) => self.pool.give(),
-            Request::End(call) => {
+            Request::Hear(..) => self.pool.give(),
+            Request::Start(call) => {
                 let blocks = call.audio.iter().flat_map(|sound| &sound.blocks);
                 blocks.for_each(|_| self.pool.give());
             }
-            Request::GoesOn(..) | Request::Retract(_) | Request::Cancel(_) | Request::Hold(..) => {}
+            Request::GoesOn(..) | Request::Hold(..) => {}
         }
         debug_assert!(self.outbox.is_some(), "a kind that asks services says so: `StepNode::CALLS`");
         if let Some(outbox) = &mut self.outbox {

@@ -15,7 +15,7 @@ use crate::node::context::{NodeContext, ReadyContext};
 use crate::node::place::NodePlace;
 use crate::node::writer::SegmentWriter;
 use crate::scene::{Buffering, Format, Hearing, Issue, NodeCapabilities, NodeSpec, Port, Tick};
-use crate::service::api::Reply;
+use crate::service::reply::Reply;
 use crate::speech::cancellation::Cancellation;
 use crate::speech::overrides::GateOverrides;
 

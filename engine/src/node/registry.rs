@@ -162,6 +162,9 @@ impl Catalogue for Registry {
     fn service_outputs(&self) -> Vec<&'static str> {
         self.services.keys().copied().collect()
     }
+    fn keeps_timing(&self, service: &dyn ServiceKind) -> bool {
+        service.keeps_timing()
+    }
     fn merges(&self) -> Vec<&'static str> {
         self.merges.keys().copied().collect()
     }

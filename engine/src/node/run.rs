@@ -14,7 +14,8 @@ use crate::node::kind::{Advice, IdleCheck, StepNode};
 use crate::node::mark;
 use crate::node::params::{Lanes, NodeParams, lane_system};
 use crate::node::place::NodePlace;
-use crate::service::api::{Inbox, Outbox, ReplyPart};
+use crate::service::reply::ReplyPart;
+use crate::service::requests::{Inbox, Outbox};
 use crate::session::index::SessionLanes;
 
 /// The system behind [`Node::idle_check`]: true when no frame waits in any of the node's lanes and all states are idle.

@@ -123,8 +123,16 @@ pub enum Event {
     ServiceCancelled { node: NodeId, segment: u32, revision: u32, part: u32, wasted_us: u64 },
     /// The first part of an answer (text or sound, no mark) left `node` for the next one.
     FirstOut { node: NodeId, segment: u32, revision: u32 },
-    /// A service failed a call.
+    /// A service failed a call: that is its end.
     ServiceFailed { node: NodeId, segment: u32, revision: u32, part: u32, reason: Arc<str> },
+    /// A service failed a call before any of its answer had come; the call is started again.
+    ServiceRetried { node: NodeId, segment: u32, revision: u32, part: u32, reason: Arc<str> },
+    /// A recogniser has heard this of the segment so far.
+    PartialText { node: NodeId, segment: u32, text: Arc<str> },
+    /// A service has the session's host answer to `text`.
+    ReplyRequested { node: NodeId, segment: u32, revision: u32, request: u64, text: Arc<str> },
+    /// The host's answer to a request is not wanted any more.
+    ReplyOver { node: NodeId, segment: u32, request: u64 },
     /// The first sample of an answer (revision > 0) or of forwarded audio (revision 0) left.
     OutputStarted { segment: u32, revision: u32 },
     /// The last sample of an answer left; `samples` in all.

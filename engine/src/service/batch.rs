@@ -24,7 +24,7 @@ use bevy_ecs::prelude::*;
 use crate::base::ids::SessionId;
 use crate::record::event::FlushReason;
 use crate::scene::OverflowPolicy;
-use crate::service::api::{Call, CallKey};
+use crate::service::call::{Call, CallKey};
 
 use group::Group;
 use hints::Hints;

@@ -1,18 +1,32 @@
 //! Resources of the engine's world: the calls of all sessions, and the order in which services and stations are
 //! visited.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::{NodeId, SessionId};
-use crate::service::api::{CallKey, Outbox, Request, SizeHint};
 use crate::service::batch::Settled;
+use crate::service::call::{Call, CallKey, SessionKey, SessionRef};
+use crate::service::flights::Flights;
+use crate::service::requests::{FromHost, Outbox, Request, SizeHint};
+use crate::service::told::ToldTable;
+use crate::speech::cancellation::CancelScope;
 
 /// Why an entity of [`ServiceOrder`] exists.
 pub(crate) const LIVES: &str = "services and stations live as long as their engine";
+
+/// A node that calls a service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) node: NodeId,
+    /// The service's number in the scene.
+    pub(crate) service: u8,
+    /// The node is told of what is taken back.
+    pub(crate) hears: bool,
+    /// Its answers are words of the scene: what is said in their place may be, too.
+    pub(crate) replies: bool,
+}
 
 /// The entities of services, nodes and stations in scene order. Systems visit them in this order, never in that of
 /// the ECS.
@@ -23,6 +37,8 @@ pub(crate) struct ServiceOrder {
     pub(crate) nodes: Vec<Entity>,
     /// The entities of the nodes behind the hub.
     pub(crate) stations: Vec<Entity>,
+    /// The nodes that call services.
+    pub(crate) callers: Vec<Caller>,
 }
 
 impl ServiceOrder {
@@ -30,40 +46,80 @@ impl ServiceOrder {
     pub(crate) fn node(&self, node: NodeId) -> Option<Entity> {
         self.nodes.get(node.index()).copied()
     }
+
+    /// What is known of a node that calls a service.
+    pub(crate) fn caller(&self, node: NodeId) -> Option<&Caller> {
+        self.callers.iter().find(|caller| caller.node == node)
+    }
+}
+
+/// One thing that a session wants of services, or has taken back.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// What a cancellation covers, of the session of this generation.
+    Cancel(u32, CancelScope),
+    /// A request to a service.
+    Ask(u8, Request),
 }
 
 /// The calls of all sessions: requested in this tick, under way, or settled without a service.
 #[derive(Resource, Default)]
 pub(crate) struct Calls {
-    /// The requests of the shards in this tick, each with its position and service.
-    pub(crate) requests: Vec<(u32, u8, Request)>,
+    /// What the sessions want in this tick: session, position, step.
+    pub(crate) steps: Vec<(SessionId, u32, Step)>,
     /// Batch sizes that hosts suggest for the items of their sessions.
     pub(crate) hints: Vec<SizeHint>,
-    /// Results of tools, from hosts.
-    pub(crate) results: Vec<(SessionId, Arc<str>, Arc<str>)>,
-    /// Calls that services have not answered yet, with the time of their submission. Only looked up, never iterated.
-    pub(crate) flights: HashMap<CallKey, u64, BuildHasherDefault<DefaultHasher>>,
+    pub(crate) from_hosts: Vec<(SessionId, FromHost)>,
+    pub(crate) opened: Vec<(u8, SessionRef)>,
+    pub(crate) closed: Vec<(u8, SessionKey)>,
+    pub(crate) flights: Flights,
+    pub(crate) told: ToldTable,
+    /// Calls that wait for another attempt.
+    pub(crate) again: Vec<Call>,
+    /// Calls that have failed and of which the scene's fallback is said once it is their turn.
+    pub(crate) fallen: Vec<(CallKey, Arc<str>)>,
     /// Calls that were merged or dropped while they waited; their nodes are told in the next tick.
     pub(crate) untold: Vec<Settled>,
-    /// Those of which their nodes are told in this tick.
-    pub(crate) told_now: HashSet<CallKey, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Calls {
     /// Takes one shard's requests.
     pub(crate) fn gather(&mut self, outbox: &mut Outbox) {
         for (service, request) in outbox.requests.drain(..) {
-            self.requests.push((self.requests.len() as u32, service, request));
+            let session = request.session();
+            self.steps.push((session, self.steps.len() as u32, Step::Ask(service, request)));
         }
         self.hints.append(&mut outbox.hints);
-        self.results.append(&mut outbox.results);
+        self.from_hosts.append(&mut outbox.from_hosts);
+        self.opened.append(&mut outbox.opened);
+        self.closed.append(&mut outbox.closed);
     }
 
-    /// Sorts the requests by session; within a session the order is kept.
+    /// A cancellation that came up before the requests of its session.
+    pub(crate) fn cancelled(&mut self, session: SessionId, generation: u32, scope: CancelScope) {
+        self.steps.push((session, self.steps.len() as u32, Step::Cancel(generation, scope)));
+    }
+
+    /// Sorts what the sessions want by session; within a session the order is kept.
     pub(crate) fn sort(&mut self) {
         // With the position in the key an unstable sort keeps the order, and it needs no memory.
-        self.requests.sort_unstable_by_key(|(order, _, request)| (request.key().session, *order));
+        self.steps.sort_unstable_by_key(|(session, order, _)| (*session, *order));
+        self.opened.sort_unstable_by_key(|(service, session)| (session.key, *service));
+        self.closed.sort_unstable_by_key(|(service, session)| (*session, *service));
         // A stable sort of an empty list takes no memory.
-        self.results.sort_by_key(|(session, ..)| *session);
+        self.from_hosts.sort_by_key(|(session, _)| *session);
+    }
+
+    /// Takes out the calls that were merged or dropped while they waited, from `untold[before..]`. Returns how many were
+    /// merged.
+    pub(crate) fn settle(&mut self, service: u8, before: usize) -> u64 {
+        let mut merged = 0;
+        for settled in &self.untold[before..] {
+            merged += u64::from(matches!(settled, Settled::Merged(_)));
+            let call = settled.key();
+            self.flights.end(&call);
+            self.told.ends(service, &call);
+        }
+        merged
     }
 }

@@ -3,8 +3,8 @@
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
-use crate::service::api::CallKey;
 use crate::service::batch::BatchQueue;
+use crate::service::call::CallKey;
 use crate::service::calls::{Calls, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance, ServiceName};
 use crate::service::station::{BatchFigures, ProcessingTime, Station, StationView};
@@ -55,7 +55,19 @@ impl<'w> Hub<'w> {
 
     /// Calls that services have not answered yet.
     pub fn under_way(self) -> usize {
-        self.world.resource::<Calls>().flights.len()
+        self.world.resource::<Calls>().flights.under_way()
+    }
+
+    /// The call that has waited for its service beyond the scene's timeout by the longest at `now_us`, and by how long in
+    /// microseconds; `None`: no call has. Looks at every call: for checks, not for every tick.
+    pub fn most_overdue(self, now_us: u64) -> Option<(CallKey, u64)> {
+        let timeout_us = |service: u8| {
+            let entity = self.order.services[usize::from(service)];
+            self.world
+                .get::<ServiceInstance>(entity)
+                .map_or(u64::MAX / 2, |service| service.bounds.timeout_us)
+        };
+        self.world.resource::<Calls>().flights.most_overdue(now_us, timeout_us)
     }
 
     /// Items waiting for their service, over all sessions, at a node behind the hub.
@@ -72,12 +84,12 @@ impl<'w> Hub<'w> {
 
     /// Whether each service, in scene order, wants audio pushed.
     pub fn wants_audio(self) -> Vec<bool> {
-        self.instances().map(|instance| instance.0.wants_audio()).collect()
+        self.instances().map(|instance| instance.wants_audio).collect()
     }
 
     /// The earliest time at which a service has a reply or a batch is due.
     pub fn next_due_us(self) -> Option<u64> {
-        let services = self.instances().filter_map(|instance| instance.0.next_due_us());
+        let services = self.instances().filter_map(|instance| instance.due_us);
         let stations = self.order.stations.iter().filter_map(|&entity| {
             let station = self.world.get::<Station>(entity).filter(|station| self.is_free(station))?;
             self.queue(station.node)?.next_due_us(self.avg_processing_us(station.node))
@@ -94,6 +106,7 @@ impl<'w> Hub<'w> {
     }
 
     fn is_free(self, station: &Station) -> bool {
-        self.world.get::<ServiceInstance>(station.service).is_some_and(|instance| instance.0.room() > 0)
+        let service = self.order.services[usize::from(station.service)];
+        self.world.get::<ServiceInstance>(service).is_some_and(|instance| instance.room > 0)
     }
 }

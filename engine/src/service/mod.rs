@@ -3,18 +3,26 @@
 pub(crate) mod answers;
 pub(crate) mod api;
 pub(crate) mod batch;
+pub(crate) mod call;
 pub(crate) mod calls;
 pub(crate) mod ema;
+pub(crate) mod flights;
 pub(crate) mod hub;
+pub(crate) mod reply;
+pub(crate) mod reply_queue;
+pub(crate) mod requests;
 pub(crate) mod slot;
 pub(crate) mod station;
 pub(crate) mod submissions;
+pub(crate) mod told;
 
-pub use api::{
-    Call, CallKey, Inbox, Outbox, Reply, ReplyPart, Request, Service, ServiceKind, ServiceSite, TimeMode,
-};
+pub use api::{Service, ServiceKind, ServiceSite, ServiceWaker, TimeMode};
 pub use batch::{BatchPolicy, BatchQueue, DeadlineRule, Gives, Merge, SENTENCES_MAX, SOUND_MAX_US, Settled};
+pub use call::{Call, CallKey, CallScope, SegmentRef, SessionKey, SessionRef};
 pub use ema::Ema;
 pub use hub::Hub;
+pub use reply::{PARTS_PER_TICK, Replies, Reply, ReplyPart};
+pub use reply_queue::{PARTS_WAITING_MAX, ReplyQueue, ReplySender};
+pub use requests::{Inbox, Outbox, Request};
 pub use slot::ServiceFigures;
 pub use station::{BatchFigures, StationView};

@@ -13,7 +13,8 @@ use crate::service::ema::Ema;
 #[derive(Component)]
 pub(crate) struct Station {
     pub(crate) node: NodeId,
-    pub(crate) service: Entity,
+    /// The service's number in the scene.
+    pub(crate) service: u8,
 }
 
 /// Time of an item of one node from submission to its last part.

@@ -15,7 +15,7 @@ use crate::node::plan::ScenePlan;
 use crate::record::edge_figures::ControlFigures;
 use crate::record::event::{Event, EventLog, ToldCaption};
 use crate::record::stage_times::{EngineStage, StageTimes};
-use crate::service::api::Inbox;
+use crate::service::requests::Inbox;
 use crate::session::components::{HostLink, Intake, Phase, Session};
 use crate::session::index::SessionIndex;
 use crate::session::lines::Lines;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
+use crate::base::ids::NodeId;
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::edge::exchange::block_samples;
@@ -13,7 +14,9 @@ use crate::media::block::BlockPool;
 use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
 use crate::scene::Format;
-use crate::session::components::{Intake, Wiring};
+use crate::service::call::SessionKey;
+use crate::service::requests::Outbox;
+use crate::session::components::{Intake, Session, Wiring};
 use crate::session::index::SessionIndex;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::segment::SegmentPool;
@@ -44,6 +47,7 @@ pub(crate) fn admit(world: &mut World) {
     let mut closing = std::mem::take(&mut world.resource_mut::<Closing>().0);
     for id in closing.drain(..) {
         if let Some(session) = world.resource_mut::<SessionIndex>().remove(id) {
+            close(world, session);
             despawn(world, session);
             changed = true;
         }
@@ -70,6 +74,18 @@ pub(crate) fn admit(world: &mut World) {
     let active = world.resource::<SegmentPool>().active();
     SegmentPool::reserve(world, spare.saturating_sub(active).max(32));
     make_room(world);
+}
+
+/// Tells the services of a session that it is over.
+fn close(world: &mut World, owner: Entity) {
+    let plan = Arc::clone(&world.resource::<ShardConfig>().plan);
+    let Some(&Session { id: session, generation, .. }) = world.get(owner) else { return };
+    let mut outbox = world.resource_mut::<Outbox>();
+    for (at, node) in plan.nodes.iter().enumerate() {
+        if let Some(service) = node.service {
+            outbox.closed.push((service as u8, SessionKey { session, generation, node: NodeId(at as u8) }));
+        }
+    }
 }
 
 /// Removes a session's entity and its queues.

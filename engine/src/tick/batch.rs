@@ -9,8 +9,12 @@ use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::record::event::EventLog;
 use crate::record::stage_times::{EngineStage, StageTimes};
-use crate::service::api::Outbox;
+use crate::service::calls::Calls;
+use crate::service::requests::Outbox;
 use crate::service::submissions::Submissions;
+use crate::session::components::Session;
+use crate::session::index::SessionIndex;
+use crate::speech::cancellation::Cancellations;
 use crate::tick::shards::Shards;
 
 /// Gathers the shards' requests, forms the batches that are due, hands all to the services, and logs events with the
@@ -22,7 +26,12 @@ pub(crate) fn batch(
     mut stage_times: ResMut<'_, StageTimes>,
 ) {
     stage_times.start();
+    let calls_services = submissions.is_told_of_cancellations();
     for shard in shards.running() {
+        if calls_services {
+            // Before the requests of their sessions, which were made of what is left.
+            gather_cancelled(&shard.world, &mut submissions.calls);
+        }
         submissions.calls.gather(&mut shard.world.resource_mut::<Outbox>());
     }
     submissions.submit(*now);
@@ -37,4 +46,14 @@ pub(crate) fn batch(
         shard.world.resource_mut::<EventLog>().push(now_us, event.session, event.turn, event.event);
     }
     stage_times.end_stage(EngineStage::Hub);
+}
+
+/// Takes the cancellations of a shard for the services.
+fn gather_cancelled(world: &World, calls: &mut Calls) {
+    for cancellation in world.resource::<Cancellations>().all() {
+        let entity = world.resource::<SessionIndex>().entity(cancellation.session);
+        if let Some(session) = entity.and_then(|entity| world.get::<Session>(entity)) {
+            calls.cancelled(session.id, session.generation, cancellation.scope);
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::edge::control::{CONTROLS_MAX, Control, ControlIn};
 use crate::edge::params::Params;
 use crate::node::plan::ScenePlan;
 use crate::record::edge_figures::ControlFigures;
-use crate::service::api::{Outbox, SizeHint};
+use crate::service::requests::{FromHost, Outbox, SizeHint};
 use crate::session::components::{Phase, SessionParams};
 use crate::session::index::SessionIndex;
 use crate::session::lines::Lines;
@@ -156,7 +156,13 @@ impl ControlParams<'_, '_> {
             Control::Heard { turn, us } => turns.report(owner, *turn, *us),
             Control::Set { params: changes } => self.set(owner, changes),
             Control::ToolResult { call_id, result } => {
-                self.outbox.results.push((session, Arc::clone(call_id), Arc::clone(result)));
+                let (call_id, result) = (Arc::clone(call_id), Arc::clone(result));
+                self.outbox.from_hosts.push((session, FromHost::ToolResult { call_id, result }));
+                true
+            }
+            Control::ReplyTo { request, text, last } => {
+                let reply = FromHost::ReplyTo { request: *request, text: Arc::clone(text), last: *last };
+                self.outbox.from_hosts.push((session, reply));
                 true
             }
             _ => false,

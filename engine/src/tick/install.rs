@@ -27,7 +27,7 @@ use crate::record::edge_figures::{ControlFigures, EdgeFigures};
 use crate::record::event::EventLog;
 use crate::record::stage_times::StageTimes;
 use crate::scene::DeadlinePolicy;
-use crate::service::api::{Inbox, Outbox};
+use crate::service::requests::{Inbox, Outbox};
 use crate::session::index::SessionIndex;
 use crate::session::lines::Lines;
 use crate::speech::cancellation::Cancellations;

@@ -20,12 +20,14 @@ use crate::node::plan::ScenePlan;
 use crate::record::event::{Event, EventLog};
 use crate::scene;
 use crate::scene::{DeadlinePolicy, Format, FormatConverter, OverflowPolicy, PlanNode};
+use crate::service::requests::Outbox;
 use crate::session::components::{HostLink, Intake, Phase, Session, SessionParams, Wiring};
 use crate::session::index::SessionIndex;
 use crate::speech::playout::Playout;
 use crate::speech::segment::Turn;
 use crate::tick::egress::{Conversion, Egress};
 use crate::tick::resources::{NeedsSweep, ShardConfig};
+use crate::tick::services::session_ref;
 
 /// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
 const OUTPUT_QUEUE_MAX: u32 = 1_500;
@@ -97,6 +99,13 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         Turn::default(),
         playout,
     ));
+    for (at, node) in plan.nodes.iter().enumerate() {
+        if let Some(service) = node.service
+            && let Some(session) = session_ref(world, entity, NodeId(at as u8))
+        {
+            world.resource_mut::<Outbox>().opened.push((service as u8, session));
+        }
+    }
     let mut log = world.resource_mut::<EventLog>();
     log.push(now_us, id, 0, Event::SessionOpened);
     if let Some((node, reason)) = failure {

@@ -12,7 +12,7 @@ use crate::node::plan::ScenePlan;
 use crate::observe::metrics::{MetricsWindows, Snapshot};
 use crate::record::event::Record;
 use crate::record::stage_times::StageTimes;
-use crate::service::api::TimeMode;
+use crate::service::api::{ServiceWaker, TimeMode};
 use crate::service::hub::Hub;
 use crate::tick::batch::batch;
 use crate::tick::deliver::deliver;
@@ -60,7 +60,7 @@ impl EngineWorld {
     /// Starts the services of a scene. The world has no shards yet.
     pub(crate) fn new(plan: &ScenePlan, open: &Arc<OpenSessions>, seed: u64, time: TimeMode) -> Self {
         let mut world = World::new();
-        start_services(&mut world, plan, seed, time);
+        start_services(&mut world, plan, seed, time, &ServiceWaker(Arc::clone(&open.bell)));
         world.insert_resource(Now::default());
         world.insert_resource(StageTimes::default());
         world.insert_resource(Records::new(open.sessions_max));

@@ -5,35 +5,59 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
+use crate::media::queue::Lane;
 use crate::node::kind::Node;
 use crate::node::plan::{ScenePlan, deadline_rule};
-use crate::scene::{Buffering, MergeStrategy, PlanNode};
-use crate::service::api::{ServiceSite, TimeMode};
+use crate::scene::{Buffering, MergeStrategy, PlanNode, PlanService, PortType};
+use crate::service::api::{ServiceKind, ServiceWaker, TimeMode};
 use crate::service::batch::{BatchPolicy, BatchQueue, Merge};
-use crate::service::calls::{Calls, ServiceOrder};
+use crate::service::call::{SessionKey, SessionRef};
+use crate::service::calls::{Caller, Calls, ServiceOrder};
 use crate::service::ema::Ema;
-use crate::service::slot::{ServiceFigures, ServiceInstance, ServiceName};
+use crate::service::flights::Bounds;
+use crate::service::slot::{Maker, ServiceFigures, ServiceInstance, ServiceName};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
+use crate::session::components::{Session, SessionParams, Wiring};
+use crate::session::index::SessionIndex;
+use crate::tick::resources::ShardConfig;
+use crate::tick::shards::Shards;
 
-/// Spawns the services of a scene, its nodes, and the stations of those behind the hub.
-pub(crate) fn start_services(world: &mut World, plan: &ScenePlan, seed: u64, time: TimeMode) {
+/// Spawns the services of a scene, its nodes, and the stations of those behind the hub. `waker` is that of the engine's
+/// driver.
+pub(crate) fn start_services(
+    world: &mut World,
+    plan: &ScenePlan,
+    seed: u64,
+    time: TimeMode,
+    waker: &ServiceWaker,
+) {
     let mut order = ServiceOrder::default();
     for service in &plan.services {
-        let site = ServiceSite { name: &service.name, timing: &service.timing, seed, time };
-        let name = ServiceName(service.name.as_str().into());
-        let instance = ServiceInstance(service.output.start(site));
-        order.services.push(world.spawn((name, instance, ServiceFigures::default())).id());
+        let name: Arc<str> = service.name.as_str().into();
+        let maker = Maker {
+            name: Arc::clone(&name),
+            kind: Arc::clone(&service.output),
+            timing: service.timing,
+            seed,
+            time,
+            waker: waker.clone(),
+        };
+        let instance = ServiceInstance::new(maker, bounds(service));
+        order.services.push(world.spawn((ServiceName(name), instance, ServiceFigures::default())).id());
     }
     for (at, node) in plan.nodes.iter().enumerate() {
         let believed_us = u64::from(node.capabilities.avg_processing_us);
         let mut entity = world.spawn(ProcessingTime { believed_us, measured: Ema::default() });
         if let (Some(service), Some(buffering)) = (node.service, &node.buffering) {
-            let station = Station { node: NodeId(at as u8), service: order.services[service] };
+            let station = Station { node: NodeId(at as u8), service: service as u8 };
             let queue = BatchQueue::new(batch_policy(node, buffering));
             entity.insert((station, queue, BatchFigures::default()));
             order.stations.push(entity.id());
         }
         order.nodes.push(entity.id());
+        if let Some(service) = node.service {
+            order.callers.push(caller(node, at, service));
+        }
     }
     world.insert_resource(order);
     world.insert_resource(Calls::default());
@@ -60,4 +84,48 @@ fn batch_policy(node: &PlanNode<dyn Node>, buffering: &Buffering) -> BatchPolicy
         overflow: node.capabilities.overflow_policy,
         rule: node.deadline.map(|deadline| deadline_rule(&deadline)),
     }
+}
+
+/// What bounds the calls of a service.
+fn bounds(service: &PlanService<dyn ServiceKind>) -> Bounds {
+    Bounds {
+        timeout_us: u64::from(service.timeout_ms) * 1_000,
+        retries: service.retries,
+        fallback: service.fallback.clone(),
+    }
+}
+
+/// What is known of node number `at`, which calls service number `service`.
+fn caller(node: &PlanNode<dyn Node>, at: usize, service: usize) -> Caller {
+    let in_text = node.spec.outputs().first().is_some_and(|port| port.kind == PortType::Text);
+    Caller {
+        node: NodeId(at as u8),
+        service: service as u8,
+        hears: node.capabilities.supports_control_messages,
+        replies: in_text && !node.spec.transcribes(),
+    }
+}
+
+/// What a service is told of a session at one of the nodes that call it.
+pub(crate) fn session_ref(world: &World, owner: Entity, node: NodeId) -> Option<SessionRef> {
+    let Session { id, generation, name } = world.get(owner)?;
+    let lane: &Lane = world.get(world.get::<Wiring>(owner)?.lane(node)?)?;
+    let key = SessionKey { session: *id, generation: *generation, node };
+    let params = Arc::clone(&world.get::<SessionParams>(owner)?.0);
+    Some(SessionRef { key, name: Arc::clone(name), hears: lane.input, speaks: lane.output, params })
+}
+
+/// The sessions that are open, as service number `service` is told of them.
+pub(crate) fn sessions_of(service: u8, shards: &Shards) -> Vec<SessionRef> {
+    let mut sessions = Vec::new();
+    for world in shards.worlds() {
+        for owner in world.resource::<SessionIndex>().entities() {
+            let plan = &world.resource::<ShardConfig>().plan;
+            let calling =
+                plan.nodes.iter().enumerate().filter(|(_, node)| node.service == Some(usize::from(service)));
+            sessions.extend(calling.filter_map(|(at, _)| session_ref(world, owner, NodeId(at as u8))));
+        }
+    }
+    sessions.sort_unstable_by_key(|session| session.key);
+    sessions
 }

@@ -62,6 +62,14 @@ fn event(record: &Record, link: &mut HostLink, late: bool, plan: &ScenePlan) -> 
         Event::ServiceFailed { node, ref reason, .. } => {
             SessionEvent::ServiceFailed { turn, service: service(plan, node), reason: Arc::clone(reason) }
         }
+        Event::PartialText { segment, ref text, .. } => {
+            SessionEvent::PartialTranscript { segment, text: Arc::clone(text) }
+        }
+        Event::ReplyRequested { segment, revision, request, ref text, .. } => {
+            let text = Arc::clone(text);
+            SessionEvent::ReplyRequested { request, turn, segment, revision, text }
+        }
+        Event::ReplyOver { request, .. } => SessionEvent::ReplyCancelled { request },
         Event::ToolCall { ref call_id, ref name, ref arguments, .. } => {
             let (call_id, name) = (Arc::clone(call_id), Arc::clone(name));
             let arguments = Arc::clone(arguments);

@@ -167,12 +167,11 @@ impl Order {
         }
     }
 
-    /// Removes what a cancellation covers: `stop` gets the calls, `lost` the frames.
+    /// Removes what a cancellation covers: `lost` gets the frames.
     pub(super) fn scope(
         &mut self,
         cancellation: &Cancellation,
         session: SessionId,
-        mut stop: impl FnMut(CallKey),
         mut lost: impl FnMut(Frame),
     ) {
         for _ in 0..self.entries.len() {
@@ -181,7 +180,6 @@ impl Order {
                     if cancellation.covers(session, asked.key.segment.serial, asked.key.revision) =>
                 {
                     self.calls -= 1;
-                    stop(asked.key);
                 }
                 Entry::Clip(playing) if cancellation.covers_frame(&playing.frame) => self.clips -= 1,
                 Entry::Pass(frame) if cancellation.covers_frame(&frame) => lost(frame),

@@ -12,21 +12,24 @@ const PURPOSE_FAILS: u64 = 0x5f01;
 const PURPOSE_HANGS: u64 = 0x5f02;
 const PURPOSE_SLOW: u64 = 0x5f03;
 const PURPOSE_ODD: u64 = 0x5f04;
+const PURPOSE_PANICS: u64 = 0x5f05;
 
 /// Faults of one service. The default has none.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceFaults {
     /// Seed of all random numbers.
     pub seed: u64,
-    /// Engine time from which the service is well: nothing that begins later fails, and calls that hang then fail.
+    /// Engine time from which the service is well: nothing that begins later goes wrong.
     pub until_us: u64,
     /// Share of calls that take longer, 0..=1, and the greatest factor (each factor from 1 up equally likely on a
     /// logarithmic scale).
     pub slow: (f64, f64),
     /// Calls that fail when their answer is due, 0..=1.
     pub fail_ratio: f64,
-    /// Share of calls that hang, 0..=1, and the time after which they are given up, microseconds.
-    pub hang: (f64, u64),
+    /// Share of calls of which nothing is ever heard, 0..=1: the hub gives them up.
+    pub hang_ratio: f64,
+    /// Share of calls that have the service panic, 0..=1.
+    pub panic_ratio: f64,
     /// Share of text answers that become hostile, 0..=1, and their greatest length in characters.
     pub odd: (f64, u32),
     /// Engine times at which the service is down. Calls under way are lost then; calls that come meanwhile wait.
@@ -44,6 +47,8 @@ pub struct ServiceStrikes {
     pub failed: AtomicU64,
     /// Calls that hung.
     pub hung: AtomicU64,
+    /// Calls that had the service panic.
+    pub panicked: AtomicU64,
     /// Times the service went down.
     pub crashes: AtomicU64,
     /// Answers that were made hostile; counted where they are made.
@@ -75,13 +80,16 @@ pub struct OddText {
 pub enum BadEnd {
     /// The call fails when its answer would have been due.
     Fails,
-    /// The call hangs, and is given up at this engine time.
-    HangsUntil(u64),
+    /// Nothing is ever heard of the call.
+    Hangs,
+    /// The service panics.
+    Panics,
 }
 
 impl ServiceFaults {
-    /// The fate of the call that begins at `started_us`. `service` tells apart services with one seed.
-    pub fn fate(&self, service: u64, key: &CallKey, started_us: u64) -> CallFate {
+    /// The fate of attempt number `attempt` at the call, which begins at `started_us`. `service` tells apart services with
+    /// one seed.
+    pub fn fate(&self, service: u64, key: &CallKey, attempt: u8, started_us: u64) -> CallFate {
         if started_us >= self.until_us {
             return CallFate { slower: 1.0, odd: None, end: None };
         }
@@ -89,12 +97,15 @@ impl ServiceFaults {
         let call = service
             ^ (u64::from(key.revision) << 48)
             ^ (u64::from(key.generation) << 32)
-            ^ (u64::from(key.part) << 16);
+            ^ (u64::from(key.part) << 16)
+            ^ (u64::from(attempt) << 8);
         let dice = |purpose: u64| Rng::new(self.seed, stream, call ^ purpose);
         let mut slow = dice(PURPOSE_SLOW);
         let slower = if slow.chance(self.slow.0) { self.slow.1.max(1.0).powf(slow.uniform()) } else { 1.0 };
-        let end = if dice(PURPOSE_HANGS).chance(self.hang.0) {
-            Some(BadEnd::HangsUntil(started_us.saturating_add(self.hang.1).min(self.until_us)))
+        let end = if dice(PURPOSE_HANGS).chance(self.hang_ratio) {
+            Some(BadEnd::Hangs)
+        } else if dice(PURPOSE_PANICS).chance(self.panic_ratio) {
+            Some(BadEnd::Panics)
         } else {
             dice(PURPOSE_FAILS).chance(self.fail_ratio).then_some(BadEnd::Fails)
         };
@@ -109,13 +120,14 @@ impl ServiceFaults {
     }
 
     fn count(&self, slower: f64, end: Option<BadEnd>) {
-        let ServiceStrikes { slow, failed, hung, .. } = &*self.strikes;
+        let ServiceStrikes { slow, failed, hung, panicked, .. } = &*self.strikes;
         if slower > 1.0 {
             slow.fetch_add(1, Ordering::Relaxed);
         }
         match end {
             Some(BadEnd::Fails) => failed.fetch_add(1, Ordering::Relaxed),
-            Some(BadEnd::HangsUntil(_)) => hung.fetch_add(1, Ordering::Relaxed),
+            Some(BadEnd::Hangs) => hung.fetch_add(1, Ordering::Relaxed),
+            Some(BadEnd::Panics) => panicked.fetch_add(1, Ordering::Relaxed),
             None => 0,
         };
     }
@@ -150,31 +162,29 @@ mod tests {
             until_us: 1_000_000,
             slow: (0.5, 100.0),
             fail_ratio: 0.2,
-            hang: (0.1, 700_000),
+            hang_ratio: 0.1,
             odd: (0.3, 100),
             ..ServiceFaults::default()
         };
         let fates: Vec<CallFate> =
-            (0..20_000).map(|session| faults.fate(7, &key(session), 500_000)).collect();
+            (0..20_000).map(|session| faults.fate(7, &key(session), 0, 500_000)).collect();
         let share = |is: &dyn Fn(&CallFate) -> bool| {
             fates.iter().filter(|fate| is(fate)).count() as f64 / fates.len() as f64
         };
         let near = |share: f64, want: f64| (share - want).abs() < 0.01;
         assert!(near(share(&|fate| fate.slower > 1.0), 0.5));
         assert!(near(share(&|fate| fate.slower > 10.0), 0.25), "factors are spread on a logarithmic scale");
-        assert!(
-            near(share(&|fate| fate.end == Some(BadEnd::HangsUntil(1_000_000))), 0.1),
-            "given up at the heal"
-        );
+        assert!(near(share(&|fate| fate.end == Some(BadEnd::Hangs)), 0.1));
         assert!(near(share(&|fate| fate.end == Some(BadEnd::Fails)), 0.2 * 0.9));
         assert!(near(share(&|fate| fate.odd.is_some()), 0.3));
         assert!(near(share(&|fate| fate.odd.is_some_and(|odd| odd.characters >= 10)), 0.15));
-        assert_eq!(faults.fate(7, &key(5), 500_000), fates[5], "a call has one fate");
+        assert_eq!(faults.fate(7, &key(5), 0, 500_000), fates[5], "an attempt has one fate");
+        let again = (0..500).filter(|n| faults.fate(7, &key(*n), 1, 500_000) != fates[*n as usize]).count();
+        assert!(again > 250, "another attempt has another fate: {again}");
         let well = CallFate { slower: 1.0, odd: None, end: None };
-        assert!((0..500).all(|n| faults.fate(7, &key(n), 1_000_000) == well));
-        let hangs = |fate: &&CallFate| matches!(fate.end, Some(BadEnd::HangsUntil(_)));
-        let hung = fates.iter().filter(hangs).count() + fates[5..6].iter().filter(hangs).count();
-        assert_eq!(faults.strikes.hung.load(Ordering::Relaxed), hung as u64);
+        assert!((0..500).all(|n| faults.fate(7, &key(n), 0, 1_000_000) == well));
+        let hung = fates.iter().filter(|fate| fate.end == Some(BadEnd::Hangs)).count() as u64;
+        assert!(faults.strikes.hung.load(Ordering::Relaxed) >= hung);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use mynah_engine::Frame;
 use mynah_engine::base::SegmentKey;
 use mynah_engine::media::{Mark, Payload, Sound};
 use mynah_engine::node::{NodeContext, NodePlace};
-use mynah_engine::service::{Call, CallKey, Request};
+use mynah_engine::service::{Call, CallKey, Request, SegmentRef};
 
 use crate::service::asked::{Asked, Order};
 use crate::service::pieces::{Pieces, end_us};
@@ -113,21 +113,23 @@ pub(super) fn hear(state: &mut ServiceState, mut frame: Frame, cx: &mut NodeCont
     if heard.segment != segment {
         let from_us = if heard.goes_on { heard.from_us } else { frame.pts_us };
         if let (true, true, Some(service)) = (heard.goes_on, place.wants_audio, place.service) {
-            let to = key(&frame, 0, cx);
-            cx.request(service, Request::GoesOn(CallKey { segment: heard.segment, ..to }, to));
+            let to = key(&frame, 0, cx).segment();
+            cx.request(service, Request::GoesOn(SegmentRef { serial: heard.segment.serial, ..to }, to));
         }
         *heard = Heard { segment, from_us, to_us: end_us, goes_on: false };
     }
     heard.to_us = end_us;
+    // What belongs to no segment is asked about by nobody.
     if place.wants_audio
+        && segment.is_some()
         && let (Some(service), Payload::Audio(_)) = (place.service, &frame.payload)
     {
-        let key = key(&frame, 0, cx);
+        let of = key(&frame, 0, cx).segment();
         let Payload::Audio(block) = std::mem::replace(&mut frame.payload, Payload::Mark(Mark::Endpoint))
         else {
             return;
         };
-        cx.request(service, Request::Push(key, block));
+        cx.request(service, Request::Hear(of, block));
         return;
     }
     cx.discard(frame);
@@ -174,9 +176,21 @@ pub(super) fn ask(
     let (name, queued_us) = (cx.session_name(), cx.now.us);
     let reduced = false;
     let (params, said) = (cx.session_params(), Arc::clone(&text));
-    let call =
-        Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences, params };
-    cx.request(service, Request::End(call));
+    let call = Call {
+        key,
+        name,
+        text,
+        audio,
+        from_us,
+        to_us,
+        queued_us,
+        deadline_us,
+        reduced,
+        sentences,
+        params,
+        attempt: 0,
+    };
+    cx.request(service, Request::Start(call));
     if state.order.calls() > 0 {
         cx.request(service, Request::Hold(key, true));
     }

@@ -2,6 +2,7 @@
 
 mod asked;
 mod faults;
+mod host;
 mod job;
 mod lane;
 mod modelled;
@@ -17,8 +18,9 @@ mod transcript;
 mod work;
 
 pub use faults::{BadEnd, CallFate, OddText, ServiceFaults, ServiceStrikes};
+pub use host::Host;
 pub use lane::ServiceState;
-pub use modelled::{Modelled, PARTS_AT_ONCE};
+pub use modelled::Modelled;
 pub use node::{ServiceNode, Task};
 pub use reply::ScriptedReply;
 pub use synthesis::FliteVoice;
@@ -32,5 +34,6 @@ use mynah_engine::Registry;
 pub(crate) fn register(registry: &mut Registry, script: Option<Arc<dyn Script>>) {
     transcript::register(registry, script);
     reply::register(registry);
+    host::register(registry);
     synthesis::register(registry);
 }

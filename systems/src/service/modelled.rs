@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use mynah_engine::Block;
 use mynah_engine::scene::Timing;
-use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceSite, TimeMode};
+use mynah_engine::service::{Call, CallKey, CallScope, Replies, ReplyPart, Service, ServiceSite, TimeMode};
 
 use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
 use crate::service::job::Job;
@@ -23,9 +23,9 @@ use crate::speech::flite::RATE_HZ;
 
 /// 20 ms of synthesized speech.
 const BLOCK: usize = RATE_HZ as usize / 50;
-/// Most parts of one answer that are handed out at a time: a third of a second of speech, or this many pieces of
-/// text. What is made faster waits here, where a cancellation still stops it, and does not flood the queues behind.
-pub const PARTS_AT_ONCE: usize = 16;
+
+/// When a call that hangs is answered.
+const NEVER_US: u64 = u64::MAX / 2;
 
 /// A service that does real work and answers at the times of the scene's model.
 pub struct Modelled {
@@ -38,7 +38,8 @@ pub struct Modelled {
     faults: Option<Arc<ServiceFaults>>,
     /// The time at which it comes back, while it is down.
     down_until_us: Option<u64>,
-    polled_us: u64,
+    /// Engine time of the last poll; `None`: there was none.
+    polled_us: Option<u64>,
     /// Calls that came when no worker was free.
     waiting: VecDeque<Call>,
     /// Jobs in the order of their batches.
@@ -56,20 +57,24 @@ pub struct Modelled {
 
 impl Modelled {
     /// A service that produces with `production` and keeps the timing of `site`.
+    ///
+    /// A kind that makes such services [keeps to timing](mynah_engine::service::ServiceKind::keeps_timing). A site without
+    /// any counts as one where every answer takes a millisecond.
     pub fn new(site: ServiceSite<'_>, production: Box<dyn Production>) -> Self {
+        let timing = site.timing.copied().unwrap_or_default();
         Self {
             production,
-            timing: *site.timing,
+            timing,
             seed: site.seed,
             name: name_hash(site.name),
             wall: site.time == TimeMode::Wall,
             faults: None,
             down_until_us: None,
-            polled_us: 0,
+            polled_us: None,
             waiting: VecDeque::new(),
             jobs: Vec::new(),
             busy: Vec::new(),
-            idle_since_us: vec![0; site.timing.workers() as usize],
+            idle_since_us: vec![0; timing.workers() as usize],
             batches: 0,
             held_before: Vec::new(),
             stopped: Vec::new(),
@@ -84,19 +89,22 @@ impl Modelled {
 
     /// Gives a batch to the worker that has been idle for longest. The batch begins when the worker was free and its
     /// last item there, not with the tick that saw it.
-    fn start(&mut self, batch: &mut Vec<Call>) {
+    fn begin(&mut self, batch: &mut Vec<Call>) {
         let longest = (0..self.idle_since_us.len()).min_by_key(|at| self.idle_since_us[*at]);
         let Some(free_us) = longest.map(|at| self.idle_since_us.swap_remove(at)) else { return };
         let started_us = batch.iter().map(|call| call.queued_us).fold(free_us, u64::max);
         let n = batch.len();
         let fates: Vec<CallFate> = match &self.faults {
-            Some(faults) => batch.iter().map(|call| faults.fate(self.name, &call.key, started_us)).collect(),
+            Some(faults) => {
+                let fate = |call: &Call| faults.fate(self.name, &call.key, call.attempt, started_us);
+                batch.iter().map(fate).collect()
+            }
             None => Vec::new(),
         };
         let latency = |(at, call): (usize, &Call)| {
             let share = if call.reduced { self.timing.reduced_cost } else { 1.0 };
             let slower = fates.get(at).map_or(1.0, |fate| fate.slower);
-            draw_us(&self.timing, self.seed, self.name, &call.key) as f64 * share * slower
+            draw_us(&self.timing, self.seed, self.name, &call.key, call.attempt) as f64 * share * slower
         };
         let slowest = batch.iter().enumerate().map(latency).fold(0.0, f64::max);
         let cost = 1.0 + n.saturating_sub(1) as f64 * self.timing.batch_item_cost;
@@ -108,12 +116,14 @@ impl Modelled {
             let work = match end {
                 None => self.in_pieces(self.disturbed(self.production.work(&call), fates.get(at))),
                 Some(BadEnd::Fails) => Work::Failure("simulated failure".into()),
-                Some(BadEnd::HangsUntil(_)) => Work::Failure("simulated hang, given up".into()),
+                Some(BadEnd::Hangs) => Work::Failure("simulated hang".into()),
+                // As a panic does, without a word of the hook: this one is expected.
+                Some(BadEnd::Panics) => std::panic::resume_unwind(Box::new("simulated panic")),
             };
             // Real speech on the wall clock takes the time it takes.
             let real = self.wall && matches!(work, Work::Speech(_));
             let first_us = match end {
-                Some(BadEnd::HangsUntil(us)) => us,
+                Some(BadEnd::Hangs) => NEVER_US,
                 _ if real => started_us,
                 _ => started_us + latency_us,
             };
@@ -150,11 +160,11 @@ impl Modelled {
     /// take nothing until it is back.
     fn suffer(&mut self, now_us: u64) {
         let Some(faults) = &self.faults else { return };
-        if faults.went_down(self.polled_us, now_us) {
+        if faults.went_down(self.polled_us.unwrap_or(now_us), now_us) {
             faults.strikes.crashes.fetch_add(1, Ordering::Relaxed);
             self.jobs.iter_mut().for_each(|job| job.fail("simulated crash", now_us));
         }
-        self.polled_us = now_us;
+        self.polled_us = Some(now_us);
         let back_us = self.down_until_us.take();
         self.down_until_us = faults.down_until(now_us);
         if let (Some(back_us), None) = (back_us, self.down_until_us) {
@@ -169,7 +179,7 @@ impl Modelled {
         {
             let mut lone = std::mem::take(&mut self.lone);
             lone.push(call);
-            self.start(&mut lone);
+            self.begin(&mut lone);
             self.lone = lone;
         }
     }
@@ -196,11 +206,9 @@ impl Modelled {
     }
 
     /// Hands out what is due of a job; true if the job is complete.
-    fn hand_out(&self, job: &mut Job, now_us: u64, replies: &mut Vec<Reply>) -> bool {
+    fn hand_out(&self, job: &mut Job, now_us: u64, replies: &mut Replies<'_>) -> bool {
         let key = job.key;
-        let mut parts = 0;
-        while job.due_us(&self.timing, self.wall) <= now_us && parts < PARTS_AT_ONCE {
-            parts += 1;
+        while job.due_us(&self.timing, self.wall) <= now_us && replies.room(key) > 0 {
             let part = match &mut job.work {
                 Work::Text(pieces) => match pieces.pop_front() {
                     Some(text) => {
@@ -230,7 +238,7 @@ impl Modelled {
                 }
             };
             let goes_on = matches!(part, ReplyPart::Audio(_) | ReplyPart::Text(_));
-            replies.push(Reply { key, part });
+            let _there_is_room = replies.give(key, part);
             if !goes_on {
                 return true;
             }
@@ -244,12 +252,12 @@ impl Service for Modelled {
         self.production.wants_audio()
     }
 
-    fn submit(&mut self, batch: &mut Vec<Call>, _: u64) {
+    fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
         if self.room() == 0 {
             self.waiting.extend(batch.drain(..));
             return;
         }
-        self.start(batch);
+        self.begin(batch);
     }
 
     fn room(&self) -> usize {
@@ -266,29 +274,35 @@ impl Service for Modelled {
         }
     }
 
-    fn retract(&mut self, key: CallKey, now_us: u64) {
-        self.hold(key, false);
-        self.waiting.retain(|call| call.key != key);
-        let mut wasted_us = 0;
-        if let Some(at) = self.jobs.iter().position(|job| job.key == key) {
-            let job = self.jobs.remove(at);
-            if let Work::Speech(speech) = &job.work {
-                speech.stop();
+    fn cancel(&mut self, scope: CallScope, now_us: u64) {
+        self.held_before.retain(|key| !scope.covers(key));
+        let stopped = &mut self.stopped;
+        self.waiting.retain(|call| {
+            let covered = scope.covers(&call.key);
+            stopped.extend(covered.then_some((call.key, 0)));
+            !covered
+        });
+        self.jobs.retain(|job| {
+            let covered = scope.covers(&job.key);
+            if covered {
+                if let Work::Speech(speech) = &job.work {
+                    speech.stop();
+                }
+                stopped.push((job.key, job.wasted_us(now_us)));
             }
-            wasted_us = job.wasted_us(now_us);
-        }
-        self.stopped.push((key, wasted_us));
+            !covered
+        });
         self.make(now_us);
     }
 
-    fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>) {
+    fn poll(&mut self, now_us: u64, replies: &mut Replies<'_>) {
         for (key, wasted_us) in self.stopped.drain(..) {
-            replies.push(Reply { key, part: ReplyPart::Stopped { wasted_us } });
+            let _always_taken = replies.give(key, ReplyPart::Stopped { wasted_us });
         }
         self.suffer(now_us);
         self.make(now_us);
         let mut jobs = std::mem::take(&mut self.jobs);
-        jobs.retain_mut(|job| job.held || !self.hand_out(job, now_us, replies));
+        jobs.retain_mut(|job| !self.hand_out(job, now_us, replies));
         self.jobs = jobs;
     }
 
@@ -301,7 +315,8 @@ impl Service for Modelled {
             let out = (!job.held).then(|| job.due_us(&self.timing, self.wall));
             made.into_iter().chain(out).min()
         };
-        self.jobs.iter().filter_map(due).chain(self.down_until_us).min()
+        let dues = self.jobs.iter().filter_map(due).chain(self.down_until_us);
+        dues.filter(|due_us| *due_us < NEVER_US).min()
     }
 }
 
@@ -330,7 +345,21 @@ mod tests {
         let (name, text, audio): (Arc<str>, Arc<str>, _) = ("s".into(), "".into(), None);
         let (from_us, to_us, deadline_us, reduced, sentences) = (0, 0, 0, false, 1);
         let params = Arc::default();
-        Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences, params }
+        let attempt = 0;
+        Call {
+            key,
+            name,
+            text,
+            audio,
+            from_us,
+            to_us,
+            queued_us,
+            deadline_us,
+            reduced,
+            sentences,
+            params,
+            attempt,
+        }
     }
 
     /// Two calls at once to a service with one worker and 20 ms a call: what came when, in ms.

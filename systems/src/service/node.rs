@@ -13,14 +13,13 @@ use mynah_engine::node::{NodeContext, NodeKind, NodePlace, ReadyContext, Session
 use mynah_engine::scene::{
     Buffering, Format, Issue, MergeStrategy, NodeCapabilities, OverflowPolicy, Port, PortType, Tick,
 };
-use mynah_engine::service::{CallKey, Reply, ReplyPart, Request};
+use mynah_engine::service::{CallKey, PARTS_PER_TICK, Reply, ReplyPart, Request};
 use mynah_engine::speech::{CancelScope, Cancellation};
 use mynah_engine::{Block, DropReason, Event, Frame};
 use serde::Deserialize;
 
 use crate::service::asked::{CALLS_MAX, Playing};
 use crate::service::lane::{Asking, Question, ServiceState, Speaking, advance, answer, ask, hear, pass_on};
-use crate::service::modelled::PARTS_AT_ONCE;
 use crate::service::piecewise::{ask_piece, gather, let_go, rest};
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
@@ -273,26 +272,14 @@ impl StepNode for ServiceNode {
             state.heard = None;
         }
         let before = state.order.front();
-        let ServiceState { order, .. } = state;
-        let mut stopped = Stopped::default();
         let mut frames = 0;
-        order.scope(
-            cancellation,
-            session,
-            |key| stopped.add(key),
-            |frame| {
-                frames += u64::from(!matches!(frame.payload, Payload::Mark(_)));
-                cx.discard(frame);
-            },
-        );
+        // The hub stops the calls.
+        state.order.scope(cancellation, session, |frame| {
+            frames += u64::from(!matches!(frame.payload, Payload::Mark(_)));
+            cx.discard(frame);
+        });
         frames += state.pieces.scope(cancellation, cx);
         cx.cancelled(frames);
-        if let Some(service) = place.service {
-            for key in stopped.keys() {
-                let request = if forgets { Request::Cancel(key) } else { Request::Retract(key) };
-                cx.request(service, request);
-            }
-        }
         if before != state.order.front() {
             advance(state, cx, place);
         }
@@ -301,23 +288,23 @@ impl StepNode for ServiceNode {
     fn reply(&self, state: &mut ServiceState, reply: Reply, cx: &mut NodeContext<'_>, place: NodePlace) {
         let key = reply.key;
         let (node, segment, revision, part) = (cx.node, key.segment.serial, key.revision, key.part);
-        if let ReplyPart::Stopped { wasted_us } = reply.part {
-            cx.event(key.turn, Event::ServiceCancelled { node, segment, revision, part, wasted_us });
-            return;
-        }
+        let reply_part = match tell(reply.part, key, cx) {
+            Some(part) => part,
+            None => return,
+        };
         let Some(asked) = state.order.get_mut(key) else {
-            if let ReplyPart::Audio(block) = reply.part {
+            if let ReplyPart::Audio(block) = reply_part {
                 cx.pool.put(block);
             }
             return;
         };
         if !std::mem::replace(&mut asked.begun, true)
-            && !matches!(reply.part, ReplyPart::Merged | ReplyPart::Dropped)
+            && !matches!(reply_part, ReplyPart::Merged | ReplyPart::Dropped)
         {
             cx.answered_after(cx.now.us.saturating_sub(asked.entered_us));
             cx.came_out(asked.deadline_us, key.turn);
         }
-        let ends = match reply.part {
+        let ends = match reply_part {
             ReplyPart::Text(text) if self.is_piece(key) => {
                 state.pieces.say(segment, text);
                 false
@@ -357,7 +344,15 @@ impl StepNode for ServiceNode {
                 cx.event(key.turn, Event::ToolCall { node, segment, revision, call_id, name, arguments });
                 false
             }
-            ReplyPart::Stopped { .. } => true,
+            ReplyPart::Requested(request) => {
+                let text = Arc::clone(&asked.text);
+                cx.event(key.turn, Event::ReplyRequested { node, segment, revision, request, text });
+                false
+            }
+            ReplyPart::Stopped { .. }
+            | ReplyPart::Retried(_)
+            | ReplyPart::Partial(_)
+            | ReplyPart::RequestOver(_) => false,
         };
         if ends {
             self.is_over(state, key, cx, place);
@@ -368,6 +363,23 @@ impl StepNode for ServiceNode {
             cx.request(service, Request::Hold(key, true));
         }
     }
+}
+
+/// Logs what is told of a call without being part of its answer; gives back everything else.
+fn tell(part: ReplyPart, key: CallKey, cx: &mut NodeContext<'_>) -> Option<ReplyPart> {
+    let CallKey { node, revision, part: number, turn, .. } = key;
+    let segment = key.segment.serial;
+    let event = match part {
+        ReplyPart::Stopped { wasted_us } => {
+            Event::ServiceCancelled { node, segment, revision, part: number, wasted_us }
+        }
+        ReplyPart::Retried(reason) => Event::ServiceRetried { node, segment, revision, part: number, reason },
+        ReplyPart::Partial(text) => Event::PartialText { node, segment, text },
+        ReplyPart::RequestOver(request) => Event::ReplyOver { node, segment, request },
+        part => return Some(part),
+    };
+    cx.event(turn, event);
+    None
 }
 
 /// Sends text of an answer.
@@ -524,7 +536,7 @@ impl ServiceNode {
             block.fill_from(piece);
             self.send_played(state, &origin, from_us, Payload::Audio(block), cx);
             blocks += 1;
-            if blocks == PARTS_AT_ONCE || cx.lane.has_stalled() {
+            if blocks == PARTS_PER_TICK || cx.lane.has_stalled() {
                 return;
             }
         }
@@ -565,23 +577,5 @@ impl ServiceNode {
         state.speaking.frames_out += block.len() as u64;
         let frame = answer(state, key, pts_us, Payload::Audio(block), cx);
         cx.send(0, frame);
-    }
-}
-
-/// The calls that one cancellation stops.
-#[derive(Default)]
-struct Stopped {
-    keys: [Option<CallKey>; CALLS_MAX],
-}
-
-impl Stopped {
-    fn add(&mut self, key: CallKey) {
-        if let Some(slot) = self.keys.iter_mut().find(|slot| slot.is_none()) {
-            *slot = Some(key);
-        }
-    }
-
-    fn keys(&self) -> impl Iterator<Item = CallKey> + '_ {
-        self.keys.iter().flatten().copied()
     }
 }

@@ -112,6 +112,9 @@ impl ServiceKind for FliteVoice {
     fn modelled(&self) -> bool {
         false
     }
+    fn keeps_timing(&self) -> bool {
+        true
+    }
     fn kind(&self) -> &'static str {
         "FliteVoice"
     }

@@ -7,9 +7,9 @@ use mynah_engine::service::CallKey;
 /// The 99th percentile of the standard normal distribution.
 const Z99: f64 = 2.326_347_874;
 
-/// Draws the latency of one call in microseconds: the same for the same seed, service and call, in whatever order
+/// Draws the latency of one attempt at a call in microseconds: the same for the same seed, service and call, in whatever order
 /// calls are made.
-pub(super) fn draw_us(timing: &Timing, seed: u64, service: u64, key: &CallKey) -> u64 {
+pub(super) fn draw_us(timing: &Timing, seed: u64, service: u64, key: &CallKey, attempt: u8) -> u64 {
     let ms = match timing.latency {
         Latency::Fixed { ms } => ms,
         Latency::LogNormal { p50_ms, p99_ms } => {
@@ -20,7 +20,8 @@ pub(super) fn draw_us(timing: &Timing, seed: u64, service: u64, key: &CallKey) -
                 service
                     ^ (u64::from(key.revision) << 48)
                     ^ (u64::from(key.generation) << 32)
-                    ^ (u64::from(key.part) << 16),
+                    ^ (u64::from(key.part) << 16)
+                    ^ (u64::from(attempt) << 8),
             );
             rng.log_normal(p50_ms, (p99_ms / p50_ms).ln() / Z99)
         }
@@ -62,7 +63,7 @@ mod tests {
                     turn: 1,
                     part: 0,
                 };
-                draw_us(&timing, 7, name_hash("asr"), &key)
+                draw_us(&timing, 7, name_hash("asr"), &key, 0)
             })
             .collect();
         drawn.sort_unstable();

@@ -48,6 +48,9 @@ impl ServiceKind for Kind {
     fn modelled(&self) -> bool {
         true
     }
+    fn keeps_timing(&self) -> bool {
+        true
+    }
     fn kind(&self) -> &'static str {
         "SimulatedTranscript"
     }

@@ -1,7 +1,9 @@
 //! `Chime`: a tone for each word, in place of a voice. A service that does everything itself.
 
 use mynah_engine::Block;
-use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{
+    Call, CallKey, CallScope, Replies, ReplyPart, Service, ServiceKind, ServiceSite,
+};
 use serde::Deserialize;
 
 /// The rate that a node with `task: Synthesize` expects unless its scene says otherwise.
@@ -10,8 +12,6 @@ const RATE_HZ: usize = 16_000;
 const BLOCK: usize = RATE_HZ / 50;
 /// A word lasts 200 ms, half of it silence.
 const WORD: usize = RATE_HZ / 5;
-/// Blocks of one call that are handed out at once: the rest can still be taken back.
-const BLOCKS_AT_ONCE: usize = 16;
 
 /// Configuration of the service output `Chime`.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -31,7 +31,7 @@ impl Default for Chime {
 
 impl ServiceKind for Chime {
     fn start(&self, _: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Chimes { kind: *self, jobs: Vec::new(), held_before: Vec::new(), stopped: Vec::new() })
+        Box::new(Chimes { kind: *self, jobs: Vec::new(), stopped: Vec::new() })
     }
     fn modelled(&self) -> bool {
         true
@@ -48,7 +48,6 @@ struct Job {
     /// Samples handed out, and of the whole answer.
     at: usize,
     length: usize,
-    held: bool,
 }
 
 /// The running service.
@@ -56,8 +55,7 @@ struct Chimes {
     kind: Chime,
     /// In the order of the calls.
     jobs: Vec<Job>,
-    /// Calls that were put on hold before they came.
-    held_before: Vec<CallKey>,
+    /// Calls that were taken back.
     stopped: Vec<CallKey>,
 }
 
@@ -76,60 +74,47 @@ impl Chimes {
         }
     }
 
-    /// Hands out the next blocks of a call; true if that was all.
-    fn hand_out(&self, job: &mut Job, replies: &mut Vec<Reply>) -> bool {
-        for _ in 0..BLOCKS_AT_ONCE {
-            if job.at >= job.length {
-                replies.push(Reply {
-                    key: job.key,
-                    part: ReplyPart::Done { busy_us: self.kind.after_ms * 1_000 },
-                });
-                return true;
+    /// Hands out the next blocks of a call, as far as they are taken; true if that was all.
+    fn hand_out(&self, job: &mut Job, replies: &mut Replies<'_>) -> bool {
+        while job.at < job.length {
+            if replies.give(job.key, ReplyPart::Audio(self.block(job))).is_err() {
+                return false;
             }
-            replies.push(Reply { key: job.key, part: ReplyPart::Audio(self.block(job)) });
             job.at += BLOCK;
         }
-        false
+        replies.give(job.key, ReplyPart::Done { busy_us: self.kind.after_ms * 1_000 }).is_ok()
     }
 }
 
 impl Service for Chimes {
-    fn submit(&mut self, batch: &mut Vec<Call>, now_us: u64) {
+    fn start(&mut self, batch: &mut Vec<Call>, now_us: u64) {
         for Call { key, text, .. } in batch.drain(..) {
             let length = text.split_whitespace().count() * WORD;
-            let held = self.held_before.contains(&key);
-            self.held_before.retain(|other| *other != key);
-            self.jobs.push(Job { key, due_us: now_us + self.kind.after_ms * 1_000, at: 0, length, held });
+            self.jobs.push(Job { key, due_us: now_us + self.kind.after_ms * 1_000, at: 0, length });
         }
     }
 
-    fn hold(&mut self, key: CallKey, held: bool) {
-        self.held_before.retain(|other| *other != key);
-        match self.jobs.iter_mut().find(|job| job.key == key) {
-            Some(job) => job.held = held,
-            None if held => self.held_before.push(key),
-            None => {}
+    fn cancel(&mut self, scope: CallScope, _: u64) {
+        let stopped = &mut self.stopped;
+        self.jobs.retain(|job| {
+            let covered = scope.covers(&job.key);
+            stopped.extend(covered.then_some(job.key));
+            !covered
+        });
+    }
+
+    fn poll(&mut self, now_us: u64, replies: &mut Replies<'_>) {
+        for key in self.stopped.drain(..) {
+            let _always_taken = replies.give(key, ReplyPart::Stopped { wasted_us: 0 });
         }
-    }
-
-    fn retract(&mut self, key: CallKey, _: u64) {
-        self.hold(key, false);
-        self.jobs.retain(|job| job.key != key);
-        self.stopped.push(key);
-    }
-
-    fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>) {
-        let stopped = self.stopped.drain(..);
-        replies.extend(stopped.map(|key| Reply { key, part: ReplyPart::Stopped { wasted_us: 0 } }));
         let mut jobs = std::mem::take(&mut self.jobs);
-        jobs.retain_mut(|job| job.held || job.due_us > now_us || !self.hand_out(job, replies));
+        jobs.retain_mut(|job| job.due_us > now_us || !self.hand_out(job, replies));
         self.jobs = jobs;
     }
 
     fn next_due_us(&self) -> Option<u64> {
-        if !self.stopped.is_empty() {
-            return Some(0);
-        }
-        self.jobs.iter().filter(|job| !job.held).map(|job| job.due_us).min()
+        // What is due and was refused is polled with every tick; there is no need to wake for it.
+        let begins = self.jobs.iter().filter(|job| job.at == 0).map(|job| job.due_us);
+        if self.stopped.is_empty() { begins.min() } else { Some(0) }
     }
 }

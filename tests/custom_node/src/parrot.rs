@@ -35,6 +35,9 @@ impl ServiceKind for Parrot {
     fn modelled(&self) -> bool {
         true
     }
+    fn keeps_timing(&self) -> bool {
+        true
+    }
     fn kind(&self) -> &'static str {
         "Parrot"
     }

@@ -94,7 +94,7 @@ impl StepNode for Ask {
             segment: frame.segment,
             revision: 0,
             turn: 0,
-            part: 0,
+            part: frame.seq,
         };
         let call = Call {
             key,
@@ -108,8 +108,9 @@ impl StepNode for Ask {
             reduced: false,
             sentences: 1,
             params: cx.session_params(),
+            attempt: 0,
         };
-        cx.request(place.service.expect("the scene names the service"), Request::End(call));
+        cx.request(place.service.expect("the scene names the service"), Request::Start(call));
         cx.discard(frame);
     }
 

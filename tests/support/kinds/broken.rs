@@ -1,6 +1,8 @@
 //! The services `Failing` and `Silent` answer every call with a failure, or never, and hear of no correction.
 
-use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{
+    Call, CallKey, CallScope, Replies, ReplyPart, Service, ServiceKind, ServiceSite,
+};
 
 #[derive(Clone, Copy)]
 pub(super) enum Broken {
@@ -26,18 +28,15 @@ struct Unable {
 }
 
 impl Service for Unable {
-    fn submit(&mut self, batch: &mut Vec<Call>, _: u64) {
+    fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
         self.calls.extend(batch.drain(..).map(|call| call.key));
     }
-    fn hold(&mut self, _: CallKey, _: bool) {}
-    fn retract(&mut self, _: CallKey, _: u64) {}
-    fn poll(&mut self, _: u64, replies: &mut Vec<Reply>) {
+    fn cancel(&mut self, _: CallScope, _: u64) {}
+    fn poll(&mut self, _: u64, replies: &mut Replies<'_>) {
         if self.fails {
-            let failed = |key| Reply { key, part: ReplyPart::Failed("it is broken".into()) };
-            replies.extend(self.calls.drain(..).map(failed));
+            for key in self.calls.drain(..) {
+                let _always_taken = replies.give(key, ReplyPart::Failed("it is broken".into()));
+            }
         }
-    }
-    fn next_due_us(&self) -> Option<u64> {
-        None
     }
 }

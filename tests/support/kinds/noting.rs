@@ -30,6 +30,9 @@ impl<P: Production + Default + 'static> ServiceKind for Noting<P> {
     fn modelled(&self) -> bool {
         true
     }
+    fn keeps_timing(&self) -> bool {
+        true
+    }
     fn kind(&self) -> &'static str {
         "Noting"
     }

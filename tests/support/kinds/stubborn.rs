@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{Call, CallScope, Replies, ReplyPart, Service, ServiceKind, ServiceSite};
 use serde::Deserialize;
 
 use super::LATENCY_US;
@@ -36,17 +36,16 @@ struct Answers {
 }
 
 impl Service for Answers {
-    fn submit(&mut self, batch: &mut Vec<Call>, now_us: u64) {
+    fn start(&mut self, batch: &mut Vec<Call>, now_us: u64) {
         let due_us = now_us + self.latency_us;
         self.asked.extend(batch.drain(..).map(|call| (due_us, call)));
     }
-    fn hold(&mut self, _: CallKey, _: bool) {}
-    fn retract(&mut self, _: CallKey, _: u64) {}
-    fn poll(&mut self, now_us: u64, replies: &mut Vec<Reply>) {
+    fn cancel(&mut self, _: CallScope, _: u64) {}
+    fn poll(&mut self, now_us: u64, replies: &mut Replies<'_>) {
         while let Some((_, call)) = self.asked.pop_front_if(|(due_us, _)| *due_us <= now_us) {
             let text = format!("{} #{}", call.name, call.key.generation);
-            replies.push(Reply { key: call.key, part: ReplyPart::Text(text.into()) });
-            replies.push(Reply { key: call.key, part: ReplyPart::Done { busy_us: self.latency_us } });
+            let _dropped_where_full = replies.give(call.key, ReplyPart::Text(text.into()));
+            let _as_the_text = replies.give(call.key, ReplyPart::Done { busy_us: self.latency_us });
         }
     }
     fn next_due_us(&self) -> Option<u64> {

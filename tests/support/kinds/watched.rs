@@ -29,6 +29,9 @@ impl ServiceKind for Watched {
     fn modelled(&self) -> bool {
         true
     }
+    fn keeps_timing(&self) -> bool {
+        true
+    }
     fn kind(&self) -> &'static str {
         "Watched"
     }

@@ -24,6 +24,7 @@
 //! ```
 
 pub mod compare;
+pub mod endings;
 pub mod faults;
 pub mod invariants;
 pub mod replay;

@@ -12,7 +12,9 @@ use crate::scene::language::finder::{path_name, short_span};
 use crate::scene::language::formats::{CHANNELS, QUEUE_CAPACITY};
 use crate::scene::language::limits::Limits;
 use crate::scene::language::locate::{Document, Step};
-use crate::scene::language::model::{Deadline, Entry, LATENCY_MS, Latency, Pace, Scene, Timing};
+use crate::scene::language::model::{
+    Deadline, Entry, LATENCY_MS, Latency, Pace, RETRIES, Scene, TIMEOUT_MS, Timing,
+};
 use crate::scene::language::overrides::{FIXED, SECTIONS};
 use crate::scene::language::repair;
 use crate::scene::language::source::Edited;
@@ -220,7 +222,13 @@ impl Checker<'_> {
     fn services(&mut self) {
         let scene = self.scene;
         for (name, service) in &scene.services {
-            self.timing(name, &service.timing);
+            if let Some(timing) = &service.timing {
+                self.timing(name, timing);
+            }
+            let at = |field: &str| at!["services", name.as_str(), field];
+            let (timeout_ms, retries) = (service.timeout_ms, service.retries);
+            self.range(&at("timeout_ms"), timeout_ms, TIMEOUT_MS.contains(&timeout_ms), "10..=600000 ms");
+            self.range(&at("retries"), retries, RETRIES.contains(&retries), "0..=5");
         }
         let items = self.document.find(&at!["services"]).and_then(|value| value.group.as_ref());
         let keys: Vec<_> = items
@@ -280,7 +288,15 @@ impl Checker<'_> {
         let read = |(name, service): (&String, &crate::scene::language::model::SceneService)| {
             let path = at!["services", name.as_str(), "output"];
             let parse = |name: &str, config: &str| catalogue.parse_service(name, config);
-            self.entry(&path, &service.output, "service output", &known, parse)
+            let output = self.entry(&path, &service.output, "service output", &known, parse);
+            if service.timing.is_none()
+                && output.as_ref().is_some_and(|output| catalogue.keeps_timing(output))
+            {
+                let title = format!("`services.{name}` lacks the field `timing`");
+                let found = self.error(&path, title, "its answers come when `timing` says");
+                self.found.push(found.help("add one, like `timing: (latency: Fixed(ms: 20))`"));
+            }
+            output
         };
         scene.services.iter().map(read).collect()
     }

@@ -57,6 +57,7 @@ impl Checker<'_> {
             Arrival::Unknown => None,
         };
         self.services_called(specs);
+        self.fallbacks(specs);
         Flow { inputs, outputs, delivered }
     }
 
@@ -173,6 +174,30 @@ impl Checker<'_> {
                 let at = at!["nodes", to, "capabilities", "queue_capacity"];
                 let wrong = self.error(&at, title, format!("expected {max_out}..=1000"));
                 self.found.push(wrong);
+            }
+        }
+    }
+
+    /// Reports fallbacks that nobody could say: only a reply may be in words of the scene.
+    fn fallbacks<N: NodeSpec + ?Sized>(&mut self, specs: &[Option<Arc<N>>]) {
+        let scene = self.scene;
+        for (name, service) in scene.services.iter().filter(|(_, service)| service.fallback.is_some()) {
+            let path = at!["services", name.as_str(), "fallback"];
+            if service.fallback.as_ref().is_some_and(|text| text.trim().is_empty()) {
+                let found = self.error(&path, "the fallback says nothing", "no words");
+                self.found.push(found.help("leave `fallback` out, or give the words to be said"));
+                continue;
+            }
+            let callers = specs.iter().flatten().filter(|spec| spec.service() == Some(name));
+            let speechless = |spec: &&Arc<N>| {
+                let text = spec.outputs().first().is_some_and(|port| port.kind == PortType::Text);
+                !text || spec.transcribes()
+            };
+            if callers.clone().any(|spec| speechless(&spec)) {
+                let title = format!("`{name}` gives no reply in words, so none can be said in its place");
+                let found = self.error(&path, title, "cannot be said");
+                self.found
+                    .push(found.help("set `fallback` on the service that replies, like a language model"));
             }
         }
     }

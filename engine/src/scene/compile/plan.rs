@@ -113,8 +113,14 @@ pub struct PlanOutput {
 pub struct PlanService<S: ?Sized> {
     /// Its name in the scene.
     pub name: String,
-    /// The model of its time.
-    pub timing: Timing,
+    /// The model of its time, where the scene gives one.
+    pub timing: Option<Timing>,
+    /// Longest time without a part of an answer that is wanted.
+    pub timeout_ms: u32,
+    /// Further attempts at a call that failed before its first part.
+    pub retries: u8,
+    /// What is answered in place of a reply that failed before its first part.
+    pub fallback: Option<Arc<str>>,
     /// The name of the output, as the scene writes it.
     pub output_name: String,
     /// The configured output.
@@ -218,9 +224,19 @@ fn assemble<N: NodeSpec + ?Sized, S: ?Sized>(
     kinds.dedup();
     let services = scene.services.iter().zip(outputs).enumerate().map(|(at, ((name, service), output))| {
         let behind_hub = nodes.iter().any(|node| node.service == Some(at) && node.buffering.is_some());
-        let workers = if behind_hub { 1 } else { service.timing.workers() };
-        let timing = Timing { parallelism: service.timing.parallelism.or(Some(workers)), ..service.timing };
-        PlanService { name: name.clone(), timing, output_name: service.output.name.clone(), output }
+        let timing = service.timing.map(|timing| {
+            let workers = if behind_hub { 1 } else { timing.workers() };
+            Timing { parallelism: timing.parallelism.or(Some(workers)), ..timing }
+        });
+        PlanService {
+            name: name.clone(),
+            timing,
+            timeout_ms: service.timeout_ms,
+            retries: service.retries,
+            fallback: service.fallback.clone(),
+            output_name: service.output.name.clone(),
+            output,
+        }
     });
     Plan {
         input,

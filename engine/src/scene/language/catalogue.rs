@@ -186,6 +186,9 @@ pub trait Catalogue {
     /// The error of ron; positions count from the start of `config`.
     fn parse_service(&self, name: &str, config: &str) -> Result<Arc<Self::Service>, SpannedError>;
 
+    /// Whether a service keeps to the scene's `timing`, which the scene must then give.
+    fn keeps_timing(&self, service: &Self::Service) -> bool;
+
     /// The names of merge strategies that a host has registered, for suggestions.
     fn merges(&self) -> Vec<&'static str> {
         Vec::new()

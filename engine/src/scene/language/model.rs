@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -334,9 +335,30 @@ pub struct SceneService {
     /// Its output.
     #[serde(deserialize_with = "entry")]
     pub output: Entry,
-    /// The model of its time, in virtual time and wherever it is simulated.
-    pub timing: Timing,
+    /// The model of its time, in virtual time and wherever it is simulated; `None`: the service takes the time that it
+    /// takes.
+    #[serde(default)]
+    pub timing: Option<Timing>,
+    /// Longest time without a part of an answer that is wanted, 10..=600000 ms; then the call has failed.
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: u32,
+    /// Further attempts at a call that failed before its first part, within `timeout_ms`; 0..=5.
+    #[serde(default)]
+    pub retries: u8,
+    /// What is answered in place of a reply that failed before its first part.
+    #[serde(default)]
+    pub fallback: Option<Arc<str>>,
 }
+
+/// The default: a caller who has heard nothing for ten seconds is gone.
+fn timeout_ms() -> u32 {
+    10_000
+}
+
+/// Bounds of [`SceneService::timeout_ms`].
+pub(crate) const TIMEOUT_MS: RangeInclusive<u32> = 10..=600_000;
+/// Bounds of [`SceneService::retries`].
+pub(crate) const RETRIES: RangeInclusive<u8> = 0..=5;
 
 /// The model of a service's time.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -363,6 +385,21 @@ pub struct Timing {
     /// Factor of every modelled latency, 0.001..=100.
     #[serde(default = "scale")]
     pub scale: f64,
+}
+
+impl Default for Timing {
+    /// Every answer takes a millisecond.
+    fn default() -> Self {
+        Self {
+            latency: Latency::Fixed { ms: 1.0 },
+            parallelism: None,
+            batch_item_cost: batch_item_cost(),
+            reduced_cost: reduced_cost(),
+            words_per_s: 0.0,
+            speed: speed(),
+            scale: scale(),
+        }
+    }
 }
 
 impl Timing {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::record::event::FlushReason;
-use crate::service::api::Call;
+use crate::service::call::Call;
 
 use super::group::Group;
 use super::policy::{Gives, Settled};

@@ -1,7 +1,7 @@
 //! What sessions say is worth a batch.
 
 use crate::base::ids::SessionId;
-use crate::service::api::CallKey;
+use crate::service::call::CallKey;
 
 /// A session's hint.
 #[derive(Clone, Copy, Debug)]

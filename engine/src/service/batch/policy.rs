@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::media::merge::{ROUNDING_US, fit_in_one};
 use crate::scene::{JoinTexts, OverflowPolicy};
-use crate::service::api::{Call, CallKey};
+use crate::service::call::{Call, CallKey};
 
 /// Most sentences that a flush joins into one item: a longer text would keep the listener waiting for its first
 /// sound.

@@ -83,7 +83,9 @@ fn of_one(plan: &ScenePlan, faults: &FaultPlan, sessions: u32) -> Vec<(&'static 
             parts.push(("texts that are read", texts * u64::from(plan.scene.tick.period_ms) * 1_000));
         }
         let Some(service) = node.service.map(|service| &plan.services[service]) else { continue };
-        let timing = &service.timing;
+        // What takes the time that it takes is bounded by its timeout alone.
+        parts.push(("a call that is given up", u64::from(service.timeout_ms) * 1_000));
+        let timing = &service.timing.unwrap_or_default();
         let longest_ms = timing.scale
             * match timing.latency {
                 Latency::Fixed { ms } => ms,

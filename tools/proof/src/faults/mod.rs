@@ -134,13 +134,14 @@ impl Chaos {
         let streams = self.streams(seed, plan.input.rate_hz)?;
         script.fill(streams.to_vec());
         let own = Arc::get_mut(&mut plan).expect("nobody has seen the plan yet");
-        let mut strikes = services::install(own, &faults);
+        let mut watch = services::Watch::default();
+        services::install(own, &faults, &mut watch);
         let linked = self.options.texts.as_ref().and_then(|(_, linked)| linked.as_ref());
         let far = match LinkedScene::of(&plan) {
             Some(link) => {
                 let mut far = far_plan(&link, linked, &plan, &script).map_err(Failure::unable)?;
                 let own = Arc::get_mut(&mut far).expect("nobody has seen the plan yet");
-                strikes.extend(services::install(own, &faults));
+                services::install(own, &faults, &mut watch);
                 Some(far)
             }
             None => None,
@@ -153,7 +154,7 @@ impl Chaos {
             plan,
             far,
             faults,
-            strikes,
+            watch,
             streams,
             sessions,
             duration_us,

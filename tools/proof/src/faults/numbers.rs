@@ -85,7 +85,8 @@ fn paths(plan: &ScenePlan) -> Vec<String> {
         paths.extend(all.iter().map(|field| format!("{}.{field}", node.id)));
     }
     for service in &plan.services {
-        let latency: &[&str] = match service.timing.latency {
+        let Some(timing) = &service.timing else { continue };
+        let latency: &[&str] = match timing.latency {
             Latency::Fixed { .. } => &["latency.ms"],
             Latency::LogNormal { .. } => &["latency.p50_ms", "latency.p99_ms"],
         };

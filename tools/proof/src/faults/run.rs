@@ -7,7 +7,6 @@ use cpu_time::ProcessTime;
 use mynah_engine::observe::Census;
 use mynah_engine::workers::NoThreads;
 use mynah_engine::{Engine, EngineConfig, ScenePlan, SessionId};
-use mynah_systems::service::ServiceStrikes;
 
 use super::behind::Behind;
 use super::doorway::Doorway;
@@ -35,8 +34,8 @@ pub(super) struct Setting {
     pub far: Option<Arc<ScenePlan>>,
     /// What was drawn.
     pub faults: FaultPlan,
-    /// How often services struck.
-    pub strikes: Vec<Arc<ServiceStrikes>>,
+    /// How often services went wrong, and what they heard.
+    pub watch: services::Watch,
     /// What callers say, two names for each place.
     pub streams: Arc<[Stream]>,
     /// Callers at once.
@@ -297,9 +296,21 @@ impl Run<'_> {
         })
     }
 
+    /// What services heard of and what did not end once, in words.
+    fn endless(&self) -> Vec<String> {
+        let endings = &self.setting.watch.endings;
+        let mut wrong: Vec<String> =
+            endings.wrong().iter().map(|wrong| format!("endings: {wrong}")).collect();
+        let (sessions, segments, calls) = endings.open();
+        if self.drained_after_ticks.is_some() && sessions + segments + calls > 0 {
+            wrong.push(format!("endings: {sessions} sessions, {segments} segments, {calls} calls are open"));
+        }
+        wrong
+    }
+
     fn conclude(mut self, engine: &Engine, cpu_s: f64) -> Outcome {
         let drained_after_ticks = self.drained_after_ticks;
-        services::count(&self.setting.strikes, &mut self.tally);
+        services::count(&self.setting.watch, &mut self.tally);
         self.tally.add_many(Site::QueueCapacity, self.setting.capped);
         self.tally.add_many(Site::Numbers, self.setting.numbers);
         let mut violations = std::mem::take(&mut self.totals.wrong);
@@ -307,6 +318,7 @@ impl Run<'_> {
             violations.append(&mut behind.broken);
         }
         violations.extend(self.unaccounted(engine));
+        violations.extend(self.endless());
         for (name, engine) in self.engines(engine) {
             violations.extend(imbalances_inside(engine).into_iter().map(|wrong| format!("{name}: {wrong}")));
             if drained_after_ticks.is_none() && self.cut_us.is_none() {

@@ -11,6 +11,7 @@ use mynah_systems::service::{Modelled, ServiceFaults, ServiceStrikes};
 
 use super::plan::{Dice, FaultPlan};
 use super::site::{Site, Tally};
+use crate::endings::Endings;
 
 /// Outages are decided for every so much of engine time.
 const STEP_US: u64 = 100_000;
@@ -35,35 +36,64 @@ impl ServiceKind for Faulty {
     fn modelled(&self) -> bool {
         self.inner.modelled()
     }
+    fn keeps_timing(&self) -> bool {
+        self.inner.keeps_timing()
+    }
     fn kind(&self) -> &'static str {
         self.inner.kind()
     }
 }
 
-/// Makes the services of `plan` go wrong as `faults` says; how often they do can be read from what is returned.
-pub(super) fn install(plan: &mut ScenePlan, faults: &FaultPlan) -> Vec<Arc<ServiceStrikes>> {
-    let sites =
-        [Site::ServiceSlow, Site::ServiceFails, Site::ServiceHangs, Site::ServiceCrashes, Site::HostileText];
-    if !faults.any(&sites) {
-        return Vec::new();
-    }
-    let mut strikes = Vec::new();
+/// What is kept of the services of a run.
+#[derive(Default)]
+pub(super) struct Watch {
+    /// How often services went wrong.
+    strikes: Vec<Arc<ServiceStrikes>>,
+    pub(super) endings: Endings,
+}
+
+/// Makes the services of `plan` go wrong as `faults` says, and keeps the books of what they hear.
+pub(super) fn install(plan: &mut ScenePlan, faults: &FaultPlan, watch: &mut Watch) {
+    let sites = [
+        Site::ServiceSlow,
+        Site::ServiceFails,
+        Site::ServiceHangs,
+        Site::ServicePanics,
+        Site::ServiceCrashes,
+        Site::HostileText,
+    ];
+    let any = faults.any(&sites);
     for (at, service) in plan.services.iter_mut().enumerate() {
-        let of = |site| faults.on(site);
-        let made = ServiceFaults {
-            seed: faults.seed,
-            until_us: faults.heal_us,
-            slow: of(Site::ServiceSlow).map_or((0.0, 1.0), |drawn| (drawn.ratio, drawn.amount)),
-            fail_ratio: of(Site::ServiceFails).map_or(0.0, |drawn| drawn.ratio),
-            hang: of(Site::ServiceHangs).map_or((0.0, 0), |drawn| (drawn.ratio, drawn.amount_us())),
-            odd: of(Site::HostileText).map_or((0.0, 0), |drawn| (drawn.ratio, drawn.amount as u32)),
-            down: outages(faults, STREAM + at as u64),
-            strikes: Arc::default(),
-        };
-        strikes.push(Arc::clone(&made.strikes));
-        service.output = Arc::new(Faulty { inner: Arc::clone(&service.output), faults: Arc::new(made) });
+        if any {
+            let made = of_service(faults, at);
+            watch.strikes.push(Arc::clone(&made.strikes));
+            service.output = Arc::new(Faulty { inner: Arc::clone(&service.output), faults: Arc::new(made) });
+            // A call that fails is tried again in half of the runs.
+            service.retries = (faults.seed % 4).saturating_sub(1) as u8;
+        }
+        if let Some(drawn) = faults.on(Site::ServiceHangs) {
+            service.timeout_ms = (drawn.amount_us() / 1_000).clamp(10, 600_000) as u32;
+        }
+        // In every other run recognisers hear audio as it comes, as one that streams does.
+        let listens = !faults.seed.is_multiple_of(2);
+        service.output = watch.endings.watch(Arc::clone(&service.output), listens);
     }
-    strikes
+}
+
+/// The faults of service number `at`.
+fn of_service(faults: &FaultPlan, at: usize) -> ServiceFaults {
+    let of = |site| faults.on(site);
+    ServiceFaults {
+        seed: faults.seed,
+        until_us: faults.heal_us,
+        slow: of(Site::ServiceSlow).map_or((0.0, 1.0), |drawn| (drawn.ratio, drawn.amount)),
+        fail_ratio: of(Site::ServiceFails).map_or(0.0, |drawn| drawn.ratio),
+        hang_ratio: of(Site::ServiceHangs).map_or(0.0, |drawn| drawn.ratio),
+        panic_ratio: of(Site::ServicePanics).map_or(0.0, |drawn| drawn.ratio),
+        odd: of(Site::HostileText).map_or((0.0, 0), |drawn| (drawn.ratio, drawn.amount as u32)),
+        down: outages(faults, STREAM + at as u64),
+        strikes: Arc::default(),
+    }
 }
 
 /// When one service is down, until the heal.
@@ -85,12 +115,13 @@ fn outages(faults: &FaultPlan, stream: u64) -> Vec<Range<u64>> {
 }
 
 /// Adds what the services count to the tally.
-pub(super) fn count(strikes: &[Arc<ServiceStrikes>], tally: &mut Tally) {
-    for one in strikes {
+pub(super) fn count(watch: &Watch, tally: &mut Tally) {
+    for one in &watch.strikes {
         let sites = [
             (Site::ServiceSlow, &one.slow),
             (Site::ServiceFails, &one.failed),
             (Site::ServiceHangs, &one.hung),
+            (Site::ServicePanics, &one.panicked),
             (Site::ServiceCrashes, &one.crashes),
             (Site::HostileText, &one.odd),
         ];

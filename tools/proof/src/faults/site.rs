@@ -175,7 +175,9 @@ sites! {
     ServiceFails "service_fails" Services [(0.02, 0.3)] []
         "calls fail when their answer is due";
     ServiceHangs "service_hangs" Services [(0.01, 0.1)] [Ms (1.0, 600_000.0), (500.0, 20_000.0)]
-        "calls give nothing and are given up after this long";
+        "calls give nothing, ever; the scene's `timeout_ms` is this long";
+    ServicePanics "service_panics" Services [(0.005, 0.05)] []
+        "calls have their service panic: all its calls fail, and it is made anew";
     ServiceCrashes "service_crashes" Services [(0.02, 0.3)] [Ms (1.0, 600_000.0), (20.0, 3_000.0)]
         "services lose all their work and are gone for up to this long; chance in a second";
     Controls "controls" Control [(0.002, 0.1)] []

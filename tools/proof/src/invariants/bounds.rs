@@ -7,9 +7,9 @@ use std::sync::Arc;
 use mynah_engine::edge::{ARRIVAL_COST_MS_MIN, CONTROLS_MAX, CREDIT_MS};
 use mynah_engine::media::Queue;
 use mynah_engine::observe::SessionView;
+use mynah_engine::service::PARTS_PER_TICK;
 use mynah_engine::session::Phase;
 use mynah_engine::{NodeId, ScenePlan};
-use mynah_systems::service::PARTS_AT_ONCE;
 
 use super::checker::{Checker, Findings, Moment};
 
@@ -49,7 +49,7 @@ impl Bounds {
             let Some(sender) = self.plan.nodes.get(at) else { continue };
             let stalled = session.stalled(node).filter(|(_, frame)| frame.is_content()).count();
             // What a service gives out at once comes in one step, too.
-            let gives = if sender.service.is_some() { PARTS_AT_ONCE } else { 0 };
+            let gives = if sender.service.is_some() { PARTS_PER_TICK as usize } else { 0 };
             let sends = (sender.spec.max_out(sender.input) as usize).max(gives) * sender.targets.len().max(1);
             if stalled > sends {
                 findings.add(NAME, Some(session.id()), || {

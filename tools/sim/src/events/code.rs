@@ -117,6 +117,10 @@ fn service(event: &Event, to: &mut Fields<'_>) {
             to.call("service_failed", *node, [*segment, *revision, *part], &[]);
             to.text(reason);
         }
+        Event::ServiceRetried { node, segment, revision, part, reason } => {
+            to.call("service_retried", *node, [*segment, *revision, *part], &[]);
+            to.text(reason);
+        }
         Event::FirstOut { node, segment, revision } => {
             to.call("first_out", *node, [*segment, *revision, 0], &[]);
         }
@@ -145,6 +149,17 @@ fn line(event: &Event, to: &mut Fields<'_>) {
         Event::ToolCall { node, segment, revision, call_id, name, arguments } => {
             to.call("tool_call", *node, [*segment, *revision, 0], &[]);
             [call_id, name, arguments].into_iter().for_each(|text| to.text(text));
+        }
+        Event::PartialText { node, segment, text } => {
+            to.call("partial_text", *node, [*segment, 0, 0], &[]);
+            to.text(text);
+        }
+        Event::ReplyRequested { node, segment, revision, request, text } => {
+            to.call("reply_requested", *node, [*segment, *revision, 0], &[*request]);
+            to.text(text);
+        }
+        Event::ReplyOver { node, segment, request } => {
+            to.call("reply_over", *node, [*segment, 0, 0], &[*request]);
         }
         _ => {}
     }

@@ -72,13 +72,14 @@ impl Side {
         let figures: BTreeMap<&str, _> = self.engine.hub().figures().collect();
         let service = |s: &mynah_engine::scene::PlanService<dyn mynah_engine::service::ServiceKind>| {
             let f = figures.get(s.name.as_str()).copied().unwrap_or_default();
-            let capacity_us = self.options.duration_us as f64 * f64::from(s.timing.workers());
+            let capacity_us =
+                self.options.duration_us as f64 * f64::from(s.timing.map_or(1, |timing| timing.workers()));
             ServiceFiguresReport {
                 id: s.name.clone(),
                 kind: s.output_name.clone(),
                 real_output: !s.output.modelled(),
                 modelled: s.output.modelled() || self.options.clock == RunClock::Virtual,
-                timing: timing_name(&s.timing),
+                timing: s.timing.as_ref().map(timing_name).unwrap_or_default(),
                 calls: f.calls,
                 items: f.items,
                 failed: f.failed,

@@ -71,7 +71,9 @@ impl Side {
             items_per_s: done.items as f64 / seconds,
             // Of a recogniser in pieces it is not frames that are items.
             offered_per_s: if hears { figures.asked as f64 } else { counts.arrived as f64 } / seconds,
-            capacity_per_s: service.map(|service| capacity(&service.timing, speech_s, size_mean)),
+            capacity_per_s: service
+                .and_then(|service| service.timing.as_ref())
+                .map(|timing| capacity(timing, speech_s, size_mean)),
         }
     }
 }

@@ -50,6 +50,7 @@ fn call(session: u32, part: u32, queued_us: u64) -> Call {
         deadline_us: 0,
         reduced: false,
         sentences: 1,
+        attempt: 0,
         params: Arc::default(),
     }
 }
