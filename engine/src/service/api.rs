@@ -9,6 +9,7 @@ use crate::media::block::Block;
 use crate::scene::Timing;
 use crate::service::call::{Call, CallKey, CallScope, SegmentRef, SessionKey, SessionRef};
 use crate::service::reply::Replies;
+use crate::speech::heard::Heard;
 
 /// A slow model outside the tick.
 ///
@@ -63,6 +64,11 @@ pub trait Service: Any + Send {
     }
     /// Stops what `scope` covers, and forgets what it ends.
     fn cancel(&mut self, scope: CallScope, now_us: u64);
+    /// The end of `revision` holds, and its answer is settled: `heard` says how much of it was heard. The segment has
+    /// ended. With revision 0 there was to be no answer. What is to be remembered of the segment is known only now.
+    fn commit(&mut self, segment: SegmentRef, revision: u32, heard: &Heard) {
+        let _unused = (segment, revision, heard);
+    }
     /// The host's answer to a [`ToolCall`](super::ReplyPart::ToolCall), for every service of the scene: which one
     /// asked, the name says.
     fn tool_result(&mut self, session: SessionId, call_id: &str, result: &str, now_us: u64) {

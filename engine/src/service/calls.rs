@@ -9,7 +9,7 @@ use crate::base::ids::{NodeId, SessionId};
 use crate::service::batch::Settled;
 use crate::service::call::{Call, CallKey, SessionKey, SessionRef};
 use crate::service::flights::Flights;
-use crate::service::requests::{FromHost, Outbox, Request, SizeHint};
+use crate::service::requests::{Commit, FromHost, Outbox, Request, SizeHint};
 use crate::service::told::ToldTable;
 use crate::speech::cancellation::CancelScope;
 
@@ -72,6 +72,8 @@ pub(crate) struct Calls {
     pub(crate) from_hosts: Vec<(SessionId, FromHost)>,
     pub(crate) opened: Vec<(u8, SessionRef)>,
     pub(crate) closed: Vec<(u8, SessionKey)>,
+    /// Segments that are settled, each with its position; until the next tick.
+    pub(crate) commits: Vec<(u32, Commit)>,
     pub(crate) flights: Flights,
     pub(crate) told: ToldTable,
     /// Calls that wait for another attempt.
@@ -91,6 +93,9 @@ impl Calls {
         }
         self.hints.append(&mut outbox.hints);
         self.from_hosts.append(&mut outbox.from_hosts);
+        for commit in outbox.commits.drain(..) {
+            self.commits.push((self.commits.len() as u32, commit));
+        }
         self.opened.append(&mut outbox.opened);
         self.closed.append(&mut outbox.closed);
     }
@@ -104,6 +109,7 @@ impl Calls {
     pub(crate) fn sort(&mut self) {
         // With the position in the key an unstable sort keeps the order, and it needs no memory.
         self.steps.sort_unstable_by_key(|(session, order, _)| (*session, *order));
+        self.commits.sort_unstable_by_key(|(order, commit)| (commit.session, *order));
         self.opened.sort_unstable_by_key(|(service, session)| (session.key, *service));
         self.closed.sort_unstable_by_key(|(service, session)| (*session, *service));
         // A stable sort of an empty list takes no memory.

@@ -23,6 +23,6 @@ pub use ema::Ema;
 pub use hub::Hub;
 pub use reply::{PARTS_PER_TICK, Replies, Reply, ReplyPart};
 pub use reply_queue::{PARTS_WAITING_MAX, ReplyQueue, ReplySender};
-pub use requests::{Inbox, Outbox, Request};
+pub use requests::{Commit, Inbox, Outbox, Request};
 pub use slot::ServiceFigures;
 pub use station::{BatchFigures, StationView};

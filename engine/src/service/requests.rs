@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
-use crate::base::ids::{NodeId, SessionId};
+use crate::base::ids::{NodeId, SegmentKey, SessionId};
 use crate::media::block::Block;
 use crate::service::call::{Call, CallKey, SegmentRef, SessionKey, SessionRef};
 use crate::service::reply::Reply;
+use crate::speech::heard::Heard;
 
 /// A request of a node to its service. The order within a session is kept.
 #[derive(Debug)]
@@ -52,6 +53,24 @@ pub struct Outbox {
     pub(crate) opened: Vec<(u8, SessionRef)>,
     /// Sessions that are over, at each node that calls a service.
     pub(crate) closed: Vec<(u8, SessionKey)>,
+    /// Segments that were settled in the tick before; within a session in order.
+    pub(crate) commits: Vec<Commit>,
+}
+
+/// A segment whose end holds and whose answer is settled: heard to its end, interrupted, withdrawn, or none to come.
+/// Once for each segment that ended.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The session.
+    pub session: SessionId,
+    /// Which session of that id.
+    pub generation: u32,
+    /// The segment.
+    pub segment: SegmentKey,
+    /// The revision that held; 0 = the segment was to get no answer.
+    pub revision: u32,
+    /// What was heard of the answer.
+    pub heard: Heard,
 }
 
 /// The batch size that the host of a session suggests.

@@ -9,10 +9,10 @@ use crate::base::time::Now;
 use crate::record::event::{Event, FlushReason};
 use crate::service::api::Service;
 use crate::service::batch::BatchQueue;
-use crate::service::call::{Call, CallKey, CallScope, SessionKey};
+use crate::service::call::{Call, CallKey, CallScope, SegmentRef, SessionKey};
 use crate::service::calls::{Caller, Calls, LIVES, ServiceOrder, Step};
 use crate::service::flights::State;
-use crate::service::requests::{FromHost, Request, SizeHint};
+use crate::service::requests::{Commit, FromHost, Request, SizeHint};
 use crate::service::slot::{ServiceFigures, ServiceInstance};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
 use crate::speech::cancellation::CancelScope;
@@ -49,6 +49,7 @@ impl Submissions<'_, '_> {
             return;
         }
         self.calls.sort();
+        self.commit();
         self.sessions_come_and_go(now.us);
         let mut steps = std::mem::take(&mut self.calls.steps);
         for (session, _, step) in steps.drain(..) {
@@ -77,6 +78,21 @@ impl Submissions<'_, '_> {
     /// Whether services are to be told of cancellations.
     pub(crate) fn is_told_of_cancellations(&self) -> bool {
         !self.order.callers.is_empty()
+    }
+
+    /// Tells the services of segments that are settled, where they have heard of them.
+    fn commit(&mut self) {
+        for at in 0..self.calls.commits.len() {
+            let (_, Commit { session, generation, segment, revision, heard }) = self.calls.commits[at].clone();
+            for caller in 0..self.order.callers.len() {
+                let Caller { node, service, .. } = self.order.callers[caller];
+                let of = SessionKey { session, generation, node };
+                let segment = SegmentRef { of, serial: segment.serial };
+                if self.calls.told.commits(service, segment) {
+                    self.with(service, |service| service.commit(segment, revision, &heard));
+                }
+            }
+        }
     }
 
     /// Closes sessions that are over, and opens new ones.

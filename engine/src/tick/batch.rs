@@ -26,6 +26,7 @@ pub(crate) fn batch(
     mut stage_times: ResMut<'_, StageTimes>,
 ) {
     stage_times.start();
+    submissions.calls.commits.clear();
     let calls_services = submissions.is_told_of_cancellations();
     for shard in shards.running() {
         if calls_services {

@@ -10,6 +10,7 @@ use mynah_engine::service::{
     Call, CallKey, CallScope, Replies, ReplyPart, ReplyQueue, ReplySender, SegmentRef, Service, ServiceKind,
     ServiceSite, SessionKey, SessionRef,
 };
+use mynah_engine::speech::Heard;
 use serde::Deserialize;
 
 /// Configuration of the service output `LoudnessMeter`.
@@ -97,6 +98,10 @@ impl Service for Front {
     fn cancel(&mut self, scope: CallScope, _: u64) {
         self.queue.cancel(scope);
         self.order(Order::Forget(scope));
+    }
+
+    fn commit(&mut self, segment: SegmentRef, _: u32, _: &Heard) {
+        self.order(Order::Done(segment));
     }
 
     fn poll(&mut self, _: u64, replies: &mut Replies<'_>) {

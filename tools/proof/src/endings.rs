@@ -8,6 +8,7 @@ use mynah_engine::service::{
     Call, CallKey, CallScope, Replies, ReplyPart, SegmentRef, Service, ServiceKind, ServiceSite, SessionKey,
     SessionRef,
 };
+use mynah_engine::speech::Heard;
 use mynah_engine::{Block, SessionId};
 
 /// What services hear of, and how it ends. Clones share one book.
@@ -267,6 +268,13 @@ impl Service for Watched {
     fn cancel(&mut self, scope: CallScope, now_us: u64) {
         self.endings.book().cancel(self.instance, scope);
         self.service.cancel(scope, now_us);
+    }
+    fn commit(&mut self, segment: SegmentRef, revision: u32, heard: &Heard) {
+        let mut book = self.endings.book();
+        book.ends(self.instance, segment, "commit");
+        book.ends.0 += 1;
+        drop(book);
+        self.service.commit(segment, revision, heard);
     }
     fn tool_result(&mut self, session: SessionId, call_id: &str, result: &str, now_us: u64) {
         self.service.tool_result(session, call_id, result, now_us);
