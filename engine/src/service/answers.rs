@@ -32,7 +32,11 @@ impl Answers<'_, '_> {
     /// that do not come.
     pub(crate) fn poll(&mut self, mut deliver: impl FnMut(Reply)) {
         self.calls.flights.begin_tick();
+        self.calls.ended_now.clear();
         self.tell_settled(&mut deliver);
+        for key in self.calls.crossed.drain(..) {
+            deliver(Reply { key, part: ReplyPart::Stopped { wasted_us: 0 } });
+        }
         for at in 0..self.order.services.len() {
             self.poll_service(at as u8, &mut deliver);
         }
@@ -89,6 +93,7 @@ impl Answers<'_, '_> {
             ReplyPart::Done { busy_us } => {
                 figures.busy_us += busy_us;
                 instance.is_well();
+                self.calls.ended_now.push(key);
                 let node = self.order.nodes[key.node.index()];
                 let mut time = self.times.get_mut(node).expect(LIVES);
                 time.measured.add(self.now.us.saturating_sub(flight.started_us));
@@ -143,6 +148,7 @@ impl Answers<'_, '_> {
             self.calls.flights.end(&key);
         }
         self.settle(service, &key);
+        self.calls.ended_now.push(key);
         deliver(Reply { key, part: ReplyPart::Failed(Arc::clone(reason)) });
     }
 

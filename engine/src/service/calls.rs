@@ -80,6 +80,10 @@ pub(crate) struct Calls {
     pub(crate) again: Vec<Call>,
     /// Calls that have failed and of which the scene's fallback is said once it is their turn.
     pub(crate) fallen: Vec<(CallKey, Arc<str>)>,
+    /// Calls whose end was handed out in this tick: their nodes may have had them taken back in the same tick.
+    pub(crate) ended_now: Vec<CallKey>,
+    /// Of them, those that were: their nodes are told in the next tick that they have stopped.
+    pub(crate) crossed: Vec<CallKey>,
     /// Calls that were merged or dropped while they waited; their nodes are told in the next tick.
     pub(crate) untold: Vec<Settled>,
 }

@@ -7,6 +7,10 @@ use std::sync::Arc;
 
 use crate::service::call::{Call, CallKey};
 
+/// Most parts of one answer that are taken in one tick: a third of a second of audio. What is made faster waits at the
+/// service, where a cancellation still stops it, and does not flood the queues behind.
+pub const PARTS_PER_TICK: u32 = 16;
+
 /// What bounds the calls of one service.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
@@ -50,8 +54,8 @@ pub(crate) struct Flight {
     pub(crate) begun: bool,
     /// Nothing of it is taken.
     pub(crate) held: bool,
-    /// Parts taken in this tick.
-    pub(crate) parts: u32,
+    /// The last tick in which parts were taken, and how many.
+    pub(crate) parts: (u64, u32),
     /// What may be started again.
     again: Option<Box<Call>>,
 }
@@ -61,6 +65,12 @@ pub(crate) struct Flight {
 const GRACE_US: u64 = 100_000;
 
 impl Flight {
+    /// Parts of the answer that are taken in this tick, beside those that were.
+    pub(crate) fn room(&self, tick: u64) -> u32 {
+        let taken = if self.parts.0 == tick { self.parts.1 } else { 0 };
+        if self.held { 0 } else { PARTS_PER_TICK.saturating_sub(taken) }
+    }
+
     /// When it is given up if nothing more comes; `None`: nobody waits for it.
     fn due_us(&self, timeout_us: u64) -> Option<u64> {
         match self.state {
@@ -120,8 +130,8 @@ pub(crate) struct Flights {
     asked: u64,
     /// Calls that services work on.
     under_way: usize,
-    /// Calls of which parts were taken in this tick.
-    counted: Vec<CallKey>,
+    /// Counts ticks, from 1.
+    pub(crate) tick: u64,
 }
 
 impl Flights {
@@ -151,7 +161,7 @@ impl Flights {
             since_us: asked_us,
             begun: false,
             held: false,
-            parts: 0,
+            parts: (0, 0),
             again: None,
         };
         if self.map.insert(call.key, flight).is_some_and(|old| old.state == State::Started) {
@@ -176,20 +186,13 @@ impl Flights {
 
     /// Parts of answers are taken anew from here on.
     pub(crate) fn begin_tick(&mut self) {
-        while let Some(call) = self.counted.pop() {
-            if let Some(flight) = self.map.get_mut(&call) {
-                flight.parts = 0;
-            }
-        }
+        self.tick += 1;
     }
 
     /// A part of the answer was taken.
     pub(crate) fn took(&mut self, call: &CallKey) {
         if let Some(flight) = self.map.get_mut(call) {
             flight.begun = true;
-            if flight.parts == 1 {
-                self.counted.push(*call);
-            }
             // Part of an answer is out: a second attempt would say it twice.
             flight.again = None;
         }

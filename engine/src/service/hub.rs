@@ -5,8 +5,8 @@ use bevy_ecs::prelude::*;
 use crate::base::ids::NodeId;
 use crate::service::batch::BatchQueue;
 use crate::service::call::CallKey;
-use crate::service::requests::Commit;
 use crate::service::calls::{Calls, ServiceOrder};
+use crate::service::requests::Commit;
 use crate::service::slot::{ServiceFigures, ServiceInstance, ServiceName};
 use crate::service::station::{BatchFigures, ProcessingTime, Station, StationView};
 
@@ -100,7 +100,8 @@ impl<'w> Hub<'w> {
             let station = self.world.get::<Station>(entity).filter(|station| self.is_free(station))?;
             self.queue(station.node)?.next_due_us(self.avg_processing_us(station.node))
         });
-        services.chain(stations).min()
+        let crossed = (!self.world.resource::<Calls>().crossed.is_empty()).then_some(0);
+        services.chain(stations).chain(crossed).min()
     }
 
     fn queue(self, node: NodeId) -> Option<&'w BatchQueue> {

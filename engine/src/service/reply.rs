@@ -5,11 +5,7 @@ use std::sync::Arc;
 use crate::base::ids::SegmentKey;
 use crate::media::block::Block;
 use crate::service::call::{CallKey, SegmentRef};
-use crate::service::flights::{Flights, State};
-
-/// Most parts of one answer that are taken in one tick: a third of a second of audio. What is made faster waits at the
-/// service, where a cancellation still stops it, and does not flood the queues behind.
-pub const PARTS_PER_TICK: u32 = 16;
+use crate::service::flights::{Flights, PARTS_PER_TICK, State};
 
 #[expect(
     missing_docs,
@@ -86,11 +82,9 @@ impl<'a> Replies<'a> {
     /// Parts of the answer to `call` that are taken now. 0: calls before it are not done, its consumers are full, or
     /// enough was taken in this tick.
     pub fn room(&self, call: CallKey) -> u32 {
-        self.flights.get(&call).filter(|flight| flight.service == self.service).map_or(
-            // Of a call that is over everything is taken, and dropped.
-            PARTS_PER_TICK,
-            |flight| if flight.held { 0 } else { PARTS_PER_TICK - flight.parts.min(PARTS_PER_TICK) },
-        )
+        let flight = self.flights.get(&call).filter(|flight| flight.service == self.service);
+        // Of a call that is over everything is taken, and dropped.
+        flight.map_or(PARTS_PER_TICK, |flight| flight.room(self.flights.tick))
     }
 
     /// Gives a part of the answer to `call`, or its end. Parts of a call that is over are dropped; an end that comes
@@ -100,6 +94,7 @@ impl<'a> Replies<'a> {
     /// The part comes back: there is no [room](Self::room) for it now. Only [`ReplyPart::Failed`] and
     /// [`ReplyPart::Stopped`] are always taken.
     pub fn give(&mut self, call: CallKey, part: ReplyPart) -> Result<(), ReplyPart> {
+        let tick = self.flights.tick;
         let Some(flight) = self.flights.get_mut(&call).filter(|flight| flight.service == self.service) else {
             return Ok(());
         };
@@ -113,9 +108,9 @@ impl<'a> Replies<'a> {
             }
             (State::Stopping | State::GivenUp | State::Waiting | State::Failed, _) => return Ok(()),
             (State::Started, ReplyPart::Failed(_)) => {}
-            (State::Started, _) if flight.held || flight.parts >= PARTS_PER_TICK => return Err(part),
+            (State::Started, _) if flight.room(tick) == 0 => return Err(part),
             (State::Started, _) => {
-                flight.parts += 1;
+                flight.parts = (tick, PARTS_PER_TICK + 1 - flight.room(tick));
                 flight.since_us = self.now_us;
             }
         }

@@ -15,7 +15,7 @@ use crate::service::flights::State;
 use crate::service::requests::{Commit, FromHost, Request, SizeHint};
 use crate::service::slot::{ServiceFigures, ServiceInstance};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
-use crate::speech::cancellation::CancelScope;
+use crate::speech::cancellation::{CancelScope, Cancellation};
 
 /// An event for the log of a session's shard.
 pub(crate) struct HubEvent {
@@ -83,7 +83,8 @@ impl Submissions<'_, '_> {
     /// Tells the services of segments that are settled, where they have heard of them.
     fn commit(&mut self) {
         for at in 0..self.calls.commits.len() {
-            let (_, Commit { session, generation, segment, revision, heard }) = self.calls.commits[at].clone();
+            let (_, Commit { session, generation, segment, revision, heard }) =
+                self.calls.commits[at].clone();
             for caller in 0..self.order.callers.len() {
                 let Caller { node, service, .. } = self.order.callers[caller];
                 let of = SessionKey { session, generation, node };
@@ -129,8 +130,28 @@ impl Submissions<'_, '_> {
         }
         stopped.clear();
         *self.stopped = stopped;
+        if hears || scope == CancelScope::Session {
+            self.cross(service, key, scope);
+        }
         if let Some(scope) = told {
             self.with(service, |service| service.cancel(scope, now_us));
+        }
+    }
+
+    /// Notes the calls that ended in the tick in which they are taken back: what they brought is dropped.
+    fn cross(&mut self, service: u8, of: SessionKey, scope: CancelScope) {
+        let Calls { ended_now, crossed, .. } = &mut *self.calls;
+        let before = crossed.len();
+        let cancellation = Cancellation { session: of.session, scope };
+        let covered = |call: &&CallKey| {
+            call.of() == of && cancellation.covers(of.session, call.segment.serial, call.revision)
+        };
+        crossed.extend(ended_now.iter().filter(covered));
+        ended_now.retain(|call| !covered(&call));
+        let count = (crossed.len() - before) as u64;
+        if count > 0 {
+            let entity = self.order.services[usize::from(service)];
+            self.services.get_mut(entity).expect(LIVES).1.cancelled += count;
         }
     }
 

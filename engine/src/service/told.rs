@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use crate::service::call::{CallKey, CallScope, SegmentRef, SessionKey};
-use crate::speech::cancellation::CancelScope;
+use crate::speech::cancellation::{CancelScope, Cancellation};
 
 /// A segment that a service has heard of.
 #[derive(Clone, Copy, Debug)]
@@ -149,15 +149,8 @@ impl ToldTable {
             self.tidy(service, of);
             return ended.map(|serial| CallScope::Segment(SegmentRef { of, serial }));
         }
-        let covers = |call: &CallKey| match scope {
-            CancelScope::Segment { segment } | CancelScope::Answer { segment } => {
-                call.segment.serial == segment
-            }
-            CancelScope::Revision { segment, revision } => {
-                (call.segment.serial, call.revision) == (segment, revision)
-            }
-            CancelScope::Session => true,
-        };
+        let cancellation = Cancellation { session: of.session, scope };
+        let covers = |call: &CallKey| cancellation.covers(of.session, call.segment.serial, call.revision);
         told.calls.retain(|call| {
             let covered = covers(call);
             if covered {

@@ -154,23 +154,29 @@ type Releasing = (Segments<'static, 'static>, ResMut<'static, Settling>, ResMut<
 
 pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> BoxedSystem {
     type Params = OutputParams<'static, 'static>;
-    lane_system_of::<Egress, Params, Releasing>(node, world, move |lanes, params, (segments, settling, closing)| {
-        params.stage_times.start();
-        for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
-            if queue.is_empty() {
-                continue;
+    lane_system_of::<Egress, Params, Releasing>(
+        node,
+        world,
+        move |lanes, params, (segments, settling, closing)| {
+            params.stage_times.start();
+            for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
+                if queue.is_empty() {
+                    continue;
+                }
+                let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
+                let session = lane.session;
+                let Some(mut output) = params.of(node, lane, &mut lanes.outs) else { continue };
+                let converts = state.conversion().map(|conversion| conversion.formats());
+                let stream = Stream { policy, converts };
+                if stream.release(queue, &mut state, segments, settling, &mut output)
+                    && output.cx.lane.stream_ended()
+                {
+                    closing.0.push(session);
+                }
             }
-            let (lane, queue) = (lane.bypass_change_detection(), queue.bypass_change_detection());
-            let session = lane.session;
-            let Some(mut output) = params.of(node, lane, &mut lanes.outs) else { continue };
-            let converts = state.conversion().map(|conversion| conversion.formats());
-            let stream = Stream { policy, converts };
-            if stream.release(queue, &mut state, segments, settling, &mut output) && output.cx.lane.stream_ended() {
-                closing.0.push(session);
-            }
-        }
-        params.stage_times.lap(node.index());
-    })
+            params.stage_times.lap(node.index());
+        },
+    )
 }
 
 /// Builds the system that takes what was cancelled out of the output.
@@ -213,8 +219,12 @@ fn stop_cancelled(
     output: &mut Output<'_>,
 ) {
     let (session, owner) = (output.cx.lane.session, output.cx.lane.owner);
-    let heard = |playout: &Playout, us| {
-        Sounded { owner, segment: playout.segment, revision: playout.revision, us, at: 0 }
+    let heard = |playout: &Playout, us| Sounded {
+        owner,
+        segment: playout.segment,
+        revision: playout.revision,
+        us,
+        at: 0,
     };
     for cut in state.aside.iter().filter(|cut| cancellation.covers(session, cut.segment, cut.revision)) {
         settling.sounded(heard(cut, cut.heard_us(None)));

@@ -42,7 +42,8 @@ pub(crate) fn settle(
     let Settling { sounded, .. } = &mut *settling;
     // What was said of a revision that does not hold, or of a segment that is none, is of no answer.
     sounded.retain(|sounded| {
-        let is_of = |segment: &Segment| segment.owner == sounded.owner && segment.key.serial == sounded.segment;
+        let is_of =
+            |segment: &Segment| segment.owner == sounded.owner && segment.key.serial == sounded.segment;
         segments.active().any(is_of)
     });
     let mut at = 0;

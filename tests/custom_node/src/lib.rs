@@ -3,6 +3,7 @@
 
 mod chime;
 mod limiter;
+mod meter;
 mod parrot;
 mod tremolo;
 
@@ -13,6 +14,7 @@ use mynah_engine::scene::parse_config;
 
 pub use chime::Chime;
 pub use limiter::{Limiter, LimiterState};
+pub use meter::LoudnessMeter;
 pub use parrot::Parrot;
 pub use tremolo::{Tremolo, TremoloState};
 
@@ -23,6 +25,7 @@ pub fn own() -> Registry {
     registry.add_system::<Tremolo>();
     registry.add_service("Parrot", |config| Ok(Arc::new(parse_config::<Parrot>(config)?)));
     registry.add_service("Chime", |config| Ok(Arc::new(parse_config::<Chime>(config)?)));
+    registry.add_service("LoudnessMeter", |config| Ok(Arc::new(parse_config::<LoudnessMeter>(config)?)));
     registry
 }
 

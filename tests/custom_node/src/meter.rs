@@ -31,7 +31,8 @@ impl ServiceKind for LoudnessMeter {
     fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
         let (replies, queue) = ReplyQueue::new(site.waker);
         let (work, orders) = channel();
-        let mut meter = Meter { tells_ms: self.tells_ms, replies, rates: HashMap::new(), heard: HashMap::new() };
+        let mut meter =
+            Meter { tells_ms: self.tells_ms, replies, rates: HashMap::new(), heard: HashMap::new() };
         // The thread ends with the service, which holds the other end of its orders.
         thread::spawn(move || meter.run(&orders));
         Box::new(Front { work, queue })
@@ -131,7 +132,8 @@ impl Meter {
         while let Ok(order) = orders.recv() {
             match order {
                 Order::Open(session) => {
-                    let rate = session.hears.map_or(16_000, |format| format.rate_hz * u32::from(format.channels));
+                    let rate =
+                        session.hears.map_or(16_000, |format| format.rate_hz * u32::from(format.channels));
                     self.rates.insert(session.key, rate);
                 }
                 Order::Close(session) => {
