@@ -333,6 +333,7 @@ impl Gate {
                 Cue::Retract => next.ending,
                 Cue::End => next.open && next.confirmed,
                 Cue::Split => next.open && next.confirmed && !next.ending,
+                Cue::Sound(_) => next.open,
                 _ => true,
             };
             if !fits {

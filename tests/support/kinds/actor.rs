@@ -86,7 +86,10 @@ impl Service for Acting {
         for call in batch.drain(..) {
             self.stage.started.fetch_add(1, Ordering::Relaxed);
             let says = format!("{} {}", call.name, call.text);
-            assert!(!says.contains("panics in start"), "a fault of its own");
+            if says.contains("panics in start") {
+                // A panic that is expected, without a word of the hook.
+                std::panic::resume_unwind(Box::new("a fault of its own"));
+            }
             let failed = self.flops.iter().filter(|key| **key == call.key).count() as u32;
             let part = if says.contains("hangs") {
                 None
