@@ -6,6 +6,7 @@ pub(crate) mod placement;
 pub mod rng;
 pub(crate) mod sync;
 pub(crate) mod time;
+pub(crate) mod unwind;
 
 pub use ids::{NAME_BYTES_MAX, NodeId, SegmentKey, SessionId};
 

@@ -88,4 +88,6 @@ pub enum Mutation {
     CutDeaf,
     /// The ends of lines are missing from the log.
     HushLine,
+    /// A panic in a node takes the next lane's session, too.
+    TearNeighbour,
 }

@@ -3,6 +3,7 @@
 pub(crate) mod cancel;
 pub(crate) mod context;
 pub(crate) mod enqueue;
+pub(crate) mod failure;
 pub(crate) mod kind;
 pub(crate) mod mark;
 pub(crate) mod params;

@@ -10,9 +10,10 @@ use crate::base::ids::NodeId;
 use crate::media::frame::{Mark, Payload};
 use crate::media::queue::{Lane, Queue};
 use crate::node::context::NodeContext;
+use crate::node::failure::{attempt, each_lane, tear_one};
 use crate::node::kind::{Advice, IdleCheck, StepNode};
 use crate::node::mark;
-use crate::node::params::{Lanes, NodeParams, lane_system};
+use crate::node::params::{Lanes, NodeParams, timed_lane_system};
 use crate::node::place::NodePlace;
 use crate::service::api::{Inbox, Outbox, ReplyPart};
 use crate::session::index::SessionLanes;
@@ -50,11 +51,11 @@ struct Calls<'w, 's> {
 pub(crate) fn step_system<K: StepNode>(config: Arc<K>, place: NodePlace, world: &mut World) -> BoxedSystem {
     if !K::CALLS {
         assert!(place.service.is_none(), "`{}` calls a service: its `StepNode::CALLS` must say so", K::NAME);
-        return lane_system::<K::State, ()>(place, world, move |lanes, params, ()| {
+        return timed_lane_system::<K::State, ()>(place, world, move |lanes, params, ()| {
             step_lanes(&*config, place, lanes, params, None);
         });
     }
-    lane_system::<K::State, Calls<'static, 'static>>(place, world, move |lanes, params, calls| {
+    timed_lane_system::<K::State, Calls<'static, 'static>>(place, world, move |lanes, params, calls| {
         answer_lanes(&*config, place, lanes, params, calls);
         step_lanes(&*config, place, lanes, params, Some(&mut calls.outbox));
     })
@@ -68,22 +69,28 @@ fn step_lanes<K: StepNode>(
     mut outbox: Option<&mut Outbox>,
 ) {
     let now_us = params.now.us;
-    for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
+    // Lanes that were torn earlier in this tick: by a cancellation, or by a reply.
+    let any_torn = params.log.has_torn(place.node);
+    each_lane(place.node, lanes, params, &mut outbox, |row, params, outbox, outs| {
+        let (mut lane, mut queue, mut state) = row;
+        if any_torn && params.log.is_torn(lane.session, place.node) {
+            return;
+        }
         let due = kind.due_us(&state) <= now_us;
         if queue.is_empty() && !due && !lane.has_stalled() && queue.in_service == 0 {
-            continue;
+            return;
         }
         let queue = queue.bypass_change_detection();
         let lane = lane.bypass_change_detection();
         let state = state.bypass_change_detection();
-        let cx = NodeContext::new(place.node, lane, params, &mut lanes.outs);
+        let cx = NodeContext::new(place.node, lane, params, outs);
         let mut cx = cx.calling(outbox.as_deref_mut());
         if due && cx.may_step() {
             kind.wake(state, &mut cx, place);
         }
         step_lane(kind, place, queue, state, &mut cx);
         queue.in_service = kind.waiting(state);
-    }
+    });
 }
 
 /// Works off one lane's queue, as far as the node is ready and its targets have room.
@@ -132,17 +139,31 @@ fn answer_lanes<K: StepNode>(
     params: &mut NodeParams<'_, '_>,
     calls: &mut Calls<'_, '_>,
 ) {
-    for at in 0..calls.inbox.replies.len() {
-        let Some(reply) = calls.inbox.replies[at].take_if(|r| r.key.node == place.node) else { continue };
-        let key = reply.key;
-        let entity = calls.lanes.current(key.session, key.generation, place.node);
-        let Some(entity) = entity else { continue };
-        let Ok((_, mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
-        if matches!(reply.part, ReplyPart::Audio(_)) {
-            params.pool.adopt();
+    let mut at = 0;
+    while at < calls.inbox.replies.len() {
+        let mut at_work = Entity::PLACEHOLDER;
+        let attempted = attempt(|| {
+            while at < calls.inbox.replies.len() {
+                let reply = calls.inbox.replies[at].take_if(|reply| reply.key.node == place.node);
+                at += 1;
+                let Some(reply) = reply else { continue };
+                let key = reply.key;
+                let entity = calls.lanes.current(key.session, key.generation, place.node);
+                let Some(entity) = entity.filter(|_| !params.log.is_torn(key.session, place.node)) else {
+                    continue;
+                };
+                let Ok((_, mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
+                at_work = entity;
+                if matches!(reply.part, ReplyPart::Audio(_)) {
+                    params.pool.adopt();
+                }
+                let cx = NodeContext::new(place.node, &mut lane, params, &mut lanes.outs);
+                kind.reply(&mut state, reply, &mut cx.calling(Some(&mut calls.outbox)), place);
+                queue.in_service = kind.waiting(&state);
+            }
+        });
+        if let Err(panic) = attempted {
+            tear_one(place.node, at_work, panic, lanes, params);
         }
-        let cx = NodeContext::new(place.node, &mut lane, params, &mut lanes.outs);
-        kind.reply(&mut state, reply, &mut cx.calling(Some(&mut calls.outbox)), place);
-        queue.in_service = kind.waiting(&state);
     }
 }

@@ -1,5 +1,6 @@
 //! Slow models outside the tick: what a service is, and the hub where the calls of all sessions gather into batches.
 
+pub(crate) mod abandon;
 pub(crate) mod answers;
 pub(crate) mod api;
 pub(crate) mod batch;

@@ -26,9 +26,9 @@ type StationData =
 /// The system parameters that handing over requests and forming batches needs.
 #[derive(SystemParam)]
 pub(crate) struct Submissions<'w, 's> {
-    order: Res<'w, ServiceOrder>,
-    services: Query<'w, 's, (&'static mut ServiceInstance, &'static mut ServiceFigures)>,
-    stations: Query<'w, 's, StationData>,
+    pub(super) order: Res<'w, ServiceOrder>,
+    pub(super) services: Query<'w, 's, (&'static mut ServiceInstance, &'static mut ServiceFigures)>,
+    pub(super) stations: Query<'w, 's, StationData>,
     pub(crate) calls: ResMut<'w, Calls>,
     batch: Local<'s, Vec<Call>>,
     near: Local<'s, Vec<(CallKey, u64)>>,
@@ -86,7 +86,7 @@ impl Submissions<'_, '_> {
         }
     }
 
-    fn hand_over(&mut self, service: Entity, request: Request, now_us: u64) {
+    pub(super) fn hand_over(&mut self, service: Entity, request: Request, now_us: u64) {
         let key = request.key();
         let station = self.order.node(key.node).and_then(|node| self.stations.get_mut(node).ok());
         let mut station = station.map(|(.., queue, figures)| (queue, figures));

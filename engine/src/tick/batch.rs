@@ -11,6 +11,7 @@ use crate::record::event::EventLog;
 use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::service::api::Outbox;
 use crate::service::submissions::Submissions;
+use crate::tick::failures::Torn;
 use crate::tick::shards::Shards;
 
 /// Gathers the shards' requests, forms the batches that are due, hands all to the services, and logs events with the
@@ -26,6 +27,11 @@ pub(crate) fn batch(
         submissions.calls.gather(&mut shard.world.resource_mut::<Outbox>());
     }
     submissions.submit(*now);
+    for shard in shards.running() {
+        for caller in shard.world.resource_mut::<Torn>().callers.drain(..) {
+            submissions.abandon(&caller, now.us);
+        }
+    }
     let early_us = if now.is_broken(Mutation::Backdate) { 1_000_000 } else { 0 };
     let now_us = now.us.saturating_sub(early_us);
     for event in submissions.events() {
