@@ -4,6 +4,7 @@ pub(crate) mod ids;
 pub(crate) mod mutation;
 pub(crate) mod placement;
 pub mod rng;
+pub(crate) mod strikes;
 pub(crate) mod sync;
 pub(crate) mod time;
 pub(crate) mod unwind;
@@ -12,4 +13,6 @@ pub use ids::{NAME_BYTES_MAX, NodeId, SegmentKey, SessionId};
 
 #[doc(hidden)]
 pub use mutation::Mutation;
+#[doc(hidden)]
+pub use strikes::NodeStrikes;
 pub use time::{Now, frames_to_us, us_to_frames};

@@ -8,16 +8,14 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::system::{BoxedSystem, SystemParam};
 
 use crate::base::ids::NodeId;
-use crate::base::mutation::Mutation;
-use crate::media::frame::Frame;
 use crate::media::queue::{Lane, Queue};
 use crate::node::context::NodeContext;
 use crate::node::failure::{attempt, tear_all, tear_one};
 use crate::node::kind::{StepNode, SystemNode};
 use crate::node::params::{Lanes, NodeParams, timed_lane_system};
 use crate::node::place::NodePlace;
+use crate::node::purge::purge;
 use crate::node::writer::SegmentWriter;
-
 use crate::service::api::Outbox;
 use crate::session::index::SessionLanes;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
@@ -287,55 +285,6 @@ pub(crate) fn cancel_lanes<'w, 's, 'x, 'y, S: Component<Mutability = Mutable>, P
             let row = Row { lane: &mut *lane, queue: &mut *queue, state: &mut *state };
             cancel(row, &cancellation, params, more, outs);
             next = more.list().after(at);
-        }
-    }
-}
-
-/// Takes what a cancellation covers out of a queue, and out of the frames of its node that are stalled before others:
-/// counted as cancelled (dropped when the session hangs up), logged once a node with the samples.
-pub(crate) fn purge(queue: &mut Queue, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
-    if cx.now.is_broken(Mutation::ReleaseVoid) && cancellation.scope != CancelScope::Session {
-        return;
-    }
-    let mut lost = Lost::default();
-    queue.purge(
-        |frame| cancellation.covers_frame(frame),
-        |frame| {
-            lost.add(&frame);
-            cx.discard(frame);
-        },
-    );
-    cx.count_cancelled(cx.node, cancellation, lost.frames, lost.samples);
-    if !cx.lane.has_stalled() {
-        return;
-    }
-    for target in cx.lane.targets.into_iter().flatten() {
-        let mut lost = Lost::default();
-        for _ in 0..cx.lane.stalled.len() {
-            let (to, frame) = cx.lane.stalled.pop_front().expect("counted");
-            if to.queue == target.queue && cancellation.covers_frame(&frame) {
-                lost.add(&frame);
-                cx.discard(frame);
-            } else {
-                cx.lane.stalled.push_back((to, frame));
-            }
-        }
-        cx.count_cancelled(target.node, cancellation, lost.frames, lost.samples);
-    }
-}
-
-/// The frames that a cancellation took out of one queue.
-#[derive(Clone, Copy, Default)]
-struct Lost {
-    frames: u64,
-    samples: u64,
-}
-
-impl Lost {
-    fn add(&mut self, frame: &Frame) {
-        if frame.is_content() {
-            self.frames += 1;
-            self.samples += frame.samples() as u64;
         }
     }
 }

@@ -15,9 +15,9 @@ use crate::base::mutation::Mutation;
 use crate::base::unwind::caught;
 use crate::media::lost;
 use crate::media::queue::{Lane, Queue};
-use crate::node::cancel::purge;
 use crate::node::context::NodeContext;
 use crate::node::params::{Lanes, NodeParams};
+use crate::node::purge::purge;
 use crate::speech::cancellation::{CancelScope, Cancellation};
 
 /// A panic of a node.

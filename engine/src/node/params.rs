@@ -1,5 +1,5 @@
 //! The system parameters of a node: its own lanes, the queues of all other nodes, and what frames touch on their way.
-//! Also the one function that builds such a system.
+//! Also the one function that builds every such system.
 
 use bevy_ecs::component::{ComponentId, Mutable};
 use bevy_ecs::prelude::*;
@@ -12,7 +12,6 @@ use crate::base::ids::NodeId;
 use crate::base::time::Now;
 use crate::media::block::BlockPool;
 use crate::media::queue::{Lane, Queue};
-use crate::node::failure::{attempt, tear_all};
 use crate::node::mark;
 use crate::node::place::NodePlace;
 use crate::node::session_parts::SessionParts;
@@ -60,34 +59,7 @@ impl<S: Component<Mutability = Mutable>> Lanes<'static, 'static, S> {
     }
 }
 
-/// Builds the system of a node: `work` gets the node's lanes, what frames touch, and the further parameters `E`, so
-/// that the system declares what it touches and nothing more. The time of `work` counts as the node's.
-///
-/// A panic in `work` ends the sessions of the shard, as nobody knows whose lane it was. Sessions that come later get
-/// lanes of their own, but `work` stays: what it keeps from tick to tick must do after a panic, too.
-pub fn lane_system<S, E>(
-    place: NodePlace,
-    world: &mut World,
-    mut work: impl FnMut(&mut Lanes<'_, '_, S>, &mut NodeParams<'_, '_>, &mut SystemParamItem<'_, '_, E>)
-    + Send
-    + Sync
-    + 'static,
-) -> BoxedSystem
-where
-    S: Component<Mutability = Mutable>,
-    E: SystemParam + 'static,
-{
-    timed_lane_system::<S, E>(place, world, move |lanes, params, more| {
-        // A lane that was torn as it heard of a cancellation is one of all lanes here.
-        let attempted =
-            if params.log.has_torn(place.node) { Ok(()) } else { attempt(|| work(lanes, params, more)) };
-        if let Err(panic) = attempted {
-            tear_all(place.node, panic, lanes, params);
-        }
-    })
-}
-
-/// The same for systems that catch the panics of their nodes themselves.
+/// Builds the system of a node that catches the panics of its node itself. The time of `work` counts as the node's.
 pub(crate) fn timed_lane_system<S, E>(
     place: NodePlace,
     world: &mut World,

@@ -1,5 +1,6 @@
 //! The systems that run a node kind over its lanes: first replies of services, then frames.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use bevy_ecs::component::Mutable;
@@ -69,12 +70,15 @@ fn step_lanes<K: StepNode>(
     mut outbox: Option<&mut Outbox>,
 ) {
     let now_us = params.now.us;
-    // Lanes that were torn earlier in this tick: by a cancellation, or by a reply.
-    let any_torn = params.log.has_torn(place.node);
+    // Lanes that were torn earlier in this tick, by a cancellation or by a reply, and those to be struck.
+    let is_watched = params.log.has_torn(place.node) || params.now.strikes.is_some();
     each_lane(place.node, lanes, params, &mut outbox, |row, params, outbox, outs| {
         let (mut lane, mut queue, mut state) = row;
-        if any_torn && params.log.is_torn(lane.session, place.node) {
-            return;
+        if is_watched {
+            if params.log.is_torn(lane.session, place.node) {
+                return;
+            }
+            strike(&lane, &queue, params, place.node);
         }
         let due = kind.due_us(&state) <= now_us;
         if queue.is_empty() && !due && !lane.has_stalled() && queue.in_service == 0 {
@@ -91,6 +95,17 @@ fn step_lanes<K: StepNode>(
         step_lane(kind, place, queue, state, &mut cx);
         queue.in_service = kind.waiting(state);
     });
+}
+
+/// Panics if the lane is to be struck by now. Says nothing on standard error: the panic is no surprise.
+#[cold]
+fn strike(lane: &Lane, queue: &Queue, params: &NodeParams<'_, '_>, node: NodeId) {
+    let strikes = params.now.strikes.filter(|strikes| params.now.us < strikes.until_us);
+    let Some((strikes, frame)) = strikes.zip(queue.front().filter(|frame| frame.is_content())) else { return };
+    let generation = params.sessions.get(lane.owner).map_or(0, |(session, ..)| session.generation);
+    if strikes.at(lane.session, generation, node).is_some_and(|seq| frame.seq >= seq) {
+        resume_unwind(Box::new("a fault of this run"));
+    }
 }
 
 /// Works off one lane's queue, as far as the node is ready and its targets have room.
