@@ -34,8 +34,9 @@ mod tests {
     #[test]
     fn a_share_of_the_openings_is_struck_at_each_node_and_always_the_same() {
         let strikes = NodeStrikes { seed: 7, ratio: 0.1, until_us: 1 };
-        let struck =
-            |node| (0..4_000).filter(move |at| strikes.at(SessionId(at % 64), at / 64, NodeId(node)).is_some());
+        let struck = |node| {
+            (0..4_000).filter(move |at| strikes.at(SessionId(at % 64), at / 64, NodeId(node)).is_some())
+        };
         for node in 0..4 {
             let count = struck(node).count();
             assert!((300..500).contains(&count), "{count} of 4000 at node {node}");

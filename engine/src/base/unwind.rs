@@ -56,9 +56,6 @@ mod tests {
         ];
         let silent = || Err("a panic without a message".to_string());
         let cut = long.chars().take(MESSAGE_CHARS_MAX).collect();
-        assert_eq!(
-            said,
-            [Err("words".into()), Err("2 words".into()), Err(cut), silent(), silent(), Ok(())]
-        );
+        assert_eq!(said, [Err("words".into()), Err("2 words".into()), Err(cut), silent(), silent(), Ok(())]);
     }
 }

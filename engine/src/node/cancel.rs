@@ -100,18 +100,11 @@ pub(crate) fn cancel_step<K: StepNode>(kind: Arc<K>, place: NodePlace, world: &m
             place,
             world,
             move |lanes, params, more| {
-                cancel_each(
-                    place.node,
-                    lanes,
-                    params,
-                    more,
-                    &keeps,
-                    |row, cancellation, params, _, outs| {
-                        let mut cx = NodeContext::new(place.node, row.lane, params, outs);
-                        purge(row.queue, cancellation, &mut cx);
-                        cancel(row.state, cancellation, &mut cx);
-                    },
-                );
+                cancel_each(place.node, lanes, params, more, &keeps, |row, cancellation, params, _, outs| {
+                    let mut cx = NodeContext::new(place.node, row.lane, params, outs);
+                    purge(row.queue, cancellation, &mut cx);
+                    cancel(row.state, cancellation, &mut cx);
+                });
             },
         );
     }
@@ -177,8 +170,7 @@ fn cancel_all<'w, 's, 'a, 'b, 'x, 'y, S: Component<Mutability = Mutable>, E: Can
     ),
 ) {
     let mut progress = Progress::new(more.list());
-    let attempted =
-        attempt(|| cancel_lanes(node, lanes, params, more, &mut progress, |_| true, cancel));
+    let attempted = attempt(|| cancel_lanes(node, lanes, params, more, &mut progress, |_| true, cancel));
     if let Err(panic) = attempted {
         tear_all(node, panic, lanes, params);
     }

@@ -16,7 +16,7 @@ use crate::node::kind::{Advice, IdleCheck, StepNode};
 use crate::node::mark;
 use crate::node::params::{Lanes, NodeParams, timed_lane_system};
 use crate::node::place::NodePlace;
-use crate::service::api::{Inbox, Outbox, ReplyPart};
+use crate::service::api::{Inbox, Outbox, Reply, ReplyPart};
 use crate::session::index::SessionLanes;
 
 /// The system behind [`Node::idle_check`]: true when no frame waits in any of the node's lanes and all states are idle.
@@ -101,7 +101,9 @@ fn step_lanes<K: StepNode>(
 #[cold]
 fn strike(lane: &Lane, queue: &Queue, params: &NodeParams<'_, '_>, node: NodeId) {
     let strikes = params.now.strikes.filter(|strikes| params.now.us < strikes.until_us);
-    let Some((strikes, frame)) = strikes.zip(queue.front().filter(|frame| frame.is_content())) else { return };
+    let Some((strikes, frame)) = strikes.zip(queue.front().filter(|frame| frame.is_content())) else {
+        return;
+    };
     let generation = params.sessions.get(lane.owner).map_or(0, |(session, ..)| session.generation);
     if strikes.at(lane.session, generation, node).is_some_and(|seq| frame.seq >= seq) {
         resume_unwind(Box::new("a fault of this run"));
@@ -147,6 +149,30 @@ fn step_lane<K: StepNode>(
     }
 }
 
+/// Hands a reply to its lane, if that exists and is whole. `at_work`: the queue entity.
+fn answer_lane<K: StepNode>(
+    kind: &K,
+    place: NodePlace,
+    reply: Reply,
+    lanes: &mut Lanes<'_, '_, K::State>,
+    params: &mut NodeParams<'_, '_>,
+    calls: &mut Calls<'_, '_>,
+    at_work: &mut Entity,
+) {
+    let key = reply.key;
+    let entity = calls.lanes.current(key.session, key.generation, place.node);
+    let Some(entity) = entity.filter(|_| !params.log.is_torn(key.session, place.node)) else { return };
+    let Ok((_, mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { return };
+    *at_work = entity;
+    if matches!(reply.part, ReplyPart::Audio(_)) {
+        params.pool.adopt();
+    }
+    let cx = NodeContext::new(place.node, &mut lane, params, &mut lanes.outs);
+    kind.reply(&mut state, reply, &mut cx.calling(Some(&mut calls.outbox)), place);
+    queue.in_service = kind.waiting(&state);
+}
+
+/// Hands the replies of this tick to their lanes, in the order in which the services gave them.
 fn answer_lanes<K: StepNode>(
     kind: &K,
     place: NodePlace,
@@ -161,20 +187,9 @@ fn answer_lanes<K: StepNode>(
             while at < calls.inbox.replies.len() {
                 let reply = calls.inbox.replies[at].take_if(|reply| reply.key.node == place.node);
                 at += 1;
-                let Some(reply) = reply else { continue };
-                let key = reply.key;
-                let entity = calls.lanes.current(key.session, key.generation, place.node);
-                let Some(entity) = entity.filter(|_| !params.log.is_torn(key.session, place.node)) else {
-                    continue;
-                };
-                let Ok((_, mut lane, mut queue, mut state)) = lanes.ins.get_mut(entity) else { continue };
-                at_work = entity;
-                if matches!(reply.part, ReplyPart::Audio(_)) {
-                    params.pool.adopt();
+                if let Some(reply) = reply {
+                    answer_lane(kind, place, reply, lanes, params, calls, &mut at_work);
                 }
-                let cx = NodeContext::new(place.node, &mut lane, params, &mut lanes.outs);
-                kind.reply(&mut state, reply, &mut cx.calling(Some(&mut calls.outbox)), place);
-                queue.in_service = kind.waiting(&state);
             }
         });
         if let Err(panic) = attempted {

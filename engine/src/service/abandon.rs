@@ -32,7 +32,8 @@ impl Submissions<'_, '_> {
         keys.sort_unstable_by_key(|key| (key.segment.serial, key.revision, key.part));
         let service = self.order.services[usize::from(caller.service)];
         if self.services.get(service).is_ok_and(|(instance, _)| instance.0.wants_audio()) {
-            let silent = caller.segments.iter().filter(|segment| keys.iter().all(|key| key.segment != **segment));
+            let silent =
+                caller.segments.iter().filter(|segment| keys.iter().all(|key| key.segment != **segment));
             let &Caller { session, generation, node, .. } = caller;
             let heard = silent.map(|&segment| CallKey {
                 session,

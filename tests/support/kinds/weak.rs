@@ -89,7 +89,8 @@ impl Weak {
         if state.torn.load(Ordering::Relaxed) {
             USED_AFTER.fetch_add(1, Ordering::Relaxed);
         }
-        if state.is_weak && self.panics == spot && state.calls.fetch_add(1, Ordering::Relaxed) + 1 >= self.at {
+        if state.is_weak && self.panics == spot && state.calls.fetch_add(1, Ordering::Relaxed) + 1 >= self.at
+        {
             state.torn.store(true, Ordering::Relaxed);
             panic!("weak at {spot:?}");
         }

@@ -28,7 +28,9 @@ impl Checker for Failures {
     fn record(&mut self, record: &Record, _: &mut Findings) {
         let session = record.session;
         match record.event {
-            Event::SessionFailed { node, .. } => self.failed.push(Failed { session, node, ticks: 0, closed: false }),
+            Event::SessionFailed { node, .. } => {
+                self.failed.push(Failed { session, node, ticks: 0, closed: false })
+            }
             Event::SessionClosed => {
                 let closed = self.failed.iter_mut().filter(|failed| failed.session == session);
                 closed.for_each(|failed| failed.closed = true);
@@ -53,7 +55,8 @@ impl Checker for Failures {
                 strikes.at(session, view.generation(), node).is_some()
             });
             if !due {
-                findings.add(NAME, Some(session), || format!("failed at {node:?}, and none of its nodes was to"));
+                findings
+                    .add(NAME, Some(session), || format!("failed at {node:?}, and none of its nodes was to"));
             }
         }
         self.failed.retain(|failed| !failed.closed && failed.ticks <= TICKS);
