@@ -98,6 +98,8 @@ const YOUNGER: [Site; 8] = [
     Site::Split,
     Site::StopReading,
 ];
+/// And after those.
+const YOUNGEST: [Site; 1] = [Site::NodePanics];
 
 /// Chaos without these sites.
 fn chaos_without(young: &[Site]) -> FaultSpec {
@@ -111,7 +113,10 @@ fn seeds_that_once_failed_hold() {
     let from = |names: &str| PAST.find(names).expect("the file says so");
     let young = from("## open_in_tick, hostile_text, numbers");
     let younger = from("## say, typed, gate_mode, interrupt, params, heard, split, stop_reading");
-    let (oldest, before) = (chaos_without(&[&YOUNG[..], &YOUNGER].concat()), chaos_without(&YOUNGER));
+    let youngest = from("## node_panics");
+    let oldest = chaos_without(&[&YOUNG[..], &YOUNGER, &YOUNGEST].concat());
+    let before = chaos_without(&[&YOUNGER[..], &YOUNGEST].concat());
+    let late = chaos_without(&YOUNGEST);
     let lines = PAST.split_inclusive('\n').scan(0, |at, line| {
         let from = *at;
         *at += line.len();
@@ -121,6 +126,7 @@ fn seeds_that_once_failed_hold() {
         let spec = match from {
             _ if from < young => &oldest,
             _ if from < younger => &before,
+            _ if from < youngest => &late,
             _ => &chaos(),
         };
         let mut words = line.split_whitespace();
@@ -150,7 +156,7 @@ fn size(word: &str) -> Option<(u32, u64)> {
 #[test]
 fn a_seed_is_the_same_run_on_any_threads_and_shards() {
     let mut young = FaultSpec::none();
-    let all = YOUNG.iter().chain(&YOUNGER);
+    let all = YOUNG.iter().chain(&YOUNGER).chain(&YOUNGEST);
     young.sites = all.map(|site| (*site, SiteSpec { on: Some(1.0), ..SiteSpec::default() })).collect();
     for (scene, spec) in [
         ("voice_assistant", chaos()),

@@ -88,7 +88,7 @@ const TIMES: [Row; 4] = [
 
 /// Broken only where sessions come and go, microphones are muted or hosts have something said, or only when two runs are
 /// compared.
-const ELSEWHERE: [(Mutation, &str); 7] = [
+const ELSEWHERE: [(Mutation, &str); 8] = [
     (Mutation::LeakEntity, "baseline"),
     (Mutation::SpreadPoison, "isolation"),
     (Mutation::CountShard, "determinism"),
@@ -96,6 +96,7 @@ const ELSEWHERE: [(Mutation, &str); 7] = [
     (Mutation::SayTwice, "lines"),
     (Mutation::CutDeaf, "lines"),
     (Mutation::HushLine, "lines"),
+    (Mutation::TearNeighbour, "failures"),
 ];
 
 /// What goes wrong: checkers that complain without a break, and breaks that theirs do not see.
@@ -209,8 +210,8 @@ fn a_detector_that_looks_around_in_its_shard_is_noticed() {
     assert_ne!(found(Some(Mutation::CountShard)), []);
 }
 
-/// What is wrong in a run in which hosts have lines said, and nothing else is unusual.
-fn said(chaos: &mut Chaos, mutation: Option<Mutation>) -> Vec<String> {
+/// What is wrong in a run of a seed.
+fn found(chaos: &mut Chaos, mutation: Option<Mutation>) -> Vec<String> {
     let mut run = chaos.prepare(3).expect("the scene is right");
     if let Some(mutation) = mutation {
         run.mutate(mutation);
@@ -233,12 +234,32 @@ fn lines_that_are_said_twice_cut_or_left_without_an_end_are_noticed() {
         shards: None,
         spec,
     });
-    assert_eq!(said(&mut chaos, None), [""; 0]);
+    assert_eq!(found(&mut chaos, None), [""; 0]);
     for mutation in [Mutation::SayTwice, Mutation::CutDeaf, Mutation::HushLine] {
-        let found = said(&mut chaos, Some(mutation));
-        let noticed = found.iter().any(|words| words.starts_with("lines "));
-        assert!(noticed, "{mutation:?}: {found:?}");
+        let wrong = found(&mut chaos, Some(mutation));
+        let noticed = wrong.iter().any(|words| words.starts_with("lines "));
+        assert!(noticed, "{mutation:?}: {wrong:?}");
     }
+}
+
+#[test]
+fn a_panic_that_takes_a_neighbour_along_is_noticed() {
+    let mut spec = FaultSpec::only(Site::NodePanics);
+    let often = SiteSpec { on: Some(1.0), ratio: Some((0.1, 0.1)), ..SiteSpec::default() };
+    spec.sites.insert(Site::NodePanics, often);
+    let mut chaos = Chaos::new(ChaosOptions {
+        texts: None,
+        scene: "voice_assistant".into(),
+        sets: Vec::new(),
+        sessions: 6,
+        duration_us: 12_000_000,
+        threads: 1,
+        shards: Some(1),
+        spec,
+    });
+    assert_eq!(found(&mut chaos, None), [""; 0]);
+    let wrong = found(&mut chaos, Some(Mutation::TearNeighbour));
+    assert!(wrong.iter().any(|words| words.starts_with("failures ")), "{wrong:?}");
 }
 
 #[test]

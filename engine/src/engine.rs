@@ -9,7 +9,7 @@ use bevy_ecs::prelude::*;
 use crate::base::ids::NodeId;
 #[cfg(feature = "mutations")]
 use crate::base::mutation::Mutation;
-#[cfg(feature = "mutations")]
+use crate::base::strikes::NodeStrikes;
 use crate::base::time::Now;
 use crate::config::EngineConfig;
 use crate::engine_handle::{EngineHandle, Shared};
@@ -182,6 +182,18 @@ impl Engine {
     /// node: for once a second, not for every tick.
     pub fn metrics(&self, out: &mut Snapshot) -> bool {
         self.core.metrics(self.worlds(), out)
+    }
+
+    /// Has nodes panic from the next tick on, as the value says, which then lives as long as the program.
+    #[doc(hidden)]
+    pub fn strike_nodes(&mut self, strikes: NodeStrikes) {
+        self.core.world.resource_mut::<Now>().strikes = Some(Box::leak(Box::new(strikes)));
+    }
+
+    /// The nodes that panic on purpose.
+    #[doc(hidden)]
+    pub fn node_strikes(&self) -> Option<NodeStrikes> {
+        self.core.now().strikes.copied()
     }
 
     /// Breaks the engine from the next tick on.

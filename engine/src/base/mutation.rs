@@ -92,4 +92,6 @@ pub enum Mutation {
     AwaitService,
     /// Services are not told of segments that were cancelled before anybody asked about them.
     ForgetHeard,
+    /// A panic in a node takes the next lane's session, too.
+    TearNeighbour,
 }

@@ -3,6 +3,7 @@
 use bevy_ecs::prelude::*;
 
 use crate::base::mutation::Mutation;
+use crate::base::strikes::NodeStrikes;
 
 /// The time of this tick, and what holds in the whole engine while it lasts.
 #[derive(Resource, Clone, Copy, Debug, Default)]
@@ -15,6 +16,9 @@ pub struct Now {
     pub last_us: u64,
     /// Sessions open in the whole engine when the tick began; the same in every shard.
     pub sessions_open: u32,
+    /// Nodes that panic on purpose; one value for all ticks of an engine.
+    #[doc(hidden)]
+    pub strikes: Option<&'static NodeStrikes>,
     /// The deliberate break of this engine, for tests of the checkers.
     #[cfg(feature = "mutations")]
     pub mutation: Option<Mutation>,

@@ -87,6 +87,8 @@ pub enum CloseReason {
     ControlOverflow,
     /// A node refused it, for this reason.
     Refused(Arc<str>),
+    /// A node panicked: the reason is the node's id, if it is known which node did, and what the panic said.
+    Failed(Arc<str>),
     /// The engine was dropped.
     EngineGone,
 }
@@ -98,6 +100,7 @@ impl std::fmt::Display for CloseReason {
             Self::HungUp => f.write_str("hung_up"),
             Self::ControlOverflow => f.write_str("control_overflow"),
             Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Failed(why) => write!(f, "failed: {why}"),
             Self::EngineGone => f.write_str("engine_gone"),
         }
     }

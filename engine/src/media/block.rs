@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::Resource;
 
+use crate::media::lost;
+
 /// Interleaved `f32` samples; the capacity is fixed, the length is not.
 #[derive(Debug)]
 pub struct Block {
@@ -84,6 +86,12 @@ impl Block {
     /// Another owner of the same samples, for a fan-out.
     pub fn share(&self) -> Self {
         Self { data: Arc::clone(&self.data), len: self.len }
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        lost::note();
     }
 }
 
@@ -187,6 +195,11 @@ impl BlockPool {
     /// Counts a block that went to a host or a service.
     pub(crate) fn give(&mut self) {
         self.out -= 1;
+    }
+
+    /// Counts blocks that a panic has dropped.
+    pub(crate) fn lose(&mut self, blocks: u32) {
+        self.out -= i64::from(blocks);
     }
 
     /// Blocks under way in the shard: leased, shared or adopted, and neither put back nor given away. 0 once all

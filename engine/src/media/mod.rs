@@ -3,6 +3,7 @@
 pub(crate) mod block;
 pub(crate) mod clip;
 pub(crate) mod frame;
+pub(crate) mod lost;
 pub(crate) mod merge;
 pub(crate) mod queue;
 pub(crate) mod sound;

@@ -8,15 +8,14 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::system::{BoxedSystem, SystemParam};
 
 use crate::base::ids::NodeId;
-use crate::base::mutation::Mutation;
-use crate::media::frame::Frame;
 use crate::media::queue::{Lane, Queue};
 use crate::node::context::NodeContext;
+use crate::node::failure::{attempt, tear_all, tear_one};
 use crate::node::kind::{StepNode, SystemNode};
-use crate::node::params::{Lanes, lane_system};
+use crate::node::params::{Lanes, NodeParams, timed_lane_system};
 use crate::node::place::NodePlace;
+use crate::node::purge::purge;
 use crate::node::writer::SegmentWriter;
-
 use crate::service::requests::Outbox;
 use crate::session::index::SessionLanes;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
@@ -97,33 +96,84 @@ pub(crate) fn cancel_step<K: StepNode>(kind: Arc<K>, place: NodePlace, world: &m
         }
     };
     if !K::CALLS {
-        return lane_system::<K::State, Cancelling<'static, 'static>>(
+        return timed_lane_system::<K::State, Cancelling<'static, 'static>>(
             place,
             world,
             move |lanes, params, more| {
-                cancel_lanes(
-                    place.node,
-                    lanes,
-                    params,
-                    more,
-                    &keeps,
-                    |row, cancellation, params, _, outs| {
-                        let mut cx = NodeContext::new(place.node, row.lane, params, outs);
-                        purge(row.queue, cancellation, &mut cx);
-                        cancel(row.state, cancellation, &mut cx);
-                    },
-                );
+                cancel_each(place.node, lanes, params, more, &keeps, |row, cancellation, params, _, outs| {
+                    let mut cx = NodeContext::new(place.node, row.lane, params, outs);
+                    purge(row.queue, cancellation, &mut cx);
+                    cancel(row.state, cancellation, &mut cx);
+                });
             },
         );
     }
-    lane_system::<K::State, Calling<'static, 'static>>(place, world, move |lanes, params, more| {
-        cancel_lanes(place.node, lanes, params, more, &keeps, |row, cancellation, params, more, outs| {
+    timed_lane_system::<K::State, Calling<'static, 'static>>(place, world, move |lanes, params, more| {
+        cancel_each(place.node, lanes, params, more, &keeps, |row, cancellation, params, more, outs| {
             let cx = NodeContext::new(place.node, row.lane, params, outs);
             let mut cx = cx.calling(Some(&mut more.outbox));
             purge(row.queue, cancellation, &mut cx);
             cancel(row.state, cancellation, &mut cx);
         });
     })
+}
+
+/// Cancels for a kind that handles one frame at a time: a panic tears the lane at work.
+fn cancel_each<'w, 's, 'a, 'b, 'x, 'y, S: Component<Mutability = Mutable>, E: Cancels<'x, 'y>>(
+    node: NodeId,
+    lanes: &mut Lanes<'w, 's, S>,
+    params: &mut NodeParams<'a, 'b>,
+    more: &mut E,
+    keeps: impl Fn(&S) -> bool,
+    mut cancel: impl FnMut(
+        Row<'_, S>,
+        &Cancellation,
+        &mut NodeParams<'a, 'b>,
+        &mut E,
+        &mut Query<'w, 's, &'static mut Queue>,
+    ),
+) {
+    let mut progress = Progress::new(more.list());
+    loop {
+        let attempted = attempt(|| {
+            cancel_lanes(
+                node,
+                lanes,
+                params,
+                more,
+                &mut progress,
+                &keeps,
+                |row, cancellation, params, more, outs| {
+                    if !params.log.is_torn(cancellation.session, node) {
+                        cancel(row, cancellation, params, more, outs);
+                    }
+                },
+            );
+        });
+        let Err(panic) = attempted else { return };
+        tear_one(node, progress.at_work, panic, lanes, params);
+    }
+}
+
+/// Cancels for a kind that is a plain system over its lanes: a panic tears all of them, as it does in that system.
+fn cancel_all<'w, 's, 'a, 'b, 'x, 'y, S: Component<Mutability = Mutable>, E: Cancels<'x, 'y>>(
+    node: NodeId,
+    lanes: &mut Lanes<'w, 's, S>,
+    params: &mut NodeParams<'a, 'b>,
+    more: &mut E,
+    cancel: impl FnMut(
+        Row<'_, S>,
+        &Cancellation,
+        &mut NodeParams<'a, 'b>,
+        &mut E,
+        &mut Query<'w, 's, &'static mut Queue>,
+    ),
+) {
+    let mut progress = Progress::new(more.list());
+    let attempted = attempt(|| cancel_lanes(node, lanes, params, more, &mut progress, |_| true, cancel));
+    if let Err(panic) = attempted {
+        tear_all(node, panic, lanes, params);
+    }
 }
 
 /// Builds the system that cancels for a kind that is a plain system over its lanes.
@@ -135,46 +185,49 @@ pub(crate) fn cancel_lanes_of<K: SystemNode>(
     let told =
         move |cancellation: &Cancellation| place.controls || cancellation.scope == CancelScope::Session;
     if !kind.decides_speech() {
-        return lane_system::<K::State, Cancelling<'static, 'static>>(
+        return timed_lane_system::<K::State, Cancelling<'static, 'static>>(
             place,
             world,
             move |lanes, params, more| {
-                cancel_lanes(
-                    place.node,
-                    lanes,
-                    params,
-                    more,
-                    |_| true,
-                    |row, cancellation, params, _, outs| {
-                        let mut cx = NodeContext::new(place.node, row.lane, params, outs);
-                        purge(row.queue, cancellation, &mut cx);
-                        if told(cancellation) {
-                            kind.control(row.state, cancellation, &mut cx);
-                        }
-                    },
-                );
+                cancel_all(place.node, lanes, params, more, |row, cancellation, params, _, outs| {
+                    let mut cx = NodeContext::new(place.node, row.lane, params, outs);
+                    purge(row.queue, cancellation, &mut cx);
+                    if told(cancellation) {
+                        kind.control(row.state, cancellation, &mut cx);
+                    }
+                });
             },
         );
     }
-    lane_system::<K::State, Deciding<'static, 'static>>(place, world, move |lanes, params, more| {
-        cancel_lanes(
-            place.node,
-            lanes,
-            params,
-            more,
-            |_| true,
-            |row, cancellation, params, more, outs| {
-                let mut cx = NodeContext::new(place.node, row.lane, params, outs);
-                purge(row.queue, cancellation, &mut cx);
-                if told(cancellation) {
-                    kind.control(row.state, cancellation, &mut cx);
-                }
-                if cancellation.scope == CancelScope::Session {
-                    kind.hang_up(row.state, &mut SegmentWriter::new(&mut cx, &mut more.segments));
-                }
-            },
-        );
+    timed_lane_system::<K::State, Deciding<'static, 'static>>(place, world, move |lanes, params, more| {
+        cancel_all(place.node, lanes, params, more, |row, cancellation, params, more, outs| {
+            let mut cx = NodeContext::new(place.node, row.lane, params, outs);
+            purge(row.queue, cancellation, &mut cx);
+            if told(cancellation) {
+                kind.control(row.state, cancellation, &mut cx);
+            }
+            if cancellation.scope == CancelScope::Session {
+                kind.hang_up(row.state, &mut SegmentWriter::new(&mut cx, &mut more.segments));
+            }
+        });
     })
+}
+
+/// How far a node has come with the cancellations of a tick, for going on after a panic.
+pub(crate) struct Progress {
+    /// Cancellations that concern the node: what is cancelled later is for the nodes behind.
+    pushed: usize,
+    /// Cancellations that were begun, or lanes, where all are gone through.
+    begun: usize,
+    /// The queue entity at work.
+    at_work: Entity,
+}
+
+impl Progress {
+    /// Nothing is begun of what `list` has by now.
+    pub(crate) fn new(list: &Cancellations) -> Self {
+        Self { pushed: list.all().len(), begun: 0, at_work: Entity::PLACEHOLDER }
+    }
 }
 
 /// The components of a queue entity that a cancellation concerns.
@@ -184,30 +237,35 @@ pub(crate) struct Row<'a, S> {
     pub(crate) state: &'a mut S,
 }
 
-/// Calls `cancel` for each cancellation of this tick with each lane of `node` that it concerns. Skips lanes where
-/// nothing waits and whose state `keeps` nothing that could be covered.
+/// Calls `cancel` for each cancellation of this tick with each lane of `node` that it concerns, from where `progress`
+/// stands. Skips lanes where nothing waits and whose state `keeps` nothing that could be covered.
 pub(crate) fn cancel_lanes<'w, 's, 'x, 'y, S: Component<Mutability = Mutable>, P, E: Cancels<'x, 'y>>(
     node: NodeId,
     lanes: &mut Lanes<'w, 's, S>,
     params: &mut P,
     more: &mut E,
+    progress: &mut Progress,
     keeps: impl Fn(&S) -> bool,
     mut cancel: impl FnMut(Row<'_, S>, &Cancellation, &mut P, &mut E, &mut Query<'w, 's, &'static mut Queue>),
 ) {
-    // What is cancelled from here on is for the nodes behind this one.
-    let pushed = more.list().all().len();
+    let Progress { pushed, begun, at_work } = progress;
+    let pushed = *pushed;
     let Lanes { ins, outs } = lanes;
     if pushed * LOOKUPS_WORTH < more.lanes().open() as usize {
-        for at in 0..pushed {
+        for at in *begun..pushed {
+            *begun = at + 1;
             let cancellation = more.list().all()[at];
             let Some(entity) = more.lanes().lane(cancellation.session, node) else { continue };
             let Ok((_, mut lane, mut queue, mut state)) = ins.get_mut(entity) else { continue };
+            *at_work = entity;
             let row = Row { lane: &mut lane, queue: &mut queue, state: &mut *state };
             cancel(row, &cancellation, params, more, outs);
         }
         return;
     }
-    for (_, mut lane, mut queue, mut state) in ins.iter_mut() {
+    for (entity, mut lane, mut queue, mut state) in ins.iter_mut().skip(*begun) {
+        *begun += 1;
+        *at_work = entity;
         if queue.is_empty() && !lane.has_stalled() && !keeps(&state) {
             continue;
         }
@@ -219,55 +277,6 @@ pub(crate) fn cancel_lanes<'w, 's, 'x, 'y, S: Component<Mutability = Mutable>, P
             let row = Row { lane: &mut *lane, queue: &mut *queue, state: &mut *state };
             cancel(row, &cancellation, params, more, outs);
             next = more.list().after(at);
-        }
-    }
-}
-
-/// Takes what a cancellation covers out of a queue, and out of the frames of its node that are stalled before others:
-/// counted as cancelled (dropped when the session hangs up), logged once a node with the samples.
-pub(crate) fn purge(queue: &mut Queue, cancellation: &Cancellation, cx: &mut NodeContext<'_>) {
-    if cx.now.is_broken(Mutation::ReleaseVoid) && cancellation.scope != CancelScope::Session {
-        return;
-    }
-    let mut lost = Lost::default();
-    queue.purge(
-        |frame| cancellation.covers_frame(frame),
-        |frame| {
-            lost.add(&frame);
-            cx.discard(frame);
-        },
-    );
-    cx.count_cancelled(cx.node, cancellation, lost.frames, lost.samples);
-    if !cx.lane.has_stalled() {
-        return;
-    }
-    for target in cx.lane.targets.into_iter().flatten() {
-        let mut lost = Lost::default();
-        for _ in 0..cx.lane.stalled.len() {
-            let (to, frame) = cx.lane.stalled.pop_front().expect("counted");
-            if to.queue == target.queue && cancellation.covers_frame(&frame) {
-                lost.add(&frame);
-                cx.discard(frame);
-            } else {
-                cx.lane.stalled.push_back((to, frame));
-            }
-        }
-        cx.count_cancelled(target.node, cancellation, lost.frames, lost.samples);
-    }
-}
-
-/// The frames that a cancellation took out of one queue.
-#[derive(Clone, Copy, Default)]
-struct Lost {
-    frames: u64,
-    samples: u64,
-}
-
-impl Lost {
-    fn add(&mut self, frame: &Frame) {
-        if frame.is_content() {
-            self.frames += 1;
-            self.samples += frame.samples() as u64;
         }
     }
 }

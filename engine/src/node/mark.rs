@@ -13,11 +13,12 @@ use crate::base::ids::NodeId;
 #[derive(Component)]
 struct NodeMark<const N: usize>;
 
-type Marking = (fn(&mut World) -> ComponentId, fn(&mut EntityWorldMut<'_>), fn() -> TypeId);
+type Marking =
+    (fn(&mut World) -> ComponentId, fn(&mut EntityWorldMut<'_>), fn(&mut EntityWorldMut<'_>), fn() -> TypeId);
 
 macro_rules! marks {
     ($($n:literal)*) => {
-        [$((|world| world.register_component::<NodeMark<$n>>(), |entity| { entity.insert(NodeMark::<$n>); }, TypeId::of::<NodeMark<$n>>)),*]
+        [$((|world| world.register_component::<NodeMark<$n>>(), |entity| { entity.insert(NodeMark::<$n>); }, |entity| { entity.remove::<NodeMark<$n>>(); }, TypeId::of::<NodeMark<$n>>)),*]
     };
 }
 
@@ -28,6 +29,11 @@ const MARKS: [Marking; 65] = marks!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 
 /// Marks `entity` as a queue of `node`.
 pub(crate) fn mark(node: NodeId, entity: &mut EntityWorldMut<'_>) {
     (MARKS[node.index()].1)(entity);
+}
+
+/// Takes `entity` out of the sight of `node`.
+pub(crate) fn unmark(node: NodeId, entity: &mut EntityWorldMut<'_>) {
+    (MARKS[node.index()].2)(entity);
 }
 
 /// The marker of the queues of `node`.

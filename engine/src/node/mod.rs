@@ -3,11 +3,14 @@
 pub(crate) mod cancel;
 pub(crate) mod context;
 pub(crate) mod enqueue;
+pub(crate) mod failure;
 pub(crate) mod kind;
+pub(crate) mod lane_system;
 pub(crate) mod mark;
 pub(crate) mod params;
 pub(crate) mod place;
 pub(crate) mod plan;
+pub(crate) mod purge;
 pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod session_parts;
@@ -15,7 +18,8 @@ pub(crate) mod writer;
 
 pub use context::{NodeContext, ReadyContext};
 pub use kind::{Advice, IdleCheck, Node, NodeKind, SessionContext, StepNode, SystemNode};
-pub use params::{Lanes, NodeParams, lane_system};
+pub use lane_system::lane_system;
+pub use params::{Lanes, NodeParams};
 pub use place::NodePlace;
 pub use plan::ScenePlan;
 pub use registry::{NameTaken, Registry};

@@ -1,5 +1,5 @@
 //! The system parameters of a node: its own lanes, the queues of all other nodes, and what frames touch on their way.
-//! Also the one function that builds such a system.
+//! Also the one function that builds every such system.
 
 use bevy_ecs::component::{ComponentId, Mutable};
 use bevy_ecs::prelude::*;
@@ -59,9 +59,8 @@ impl<S: Component<Mutability = Mutable>> Lanes<'static, 'static, S> {
     }
 }
 
-/// Builds the system of a node: `work` gets the node's lanes, what frames touch, and the further parameters `E`, so
-/// that the system declares what it touches and nothing more. The time of `work` counts as the node's.
-pub fn lane_system<S, E>(
+/// Builds the system of a node that catches the panics of its node itself. The time of `work` counts as the node's.
+pub(crate) fn timed_lane_system<S, E>(
     place: NodePlace,
     world: &mut World,
     mut work: impl FnMut(&mut Lanes<'_, '_, S>, &mut NodeParams<'_, '_>, &mut SystemParamItem<'_, '_, E>)

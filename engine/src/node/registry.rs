@@ -10,6 +10,7 @@ use bevy_ecs::system::BoxedSystem;
 use bevy_ecs::world::EntityWorldMut;
 use ron::error::SpannedError;
 
+use crate::base::unwind::caught;
 use crate::node::cancel::{cancel_lanes_of, cancel_step};
 use crate::node::kind::{IdleCheck, Node, NodeKind, SessionContext, StepNode, SystemNode};
 use crate::node::place::NodePlace;
@@ -66,7 +67,8 @@ impl Registry {
     pub fn add<K: StepNode>(&mut self) -> &mut Self {
         self.kinds.insert(K::NAME, |config| {
             let config = Arc::new(scene::parse_config::<K>(config)?);
-            let is_idle = |kind: &K, state: &K::State| kind.due_us(state) == u64::MAX;
+            // Where this panics the lane is not idle, and the node's system, which asks the same, knows whose lane it is.
+            let is_idle = |kind: &K, state: &K::State| caught(|| kind.due_us(state)) == Ok(u64::MAX);
             Ok(Arc::new(Configured { config, install: step_system::<K>, cancel: cancel_step::<K>, is_idle }))
         });
         self

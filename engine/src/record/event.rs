@@ -187,6 +187,9 @@ pub enum Event {
     LateCancelled { segment: u32, revision: u32 },
     /// The session could not be opened at `node`; it closes at once.
     SessionRefused { node: NodeId, reason: Arc<str> },
+    /// A panic has ended the session: at `node`, or in a system of its shard that is no node's. `reason` is what the
+    /// panic said.
+    SessionFailed { node: Option<NodeId>, reason: Arc<str> },
     /// A control message about `segment` and `revision` (0 = none) was sent. This event and the two below are logged
     /// by the transport of the messages, never by an engine.
     ControlSent {
@@ -248,6 +251,8 @@ pub struct EventLog {
     late: Vec<(SessionId, u32)>,
     /// Captions for hosts, each with the number of records before it.
     pub(crate) captions: Vec<ToldCaption>,
+    /// Sessions that a panic has ended since the shard last admitted any, each with the node whose lane is torn.
+    pub(crate) failed: Vec<(SessionId, Option<NodeId>)>,
 }
 
 /// A caption whose audio leaves, or has left.
@@ -300,6 +305,36 @@ impl EventLog {
     ) {
         let after = self.records.len();
         self.captions.push(ToldCaption { after, session, turn, text, from_us, until_us });
+    }
+
+    /// Whether a panic has torn the lane of `session` at `node` in this tick.
+    #[inline]
+    pub(crate) fn is_torn(&self, session: SessionId, node: NodeId) -> bool {
+        !self.failed.is_empty() && self.failed.contains(&(session, Some(node)))
+    }
+
+    /// Whether a panic has torn some lane of `node` in this tick.
+    #[inline]
+    pub(crate) fn has_torn(&self, node: NodeId) -> bool {
+        !self.failed.is_empty() && self.failed.iter().any(|(_, torn)| *torn == Some(node))
+    }
+
+    /// Notes that a panic has ended a session, and logs that once a tick. False if the same was noted before.
+    pub(crate) fn fail(
+        &mut self,
+        t_us: u64,
+        session: SessionId,
+        node: Option<NodeId>,
+        reason: &Arc<str>,
+    ) -> bool {
+        if self.failed.contains(&(session, node)) {
+            return false;
+        }
+        if !self.failed.iter().any(|(other, _)| *other == session) {
+            self.push(t_us, session, 0, Event::SessionFailed { node, reason: Arc::clone(reason) });
+        }
+        self.failed.push((session, node));
+        true
     }
 
     /// Appends one event.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
-use crate::base::ids::SessionId;
-use crate::base::time::Now;
+use crate::base::ids::{NodeId, SessionId};
+use crate::base::time::{Now, frames_to_us};
 use crate::edge::control::CONTROLS_MAX;
 use crate::edge::exchange::Out;
 use crate::edge::session_event::{CloseReason, SessionEvent};
@@ -24,6 +24,7 @@ use crate::speech::line_drop::LineDrop;
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segment, SegmentParams};
 use crate::tick::control::Messages;
+use crate::tick::failures::Failures;
 use crate::tick::resources::{Closing, Edge, NeedsSweep, ShardConfig};
 use crate::tick::tell;
 
@@ -49,7 +50,13 @@ pub(crate) fn account(
     mut lines: ResMut<'_, Lines>,
     mut stage_times: ResMut<'_, StageTimes>,
     mut needs_sweep: ResMut<'_, NeedsSweep>,
+    mut failures: Failures<'_, '_>,
 ) {
+    failures.drop_arrived(*now, &mut pool, &mut log);
+    failures.end_segments(*now, &mut log, &config.plan, &mut segments, |owner| {
+        let intake = sessions.get(owner).map(|(.., intake, _)| intake);
+        intake.map_or(0, |intake| frames_to_us(intake.frames_in, intake.format.rate_hz))
+    });
     let cancellations = &mut *segments.cancellations;
     cancellations.clear();
     inbox.replies.clear();
@@ -133,6 +140,17 @@ fn collect(
         let Some((session, mut link, mut phase, ..)) = session else { continue };
         // An answer that has left is told of once it was heard.
         any |= !link.is_heard_out();
+        if let Event::SessionFailed { node, reason } = &record.event {
+            // The nodes hear of this in the next tick, as of a hang-up.
+            any = true;
+            if link.reason == CloseReason::Finished {
+                link.reason = CloseReason::Failed(failure(plan, *node, reason));
+            }
+            if *phase != Phase::Gone {
+                *phase = Phase::Gone;
+                cancellations.push(Cancellation { session: session.id, scope: CancelScope::Session });
+            }
+        }
         let Some(out) = tell::told(record, &mut link, log, plan) else { continue };
         link.unsaid.push_back(out);
         any = true;
@@ -149,6 +167,14 @@ fn collect(
     }
     log.captions = captions;
     any
+}
+
+/// Why a session failed, as its host is told: at which node, and what the panic said.
+fn failure(plan: &ScenePlan, node: Option<NodeId>, said: &Arc<str>) -> Arc<str> {
+    match node.and_then(|node| plan.nodes.get(node.index())) {
+        Some(node) => format!("{}: {said}", node.id).into(),
+        None => Arc::clone(said),
+    }
 }
 
 fn tell_caption(index: &SessionIndex, sessions: &mut Query<'_, '_, Accounts>, caption: ToldCaption) -> bool {

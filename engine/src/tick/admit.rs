@@ -20,6 +20,7 @@ use crate::session::components::{Intake, Session, Wiring};
 use crate::session::index::SessionIndex;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::segment::SegmentPool;
+use crate::tick::failures::{despawn_lane, take_out};
 use crate::tick::open::open;
 use crate::tick::resources::{Admissions, Closing, ShardConfig};
 
@@ -43,6 +44,7 @@ const RECORDS_PER_TICK: usize = 4;
 /// Starts the stopwatch, removes sessions that are gone and opens the admitted ones. Exclusive.
 pub(crate) fn admit(world: &mut World) {
     world.resource_mut::<StageTimes>().start();
+    take_out(world);
     let mut changed = false;
     let mut closing = std::mem::take(&mut world.resource_mut::<Closing>().0);
     for id in closing.drain(..) {
@@ -92,7 +94,7 @@ fn close(world: &mut World, owner: Entity) {
 fn despawn(world: &mut World, session: Entity) {
     let wiring = world.entity_mut(session).take::<Wiring>();
     for lane in wiring.iter().flat_map(|wiring| &wiring.lanes) {
-        world.despawn(*lane);
+        despawn_lane(world, *lane);
     }
     if world.resource::<Now>().is_broken(Mutation::LeakEntity) {
         world.entity_mut(session).clear();

@@ -16,10 +16,11 @@ use crate::edge::exchange::{Out, OutAudio};
 use crate::media::block::{Block, BlockPool};
 use crate::media::frame::{Frame, Mark, Payload};
 use crate::media::queue::{Lane, Queue};
-use crate::node::cancel::{Cancelling, Cancels, cancel_lanes, purge};
+use crate::node::cancel::{Cancelling, Cancels, Progress, cancel_lanes};
 use crate::node::context::NodeContext;
 use crate::node::kind::IdleCheck;
 use crate::node::params::lane_system_of;
+use crate::node::purge::purge;
 use crate::node::run::node_idle_check;
 use crate::record::counts::Counts;
 use crate::record::event::{DropReason, Event, EventLog};
@@ -186,11 +187,20 @@ pub(crate) fn cancel_output(node: NodeId, world: &mut World) -> BoxedSystem {
     lane_system_of::<Egress, Params, More>(node, world, move |lanes, params, more| {
         params.stage_times.start();
         let keeps = |state: &Egress| state.next > 0 || !state.ends.is_empty();
-        cancel_lanes(node, lanes, params, more, keeps, |row, cancellation, params, more, outs| {
-            let Some(mut output) = params.of(node, row.lane, outs) else { return };
-            purge(row.queue, cancellation, &mut output.cx);
-            stop_cancelled(row.state, cancellation, &mut more.settling, &mut output);
-        });
+        let mut progress = Progress::new(more.list());
+        cancel_lanes(
+            node,
+            lanes,
+            params,
+            more,
+            &mut progress,
+            keeps,
+            |row, cancellation, params, more, outs| {
+                let Some(mut output) = params.of(node, row.lane, outs) else { return };
+                purge(row.queue, cancellation, &mut output.cx);
+                stop_cancelled(row.state, cancellation, &mut more.settling, &mut output);
+            },
+        );
         params.stage_times.lap(node.index());
     })
 }

@@ -40,6 +40,7 @@ use crate::tick::control::{Messages, inward};
 use crate::tick::egress::{
     Policy, answering_branches, cancel_output, egress_idle_check, egress_system, has_several, line_branches,
 };
+use crate::tick::failures::Torn;
 use crate::tick::ingress::ingress;
 use crate::tick::order::{Ordered, PlacedSystem, boxed};
 use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
@@ -93,6 +94,7 @@ pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
     world.insert_resource(Messages::default());
     world.insert_resource(ControlFigures::default());
     world.insert_resource(Closing::default());
+    world.insert_resource(Torn::default());
     world.insert_resource(Admissions::default());
     world.insert_resource(ShardConfig { plan: Arc::clone(plan), seed: spec.seed });
 }

@@ -6,6 +6,7 @@ pub(crate) mod batch;
 pub(crate) mod control;
 pub(crate) mod deliver;
 pub(crate) mod egress;
+pub(crate) mod failures;
 pub(crate) mod idle;
 pub(crate) mod ingress;
 pub(crate) mod install;

@@ -27,6 +27,7 @@ use crate::speech::playout::Playout;
 use crate::speech::segment::{Segment, SegmentPool, Turn};
 use crate::tick::control::Messages;
 use crate::tick::egress::Egress;
+use crate::tick::failures::Torn;
 use crate::tick::join::Records;
 use crate::tick::metrics::Metrics;
 use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
@@ -91,6 +92,7 @@ pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
         Shards,
         StageTimes,
         Station,
+        Torn,
         Turn,
         Wiring,
     ];

@@ -8,6 +8,7 @@ use bevy_ecs::prelude::*;
 use crate::base::ids::NodeId;
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
+use crate::base::unwind::caught;
 use crate::edge::exchange::block_samples;
 use crate::edge::opening::Opening;
 use crate::edge::session_event::CloseReason;
@@ -76,12 +77,17 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         let mut frames = input_queue(node, context.input, now);
         frames.reserve(room);
         queue.insert(frames);
-        let refused = node.spec.open(&context, &mut queue).err();
-        failure = failure.or(refused.map(|reason| (NodeId(at as u8), reason)));
+        let node_id = NodeId(at as u8);
+        let opened = caught(|| node.spec.open(&context, &mut queue));
+        let end = match opened {
+            Ok(Ok(())) => None,
+            Ok(Err(reason)) => Some(Unopened::Refused(node_id, reason)),
+            Err(said) => Some(Unopened::Failed(node_id, said)),
+        };
+        failure = failure.or(end);
     }
     let phase = if failure.is_some() { Phase::Gone } else { Phase::Open };
-    let refused = |(_, reason): &(NodeId, String)| CloseReason::Refused(reason.as_str().into());
-    let reason = failure.as_ref().map_or(CloseReason::Finished, refused);
+    let reason = failure.as_ref().map_or(CloseReason::Finished, |failure| failure.reason(&plan));
     world.resource_mut::<NeedsSweep>().0 |= failure.is_some();
     let tolerance_us = i64::from(plan.scene.session.input.pts_tolerance_ms) * 1_000;
     let (id, generation, format) = (port.id, port.generation, port.input);
@@ -108,8 +114,33 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     }
     let mut log = world.resource_mut::<EventLog>();
     log.push(now_us, id, 0, Event::SessionOpened);
-    if let Some((node, reason)) = failure {
-        log.push(now_us, id, 0, Event::SessionRefused { node, reason: reason.into() });
+    if let Some(failure) = failure {
+        log.push(now_us, id, 0, failure.event());
+    }
+}
+
+/// Why a session is over as soon as it is opened: what a node said.
+enum Unopened {
+    Refused(NodeId, String),
+    /// The node panicked.
+    Failed(NodeId, String),
+}
+
+impl Unopened {
+    fn reason(&self, plan: &ScenePlan) -> CloseReason {
+        match self {
+            Self::Refused(_, reason) => CloseReason::Refused(reason.as_str().into()),
+            Self::Failed(node, said) => {
+                CloseReason::Failed(format!("{}: {said}", plan.nodes[node.index()].id).into())
+            }
+        }
+    }
+
+    fn event(self) -> Event {
+        match self {
+            Self::Refused(node, reason) => Event::SessionRefused { node, reason: reason.into() },
+            Self::Failed(node, said) => Event::SessionFailed { node: Some(node), reason: said.into() },
+        }
     }
 }
 

@@ -6,8 +6,10 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};
 
 use crate::base::time::Now;
+use crate::base::unwind::caught;
 use crate::edge::shard_inbox::ShardPort;
 use crate::session::index::SessionIndex;
+use crate::tick::failures::{end_unaccounted, fail_all};
 use crate::tick::idle::Idle;
 use crate::tick::install::{ShardSpec, idle_checks, install};
 
@@ -102,9 +104,9 @@ impl Shard {
         self.begin(now);
         let Self { world, halves, .. } = self;
         match halves {
-            Halves::Own(halves) => halves[0].run(world),
-            Halves::Labelled => world.run_schedule(FirstHalf),
-        }
+            Halves::Own(halves) => run_to_end(&mut halves[0], world),
+            Halves::Labelled => world.schedule_scope(FirstHalf, |world, half| run_to_end(half, world)),
+        };
     }
 
     pub(crate) fn second_half(&mut self, now: Now) {
@@ -112,17 +114,37 @@ impl Shard {
         if !state.takes_part {
             return;
         }
-        match halves {
+        let mut panicked = match halves {
             Halves::Own(halves) => {
-                halves[1].run(world);
+                let panicked = run_to_end(&mut halves[1], world);
                 world.clear_trackers();
+                panicked
             }
             // The owner of the world clears its change trackers.
-            Halves::Labelled => world.run_schedule(SecondHalf),
-        }
+            Halves::Labelled => world.schedule_scope(SecondHalf, |world, half| run_to_end(half, world)),
+        };
         state.open = world.resource::<SessionIndex>().open();
-        state.idle.end_tick(world, &state.port, now);
+        if let Err(said) = caught(|| state.idle.end_tick(world, &state.port, now)) {
+            fail_all(world, &said);
+            panicked = true;
+        }
+        if panicked {
+            end_unaccounted(world);
+            state.idle.asleep = false;
+        }
     }
+}
+
+/// Runs a half tick to its end; true if a system panicked. That ends all sessions of the shard, as nobody knows what the
+/// system was changing; the systems behind it run all the same, as the executor remembers which have run.
+fn run_to_end(half: &mut Schedule, world: &mut World) -> bool {
+    for panics in 0..=half.systems_len() {
+        let Err(said) = caught(|| half.run(world)) else { return panics > 0 };
+        fail_all(world, &said);
+    }
+    // No system has panicked, then: the executor has.
+    half.set_executor(SingleThreadedExecutor::new());
+    true
 }
 
 /// A schedule on one thread. Explicit, as feature unification inside a Bevy app would give us the multi-threaded

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use cpu_time::ProcessTime;
+use mynah_engine::base::NodeStrikes;
 use mynah_engine::observe::Census;
 use mynah_engine::workers::NoThreads;
-use mynah_engine::{Engine, EngineConfig, ScenePlan, SessionId};
+use mynah_engine::{Engine, EngineConfig, Event, ScenePlan, SessionId};
 
 use super::behind::Behind;
 use super::doorway::Doorway;
@@ -117,7 +118,11 @@ impl Engines {
             seed: setting.faults.seed,
             ..EngineConfig::simulated()
         };
-        let near = Engine::try_new(Arc::clone(&setting.plan), config)?;
+        let mut near = Engine::try_new(Arc::clone(&setting.plan), config)?;
+        if let Some(drawn) = setting.faults.on(Site::NodePanics) {
+            let (seed, until_us) = (setting.faults.seed, setting.faults.heal_us);
+            near.strike_nodes(NodeStrikes { seed, ratio: drawn.ratio, until_us });
+        }
         let link = mynah_sim::transport::LinkedScene::of(&setting.plan).zip(setting.far.clone());
         let behind = link.map(|(link, far)| Behind::new(link, far, config)).transpose()?;
         Ok(Self { near, behind })
@@ -206,6 +211,9 @@ impl Course for Run<'_> {
         for record in engine.records() {
             seen.event(record);
             print.event(record);
+            if matches!(record.event, Event::SessionFailed { .. }) {
+                hazard.tally.add(Site::NodePanics);
+            }
             places.iter_mut().for_each(|place| place.after(record, &mut hazard));
         }
         observer.records(engine.records());

@@ -216,6 +216,8 @@ sites! {
         "sessions are split: callbacks push and read 1 to this many sample frames at once; share of sessions";
     StopReading "stop_reading" Churn [(0.0005, 0.005)] [Ms (1.0, 60_000.0), (50.0, 3_000.0)]
         "hosts read no audio, no events or neither for up to this long; share of ticks that begin it";
+    NodePanics "node_panics" Engine [(0.005, 0.1)] []
+        "a node panics in the middle of a session, which ends with that; share of sessions, for each node that handles frames one by one";
 }
 
 /// How many sites there are.

@@ -17,6 +17,7 @@ mod checker;
 mod conservation;
 pub mod determinism;
 mod digests;
+mod failures;
 mod figures;
 mod forwarded;
 mod interruption;
@@ -53,7 +54,7 @@ use mynah_sim::simulate::{Observer, TickView};
 use streams::Streams;
 
 /// The names of all checkers, in the order of the documents.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     conservation::NAME,
     streams::NAME,
     segments::NAME,
@@ -72,6 +73,7 @@ pub const NAMES: [&str; 18] = [
     silence::NAME,
     lines::NAME,
     waits::NAME,
+    failures::NAME,
 ];
 
 /// Those that no single run can show: they compare the digests of two and more. All others are looked at after every tick.
@@ -116,6 +118,7 @@ impl Invariants {
             Box::new(figures::Figures::new(plan)),
             Box::new(lines::Lines::new(plan)),
             Box::new(waits::Waits::new(plan)),
+            Box::new(failures::Failures::default()),
         ];
         Self {
             checkers,

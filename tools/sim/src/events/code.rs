@@ -173,6 +173,10 @@ fn rest(event: &Event, to: &mut Fields<'_>) {
             to.put("session_refused", &[node.0.into()]);
             to.text(reason);
         }
+        Event::SessionFailed { node, reason } => {
+            to.put("session_failed", &[node.map_or(u64::MAX, |node| node.0.into())]);
+            to.text(reason);
+        }
         Event::NonFinite { samples } => to.put("non_finite", &[*samples]),
         Event::ControlSent { message_id, kind, segment, revision } => {
             to.put("control_sent", &[*message_id, (*segment).into(), (*revision).into()]);
