@@ -5,6 +5,20 @@
 
 use bevy_ecs::prelude::*;
 
+/// Holes in an answer up to this length are none: it leaves block by block, at a tick each.
+const HOLE_US: u64 = 20_000;
+/// Stretches that lie less than this apart are remembered as one, once a third begins.
+const APART_US: u64 = 1_000_000;
+
+/// A stretch of engine time in which answers leave the host without a hole; nothing where both ends are equal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sounding {
+    /// When its first sample left.
+    pub from_us: u64,
+    /// When its last sample is over.
+    pub until_us: u64,
+}
+
 /// The answer that is being released to one session, and who speaks meanwhile. A component of the session entity.
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Playout {
@@ -20,6 +34,8 @@ pub struct Playout {
     pub released_us: u64,
     /// Engine time until which the released audio sounds.
     pub heard_until_us: u64,
+    /// The last stretches in which answers sound: the one before, and the newest.
+    pub soundings: [Sounding; 2],
     /// The newest segment in which the user is believed to be speaking; 0 = none. Answers to older ones wait.
     pub speaking: u32,
     /// The segment for which a sounding answer was paused; 0 = it is not paused.
@@ -63,16 +79,56 @@ impl Playout {
         }
     }
 
-    /// Stops the release of an answer and returns how much of it was heard, in microseconds; `read_us` as in
+    /// The engine time from which on no answer is heard that is heard, or was within the last `tail_us`, at some time
+    /// between `from_us` and `to_us`, as far as is known; `None`: none is. A stretch counts from when it leaves the host
+    /// until its sound is over at the listener.
+    pub fn quiet_from_us(&self, from_us: u64, to_us: u64, tail_us: u64) -> Option<u64> {
+        let sounds = self.soundings.iter().filter(|sounding| sounding.from_us < sounding.until_us);
+        let heard = sounds.filter(|sounding| sounding.from_us < to_us);
+        let quiet = heard.map(|sounding| sounding.until_us + u64::from(self.latency_us) + tail_us);
+        quiet.max().filter(|quiet_us| *quiet_us > from_us)
+    }
+
+    /// Audio that leaves at `now_us` is over at `until_us`.
+    pub(crate) fn sounds_until(&mut self, now_us: u64, until_us: u64) {
+        self.heard_until_us = until_us;
+        if self.revision == 0 {
+            return;
+        }
+        let [before, newest] = &mut self.soundings;
+        if now_us > newest.until_us + HOLE_US {
+            let follows = before.from_us < before.until_us && newest.from_us < before.until_us + APART_US;
+            let from_us = if follows { before.from_us } else { newest.from_us };
+            *before = Sounding { from_us, ..*newest };
+            newest.from_us = now_us;
+        }
+        newest.until_us = until_us;
+    }
+
+    /// Of what has left, `unread_us` was not read from the host's ring yet at `now_us`: it still sounds.
+    pub(crate) fn still_sounds(&mut self, now_us: u64, unread_us: u64) {
+        let own_audio = self.segment != 0 && self.revision == 0;
+        let [_, newest] = &mut self.soundings;
+        if unread_us > 0 && !own_audio && newest.from_us < newest.until_us {
+            newest.until_us = newest.until_us.max(now_us + unread_us);
+        }
+    }
+
+    /// The host flushes what it has not played at `now_us`: the next answer may start at once.
+    pub(crate) fn flush(&mut self, now_us: u64) {
+        self.heard_until_us = 0;
+        self.soundings[1].until_us = self.soundings[1].until_us.min(now_us);
+    }
+
+    /// Stops the release of an answer at `now_us` and returns how much of it was heard, in microseconds; `read_us` as in
     /// [`heard_us`](Self::heard_us). The caller's own audio goes on.
-    pub(crate) fn stop_answer(&mut self, read_us: Option<u64>) -> u64 {
+    pub(crate) fn stop_answer(&mut self, read_us: Option<u64>, now_us: u64) -> u64 {
         if self.revision == 0 {
             return 0;
         }
         let heard_us = self.heard_us(read_us);
         self.end();
-        // The host flushes what it has not played: the next answer may start at once.
-        self.heard_until_us = 0;
+        self.flush(now_us);
         heard_us
     }
 

@@ -212,8 +212,7 @@ fn stop_cancelled(state: &mut Egress, cancellation: &Cancellation, output: &mut 
         current.1 > 0 && answer(current.0) && !matches!(cancellation.scope, CancelScope::Revision { .. });
     if cancellation.scope == CancelScope::Session || withdrawn || hit(&&current) {
         playout.end();
-        // The host flushes what it has not played: the next answer may start at once.
-        playout.heard_until_us = 0;
+        playout.flush(output.cx.now.us);
         if let Some(ring) = &mut output.link.output {
             ring.flush();
         }
@@ -514,7 +513,7 @@ fn sound(mut block: Block, origin: Origin, state: &mut Egress, output: &mut Outp
     let Output { cx, playout, link } = output;
     let format = cx.lane.input.expect("audio reaches only lanes with a format");
     let us = frames_to_us(block.len() as u64 / u64::from(format.channels), format.rate_hz);
-    playout.heard_until_us = playout.heard_until_us.max(cx.now.us) + us;
+    playout.sounds_until(cx.now.us, playout.heard_until_us.max(cx.now.us) + us);
     playout.released_us += us;
     if let Some(conversion) = state.conversion() {
         conversion.push(block.samples());

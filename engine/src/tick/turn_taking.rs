@@ -243,7 +243,7 @@ impl<'w, 's> TurnTaking<'w, 's> {
         let Ok((.., mut playout)) = self.playouts.get_mut(owner) else { return 0 };
         let Ok(mut link) = self.links.get_mut(owner) else { return 0 };
         let sounds = playout.revision > 0;
-        let heard_us = playout.stop_answer(link.read_us());
+        let heard_us = playout.stop_answer(link.read_us(), self.now.us);
         if sounds {
             link.flush();
         }

@@ -6,18 +6,20 @@
 //! on the rest of the batch.
 //!
 //! Files: `machine` decides, `lane` is one session, `asked` and `host` what its host decides in its place, `overrides`
-//! what that session does differently from the scene,
-//! `held` a frame that it keeps, `settled` the rounded durations, `system` runs all lanes of a shard through the
+//! what that session does differently from the scene, `echo` what counts while an answer sounds,
+//! `held` a frame that it keeps, `settings` the durations by which it decides, `settled` the same in words, `system` runs all lanes of a shard through the
 //! detector's kernel.
 
 mod asked;
 mod config;
+mod echo;
 mod held;
 mod host;
 mod lane;
 mod lookback;
 mod machine;
 mod overrides;
+mod settings;
 mod settled;
 mod system;
 
@@ -47,6 +49,7 @@ impl NodeKind for VadGate {
     }
     fn check(&self, input: Option<Format>, _: &Tick, issues: &mut Vec<Issue>) -> Option<Format> {
         self.check_levels(issues);
+        self.check_echo(issues);
         self.check_channels(input.map(|input| input.channels), issues);
         self.check_durations(issues);
         input
@@ -91,6 +94,9 @@ impl NodeKind for VadGate {
             "max_segment_ms",
             "silence_timeout_ms",
             "vad_gather_ms",
+            "echo_tail_ms",
+            "raise_threshold_while_speaking",
+            "raise_level_while_speaking_db",
         ]
     }
     fn settled(&self) -> Vec<String> {

@@ -1,0 +1,129 @@
+//! What counts of a hop in which the session's own answer may be heard. Over loudspeakers it comes back through the
+//! microphone, and a detector is as sure of it as of any voice: only a level tells a caller from an echo.
+//!
+//! An answer is heard from when it leaves until its sound is over at the listener and the tail has passed. A hop is
+//! judged by when it was recorded, whenever it comes and whenever the detector hears it.
+
+use bevy_ecs::prelude::Query;
+use mynah_engine::base::frames_to_us;
+use mynah_engine::node::SegmentWriter;
+use mynah_engine::session::Intake;
+
+use crate::vad::SAMPLE_RATE_HZ;
+use crate::vad_gate::config::VadGate;
+use crate::vad_gate::lane::GateLane;
+use crate::vad_gate::machine::Decision;
+
+/// The loudest echo that a lane expects before it has heard an answer: -26 dB of full scale. Speech near a microphone
+/// has hops of -20 dB and more; the voice of a scene, at full volume 10 dB below the caller, has none above -28.
+const EXPECTED: f32 = 0.002_5;
+/// How fast a softer echo is believed: 1.5 dB a second, which keeps the peak of a word through the next sentence.
+const FALL_PER_US: f32 = 0.35e-6;
+/// How fast an echo that passes for the caller is believed to be one, after somebody has turned up the volume: 6 dB a
+/// second. A caller who interrupts teaches so for the length of the tail, about 2 dB.
+const RISE_PER_US: f32 = 1.4e-6;
+/// Nothing is louder: full scale.
+const FULL: f32 = 1.0;
+
+/// What counts while an answer is heard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Echo {
+    tail_us: u64,
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Counts {
+    Nothing,
+    /// At least so probable, and by at least this factor more powerful than the loudest echo of late.
+    Louder {
+        p: f32,
+        factor: f32,
+    },
+}
+
+impl Echo {
+    /// `None`: everything counts.
+    pub(crate) fn of(gate: &VadGate) -> Option<Self> {
+        let counts = match gate.raise_threshold_while_speaking {
+            _ if gate.half_duplex => Counts::Nothing,
+            p if p > 0.0 => {
+                Counts::Louder { p, factor: 10f32.powf(gate.raise_level_while_speaking_db / 10.0) }
+            }
+            _ => return None,
+        };
+        Some(Self { tail_us: (f64::from(gate.echo_tail_ms) * 1_000.0) as u64, counts })
+    }
+}
+
+/// What a lane knows of its session's echo.
+#[derive(Debug)]
+pub(super) struct EchoMemory {
+    /// Media time before which nothing is pre-roll: what was heard while nothing counted.
+    pub(super) deaf_until_us: u64,
+    /// Mean square of the loudest echo of late.
+    power: f32,
+}
+
+impl Default for EchoMemory {
+    fn default() -> Self {
+        Self { deaf_until_us: 0, power: EXPECTED }
+    }
+}
+
+impl EchoMemory {
+    /// What counts of the probability `p` of a hop, of which the samples are given.
+    fn louder(&mut self, p: f32, at_least: (f32, f32), samples: &[f32], hop_us: u64) -> f32 {
+        let (p_min, factor) = at_least;
+        let power = samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32;
+        let hop_us = hop_us as f32;
+        if power <= self.power * factor {
+            self.power = power.max(self.power * (1.0 - FALL_PER_US * hop_us));
+            return 0.0;
+        }
+        self.power = (self.power * (1.0 + RISE_PER_US * hop_us)).min(FULL);
+        if p >= p_min { p } else { 0.0 }
+    }
+}
+
+impl GateLane {
+    /// What counts of the probability `p` of the next hop, of `hop` samples, if an answer is heard in it. Without an
+    /// answer all of it does: `None`.
+    pub(super) fn beside_answer(
+        &mut self,
+        p: f32,
+        hop: usize,
+        echo: Echo,
+        intakes: &Query<'_, '_, &'static Intake>,
+        gate: &SegmentWriter<'_, '_, '_, '_>,
+    ) -> Option<f32> {
+        let later = frames_to_us((self.heard.len() - hop) as u64, SAMPLE_RATE_HZ);
+        let to_us = self.end_us.saturating_sub(later);
+        let now_us = gate.cx.now.us;
+        let recorded_us = intakes.get(gate.cx.lane.owner).map_or(now_us, |intake| intake.recorded_us(to_us));
+        let from_us = recorded_us.saturating_sub(self.hop_us);
+        let quiet_us = gate.cx.playout().quiet_from_us(from_us, recorded_us, echo.tail_us);
+        match (echo.counts, quiet_us) {
+            (Counts::Nothing, Some(quiet_us)) => {
+                self.echo.deaf_until_us = (to_us + quiet_us).saturating_sub(recorded_us);
+                Some(0.0)
+            }
+            (Counts::Nothing, None) => {
+                // The answer may have been cut short.
+                self.echo.deaf_until_us = self.echo.deaf_until_us.min(to_us.saturating_sub(self.hop_us));
+                None
+            }
+            (Counts::Louder { p: p_min, factor }, quiet_us) => {
+                quiet_us.map(|_| self.echo.louder(p, (p_min, factor), &self.heard[..hop], self.hop_us))
+            }
+        }
+    }
+
+    /// Gives up an open segment in which nothing was heard (`forward: Always`) if it began while nothing counted, so that
+    /// the speech that follows has a segment of its own.
+    pub(super) fn shed_echo(&mut self, decisions: &mut Vec<Decision>) {
+        if self.segment.is_open() && self.segment.from_us() < self.echo.deaf_until_us {
+            self.machine.give_up(decisions);
+        }
+    }
+}
