@@ -102,7 +102,22 @@ impl Playout {
             *before = Sounding { from_us, ..*newest };
             newest.from_us = now_us;
         }
-        newest.until_us = until_us;
+        newest.until_us = newest.until_us.max(until_us);
+    }
+
+    /// The host says at `now_us` that `us` of the answer to `turn` were heard; false for a turn that is over.
+    pub(crate) fn report(&mut self, turn: u32, us: u64, now_us: u64) -> bool {
+        if self.reported.is_some_and(|(before, _)| turn < before) {
+            return false;
+        }
+        self.reported = Some((turn, us));
+        if self.sounds() && turn == self.turn {
+            // The host may lag behind what was released. Its report has the device's latency in it.
+            let over_us = now_us + self.released_us.saturating_sub(us);
+            let [_, newest] = &mut self.soundings;
+            newest.until_us = newest.until_us.max(over_us.saturating_sub(u64::from(self.latency_us)));
+        }
+        true
     }
 
     /// Of what has left, `unread_us` was not read from the host's ring yet at `now_us`: it still sounds.
@@ -136,5 +151,84 @@ impl Playout {
     pub(crate) fn end(&mut self) {
         (self.segment, self.revision, self.turn, self.samples, self.released_us) = (0, 0, 0, 0, 0);
         (self.paused_by, self.order) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000;
+    const TAIL_MS: u64 = 300;
+
+    /// An answer of which 20 ms leave at each of these times.
+    fn answered(at_ms: &[u64]) -> Playout {
+        let mut playout = Playout { segment: 1, revision: 1, turn: 1, samples: 1, ..Playout::default() };
+        for at in at_ms {
+            let until_us = playout.heard_until_us.max(at * MS) + 20 * MS;
+            playout.sounds_until(at * MS, until_us);
+            playout.released_us += 20 * MS;
+        }
+        playout
+    }
+
+    /// What is known of a hop of 32 ms that ends at `to_ms`.
+    fn quiet_from_ms(playout: &Playout, to_ms: u64) -> Option<u64> {
+        let quiet_us = playout.quiet_from_us((to_ms - 32) * MS, to_ms * MS, TAIL_MS * MS);
+        quiet_us.map(|us| us / MS)
+    }
+
+    #[test]
+    fn an_answer_is_heard_from_its_first_sample_until_its_tail_is_over() {
+        let steady: Vec<u64> = (0..50).map(|at| 1_000 + 20 * at).collect();
+        let late: Vec<u64> = (0..50).map(|at| 1_000 + 25 * at).collect();
+        let broken = [1_000, 1_020, 3_000, 3_020];
+        let cases: [(&str, Playout, u64, Option<u64>); 13] = [
+            ("nothing was ever said", Playout::default(), 40, None),
+            ("before it", answered(&steady), 1_000, None),
+            ("as it begins", answered(&steady), 1_001, Some(2_300)),
+            ("within", answered(&steady), 1_500, Some(2_300)),
+            ("the end of its tail", answered(&steady), 2_331, Some(2_300)),
+            ("behind that", answered(&steady), 2_332, None),
+            ("short holes are none", answered(&late), 1_300, Some(2_545)),
+            ("as much as has left", answered(&steady[..10]), 1_500, Some(1_500)),
+            ("a hole", answered(&broken), 1_400, None),
+            ("before a hole", answered(&broken), 1_300, Some(1_340)),
+            ("behind a hole", answered(&broken), 3_010, Some(3_340)),
+            ("of three the first two are one", answered(&[500, 1_000, 1_500]), 900, Some(1_320)),
+            ("latency", Playout { latency_us: 100_000, ..answered(&steady) }, 2_431, Some(2_400)),
+        ];
+        let mut wrong = Vec::new();
+        for (name, playout, to_ms, want) in cases {
+            let quiet = quiet_from_ms(&playout, to_ms);
+            if quiet != want {
+                wrong.push(format!("{name}: {quiet:?}, not {want:?}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn what_is_flushed_is_not_heard_and_what_waits_is() {
+        let ahead: Vec<u64> = vec![1_000; 50];
+        let (mut flushed, mut own) = (answered(&ahead), answered(&ahead));
+        assert_eq!(quiet_from_ms(&flushed, 1_100), Some(2_300));
+        flushed.flush(1_400 * MS);
+        assert_eq!((quiet_from_ms(&flushed, 1_500), flushed.heard_until_us), (Some(1_700), 0));
+        let mut waits = answered(&ahead);
+        waits.still_sounds(4_000 * MS, 500 * MS);
+        assert_eq!(
+            quiet_from_ms(&waits, 4_000),
+            Some(4_800),
+            "the ring of an audio callback that stood still"
+        );
+        (own.segment, own.revision) = (2, 0);
+        own.still_sounds(4_000 * MS, 500 * MS);
+        own.sounds_until(4_000 * MS, 4_500 * MS);
+        assert_eq!(quiet_from_ms(&own, 4_000), None, "the caller's own audio is no answer");
+        let mut lags = Playout { latency_us: 50_000, ..answered(&ahead) };
+        assert!(lags.report(1, 200 * MS, 2_000 * MS));
+        assert_eq!(quiet_from_ms(&lags, 2_500), Some(3_100), "a host that has 800 ms to play yet");
+        assert!(!lags.report(0, 0, 2_000 * MS));
     }
 }

@@ -218,11 +218,7 @@ impl<'w, 's> TurnTaking<'w, 's> {
     /// Notes what the host says was heard of the answer to `turn`; false for a turn that is over.
     pub(crate) fn report(&mut self, owner: Entity, turn: u32, us: u64) -> bool {
         let Ok((.., mut playout)) = self.playouts.get_mut(owner) else { return false };
-        let newer = playout.reported.is_none_or(|(before, _)| turn >= before);
-        if newer {
-            playout.reported = Some((turn, us));
-        }
-        newer
+        playout.report(turn, us, self.now.us)
     }
 
     /// A line is not spoken.

@@ -11,8 +11,8 @@ use mynah_engine::session::Intake;
 
 use crate::vad::SAMPLE_RATE_HZ;
 use crate::vad_gate::config::VadGate;
+use crate::vad_gate::decision::Decision;
 use crate::vad_gate::lane::GateLane;
-use crate::vad_gate::machine::Decision;
 
 /// The loudest echo that a lane expects before it has heard an answer: -26 dB of full scale. Speech near a microphone
 /// has hops of -20 dB and more; the voice of a scene, at full volume 10 dB below the caller, has none above -28.
@@ -125,5 +125,53 @@ impl GateLane {
         if self.segment.is_open() && self.segment.from_us() < self.echo.deaf_until_us {
             self.machine.give_up(decisions);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOP_US: u64 = 32_000;
+
+    /// A hop of this level, in dB of full scale.
+    fn sound(db: f32) -> [f32; 512] {
+        [10f32.powf(db / 20.0); 512]
+    }
+
+    /// How many of the hops of these levels count, 6 dB above the echo and at 0.97.
+    fn counted(memory: &mut EchoMemory, levels_db: impl Iterator<Item = f32>) -> usize {
+        let counts = levels_db.map(|db| memory.louder(1.0, (0.97, 3.981), &sound(db), HOP_US));
+        counts.filter(|p| *p > 0.0).count()
+    }
+
+    #[test]
+    fn only_what_is_louder_than_the_loudest_echo_of_late_counts() {
+        let mut memory = EchoMemory::default();
+        // Words with the pauses of a sentence, as loud as a loudspeaker may be before anything is known of it.
+        let words = || (0..300).map(|hop| if hop % 20 < 12 { -20.5 } else { -60.0 });
+        assert_eq!(counted(&mut memory, words()), 0);
+        assert_eq!(counted(&mut memory, [-15.5].into_iter()), 0);
+        assert_eq!(counted(&mut EchoMemory::default(), [-15.5].into_iter()), 1);
+        assert_eq!(memory.louder(0.96, (0.97, 3.981), &sound(-1.0), HOP_US), 0.0, "too improbable");
+        // A soft loudspeaker lets a soft caller through after some seconds.
+        let mut soft = EchoMemory::default();
+        assert_eq!(counted(&mut soft, [-35.0].into_iter()), 0);
+        assert_eq!(counted(&mut soft, (0..470).map(|_| -50.0)), 0);
+        assert_eq!(counted(&mut soft, [-35.0].into_iter()), 1);
+    }
+
+    #[test]
+    fn a_louder_echo_is_believed_after_a_while_and_a_caller_hardly() {
+        let mut turned_up = EchoMemory::default();
+        let passed = counted(&mut turned_up, (0..300).map(|_| -12.0));
+        assert!((20..60).contains(&passed), "{passed} hops passed for the caller");
+        let mut interrupted = EchoMemory::default();
+        counted(&mut interrupted, (0..10).map(|_| -12.0));
+        let taught_db = 10.0 * (interrupted.power / EXPECTED).log10();
+        assert!((0.1..2.5).contains(&taught_db), "{taught_db} dB");
+        let mut loud = EchoMemory::default();
+        counted(&mut loud, (0..100_000).map(|_| 200.0));
+        assert!(loud.power <= FULL);
     }
 }

@@ -8,8 +8,8 @@ use mynah_engine::node::SegmentWriter;
 use mynah_engine::speech::{CancelReason, GateMode};
 
 use crate::vad_gate::asked::Asked;
+use crate::vad_gate::decision::Decision;
 use crate::vad_gate::lane::GateLane;
-use crate::vad_gate::machine::Decision;
 use crate::vad_gate::settings::Settings;
 
 impl GateLane {

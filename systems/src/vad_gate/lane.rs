@@ -15,10 +15,11 @@ use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
 use crate::vad::{SAMPLE_RATE_HZ, VadKind, VadLane};
 use crate::vad_gate::asked::Waiting;
 use crate::vad_gate::config::{Forward, VadGate};
+use crate::vad_gate::decision::{Decision, Hop};
 use crate::vad_gate::echo::EchoMemory;
 use crate::vad_gate::held::Held;
 use crate::vad_gate::lookback::Lookback;
-use crate::vad_gate::machine::{Decision, Hop, Machine};
+use crate::vad_gate::machine::Machine;
 use crate::vad_gate::overrides::{merged, own_settings};
 use crate::vad_gate::settings::Settings;
 

@@ -8,32 +8,12 @@
 //!
 //! A host may hold the gate open: from any state `Held`, where probabilities decide nothing, and back to `Speech`.
 
+use crate::vad_gate::decision::{Decision, Hop};
 use crate::vad_gate::settings::Settings;
 
 /// Share of the window's hops at or above release that makes an onset speech. Measured on labelled recordings: with
 /// 60 % over 96 ms, 98-100 % of the openings at 0.9 were speech.
 const SUSTAINED_PERCENT: u32 = 60;
-
-/// What the gate does after a hop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// Open a segment at `from_us` (before the pre-roll is added).
-    Open { from_us: u64 },
-    /// Confirm the segment: speech, from `from_us` on.
-    Confirm { from_us: u64 },
-    /// Cancel the segment: the onset was not sustained.
-    CancelNotSustained,
-    /// Cancel the segment: no speech began in it (`forward: Always`).
-    CancelSilence,
-    /// The speaker seems to have finished at `at_us`.
-    Endpoint { revision: u32, at_us: u64 },
-    /// The speaker goes on: retract the revision.
-    Retract { revision: u32 },
-    /// The end is final.
-    End { revision: u32 },
-    /// The segment is too long: end it here and go on with the next.
-    Split,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -57,26 +37,6 @@ enum State {
     },
     /// The host holds the gate open: everything is speech.
     Held,
-}
-
-/// One hop, as the detector hears it and as it counts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Hop {
-    /// The detector's probability.
-    pub(crate) p: f32,
-    /// While an answer sounds: what counts of the probability where speech would begin.
-    pub(crate) beside_answer: Option<f32>,
-    /// Media time at which it begins.
-    pub(crate) from_us: u64,
-    /// Media time at which it ends.
-    pub(crate) to_us: u64,
-}
-
-impl Hop {
-    /// The probability that speech begins here.
-    fn p_begins(&self) -> f32 {
-        self.beside_answer.unwrap_or(self.p)
-    }
 }
 
 /// Beside what the open segment began.
@@ -543,6 +503,59 @@ mod tests {
             let ends = matches!(out[..], [Endpoint { .. }, End { .. }]);
             assert!(ends && machine.is_idle(), "{name}: {out:?}");
         }
+    }
+
+    #[test]
+    fn beside_an_answer_only_what_counts_begins_speech_and_ends_stay() {
+        let all = |ps: &[f32]| ps.iter().map(|p| (*p, None)).collect::<Vec<_>>();
+        let beside = |ps: &[f32], counts: f32| ps.iter().map(|p| (*p, Some(counts))).collect::<Vec<_>>();
+        let word = all(&[0.95, 0.9, 0.9]);
+        let (open, confirm) = ((0, Open { from_us: 0 }), (2, Confirm { from_us: 0 }));
+        let end = |hop, at| (hop, Endpoint { revision: 1, at_us: at * HOP });
+        let cases = [
+            ("nothing opens", beside(&[1.0; 9], 0.0), vec![]),
+            ("what counts opens", beside(&[1.0; 3], 1.0), vec![open, confirm]),
+            (
+                "an onset that fades into the echo is none",
+                [beside(&[1.0], 1.0), beside(&[1.0; 5], 0.0)].concat(),
+                vec![open, (2, CancelNotSustained)],
+            ),
+            (
+                "what is speech goes on beside its echo",
+                [beside(&[1.0; 3], 1.0), beside(&[0.9; 9], 0.0)].concat(),
+                vec![open, confirm],
+            ),
+            (
+                "an onset from before goes on",
+                [all(&[0.95]), beside(&[0.9; 9], 0.0)].concat(),
+                vec![open, confirm],
+            ),
+            (
+                "an end is not taken back by its answer",
+                [word.clone(), all(&[0.1]), beside(&[1.0; 4], 0.0)].concat(),
+                vec![open, confirm, end(3, 3), (5, End { revision: 1 })],
+            ),
+            (
+                "but by what counts",
+                [word, all(&[0.1]), beside(&[1.0], 1.0)].concat(),
+                vec![open, confirm, end(3, 3), (4, Retract { revision: 1 })],
+            ),
+        ];
+        let settings = Settings::new(&gate(), HOP);
+        let mut wrong = Vec::new();
+        for (name, hops, want) in cases {
+            let (mut machine, mut seen) = (Machine::default(), Vec::new());
+            for (i, (p, beside_answer)) in hops.into_iter().enumerate() {
+                let mut out = Vec::new();
+                let hop = Hop { beside_answer, ..heard(p, i as u64) };
+                machine.hop(hop, &settings, &mut out);
+                seen.extend(out.into_iter().map(|decision| (i, decision)));
+            }
+            if seen != want {
+                wrong.push(format!("{name}: {seen:?}, not {want:?}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]

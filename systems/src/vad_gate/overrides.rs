@@ -87,6 +87,12 @@ mod tests {
             ),
             (
                 VadGate::default(),
+                GateOverrides { raise_threshold_while_speaking: Some(0.5), ..none },
+                "raise_threshold_while_speaking: 0.5 is below threshold 0.9; expected 0, which is off, or `threshold` \
+                 to 1.0",
+            ),
+            (
+                VadGate::default(),
                 GateOverrides { min_silence_ms: Some(f32::NAN), ..none },
                 "min_silence_ms: NaN ms is out of range; expected 1 to 10000 ms",
             ),

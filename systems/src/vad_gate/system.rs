@@ -17,8 +17,8 @@ use mynah_engine::tick::Messages;
 use crate::vad::VadKernel;
 use crate::vad_gate::asked::Asked;
 use crate::vad_gate::config::VadGate;
+use crate::vad_gate::decision::Decision;
 use crate::vad_gate::lane::GateLane;
-use crate::vad_gate::machine::Decision;
 use crate::vad_gate::settings::Settings;
 
 /// Sessions in the engine below which a hop does not wait for the gather time.
