@@ -11,7 +11,7 @@ mod spoken;
 
 use std::path::Path;
 
-use host::{Host, findings};
+use host::{Host, TICK_US, findings};
 use loudspeaker::{RATE_HZ, Room, answers, call, interruptions, mixed, pauses, samples};
 use mynah_engine::speech::GateOverrides;
 use mynah_engine::{Event, SessionSpec};
@@ -165,7 +165,7 @@ fn whoever_speaks_after_the_answer_and_its_tail_is_heard_from_the_first_sample_o
             let second = opened(&host).get(1).map(|(_, from_us)| *from_us);
             // Of what was said before, nothing is left: the echo would be in it.
             let whole = second.is_some_and(|from_us| {
-                from_us <= onset_us.max(quiet_us) && from_us + FRAME_US + 1_000 > quiet_us
+                from_us <= onset_us.max(quiet_us) && from_us + FRAME_US + TICK_US > quiet_us
             });
             if !whole || answers(&host).len() != 2 {
                 let answers = answers(&host);
@@ -231,12 +231,16 @@ fn whoever_talks_over_the_answer_loudly_enough_still_interrupts() {
                     middle_and_last(paused),
                     middle_and_last(interrupted)
                 );
-                match set {
-                    RAISED => assert!(count >= least, "{level_db} dB, {name}: {count}, fewer than {least}"),
-                    DEAF => assert_eq!(count, 0, "half duplex"),
-                    _ => assert!(count >= 7, "nobody is heard: {count}"),
+                let right = match set {
+                    RAISED => count >= least,
+                    DEAF => count == 0,
+                    _ => count >= 7,
+                };
+                if !right {
+                    wrong.push(format!("{level_db} dB, {set}, {name}: {count}"));
                 }
             }
         }
     }
+    findings(&wrong);
 }

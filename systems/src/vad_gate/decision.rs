@@ -5,8 +5,8 @@
 pub(crate) struct Hop {
     /// The detector's probability.
     pub(crate) p: f32,
-    /// While an answer sounds: what counts of the probability where speech would begin.
-    pub(crate) beside_answer: Option<f32>,
+    /// Present while an answer is heard.
+    pub(crate) beside: Option<BesideAnswer>,
     /// Media time at which it begins.
     pub(crate) from_us: u64,
     /// Media time at which it ends.
@@ -16,8 +16,22 @@ pub(crate) struct Hop {
 impl Hop {
     /// The probability that speech begins here.
     pub(super) fn p_begins(&self) -> f32 {
-        self.beside_answer.unwrap_or(self.p)
+        self.beside.map_or(self.p, |beside| beside.p)
     }
+
+    /// The probability that the speaker goes on here after an end that was suspected.
+    pub(super) fn p_goes_on(&self) -> f32 {
+        self.beside.filter(|beside| beside.answers_open).map_or(self.p, |beside| beside.p)
+    }
+}
+
+/// A hop in which an answer is heard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BesideAnswer {
+    /// What counts of the probability where speech would begin: all of it, or nothing.
+    pub(crate) p: f32,
+    /// Whether the answer is that to the open segment: an end that is suspected has been answered.
+    pub(crate) answers_open: bool,
 }
 
 /// What the gate does after a hop.

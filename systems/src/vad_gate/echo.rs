@@ -11,7 +11,7 @@ use mynah_engine::session::Intake;
 
 use crate::vad::SAMPLE_RATE_HZ;
 use crate::vad_gate::config::VadGate;
-use crate::vad_gate::decision::Decision;
+use crate::vad_gate::decision::{BesideAnswer, Decision};
 use crate::vad_gate::lane::GateLane;
 
 /// The loudest echo that a lane expects before it has heard an answer: -26 dB of full scale. Speech near a microphone
@@ -35,9 +35,8 @@ pub(crate) struct Echo {
 #[derive(Clone, Copy, Debug)]
 enum Counts {
     Nothing,
-    /// At least so probable, and by at least this factor more powerful than the loudest echo of late.
+    /// What is by more than this factor more powerful than the loudest echo of late.
     Louder {
-        p: f32,
         factor: f32,
     },
 }
@@ -47,9 +46,7 @@ impl Echo {
     pub(crate) fn of(gate: &VadGate) -> Option<Self> {
         let counts = match gate.raise_threshold_while_speaking {
             _ if gate.half_duplex => Counts::Nothing,
-            p if p > 0.0 => {
-                Counts::Louder { p, factor: 10f32.powf(gate.raise_level_while_speaking_db / 10.0) }
-            }
+            p if p > 0.0 => Counts::Louder { factor: 10f32.powf(gate.raise_level_while_speaking_db / 10.0) },
             _ => return None,
         };
         Some(Self { tail_us: (f64::from(gate.echo_tail_ms) * 1_000.0) as u64, counts })
@@ -61,34 +58,35 @@ impl Echo {
 pub(super) struct EchoMemory {
     /// Media time before which nothing is pre-roll: what was heard while nothing counted.
     pub(super) deaf_until_us: u64,
+    /// The last segment whose answer began to sound while it was open; 0: none.
+    answered: u32,
     /// Mean square of the loudest echo of late.
     power: f32,
 }
 
 impl Default for EchoMemory {
     fn default() -> Self {
-        Self { deaf_until_us: 0, power: EXPECTED }
+        Self { deaf_until_us: 0, answered: 0, power: EXPECTED }
     }
 }
 
 impl EchoMemory {
-    /// What counts of the probability `p` of a hop, of which the samples are given.
-    fn louder(&mut self, p: f32, at_least: (f32, f32), samples: &[f32], hop_us: u64) -> f32 {
-        let (p_min, factor) = at_least;
+    /// Whether a hop of these samples is louder than the echo by more than `factor`.
+    fn is_louder(&mut self, factor: f32, samples: &[f32], hop_us: u64) -> bool {
         let power = samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32;
         let hop_us = hop_us as f32;
-        if power <= self.power * factor {
-            self.power = power.max(self.power * (1.0 - FALL_PER_US * hop_us));
-            return 0.0;
-        }
-        self.power = (self.power * (1.0 + RISE_PER_US * hop_us)).min(FULL);
-        if p >= p_min { p } else { 0.0 }
+        let louder = power > self.power * factor;
+        self.power = if louder {
+            (self.power * (1.0 + RISE_PER_US * hop_us)).min(FULL)
+        } else {
+            power.max(self.power * (1.0 - FALL_PER_US * hop_us))
+        };
+        louder
     }
 }
 
 impl GateLane {
-    /// What counts of the probability `p` of the next hop, of `hop` samples, if an answer is heard in it. Without an
-    /// answer all of it does: `None`.
+    /// What counts of the probability `p` of the next hop, of `hop` samples, if an answer is heard in it.
     pub(super) fn beside_answer(
         &mut self,
         p: f32,
@@ -96,27 +94,31 @@ impl GateLane {
         echo: Echo,
         intakes: &Query<'_, '_, &'static Intake>,
         gate: &SegmentWriter<'_, '_, '_, '_>,
-    ) -> Option<f32> {
+    ) -> Option<BesideAnswer> {
         let later = frames_to_us((self.heard.len() - hop) as u64, SAMPLE_RATE_HZ);
         let to_us = self.end_us.saturating_sub(later);
         let now_us = gate.cx.now.us;
         let recorded_us = intakes.get(gate.cx.lane.owner).map_or(now_us, |intake| intake.recorded_us(to_us));
         let from_us = recorded_us.saturating_sub(self.hop_us);
-        let quiet_us = gate.cx.playout().quiet_from_us(from_us, recorded_us, echo.tail_us);
-        match (echo.counts, quiet_us) {
-            (Counts::Nothing, Some(quiet_us)) => {
-                self.echo.deaf_until_us = (to_us + quiet_us).saturating_sub(recorded_us);
-                Some(0.0)
-            }
-            (Counts::Nothing, None) => {
-                // The answer may have been cut short.
-                self.echo.deaf_until_us = self.echo.deaf_until_us.min(to_us.saturating_sub(self.hop_us));
-                None
-            }
-            (Counts::Louder { p: p_min, factor }, quiet_us) => {
-                quiet_us.map(|_| self.echo.louder(p, (p_min, factor), &self.heard[..hop], self.hop_us))
-            }
+        let playout = gate.cx.playout();
+        let Some(quiet_us) = playout.quiet_from_us(from_us, recorded_us, echo.tail_us) else {
+            // An answer may have been cut short.
+            self.echo.deaf_until_us = self.echo.deaf_until_us.min(to_us.saturating_sub(self.hop_us));
+            return None;
+        };
+        let open = self.segment.key().serial;
+        if playout.sounds() && playout.segment == open {
+            self.echo.answered = open;
         }
+        let counts = match echo.counts {
+            Counts::Nothing => {
+                self.echo.deaf_until_us = (to_us + quiet_us).saturating_sub(recorded_us);
+                false
+            }
+            Counts::Louder { factor } => self.echo.is_louder(factor, &self.heard[..hop], self.hop_us),
+        };
+        let answers_open = open != 0 && self.echo.answered == open;
+        Some(BesideAnswer { p: if counts { p } else { 0.0 }, answers_open })
     }
 
     /// Gives up an open segment in which nothing was heard (`forward: Always`) if it began while nothing counted, so that
@@ -139,10 +141,9 @@ mod tests {
         [10f32.powf(db / 20.0); 512]
     }
 
-    /// How many of the hops of these levels count, 6 dB above the echo and at 0.97.
+    /// How many of the hops of these levels are louder than the echo by 6 dB.
     fn counted(memory: &mut EchoMemory, levels_db: impl Iterator<Item = f32>) -> usize {
-        let counts = levels_db.map(|db| memory.louder(1.0, (0.97, 3.981), &sound(db), HOP_US));
-        counts.filter(|p| *p > 0.0).count()
+        levels_db.filter(|db| memory.is_louder(3.981, &sound(*db), HOP_US)).count()
     }
 
     #[test]
@@ -153,7 +154,6 @@ mod tests {
         assert_eq!(counted(&mut memory, words()), 0);
         assert_eq!(counted(&mut memory, [-15.5].into_iter()), 0);
         assert_eq!(counted(&mut EchoMemory::default(), [-15.5].into_iter()), 1);
-        assert_eq!(memory.louder(0.96, (0.97, 3.981), &sound(-1.0), HOP_US), 0.0, "too improbable");
         // A soft loudspeaker lets a soft caller through after some seconds.
         let mut soft = EchoMemory::default();
         assert_eq!(counted(&mut soft, [-35.0].into_iter()), 0);

@@ -290,7 +290,7 @@ impl GateLane {
         intakes: &Query<'_, '_, &'static Intake>,
     ) {
         let echo = self.own.as_deref().unwrap_or(settings).echo;
-        let beside_answer = echo.and_then(|echo| self.beside_answer(p, hop, echo, intakes, gate));
+        let beside = echo.and_then(|echo| self.beside_answer(p, hop, echo, intakes, gate));
         self.heard.drain(..hop);
         let from_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
         self.past += hop as u64;
@@ -300,8 +300,8 @@ impl GateLane {
         if self.traced {
             gate.cx.event(self.segment.turn(), Event::Probability { at_us: to_us, p });
         }
-        let heard = Hop { p, beside_answer, from_us, to_us };
-        if echo.is_some() && beside_answer.is_none() {
+        let heard = Hop { p, beside, from_us, to_us };
+        if echo.is_some() && beside.is_none() {
             self.shed_echo(decisions);
         }
         let settings = self.own.as_deref().unwrap_or(settings);

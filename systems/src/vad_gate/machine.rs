@@ -105,7 +105,8 @@ impl Machine {
     pub(crate) fn is_voiced(&self, hop: &Hop, s: &Settings) -> bool {
         let p = match (self.state, self.began) {
             (State::Held, _) => return true,
-            (State::Ending { .. }, _) | (_, Beside::Answer) => hop.p_begins(),
+            (_, Beside::Answer) => hop.p_begins(),
+            (State::Ending { .. }, Beside::Nothing) => hop.p_goes_on(),
             (_, Beside::Nothing) => hop.p,
         };
         p >= s.release
@@ -169,12 +170,12 @@ impl Machine {
         self.revision = 0;
     }
 
-    /// Takes one hop. Beside an answer less may count of what would open a segment, or take back an end: an end that is
-    /// suspected is that of the segment being answered. What is open goes on by the detector alone, and so does a segment
-    /// that began beside the answer once it is speech: the answer waits for it.
+    /// Takes one hop. Beside an answer less may count of what would open a segment, or take back the end that is being
+    /// answered. What is open goes on by the detector alone, and so does a segment that began beside the answer once it is
+    /// speech: the answer waits for it.
     pub(crate) fn hop(&mut self, hop: Hop, s: &Settings, out: &mut Vec<Decision>) {
         let Hop { from_us, to_us, .. } = hop;
-        let begins = hop.p_begins() >= s.threshold;
+        let begins = hop.p_begins() >= if hop.beside.is_some() { s.threshold_beside } else { s.threshold };
         match self.state {
             State::Idle if begins => {
                 self.open(from_us);
@@ -198,7 +199,7 @@ impl Machine {
             }
             State::Speech { silent_from_us } => self.speech(silent_from_us, hop, s, out),
             State::Ending { revision, silent_from_us } => {
-                let p = if self.began == Beside::Answer { hop.p } else { hop.p_begins() };
+                let p = if self.began == Beside::Answer { hop.p } else { hop.p_goes_on() };
                 if p >= s.release {
                     out.push(Decision::Retract { revision });
                     self.state = State::Speech { silent_from_us: None };
@@ -213,7 +214,7 @@ impl Machine {
 
     /// Speech may begin with this hop.
     fn begin(&mut self, hop: Hop, s: &Settings, out: &mut Vec<Decision>) {
-        self.began = if hop.beside_answer.is_some() { Beside::Answer } else { Beside::Nothing };
+        self.began = if hop.beside.is_some() { Beside::Answer } else { Beside::Nothing };
         self.onset(Onset { from_us: hop.from_us, hops: 0, hits: 0, silent_from_us: None }, hop, s, out);
     }
 
@@ -338,11 +339,12 @@ mod tests {
     use super::Decision::*;
     use super::*;
     use crate::vad_gate::config::{Forward, VadGate};
+    use crate::vad_gate::decision::BesideAnswer;
 
     const HOP: u64 = 32_000;
 
-    fn heard(p: f32, at: u64) -> Hop {
-        Hop { p, beside_answer: None, from_us: at * HOP, to_us: (at + 1) * HOP }
+    fn hop(p: f32, at: u64) -> Hop {
+        Hop { p, beside: None, from_us: at * HOP, to_us: (at + 1) * HOP }
     }
 
     fn run(gate: &VadGate, probabilities: &[f32]) -> Vec<(usize, Decision)> {
@@ -351,7 +353,7 @@ mod tests {
         let mut seen = Vec::new();
         for (i, p) in probabilities.iter().enumerate() {
             let mut out = Vec::new();
-            machine.hop(heard(*p, i as u64), &settings, &mut out);
+            machine.hop(hop(*p, i as u64), &settings, &mut out);
             seen.extend(out.into_iter().map(|d| (i, d)));
         }
         seen
@@ -413,7 +415,7 @@ mod tests {
         for (i, p) in [0.1, 0.1, 0.1, 0.1, 0.95, 0.95, 0.95].into_iter().enumerate() {
             machine.probe(i as u64 * HOP);
             let mut out = Vec::new();
-            machine.hop(heard(p, i as u64), &settings, &mut out);
+            machine.hop(hop(p, i as u64), &settings, &mut out);
             seen.extend(out.into_iter().map(|d| (i, d)));
         }
         let want = vec![
@@ -455,7 +457,7 @@ mod tests {
                 if gate.forward == Forward::Always {
                     machine.probe(at * HOP);
                 }
-                machine.hop(heard(*p, at), &settings, &mut out);
+                machine.hop(hop(*p, at), &settings, &mut out);
             }
             out.clear();
             machine.starve(heard.len() as u64 * HOP, &settings, &mut out);
@@ -483,7 +485,7 @@ mod tests {
             let (mut machine, mut out) = (Machine::default(), Vec::new());
             let mut now = 0;
             let mut hop = |machine: &mut Machine, p, out: &mut Vec<Decision>| {
-                machine.hop(heard(p, now), &settings, out);
+                machine.hop(hop(p, now), &settings, out);
                 now += 1;
             };
             for p in heard {
@@ -508,13 +510,18 @@ mod tests {
     #[test]
     fn beside_an_answer_only_what_counts_begins_speech_and_ends_stay() {
         let all = |ps: &[f32]| ps.iter().map(|p| (*p, None)).collect::<Vec<_>>();
-        let beside = |ps: &[f32], counts: f32| ps.iter().map(|p| (*p, Some(counts))).collect::<Vec<_>>();
+        let answered = |ps: &[f32], counts: f32, answers_open: bool| {
+            let beside = BesideAnswer { p: counts, answers_open };
+            ps.iter().map(|p| (*p, Some(beside))).collect::<Vec<_>>()
+        };
+        let beside = |ps: &[f32], counts: f32| answered(ps, counts, false);
         let word = all(&[0.95, 0.9, 0.9]);
         let (open, confirm) = ((0, Open { from_us: 0 }), (2, Confirm { from_us: 0 }));
         let end = |hop, at| (hop, Endpoint { revision: 1, at_us: at * HOP });
         let cases = [
             ("nothing opens", beside(&[1.0; 9], 0.0), vec![]),
             ("what counts opens", beside(&[1.0; 3], 1.0), vec![open, confirm]),
+            ("if it is probable enough", beside(&[0.96; 3], 0.96), vec![]),
             (
                 "an onset that fades into the echo is none",
                 [beside(&[1.0], 1.0), beside(&[1.0; 5], 0.0)].concat(),
@@ -532,22 +539,27 @@ mod tests {
             ),
             (
                 "an end is not taken back by its answer",
-                [word.clone(), all(&[0.1]), beside(&[1.0; 4], 0.0)].concat(),
+                [word.clone(), all(&[0.1]), answered(&[1.0; 4], 0.0, true)].concat(),
                 vec![open, confirm, end(3, 3), (5, End { revision: 1 })],
             ),
             (
                 "but by what counts",
-                [word, all(&[0.1]), beside(&[1.0], 1.0)].concat(),
+                [word.clone(), all(&[0.1]), answered(&[0.9], 0.9, true)].concat(),
+                vec![open, confirm, end(3, 3), (4, Retract { revision: 1 })],
+            ),
+            (
+                "and whoever speaks beside another answer is not cut",
+                [word, all(&[0.1]), beside(&[0.9], 0.0)].concat(),
                 vec![open, confirm, end(3, 3), (4, Retract { revision: 1 })],
             ),
         ];
-        let settings = Settings::new(&gate(), HOP);
+        let settings = Settings::new(&VadGate { raise_threshold_while_speaking: 0.97, ..gate() }, HOP);
         let mut wrong = Vec::new();
         for (name, hops, want) in cases {
             let (mut machine, mut seen) = (Machine::default(), Vec::new());
-            for (i, (p, beside_answer)) in hops.into_iter().enumerate() {
+            for (i, (p, beside)) in hops.into_iter().enumerate() {
                 let mut out = Vec::new();
-                let hop = Hop { beside_answer, ..heard(p, i as u64) };
+                let hop = Hop { beside, ..hop(p, i as u64) };
                 machine.hop(hop, &settings, &mut out);
                 seen.extend(out.into_iter().map(|decision| (i, decision)));
             }

@@ -7,6 +7,8 @@ use crate::vad_gate::echo::Echo;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) threshold: f32,
+    /// The threshold while an answer is heard.
+    pub(crate) threshold_beside: f32,
     pub(crate) release: f32,
     /// Hops in the deciding window.
     pub(crate) window_hops: u32,
@@ -28,6 +30,7 @@ impl Settings {
         let hops = |ms: f32| ((f64::from(ms) * 1_000.0 / hop_us as f64).ceil() as u64).max(1);
         Self {
             threshold: gate.threshold,
+            threshold_beside: gate.raise_threshold_while_speaking.max(gate.threshold),
             release: gate.release_threshold,
             window_hops: hops(gate.min_speech_ms) as u32,
             lookahead_us: hops(gate.lookahead_ms) * hop_us,
