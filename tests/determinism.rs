@@ -19,6 +19,12 @@ fn hash(scene: &str, flags: &[&str]) -> String {
 }
 
 fn check(scene: &str) {
+    check_with(scene, &[]);
+}
+
+/// The same with settings.
+fn check_with(scene: &str, sets: &[&str]) {
+    let hash = |scene: &str, flags: &[&str]| hash(scene, &[flags, sets].concat());
     let expected = hash(scene, &["--threads", "1"]);
     // Without --shards so few sessions get 8.
     let same: [&[&str]; 3] =
@@ -55,6 +61,12 @@ fn answers_hash_the_same_on_any_threads_and_shards() {
 #[test]
 fn batches_queues_and_interruptions_hash_the_same_on_any_threads_and_shards() {
     ["batched_tts", "overflow", "barge_in", "deadlines", "full"].into_iter().for_each(check);
+}
+
+#[test]
+fn gates_that_do_not_hear_answers_hash_the_same_on_any_threads_and_shards() {
+    check_with("barge_in", &["--set", "gate.half_duplex=true"]);
+    check_with("barge_in", &["--set", "gate.raise_threshold_while_speaking=0.97"]);
 }
 
 #[test]

@@ -118,6 +118,26 @@ fn microphones_that_are_muted_keep_every_invariant() {
 }
 
 #[test]
+fn gates_that_do_not_hear_answers_keep_every_invariant() {
+    let raised = ["gate.raise_threshold_while_speaking=0.97", "session.output.release=Immediately"];
+    let held = ["gate.half_duplex=true", "gate.speculate=false", "gate.echo_tail_ms=1000"];
+    let cases: [(&str, &[&str]); 5] = [
+        ("barge_in", &["gate.half_duplex=true"]),
+        ("barge_in", &raised),
+        ("barge_in", &held),
+        ("full", &["gate.half_duplex=true", "gate.echo_tail_ms=20"]),
+        ("voice_assistant", &["gate.half_duplex=true", "gate.forward=Always"]),
+    ];
+    none(
+        cases
+            .iter()
+            .map(|(scene, sets)| Case { seed: 5, ..Case::of(scene, sets, 6, 15) })
+            .flat_map(|case| complaints(&case.command(), &simulate(&case)))
+            .collect(),
+    );
+}
+
+#[test]
 fn a_sick_session_changes_no_other() {
     let mut wrong = Vec::new();
     for (scene, silent) in [

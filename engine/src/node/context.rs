@@ -112,6 +112,12 @@ impl<'a> NodeContext<'a> {
         params.map_or_else(Arc::default, Arc::clone)
     }
 
+    /// What this session's listener hears of its answers, with what still waits in the ring of an audio callback.
+    pub fn playout(&self) -> Playout {
+        let playout = self.sessions.and_then(|sessions| sessions.playout_at(self.lane.owner, self.now.us));
+        playout.unwrap_or_default()
+    }
+
     /// Whether the session's host is told what is being spoken: then a voice sends captions.
     pub fn wants_captions(&self) -> bool {
         self.sessions.is_some_and(|sessions| sessions.wants_events(self.lane.owner))

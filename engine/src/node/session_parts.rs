@@ -12,6 +12,8 @@ use crate::speech::playout::Playout;
 pub(crate) trait Sessions {
     fn session(&self, entity: Entity) -> Option<&Session>;
     fn playout(&self, entity: Entity) -> Option<&Playout>;
+    /// The playout, with what still waits in the host's ring at `now_us`.
+    fn playout_at(&self, entity: Entity, now_us: u64) -> Option<Playout>;
     fn params(&self, entity: Entity) -> Option<&Arc<Params>>;
     fn wants_events(&self, entity: Entity) -> bool;
 }
@@ -26,6 +28,14 @@ impl Sessions for Query<'_, '_, SessionParts> {
     }
     fn playout(&self, entity: Entity) -> Option<&Playout> {
         self.get(entity).ok().map(|(_, playout, ..)| playout)
+    }
+    fn playout_at(&self, entity: Entity, now_us: u64) -> Option<Playout> {
+        let (_, playout, _, link) = self.get(entity).ok()?;
+        let mut playout = *playout;
+        if let Some(ring) = &link.output {
+            playout.still_sounds(now_us, ring.unread_us());
+        }
+        Some(playout)
     }
     fn params(&self, entity: Entity) -> Option<&Arc<Params>> {
         self.get(entity).ok().map(|(.., params, _)| &params.0)

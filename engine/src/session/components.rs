@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::{NodeId, SessionId};
+use crate::base::time::frames_to_us;
 use crate::edge::audio_ring::{InputRing, OutputRing};
 use crate::edge::exchange::Out;
 use crate::edge::open_sessions::OpenSessions;
@@ -84,6 +85,8 @@ pub struct Intake {
     pub(crate) ring: Option<Box<InputRing>>,
     /// Engine time of the last arrival; before the first one, of the opening.
     pub(crate) arrived_us: u64,
+    /// Engine time at which the end of the newest audio came, as its sender says.
+    pub(crate) edge_us: u64,
 }
 
 impl Intake {
@@ -98,7 +101,15 @@ impl Intake {
             backlog: VecDeque::new(),
             ring: None,
             arrived_us: now_us,
+            edge_us: now_us,
         }
+    }
+
+    /// Engine time at which the sample at the media time `at_us` was recorded: the newest one when it came, those before
+    /// it by so much earlier, however long the chunks are in which audio comes.
+    pub fn recorded_us(&self, at_us: u64) -> u64 {
+        let edge_us = frames_to_us(self.frames_in, self.format.rate_hz);
+        self.edge_us.saturating_sub(edge_us.saturating_sub(at_us))
     }
 
     /// Engine time of the last arrival, or `now_us` while arrivals wait outside a queue.

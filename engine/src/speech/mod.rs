@@ -11,7 +11,7 @@ pub use cancellation::{CancelScope, Cancellation, Cancellations};
 pub use heard::Heard;
 pub use line_drop::LineDrop;
 pub use overrides::{GateMode, GateOverrides, InterruptMode, Interruption};
-pub use playout::Playout;
+pub use playout::{Playout, Sounding};
 pub use segment::{
     Answer, CancelReason, Extent, Segment, SegmentParams, SegmentPool, Segments, Standing, Turn, Verdict,
 };

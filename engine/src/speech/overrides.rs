@@ -16,6 +16,12 @@ pub struct GateOverrides {
     pub lookahead_ms: Option<f32>,
     /// Pre-roll.
     pub pad_ms: Option<f32>,
+    /// Whether nothing opens a segment while an answer sounds: true over loudspeakers, false with headphones.
+    pub half_duplex: Option<bool>,
+    /// Time after an answer in which its echo may come in.
+    pub echo_tail_ms: Option<f32>,
+    /// Probability that opens a segment while an answer sounds, the threshold to 1; 0: the threshold does.
+    pub raise_threshold_while_speaking: Option<f32>,
     /// The mode that the session begins in.
     pub mode: GateMode,
 }

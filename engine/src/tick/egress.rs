@@ -264,8 +264,7 @@ fn stop_cancelled(
             settling.sounded(heard(playout, playout.heard_us(output.link.read_us())));
         }
         playout.end();
-        // The host flushes what it has not played: the next answer may start at once.
-        playout.heard_until_us = 0;
+        playout.flush(output.cx.now.us);
         if let Some(ring) = &mut output.link.output {
             ring.flush();
         }
@@ -575,7 +574,7 @@ fn sound(mut block: Block, origin: Origin, state: &mut Egress, output: &mut Outp
     let Output { cx, playout, link } = output;
     let format = cx.lane.input.expect("audio reaches only lanes with a format");
     let us = frames_to_us(block.len() as u64 / u64::from(format.channels), format.rate_hz);
-    playout.heard_until_us = playout.heard_until_us.max(cx.now.us) + us;
+    playout.sounds_until(cx.now.us, playout.heard_until_us.max(cx.now.us) + us);
     playout.released_us += us;
     if let Some(conversion) = state.conversion() {
         conversion.push(block.samples());

@@ -298,6 +298,7 @@ impl Scatter<'_, '_, '_> {
             self.log.push(now_us, to.id(), 0, Event::NonFinite { samples: bad });
         }
         let arrived_us = stamp.arrived_us.unwrap_or(now_us).min(now_us);
+        to.intake.edge_us = arrived_us;
         if let (Some(pts_us), 0) = (stamp.pts_us, stamp.tag.segment) {
             let frames = (block.len() / usize::from(to.intake.format.channels)) as u32;
             let found = to.intake.clock.takes(Stamped { pts_us, before: to.intake.frames_in, frames });

@@ -220,9 +220,8 @@ impl<'w, 's> TurnTaking<'w, 's> {
     /// Notes what the host says was heard of the answer to `turn`; false for a turn that is over.
     pub(crate) fn report(&mut self, owner: Entity, turn: u32, us: u64) -> bool {
         let Ok((.., mut playout)) = self.playouts.get_mut(owner) else { return false };
-        let newer = playout.reported.is_none_or(|(before, _)| turn >= before);
+        let newer = playout.report(turn, us, self.now.us);
         if newer {
-            playout.reported = Some((turn, us));
             self.settling.report(owner, turn, us);
         }
         newer
@@ -246,7 +245,7 @@ impl<'w, 's> TurnTaking<'w, 's> {
         let Ok((.., mut playout)) = self.playouts.get_mut(owner) else { return 0 };
         let Ok(mut link) = self.links.get_mut(owner) else { return 0 };
         let (segment, revision) = (playout.segment, playout.revision);
-        let heard_us = playout.stop_answer(link.read_us());
+        let heard_us = playout.stop_answer(link.read_us(), self.now.us);
         if revision > 0 {
             self.settling.sounded(Sounded { owner, segment, revision, us: heard_us, at: 0 });
             link.flush();

@@ -45,6 +45,15 @@ pub struct VadGate {
     /// Gather time: the detector runs at multiples of this much engine time, to have more lanes at once. 0, or fewer
     /// than 16 sessions open in the engine: every tick.
     pub vad_gather_ms: f32,
+    /// While an answer sounds, and for `echo_tail_ms` after it, nothing opens a segment.
+    pub half_duplex: bool,
+    /// Time after an answer in which its echo may still come in: room, device and network.
+    pub echo_tail_ms: f32,
+    /// Probability that opens a segment while an answer sounds, `threshold` to 1, of sounds as loud as
+    /// `raise_level_while_speaking_db` asks for. 0: the threshold does, whatever sounds.
+    pub raise_threshold_while_speaking: f32,
+    /// By how much a sound must be louder than the loudest echo of late to open a segment while an answer sounds.
+    pub raise_level_while_speaking_db: f32,
     /// What is forwarded before speech was heard.
     pub forward: Forward,
     /// `false`: the baseline that forwards only after `min_speech_ms` and starts work only after `min_silence_ms`.
@@ -68,6 +77,10 @@ impl Default for VadGate {
             max_segment_ms: 30_000.0,
             silence_timeout_ms: 1_000.0,
             vad_gather_ms: 4.0,
+            half_duplex: false,
+            echo_tail_ms: 300.0,
+            raise_threshold_while_speaking: 0.0,
+            raise_level_while_speaking_db: 6.0,
             forward: Forward::OnOnset,
             speculate: true,
             trace: false,
@@ -97,6 +110,30 @@ impl VadGate {
         }
     }
 
+    /// Judges what holds while an answer sounds.
+    pub(super) fn check_echo(&self, issues: &mut Vec<Issue>) {
+        let (raised, level_db) = (self.raise_threshold_while_speaking, self.raise_level_while_speaking_db);
+        if raised != 0.0 && !(self.threshold..=1.0).contains(&raised) {
+            let text = match raised {
+                below if (0.0..self.threshold).contains(&below) => {
+                    format!("{below} is below threshold {}", self.threshold)
+                }
+                _ => format!("{raised} is no probability to open at"),
+            };
+            let issue = Issue::error("raise_threshold_while_speaking", text);
+            issues.push(issue.expected("0, which is off, or `threshold` to 1.0"));
+        }
+        if !(0.0..=40.0).contains(&level_db) {
+            let issue =
+                Issue::error("raise_level_while_speaking_db", format!("{level_db} dB is out of range"));
+            issues.push(issue.expected("0 to 40 dB"));
+        }
+        if raised > 0.0 && self.half_duplex {
+            let text = "with `half_duplex` nothing opens while an answer sounds, however loud";
+            issues.push(Issue::warning("raise_threshold_while_speaking", text).help("choose one of the two"));
+        }
+    }
+
     pub(super) fn check_channels(&self, arriving: Option<u8>, issues: &mut Vec<Issue>) {
         if self.channels == Channels::Keep {
             let issue = Issue::error("channels", "`Keep` chooses none, and the detector hears one");
@@ -115,6 +152,7 @@ impl VadGate {
             ("max_segment_ms", self.max_segment_ms, 200.0, 600_000.0),
             ("silence_timeout_ms", self.silence_timeout_ms, 100.0, 600_000.0),
             ("vad_gather_ms", self.vad_gather_ms, 0.0, 100.0),
+            ("echo_tail_ms", self.echo_tail_ms, 20.0, 5_000.0),
         ];
         for (field, value, least, most) in durations {
             if !(least..=most).contains(&value) {

@@ -8,8 +8,9 @@ use mynah_engine::node::SegmentWriter;
 use mynah_engine::speech::{CancelReason, GateMode};
 
 use crate::vad_gate::asked::Asked;
+use crate::vad_gate::decision::Decision;
 use crate::vad_gate::lane::GateLane;
-use crate::vad_gate::machine::{Decision, Settings};
+use crate::vad_gate::settings::Settings;
 
 impl GateLane {
     /// Does what the host asks, now that all audio before it was taken; false if that changes nothing.
@@ -56,6 +57,7 @@ impl GateLane {
         decisions: &mut Vec<Decision>,
         gate: &mut SegmentWriter<'_, '_, '_, '_>,
     ) {
+        self.shed_echo(decisions);
         let settings = self.own.as_deref().unwrap_or(scene);
         self.machine.hold(at_us, settings, decisions);
         self.apply(decisions, gate);

@@ -1,11 +1,12 @@
 //! One session's gate: its frames, its detector's memory, its segment.
 
-use bevy_ecs::prelude::Component;
+use bevy_ecs::prelude::{Component, Query};
 use bevy_platform::cell::SyncCell;
 use mynah_engine::base::{Mutation, Now, SegmentKey, frames_to_us, us_to_frames};
 use mynah_engine::media::Payload;
 use mynah_engine::node::{NodeContext, OpenSegment, SegmentWriter, SessionContext};
 use mynah_engine::scene::Format;
+use mynah_engine::session::Intake;
 use mynah_engine::speech::{CancelReason, GateMode};
 use mynah_engine::{DropReason, Event, Frame};
 
@@ -14,10 +15,13 @@ use crate::dsp::resampler::{self, Kernel, Mode, Quality, ResampleSpec};
 use crate::vad::{SAMPLE_RATE_HZ, VadKind, VadLane};
 use crate::vad_gate::asked::Waiting;
 use crate::vad_gate::config::{Forward, VadGate};
+use crate::vad_gate::decision::{Decision, Hop};
+use crate::vad_gate::echo::EchoMemory;
 use crate::vad_gate::held::Held;
 use crate::vad_gate::lookback::Lookback;
-use crate::vad_gate::machine::{Decision, Machine, Settings};
+use crate::vad_gate::machine::Machine;
 use crate::vad_gate::overrides::{merged, own_settings};
+use crate::vad_gate::settings::Settings;
 
 /// Engine time without audio after which a stream begins anew: kept audio is then no pre-roll of what comes next.
 const PAUSE_US: u64 = 1_000_000;
@@ -35,17 +39,18 @@ pub struct GateLane {
     channels: Channels,
     converter: Option<SyncCell<Box<dyn resampler::RateConverter>>>,
     /// Samples of 16 kHz mono that the detector has not heard yet.
-    heard: Vec<f32>,
+    pub(super) heard: Vec<f32>,
     mixed: Vec<f32>,
     /// Samples at 16 kHz that the detector has finished: media time.
     past: u64,
-    hop_us: u64,
+    pub(super) hop_us: u64,
     pad_us: u64,
     pub(super) mode: GateMode,
     pub(super) waiting: Waiting,
     /// Settings of this session alone; `None`: the scene's.
     pub(super) own: Option<Box<Settings>>,
     pub(super) machine: Machine,
+    pub(super) echo: EchoMemory,
     pub(super) lookback: Lookback<Held>,
     /// Most frames of the lookback that leave at once; the ring has room for them.
     kept_at_once: usize,
@@ -97,6 +102,7 @@ impl GateLane {
             waiting: Waiting::default(),
             own: own_settings(&session, &context.gate),
             machine: Machine::default(),
+            echo: EchoMemory::default(),
             lookback: Lookback::new(us(session.kept_ms().max(gate.kept_ms())), CRUMBS * kept_at_once),
             kept_at_once,
             taken_us: 0,
@@ -281,7 +287,10 @@ impl GateLane {
         settings: &Settings,
         decisions: &mut Vec<Decision>,
         gate: &mut SegmentWriter<'_, '_, '_, '_>,
+        intakes: &Query<'_, '_, &'static Intake>,
     ) {
+        let echo = self.own.as_deref().unwrap_or(settings).echo;
+        let beside = echo.and_then(|echo| self.beside_answer(p, hop, echo, intakes, gate));
         self.heard.drain(..hop);
         let from_us = frames_to_us(self.past, SAMPLE_RATE_HZ);
         self.past += hop as u64;
@@ -291,11 +300,15 @@ impl GateLane {
         if self.traced {
             gate.cx.event(self.segment.turn(), Event::Probability { at_us: to_us, p });
         }
+        let heard = Hop { p, beside, from_us, to_us };
+        if echo.is_some() && beside.is_none() {
+            self.shed_echo(decisions);
+        }
         let settings = self.own.as_deref().unwrap_or(settings);
-        let speaks = self.machine.is_held() || p >= settings.release;
+        let speaks = self.machine.is_voiced(&heard, settings);
         // Where the host decides, the detector only listens; long segments are split all the same.
         if self.mode == GateMode::Auto || self.machine.is_held() {
-            self.machine.hop(p, from_us, to_us, settings, decisions);
+            self.machine.hop(heard, settings, decisions);
         }
         self.apply(decisions, gate);
         if self.segment.is_open() && speaks && self.machine.is_heard() {
@@ -308,8 +321,8 @@ impl GateLane {
         for decision in decisions.drain(..) {
             match decision {
                 Decision::Open { from_us } => {
-                    let pad_us = if self.keeps_from(from_us) { self.pad_us } else { 0 };
-                    if !self.open(from_us.saturating_sub(pad_us), gate) {
+                    let from_us = if self.keeps_from(from_us) { self.pre_roll_us(from_us) } else { from_us };
+                    if !self.open(from_us, gate) {
                         break;
                     }
                     self.forward_lookback(gate);
@@ -329,7 +342,12 @@ impl GateLane {
 
     /// Whether any of the pre-roll of a segment that begins at `from_us` is in the ring.
     pub(super) fn keeps_from(&self, from_us: u64) -> bool {
-        self.lookback.from(from_us.saturating_sub(self.pad_us)).next().is_some()
+        self.lookback.from(self.pre_roll_us(from_us)).next().is_some()
+    }
+
+    /// Where the pre-roll of a segment that begins at `from_us` begins.
+    fn pre_roll_us(&self, from_us: u64) -> u64 {
+        from_us.saturating_sub(self.pad_us).max(self.echo.deaf_until_us)
     }
 
     /// Opens a segment at `from_us`, or at the oldest frame in the ring; false if no segment was free.

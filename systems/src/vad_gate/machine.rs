@@ -8,32 +8,12 @@
 //!
 //! A host may hold the gate open: from any state `Held`, where probabilities decide nothing, and back to `Speech`.
 
-use crate::vad_gate::config::{Forward, VadGate};
+use crate::vad_gate::decision::{Decision, Hop};
+use crate::vad_gate::settings::Settings;
 
 /// Share of the window's hops at or above release that makes an onset speech. Measured on labelled recordings: with
 /// 60 % over 96 ms, 98-100 % of the openings at 0.9 were speech.
 const SUSTAINED_PERCENT: u32 = 60;
-
-/// What the gate does after a hop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// Open a segment at `from_us` (before the pre-roll is added).
-    Open { from_us: u64 },
-    /// Confirm the segment: speech, from `from_us` on.
-    Confirm { from_us: u64 },
-    /// Cancel the segment: the onset was not sustained.
-    CancelNotSustained,
-    /// Cancel the segment: no speech began in it (`forward: Always`).
-    CancelSilence,
-    /// The speaker seems to have finished at `at_us`.
-    Endpoint { revision: u32, at_us: u64 },
-    /// The speaker goes on: retract the revision.
-    Retract { revision: u32 },
-    /// The end is final.
-    End { revision: u32 },
-    /// The segment is too long: end it here and go on with the next.
-    Split,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -59,46 +39,18 @@ enum State {
     Held,
 }
 
-/// Durations and levels of one gate, in its VAD's hops.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) threshold: f32,
-    pub(crate) release: f32,
-    /// Hops in the deciding window.
-    pub(crate) window_hops: u32,
-    pub(crate) lookahead_us: u64,
-    pub(crate) min_silence_us: u64,
-    pub(crate) max_segment_us: u64,
-    /// Engine time without audio after which an open segment ends, microseconds.
-    pub(crate) silence_timeout_us: u64,
-    pub(crate) pad_us: u64,
-    pub(crate) forward: Forward,
-    pub(crate) speculate: bool,
-}
-
-impl Settings {
-    /// Durations are rounded up to whole hops.
-    pub(crate) fn new(gate: &VadGate, hop_us: u64) -> Self {
-        let hops = |ms: f32| ((f64::from(ms) * 1_000.0 / hop_us as f64).ceil() as u64).max(1);
-        Self {
-            threshold: gate.threshold,
-            release: gate.release_threshold,
-            window_hops: hops(gate.min_speech_ms) as u32,
-            lookahead_us: hops(gate.lookahead_ms) * hop_us,
-            min_silence_us: hops(gate.min_silence_ms) * hop_us,
-            max_segment_us: hops(gate.max_segment_ms) * hop_us,
-            silence_timeout_us: (f64::from(gate.silence_timeout_ms) * 1_000.0) as u64,
-            pad_us: (f64::from(gate.pad_ms) * 1_000.0) as u64,
-            forward: gate.forward,
-            speculate: gate.speculate,
-        }
-    }
+/// Beside what the open segment began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    Answer,
 }
 
 /// State of one session's gate.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     state: State,
+    began: Beside,
     /// Media time at which the open segment began.
     opened_us: u64,
     /// Endpoint revisions announced in the open segment.
@@ -107,7 +59,7 @@ pub(crate) struct Machine {
 
 impl Default for Machine {
     fn default() -> Self {
-        Self { state: State::Idle, opened_us: 0, revision: 0 }
+        Self { state: State::Idle, began: Beside::Nothing, opened_us: 0, revision: 0 }
     }
 }
 
@@ -141,6 +93,25 @@ impl Machine {
         self.state == State::Held
     }
 
+    /// Gives up a segment in which no speech has begun (`forward: Always`).
+    pub(crate) fn give_up(&mut self, out: &mut Vec<Decision>) {
+        if let State::Probe { .. } = self.state {
+            out.push(Decision::CancelSilence);
+            self.state = State::Idle;
+        }
+    }
+
+    /// Whether a hop is speech in the open segment: where the segment began beside an answer, its echo is not.
+    pub(crate) fn is_voiced(&self, hop: &Hop, s: &Settings) -> bool {
+        let p = match (self.state, self.began) {
+            (State::Held, _) => return true,
+            (_, Beside::Answer) => hop.p_begins(),
+            (State::Ending { .. }, Beside::Nothing) => hop.p_goes_on(),
+            (_, Beside::Nothing) => hop.p,
+        };
+        p >= s.release
+    }
+
     /// Opens a segment with the next frame (`forward: Always`).
     pub(crate) fn probe(&mut self, from_us: u64) {
         if self.state == State::Idle {
@@ -156,6 +127,7 @@ impl Machine {
 
     /// Takes everything from `at_us` on for speech, until it is [released](Self::release) or finished.
     pub(crate) fn hold(&mut self, at_us: u64, s: &Settings, out: &mut Vec<Decision>) {
+        self.began = Beside::Nothing;
         match std::mem::replace(&mut self.state, State::Held) {
             State::Idle => {
                 self.open(at_us);
@@ -198,40 +170,36 @@ impl Machine {
         self.revision = 0;
     }
 
-    /// Takes one hop: probability `p` for the media time from `from_us` to `to_us`.
-    pub(crate) fn hop(&mut self, p: f32, from_us: u64, to_us: u64, s: &Settings, out: &mut Vec<Decision>) {
+    /// Takes one hop. Beside an answer less may count of what would open a segment, or take back the end that is being
+    /// answered. What is open goes on by the detector alone, and so does a segment that began beside the answer once it is
+    /// speech: the answer waits for it.
+    pub(crate) fn hop(&mut self, hop: Hop, s: &Settings, out: &mut Vec<Decision>) {
+        let Hop { from_us, to_us, .. } = hop;
+        let begins = hop.p_begins() >= if hop.beside.is_some() { s.threshold_beside } else { s.threshold };
         match self.state {
-            State::Idle => {
-                if p >= s.threshold {
-                    self.open(from_us);
-                    if s.speculate {
-                        out.push(Decision::Open { from_us });
-                    }
-                    self.onset(
-                        Onset { from_us, hops: 0, hits: 0, silent_from_us: None },
-                        p,
-                        from_us,
-                        to_us,
-                        s,
-                        out,
-                    );
+            State::Idle if begins => {
+                self.open(from_us);
+                if s.speculate {
+                    out.push(Decision::Open { from_us });
                 }
+                self.begin(hop, s, out);
             }
+            State::Idle => {}
             State::Probe { from_us: opened } => {
-                if p >= s.threshold {
+                if begins {
                     self.start_over(opened, from_us, s, out);
-                    let onset = Onset { from_us, hops: 0, hits: 0, silent_from_us: None };
-                    self.onset(onset, p, from_us, to_us, s, out);
+                    self.begin(hop, s, out);
                 } else if to_us.saturating_sub(opened) >= u64::from(s.window_hops) * (to_us - from_us) {
                     out.push(Decision::CancelSilence);
                     self.state = State::Idle;
                 }
             }
             State::Onset { from_us: at, hops, hits, silent_from_us } => {
-                self.onset(Onset { from_us: at, hops, hits, silent_from_us }, p, from_us, to_us, s, out);
+                self.onset(Onset { from_us: at, hops, hits, silent_from_us }, hop, s, out);
             }
-            State::Speech { silent_from_us } => self.speech(silent_from_us, p, from_us, to_us, s, out),
+            State::Speech { silent_from_us } => self.speech(silent_from_us, hop, s, out),
             State::Ending { revision, silent_from_us } => {
+                let p = if self.began == Beside::Answer { hop.p } else { hop.p_goes_on() };
                 if p >= s.release {
                     out.push(Decision::Retract { revision });
                     self.state = State::Speech { silent_from_us: None };
@@ -244,8 +212,16 @@ impl Machine {
         }
     }
 
-    fn onset(&mut self, o: Onset, p: f32, from_us: u64, to_us: u64, s: &Settings, out: &mut Vec<Decision>) {
+    /// Speech may begin with this hop.
+    fn begin(&mut self, hop: Hop, s: &Settings, out: &mut Vec<Decision>) {
+        self.began = if hop.beside.is_some() { Beside::Answer } else { Beside::Nothing };
+        self.onset(Onset { from_us: hop.from_us, hops: 0, hits: 0, silent_from_us: None }, hop, s, out);
+    }
+
+    fn onset(&mut self, o: Onset, hop: Hop, s: &Settings, out: &mut Vec<Decision>) {
+        let Hop { from_us, to_us, .. } = hop;
         let hops = o.hops + 1;
+        let p = if self.began == Beside::Answer { hop.p_begins() } else { hop.p };
         let hit = p >= s.release;
         let hits = o.hits + u32::from(hit);
         let silent_from_us = if hit { None } else { o.silent_from_us.or(Some(from_us)) };
@@ -271,20 +247,12 @@ impl Machine {
         }
     }
 
-    fn speech(
-        &mut self,
-        since: Option<u64>,
-        p: f32,
-        from_us: u64,
-        to_us: u64,
-        s: &Settings,
-        out: &mut Vec<Decision>,
-    ) {
-        let since = if p >= s.release { None } else { since.or(Some(from_us)) };
+    fn speech(&mut self, since: Option<u64>, hop: Hop, s: &Settings, out: &mut Vec<Decision>) {
+        let since = if hop.p >= s.release { None } else { since.or(Some(hop.from_us)) };
         self.state = State::Speech { silent_from_us: since };
-        self.silence(since, to_us, s, out);
+        self.silence(since, hop.to_us, s, out);
         if matches!(self.state, State::Speech { .. }) {
-            self.split_long(to_us, s, out);
+            self.split_long(hop.to_us, s, out);
         }
     }
 
@@ -370,8 +338,14 @@ struct Onset {
 mod tests {
     use super::Decision::*;
     use super::*;
+    use crate::vad_gate::config::{Forward, VadGate};
+    use crate::vad_gate::decision::BesideAnswer;
 
     const HOP: u64 = 32_000;
+
+    fn hop(p: f32, at: u64) -> Hop {
+        Hop { p, beside: None, from_us: at * HOP, to_us: (at + 1) * HOP }
+    }
 
     fn run(gate: &VadGate, probabilities: &[f32]) -> Vec<(usize, Decision)> {
         let settings = Settings::new(gate, HOP);
@@ -379,7 +353,7 @@ mod tests {
         let mut seen = Vec::new();
         for (i, p) in probabilities.iter().enumerate() {
             let mut out = Vec::new();
-            machine.hop(*p, i as u64 * HOP, (i as u64 + 1) * HOP, &settings, &mut out);
+            machine.hop(hop(*p, i as u64), &settings, &mut out);
             seen.extend(out.into_iter().map(|d| (i, d)));
         }
         seen
@@ -441,7 +415,7 @@ mod tests {
         for (i, p) in [0.1, 0.1, 0.1, 0.1, 0.95, 0.95, 0.95].into_iter().enumerate() {
             machine.probe(i as u64 * HOP);
             let mut out = Vec::new();
-            machine.hop(p, i as u64 * HOP, (i as u64 + 1) * HOP, &settings, &mut out);
+            machine.hop(hop(p, i as u64), &settings, &mut out);
             seen.extend(out.into_iter().map(|d| (i, d)));
         }
         let want = vec![
@@ -483,7 +457,7 @@ mod tests {
                 if gate.forward == Forward::Always {
                     machine.probe(at * HOP);
                 }
-                machine.hop(*p, at * HOP, (at + 1) * HOP, &settings, &mut out);
+                machine.hop(hop(*p, at), &settings, &mut out);
             }
             out.clear();
             machine.starve(heard.len() as u64 * HOP, &settings, &mut out);
@@ -511,7 +485,7 @@ mod tests {
             let (mut machine, mut out) = (Machine::default(), Vec::new());
             let mut now = 0;
             let mut hop = |machine: &mut Machine, p, out: &mut Vec<Decision>| {
-                machine.hop(p, now * HOP, (now + 1) * HOP, &settings, out);
+                machine.hop(hop(p, now), &settings, out);
                 now += 1;
             };
             for p in heard {
@@ -531,6 +505,69 @@ mod tests {
             let ends = matches!(out[..], [Endpoint { .. }, End { .. }]);
             assert!(ends && machine.is_idle(), "{name}: {out:?}");
         }
+    }
+
+    #[test]
+    fn beside_an_answer_only_what_counts_begins_speech_and_ends_stay() {
+        let all = |ps: &[f32]| ps.iter().map(|p| (*p, None)).collect::<Vec<_>>();
+        let answered = |ps: &[f32], counts: f32, answers_open: bool| {
+            let beside = BesideAnswer { p: counts, answers_open };
+            ps.iter().map(|p| (*p, Some(beside))).collect::<Vec<_>>()
+        };
+        let beside = |ps: &[f32], counts: f32| answered(ps, counts, false);
+        let word = all(&[0.95, 0.9, 0.9]);
+        let (open, confirm) = ((0, Open { from_us: 0 }), (2, Confirm { from_us: 0 }));
+        let end = |hop, at| (hop, Endpoint { revision: 1, at_us: at * HOP });
+        let cases = [
+            ("nothing opens", beside(&[1.0; 9], 0.0), vec![]),
+            ("what counts opens", beside(&[1.0; 3], 1.0), vec![open, confirm]),
+            ("if it is probable enough", beside(&[0.96; 3], 0.96), vec![]),
+            (
+                "an onset that fades into the echo is none",
+                [beside(&[1.0], 1.0), beside(&[1.0; 5], 0.0)].concat(),
+                vec![open, (2, CancelNotSustained)],
+            ),
+            (
+                "what is speech goes on beside its echo",
+                [beside(&[1.0; 3], 1.0), beside(&[0.9; 9], 0.0)].concat(),
+                vec![open, confirm],
+            ),
+            (
+                "an onset from before goes on",
+                [all(&[0.95]), beside(&[0.9; 9], 0.0)].concat(),
+                vec![open, confirm],
+            ),
+            (
+                "an end is not taken back by its answer",
+                [word.clone(), all(&[0.1]), answered(&[1.0; 4], 0.0, true)].concat(),
+                vec![open, confirm, end(3, 3), (5, End { revision: 1 })],
+            ),
+            (
+                "but by what counts",
+                [word.clone(), all(&[0.1]), answered(&[0.9], 0.9, true)].concat(),
+                vec![open, confirm, end(3, 3), (4, Retract { revision: 1 })],
+            ),
+            (
+                "and whoever speaks beside another answer is not cut",
+                [word, all(&[0.1]), beside(&[0.9], 0.0)].concat(),
+                vec![open, confirm, end(3, 3), (4, Retract { revision: 1 })],
+            ),
+        ];
+        let settings = Settings::new(&VadGate { raise_threshold_while_speaking: 0.97, ..gate() }, HOP);
+        let mut wrong = Vec::new();
+        for (name, hops, want) in cases {
+            let (mut machine, mut seen) = (Machine::default(), Vec::new());
+            for (i, (p, beside)) in hops.into_iter().enumerate() {
+                let mut out = Vec::new();
+                let hop = Hop { beside, ..hop(p, i as u64) };
+                machine.hop(hop, &settings, &mut out);
+                seen.extend(out.into_iter().map(|decision| (i, decision)));
+            }
+            if seen != want {
+                wrong.push(format!("{name}: {seen:?}, not {want:?}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]

@@ -5,19 +5,22 @@
 //! forwarded whole, so output equals input, bit for bit. Decisions fall on media time, hop by hop, and never depend
 //! on the rest of the batch.
 //!
-//! Files: `machine` decides, `lane` is one session, `asked` and `host` what its host decides in its place, `overrides`
-//! what that session does differently from the scene,
-//! `held` a frame that it keeps, `settled` the rounded durations, `system` runs all lanes of a shard through the
+//! Files: `machine` decides, `decision` what it hears and says, `lane` is one session, `asked` and `host` what its host decides in its place, `overrides`
+//! what that session does differently from the scene, `echo` what counts while an answer sounds,
+//! `held` a frame that it keeps, `settings` the durations by which it decides, `settled` the same in words, `system` runs all lanes of a shard through the
 //! detector's kernel.
 
 mod asked;
 mod config;
+mod decision;
+mod echo;
 mod held;
 mod host;
 mod lane;
 mod lookback;
 mod machine;
 mod overrides;
+mod settings;
 mod settled;
 mod system;
 
@@ -47,6 +50,7 @@ impl NodeKind for VadGate {
     }
     fn check(&self, input: Option<Format>, _: &Tick, issues: &mut Vec<Issue>) -> Option<Format> {
         self.check_levels(issues);
+        self.check_echo(issues);
         self.check_channels(input.map(|input| input.channels), issues);
         self.check_durations(issues);
         input
@@ -91,6 +95,9 @@ impl NodeKind for VadGate {
             "max_segment_ms",
             "silence_timeout_ms",
             "vad_gather_ms",
+            "echo_tail_ms",
+            "raise_threshold_while_speaking",
+            "raise_level_while_speaking_db",
         ]
     }
     fn settled(&self) -> Vec<String> {
@@ -136,6 +143,7 @@ mod tests {
     #[test]
     fn settings_that_make_no_sense_are_named() {
         use mynah_engine::scene::Severity::{Error, Warning};
+        const RAISED: &str = "raise_threshold_while_speaking";
         let d = VadGate::default();
         let cases = [
             (d, vec![]),
@@ -157,6 +165,21 @@ mod tests {
             (VadGate { silence_timeout_ms: 99.0, ..d }, vec![(Error, "silence_timeout_ms")]),
             (VadGate { silence_timeout_ms: 600_000.0, ..d }, vec![]),
             (VadGate { silence_timeout_ms: 600_001.0, ..d }, vec![(Error, "silence_timeout_ms")]),
+            (VadGate { raise_threshold_while_speaking: 0.9, ..d }, vec![]),
+            (VadGate { raise_threshold_while_speaking: 1.0, ..d }, vec![]),
+            (VadGate { raise_threshold_while_speaking: 0.8, ..d }, vec![(Error, RAISED)]),
+            (VadGate { raise_threshold_while_speaking: -0.1, ..d }, vec![(Error, RAISED)]),
+            (VadGate { raise_threshold_while_speaking: f32::NAN, ..d }, vec![(Error, RAISED)]),
+            (
+                VadGate { raise_threshold_while_speaking: 0.95, half_duplex: true, ..d },
+                vec![(Warning, RAISED)],
+            ),
+            (
+                VadGate { raise_level_while_speaking_db: -1.0, ..d },
+                vec![(Error, "raise_level_while_speaking_db")],
+            ),
+            (VadGate { echo_tail_ms: 20.0, half_duplex: true, ..d }, vec![]),
+            (VadGate { echo_tail_ms: 19.0, ..d }, vec![(Error, "echo_tail_ms")]),
         ];
         for (gate, want) in cases {
             let want: Vec<_> = want.into_iter().map(|(s, f)| (s, f.to_string())).collect();

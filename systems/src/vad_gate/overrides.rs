@@ -4,7 +4,7 @@ use mynah_engine::scene::{Issue, Severity};
 use mynah_engine::speech::GateOverrides;
 
 use crate::vad_gate::config::VadGate;
-use crate::vad_gate::machine::Settings;
+use crate::vad_gate::settings::Settings;
 
 /// The scene's configuration with the overrides of one session.
 pub(super) fn merged(scene: &VadGate, overrides: &GateOverrides) -> VadGate {
@@ -15,6 +15,11 @@ pub(super) fn merged(scene: &VadGate, overrides: &GateOverrides) -> VadGate {
         min_silence_ms: overrides.min_silence_ms.unwrap_or(scene.min_silence_ms),
         lookahead_ms: overrides.lookahead_ms.unwrap_or(scene.lookahead_ms),
         pad_ms: overrides.pad_ms.unwrap_or(scene.pad_ms),
+        half_duplex: overrides.half_duplex.unwrap_or(scene.half_duplex),
+        echo_tail_ms: overrides.echo_tail_ms.unwrap_or(scene.echo_tail_ms),
+        raise_threshold_while_speaking: overrides
+            .raise_threshold_while_speaking
+            .unwrap_or(scene.raise_threshold_while_speaking),
         ..*scene
     }
 }
@@ -30,6 +35,7 @@ pub(super) fn check(scene: &VadGate, overrides: &GateOverrides) -> Result<(), St
     let merged = merged(scene, overrides);
     let mut issues = Vec::new();
     merged.check_levels(&mut issues);
+    merged.check_echo(&mut issues);
     merged.check_durations(&mut issues);
     check_ring(scene, &merged, &mut issues);
     let errors = issues.iter().filter(|issue| issue.severity == Severity::Error);
@@ -78,6 +84,12 @@ mod tests {
                 VadGate::default(),
                 GateOverrides { threshold: Some(0.3), ..none },
                 "release_threshold: 0.5 is above threshold 0.3; expected 0.0 to `threshold`",
+            ),
+            (
+                VadGate::default(),
+                GateOverrides { raise_threshold_while_speaking: Some(0.5), ..none },
+                "raise_threshold_while_speaking: 0.5 is below threshold 0.9; expected 0, which is off, or `threshold` \
+                 to 1.0",
             ),
             (
                 VadGate::default(),

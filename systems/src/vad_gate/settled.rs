@@ -24,7 +24,23 @@ pub(super) fn lines(gate: &VadGate) -> Vec<String> {
         lines.push(format!("{field:<15} {rounded_ms} ms = {hops} hop{plural}{note}"));
     }
     lines.push(format!("{:<15} {} ms, of a lookback of {} ms", "pad_ms", gate.pad_ms, gate.lookback_ms));
+    lines.extend(beside_answers(gate));
     lines
+}
+
+/// What holds while an answer sounds, if it is anything else than at other times.
+fn beside_answers(gate: &VadGate) -> Option<String> {
+    let raised = gate.raise_threshold_while_speaking;
+    let (field, what) = if gate.half_duplex {
+        ("half_duplex", "nothing opens".to_owned())
+    } else if raised > 0.0 {
+        let level_db = gate.raise_level_while_speaking_db;
+        let what = format!("opens at {raised}, and only {level_db} dB above the loudest echo of late");
+        ("raise_threshold_while_speaking", what)
+    } else {
+        return None;
+    };
+    Some(format!("{field:<15} while an answer sounds and {} ms after it {what}", gate.echo_tail_ms))
 }
 
 #[cfg(test)]
@@ -35,12 +51,30 @@ mod tests {
     fn durations_are_shown_as_the_gate_rounds_them() {
         let gate = VadGate { min_speech_ms: 96.0, min_silence_ms: 300.0, ..VadGate::default() };
         let lines = lines(&gate);
+        assert_eq!(lines.len(), 6, "{lines:?}");
         for wanted in [
             "min_speech_ms   96 ms = 3 hops",
             "min_silence_ms  320 ms = 10 hops (asked for 300)",
             "lookahead_ms    32 ms = 1 hop",
         ] {
             assert!(lines.iter().any(|line| line == wanted), "{wanted}: {lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_holds_while_an_answer_sounds_is_said_where_it_differs() {
+        let deaf = VadGate { half_duplex: true, echo_tail_ms: 450.0, ..VadGate::default() };
+        let raised = VadGate { raise_threshold_while_speaking: 0.97, ..VadGate::default() };
+        let cases = [
+            (deaf, "half_duplex     while an answer sounds and 450 ms after it nothing opens"),
+            (
+                raised,
+                "raise_threshold_while_speaking while an answer sounds and 300 ms after it opens at 0.97, and only \
+                 6 dB above the loudest echo of late",
+            ),
+        ];
+        for (gate, want) in cases {
+            assert_eq!(lines(&gate).last().map(String::as_str), Some(want));
         }
     }
 }

@@ -17,8 +17,9 @@ use mynah_engine::tick::Messages;
 use crate::vad::VadKernel;
 use crate::vad_gate::asked::Asked;
 use crate::vad_gate::config::VadGate;
+use crate::vad_gate::decision::Decision;
 use crate::vad_gate::lane::GateLane;
-use crate::vad_gate::machine::{Decision, Settings};
+use crate::vad_gate::settings::Settings;
 
 /// Sessions in the engine below which a hop does not wait for the gather time.
 const GATHER_SESSIONS_MIN: u32 = 16;
@@ -57,7 +58,7 @@ pub(super) fn build(gate: Arc<VadGate>, place: NodePlace, world: &mut World) -> 
         place,
         world,
         move |lanes, params, (segments, sessions, intakes, messages)| {
-            gates.hear_hosts(lanes, params, segments, sessions, messages);
+            gates.hear_hosts(lanes, params, segments, intakes, sessions, messages);
             gates.run(lanes, params, segments, sessions.open(), intakes);
         },
     )
@@ -70,6 +71,7 @@ impl Gates {
         lanes: &mut Lanes<'_, '_, GateLane>,
         params: &mut NodeParams<'_, '_>,
         segments: &mut SegmentParams<'_, '_>,
+        intakes: &Query<'_, '_, &'static Intake>,
         sessions: &SessionLanes<'_, '_>,
         messages: &mut Messages,
     ) {
@@ -82,7 +84,7 @@ impl Gates {
             let queue = queue.bypass_change_detection();
             let outs = &mut lanes.outs;
             let at_once = lane.waiting.is_empty()
-                && self.take_before(now_us, queue, wiring, lane, params, outs, segments);
+                && self.take_before(now_us, queue, wiring, lane, params, outs, segments, intakes);
             received.effect |= if at_once {
                 let mut cx = NodeContext::new(self.place.node, wiring, params, outs);
                 let mut gate = SegmentWriter::new(&mut cx, segments);
@@ -94,6 +96,7 @@ impl Gates {
     }
 
     /// Obeys the messages that wait, as far as the audio before them can be taken; false if some still wait.
+    #[expect(clippy::too_many_arguments, reason = "everything a lane touches, borrowed apart")]
     fn obey_waiting(
         &mut self,
         queue: &mut Queue,
@@ -102,9 +105,10 @@ impl Gates {
         params: &mut NodeParams<'_, '_>,
         outs: &mut Query<'_, '_, &'static mut Queue>,
         segments: &mut SegmentParams<'_, '_>,
+        intakes: &Query<'_, '_, &'static Intake>,
     ) -> bool {
         while let Some((asked, at_us)) = lane.waiting.first() {
-            if !self.take_before(at_us, queue, wiring, lane, params, outs, segments) {
+            if !self.take_before(at_us, queue, wiring, lane, params, outs, segments, intakes) {
                 return false;
             }
             lane.waiting.pop();
@@ -127,6 +131,7 @@ impl Gates {
         params: &mut NodeParams<'_, '_>,
         outs: &mut Query<'_, '_, &'static mut Queue>,
         segments: &mut SegmentParams<'_, '_>,
+        intakes: &Query<'_, '_, &'static Intake>,
     ) -> bool {
         let (hop, place) = (self.hop(), self.place);
         let earlier = |queue: &Queue| queue.front().is_some_and(|frame| frame.queued_us < at_us);
@@ -145,7 +150,7 @@ impl Gates {
                 kernel.take(at, lane.memory())
             });
             let mut cx = NodeContext::new(place.node, wiring, params, outs);
-            lane.decide(p, hop, settings, decisions, &mut SegmentWriter::new(&mut cx, segments));
+            lane.decide(p, hop, settings, decisions, &mut SegmentWriter::new(&mut cx, segments), intakes);
         }
         let may_step = NodeContext::new(place.node, wiring, params, outs).may_step();
         may_step && lane.ready_hop(hop).is_none() && !earlier(queue)
@@ -166,7 +171,7 @@ impl Gates {
             if !lane.waiting.is_empty() {
                 let (wiring, lane) = (wiring.bypass_change_detection(), lane.bypass_change_detection());
                 let queue = queue.bypass_change_detection();
-                if !self.obey_waiting(queue, wiring, lane, params, &mut lanes.outs, segments) {
+                if !self.obey_waiting(queue, wiring, lane, params, &mut lanes.outs, segments, intakes) {
                     continue;
                 }
             }
@@ -207,7 +212,7 @@ impl Gates {
         if run_now && !self.ready.is_empty() {
             VadKernel::lend(self.gate.vad, |kernel| {
                 while !self.ready.is_empty() {
-                    self.hear(kernel, lanes, params, segments);
+                    self.hear(kernel, lanes, params, segments, intakes);
                 }
             });
         }
@@ -231,6 +236,7 @@ impl Gates {
         lanes: &mut Lanes<'_, '_, GateLane>,
         params: &mut NodeParams<'_, '_>,
         segments: &mut SegmentParams<'_, '_>,
+        intakes: &Query<'_, '_, &'static Intake>,
     ) {
         let (hop, node) = (self.hop(), self.place.node);
         let mut kept = 0;
@@ -252,7 +258,7 @@ impl Gates {
                 let wiring = wiring.bypass_change_detection();
                 let mut cx = NodeContext::new(node, wiring, params, &mut lanes.outs);
                 let mut gate = SegmentWriter::new(&mut cx, segments);
-                lane.decide(p, hop, &self.settings, &mut self.decisions, &mut gate);
+                lane.decide(p, hop, &self.settings, &mut self.decisions, &mut gate, intakes);
                 let next = || queue.pop();
                 if fill(
                     &self.settings,
