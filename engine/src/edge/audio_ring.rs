@@ -136,6 +136,11 @@ impl OutputRing {
         read.max(self.positions.flush_to.load(Ordering::Relaxed))
     }
 
+    /// Audio before `at` that nobody has read and that is not void, microseconds.
+    pub(crate) fn unread_before_us(&self, at: u64) -> u64 {
+        self.us(at.saturating_sub(self.played()))
+    }
+
     /// Audio that nobody has read yet, microseconds.
     pub(crate) fn unread_us(&self) -> u64 {
         self.us(self.written.saturating_sub(self.played()))

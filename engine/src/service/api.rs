@@ -10,6 +10,7 @@ use crate::edge::params::Params;
 use crate::media::block::Block;
 use crate::media::sound::Sound;
 use crate::scene::Timing;
+use crate::speech::heard::Heard;
 
 /// Names one call: a piece of work for one revision of one segment at one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -213,6 +214,24 @@ pub struct Outbox {
     pub(crate) hints: Vec<SizeHint>,
     /// What hosts answer to calls of services: session, the call's name, the result.
     pub(crate) results: Vec<(SessionId, Arc<str>, Arc<str>)>,
+    /// Segments that were settled in the tick before; within a session in order.
+    pub(crate) commits: Vec<Commit>,
+}
+
+/// A segment whose end holds and whose answer is settled: heard to its end, interrupted, withdrawn, or none to come.
+/// Once for each segment that ended.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The session.
+    pub session: SessionId,
+    /// Which session of that id.
+    pub generation: u32,
+    /// The segment.
+    pub segment: SegmentKey,
+    /// The revision that held; 0 = the segment was to get no answer.
+    pub revision: u32,
+    /// What was heard of the answer.
+    pub heard: Heard,
 }
 
 /// The batch size that the host of a session suggests.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::{NodeId, SessionId};
-use crate::service::api::{CallKey, Outbox, Request, SizeHint};
+use crate::service::api::{CallKey, Commit, Outbox, Request, SizeHint};
 use crate::service::batch::Settled;
 
 /// Why an entity of [`ServiceOrder`] exists.
@@ -41,6 +41,8 @@ pub(crate) struct Calls {
     pub(crate) hints: Vec<SizeHint>,
     /// Results of tools, from hosts.
     pub(crate) results: Vec<(SessionId, Arc<str>, Arc<str>)>,
+    /// Segments that are settled, each with its position.
+    pub(crate) commits: Vec<(u32, Commit)>,
     /// Calls that services have not answered yet, with the time of their submission. Only looked up, never iterated.
     pub(crate) flights: HashMap<CallKey, u64, BuildHasherDefault<DefaultHasher>>,
     /// Calls that were merged or dropped while they waited; their nodes are told in the next tick.
@@ -57,12 +59,16 @@ impl Calls {
         }
         self.hints.append(&mut outbox.hints);
         self.results.append(&mut outbox.results);
+        for commit in outbox.commits.drain(..) {
+            self.commits.push((self.commits.len() as u32, commit));
+        }
     }
 
-    /// Sorts the requests by session; within a session the order is kept.
+    /// Sorts requests and commits by session; within a session the order is kept.
     pub(crate) fn sort(&mut self) {
         // With the position in the key an unstable sort keeps the order, and it needs no memory.
         self.requests.sort_unstable_by_key(|(order, _, request)| (request.key().session, *order));
+        self.commits.sort_unstable_by_key(|(order, commit)| (commit.session, *order));
         // A stable sort of an empty list takes no memory.
         self.results.sort_by_key(|(session, ..)| *session);
     }

@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
-use crate::service::api::CallKey;
+use crate::service::api::{CallKey, Commit};
 use crate::service::batch::BatchQueue;
 use crate::service::calls::{Calls, ServiceOrder};
 use crate::service::slot::{ServiceFigures, ServiceInstance, ServiceName};
@@ -51,6 +51,11 @@ impl<'w> Hub<'w> {
     /// The calls that wait at the station of a node behind the hub.
     pub fn calls_waiting(self, node: NodeId) -> impl Iterator<Item = CallKey> + 'w {
         self.queue(node).into_iter().flat_map(BatchQueue::keys)
+    }
+
+    /// The segments that were settled before the last tick's batches, by session.
+    pub fn commits(self) -> impl Iterator<Item = &'w Commit> {
+        self.world.resource::<Calls>().commits.iter().map(|(_, commit)| commit)
     }
 
     /// Calls that services have not answered yet.

@@ -149,11 +149,13 @@ pub(crate) struct Ending {
 
 impl HostLink {
     /// Everything of an answer has left: `us` of it, the last of which sounds at `heard_until_us` of engine time.
-    pub(crate) fn ends(&mut self, turn: u32, us: u64, heard_until_us: u64) {
+    /// Returns where it ends, as in [`Ending::at`].
+    pub(crate) fn ends(&mut self, turn: u32, us: u64, heard_until_us: u64) -> u64 {
         let at = self.output.as_mut().map_or(heard_until_us, |ring| ring.end(turn));
         if self.wants_events() {
             self.answers.get_or_insert_default().endings.push_back(Ending { turn, us, at, read_us: None });
         }
+        at
     }
 
     /// Whether every answer that has left was heard to its end.

@@ -3,6 +3,7 @@
 pub(crate) mod components;
 pub(crate) mod index;
 pub(crate) mod lines;
+pub(crate) mod settling;
 
 pub use components::{Intake, Phase, Session, SessionParams, Wiring};
 pub use index::{SessionIndex, SessionLanes};

@@ -511,7 +511,7 @@ impl Segments<'_, '_> {
     }
 
     /// Returns settled segments to the pool, and every segment of a session that is gone.
-    pub(crate) fn recycle(&mut self, gone: impl Fn(Entity) -> bool) {
+    pub(crate) fn recycle(&mut self, gone: impl Fn(&Segment) -> bool) {
         let mut at = 0;
         while at < self.pool.active.len() {
             let slot = self.pool.active[at];
@@ -522,7 +522,7 @@ impl Segments<'_, '_> {
                 (Verdict::Confirmed, Extent::Ended(_)) => state.answer != Answer::Pending,
                 _ => false,
             };
-            if settled || gone(state.owner) {
+            if settled || gone(&state) {
                 state.verdict = Verdict::Free;
                 state.key.serial = 0;
                 self.pool.active.swap_remove(at);

@@ -22,7 +22,7 @@ use crate::session::lines::Lines;
 use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::speech::line_drop::LineDrop;
 use crate::speech::playout::Playout;
-use crate::speech::segment::SegmentParams;
+use crate::speech::segment::{Segment, SegmentParams};
 use crate::tick::control::Messages;
 use crate::tick::resources::{Closing, Edge, NeedsSweep, ShardConfig};
 use crate::tick::tell;
@@ -90,7 +90,9 @@ pub(crate) fn account(
             port.close(unsaid);
         }
     }
-    let is_gone = |owner| !sessions.get(owner).is_ok_and(|(_, _, phase, ..)| *phase != Phase::Gone);
+    // What a session that is gone since a moment ago has open is ended by its gate in the next tick.
+    let is_gone =
+        |segment: &Segment| closing.0.binary_search(&segment.session).is_ok() || !sessions.contains(segment.owner);
     segments.segments.recycle(is_gone);
     // No more than are there now, so that a host that goes on giving blocks back cannot hold up the tick.
     for _ in 0..edge.0.back.len() {

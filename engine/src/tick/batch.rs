@@ -22,6 +22,7 @@ pub(crate) fn batch(
     mut stage_times: ResMut<'_, StageTimes>,
 ) {
     stage_times.start();
+    submissions.calls.commits.clear();
     for shard in shards.running() {
         submissions.calls.gather(&mut shard.world.resource_mut::<Outbox>());
     }

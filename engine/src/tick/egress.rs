@@ -16,7 +16,7 @@ use crate::edge::exchange::{Out, OutAudio};
 use crate::media::block::{Block, BlockPool};
 use crate::media::frame::{Frame, Mark, Payload};
 use crate::media::queue::{Lane, Queue};
-use crate::node::cancel::{Cancelling, cancel_lanes, purge};
+use crate::node::cancel::{Cancelling, Cancels, cancel_lanes, purge};
 use crate::node::context::NodeContext;
 use crate::node::kind::IdleCheck;
 use crate::node::params::lane_system_of;
@@ -26,7 +26,9 @@ use crate::record::event::{DropReason, Event, EventLog};
 use crate::record::stage_times::StageTimes;
 use crate::scene::Release;
 use crate::session::components::HostLink;
-use crate::speech::cancellation::{CancelScope, Cancellation};
+use crate::session::index::SessionLanes;
+use crate::session::settling::{Settling, Sounded};
+use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segments, Standing};
 use crate::tick::egress::captions::Captions;
@@ -148,11 +150,11 @@ impl<'w, 's> OutputParams<'w, 's> {
 }
 
 /// What the releasing system touches beside frames.
-type Releasing = (Segments<'static, 'static>, ResMut<'static, Closing>);
+type Releasing = (Segments<'static, 'static>, ResMut<'static, Settling>, ResMut<'static, Closing>);
 
 pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> BoxedSystem {
     type Params = OutputParams<'static, 'static>;
-    lane_system_of::<Egress, Params, Releasing>(node, world, move |lanes, params, (segments, closing)| {
+    lane_system_of::<Egress, Params, Releasing>(node, world, move |lanes, params, (segments, settling, closing)| {
         params.stage_times.start();
         for (_, mut lane, mut queue, mut state) in &mut lanes.ins {
             if queue.is_empty() {
@@ -163,7 +165,7 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
             let Some(mut output) = params.of(node, lane, &mut lanes.outs) else { continue };
             let converts = state.conversion().map(|conversion| conversion.formats());
             let stream = Stream { policy, converts };
-            if stream.release(queue, &mut state, segments, &mut output) && output.cx.lane.stream_ended() {
+            if stream.release(queue, &mut state, segments, settling, &mut output) && output.cx.lane.stream_ended() {
                 closing.0.push(session);
             }
         }
@@ -174,22 +176,49 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
 /// Builds the system that takes what was cancelled out of the output.
 pub(crate) fn cancel_output(node: NodeId, world: &mut World) -> BoxedSystem {
     type Params = OutputParams<'static, 'static>;
-    type More = Cancelling<'static, 'static>;
+    type More = Stopping<'static, 'static>;
     lane_system_of::<Egress, Params, More>(node, world, move |lanes, params, more| {
         params.stage_times.start();
         let keeps = |state: &Egress| state.next > 0 || !state.ends.is_empty();
-        cancel_lanes(node, lanes, params, more, keeps, |row, cancellation, params, _, outs| {
+        cancel_lanes(node, lanes, params, more, keeps, |row, cancellation, params, more, outs| {
             let Some(mut output) = params.of(node, row.lane, outs) else { return };
             purge(row.queue, cancellation, &mut output.cx);
-            stop_cancelled(row.state, cancellation, &mut output);
+            stop_cancelled(row.state, cancellation, &mut more.settling, &mut output);
         });
         params.stage_times.lap(node.index());
     })
 }
 
+/// What cancelling touches beside the output.
+#[derive(SystemParam)]
+struct Stopping<'w, 's> {
+    cancelling: Cancelling<'w, 's>,
+    settling: ResMut<'w, Settling>,
+}
+
+impl<'w, 's> Cancels<'w, 's> for Stopping<'w, 's> {
+    fn list(&self) -> &Cancellations {
+        self.cancelling.list()
+    }
+    fn lanes(&self) -> &SessionLanes<'w, 's> {
+        self.cancelling.lanes()
+    }
+}
+
 /// Stops what sounds and was cancelled, and reports outputs that had already left.
-fn stop_cancelled(state: &mut Egress, cancellation: &Cancellation, output: &mut Output<'_>) {
-    let session = output.cx.lane.session;
+fn stop_cancelled(
+    state: &mut Egress,
+    cancellation: &Cancellation,
+    settling: &mut Settling,
+    output: &mut Output<'_>,
+) {
+    let (session, owner) = (output.cx.lane.session, output.cx.lane.owner);
+    let heard = |playout: &Playout, us| {
+        Sounded { owner, segment: playout.segment, revision: playout.revision, us, at: 0 }
+    };
+    for cut in state.aside.iter().filter(|cut| cancellation.covers(session, cut.segment, cut.revision)) {
+        settling.sounded(heard(cut, cut.heard_us(None)));
+    }
     state.ends.retain(|((segment, revision), _)| !cancellation.covers(session, *segment, *revision));
     state.aside.retain(|cut| !cancellation.covers(session, cut.segment, cut.revision));
     if state.next == 0 {
@@ -211,6 +240,9 @@ fn stop_cancelled(state: &mut Egress, cancellation: &Cancellation, output: &mut 
     let withdrawn =
         current.1 > 0 && answer(current.0) && !matches!(cancellation.scope, CancelScope::Revision { .. });
     if cancellation.scope == CancelScope::Session || withdrawn || hit(&&current) {
+        if playout.revision > 0 {
+            settling.sounded(heard(playout, playout.heard_us(output.link.read_us())));
+        }
         playout.end();
         // The host flushes what it has not played: the next answer may start at once.
         playout.heard_until_us = 0;
@@ -239,6 +271,7 @@ impl Stream {
         queue: &mut Queue,
         state: &mut Egress,
         segments: &mut Segments<'_, '_>,
+        settling: &mut Settling,
         output: &mut Output<'_>,
     ) -> bool {
         let mut woken = false;
@@ -256,7 +289,11 @@ impl Stream {
                     ended = true;
                     break;
                 }
-                Payload::Mark(mark) => self.bound(mark, &frame, standing, state, segments, output),
+                Payload::Mark(mark) => {
+                    if let Some(sounded) = self.bound(mark, &frame, standing, state, segments, output) {
+                        settling.sounded(sounded);
+                    }
+                }
                 _ if standing == Standing::Cancelled => output.cx.drop_frame(frame, DropReason::Cancelled),
                 Payload::Caption(caption) => {
                     if output.link.wants_events() {
@@ -431,7 +468,7 @@ impl Stream {
         conversion.out = out;
     }
 
-    /// Handles a mark: answers end, turns close.
+    /// Handles a mark: answers end, turns close. Returns the answer that is complete with it, if it sounds.
     fn bound(
         &self,
         mark: Mark,
@@ -440,7 +477,7 @@ impl Stream {
         state: &mut Egress,
         segments: &mut Segments<'_, '_>,
         output: &mut Output<'_>,
-    ) {
+    ) -> Option<Sounded> {
         let origin = (frame.segment.serial, frame.revision);
         let over = match mark {
             Mark::AnswerEnd => standing != Standing::Cancelled && self.is_over(frame, state),
@@ -449,7 +486,7 @@ impl Stream {
             Mark::Endpoint | Mark::Split | Mark::StreamEnd => false,
         };
         if !over {
-            return;
+            return None;
         }
         let (segment, revision) = origin;
         let mut ended = (0, 0);
@@ -465,14 +502,18 @@ impl Stream {
             ended = (cut.samples, cut.released_us);
         }
         let (samples, released_us) = ended;
+        let mut sounded = None;
         let hushed = frame.segment.is_line() && output.cx.now.is_broken(Mutation::HushLine);
         if samples > 0 && !hushed {
             output.cx.event(frame.turn, Event::OutputEnded { segment, revision, samples });
             if revision > 0 {
-                output.link.ends(frame.turn, released_us, output.playout.heard_until_us);
+                let at = output.link.ends(frame.turn, released_us, output.playout.heard_until_us);
+                let owner = output.cx.lane.owner;
+                sounded = Some(Sounded { owner, segment, revision, us: released_us, at });
             }
         }
         segments.answered(frame.segment, frame.session);
+        sounded
     }
 
     /// Whether this end makes the answer complete on all branches.

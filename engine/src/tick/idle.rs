@@ -13,7 +13,9 @@ use crate::record::edge_figures::EdgeFigures;
 use crate::record::event::EventLog;
 use crate::session::components::{HostLink, Intake, Wiring};
 use crate::session::index::SessionIndex;
+use crate::service::api::Outbox;
 use crate::session::lines::Lines;
+use crate::session::settling::Settling;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::segment::SegmentPool;
 use crate::tick::admit::{BLOCKS_HOME, at_once};
@@ -124,6 +126,8 @@ impl Idle {
         let busy = port.controls.load(Ordering::Acquire) > 0
             || world.resource::<SegmentPool>().active() > 0
             || !world.resource::<Lines>().is_empty()
+            || !world.resource::<Outbox>().commits.is_empty()
+            || world.resource::<Settling>().waits_for_time()
             || !world.resource::<SessionIndex>().ahead.is_empty()
             || !world.resource::<EventLog>().records.is_empty()
             || !world.resource::<Cancellations>().all().is_empty()

@@ -8,6 +8,7 @@
 //!    Node(0..N) the scene's nodes by rank; before each a system that cancels, then replies of services, then frames
 //! -- Batch      join requests by session, form batches, hand them to the services
 //! B  Egress     release what may leave; drop what was cancelled
+//!    Settle     what was heard of the answers that are over
 //!    Account    control messages, segments and sessions that are over, blocks on their way back
 //! ```
 
@@ -30,6 +31,7 @@ use crate::scene::DeadlinePolicy;
 use crate::service::api::{Inbox, Outbox};
 use crate::session::index::SessionIndex;
 use crate::session::lines::Lines;
+use crate::session::settling::Settling;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::segment::SegmentPool;
 use crate::tick::account::account;
@@ -41,6 +43,7 @@ use crate::tick::egress::{
 use crate::tick::ingress::ingress;
 use crate::tick::order::{Ordered, PlacedSystem, boxed};
 use crate::tick::resources::{Admissions, Closing, Edge, NeedsSweep, ShardConfig};
+use crate::tick::settle::settle;
 use crate::tick::stage::Stage;
 use crate::tick::turn_taking::barge_in;
 
@@ -67,7 +70,7 @@ pub(crate) fn halves(spec: &ShardSpec<'_>, world: &mut World) -> (Ordered, Order
     // Always present: an owner's system may run after a stage in which this scene has no system.
     let fixed = [Stage::Admit, Stage::Control, Stage::Ingress, Stage::TurnTaking];
     let first = Ordered::new(&fixed, first_half(spec, world));
-    (first, Ordered::new(&[], second_half(spec, world).into()))
+    (first, Ordered::new(&[], second_half(spec, world)))
 }
 
 pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
@@ -86,6 +89,7 @@ pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
     world.insert_resource(Edge(Arc::clone(&open.ports[spec.shard])));
     world.insert_resource(EdgeFigures::default());
     world.insert_resource(Lines::default());
+    world.insert_resource(Settling { is_kept: calls_services(plan), ..Settling::default() });
     world.insert_resource(Messages::default());
     world.insert_resource(ControlFigures::default());
     world.insert_resource(Closing::default());
@@ -115,7 +119,7 @@ fn first_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedSystem> {
 }
 
 /// The systems of the second half, in order.
-fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 3] {
+fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> Vec<PlacedSystem> {
     let plan = spec.plan;
     let session = &plan.scene.session.output;
     let branches = answering_branches(plan);
@@ -127,11 +131,20 @@ fn second_half(spec: &ShardSpec<'_>, world: &mut World) -> [PlacedSystem; 3] {
         several: has_several(plan),
     };
     let output = NodeId(plan.nodes.len() as u8);
-    [
+    let mut systems = vec![
         PlacedSystem::new(Stage::Cancel(output), "cancel output", cancel_output(output, world)),
         PlacedSystem::new(Stage::Egress, "egress", egress_system(policy, output, world)),
-        PlacedSystem::new(Stage::Account, "account", boxed(account)),
-    ]
+    ];
+    if calls_services(plan) {
+        systems.push(PlacedSystem::new(Stage::Settle, "settle", boxed(settle)));
+    }
+    systems.push(PlacedSystem::new(Stage::Account, "account", boxed(account)));
+    systems
+}
+
+/// Whether some node of the scene calls a service.
+fn calls_services(plan: &ScenePlan) -> bool {
+    plan.nodes.iter().any(|node| node.service.is_some())
 }
 
 fn place(plan: &ScenePlan, at: usize, wants_audio: &[bool]) -> NodePlace {

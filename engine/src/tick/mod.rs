@@ -18,6 +18,7 @@ pub(crate) mod order;
 pub(crate) mod resources;
 pub(crate) mod run;
 pub(crate) mod services;
+pub(crate) mod settle;
 pub(crate) mod shard;
 pub(crate) mod shards;
 pub(crate) mod stage;

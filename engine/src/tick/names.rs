@@ -21,6 +21,7 @@ use crate::service::station::{BatchFigures, ProcessingTime, Station};
 use crate::session::components::{HostLink, Intake, Phase, Session, SessionParams, Wiring};
 use crate::session::index::SessionIndex;
 use crate::session::lines::Lines;
+use crate::session::settling::Settling;
 use crate::speech::cancellation::Cancellations;
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segment, SegmentPool, Turn};
@@ -85,6 +86,7 @@ pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
         Session,
         SessionParams,
         SessionIndex,
+        Settling,
         ShardConfig,
         Shards,
         StageTimes,

@@ -34,6 +34,8 @@ pub enum Stage {
     SecondHalf,
     /// Audio and text leave.
     Egress,
+    /// What was heard of answers is settled, and services are told in the next tick. Only in scenes that call services.
+    Settle,
     /// Hosts are told, and segments and sessions that are over are removed.
     Account,
     /// Engine: the events of all shards are joined.

@@ -17,6 +17,7 @@ use crate::record::event::{Event, EventLog};
 use crate::record::stage_times::{EngineStage, StageTimes};
 use crate::session::components::{HostLink, Session};
 use crate::session::index::SessionIndex;
+use crate::session::settling::{Settling, Sounded};
 use crate::speech::line_drop::LineDrop;
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Answer, Extent, Segment, SegmentParams, Segments, Verdict};
@@ -149,6 +150,7 @@ pub(crate) struct TurnTaking<'w, 's> {
     pub(crate) playouts: Playouts<'w, 's>,
     pub(crate) links: Query<'w, 's, &'static mut HostLink>,
     pub(crate) log: ResMut<'w, EventLog>,
+    settling: ResMut<'w, Settling>,
 }
 
 impl<'w, 's> TurnTaking<'w, 's> {
@@ -221,6 +223,7 @@ impl<'w, 's> TurnTaking<'w, 's> {
         let newer = playout.reported.is_none_or(|(before, _)| turn >= before);
         if newer {
             playout.reported = Some((turn, us));
+            self.settling.report(owner, turn, us);
         }
         newer
     }
@@ -242,9 +245,10 @@ impl<'w, 's> TurnTaking<'w, 's> {
     fn stop(&mut self, owner: Entity) -> u64 {
         let Ok((.., mut playout)) = self.playouts.get_mut(owner) else { return 0 };
         let Ok(mut link) = self.links.get_mut(owner) else { return 0 };
-        let sounds = playout.revision > 0;
+        let (segment, revision) = (playout.segment, playout.revision);
         let heard_us = playout.stop_answer(link.read_us());
-        if sounds {
+        if revision > 0 {
+            self.settling.sounded(Sounded { owner, segment, revision, us: heard_us, at: 0 });
             link.flush();
         }
         heard_us
