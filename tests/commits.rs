@@ -17,7 +17,8 @@ use mynah_engine::speech::InterruptMode;
 use mynah_engine::{Control, ControlIn, Event, Say, SessionEvent, SessionSpec};
 use spoken::speech;
 
-const STORY: &str = "This is a long story about a bird that listens and talks back, and it goes on and on, and on.";
+const STORY: &str =
+    "This is a long story about a bird that listens and talks back, and it goes on and on, and on.";
 
 /// A session of a shipped scene whose host polls, and what was committed in its ticks.
 struct Watched {
@@ -199,9 +200,11 @@ fn a_loudspeaker_that_is_not_read_has_heard_nothing_yet() {
 
 #[test]
 fn every_segment_that_ended_is_committed_once() {
-    for (scene, sets) in
-        [("voice_assistant", vec![]), ("barge_in", vec!["session.output.release=Immediately"]), ("full", vec![])]
-    {
+    for (scene, sets) in [
+        ("voice_assistant", vec![]),
+        ("barge_in", vec!["session.output.release=Immediately"]),
+        ("full", vec![]),
+    ] {
         let mut watched = Watched::new(scene, &sets);
         let rate_hz = watched.host.sessions[0].input().rate_hz;
         let text = "Good morning. Could you tell me. What the weather is like. In the town where I live";

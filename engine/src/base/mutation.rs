@@ -88,4 +88,8 @@ pub enum Mutation {
     CutDeaf,
     /// The ends of lines are missing from the log.
     HushLine,
+    /// Sessions remember the words of an end that was retracted.
+    RememberRetracted,
+    /// Sessions remember all the words of which some were heard.
+    RememberUnheard,
 }

@@ -6,6 +6,7 @@ pub(crate) mod frame;
 pub(crate) mod merge;
 pub(crate) mod queue;
 pub(crate) mod sound;
+pub(crate) mod spoken;
 
 pub use block::{Block, BlockPool};
 pub use clip::{CLIP_S_MAX, Clip};
@@ -13,3 +14,4 @@ pub use frame::{Caption, Frame, Mark, Payload};
 pub use merge::{JOINED_CHARS_MAX, MergeRule};
 pub use queue::{Lane, Pushed, Queue, TARGETS_MAX, Target};
 pub use sound::Sound;
+pub use spoken::{Spoken, SpokenTime};

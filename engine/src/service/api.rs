@@ -9,8 +9,10 @@ use crate::base::ids::{NodeId, SegmentKey, SessionId};
 use crate::edge::params::Params;
 use crate::media::block::Block;
 use crate::media::sound::Sound;
+use crate::media::spoken::SpokenTime;
 use crate::scene::Timing;
 use crate::speech::heard::Heard;
+use crate::speech::history::History;
 
 /// Names one call: a piece of work for one revision of one segment at one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +59,9 @@ pub struct Call {
     pub sentences: u32,
     /// What the session's host says of the caller.
     pub params: Arc<Params>,
+    /// The conversation up to what the call is about, for nodes that [reply](crate::node::NodeKind::replies); empty for
+    /// all others.
+    pub history: Arc<History>,
 }
 
 /// A request of a node to its service. The order within a session is kept.
@@ -101,6 +106,8 @@ pub enum ReplyPart {
     Text(Arc<str>),
     /// Audio in the format the node declares, at most 20 ms.
     Audio(Block),
+    /// When words and phones of the call's text sound; comes before the audio in which they do.
+    Times(Arc<[SpokenTime]>),
     /// The service asks the session's host to do something; [`Service::tool_result`] brings what came of it.
     ToolCall { call_id: Arc<str>, name: Arc<str>, arguments: Arc<str> },
     /// The call is complete; it cost this much of the service's time.
@@ -118,7 +125,7 @@ pub enum ReplyPart {
 impl ReplyPart {
     /// Whether more of the call's answer may follow.
     pub fn goes_on(&self) -> bool {
-        matches!(self, Self::Text(_) | Self::Audio(_) | Self::ToolCall { .. })
+        matches!(self, Self::Text(_) | Self::Audio(_) | Self::Times(_) | Self::ToolCall { .. })
     }
 }
 

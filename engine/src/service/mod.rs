@@ -11,7 +11,8 @@ pub(crate) mod station;
 pub(crate) mod submissions;
 
 pub use api::{
-    Call, CallKey, Commit, Inbox, Outbox, Reply, ReplyPart, Request, Service, ServiceKind, ServiceSite, TimeMode,
+    Call, CallKey, Commit, Inbox, Outbox, Reply, ReplyPart, Request, Service, ServiceKind, ServiceSite,
+    TimeMode,
 };
 pub use batch::{BatchPolicy, BatchQueue, DeadlineRule, Gives, Merge, SENTENCES_MAX, SOUND_MAX_US, Settled};
 pub use ema::Ema;

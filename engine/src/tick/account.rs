@@ -91,8 +91,9 @@ pub(crate) fn account(
         }
     }
     // What a session that is gone since a moment ago has open is ended by its gate in the next tick.
-    let is_gone =
-        |segment: &Segment| closing.0.binary_search(&segment.session).is_ok() || !sessions.contains(segment.owner);
+    let is_gone = |segment: &Segment| {
+        closing.0.binary_search(&segment.session).is_ok() || !sessions.contains(segment.owner)
+    };
     segments.segments.recycle(is_gone);
     // No more than are there now, so that a host that goes on giving blocks back cannot hold up the tick.
     for _ in 0..edge.0.back.len() {
@@ -153,7 +154,10 @@ fn collect(
 fn tell_caption(index: &SessionIndex, sessions: &mut Query<'_, '_, Accounts>, caption: ToldCaption) -> bool {
     let session = index.entity(caption.session).and_then(|entity| sessions.get_mut(entity).ok());
     let Some((_, mut link, ..)) = session else { return false };
-    link.unsaid.push_back(tell::caption(caption));
+    if !link.wants_events() {
+        return false;
+    }
+    link.unsaid.extend(tell::caption(caption));
     true
 }
 

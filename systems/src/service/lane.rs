@@ -9,6 +9,7 @@ use mynah_engine::base::SegmentKey;
 use mynah_engine::media::{Mark, Payload, Sound};
 use mynah_engine::node::{NodeContext, NodePlace};
 use mynah_engine::service::{Call, CallKey, Request};
+use mynah_engine::speech::History;
 
 use crate::service::asked::{Asked, Order};
 use crate::service::pieces::{Pieces, end_us};
@@ -147,6 +148,8 @@ pub(super) struct Question {
     pub(super) heard: u64,
     /// Number of the call among those of its revision; `None`: the next.
     pub(super) part: Option<u32>,
+    /// Whether it is about an answer, for which the conversation must be known.
+    pub(super) answers: bool,
 }
 
 /// Asks the service about the origin of `frame`; only the first call in order hands anything out.
@@ -158,7 +161,7 @@ pub(super) fn ask(
     place: NodePlace,
 ) {
     let Some(service) = place.service else { return };
-    let Question { text, audio, range: (from_us, to_us), times, frames, heard, part } = asks;
+    let Question { text, audio, range: (from_us, to_us), times, frames, heard, part, answers } = asks;
     let (entered_us, deadline_us) = times;
     let part = part.unwrap_or_else(|| {
         let origin = (frame.segment.serial, frame.revision);
@@ -174,14 +177,27 @@ pub(super) fn ask(
     let (name, queued_us) = (cx.session_name(), cx.now.us);
     let reduced = false;
     let (params, said) = (cx.session_params(), Arc::clone(&text));
-    let call =
-        Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences, params };
+    let history = if answers { cx.history(frame.segment) } else { History::empty() };
+    let call = Call {
+        key,
+        name,
+        text,
+        audio,
+        from_us,
+        to_us,
+        queued_us,
+        deadline_us,
+        reduced,
+        sentences,
+        params,
+        history,
+    };
     cx.request(service, Request::End(call));
     if state.order.calls() > 0 {
         cx.request(service, Request::Hold(key, true));
     }
     let from_us = to_us;
-    let (samples, begun, spoke) = (0, false, false);
+    let (samples, times, begun, spoke) = (0, Arc::default(), false, false);
     state.order.ask(Asked {
         key,
         text: said,
@@ -191,6 +207,7 @@ pub(super) fn ask(
         frames,
         heard,
         samples,
+        times,
         begun,
         spoke,
     });

@@ -215,6 +215,9 @@ impl Modelled {
                     let out = block.try_mut().expect("a fresh block has one owner");
                     match speech.read(job.at, out, !self.wall) {
                         Heard::Block(n) => {
+                            while let Some(times) = speech.take_times(job.at + n) {
+                                replies.push(Reply { key, part: ReplyPart::Times(times) });
+                            }
                             block.set_len(n);
                             job.at += n;
                             ReplyPart::Audio(block)
@@ -329,8 +332,21 @@ mod tests {
         let key = CallKey { session, generation: 1, node, segment, revision: 1, turn: 1, part: 0 };
         let (name, text, audio): (Arc<str>, Arc<str>, _) = ("s".into(), "".into(), None);
         let (from_us, to_us, deadline_us, reduced, sentences) = (0, 0, 0, false, 1);
-        let params = Arc::default();
-        Call { key, name, text, audio, from_us, to_us, queued_us, deadline_us, reduced, sentences, params }
+        let (params, history) = (Arc::default(), Arc::default());
+        Call {
+            key,
+            name,
+            text,
+            audio,
+            from_us,
+            to_us,
+            queued_us,
+            deadline_us,
+            reduced,
+            sentences,
+            params,
+            history,
+        }
     }
 
     /// Two calls at once to a service with one worker and 20 ms a call: what came when, in ms.

@@ -108,6 +108,7 @@ impl StepNode for Ask {
             reduced: false,
             sentences: 1,
             params: cx.session_params(),
+            history: Arc::default(),
         };
         cx.request(place.service.expect("the scene names the service"), Request::End(call));
         cx.discard(frame);

@@ -51,6 +51,7 @@ fn call(session: u32, part: u32, queued_us: u64) -> Call {
         reduced: false,
         sentences: 1,
         params: Arc::default(),
+        history: Arc::default(),
     }
 }
 

@@ -126,6 +126,7 @@ impl Model {
             reduced: all.iter().any(|c| c.reduced),
             sentences: all.iter().map(|c| c.sentences).sum(),
             params: Arc::clone(&head.params),
+            history: Arc::clone(&head.history),
         }
     }
 
