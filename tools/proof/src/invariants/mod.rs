@@ -15,6 +15,7 @@ mod batches;
 mod bounds;
 mod checker;
 mod conservation;
+mod conversation;
 pub mod determinism;
 mod digests;
 mod figures;
@@ -52,7 +53,7 @@ use mynah_sim::simulate::{Observer, TickView};
 use streams::Streams;
 
 /// The names of all checkers, in the order of the documents.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 18] = [
     conservation::NAME,
     streams::NAME,
     segments::NAME,
@@ -70,6 +71,7 @@ pub const NAMES: [&str; 17] = [
     metrics::NAME,
     silence::NAME,
     lines::NAME,
+    conversation::NAME,
 ];
 
 /// Those that no single run can show: they compare the digests of two and more. All others are looked at after every tick.
@@ -113,6 +115,7 @@ impl Invariants {
             Box::new(forwarded::Forwarded::new(plan)),
             Box::new(figures::Figures::new(plan)),
             Box::new(lines::Lines::new(plan)),
+            Box::new(conversation::Conversation::new(plan)),
         ];
         Self {
             checkers,
