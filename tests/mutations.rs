@@ -24,7 +24,7 @@ impl Observer for Nobody {}
 /// A break, who must notice it, and where it shows: scene, settings, sessions, seconds.
 type Row = (Mutation, &'static str, &'static str, &'static [&'static str], u32, u64);
 
-const ROWS: [Row; 33] = [
+const ROWS: [Row; 35] = [
     (Mutation::LoseFrame, "conservation", "passthrough", &[], 3, 3),
     (Mutation::LoseOnEdge, "conservation", "passthrough", &[], 3, 3),
     (Mutation::CutBlock, "streams", "voice_assistant", &[], 4, 12),
@@ -72,6 +72,8 @@ const ROWS: [Row; 33] = [
     (Mutation::HalveWait, "metrics", "batched_tts", &["tts.buffering.min_batch_size=5"], 6, 12),
     (Mutation::HalveLatency, "metrics", "voice_assistant", &[], 4, 12),
     (Mutation::HalveDelay, "metrics", "overflow", &[], 3, 8),
+    (Mutation::RememberRetracted, "conversation", "barge_in", &[], 6, 20),
+    (Mutation::RememberUnheard, "conversation", "barge_in", &[], 6, 20),
 ];
 
 /// A reply that comes faster than it is spoken, but not at once, and that nothing interrupts.

@@ -94,4 +94,8 @@ pub enum Mutation {
     ForgetHeard,
     /// A panic in a node takes the next lane's session, too.
     TearNeighbour,
+    /// Sessions remember the words of an end that was retracted.
+    RememberRetracted,
+    /// Sessions remember all the words of which some were heard.
+    RememberUnheard,
 }

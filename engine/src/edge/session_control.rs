@@ -12,6 +12,7 @@ use crate::edge::session_event::SessionEvent;
 use crate::edge::session_port::SessionPort;
 use crate::edge::session_spec::Waker;
 use crate::scene::Format;
+use crate::speech::history::History;
 use crate::speech::overrides::{GateMode, InterruptMode};
 
 /// Tells what happens in a session, and takes what its host wants. Every call returns at once.
@@ -57,6 +58,11 @@ impl SessionControl {
     /// Whether the session is closed: nothing more will come than [`poll`](Self::poll) has now.
     pub fn is_closed(&self) -> bool {
         self.port().is_closed()
+    }
+
+    /// What was said and what was heard: see [`SessionHandle::history`](crate::SessionHandle::history).
+    pub fn history(&self) -> Arc<History> {
+        self.port().history()
     }
 
     /// Takes the next event, if there is one.

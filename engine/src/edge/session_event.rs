@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::media::spoken::SpokenTime;
 use crate::speech::line_drop::LineDrop;
 use crate::speech::segment::CancelReason;
 
@@ -30,6 +31,9 @@ pub enum SessionEvent {
     /// What is being spoken. Times count from the first sample of the turn's answer. Told when its first sample
     /// leaves, with `until_us` where its length is known by then; where not, again when its last sample has left.
     Line { turn: u32, text: Arc<str>, from_us: u64, until_us: Option<u64> },
+    /// When words and phones of a `Line` sound, for lips to move with; told before they do. `from_us` is where that line
+    /// begins in the turn's answer, and the times count from there.
+    Spoken { turn: u32, from_us: u64, times: Arc<[SpokenTime]> },
     /// The first sample of an answer leaves. `line`: the number of the host's own message that asked for it; 0 = the
     /// scene answers.
     AnswerStarted { turn: u32, line: u64 },

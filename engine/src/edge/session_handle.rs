@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::base::ids::SessionId;
-use crate::base::sync::{AtomicBool, AtomicU32, Mutex};
+use crate::base::sync::{ArcSwapOption, AtomicBool, AtomicU32, Mutex};
 use crate::edge::audio_in::AudioIn;
 use crate::edge::audio_out::AudioOut;
 use crate::edge::control::{ControlError, ControlIn};
@@ -20,6 +20,7 @@ use crate::edge::split::ends;
 use crate::edge::wakers::{WakerSlot, Wakers};
 use crate::media::block::Block;
 use crate::scene::Format;
+use crate::speech::history::History;
 
 /// A host's end of a session. Cheap to clone; every call returns at once. Dropping the last clone [hangs
 /// up](Self::close): nobody is left who could hear the session or end it.
@@ -97,6 +98,7 @@ impl SessionHandle {
             output: terms.output,
             lead_us: terms.lead_us,
             voice: terms.voice,
+            history: ArcSwapOption::new((!spec.history.is_empty()).then(|| Arc::new(spec.history.clone()))),
             opening: Mutex::new(Some(terms.opening)),
             wakers: Wakers { output: WakerSlot::new(spec.waker.clone()), credit: WakerSlot::new(None) },
             staging: Mutex::new(Vec::new()),
@@ -140,6 +142,12 @@ impl SessionHandle {
     /// the name is free again.
     pub fn is_closed(&self) -> bool {
         self.port.is_closed()
+    }
+
+    /// What was said and what of the answers was heard, as far as both are certain: a segment is in it once its end
+    /// holds, an answer once it was heard to its end or broken off. Also after the session has closed.
+    pub fn history(&self) -> Arc<History> {
+        self.port.history()
     }
 
     /// An empty block of `len` samples (at most 20 ms) to fill and [`push`](Self::push).

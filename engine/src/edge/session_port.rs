@@ -7,7 +7,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, PoisonError};
 
 use crate::base::ids::SessionId;
-use crate::base::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard};
+use crate::base::sync::{ArcSwapOption, AtomicBool, AtomicU32, Mutex, MutexGuard};
 use crate::edge::control::{CONTROLS_MAX, Control, ControlError, ControlIn};
 use crate::edge::exchange::{ARRIVAL_COST_MS_MIN, BLOCK_MS_MAX, CREDIT_MS, Out, Stamp};
 use crate::edge::opening::Opening;
@@ -18,6 +18,7 @@ use crate::edge::voice::Voice;
 use crate::edge::wakers::{WakerSlot, Wakers};
 use crate::media::block::Block;
 use crate::scene::Format;
+use crate::speech::history::History;
 
 pub(crate) struct SessionPort {
     pub(crate) id: SessionId,
@@ -44,6 +45,8 @@ pub(crate) struct SessionPort {
     /// How far ahead of the ear audio leaves; `u32::MAX`: as fast as it is made.
     pub(crate) lead_us: u32,
     pub(super) voice: Arc<Voice>,
+    /// The conversation as far as it is committed; `None`: it is empty.
+    pub(crate) history: ArcSwapOption<History>,
     /// Taken by the tick that admits the session.
     pub(crate) opening: Mutex<Option<Box<Opening>>>,
     pub(crate) wakers: Wakers,
@@ -128,6 +131,11 @@ impl SessionPort {
             unsaid.push_back(Out::Control(Control::Closed));
         }
         self.close(unsaid);
+    }
+
+    /// The conversation as far as it is committed.
+    pub(crate) fn history(&self) -> Arc<History> {
+        self.history.load_full().unwrap_or_else(History::empty)
     }
 
     /// Calls the host's waker for outputs.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::edge::params::Params;
 use crate::scene::Format;
+use crate::speech::history::History;
 use crate::speech::overrides::{GateOverrides, Interruption};
 
 /// Called when there is something to fetch: from the tick, and from the thread that drops the engine. A waker must not
@@ -29,6 +30,9 @@ pub struct SessionSpec {
     pub interruption: Option<Interruption>,
     /// What the services should know of the caller.
     pub params: Params,
+    /// The conversation that goes on with this session, for scenes that answer: what
+    /// [`SessionHandle::history`](crate::SessionHandle::history) gave.
+    pub history: History,
     /// Whether cancellations and confirmations are delivered with [`Out::Control`](crate::Out::Control).
     pub controls: bool,
     /// Whether everything that happens is delivered with [`Out::Event`](crate::Out::Event), in place of controls.

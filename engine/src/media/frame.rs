@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::ids::{SegmentKey, SessionId};
 use crate::media::block::{Block, BlockPool};
 use crate::media::clip::Clip;
+use crate::media::spoken::SpokenTime;
 
 /// Content of a frame.
 #[derive(Debug)]
@@ -23,12 +24,14 @@ pub enum Payload {
 }
 
 /// What a stretch of an answer's audio says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caption {
-    /// The words.
+    /// The words. Empty: this is no caption but more `times` of the one before, ahead of the audio that they are of.
     pub text: Arc<str>,
     /// Length of the audio, microseconds, where it is known before the audio is made.
     pub us: Option<u64>,
+    /// When its words and phones sound, from the first sample of the stretch, as far as that is known.
+    pub times: Arc<[SpokenTime]>,
 }
 
 /// Boundaries that travel in order with the frames they bound.

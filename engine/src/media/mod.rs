@@ -7,6 +7,7 @@ pub(crate) mod lost;
 pub(crate) mod merge;
 pub(crate) mod queue;
 pub(crate) mod sound;
+pub(crate) mod spoken;
 
 pub use block::{Block, BlockPool};
 pub use clip::{CLIP_S_MAX, Clip};
@@ -14,3 +15,4 @@ pub use frame::{Caption, Frame, Mark, Payload};
 pub use merge::{JOINED_CHARS_MAX, MergeRule};
 pub use queue::{Lane, Pushed, Queue, TARGETS_MAX, Target};
 pub use sound::Sound;
+pub use spoken::{Spoken, SpokenTime};

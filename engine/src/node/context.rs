@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
-use crate::base::ids::NodeId;
+use crate::base::ids::{NodeId, SegmentKey};
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::edge::params::Params;
@@ -20,6 +20,7 @@ use crate::service::batch::DeadlineRule;
 use crate::service::requests::{Outbox, Request};
 use crate::session::components::Session;
 use crate::speech::cancellation::{CancelScope, Cancellation};
+use crate::speech::history::History;
 use crate::speech::playout::Playout;
 
 /// What [`NodeContext`] needs of the other queues.
@@ -118,9 +119,15 @@ impl<'a> NodeContext<'a> {
         playout.unwrap_or_default()
     }
 
-    /// Whether the session's host is told what is being spoken: then a voice sends captions.
+    /// What the session remembers of its conversation, for a call about `segment`: what was said in that is not in it.
+    pub fn history(&self, segment: SegmentKey) -> Arc<History> {
+        let history = self.sessions.and_then(|sessions| sessions.history(self.lane.owner, segment));
+        history.unwrap_or_else(History::empty)
+    }
+
+    /// Whether what is being spoken is told to the session's host, or remembered: then a voice sends captions.
     pub fn wants_captions(&self) -> bool {
-        self.sessions.is_some_and(|sessions| sessions.wants_events(self.lane.owner))
+        self.log.remembers() || self.sessions.is_some_and(|sessions| sessions.wants_events(self.lane.owner))
     }
 
     /// Which session of its id this is, counted from 1.
@@ -284,11 +291,6 @@ impl<'a> NodeContext<'a> {
     pub fn event(&mut self, turn: u32, event: Event) {
         self.counts.node(self.node).count(&event);
         self.log.push(self.now.us, self.lane.session, turn, event);
-    }
-
-    /// Tells the host of a caption, in order with the events.
-    pub(crate) fn caption(&mut self, turn: u32, text: Arc<str>, from_us: u64, until_us: Option<u64>) {
-        self.log.caption(self.lane.session, turn, text, from_us, until_us);
     }
 
     /// Sends a request to service number `service` of the scene.

@@ -126,6 +126,11 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
     fn transcribes(&self) -> bool {
         false
     }
+    /// Whether its text answers what the caller said: a language model's. Where a scene has such a node, the engine
+    /// remembers the conversation of each session.
+    fn replies(&self) -> bool {
+        false
+    }
     /// Whether it plays recordings that a host sends in place of text; see [`Payload::Clip`](crate::media::Payload).
     fn takes_clips(&self) -> bool {
         false

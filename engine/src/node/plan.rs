@@ -47,6 +47,16 @@ impl ScenePlan {
         recogniser.map_or(&[], |node| &node.targets)
     }
 
+    /// Whether the conversations of sessions are remembered: some node answers.
+    pub fn remembers(&self) -> bool {
+        self.nodes.iter().any(|node| node.spec.replies())
+    }
+
+    /// Whether answers are spoken, and do not only leave as text.
+    pub(crate) fn speaks(&self) -> bool {
+        self.nodes.iter().any(|node| node.spec.takes_clips())
+    }
+
     /// Format of the clips that the node behind `said` plays; `None`: it plays none, or there is no such node.
     pub(crate) fn clip_format(&self) -> Option<Format> {
         let nodes = self.said_targets.iter().filter_map(|target| match target.node {

@@ -242,6 +242,9 @@ impl<K: NodeKind> NodeSpec for Configured<K> {
     fn transcribes(&self) -> bool {
         self.config.transcribes()
     }
+    fn replies(&self) -> bool {
+        self.config.replies()
+    }
     fn takes_clips(&self) -> bool {
         self.config.takes_clips()
     }

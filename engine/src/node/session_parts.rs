@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
+use crate::base::ids::SegmentKey;
 use crate::edge::params::Params;
 use crate::session::components::{HostLink, Session, SessionParams};
+use crate::session::conversation::Conversation;
+use crate::speech::history::History;
 use crate::speech::playout::Playout;
 
 /// What a node's context needs of session entities.
@@ -16,11 +19,17 @@ pub(crate) trait Sessions {
     fn playout_at(&self, entity: Entity, now_us: u64) -> Option<Playout>;
     fn params(&self, entity: Entity) -> Option<&Arc<Params>>;
     fn wants_events(&self, entity: Entity) -> bool;
+    fn history(&self, entity: Entity, segment: SegmentKey) -> Option<Arc<History>>;
 }
 
 /// The components of a session that nodes read.
-pub(crate) type SessionParts =
-    (&'static Session, &'static Playout, &'static SessionParams, &'static HostLink);
+pub(crate) type SessionParts = (
+    &'static Session,
+    &'static Playout,
+    &'static SessionParams,
+    &'static HostLink,
+    Option<&'static Conversation>,
+);
 
 impl Sessions for Query<'_, '_, SessionParts> {
     fn session(&self, entity: Entity) -> Option<&Session> {
@@ -30,7 +39,7 @@ impl Sessions for Query<'_, '_, SessionParts> {
         self.get(entity).ok().map(|(_, playout, ..)| playout)
     }
     fn playout_at(&self, entity: Entity, now_us: u64) -> Option<Playout> {
-        let (_, playout, _, link) = self.get(entity).ok()?;
+        let (_, playout, _, link, _) = self.get(entity).ok()?;
         let mut playout = *playout;
         if let Some(ring) = &link.output {
             playout.still_sounds(now_us, ring.unread_us());
@@ -38,9 +47,13 @@ impl Sessions for Query<'_, '_, SessionParts> {
         Some(playout)
     }
     fn params(&self, entity: Entity) -> Option<&Arc<Params>> {
-        self.get(entity).ok().map(|(.., params, _)| &params.0)
+        self.get(entity).ok().map(|(_, _, params, ..)| &params.0)
     }
     fn wants_events(&self, entity: Entity) -> bool {
-        self.get(entity).is_ok_and(|(.., link)| link.wants_events())
+        self.get(entity).is_ok_and(|(.., link, _)| link.wants_events())
+    }
+    fn history(&self, entity: Entity, segment: SegmentKey) -> Option<Arc<History>> {
+        let (.., conversation) = self.get(entity).ok()?;
+        Some(conversation?.before(segment.serial))
     }
 }

@@ -1,5 +1,6 @@
 //! Views of a session and of the segments of a shard between two ticks.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bevy_ecs::prelude::*;
@@ -10,6 +11,7 @@ use crate::media::queue::{Lane, Queue};
 use crate::session::components::{HostLink, Intake, Phase, Session, Wiring};
 use crate::session::index::SessionIndex;
 use crate::session::lines::Lines;
+use crate::speech::history::History;
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segment, SegmentPool};
 
@@ -92,6 +94,11 @@ impl<'a> SessionView<'a> {
     /// Whether it was split: audio comes and goes through rings, and no block is released.
     pub fn is_split(&self) -> bool {
         self.intake.ring.is_some()
+    }
+
+    /// What was said and what was heard, as far as both are certain.
+    pub fn history(&self) -> Arc<History> {
+        self.link.port.history()
     }
 
     /// Lines of its host that wait to be spoken.

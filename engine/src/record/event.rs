@@ -6,6 +6,8 @@ use bevy_ecs::prelude::*;
 use serde::{Serialize, Serializer};
 
 use crate::base::ids::{NodeId, SessionId};
+use crate::media::spoken::SpokenTime;
+use crate::record::aside::{Aside, Remembered};
 use crate::speech::line_drop::LineDrop;
 use crate::speech::segment::CancelReason;
 
@@ -253,6 +255,9 @@ pub struct EventLog {
     pub(crate) captions: Vec<ToldCaption>,
     /// Sessions that a panic has ended since the shard last admitted any, each with the node whose lane is torn.
     pub(crate) failed: Vec<(SessionId, Option<NodeId>)>,
+    /// What conversations remember of this tick beside its records and captions.
+    pub(crate) asides: Vec<(SessionId, Aside)>,
+    pub(crate) remembered: Remembered,
 }
 
 /// A caption whose audio leaves, or has left.
@@ -262,12 +267,21 @@ pub(crate) struct ToldCaption {
     pub(crate) after: usize,
     pub(crate) session: SessionId,
     pub(crate) turn: u32,
+    /// Segment and revision that are answered.
+    pub(crate) origin: (u32, u32),
+    /// Empty: no caption, but more times of the one before.
     pub(crate) text: Arc<str>,
     pub(crate) from_us: u64,
     pub(crate) until_us: Option<u64>,
+    pub(crate) times: Arc<[SpokenTime]>,
 }
 
 impl EventLog {
+    /// An empty log of a scene of whose sessions so much is remembered.
+    pub(crate) fn remembering(remembered: Remembered) -> Self {
+        Self { remembered, ..Self::default() }
+    }
+
     /// Makes room for `records` in one tick.
     pub(crate) fn reserve(&mut self, records: usize) {
         self.records.reserve(records.saturating_sub(self.records.len()));
@@ -295,16 +309,21 @@ impl EventLog {
     }
 
     /// Tells a host of a caption, in order with the events.
-    pub(crate) fn caption(
-        &mut self,
-        session: SessionId,
-        turn: u32,
-        text: Arc<str>,
-        from_us: u64,
-        until_us: Option<u64>,
-    ) {
-        let after = self.records.len();
-        self.captions.push(ToldCaption { after, session, turn, text, from_us, until_us });
+    pub(crate) fn caption(&mut self, mut caption: ToldCaption) {
+        caption.after = self.records.len();
+        self.captions.push(caption);
+    }
+
+    /// Whether conversations are remembered.
+    pub(crate) fn remembers(&self) -> bool {
+        self.remembered != Remembered::Nothing
+    }
+
+    /// Notes something of which there is no event, where conversations are remembered.
+    pub(crate) fn aside(&mut self, session: SessionId, aside: impl FnOnce() -> Aside) {
+        if self.remembers() {
+            self.asides.push((session, aside()));
+        }
     }
 
     /// Whether a panic has torn the lane of `session` at `node` in this tick.

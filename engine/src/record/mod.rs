@@ -1,5 +1,6 @@
 //! What happened: the list of events, the counts of each node, histograms, the time of each stage.
 
+pub(crate) mod aside;
 pub(crate) mod counts;
 pub(crate) mod edge_figures;
 pub(crate) mod event;

@@ -6,6 +6,7 @@ use crate::base::ids::{NodeId, SegmentKey, SessionId};
 use crate::edge::params::Params;
 use crate::media::sound::Sound;
 use crate::scene::Format;
+use crate::speech::history::History;
 
 /// Names a session as one node's service sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,4 +136,7 @@ pub struct Call {
     pub params: Arc<Params>,
     /// Attempts at this call that have failed before.
     pub attempt: u8,
+    /// The conversation up to what the call is about, for nodes that [reply](crate::node::NodeKind::replies); empty for
+    /// all others.
+    pub history: Arc<History>,
 }

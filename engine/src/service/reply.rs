@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::ids::SegmentKey;
 use crate::media::block::Block;
+use crate::media::spoken::SpokenTime;
 use crate::service::call::{CallKey, SegmentRef};
 use crate::service::flights::{Flights, PARTS_PER_TICK, State};
 
@@ -18,6 +19,8 @@ pub enum ReplyPart {
     Text(Arc<str>),
     /// Audio in the format the node declares, at most 20 ms.
     Audio(Block),
+    /// When words and phones of the call's text sound; comes before the audio in which they do.
+    Times(Arc<[SpokenTime]>),
     /// The service asks the session's host to do something; [`Service::tool_result`](super::Service::tool_result) brings
     /// what came of it.
     ToolCall { call_id: Arc<str>, name: Arc<str>, arguments: Arc<str> },
@@ -48,6 +51,7 @@ impl ReplyPart {
             self,
             Self::Text(_)
                 | Self::Audio(_)
+                | Self::Times(_)
                 | Self::ToolCall { .. }
                 | Self::Requested(_)
                 | Self::Partial(_)
@@ -108,6 +112,8 @@ impl<'a> Replies<'a> {
             }
             (State::Stopping | State::GivenUp | State::Waiting | State::Failed, _) => return Ok(()),
             (State::Started, ReplyPart::Failed(_)) => {}
+            // Comes with audio that is counted.
+            (State::Started, ReplyPart::Times(_)) if !flight.held => {}
             (State::Started, _) if flight.room(tick) == 0 => return Err(part),
             (State::Started, _) => {
                 flight.parts = (tick, PARTS_PER_TICK + 1 - flight.room(tick));

@@ -2,6 +2,7 @@
 
 pub(crate) mod cancellation;
 pub(crate) mod heard;
+pub(crate) mod history;
 pub(crate) mod line_drop;
 pub(crate) mod overrides;
 pub(crate) mod playout;
@@ -9,6 +10,7 @@ pub(crate) mod segment;
 
 pub use cancellation::{CancelScope, Cancellation, Cancellations};
 pub use heard::Heard;
+pub use history::{Entry, HISTORY_CHARS_MAX, HISTORY_ENTRIES_MAX, History, Speaker};
 pub use line_drop::LineDrop;
 pub use overrides::{GateMode, GateOverrides, InterruptMode, Interruption};
 pub use playout::{Playout, Sounding};

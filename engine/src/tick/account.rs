@@ -180,7 +180,10 @@ fn failure(plan: &ScenePlan, node: Option<NodeId>, said: &Arc<str>) -> Arc<str> 
 fn tell_caption(index: &SessionIndex, sessions: &mut Query<'_, '_, Accounts>, caption: ToldCaption) -> bool {
     let session = index.entity(caption.session).and_then(|entity| sessions.get_mut(entity).ok());
     let Some((_, mut link, ..)) = session else { return false };
-    link.unsaid.push_back(tell::caption(caption));
+    if !link.wants_events() {
+        return false;
+    }
+    link.unsaid.extend(tell::caption(caption));
     true
 }
 

@@ -13,6 +13,7 @@ use crate::base::ids::SessionId;
 use crate::edge::control::{CONTROLS_MAX, Control, ControlIn};
 use crate::edge::params::Params;
 use crate::node::plan::ScenePlan;
+use crate::record::aside::Aside;
 use crate::record::edge_figures::ControlFigures;
 use crate::service::requests::{FromHost, Outbox, SizeHint};
 use crate::session::components::{Phase, SessionParams};
@@ -156,6 +157,8 @@ impl ControlParams<'_, '_> {
             Control::Heard { turn, us } => turns.report(owner, *turn, *us),
             Control::Set { params: changes } => self.set(owner, changes),
             Control::ToolResult { call_id, result } => {
+                let (named, came) = (Arc::clone(call_id), Arc::clone(result));
+                turns.log.aside(session, || Aside::ToolResult { call_id: named, result: came });
                 let (call_id, result) = (Arc::clone(call_id), Arc::clone(result));
                 self.outbox.from_hosts.push((session, FromHost::ToolResult { call_id, result }));
                 true

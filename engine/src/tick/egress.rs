@@ -1,154 +1,40 @@
 //! The session's output: releases what may be heard, at the scene's pace, and drops what was cancelled. Reads
 //! segments; writes the hosts' rings, turns, event log. Runs in `Stage::Egress`, after the hub step.
 
+mod cancel;
 mod captions;
 mod convert;
 mod policy;
+mod state;
+
+use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::system::{BoxedSystem, SystemParam};
-use bevy_platform::cell::SyncCell;
+use bevy_ecs::system::BoxedSystem;
 
 use crate::base::ids::NodeId;
 use crate::base::mutation::Mutation;
 use crate::base::time::{Now, frames_to_us};
 use crate::edge::exchange::{Out, OutAudio};
-use crate::media::block::{Block, BlockPool};
+use crate::media::block::Block;
 use crate::media::frame::{Frame, Mark, Payload};
-use crate::media::queue::{Lane, Queue};
-use crate::node::cancel::{Cancelling, Cancels, Progress, cancel_lanes};
-use crate::node::context::NodeContext;
+use crate::media::queue::Queue;
 use crate::node::kind::IdleCheck;
 use crate::node::params::lane_system_of;
-use crate::node::purge::purge;
 use crate::node::run::node_idle_check;
-use crate::record::counts::Counts;
-use crate::record::event::{DropReason, Event, EventLog};
-use crate::record::stage_times::StageTimes;
+use crate::record::aside::{Aside, Remembered};
+use crate::record::event::{DropReason, Event};
 use crate::scene::Release;
-use crate::session::components::HostLink;
-use crate::session::index::SessionLanes;
 use crate::session::settling::{Settling, Sounded};
-use crate::speech::cancellation::{CancelScope, Cancellation, Cancellations};
 use crate::speech::playout::Playout;
 use crate::speech::segment::{Segments, Standing};
-use crate::tick::egress::captions::Captions;
+pub(crate) use crate::tick::egress::cancel::cancel_output;
 pub(crate) use crate::tick::egress::convert::Conversion;
 use crate::tick::egress::convert::Formats;
 pub(crate) use crate::tick::egress::policy::{Policy, answering_branches, has_several, line_branches};
+pub(crate) use crate::tick::egress::state::Egress;
+use crate::tick::egress::state::{Output, OutputParams, STARTED_MAX};
 use crate::tick::resources::Closing;
-
-/// How many started outputs are remembered, to tell whether a cancellation came late.
-const STARTED_MAX: usize = 8;
-
-/// State of one session's output; the session's `Playout` holds what sounds.
-#[derive(Component, Default)]
-pub(crate) struct Egress {
-    started: [(u32, u32); STARTED_MAX],
-    next: usize,
-    /// Answers that are over on some branches but not on all.
-    ends: Vec<((u32, u32), u32)>,
-    /// Answers of several voices that another answer has cut into, until they go on or are over.
-    aside: Vec<Playout>,
-    /// `None`: the session hears in the scene's format.
-    conversion: Option<Box<SyncCell<Conversion>>>,
-    /// Present once an answer came with captions.
-    captions: Option<Box<Captions>>,
-}
-
-impl Egress {
-    /// The output of a session that hears what `conversion` makes.
-    pub(crate) fn new(conversion: Option<Conversion>) -> Self {
-        Self {
-            conversion: conversion.map(|conversion| Box::new(SyncCell::new(conversion))),
-            ..Self::default()
-        }
-    }
-
-    fn conversion(&mut self) -> Option<&mut Conversion> {
-        self.conversion.as_mut().map(|cell| cell.get())
-    }
-
-    /// What sounds breaks off: nothing of it is left here.
-    fn breaks_off(&mut self) {
-        if let Some(conversion) = self.conversion() {
-            conversion.reset();
-        }
-        if let Some(captions) = &mut self.captions {
-            captions.clear();
-        }
-    }
-
-    /// Remembers how much of an answer was released while another one sounds.
-    fn set_aside(&mut self, playout: &Playout) {
-        if playout.sounds() {
-            self.aside.push(*playout);
-        }
-    }
-
-    /// Returns what was released of an answer before another one cut into it.
-    fn take_up(&mut self, origin: (u32, u32)) -> Option<Playout> {
-        let at = self.aside.iter().position(|other| (other.segment, other.revision) == origin)?;
-        Some(self.aside.swap_remove(at))
-    }
-}
-
-/// What audio and text touch on their way out.
-#[derive(SystemParam)]
-pub(crate) struct OutputParams<'w, 's> {
-    now: Res<'w, Now>,
-    pool: ResMut<'w, BlockPool>,
-    log: ResMut<'w, EventLog>,
-    counts: ResMut<'w, Counts>,
-    stage_times: ResMut<'w, StageTimes>,
-    sessions: Query<'w, 's, (&'static mut HostLink, &'static mut Playout)>,
-}
-
-/// What one lane's release touches: the context of a node, and the session's end.
-struct Output<'a> {
-    cx: NodeContext<'a>,
-    playout: &'a mut Playout,
-    link: &'a mut HostLink,
-}
-
-impl Output<'_> {
-    /// Whether there is no room for `samples` at the host.
-    fn is_full(&self, samples: usize) -> bool {
-        match &self.link.output {
-            Some(ring) => !ring.has_room(samples),
-            None => self.link.port.outputs.is_full(),
-        }
-    }
-}
-
-impl<'w, 's> OutputParams<'w, 's> {
-    /// The output of `lane`, if its session exists.
-    fn of<'a>(
-        &'a mut self,
-        node: NodeId,
-        lane: &'a mut Lane,
-        outs: &'a mut Query<'_, '_, &'static mut Queue>,
-    ) -> Option<Output<'a>> {
-        let (link, playout) = self.sessions.get_mut(lane.owner).ok()?;
-        let cx = NodeContext {
-            now: *self.now,
-            node,
-            lane,
-            pool: &mut self.pool,
-            log: &mut self.log,
-            counts: &mut self.counts,
-            queues: outs,
-            sessions: None,
-            outbox: None,
-        };
-        let (link, playout) = (link.into_inner(), playout.into_inner());
-        if let Some(ring) = &link.output {
-            // What the callback has not read yet is what is ahead of the ear.
-            playout.heard_until_us = cx.now.us + ring.unread_us();
-        }
-        Some(Output { cx, playout, link })
-    }
-}
 
 /// What the releasing system touches beside frames.
 type Releasing = (Segments<'static, 'static>, ResMut<'static, Settling>, ResMut<'static, Closing>);
@@ -178,98 +64,6 @@ pub(crate) fn egress_system(policy: Policy, node: NodeId, world: &mut World) -> 
             params.stage_times.lap(node.index());
         },
     )
-}
-
-/// Builds the system that takes what was cancelled out of the output.
-pub(crate) fn cancel_output(node: NodeId, world: &mut World) -> BoxedSystem {
-    type Params = OutputParams<'static, 'static>;
-    type More = Stopping<'static, 'static>;
-    lane_system_of::<Egress, Params, More>(node, world, move |lanes, params, more| {
-        params.stage_times.start();
-        let keeps = |state: &Egress| state.next > 0 || !state.ends.is_empty();
-        let mut progress = Progress::new(more.list());
-        cancel_lanes(
-            node,
-            lanes,
-            params,
-            more,
-            &mut progress,
-            keeps,
-            |row, cancellation, params, more, outs| {
-                let Some(mut output) = params.of(node, row.lane, outs) else { return };
-                purge(row.queue, cancellation, &mut output.cx);
-                stop_cancelled(row.state, cancellation, &mut more.settling, &mut output);
-            },
-        );
-        params.stage_times.lap(node.index());
-    })
-}
-
-/// What cancelling touches beside the output.
-#[derive(SystemParam)]
-struct Stopping<'w, 's> {
-    cancelling: Cancelling<'w, 's>,
-    settling: ResMut<'w, Settling>,
-}
-
-impl<'w, 's> Cancels<'w, 's> for Stopping<'w, 's> {
-    fn list(&self) -> &Cancellations {
-        self.cancelling.list()
-    }
-    fn lanes(&self) -> &SessionLanes<'w, 's> {
-        self.cancelling.lanes()
-    }
-}
-
-/// Stops what sounds and was cancelled, and reports outputs that had already left.
-fn stop_cancelled(
-    state: &mut Egress,
-    cancellation: &Cancellation,
-    settling: &mut Settling,
-    output: &mut Output<'_>,
-) {
-    let (session, owner) = (output.cx.lane.session, output.cx.lane.owner);
-    let heard = |playout: &Playout, us| Sounded {
-        owner,
-        segment: playout.segment,
-        revision: playout.revision,
-        us,
-        at: 0,
-    };
-    for cut in state.aside.iter().filter(|cut| cancellation.covers(session, cut.segment, cut.revision)) {
-        settling.sounded(heard(cut, cut.heard_us(None)));
-    }
-    state.ends.retain(|((segment, revision), _)| !cancellation.covers(session, *segment, *revision));
-    state.aside.retain(|cut| !cancellation.covers(session, cut.segment, cut.revision));
-    if state.next == 0 {
-        // The session has released nothing yet.
-        return;
-    }
-    let hit = |&&(segment, revision): &&(u32, u32)| match cancellation.scope {
-        CancelScope::Segment { segment: s } => segment == s,
-        CancelScope::Revision { segment: s, revision: r } => segment == s && revision == r,
-        // An answer that is interrupted had begun: that is no race.
-        CancelScope::Answer { .. } | CancelScope::Session => false,
-    };
-    let answer = |segment| cancellation.covers(cancellation.session, segment, 1);
-    if let Some(&(segment, revision)) = state.started.iter().find(hit) {
-        output.cx.event(0, Event::LateCancelled { segment, revision });
-    }
-    let playout = &mut *output.playout;
-    let current = (playout.segment, playout.revision);
-    let withdrawn =
-        current.1 > 0 && answer(current.0) && !matches!(cancellation.scope, CancelScope::Revision { .. });
-    if cancellation.scope == CancelScope::Session || withdrawn || hit(&&current) {
-        if playout.revision > 0 {
-            settling.sounded(heard(playout, playout.heard_us(output.link.read_us())));
-        }
-        playout.end();
-        playout.flush(output.cx.now.us);
-        if let Some(ring) = &mut output.link.output {
-            ring.flush();
-        }
-        state.breaks_off();
-    }
 }
 
 /// Says whether nothing waits at the output of any session.
@@ -315,9 +109,9 @@ impl Stream {
                 }
                 _ if standing == Standing::Cancelled => output.cx.drop_frame(frame, DropReason::Cancelled),
                 Payload::Caption(caption) => {
-                    if output.link.wants_events() {
+                    if output.cx.log.remembers() || output.link.wants_events() {
                         let origin = (frame.segment.serial, frame.revision);
-                        state.captions.get_or_insert_default().comes(caption, origin);
+                        state.captions.get_or_insert_default().comes(caption, origin, &mut output.cx);
                     }
                 }
                 _ => {
@@ -423,6 +217,10 @@ impl Stream {
         let Output { cx, playout, link } = output;
         match frame.payload {
             Payload::Text(text) => {
+                if revision > 0 && cx.log.remembered == Remembered::Texts {
+                    let (origin, text) = ((segment, revision), Arc::clone(&text));
+                    cx.log.aside(cx.lane.session, || Aside::Written { origin, text });
+                }
                 // There was room a moment ago, and only this system pushes.
                 link.port.outputs.push(Out::Text { text, segment, revision, turn: frame.turn });
             }
@@ -576,6 +374,9 @@ fn sound(mut block: Block, origin: Origin, state: &mut Egress, output: &mut Outp
     let us = frames_to_us(block.len() as u64 / u64::from(format.channels), format.rate_hz);
     playout.sounds_until(cx.now.us, playout.heard_until_us.max(cx.now.us) + us);
     playout.released_us += us;
+    if let Some(captions) = &mut state.captions {
+        captions.left(us);
+    }
     if let Some(conversion) = state.conversion() {
         conversion.push(block.samples());
         cx.pool.put(block);

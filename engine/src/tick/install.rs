@@ -23,6 +23,7 @@ use crate::media::block::BlockPool;
 use crate::node::kind::IdleCheck;
 use crate::node::place::NodePlace;
 use crate::node::plan::{ScenePlan, deadline_rule};
+use crate::record::aside::Remembered;
 use crate::record::counts::Counts;
 use crate::record::edge_figures::{ControlFigures, EdgeFigures};
 use crate::record::event::EventLog;
@@ -78,7 +79,12 @@ pub(crate) fn insert_resources(spec: &ShardSpec<'_>, world: &mut World) {
     let (open, plan) = (spec.open, spec.plan);
     world.insert_resource(Now::default());
     world.insert_resource(BlockPool::default());
-    world.insert_resource(EventLog::default());
+    let remembered = match (plan.remembers(), plan.speaks()) {
+        (false, _) => Remembered::Nothing,
+        (true, false) => Remembered::Texts,
+        (true, true) => Remembered::Speech,
+    };
+    world.insert_resource(EventLog::remembering(remembered));
     world.insert_resource(Counts::new(plan.nodes.len()));
     world.insert_resource(Cancellations::new(open.placement));
     world.insert_resource(Outbox::default());

@@ -15,6 +15,7 @@ use crate::media::frame::{Frame, Mark, Payload};
 use crate::media::queue::{Lane, Queue};
 use crate::node::enqueue::Enqueue;
 use crate::node::plan::ScenePlan;
+use crate::record::aside::Aside;
 use crate::record::counts::Counts;
 use crate::record::edge_figures::EdgeFigures;
 use crate::record::event::Event;
@@ -180,6 +181,10 @@ impl LineParams<'_, '_> {
             turn,
             Event::LineOpened { segment: key.serial, line: message_id },
         );
+        if let (Entry::Typed, Payload::Text(text)) = (entry, &payload) {
+            let (segment, text) = (key.serial, Arc::clone(text));
+            turns.log.aside(session, || Aside::Typed { segment, turn, text });
+        }
         match entry {
             Entry::Said => self.figures.said += 1,
             Entry::Typed => self.figures.typed += 1,

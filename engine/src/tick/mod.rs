@@ -12,6 +12,7 @@ pub(crate) mod ingress;
 pub(crate) mod install;
 pub(crate) mod join;
 pub(crate) mod lines;
+pub(crate) mod memory;
 pub(crate) mod metrics;
 pub(crate) mod names;
 pub(crate) mod open;

@@ -19,6 +19,7 @@ use crate::service::requests::{Inbox, Outbox};
 use crate::service::slot::{ServiceFigures, ServiceInstance, ServiceName};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
 use crate::session::components::{HostLink, Intake, Phase, Session, SessionParams, Wiring};
+use crate::session::conversation::Conversation;
 use crate::session::index::SessionIndex;
 use crate::session::lines::Lines;
 use crate::session::settling::Settling;
@@ -58,6 +59,7 @@ pub(super) fn name(id: ComponentId, world: &World) -> &'static str {
         Cancellations,
         Closing,
         ControlFigures,
+        Conversation,
         Counts,
         Edge,
         EdgeFigures,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
-use crate::base::ids::NodeId;
+use crate::base::ids::{NodeId, SessionId};
 use crate::base::mutation::Mutation;
 use crate::base::time::Now;
 use crate::base::unwind::caught;
@@ -23,6 +23,7 @@ use crate::scene;
 use crate::scene::{DeadlinePolicy, Format, FormatConverter, OverflowPolicy, PlanNode};
 use crate::service::requests::Outbox;
 use crate::session::components::{HostLink, Intake, Phase, Session, SessionParams, Wiring};
+use crate::session::conversation::Conversation;
 use crate::session::index::SessionIndex;
 use crate::speech::playout::Playout;
 use crate::speech::segment::Turn;
@@ -91,6 +92,7 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
     world.resource_mut::<NeedsSweep>().0 |= failure.is_some();
     let tolerance_us = i64::from(plan.scene.session.input.pts_tolerance_ms) * 1_000;
     let (id, generation, format) = (port.id, port.generation, port.input);
+    let history = plan.remembers().then(|| port.history());
     let playout = Playout { lead_us: port.lead_us, latency_us, interrupt_min_us, ..Playout::default() };
     let mut index = world.resource_mut::<SessionIndex>();
     index.insert(id, generation, entity, format);
@@ -112,7 +114,14 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
             world.resource_mut::<Outbox>().opened.push((service as u8, session));
         }
     }
-    let mut log = world.resource_mut::<EventLog>();
+    if let Some(history) = history {
+        world.entity_mut(entity).insert(Conversation::new(history));
+    }
+    log_opening(&mut world.resource_mut::<EventLog>(), now_us, id, failure);
+}
+
+/// Logs that a session was opened, or refused at a node.
+fn log_opening(log: &mut EventLog, now_us: u64, id: SessionId, failure: Option<Unopened>) {
     log.push(now_us, id, 0, Event::SessionOpened);
     if let Some(failure) = failure {
         log.push(now_us, id, 0, failure.event());

@@ -1,21 +1,19 @@
-//! Tells the services what came of each segment whose end holds, once its answer is settled: heard to its end,
-//! interrupted, withdrawn, or none to come. Reads segments, playouts, host links; writes the shard's answers that are
-//! not settled, and its outbox. Runs in `Stage::Settle`, before segments are recycled, in scenes that call services.
+//! Remembers what was said, and what of the answers was heard; tells the services what came of each segment whose end
+//! holds, once its answer is settled: heard to its end, interrupted, withdrawn, or none to come. Reads the event log,
+//! segments, playouts, host links; writes conversations, the shard's answers that are not settled, its outbox, and the
+//! histories that hosts see. Runs in `Stage::Settle`, before segments are recycled, in scenes that call services.
 
 use bevy_ecs::prelude::*;
 
 use crate::base::time::Now;
 use crate::edge::session_event::CloseReason;
 use crate::service::requests::{Commit, Outbox};
-use crate::session::components::{HostLink, Phase, Session};
+use crate::session::components::{Phase, Session};
 use crate::session::settling::{Listener, Settling, Unheard};
 use crate::speech::heard::Heard;
-use crate::speech::playout::Playout;
 use crate::speech::segment::{Answer, Extent, Segment, Segments, Verdict};
+use crate::tick::memory::{Listeners, Memory};
 use crate::tick::resources::Closing;
-
-/// The components of a session that settle its answers.
-type Listeners = (&'static Session, &'static Phase, &'static HostLink, &'static Playout);
 
 /// Commits the segments that are settled, in order within each session.
 pub(crate) fn settle(
@@ -25,7 +23,9 @@ pub(crate) fn settle(
     segments: Segments<'_, '_>,
     mut settling: ResMut<'_, Settling>,
     mut outbox: ResMut<'_, Outbox>,
+    mut memory: Memory<'_, '_>,
 ) {
+    memory.listen();
     closing.0.sort_unstable();
     let before = settling.unheard.len();
     for segment in segments.active() {
@@ -50,13 +50,16 @@ pub(crate) fn settle(
     while at < settling.unheard.len() {
         let listener = listener(&settling.unheard[at], &sessions, &closing);
         match heard(&mut settling, at, (now.us, listener), &sessions) {
-            Some(heard) => {
-                let Unheard { session, generation, segment, revision, .. } = settling.unheard.remove(at);
+            Some(mut heard) => {
+                let unheard = settling.unheard.remove(at);
+                heard.text = memory.settle(&unheard, &heard);
+                let Unheard { session, generation, segment, revision, .. } = unheard;
                 outbox.commits.push(Commit { session, generation, segment, revision, heard });
             }
             None => at += 1,
         }
     }
+    memory.publish(&sessions);
 }
 
 /// The segment as one to be settled, if its end holds and nothing more of its answer leaves.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use mynah_engine::media::Clip;
+use mynah_engine::media::{Clip, SpokenTime};
 use mynah_engine::service::CallKey;
 use mynah_engine::speech::Cancellation;
 use mynah_engine::{Frame, SessionId};
@@ -28,6 +28,8 @@ pub(super) struct Asked {
     pub(super) heard: u64,
     /// Samples of its answer so far.
     pub(super) samples: u64,
+    /// When its first words sound, until its first sample has come.
+    pub(super) times: Arc<[SpokenTime]>,
     /// Whether some of its answer has come.
     pub(super) begun: bool,
     /// Whether some of that was text.

@@ -9,6 +9,7 @@ use mynah_engine::base::SegmentKey;
 use mynah_engine::media::{Mark, Payload, Sound};
 use mynah_engine::node::{NodeContext, NodePlace};
 use mynah_engine::service::{Call, CallKey, Request, SegmentRef};
+use mynah_engine::speech::History;
 
 use crate::service::asked::{Asked, Order};
 use crate::service::pieces::{Pieces, end_us};
@@ -149,6 +150,8 @@ pub(super) struct Question {
     pub(super) heard: u64,
     /// Number of the call among those of its revision; `None`: the next.
     pub(super) part: Option<u32>,
+    /// Whether it is about an answer, for which the conversation must be known.
+    pub(super) answers: bool,
 }
 
 /// Asks the service about the origin of `frame`; only the first call in order hands anything out.
@@ -160,7 +163,7 @@ pub(super) fn ask(
     place: NodePlace,
 ) {
     let Some(service) = place.service else { return };
-    let Question { text, audio, range: (from_us, to_us), times, frames, heard, part } = asks;
+    let Question { text, audio, range: (from_us, to_us), times, frames, heard, part, answers } = asks;
     let (entered_us, deadline_us) = times;
     let part = part.unwrap_or_else(|| {
         let origin = (frame.segment.serial, frame.revision);
@@ -176,6 +179,7 @@ pub(super) fn ask(
     let (name, queued_us) = (cx.session_name(), cx.now.us);
     let reduced = false;
     let (params, said) = (cx.session_params(), Arc::clone(&text));
+    let history = if answers { cx.history(frame.segment) } else { History::empty() };
     let call = Call {
         key,
         name,
@@ -189,13 +193,14 @@ pub(super) fn ask(
         sentences,
         params,
         attempt: 0,
+        history,
     };
     cx.request(service, Request::Start(call));
     if state.order.calls() > 0 {
         cx.request(service, Request::Hold(key, true));
     }
     let from_us = to_us;
-    let (samples, begun, spoke) = (0, false, false);
+    let (samples, times, begun, spoke) = (0, Arc::default(), false, false);
     state.order.ask(Asked {
         key,
         text: said,
@@ -205,6 +210,7 @@ pub(super) fn ask(
         frames,
         heard,
         samples,
+        times,
         begun,
         spoke,
     });

@@ -11,6 +11,7 @@ mod odd_text;
 mod pieces;
 mod piecewise;
 mod reply;
+mod speaking;
 mod studio;
 mod synthesis;
 mod timing;

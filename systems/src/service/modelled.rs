@@ -223,6 +223,9 @@ impl Modelled {
                     let out = block.try_mut().expect("a fresh block has one owner");
                     match speech.read(job.at, out, !self.wall) {
                         Heard::Block(n) => {
+                            while let Some(times) = speech.take_times(job.at + n) {
+                                let _taken_with_its_audio = replies.give(key, ReplyPart::Times(times));
+                            }
                             block.set_len(n);
                             job.at += n;
                             ReplyPart::Audio(block)
@@ -344,8 +347,7 @@ mod tests {
         let key = CallKey { session, generation: 1, node, segment, revision: 1, turn: 1, part: 0 };
         let (name, text, audio): (Arc<str>, Arc<str>, _) = ("s".into(), "".into(), None);
         let (from_us, to_us, deadline_us, reduced, sentences) = (0, 0, 0, false, 1);
-        let params = Arc::default();
-        let attempt = 0;
+        let (params, history, attempt) = (Arc::default(), Arc::default(), 0);
         Call {
             key,
             name,
@@ -359,6 +361,7 @@ mod tests {
             sentences,
             params,
             attempt,
+            history,
         }
     }
 

@@ -8,19 +8,20 @@
 use std::sync::Arc;
 
 use mynah_engine::base::{Mutation, frames_to_us};
-use mynah_engine::media::{Caption, Mark, Payload, Queue};
+use mynah_engine::media::{Mark, Payload, Queue};
 use mynah_engine::node::{NodeContext, NodeKind, NodePlace, ReadyContext, SessionContext, StepNode};
 use mynah_engine::scene::{
     Buffering, Format, Issue, MergeStrategy, NodeCapabilities, OverflowPolicy, Port, PortType, Tick,
 };
-use mynah_engine::service::{CallKey, PARTS_PER_TICK, Reply, ReplyPart, Request};
+use mynah_engine::service::{CallKey, Reply, ReplyPart, Request};
 use mynah_engine::speech::{CancelScope, Cancellation};
-use mynah_engine::{Block, DropReason, Event, Frame};
+use mynah_engine::{DropReason, Event, Frame};
 use serde::Deserialize;
 
 use crate::service::asked::{CALLS_MAX, Playing};
-use crate::service::lane::{Asking, Question, ServiceState, Speaking, advance, answer, ask, hear, pass_on};
+use crate::service::lane::{Asking, Question, ServiceState, advance, answer, ask, hear, pass_on};
 use crate::service::piecewise::{ask_piece, gather, let_go, rest};
+use crate::service::speaking::{play, speak, time};
 
 const AUDIO: &[Port] = &[Port { name: "audio", kind: PortType::Audio }];
 const TEXT: &[Port] = &[Port { name: "text", kind: PortType::Text }];
@@ -147,6 +148,9 @@ impl NodeKind for ServiceNode {
     fn transcribes(&self) -> bool {
         self.task == Task::Transcribe
     }
+    fn replies(&self) -> bool {
+        self.task == Task::Reply
+    }
     fn takes_clips(&self) -> bool {
         self.task == Task::Synthesize
     }
@@ -201,7 +205,7 @@ impl StepNode for ServiceNode {
             Payload::Clip(clip) => {
                 let clip = Arc::clone(clip);
                 state.order.play(Playing { frame, clip, at: 0 });
-                self.play(state, cx);
+                play(state, cx);
             }
             Payload::Caption(_) => state.order.pass(frame),
             Payload::Mark(mark) => self.bound(*mark, state, frame, cx, place),
@@ -245,7 +249,7 @@ impl StepNode for ServiceNode {
             cx.request(service, Request::Hold(key, false));
         }
         if state.order.has_clips() {
-            self.play(state, cx);
+            play(state, cx);
             advance(state, cx, place);
         }
     }
@@ -304,57 +308,46 @@ impl StepNode for ServiceNode {
             cx.answered_after(cx.now.us.saturating_sub(asked.entered_us));
             cx.came_out(asked.deadline_us, key.turn);
         }
-        let ends = match reply_part {
-            ReplyPart::Text(text) if self.is_piece(key) => {
-                state.pieces.say(segment, text);
-                false
-            }
+        let goes_on = reply_part.goes_on();
+        match reply_part {
+            ReplyPart::Text(text) if self.is_piece(key) => state.pieces.say(segment, text),
             ReplyPart::Text(text) => {
                 let first = !std::mem::replace(&mut asked.spoke, true);
                 let whole = if first { state.pieces.before(&text) } else { None };
                 say(state, key, whole.unwrap_or(text), cx);
-                false
             }
-            ReplyPart::Audio(block) => {
-                self.speak(state, key, block, cx);
-                false
-            }
+            ReplyPart::Audio(block) => speak(state, key, block, self.rate_hz, cx),
+            ReplyPart::Times(times) => time(state, key, times, cx),
             ReplyPart::Done { busy_us } => {
                 let samples = asked.samples;
                 let event = Event::ServiceDone { node, segment, revision, part, samples, busy_us };
                 cx.event(key.turn, event);
-                true
             }
             ReplyPart::Failed(reason) => {
                 cx.event(key.turn, Event::ServiceFailed { node, segment, revision, part, reason });
-                true
             }
             ReplyPart::Merged => {
                 cx.merged(asked.frames);
                 state.order.merge(key);
-                true
             }
             ReplyPart::Dropped => {
                 // A call that was never begun answers nothing, not even with the text of pieces.
                 asked.spoke = true;
                 cx.overflowed(asked.frames, asked.heard, key.turn);
-                true
             }
             ReplyPart::ToolCall { call_id, name, arguments } => {
                 cx.event(key.turn, Event::ToolCall { node, segment, revision, call_id, name, arguments });
-                false
             }
             ReplyPart::Requested(request) => {
                 let text = Arc::clone(&asked.text);
                 cx.event(key.turn, Event::ReplyRequested { node, segment, revision, request, text });
-                false
             }
             ReplyPart::Stopped { .. }
             | ReplyPart::Retried(_)
             | ReplyPart::Partial(_)
-            | ReplyPart::RequestOver(_) => false,
-        };
-        if ends {
+            | ReplyPart::RequestOver(_) => {}
+        }
+        if !goes_on {
             self.is_over(state, key, cx, place);
         } else if cx.lane.has_stalled()
             && !std::mem::replace(&mut state.full, true)
@@ -483,7 +476,7 @@ impl ServiceNode {
                 // Who asks for an answer without words gets one.
                 if !text.is_empty() || frame.segment.is_typed() {
                     let range = (frame.pts_us, frame.pts_us);
-                    let asks = Question { text, range, times, frames, ..Question::default() };
+                    let asks = Question { text, range, times, frames, answers: true, ..Question::default() };
                     ask(state, &frame, asks, cx, place);
                 }
                 state.order.pass(frame);
@@ -506,76 +499,5 @@ impl ServiceNode {
             (Mark::Endpoint | Mark::SegmentEnd | Mark::AnswerEnd, _) => {}
         }
         pass_on(state, cx);
-    }
-
-    /// Plays the recording in front, some of it a tick, as a service hands out.
-    fn play(&self, state: &mut ServiceState, cx: &mut NodeContext<'_>) {
-        pass_on(state, cx);
-        let mut blocks = 0;
-        while let Some(playing) = state.order.playing() {
-            let Playing { frame, clip, at } = playing;
-            let (origin, pts_us) = (frame.with(Payload::Mark(Mark::AnswerEnd)), frame.pts_us);
-            let (begins, clip) = (*at == 0, Arc::clone(clip));
-            let channels = usize::from(clip.format.channels);
-            let longest = (clip.format.rate_hz / 50) as usize * channels;
-            let piece = &clip.samples[*at..clip.samples.len().min(*at + longest)];
-            *at += piece.len();
-            if piece.is_empty() {
-                state.order.played();
-                pass_on(state, cx);
-                continue;
-            }
-            let from_us =
-                pts_us + frames_to_us((*at - piece.len()) as u64 / channels as u64, clip.format.rate_hz);
-            if begins && cx.wants_captions() {
-                let us = frames_to_us((clip.samples.len() / channels) as u64, clip.format.rate_hz);
-                let caption = Caption { text: Arc::clone(&clip.subtitle), us: Some(us) };
-                self.send_played(state, &origin, from_us, Payload::Caption(Arc::new(caption)), cx);
-            }
-            let mut block = cx.pool.lease(piece.len());
-            block.fill_from(piece);
-            self.send_played(state, &origin, from_us, Payload::Audio(block), cx);
-            blocks += 1;
-            if blocks == PARTS_PER_TICK || cx.lane.has_stalled() {
-                return;
-            }
-        }
-    }
-
-    fn send_played(
-        &self,
-        state: &mut ServiceState,
-        origin: &Frame,
-        pts_us: u64,
-        payload: Payload,
-        cx: &mut NodeContext<'_>,
-    ) {
-        state.seq = state.seq.wrapping_add(1);
-        let now_us = cx.now.us;
-        let frame = origin.with(payload);
-        cx.send(
-            0,
-            Frame { pts_us, arrived_us: now_us, queued_us: now_us, deadline_us: 0, seq: state.seq, ..frame },
-        );
-    }
-
-    /// Sends a block of what a service speaks with its place in the answer; before the first one goes what it says.
-    fn speak(&self, state: &mut ServiceState, key: CallKey, block: Block, cx: &mut NodeContext<'_>) {
-        let Some(asked) = state.order.get_mut(key) else { return cx.pool.put(block) };
-        let (first, from_us) = (asked.samples == 0, asked.from_us);
-        asked.samples += block.len() as u64;
-        if first && cx.wants_captions() {
-            let caption = Caption { text: Arc::clone(&asked.text), us: None };
-            let frame = answer(state, key, 0, Payload::Caption(Arc::new(caption)), cx);
-            cx.send(0, frame);
-        }
-        let origin = (key.segment.serial, key.revision);
-        if state.speaking.origin != origin {
-            state.speaking = Speaking { origin, from_us, frames_out: 0 };
-        }
-        let pts_us = state.speaking.from_us + frames_to_us(state.speaking.frames_out, self.rate_hz);
-        state.speaking.frames_out += block.len() as u64;
-        let frame = answer(state, key, pts_us, Payload::Audio(block), cx);
-        cx.send(0, frame);
     }
 }

@@ -7,12 +7,16 @@
 //! its length is known. Of the samples not handed out yet at most [`KEPT_MAX`] are kept; the rest is made again when
 //! its time comes. The voice gives the same samples each time.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+
+use mynah_engine::base::frames_to_us;
+use mynah_engine::media::SpokenTime;
 
 use crate::speech::flite::{Flite, FliteError, RATE_HZ, VoiceStyle};
 
@@ -46,6 +50,8 @@ struct Made {
     from: usize,
     /// Samples made so far, kept or not.
     length: usize,
+    /// When words and phones sound, by the piece that they are in: with the number of its first sample.
+    times: VecDeque<(usize, Arc<[SpokenTime]>)>,
     /// The place from which nothing was made yet.
     next: Place,
     /// The start of the piece that has the first sample that is not kept.
@@ -177,6 +183,14 @@ impl Speech {
         made.complete && made.length <= at
     }
 
+    /// Takes out when words and phones sound, of the next piece that has begun before sample number `to`, if these samples
+    /// were read.
+    pub(crate) fn take_times(&self, to: usize) -> Option<Arc<[SpokenTime]>> {
+        let mut made = self.made();
+        let begun = made.times.front().is_some_and(|(from, _)| *from < to);
+        made.times.pop_front_if(|_| begun).map(|(_, times)| times)
+    }
+
     /// Stops the synthesis within one piece, and within one block if the piece is already analysed.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
@@ -190,12 +204,19 @@ impl Speech {
             (if again { made.missing.clone() } else { made.next.clone() }, again)
         };
         let (mut at, mut onset, mut broken) = (place.sample, place.onset.clone(), false);
+        let (timed, mut raw) = (RefCell::new(Vec::new()), 0);
         let stopped = || self.stop.load(Ordering::Acquire);
         let mut sink = |samples: &[i16]| {
             broken = stopped();
             if !broken {
                 let (lead, rest) = onset.trim(samples, self.style);
                 let mut made = self.made();
+                raw += samples.len();
+                if !again && lead.len() + rest.len() > 0 && !timed.borrow().is_empty() {
+                    // Of what comes before the first audible sample nothing is kept.
+                    let skipped = raw - lead.len() - rest.len();
+                    made.times.push_back((at, placed(timed.take(), at, skipped)));
+                }
                 for part in [&lead[..], rest] {
                     made.take(at, part);
                     at += part.len();
@@ -208,7 +229,13 @@ impl Speech {
         let spoken = if stopped() {
             Ok(None)
         } else {
-            voice.speak_piece(&self.text, place.byte, self.style, &mut sink)
+            voice.speak_piece(
+                &self.text,
+                place.byte,
+                self.style,
+                &mut |times| *timed.borrow_mut() = times,
+                &mut sink,
+            )
         };
         let end = spoken.map(|end| end.filter(|_| !broken).map(|byte| Place { byte, sample: at, onset }));
         self.turn_ended(&place, again, end)
@@ -243,6 +270,19 @@ impl Speech {
         (made.complete, made.failed, made.queued) = (true, Some(reason.into()), false);
         self.more.notify_all();
     }
+}
+
+/// Times of a piece as times of its speech: the piece begins with sample number `at`, and of its own samples the first
+/// `skipped` are left out.
+fn placed(times: Vec<SpokenTime>, at: usize, skipped: usize) -> Arc<[SpokenTime]> {
+    let us = |samples: usize| frames_to_us(samples as u64, RATE_HZ);
+    let place = |own_us: u64| (us(at) + own_us).saturating_sub(us(skipped));
+    let placed = |time: SpokenTime| SpokenTime {
+        from_us: place(time.from_us),
+        until_us: place(time.until_us),
+        ..time
+    };
+    times.into_iter().map(placed).collect()
 }
 
 /// Removes the silence at the start of a speech. The voice begins every utterance with 200 to 300 ms of silence, and
@@ -284,7 +324,7 @@ pub(super) fn speech(text: &str, style: VoiceStyle) -> Result<Vec<f32>, FliteErr
         heard.extend(lead.iter().chain(rest).map(|sample| style.scaled(*sample)));
         ControlFlow::Continue(())
     };
-    while let Some(end) = voice().speak_piece(text, from, style, &mut sink)? {
+    while let Some(end) = voice().speak_piece(text, from, style, &mut |_| {}, &mut sink)? {
         from = end;
     }
     Ok(heard)

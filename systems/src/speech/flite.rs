@@ -7,7 +7,10 @@ use std::sync::Arc;
 use flite_rs::language::Language;
 use flite_rs::{Flow, KAL16_VOICE_DATA, Voice, VoiceParams, pipeline, voice};
 
+use mynah_engine::media::SpokenTime;
+
 use super::pieces::piece;
+use super::times::times;
 
 /// Sample rate of everything [`Flite`] speaks, Hz.
 pub const RATE_HZ: u32 = 16_000;
@@ -123,7 +126,7 @@ impl Flite {
         // A style out of range is one even if there is nothing to say.
         self.params(style)?;
         while flow.is_continue()
-            && let Some(end) = self.speak_piece(text, from, style, &mut |samples| {
+            && let Some(end) = self.speak_piece(text, from, style, &mut |_| {}, &mut |samples| {
                 for (to, &from) in scaled.iter_mut().zip(samples) {
                     *to = style.scaled(from);
                 }
@@ -138,7 +141,8 @@ impl Flite {
 
     /// Speaks the piece of `text` that begins at byte `from`, where another ended, and returns where it ends; `None`:
     /// the text is over. A piece is a sentence, or a part of a long one cut between two words, and is analysed as a
-    /// whole before its first block. Blocks are as those of [`Flite::synthesize`] before [`VoiceStyle::scaled`].
+    /// whole before its first block; then `timed` gets when its words and phones sound, from that block on. Blocks are as
+    /// those of [`Flite::synthesize`] before [`VoiceStyle::scaled`].
     ///
     /// # Errors
     /// As [`Flite::synthesize`].
@@ -147,11 +151,13 @@ impl Flite {
         text: &str,
         from: usize,
         style: VoiceStyle,
+        timed: &mut dyn FnMut(Vec<SpokenTime>),
         sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
     ) -> Result<Option<usize>, FliteError> {
         let params = self.params(style)?;
         let Some(piece) = piece(text, from) else { return Ok(None) };
         let utterance = pipeline::analyse(&self.language, &piece.tokens, &params);
+        timed(times(&utterance, &piece.tokens, from));
         voice::synthesise_streaming(&self.voice, &utterance, &params, &mut |period| {
             let flow = period.chunks(BLOCK_MAX).try_for_each(&mut *sink);
             if flow.is_break() { Flow::Stop } else { Flow::Continue }

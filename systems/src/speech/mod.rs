@@ -2,3 +2,4 @@
 
 pub mod flite;
 mod pieces;
+mod times;

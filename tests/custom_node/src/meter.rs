@@ -112,7 +112,7 @@ impl Service for Front {
 
 /// What was heard of one segment.
 #[derive(Clone, Copy, Default)]
-struct Heard {
+struct Loudness {
     energy: f64,
     samples: u64,
     told: u64,
@@ -124,7 +124,7 @@ struct Meter {
     replies: ReplySender,
     /// Samples a second of each session, all channels.
     rates: HashMap<SessionKey, u32>,
-    heard: HashMap<SegmentRef, Heard>,
+    heard: HashMap<SegmentRef, Loudness>,
 }
 
 impl Meter {
@@ -174,7 +174,7 @@ impl Meter {
     }
 
     fn say(&self, segment: SegmentRef) -> String {
-        let Heard { energy, samples, .. } = self.heard.get(&segment).copied().unwrap_or_default();
+        let Loudness { energy, samples, .. } = self.heard.get(&segment).copied().unwrap_or_default();
         let seconds = samples as f64 / f64::from(self.rate(segment));
         let level_db = 10.0 * (energy / samples.max(1) as f64).max(1e-10).log10();
         format!("{seconds:.1} seconds at {level_db:.0} dB")

@@ -109,6 +109,7 @@ impl StepNode for Ask {
             sentences: 1,
             params: cx.session_params(),
             attempt: 0,
+            history: Arc::default(),
         };
         cx.request(place.service.expect("the scene names the service"), Request::Start(call));
         cx.discard(frame);

@@ -137,6 +137,10 @@ pub trait NodeSpec: Send + Sync {
     fn transcribes(&self) -> bool {
         false
     }
+    /// Whether its text answers what the caller said.
+    fn replies(&self) -> bool {
+        false
+    }
     /// Whether it plays recordings in place of text.
     fn takes_clips(&self) -> bool {
         false

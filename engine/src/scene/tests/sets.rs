@@ -54,9 +54,9 @@ fn values_are_replaced_and_inserted_wherever_the_path_leads() {
         (&["session.output=()", "session.output.pace.lead_ms=80"], |s| {
             s.session.output.pace == Pace::RealTime { lead_ms: 80 }
         }),
-        (&["services.asr.timing.speed=2"], |s| s.services["asr"].timing.speed == 2.0),
+        (&["services.asr.timing.speed=2"], |s| s.services["asr"].timing.unwrap().speed == 2.0),
         (&["services.asr.timing.latency=Fixed(ms: 3)"], |s| {
-            s.services["asr"].timing.latency == Latency::Fixed { ms: 3.0 }
+            s.services["asr"].timing.unwrap().latency == Latency::Fixed { ms: 3.0 }
         }),
         (&["services.asr.output.words=9"], |s| s.services["asr"].output.config == "(words: 9)"),
         (&["services.asr.output=Silence"], |s| s.services["asr"].output.name == "Silence"),

@@ -15,6 +15,7 @@ mod batches;
 mod bounds;
 mod checker;
 mod conservation;
+mod conversation;
 pub mod determinism;
 mod digests;
 mod failures;
@@ -54,7 +55,7 @@ use mynah_sim::simulate::{Observer, TickView};
 use streams::Streams;
 
 /// The names of all checkers, in the order of the documents.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 20] = [
     conservation::NAME,
     streams::NAME,
     segments::NAME,
@@ -74,6 +75,7 @@ pub const NAMES: [&str; 19] = [
     lines::NAME,
     waits::NAME,
     failures::NAME,
+    conversation::NAME,
 ];
 
 /// Those that no single run can show: they compare the digests of two and more. All others are looked at after every tick.
@@ -119,6 +121,7 @@ impl Invariants {
             Box::new(lines::Lines::new(plan)),
             Box::new(waits::Waits::new(plan)),
             Box::new(failures::Failures::default()),
+            Box::new(conversation::Conversation::new(plan)),
         ];
         Self {
             checkers,

@@ -52,6 +52,7 @@ fn call(session: u32, part: u32, queued_us: u64) -> Call {
         sentences: 1,
         attempt: 0,
         params: Arc::default(),
+        history: Arc::default(),
     }
 }
 

@@ -127,6 +127,7 @@ impl Model {
             sentences: all.iter().map(|c| c.sentences).sum(),
             params: Arc::clone(&head.params),
             attempt: 0,
+            history: Arc::clone(&head.history),
         }
     }
 
