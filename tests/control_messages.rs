@@ -198,7 +198,7 @@ fn a_message_is_at_most_64_kib_of_json() {
 #[test]
 fn what_is_out_of_range_is_not_sent_either() {
     type Spoil = fn(&mut ControlMessage);
-    let cases: [(&str, Spoil); 10] = [
+    let cases: [(&str, Spoil); 13] = [
         ("message_id", |m| m.message_id = MESSAGE_ID_MAX + 1),
         ("session_id", |m| m.session_id = "".into()),
         ("session_id", |m| m.session_id = "x".repeat(129).into()),
@@ -213,6 +213,15 @@ fn what_is_out_of_range_is_not_sent_either() {
         ("AnswerStarted.line", |m| m.message_type = MessageType::AnswerStarted { line: u64::MAX }),
         ("LineDropped.line", |m| {
             m.message_type = MessageType::LineDropped { line: MESSAGE_ID_MAX + 1, reason: "full".into() };
+        }),
+        ("ReplyTo.request", |m| {
+            m.message_type = MessageType::ReplyTo { request: u64::MAX, text: "x".into(), last: true };
+        }),
+        ("ReplyRequested.request", |m| {
+            m.message_type = MessageType::ReplyRequested { request: u64::MAX, text: "x".into() };
+        }),
+        ("ReplyCancelled.request", |m| {
+            m.message_type = MessageType::ReplyCancelled { request: MESSAGE_ID_MAX + 1 };
         }),
         ("Line.until_us", |m| {
             m.message_type = MessageType::Line { text: "x".into(), from_us: 2, until_us: Some(1) };

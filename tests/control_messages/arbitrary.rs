@@ -100,6 +100,11 @@ fn wanted() -> impl Strategy<Value = MessageType> {
         text().prop_map(|text| MessageType::SendText { text }),
         params.prop_map(|params| MessageType::Set { params: Arc::new(params.into_iter().collect()) }),
         (text(), text()).prop_map(|(call_id, result)| MessageType::ToolResult { call_id, result }),
+        (0..=MESSAGE_ID_MAX, text(), any::<bool>()).prop_map(|(request, text, last)| MessageType::ReplyTo {
+            request,
+            text,
+            last
+        }),
     ]
 }
 
@@ -117,7 +122,9 @@ fn told() -> impl Strategy<Value = MessageType> {
         Just(MessageType::AnswerResumed {}),
         any::<u64>().prop_map(|heard_us| MessageType::AnswerInterrupted { heard_us }),
         any::<u64>().prop_map(|heard_us| MessageType::AnswerEnded { heard_us }),
-        (line, text()).prop_map(|(line, reason)| MessageType::LineDropped { line, reason }),
+        (line.clone(), text()).prop_map(|(line, reason)| MessageType::LineDropped { line, reason }),
+        (line.clone(), text()).prop_map(|(request, text)| MessageType::ReplyRequested { request, text }),
+        line.prop_map(|request| MessageType::ReplyCancelled { request }),
         (text(), text(), text()).prop_map(|(call_id, name, arguments)| MessageType::ToolCall {
             call_id,
             name,

@@ -114,6 +114,8 @@ fn wanted() -> BTreeMap<&'static str, ControlMessage> {
         ("send_text", plain(33, None, SendText { text: "two coffees".into() })),
         ("set", plain(34, None, Set { params: Arc::new(params) })),
         ("tool_result", plain(35, None, ToolResult { call_id: "call_1".into(), result })),
+        ("reply_to", plain(36, None, ReplyTo { request: 12, text: "Two coffees ".into(), last: false })),
+        ("reply_to_last", plain(37, None, ReplyTo { request: 12, text: "it is.".into(), last: true })),
     ])
 }
 
@@ -127,6 +129,7 @@ fn told() -> BTreeMap<&'static str, ControlMessage> {
     let arguments = "{\"drink\": \"coffee\", \"count\": 2}".into();
     let call = ToolCall { call_id: "call_1".into(), name: "order".into(), arguments };
     let failed = ServiceFailed { service: "tts".into(), reason: "no answer within 5 s".into() };
+    let request = ReplyRequested { request: 12, text: "two coffees, please".into() };
     let dropped = LineDropped { line: 20, reason: "outranked".into() };
     BTreeMap::from([
         ("transcript", plain(40, true, Some(1), turn, transcript(false))),
@@ -143,5 +146,7 @@ fn told() -> BTreeMap<&'static str, ControlMessage> {
         ("tool_call", answer(51, call)),
         ("service_failed", answer(52, failed)),
         ("closed", plain(53, false, None, None, Closed { reason: "hung_up".into() })),
+        ("reply_requested", plain(54, true, Some(2), turn, request)),
+        ("reply_cancelled", plain(55, false, None, None, ReplyCancelled { request: 12 })),
     ])
 }

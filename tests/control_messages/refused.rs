@@ -72,11 +72,13 @@ fn refused(what: MessageType) -> Option<(&'static str, &'static str)> {
 fn texts_have_their_limits() {
     let text = |bytes| Arc::<str>::from("x".repeat(bytes));
     type Make = fn(Arc<str>) -> MessageType;
-    let cases: [(&str, usize, Make); 11] = [
+    let cases: [(&str, usize, Make); 13] = [
         ("Say.text", LINE_BYTES_MAX, |text| say(Words::Text(text), Say::default())),
         ("Say.clip.subtitle", LINE_BYTES_MAX, |text| say(clip(text, 1, &[0.5]), Say::default())),
         ("SendText.text", LINE_BYTES_MAX, |text| MessageType::SendText { text }),
         ("ToolResult", RESULT_BYTES_MAX, |result| MessageType::ToolResult { call_id: "".into(), result }),
+        ("ReplyTo.text", LINE_BYTES_MAX, |text| MessageType::ReplyTo { request: 1, text, last: true }),
+        ("ReplyRequested.text", LINE_BYTES_MAX, |text| MessageType::ReplyRequested { request: 1, text }),
         ("ToolCall", RESULT_BYTES_MAX, |arguments| MessageType::ToolCall {
             call_id: "".into(),
             name: "".into(),

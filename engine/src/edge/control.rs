@@ -59,6 +59,9 @@ pub enum Control {
     Set { params: Arc<Params> },
     /// The result of what a service asked for.
     ToolResult { call_id: Arc<str>, result: Arc<str> },
+    /// A part of the answer to a `ReplyRequested`, at most [`LINE_BYTES_MAX`]; `last`: nothing follows. Without effect
+    /// for a request that is answered, cancelled or unknown.
+    ReplyTo { request: u64, text: Arc<str>, last: bool },
 }
 
 /// A control message on its way into an engine.
@@ -135,7 +138,7 @@ impl Control {
         };
         match self {
             Self::Say(line) => within(line.words.text().len(), LINE_BYTES_MAX),
-            Self::SendText { text } => within(text.len(), LINE_BYTES_MAX),
+            Self::SendText { text } | Self::ReplyTo { text, .. } => within(text.len(), LINE_BYTES_MAX),
             Self::ToolResult { call_id, result } => within(call_id.len() + result.len(), RESULT_BYTES_MAX),
             Self::Set { params } => params
                 .check()
@@ -165,6 +168,7 @@ impl Control {
             Self::SendText { .. } => "SendText",
             Self::Set { .. } => "Set",
             Self::ToolResult { .. } => "ToolResult",
+            Self::ReplyTo { .. } => "ReplyTo",
         }
     }
 

@@ -45,6 +45,11 @@ pub enum SessionEvent {
     Text { segment: u32, revision: u32, turn: u32, text: Arc<str> },
     /// A service asks the host to do something; the answer is `ToolResult`.
     ToolCall(Arc<ToolCall>),
+    /// The host is to answer `text`, what was said up to the end that `revision` of `segment` names, with `ReplyTo`
+    /// messages that bear the number `request`.
+    ReplyRequested { request: u64, turn: u32, segment: u32, revision: u32, text: Arc<str> },
+    /// Nobody waits for the answer to `request` any more: what comes of it has no effect.
+    ReplyCancelled { request: u64 },
     /// A service failed a call of the turn.
     ServiceFailed { turn: u32, service: Arc<str>, reason: Arc<str> },
     /// Advice: something of the turn has less time left than the margin, microseconds.

@@ -207,6 +207,9 @@ fn with_texts(kind: u8, a: u64, b: u64, bytes: &mut Bytes<'_>) -> MessageType {
         18 => MessageType::LineDropped { line: a, reason: text() },
         19 => MessageType::ToolCall { call_id: text(), name: text(), arguments: text() },
         20 => MessageType::ServiceFailed { service: text(), reason: text() },
+        21 => MessageType::ReplyTo { request: a, text: text(), last: flag },
+        22 => MessageType::ReplyRequested { request: a, text: text() },
+        23 => MessageType::ReplyCancelled { request: a },
         _ => MessageType::Closed { reason: text() },
     }
 }

@@ -44,6 +44,7 @@ fields! {
         name: Shared = "name",
         arguments: Shared = "arguments",
         service: Shared = "service",
+        request: u64 = "request",
     }
 }
 
@@ -95,6 +96,9 @@ impl Body {
             Name::SendText => MessageType::SendText { text: text!(text) },
             Name::Set => MessageType::Set { params: Arc::new(need!(params)) },
             Name::ToolResult => MessageType::ToolResult { call_id: text!(call_id), result: text!(result) },
+            Name::ReplyTo => {
+                MessageType::ReplyTo { request: need!(request), text: text!(text), last: need!(last) }
+            }
             Name::Transcript => MessageType::Transcript { text: text!(text), last: need!(last) },
             Name::Line => MessageType::Line {
                 text: text!(text),
@@ -112,6 +116,10 @@ impl Body {
                 name: text!(name),
                 arguments: text!(arguments),
             },
+            Name::ReplyRequested => {
+                MessageType::ReplyRequested { request: need!(request), text: text!(text) }
+            }
+            Name::ReplyCancelled => MessageType::ReplyCancelled { request: need!(request) },
             Name::ServiceFailed => {
                 MessageType::ServiceFailed { service: text!(service), reason: text!(reason) }
             }

@@ -25,12 +25,12 @@ use super::{modes, say};
 /// | `BatchHint` | | engine |
 /// | `DeadlineWarning` | turn | host |
 /// | `Ack` | | both |
-/// | `Say`, `Interrupt`, `Gate`, `EndTurn`, `Discard`, `Respond`, `SendText`, `Set`, `ToolResult` | | engine |
+/// | `Say`, `Interrupt`, `Gate`, `EndTurn`, `Discard`, `Respond`, `SendText`, `Set`, `ToolResult`, `ReplyTo` | | engine |
 /// | `Heard` | turn | engine |
-/// | `Transcript` | segment, revision, turn | host |
+/// | `Transcript`, `ReplyRequested` | segment, revision, turn | host |
 /// | `Line`, `AnswerStarted`, `AnswerPaused`, `AnswerResumed`, `AnswerInterrupted`, `AnswerEnded` | turn | host |
 /// | `ToolCall`, `ServiceFailed` | turn | host |
-/// | `LineDropped`, `Closed` | | host |
+/// | `LineDropped`, `ReplyCancelled`, `Closed` | | host |
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum MessageType {
     /// Not speech: stop, discard its audio and everything derived from it.
@@ -81,7 +81,7 @@ pub enum MessageType {
         /// The stage of that message.
         stage: AckStage,
     },
-    /// To the engine, as all up to `ToolResult`: speak a line of the host's own, a turn by itself.
+    /// To the engine, as all up to `ReplyTo`: speak a line of the host's own, a turn by itself.
     ///
     /// On the wire `{"text": "...", "interruptible": true, "priority": 0, "wait": true}`. What is left out is as in
     /// [`Say::default`](crate::Say::default). `clip` in place of `text` is a recording: `{"subtitle": "...", "rate_hz":
@@ -130,6 +130,15 @@ pub enum MessageType {
         call_id: Arc<str>,
         /// What came of it.
         result: Arc<str>,
+    },
+    /// A part of the answer to a [`MessageType::ReplyRequested`].
+    ReplyTo {
+        /// The request's number, at most [`MESSAGE_ID_MAX`](super::MESSAGE_ID_MAX).
+        request: u64,
+        /// The words, at most [`LINE_BYTES_MAX`](crate::edge::LINE_BYTES_MAX).
+        text: Arc<str>,
+        /// Nothing of this answer follows.
+        last: bool,
     },
     /// From the engine, as all below: what was recognised of the segment, up to the end that the revision names.
     Transcript {
@@ -183,6 +192,19 @@ pub enum MessageType {
         name: Arc<str>,
         /// With what: JSON, as a text.
         arguments: Arc<str>,
+    },
+    /// The host is to answer what was said of the segment, up to the end that the revision names, with
+    /// [`MessageType::ReplyTo`].
+    ReplyRequested {
+        /// The request's number in the session, at most [`MESSAGE_ID_MAX`](super::MESSAGE_ID_MAX).
+        request: u64,
+        /// What was said, at most [`LINE_BYTES_MAX`](crate::edge::LINE_BYTES_MAX).
+        text: Arc<str>,
+    },
+    /// Nobody waits for the answer to a request any more: what comes of it has no effect.
+    ReplyCancelled {
+        /// The number of the [`MessageType::ReplyRequested`].
+        request: u64,
     },
     /// A service failed a call of the turn.
     ServiceFailed {

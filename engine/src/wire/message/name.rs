@@ -21,7 +21,7 @@ macro_rules! names {
 
 names! {
     CancelSpeculation, ConfirmSpeculation, EndOfSpeech, RetractEndOfSpeech, CancelAnswer, BatchHint, DeadlineWarning,
-    Ack, Say, Interrupt, Gate, EndTurn, Discard, Respond, Heard, SendText, Set, ToolResult, Transcript, Line,
-    AnswerStarted, AnswerPaused, AnswerResumed, AnswerInterrupted, AnswerEnded, LineDropped, ToolCall, ServiceFailed,
-    Closed,
+    Ack, Say, Interrupt, Gate, EndTurn, Discard, Respond, Heard, SendText, Set, ToolResult, ReplyTo,
+    Transcript, Line, AnswerStarted, AnswerPaused, AnswerResumed, AnswerInterrupted, AnswerEnded, LineDropped, ToolCall,
+    ReplyRequested, ReplyCancelled, ServiceFailed, Closed,
 }

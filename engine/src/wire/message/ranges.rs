@@ -62,6 +62,9 @@ impl MessageType {
                 refused("Set.params", format_args!("{} bytes", error.bytes), remedy)
             }),
             Self::ToolResult { call_id, result } => call("ToolResult", &[call_id, result]),
+            Self::ReplyTo { request, text, .. } => {
+                id("ReplyTo.request", *request).and_then(|()| words("ReplyTo.text", text))
+            }
             Self::Transcript { text, .. } => words("Transcript.text", text),
             Self::Line { from_us, until_us: Some(until), .. } if until < from_us => {
                 let remedy = "a line must not end before its from_us; null while its length is unknown";
@@ -73,6 +76,10 @@ impl MessageType {
                 id("LineDropped.line", *line).and_then(|()| words("LineDropped.reason", reason))
             }
             Self::ToolCall { call_id, name, arguments } => call("ToolCall", &[call_id, name, arguments]),
+            Self::ReplyRequested { request, text } => {
+                id("ReplyRequested.request", *request).and_then(|()| words("ReplyRequested.text", text))
+            }
+            Self::ReplyCancelled { request } => id("ReplyCancelled.request", *request),
             Self::ServiceFailed { service, reason } => {
                 words("ServiceFailed.service", service).and_then(|()| words("ServiceFailed.reason", reason))
             }

@@ -101,6 +101,9 @@ impl Control {
             Self::ToolResult { call_id, result } => {
                 MessageType::ToolResult { call_id: Arc::clone(call_id), result: Arc::clone(result) }
             }
+            Self::ReplyTo { request, text, last } => {
+                MessageType::ReplyTo { request: *request, text: Arc::clone(text), last: *last }
+            }
             Self::ConfirmSpeculation { .. }
             | Self::CancelSpeculation { .. }
             | Self::EndOfSpeech { .. }
@@ -156,6 +159,9 @@ impl Control {
             MessageType::ToolResult { call_id, result } => {
                 Self::ToolResult { call_id: Arc::clone(call_id), result: Arc::clone(result) }
             }
+            MessageType::ReplyTo { request, text, last } => {
+                Self::ReplyTo { request: *request, text: Arc::clone(text), last: *last }
+            }
             MessageType::Ack { .. }
             | MessageType::Transcript { .. }
             | MessageType::Line { .. }
@@ -166,6 +172,8 @@ impl Control {
             | MessageType::AnswerEnded { .. }
             | MessageType::LineDropped { .. }
             | MessageType::ToolCall { .. }
+            | MessageType::ReplyRequested { .. }
+            | MessageType::ReplyCancelled { .. }
             | MessageType::ServiceFailed { .. }
             | MessageType::Closed { .. } => return None,
         })
@@ -246,6 +254,14 @@ impl SessionEvent {
                     arguments: Arc::clone(&call.arguments),
                 };
                 (About::turn(call.turn), what)
+            }
+            Self::ReplyRequested { request, turn, segment, revision, text } => {
+                let revision = (*segment != 0).then_some(*revision);
+                let about = About { segment: *segment, revision, turn: Some(*turn) };
+                (about, MessageType::ReplyRequested { request: *request, text: cut(text) })
+            }
+            Self::ReplyCancelled { request } => {
+                (About::NOTHING, MessageType::ReplyCancelled { request: *request })
             }
             Self::ServiceFailed { turn, service, reason } => {
                 let what = MessageType::ServiceFailed { service: cut(service), reason: cut(reason) };

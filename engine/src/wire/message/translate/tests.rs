@@ -63,6 +63,7 @@ fn of_a_host() -> Vec<Control> {
         Control::Set { params: Arc::new(params) },
         Control::Set { params: Arc::default() },
         Control::ToolResult { call_id: "call_1".into(), result: "{\"ok\": true}".into() },
+        Control::ReplyTo { request: 12, text: "Two coffees, ".into(), last: false },
     ]
 }
 
@@ -162,10 +163,18 @@ fn events_of_services() -> Told {
         ["call_1", "lights", "{\"on\":true}", "llm", "timed out"].map(Arc::<str>::from);
     let call = ToolCall { turn, call_id: call_id.clone(), name: name.clone(), arguments: arguments.clone() };
     let failed = E::ServiceFailed { turn, service: service.clone(), reason: reason.clone() };
+    let request =
+        |segment, revision| E::ReplyRequested { request: 12, turn, segment, revision, text: words() };
+    let asked = || MessageType::ReplyRequested { request: 12, text: words() };
+    let ending = About { segment: 7, revision: Some(2), turn: Some(turn) };
+    let cancelled = MessageType::ReplyCancelled { request: 12 };
     let refused = E::Closed { reason: CloseReason::Refused("full".into()) };
     let closed = MessageType::Closed { reason: "refused: full".into() };
     vec![
         (E::ToolCall(call.into()), MessageType::ToolCall { call_id, name, arguments }, about),
+        (request(7, 2), asked(), ending),
+        (request(0, 0), asked(), about),
+        (E::ReplyCancelled { request: 12 }, cancelled, About::NOTHING),
         (failed, MessageType::ServiceFailed { service, reason }, about),
         (E::DeadlineWarning { turn, left_us: 0 }, MessageType::DeadlineWarning { deadline_us: 1 }, about),
         (refused, closed, About::NOTHING),
@@ -207,6 +216,7 @@ fn long_words_of_an_engine_are_cut_so_that_they_arrive() {
     for event in [
         SessionEvent::Transcript { segment: 1, revision: 1, turn, text: long.clone(), last: false },
         SessionEvent::Line { turn, text: long.clone(), from_us: 0, until_us: None },
+        SessionEvent::ReplyRequested { request: 1, turn, segment: 1, revision: 1, text: long.clone() },
         SessionEvent::ServiceFailed { turn, service: "llm".into(), reason: long.clone() },
         SessionEvent::Closed { reason: CloseReason::Refused(reason) },
     ] {
@@ -236,6 +246,8 @@ fn the_wire_takes_what_the_engine_takes() {
         (false, line(clip(text(LINE_BYTES_MAX + 1)))),
         (true, Control::SendText { text: text(LINE_BYTES_MAX) }),
         (false, Control::SendText { text: text(LINE_BYTES_MAX + 1) }),
+        (true, Control::ReplyTo { request: 1, text: text(LINE_BYTES_MAX), last: true }),
+        (false, Control::ReplyTo { request: 1, text: text(LINE_BYTES_MAX + 1), last: true }),
         (true, Control::ToolResult { call_id: "ab".into(), result: text(results) }),
         (false, Control::ToolResult { call_id: "abc".into(), result: text(results) }),
         (true, Control::Set { params: Arc::new(params(PARAMS_BYTES_MAX - 1)) }),
