@@ -312,3 +312,56 @@ fn a_session_takes_no_events_and_nothing_after_its_end() {
     world.ticks(100);
     assert!(world.controls.is_empty());
 }
+
+/// Carries what `from` sends to `to`; gets what came of it at `from`.
+fn carry(now_us: u64, from: &mut Peer, to: &mut Peer, mut got: impl FnMut(Output<'_>)) {
+    loop {
+        match from.poll(now_us) {
+            Output::Transmit(bytes) => to.handle(now_us, Input::Binary(bytes)).expect("it is a message"),
+            Output::Wait { .. } => return,
+            other => got(other),
+        }
+    }
+}
+
+#[test]
+fn the_ends_of_a_split_session_work_with_a_peer_of_their_own() {
+    let (mut scene, session) = Scene::new("voice_assistant");
+    let config = PeerConfig::new("caller".into(), session.generation());
+    let mut client = Peer::new(config.clone()).expect("it has a name");
+    let mut near = Peer::new(config).expect("it has a name");
+    let (_input, mut output, mut control) = session.split().expect("nobody else has it");
+    client.send_control(0, &Control::EndTurn).expect("there is room");
+    let id = client.send_control(0, &line("Halt!")).expect("there is room").expect("it is a message");
+    let (format, mut told) = (output.format(), Vec::new());
+    let mut sound = vec![0.0; format.rate_hz as usize / 200 * usize::from(format.channels)];
+    while !matches!(told.last(), Some(MessageType::AnswerEnded { .. })) {
+        let now_us = scene.now_us;
+        assert!(now_us < 20_000_000, "{told:#?}");
+        carry(now_us, &mut client, &mut near, |_| {});
+        carry(now_us, &mut near, &mut client, |got| {
+            if let Output::Control(message) = got {
+                control.control(message).expect("there is room");
+            }
+        });
+        scene.tick();
+        output.read(&mut sound);
+        while let Some(event) = control.poll() {
+            if let SessionEvent::Applied { message_id } = event {
+                near.applied(now_us, message_id);
+            } else {
+                near.send_event(now_us, &event).expect("there is room");
+            }
+        }
+        carry(now_us, &mut near, &mut client, |_| {});
+        carry(now_us, &mut client, &mut near, |got| {
+            if let Output::Event { message, .. } = got {
+                told.push(message.message_type.clone());
+            }
+        });
+    }
+    assert!(told.contains(&MessageType::AnswerStarted { line: id }), "{told:#?}");
+    assert_eq!(client.figures().outgoing.applied, 2);
+    // Numbers of the host's own go on behind those of the client.
+    assert!(control.end_turn().expect("there is room") > id);
+}

@@ -34,7 +34,9 @@
 //! A peer owns what belongs to one session's connection: ids and receipts of messages, their resending and its end
 //! ([`crate::wire::delivery`]), the names of segments, and the translation of [`Control`] and
 //! [`SessionEvent`] both ways. The same type serves both ends: an engine's, beside a session ([`SessionPeer`] joins the
-//! two), and that of a client, or of an engine that follows.
+//! two; a host with the ends of a split session hands [`Output::Control`] to
+//! [`SessionControl::control`](crate::edge::SessionControl::control) itself), and that of a client, or of an engine that
+//! follows.
 //!
 //! What is promised, over paths that lose, repeat and reorder:
 //! - A message takes effect at most once; one that its sender saw acknowledged took effect exactly once.
@@ -69,8 +71,9 @@ pub use session_peer::{SessionOutput, SessionPeer, SessionPeerFigures};
 use crate::edge::control::{Control, ControlIn};
 use crate::edge::session_event::SessionEvent;
 use crate::wire::delivery::{Delivery, DeliveryEvent, SendError};
-use crate::wire::message::{ControlMessage, MESSAGE_ID_MAX, MessageError, MessageIntake, MessageType, Taken};
-use crate::wire::message::{binary, json};
+use crate::wire::message::{
+    ControlMessage, MESSAGE_ID_MAX, MessageError, MessageIntake, MessageType, Taken, binary, json,
+};
 
 use self::arrivals::{Arrivals, Arrived};
 use self::events::EventQueue;
