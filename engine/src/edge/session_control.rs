@@ -204,6 +204,18 @@ impl SessionControl {
         Ok(message_id)
     }
 
+    /// Sends a message that has its number already, such as one that came over a connection: what is told of it bears that
+    /// number. The calls that number messages themselves go on behind it.
+    ///
+    /// # Errors
+    /// As for the message.
+    pub fn control(&mut self, message: ControlIn) -> Result<(), ControlError> {
+        let message_id = message.message_id;
+        self.port().control(message)?;
+        self.sent = self.sent.max(message_id);
+        Ok(())
+    }
+
     /// Ends the input: the engine finishes what was pushed and still answers, then the session closes.
     pub fn finish(&self) {
         self.port().finish();

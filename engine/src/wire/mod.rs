@@ -1,4 +1,6 @@
-//! Control messages between programs: their forms, and their delivery with effect exactly once.
+//! Control messages between programs: their forms, their delivery with effect exactly once, and one end of a session's
+//! connection.
 
 pub mod delivery;
 pub mod message;
+pub mod peer;

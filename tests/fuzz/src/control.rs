@@ -118,7 +118,7 @@ fn hop(message: &ControlMessage) -> Option<ControlMessage> {
 }
 
 /// A message with the fields that bytes name.
-fn made_of(bytes: &mut Bytes<'_>) -> ControlMessage {
+pub(crate) fn made_of(bytes: &mut Bytes<'_>) -> ControlMessage {
     let kind = bytes.u8();
     let name_bytes = usize::from(bytes.u8() % 132);
     let name = String::from_utf8_lossy(&bytes.take(name_bytes)).into_owned();

@@ -10,6 +10,7 @@ mod faults;
 mod http;
 mod label;
 mod operations;
+mod peer;
 mod resampler;
 mod scene;
 mod set;
@@ -20,6 +21,7 @@ pub use faults::faults;
 pub use http::http;
 pub use label::label;
 pub use operations::operations;
+pub use peer::peer;
 pub use resampler::resampler;
 pub use scene::scene;
 pub use set::set;
@@ -29,13 +31,14 @@ pub use wav::wav;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its folder in `corpus/`. In alphabetical order.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("control_binary", control_binary),
     ("control_json", control_json),
     ("faults", faults),
     ("http", http),
     ("label", label),
     ("operations", operations),
+    ("peer", peer),
     ("resampler", resampler),
     ("scene", scene),
     ("set", set),

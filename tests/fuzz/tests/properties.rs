@@ -129,4 +129,4 @@ macro_rules! properties {
     };
 }
 
-properties!(control_binary, control_json, faults, http, label, operations, resampler, scene, set, wav);
+properties!(control_binary, control_json, faults, http, label, operations, peer, resampler, scene, set, wav);

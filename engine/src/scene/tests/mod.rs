@@ -231,6 +231,10 @@ impl Catalogue for Fakes {
         }
     }
 
+    fn keeps_timing(&self, _: &u32) -> bool {
+        true
+    }
+
     fn transports(&self) -> Option<Vec<&'static str>> {
         Some(vec!["Http"])
     }

@@ -55,6 +55,8 @@ pub struct Delivery {
     outgoing: Outgoing,
     incoming: Incoming,
     epoch_us: u64,
+    /// The greatest id of the other end, acknowledgements included.
+    newest_id: u64,
     /// The acknowledgement returned by the last poll.
     ack: ControlMessage,
 }
@@ -69,6 +71,7 @@ impl Delivery {
             outgoing: Outgoing::default(),
             incoming: Incoming::default(),
             epoch_us,
+            newest_id: 0,
             ack: ControlMessage::new(session_id, 0, receipt),
         }
     }
@@ -81,14 +84,51 @@ impl Delivery {
         self.outgoing.send(now_us, message)
     }
 
+    /// Takes a message to be sent once: its receiver hands it to [`Delivery::received_once`], and nobody acknowledges
+    /// it. For paths that lose nothing, and for what may be lost.
+    ///
+    /// # Errors
+    /// As [`Outgoing::send`].
+    pub fn send_once(&mut self, now_us: u64, message: ControlMessage) -> Result<u64, SendError> {
+        self.outgoing.send_once(now_us, message)
+    }
+
     /// Takes a message that has arrived and says what to do with it. On [`Receipt::Process`] it has to take effect
     /// before the next poll, which may send its acknowledgement.
     pub fn received(&mut self, now_us: u64, message: &ControlMessage) -> Receipt {
+        self.newest_id = self.newest_id.max(message.message_id);
         if let MessageType::Ack { message_id, stage } = message.message_type {
             self.outgoing.acknowledged(message_id, stage);
             return Receipt::Ack;
         }
         self.incoming.received(now_us, message.message_id)
+    }
+
+    /// Takes a message that has arrived, is no acknowledgement and was sent with [`Delivery::send_once`]: says what to do
+    /// with it, and acknowledges nothing.
+    pub fn received_once(&mut self, message: &ControlMessage) -> Receipt {
+        self.newest_id = self.newest_id.max(message.message_id);
+        self.incoming.received_once(message.message_id)
+    }
+
+    /// The greatest id that has come from the other end, acknowledgements included; 0: none. An end that comes back
+    /// without its state goes on behind it, see [`Delivery::continue_after`].
+    #[must_use]
+    pub fn newest_id(&self) -> u64 {
+        self.newest_id
+    }
+
+    /// Goes on with the ids of an end that is gone, as [`Outgoing::continue_after`].
+    ///
+    /// # Panics
+    /// `last_id` is beyond [`MESSAGE_ID_MAX`](crate::wire::message::MESSAGE_ID_MAX).
+    pub fn continue_after(&mut self, last_id: u64) {
+        self.outgoing.continue_after(last_id);
+    }
+
+    /// A new connection takes the place of one that was lost, as [`Outgoing::reconnected`].
+    pub fn reconnected(&mut self, now_us: u64) {
+        self.outgoing.reconnected(now_us);
     }
 
     /// Acknowledges a processed message as applied, once, because the work that it stops has stopped. Returns whether

@@ -78,6 +78,30 @@ impl Incoming {
         }
     }
 
+    /// Takes the id of a message that its sender transmits once: it is recognised like any other, and not acknowledged.
+    pub fn received_once(&mut self, message_id: u64) -> Receipt {
+        match self.window.note(message_id) {
+            Seen::New => {
+                self.figures.processed += 1;
+                Receipt::Process
+            }
+            Seen::Before { .. } => {
+                self.figures.repeated += 1;
+                Receipt::Repeated
+            }
+            Seen::TooOld => {
+                self.figures.too_old += 1;
+                Receipt::TooOld
+            }
+        }
+    }
+
+    /// Whether a message with this id counts as seen: it came before, or is older than the window.
+    #[must_use]
+    pub fn has_seen(&self, message_id: u64) -> bool {
+        self.window.has_seen(message_id)
+    }
+
     /// Notes that the work that a processed message stops has stopped. Returns whether that is acknowledged: not a
     /// second time, not for an id that never came, and not while [`ACKS_MAX`] wait (then the caller may try again).
     pub fn applied(&mut self, now_us: u64, message_id: u64) -> bool {

@@ -43,6 +43,8 @@ pub enum SendError {
     Overflow,
     /// No receiver would accept the message.
     Invalid(MessageError),
+    /// The other end was told that the session is over: nothing may follow.
+    Closed,
 }
 
 impl fmt::Display for SendError {
@@ -54,6 +56,7 @@ impl fmt::Display for SendError {
                  unread; close the session"
             ),
             Self::Invalid(error) => error.fmt(f),
+            Self::Closed => write!(f, "the other end was told that the session is over: send nothing more"),
         }
     }
 }
@@ -79,6 +82,8 @@ pub struct OutgoingFigures {
     pub acks_stray: u64,
     /// Delivered messages that are no longer watched for `Applied`, as [`UNACKNOWLEDGED_MAX`] later ones are.
     pub unwatched: u64,
+    /// Messages transmitted once, of which nobody asks whether they arrived. Not among `sent`.
+    pub sent_once: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -86,6 +91,8 @@ struct Pending {
     message: ControlMessage,
     due_us: u64,
     transmits: u8,
+    /// Sent again until it is acknowledged.
+    tracked: bool,
 }
 
 /// Messages on their way to the other end.
@@ -99,6 +106,8 @@ pub struct Outgoing {
     /// Messages delivered and not yet applied.
     watched: VecDeque<u64>,
     events: VecDeque<DeliveryEvent>,
+    /// The message of the last poll, if it was not tracked.
+    sent_once: Option<ControlMessage>,
     figures: OutgoingFigures,
 }
 
@@ -107,7 +116,20 @@ impl Outgoing {
     /// # Errors
     /// [`SendError::Overflow`] when the other end does not answer; [`SendError::Invalid`] for a value out of range or
     /// an acknowledgement, which nobody would acknowledge.
-    pub fn send(&mut self, now_us: u64, mut message: ControlMessage) -> Result<u64, SendError> {
+    pub fn send(&mut self, now_us: u64, message: ControlMessage) -> Result<u64, SendError> {
+        self.take(Pending { message, due_us: now_us, transmits: 0, tracked: true })
+    }
+
+    /// Like [`Outgoing::send`], for a message that is transmitted once: nobody acknowledges it, and there is no event
+    /// about it.
+    /// # Errors
+    /// As [`Outgoing::send`].
+    pub fn send_once(&mut self, now_us: u64, message: ControlMessage) -> Result<u64, SendError> {
+        self.take(Pending { message, due_us: now_us, transmits: 0, tracked: false })
+    }
+
+    fn take(&mut self, mut pending: Pending) -> Result<u64, SendError> {
+        let message = &mut pending.message;
         if let MessageType::Ack { message_id, .. } = message.message_type {
             return Err(SendError::Invalid(MessageError::Field {
                 field: "message_type",
@@ -122,7 +144,7 @@ impl Outgoing {
         message.message_id = self.last_id + 1;
         message.check().map_err(SendError::Invalid)?;
         let id = self.take_id();
-        self.fresh.push_back(Pending { message, due_us: now_us, transmits: 0 });
+        self.fresh.push_back(pending);
         Ok(id)
     }
 
@@ -174,8 +196,28 @@ impl Outgoing {
             self.events.push_back(DeliveryEvent::Failed { message_id: pending.message.message_id });
         }
         let pending = self.fresh.pop_front()?;
+        if !pending.tracked {
+            self.figures.sent_once += 1;
+            return Some(self.sent_once.insert(pending.message));
+        }
         self.figures.sent += 1;
         self.transmit(pending, now_us)
+    }
+
+    /// A new connection takes the place of one that was lost: what is not acknowledged is due now, as often as if it had
+    /// never been transmitted.
+    pub fn reconnected(&mut self, now_us: u64) {
+        for pending in &mut self.waiting {
+            (pending.due_us, pending.transmits) = (now_us, 0);
+        }
+    }
+
+    /// Goes on with the ids of an end that is gone: the next is greater than `last_id`.
+    /// # Panics
+    /// `last_id` is beyond [`MESSAGE_ID_MAX`].
+    pub fn continue_after(&mut self, last_id: u64) {
+        assert!(last_id <= MESSAGE_ID_MAX, "no message has the id {last_id}");
+        self.last_id = self.last_id.max(last_id);
     }
 
     fn transmit(&mut self, mut pending: Pending, now_us: u64) -> Option<&ControlMessage> {

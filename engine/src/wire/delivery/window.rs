@@ -33,6 +33,11 @@ impl Window {
         self.marks.binary_search_by_key(&id, |mark| mark >> 1)
     }
 
+    /// Whether `id` counts as seen.
+    pub(super) fn has_seen(&self, id: u64) -> bool {
+        id < self.floor || self.place(id).is_ok()
+    }
+
     /// Notes `id` as seen, and returns what was known of it before.
     pub(super) fn note(&mut self, id: u64) -> Seen {
         match self.place(id) {

@@ -220,6 +220,48 @@ pub enum MessageType {
     },
 }
 
+impl MessageType {
+    /// Whether this is an event, which only an engine tells: in order, and acknowledged on request only. What is said of
+    /// speech is none: it says itself what it is about, and is always acknowledged, like what a host wants.
+    #[must_use]
+    pub fn is_event(&self) -> bool {
+        match self {
+            Self::Transcript { .. }
+            | Self::Line { .. }
+            | Self::AnswerStarted { .. }
+            | Self::AnswerPaused {}
+            | Self::AnswerResumed {}
+            | Self::AnswerInterrupted { .. }
+            | Self::AnswerEnded { .. }
+            | Self::LineDropped { .. }
+            | Self::ToolCall { .. }
+            | Self::ReplyRequested { .. }
+            | Self::ReplyCancelled { .. }
+            | Self::ServiceFailed { .. }
+            | Self::Closed { .. } => true,
+            Self::CancelSpeculation { .. }
+            | Self::ConfirmSpeculation { .. }
+            | Self::EndOfSpeech { .. }
+            | Self::RetractEndOfSpeech { .. }
+            | Self::CancelAnswer {}
+            | Self::BatchHint { .. }
+            | Self::DeadlineWarning { .. }
+            | Self::Ack { .. }
+            | Self::Say(_)
+            | Self::Interrupt { .. }
+            | Self::Gate { .. }
+            | Self::EndTurn {}
+            | Self::Discard {}
+            | Self::Respond {}
+            | Self::Heard { .. }
+            | Self::SendText { .. }
+            | Self::Set { .. }
+            | Self::ToolResult { .. }
+            | Self::ReplyTo { .. } => false,
+        }
+    }
+}
+
 /// How far a message has come at its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AckStage {

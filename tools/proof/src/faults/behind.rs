@@ -15,9 +15,7 @@ use super::site::{Site, Tally};
 use mynah_load::link::LinkFaults;
 use mynah_sim::observer::Observer;
 use mynah_sim::simulate::remote::accounts::Findings;
-use mynah_sim::simulate::remote::far::FarEnd;
-use mynah_sim::simulate::remote::near::NearEnd;
-use mynah_sim::simulate::remote::{Link, Unsent, Wire};
+use mynah_sim::simulate::remote::wire::{Link, Unsent, Wire};
 use mynah_sim::transport::LinkedScene;
 
 /// A session here, its session there, and what lies between.
@@ -71,15 +69,13 @@ impl Behind {
     /// Joins a session here and one there.
     pub(super) fn connect(&mut self, near: &SessionHandle, far: SessionHandle, hazard: &mut Hazard<'_>) {
         let faults = disturbed(self.link.faults(), hazard);
-        let opening = near.generation();
-        let link = match Link::new(faults, hazard.plan.seed, self.connected) {
-            Ok(link) => link,
+        let link = Link::new(faults, hazard.plan.seed, self.connected);
+        let wire = link.and_then(|link| Wire::new(near, far, link).map_err(|error| error.to_string()));
+        match wire {
+            Ok(wire) => self.pairs.push(Pair { near: near.id(), wire, cut: false }),
             Err(error) => return self.broken.push(error),
-        };
+        }
         self.connected += 1;
-        let (id, near) = (near.id(), NearEnd::new(near.name().into(), opening));
-        let wire = Wire::new(near, FarEnd::new(far, opening), link);
-        self.pairs.push(Pair { near: id, wire, cut: false });
     }
 
     /// Takes what the first engine put out for its session `near`. Returns whether the link holds; if not, the host
@@ -136,7 +132,8 @@ impl Behind {
         self.engine.tick(now_us);
         for record in self.engine.records() {
             print.event(record);
-            let pair = self.pairs.iter_mut().rev().find(|pair| pair.wire.far.handle.id() == record.session);
+            let pair =
+                self.pairs.iter_mut().rev().find(|pair| pair.wire.far.session().id() == record.session);
             if let Some(pair) = pair {
                 pair.wire.account.far(record);
             }
@@ -152,7 +149,7 @@ impl Behind {
     fn settle(&mut self, tally: &mut Tally) {
         let broken = &mut self.broken;
         self.pairs.retain(|pair| {
-            if !pair.wire.far.handle.is_closed() {
+            if !pair.wire.far.session().is_closed() {
                 return true;
             }
             for figures in [pair.wire.link.out.figures(), pair.wire.link.back.figures()] {
@@ -162,7 +159,7 @@ impl Behind {
             }
             if !pair.cut {
                 let mut findings = Findings::default();
-                pair.wire.account.conclude(pair.wire.far.handle.name(), &mut findings);
+                pair.wire.account.conclude(pair.wire.far.session().name(), &mut findings);
                 broken.extend(findings.broken);
             }
             false
@@ -178,11 +175,11 @@ impl Behind {
 impl Pair {
     fn cut(&mut self) {
         self.cut = true;
-        self.wire.far.handle.close();
+        self.wire.far.session().close();
     }
 
     fn listen(&mut self, now_us: u64, print: &mut Fingerprint, observer: &mut dyn Observer) {
-        let session = self.wire.far.handle.id().0 as usize;
+        let session = self.wire.far.session().id().0 as usize;
         let heard = |audio: &OutAudio| {
             print.audio(audio);
             observer.far_audio(session, audio);

@@ -273,3 +273,49 @@ fn a_message_that_hundreds_of_later_ones_overtook_fails_and_has_no_effect() {
     }
     assert_eq!(events(&mut from), [DeliveryEvent::Failed { message_id: id }]);
 }
+
+#[test]
+fn a_message_that_is_sent_once_is_neither_repeated_nor_acknowledged() {
+    let (mut engine, mut host) = (end(), end());
+    let id = engine.send_once(0, cancel()).unwrap();
+    let sent = transmits(&mut engine, 0);
+    assert_eq!(sent.iter().map(|message| message.message_id).collect::<Vec<_>>(), [id]);
+    assert_eq!((engine.next_due_us(), engine.outgoing().unacknowledged()), (None, 0));
+    assert!(!host.incoming().has_seen(id));
+    assert_eq!(host.received_once(&sent[0]), Receipt::Process);
+    assert!(host.incoming().has_seen(id));
+    assert_eq!(host.received_once(&sent[0]), Receipt::Repeated);
+    assert!(transmits(&mut host, 0).is_empty() && events(&mut engine).is_empty());
+    let once = OutgoingFigures { sent_once: 1, ..OutgoingFigures::default() };
+    assert_eq!(engine.outgoing().figures(), once);
+}
+
+#[test]
+fn on_a_new_connection_the_repeating_begins_anew() {
+    let mut end = end();
+    end.send(0, cancel()).unwrap();
+    for ms in [0, 50, 100, 150] {
+        assert_eq!(transmits(&mut end, ms * MS).len(), 1, "at {ms} ms");
+    }
+    end.reconnected(199 * MS);
+    for ms in [199, 249, 299, 349] {
+        assert_eq!(transmits(&mut end, ms * MS).len(), 1, "at {ms} ms");
+    }
+    transmits(&mut end, 399 * MS);
+    assert_eq!(events(&mut end), [DeliveryEvent::Failed { message_id: 1 }]);
+}
+
+#[test]
+fn who_comes_back_without_its_state_goes_on_behind_the_newest_id() {
+    let (mut engine, mut host) = (end(), end());
+    host.received(0, &cancel());
+    host.send(0, cancel()).unwrap();
+    for message in transmits(&mut host, 0) {
+        engine.received(0, &message);
+    }
+    assert_eq!(engine.newest_id(), 2, "a receipt has an id, too");
+    let mut again = Delivery::new("caller".into(), 0);
+    again.continue_after(engine.newest_id());
+    assert_eq!(again.send(0, cancel()), Ok(3));
+    assert_eq!(engine.received(0, &transmits(&mut again, 0)[0]), Receipt::Process);
+}

@@ -2,27 +2,25 @@
 //! process and on one clock.
 //!
 //! In virtual time both engines tick together: the first ticks, what it put out goes onto the link, the second gets
-//! what is due by then and ticks, and its receipts go back. Files: `near` and `far` are the two ends of a session,
+//! what is due by then and ticks, and its receipts go back. Files: `wire` has the two ends of a session,
 //! `accounts` is what must hold between them, `report` what is said of it, `wall` the same on the wall clock.
 
 pub mod accounts;
-pub mod far;
-pub mod near;
 pub mod report;
 mod wall;
+pub mod wire;
 
-use std::fmt;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use mynah_engine::record::latency_histogram;
 use mynah_engine::scene::Source;
-use mynah_engine::wire::delivery::{DeliveryEvent, OutgoingFigures, SendError};
+use mynah_engine::wire::delivery::{DeliveryEvent, OutgoingFigures};
+use mynah_engine::wire::peer::Peer;
 use mynah_engine::{Control, Event, Out, OutAudio, Record, ScenePlan, SessionId, SessionSpec};
 
 use self::accounts::Account;
-use self::far::{Carried, FarEnd};
-use self::near::{Datagram, NearEnd};
+use self::wire::{Link, Wire};
 use super::callers::{CallerScript, Line};
 use super::measure::{Measurement, SessionMeasurement};
 use super::options::Options;
@@ -30,8 +28,6 @@ use super::side::Side;
 use crate::observer::Observer;
 use crate::scenes;
 use crate::transport::LinkedScene;
-use mynah_load::link::{LinkFaults, SimulatedLink};
-use mynah_load::network::Carriage;
 
 /// The second engine, and all that lies between.
 pub struct Remote {
@@ -47,148 +43,6 @@ pub struct Remote {
     records: Vec<Record>,
     /// Messages that could not even be sent.
     refused: Vec<String>,
-}
-
-/// Both ends of a session and what lies between them.
-pub struct Wire {
-    /// The session of the engine that gates.
-    pub near: NearEnd,
-    /// Its session at the engine that follows.
-    pub far: FarEnd,
-    /// What lies between.
-    pub link: Link,
-    /// What must hold between the two.
-    pub account: Account,
-    /// The near session is over, and the far one was told.
-    pub over: bool,
-    told: bool,
-}
-
-/// A message that cannot be sent.
-#[derive(Debug)]
-pub struct Unsent {
-    /// What it says.
-    pub control: Control,
-    /// Why the message was not sent.
-    pub error: SendError,
-}
-
-impl fmt::Display for Unsent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.control, self.error)
-    }
-}
-
-/// What lies between two ends: the ordered way for audio, and the datagrams out and back.
-pub struct Link {
-    /// Audio, in order.
-    pub audio: SimulatedLink<Carried>,
-    /// Control messages to the engine that follows.
-    pub out: SimulatedLink<Datagram>,
-    /// The link for receipts.
-    pub back: SimulatedLink<Datagram>,
-}
-
-impl Link {
-    /// A link with `faults`, drawn for number `session`.
-    ///
-    /// # Errors
-    /// The faults are out of range.
-    pub fn new(faults: LinkFaults, seed: u64, session: u64) -> Result<Self, String> {
-        Ok(Self {
-            audio: SimulatedLink::new(faults, Carriage::Stream, seed, session * 3)?,
-            out: SimulatedLink::new(faults, Carriage::Datagrams, seed, session * 3 + 1)?,
-            back: SimulatedLink::new(faults, Carriage::Datagrams, seed, session * 3 + 2)?,
-        })
-    }
-}
-
-impl Wire {
-    /// Two ends, joined.
-    pub fn new(near: NearEnd, far: FarEnd, link: Link) -> Self {
-        Self { near, far, link, account: Account::default(), over: false, told: false }
-    }
-
-    /// Takes what the near engine put out; the event of a message that goes to the far one.
-    ///
-    /// # Errors
-    /// The message cannot be sent.
-    pub fn take(&mut self, now_us: u64, out: &Out) -> Result<Option<Event>, Unsent> {
-        match out {
-            Out::Audio(audio) => self.link.audio.send(now_us, Carried::of(audio)),
-            Out::Control(Control::Closed) => self.over = true,
-            Out::Control(control) => {
-                let told = self.near.tell(now_us, control);
-                let message_id = told.map_err(|error| Unsent { control: control.clone(), error })?;
-                if let Some(message_id) = message_id {
-                    self.account.sent(message_id, now_us, control.clone());
-                    return Ok(Some(sent(message_id, control)));
-                }
-            }
-            Out::Text { .. } | Out::Event(_) => {}
-        }
-        Ok(None)
-    }
-
-    /// Takes what the far engine put out: `heard` gets its audio, `applied` when a message that was worked off had been
-    /// sent, microseconds, and whether it takes something back.
-    pub fn listen(
-        &mut self,
-        now_us: u64,
-        mut heard: impl FnMut(&OutAudio),
-        mut applied: impl FnMut(u64, bool),
-    ) {
-        let Self { far, account, .. } = self;
-        while let Some(out) = far.handle.poll() {
-            match out {
-                Out::Audio(audio) => {
-                    heard(&audio);
-                    account.released(&audio);
-                    far.handle.give_back(audio.block);
-                }
-                Out::Control(Control::Applied { message_id }) => {
-                    far.applied(now_us, message_id);
-                    if let Some((sent_us, stops)) = account.applied(message_id) {
-                        applied(sent_us, stops);
-                    }
-                }
-                Out::Control(_) | Out::Text { .. } | Out::Event(_) => {}
-            }
-        }
-    }
-
-    /// What has become of a message, if that is known of one more.
-    pub fn poll_fate(&mut self) -> Option<Event> {
-        let event = self.near.poll_event()?;
-        Some(fate(&mut self.account, event))
-    }
-
-    /// What is due goes out, and what has arrived goes into the far session.
-    pub fn go_out(&mut self, now_us: u64) {
-        let Self { near, far, link: Link { audio, out, .. }, .. } = self;
-        near.transmit(now_us, |datagram| out.send(now_us, datagram));
-        // The far end must know what was said before it hears that nothing follows.
-        if self.over && !self.told && near.unacknowledged() == 0 {
-            self.told = true;
-            audio.send(now_us, Carried::End);
-        }
-        while let Some(datagram) = out.receive(now_us) {
-            far.receive(now_us, &datagram);
-        }
-        while let Some(carried) = audio.receive(now_us) {
-            far.hear(carried);
-        }
-        far.hand_over(now_us);
-    }
-
-    /// Receipts go back.
-    pub fn come_back(&mut self, now_us: u64) {
-        let Self { near, far, link: Link { back, .. }, .. } = self;
-        far.transmit(now_us, |datagram| back.send(now_us, datagram));
-        while let Some(datagram) = back.receive(now_us) {
-            near.receive(now_us, &datagram);
-        }
-    }
 }
 
 impl Remote {
@@ -209,11 +63,10 @@ impl Remote {
         let engine = far.engine.handle();
         let mut wires = Vec::with_capacity(near.len());
         for (line, session) in near.iter().zip(0u64..) {
-            let (name, opening) = (line.handle.name(), line.handle.generation());
+            let name = line.handle.name();
             let handle = engine.open(SessionSpec::named(name)).map_err(|error| error.to_string())?;
-            let (near, far) = (NearEnd::new(name.into(), opening), FarEnd::new(handle, opening));
             let link = Link::new(link.faults(), options.seed, session)?;
-            wires.push(Wire::new(near, far, link));
+            wires.push(Wire::new(&line.handle, handle, link).map_err(|error| error.to_string())?);
         }
         let mut remote = Self {
             far,
@@ -237,7 +90,7 @@ impl Remote {
                 let record = |event| Record::new(now_us, SessionId(at as u32), 0, event);
                 self.records.extend(event.map(record));
             }
-            Err(stalled) => self.refused.push(format!("{} {stalled}", wire.far.handle.name())),
+            Err(stalled) => self.refused.push(format!("{} {stalled}", wire.far.session().name())),
         }
     }
 
@@ -303,13 +156,13 @@ impl Remote {
 
     /// Whether every session at the far end is over.
     pub(super) fn is_closed(&self) -> bool {
-        self.wires.iter().all(|wire| wire.far.handle.is_closed())
+        self.wires.iter().all(|wire| wire.far.session().is_closed())
     }
 }
 
 /// Counts of several ends.
-fn together<'a>(ends: impl Iterator<Item = &'a NearEnd>) -> OutgoingFigures {
-    ends.map(NearEnd::figures).fold(OutgoingFigures::default(), |all, one| OutgoingFigures {
+fn together<'a>(ends: impl Iterator<Item = &'a Peer>) -> OutgoingFigures {
+    ends.map(|end| end.figures().outgoing).fold(OutgoingFigures::default(), |all, one| OutgoingFigures {
         sent: all.sent + one.sent,
         retried: all.retried + one.retried,
         acked: all.acked + one.acked,
@@ -318,6 +171,7 @@ fn together<'a>(ends: impl Iterator<Item = &'a NearEnd>) -> OutgoingFigures {
         overflowed: all.overflowed + one.overflowed,
         acks_stray: all.acks_stray + one.acks_stray,
         unwatched: all.unwatched + one.unwatched,
+        sent_once: all.sent_once + one.sent_once,
     })
 }
 

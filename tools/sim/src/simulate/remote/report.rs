@@ -18,13 +18,16 @@ impl Remote {
         let turns = self.far.run.over(lines, Stretches::default());
         let mut census = Census::default();
         let census = self.far.engine.census(&mut census);
-        let host: Vec<HostSide> =
-            self.wires.iter().map(|wire| HostSide { frames_pushed: wire.far.frames_pushed }).collect();
+        let host: Vec<HostSide> = self
+            .wires
+            .iter()
+            .map(|wire| HostSide { frames_pushed: wire.far.figures().frames_pushed })
+            .collect();
         let wrong = imbalances(&self.far.engine, &self.far.run, &host);
         let mut findings = Findings::default();
         findings.broken.append(&mut self.refused);
         for wire in &self.wires {
-            wire.account.conclude(wire.far.handle.name(), &mut findings);
+            wire.account.conclude(wire.far.session().name(), &mut findings);
         }
         let segments = segments(&self.far.run.counts);
         if segments.open_at_end > 0 {
@@ -64,14 +67,14 @@ impl Remote {
         let ControlFigures { arrived: worked_off, without_effect } = far;
         let mut sum = Messages { worked_off, without_effect, ..Messages::default() };
         for wire in &self.wires {
-            let (out, incoming) = (wire.near.figures(), wire.far.figures());
+            let (out, far) = (wire.near.figures().outgoing, wire.far.peer().figures());
             sum.sent += out.sent;
             sum.delivered += out.acked;
             sum.applied += out.applied;
             sum.retried += out.retried;
             sum.failed += out.failed;
-            sum.repeated += incoming.repeated;
-            sum.unknown += wire.far.unknown;
+            sum.repeated += far.incoming.repeated;
+            sum.unknown += far.unknown + wire.far.figures().refused;
         }
         sum
     }

@@ -13,13 +13,13 @@ use crossbeam::sync::{Parker, Unparker};
 use hdrhistogram::Histogram;
 use mynah_engine::driver::run;
 use mynah_engine::record::latency_histogram;
+use mynah_engine::wire::peer::{Input, Peer, SessionPeer};
 use mynah_engine::{Control, Driver, Engine, EngineHandle, Out, Record, SessionHandle, SessionId};
 use mynah_host::clock::{Epoch, WallClock};
 
 use super::accounts::Account;
-use super::far::{Carried, FarEnd};
-use super::near::{Datagram, NearEnd};
-use super::{Link, Wire, fate, sent, together};
+use super::wire::{Carried, Datagram, Link, Wire, go_out};
+use super::{fate, sent, together};
 use crate::observer::{Observer, TickView};
 use crate::simulate::clockwork::{DRAIN_US, generate};
 use crate::simulate::measure::Measurement;
@@ -32,6 +32,11 @@ const LOOK: Duration = Duration::from_millis(1);
 /// What is given to the network, with the number of its session and the time.
 enum Given {
     Audio(Carried),
+    /// The near engine has decided something, at that time, and says it with this message.
+    Decided {
+        message_id: u64,
+        takes_back: bool,
+    },
     Message(Datagram),
     /// The far engine has worked off a message, in a tick that ended at that time.
     Applied(u64),
@@ -83,7 +88,7 @@ impl Simulation {
             accounts.push(account);
             nets.push((far, link));
         }
-        let far_handles: Vec<SessionHandle> = nets.iter().map(|(far, _)| far.handle.clone()).collect();
+        let far_handles: Vec<SessionHandle> = nets.iter().map(|(far, _)| far.session().clone()).collect();
         let mut near = NearSide {
             epoch,
             rings: &rings,
@@ -152,7 +157,7 @@ impl Simulation {
         remote.in_process = near.in_process;
         remote.refused = near.refused;
         let ends = near.ends.into_iter().zip(near.accounts).zip(nets);
-        let wire = |((near, account), (far, link))| Wire { near, far, link, account, over: true, told: true };
+        let wire = |((near, account), (far, link))| Wire::of(near, far, link, account);
         remote.wires = ends.map(wire).collect();
         self.cost.cpu_s = self.cost.process.elapsed().as_secs_f64() - self.cost.generator_ns as f64 / 1e9;
         self.cost.wall_s = (epoch.now_us() - started_us) as f64 / 1e6;
@@ -219,7 +224,7 @@ struct NearSide<'a> {
     epoch: Epoch,
     rings: &'a Rings,
     handles: &'a [SessionHandle],
-    ends: Vec<NearEnd>,
+    ends: Vec<Peer>,
     over: Vec<Over>,
     accounts: Vec<Account>,
     /// From the start of a tick that decided to its end.
@@ -246,7 +251,8 @@ impl NearSide<'_> {
         }
         observer.records(engine.records());
         while let Some((at, datagram)) = self.rings.receipts.pop() {
-            self.ends[at].receive(now_us, &datagram);
+            // What is refused is counted there.
+            self.ends[at].handle(now_us, Input::Binary(&datagram)).ok();
         }
         let mut records = Vec::new();
         for at in 0..self.ends.len() {
@@ -277,11 +283,13 @@ impl NearSide<'_> {
                     handle.give_back(audio.block);
                 }
                 Out::Control(Control::Closed) => self.over[at] = Over::Closed,
-                Out::Control(control) => match end.tell(now_us, &control) {
+                Out::Control(control) => match end.send_control(now_us, &control) {
                     Ok(Some(message_id)) => {
                         self.in_process.saturating_record(ended_us.saturating_sub(now_us));
                         self.accounts[at].sent(message_id, now_us, control.clone());
                         records.push(Record::new(now_us, session, 0, sent(message_id, &control)));
+                        let takes_back = takes_back(&control);
+                        self.rings.give(at, now_us, Given::Decided { message_id, takes_back });
                     }
                     Ok(None) => {}
                     Err(error) => self.refused.push(format!("{} {control:?}: {error}", handle.name())),
@@ -290,10 +298,11 @@ impl NearSide<'_> {
             }
         }
         let (rings, epoch) = (self.rings, self.epoch);
-        end.transmit(now_us, |datagram| rings.give(at, epoch.now_us(), Given::Message(datagram)));
-        while let Some(event) = end.poll_event() {
-            records.push(Record::new(now_us, session, 0, fate(&mut self.accounts[at], event)));
-        }
+        let account = &mut self.accounts[at];
+        let send = |datagram| rings.give(at, epoch.now_us(), Given::Message(datagram));
+        go_out(now_us, end, send, |event| {
+            records.push(Record::new(now_us, session, 0, fate(account, event)));
+        });
         if self.over[at] == Over::Closed && end.unacknowledged() == 0 {
             self.over[at] = Over::Told;
             rings.give(at, epoch.now_us(), Given::Audio(Carried::End));
@@ -303,19 +312,22 @@ impl NearSide<'_> {
 
 /// The network's thread; how long messages took to the last consumer, and those that take something back.
 fn carry(
-    nets: &mut [(FarEnd, Link)],
+    nets: &mut [(SessionPeer, Link)],
     rings: &Rings,
     parker: &Parker,
     epoch: Epoch,
     near: &EngineHandle,
 ) -> [Histogram<u32>; 2] {
     let (mut all, mut stops) = (latency_histogram(), latency_histogram());
-    // When the first copy of a message was made: by session and what the far end calls it.
+    // When a message was made, and whether it takes something back: by session and id.
     let mut decided: BTreeMap<(usize, u64), (u64, bool)> = BTreeMap::new();
     loop {
         while let Some((at, now_us, given)) = rings.given.pop() {
             let (far, link) = &mut nets[at];
             match given {
+                Given::Decided { message_id, takes_back } => {
+                    decided.insert((at, message_id), (now_us, takes_back));
+                }
                 Given::Audio(carried) => link.audio.send(now_us, carried),
                 Given::Message(datagram) => link.out.send(now_us, datagram),
                 Given::Applied(message_id) => {
@@ -333,16 +345,8 @@ fn carry(
         let now_us = epoch.now_us();
         let mut due_us = u64::MAX;
         for (at, (far, link)) in nets.iter_mut().enumerate() {
-            while let Some(datagram) = link.out.receive(now_us) {
-                if let Some(told) = far.receive(now_us, &datagram) {
-                    decided.insert((at, told.message_id), (told.decided_us, told.takes_back));
-                }
-            }
-            while let Some(carried) = link.audio.receive(now_us) {
-                far.hear(carried);
-            }
-            far.hand_over(now_us);
-            far.transmit(now_us, |datagram| link.back.send(now_us, datagram));
+            link.arrive(now_us, far);
+            link.send_receipts(now_us, far);
             while let Some(datagram) = link.back.receive(now_us) {
                 rings.receipts.push((at, datagram));
                 near.bell().ring();
@@ -358,4 +362,9 @@ fn carry(
             parker.park_timeout(wait);
         }
     }
+}
+
+/// Whether a message takes something back.
+fn takes_back(control: &Control) -> bool {
+    matches!(control, Control::CancelSpeculation { .. } | Control::RetractEndOfSpeech { .. })
 }
