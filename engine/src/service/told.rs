@@ -189,10 +189,4 @@ impl ToldTable {
             self.spare.push(told);
         }
     }
-
-    /// The entries that are kept, for tests.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.map.len()
-    }
 }

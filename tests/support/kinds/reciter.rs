@@ -4,7 +4,9 @@
 use std::sync::{Arc, Mutex};
 
 use mynah_engine::base::SegmentKey;
-use mynah_engine::service::{Call, CallKey, Reply, ReplyPart, Service, ServiceKind, ServiceSite};
+use mynah_engine::service::{
+    Call, CallKey, CallScope, Replies, ReplyPart, Service, ServiceKind, ServiceSite,
+};
 use mynah_engine::speech::History;
 use mynah_engine::{Registry, SessionId};
 
@@ -52,7 +54,7 @@ struct Reciting {
 }
 
 impl Service for Reciting {
-    fn submit(&mut self, batch: &mut Vec<Call>, _: u64) {
+    fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
         for Call { key, text, history, .. } in batch.drain(..) {
             self.calls.0.lock().expect("nobody panics with it").push((
                 key.segment,
@@ -62,17 +64,18 @@ impl Service for Reciting {
             self.asked.push((key, text));
         }
     }
-    fn hold(&mut self, _: CallKey, _: bool) {}
-    fn retract(&mut self, key: CallKey, _: u64) {
-        self.asked.retain(|(asked, _)| *asked != key);
+    fn cancel(&mut self, scope: CallScope, _: u64) {
+        self.asked.retain(|(asked, _)| !scope.covers(asked));
     }
     fn tool_result(&mut self, session: SessionId, _: &str, result: &str, _: u64) {
         self.came.push((session, result.into()));
     }
-    fn poll(&mut self, _: u64, replies: &mut Vec<Reply>) {
+    fn poll(&mut self, _: u64, replies: &mut Replies<'_>) {
         let mut waits = Vec::new();
         for (key, text) in self.asked.drain(..) {
-            let mut say = |text: String| replies.push(Reply { key, part: ReplyPart::Text(text.into()) });
+            let mut say = |text: String| {
+                replies.give(key, ReplyPart::Text(text.into())).expect("few at a time");
+            };
             let came = self.came.iter().position(|(session, _)| *session == key.session);
             match (&*text, came) {
                 ("tool", Some(came)) => say(format!("It says {}.", self.came.remove(came).1)),
@@ -80,7 +83,7 @@ impl Service for Reciting {
                     if &*text == "tool" {
                         let (call_id, name) = ("call-1".into(), "look".into());
                         let part = ReplyPart::ToolCall { call_id, name, arguments: "{}".into() };
-                        replies.push(Reply { key, part });
+                        replies.give(key, part).expect("few at a time");
                     }
                     waits.push((key, "waits".into()));
                     continue;
@@ -96,7 +99,7 @@ impl Service for Reciting {
                     }
                 }
             }
-            replies.push(Reply { key, part: ReplyPart::Done { busy_us: 0 } });
+            replies.give(key, ReplyPart::Done { busy_us: 0 }).expect("few at a time");
         }
         self.asked = waits;
     }
