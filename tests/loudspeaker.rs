@@ -214,6 +214,7 @@ fn whoever_talks_over_the_answer_loudly_enough_still_interrupts() {
         ("-20 dB", Room::with_echo(-20.0)),
         ("-10 dB", Room::with_echo(-10.0)),
     ];
+    let mut wrong = Vec::new();
     println!(
         "| caller's loudest 32 ms | setting | echo | interrupts | paused after P50, max ms | interrupted |"
     );

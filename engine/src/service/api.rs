@@ -97,8 +97,9 @@ pub enum TimeMode {
     Wall,
 }
 
-/// Wakes the driver of an engine, from any thread: an answer is ready, and the tick that polls it begins at once.
-#[derive(Clone, Debug)]
+/// Wakes the driver of an engine, from any thread: an answer is ready, and the tick that polls it begins at once. The
+/// default wakes nobody.
+#[derive(Clone, Debug, Default)]
 pub struct ServiceWaker(pub(crate) Arc<Bell>);
 
 impl ServiceWaker {

@@ -140,3 +140,33 @@ pub struct Call {
     /// all others.
     pub history: Arc<History>,
 }
+
+impl Call {
+    /// A call about `text` and nothing else, for tests: the first of the first revision of the first segment in session 1.
+    pub fn about(text: impl Into<Arc<str>>) -> Self {
+        let key = CallKey {
+            session: SessionId(1),
+            generation: 1,
+            node: NodeId(0),
+            segment: SegmentKey { slot: 0, serial: 1 },
+            revision: 1,
+            turn: 1,
+            part: 0,
+        };
+        Self {
+            key,
+            name: "session".into(),
+            text: text.into(),
+            audio: None,
+            from_us: 0,
+            to_us: 0,
+            queued_us: 0,
+            deadline_us: 0,
+            reduced: false,
+            sentences: 1,
+            params: Arc::default(),
+            attempt: 0,
+            history: Arc::default(),
+        }
+    }
+}

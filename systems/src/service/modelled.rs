@@ -325,9 +325,9 @@ impl Service for Modelled {
 
 #[cfg(test)]
 mod tests {
-    use mynah_engine::base::SegmentKey;
+    use mynah_engine::SessionId;
     use mynah_engine::scene::{Latency, Timing};
-    use mynah_engine::{NodeId, SessionId};
+    use mynah_engine::service::{Rehearsal, Reply, ServiceWaker};
 
     use super::*;
 
@@ -342,27 +342,8 @@ mod tests {
     }
 
     fn call(session: u32, queued_us: u64) -> Call {
-        let (node, segment) = (NodeId(0), SegmentKey { slot: 0, serial: 1 });
-        let session = SessionId(session);
-        let key = CallKey { session, generation: 1, node, segment, revision: 1, turn: 1, part: 0 };
-        let (name, text, audio): (Arc<str>, Arc<str>, _) = ("s".into(), "".into(), None);
-        let (from_us, to_us, deadline_us, reduced, sentences) = (0, 0, 0, false, 1);
-        let (params, history, attempt) = (Arc::default(), Arc::default(), 0);
-        Call {
-            key,
-            name,
-            text,
-            audio,
-            from_us,
-            to_us,
-            queued_us,
-            deadline_us,
-            reduced,
-            sentences,
-            params,
-            attempt,
-            history,
-        }
+        let call = Call::about("");
+        Call { key: CallKey { session: SessionId(session), ..call.key }, queued_us, ..call }
     }
 
     /// Two calls at once to a service with one worker and 20 ms a call: what came when, in ms.
@@ -376,27 +357,33 @@ mod tests {
             speed: 1.0,
             scale: 1.0,
         };
-        let faults = Arc::new(faults);
-        let site = ServiceSite { name: "model", timing: &timing, seed: 1, time: TimeMode::Virtual };
+        let waker = ServiceWaker::default();
+        let site =
+            ServiceSite { name: "model", timing: Some(&timing), seed: 1, time: TimeMode::Virtual, waker };
         let mut service = Modelled::new(site, Box::new(Word));
-        service.inject(faults);
-        let (mut came, mut replies) = (Vec::new(), Vec::new());
+        service.inject(Arc::new(faults));
+        let mut rehearsal = Rehearsal::of(Box::new(service));
+        let mut came = Vec::new();
         for at_ms in 0..400 {
-            service.poll(at_ms * MS, &mut replies);
-            for Reply { key, part } in replies.drain(..) {
+            for Reply { key, part } in rehearsal.poll(at_ms * MS) {
                 let what = match part {
                     ReplyPart::Text(text) => text.to_string(),
                     ReplyPart::Failed(reason) => reason.to_string(),
                     ReplyPart::Done { .. } => continue,
+                    ReplyPart::Stopped { .. } => "stopped".into(),
                     other => format!("{other:?}"),
                 };
                 came.push((at_ms, key.session.0, what));
             }
             if at_ms == 10 {
-                (0..2).for_each(|session| service.submit(&mut vec![call(session, 10 * MS)], 10 * MS));
+                (0..2).for_each(|session| rehearsal.start(vec![call(session, 10 * MS)], 10 * MS));
+            }
+            if at_ms == 200 {
+                // What has not come by now is given up.
+                (0..2).for_each(|session| rehearsal.cancel(CallScope::Call(call(session, 0).key), 200 * MS));
             }
         }
-        assert!(service.next_due_us().is_none(), "nothing is left");
+        assert!(rehearsal.service().next_due_us().is_none(), "nothing is left");
         came
     }
 
@@ -405,7 +392,7 @@ mod tests {
         let until_us = 300 * MS;
         let well = ServiceFaults { until_us, ..ServiceFaults::default() };
         let (word, failed) = ("word".to_string(), "simulated failure".to_string());
-        let hung = "simulated hang, given up".to_string();
+        let stopped = "stopped".to_string();
         let crashed = "simulated crash".to_string();
         let cases = [
             (well.clone(), vec![(30, 0, word.clone()), (50, 1, word.clone())]),
@@ -413,14 +400,10 @@ mod tests {
                 ServiceFaults { fail_ratio: 1.0, ..well.clone() },
                 vec![(30, 0, failed.clone()), (50, 1, failed.clone())],
             ),
+            // A call that hangs keeps its worker until it is given up.
             (
-                ServiceFaults { hang: (1.0, 100 * MS), ..well.clone() },
-                vec![(110, 0, hung.clone()), (210, 1, hung.clone())],
-            ),
-            // A call that hangs at the heal is given up then, and the next call finds a service that is well.
-            (
-                ServiceFaults { hang: (1.0, 900 * MS), ..well.clone() },
-                vec![(300, 0, hung), (320, 1, word.clone())],
+                ServiceFaults { hang_ratio: 1.0, ..well.clone() },
+                vec![(201, 0, stopped.clone()), (201, 1, stopped.clone())],
             ),
             // The call under way is lost, the one that waits begins when the service is back.
             (

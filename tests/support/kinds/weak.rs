@@ -138,7 +138,7 @@ impl StepNode for Weak {
         if let Some(service) = place.service
             && frame.is_content()
         {
-            cx.request(service, Request::End(call(state.asked, &frame, cx, place)));
+            cx.request(service, Request::Start(call(state.asked, &frame, cx, place)));
             state.asked += 1;
             state.waiting += 1;
         }
@@ -223,6 +223,8 @@ fn call(part: u32, frame: &Frame, cx: &NodeContext<'_>, place: NodePlace) -> Cal
         reduced: false,
         sentences: 1,
         params: cx.session_params(),
+        attempt: 0,
+        history: Default::default(),
     }
 }
 
