@@ -11,7 +11,8 @@ use host::{TICK_US, one_shard, plan};
 use mynah_engine::edge::{CONTROLS_MAX, CloseReason, Line, PushError, Tag, Words};
 use mynah_engine::wire::message::{MessageType, SegmentNames, segment_id};
 use mynah_engine::wire::peer::{
-    ARRIVED_MAX, EventReceipts, Form, Input, Output, Peer, PeerConfig, PeerError, SessionOutput, SessionPeer,
+    ARRIVED_MAX, EventReceipts, Input, MessageForm, Output, Peer, PeerConfig, PeerError, SessionPeer,
+    SessionPeerOutput,
 };
 use mynah_engine::{
     Control, Engine, Out, OutAudio, Say, SessionEvent, SessionHandle, SessionSpec, Stamp,
@@ -55,7 +56,7 @@ struct Connected {
     scene: Scene,
     near: SessionPeer,
     client: Peer,
-    form: Form,
+    form: MessageForm,
     /// What the client was told, and what it heard.
     events: Vec<MessageType>,
     controls: Vec<Control>,
@@ -64,7 +65,7 @@ struct Connected {
 }
 
 impl Connected {
-    fn new(name: &str, form: Form, receipts: EventReceipts) -> Self {
+    fn new(name: &str, form: MessageForm, receipts: EventReceipts) -> Self {
         let (scene, session) = Scene::new(name);
         let config = PeerConfig { form, receipts, ..PeerConfig::new("caller".into(), session.generation()) };
         let client = Peer::new(config.clone()).expect("it has a name");
@@ -73,8 +74,8 @@ impl Connected {
         Self { scene, near, client, form, events, controls, audio, closed }
     }
 
-    fn input(form: Form, bytes: &[u8]) -> Input<'_> {
-        if form == Form::Binary { Input::Binary(bytes) } else { Input::Json(bytes) }
+    fn input(form: MessageForm, bytes: &[u8]) -> Input<'_> {
+        if form == MessageForm::Binary { Input::Binary(bytes) } else { Input::Json(bytes) }
     }
 
     /// Carries what there is both ways, until there is nothing.
@@ -84,17 +85,17 @@ impl Connected {
             let mut any = false;
             loop {
                 match self.near.poll(now_us) {
-                    SessionOutput::Transmit(bytes) => {
+                    SessionPeerOutput::Transmit(bytes) => {
                         self.client.handle(now_us, Self::input(form, bytes)).expect("it is a message");
                     }
-                    SessionOutput::Audio(audio) => {
+                    SessionPeerOutput::Audio(audio) => {
                         assert!(!self.client.is_closed(), "audio behind the end");
                         self.audio.push(heard(&audio));
                         self.near.session().give_back(audio.block);
                     }
-                    SessionOutput::Closed { reason } => self.closed.push_back(reason),
-                    SessionOutput::Text { .. } | SessionOutput::Delivery(_) => {}
-                    SessionOutput::Wait { until_us } => {
+                    SessionPeerOutput::Closed { reason } => self.closed.push_back(reason),
+                    SessionPeerOutput::Text { .. } | SessionPeerOutput::Delivery(_) => {}
+                    SessionPeerOutput::Wait { until_us } => {
                         assert!(until_us.is_none_or(|us| us > now_us), "a driver would spin");
                         break;
                     }
@@ -173,7 +174,7 @@ fn beside(name: &str, text: &str) -> (Vec<MessageType>, Vec<Heard>) {
 fn a_client_is_told_and_hears_what_a_host_beside_the_engine_does() {
     let (events, audio) = beside("voice_assistant", "Who goes there?");
     assert!(events.len() >= 4 && !audio.is_empty(), "{events:#?}");
-    for form in [Form::Binary, Form::Json, Form::LabelledJson] {
+    for form in [MessageForm::Binary, MessageForm::Json, MessageForm::LabelledJson] {
         for receipts in [EventReceipts::None, EventReceipts::Each] {
             let mut world = Connected::new("voice_assistant", form, receipts);
             let id = world.client.send_control(0, &line("Who goes there?")).expect("there is room");
@@ -203,7 +204,7 @@ fn a_client_is_told_and_hears_what_a_host_beside_the_engine_does() {
 
 #[test]
 fn audio_that_finds_no_room_is_its_senders_to_keep() {
-    let mut world = Connected::new("passthrough", Form::Binary, EventReceipts::None);
+    let mut world = Connected::new("passthrough", MessageForm::Binary, EventReceipts::None);
     let format = world.near.session().input();
     let second = format.rate_hz as usize * usize::from(format.channels);
     let sound: Vec<f32> = (0..second * 2).map(|at| (at % 997) as f32 / 1_000.0).collect();
@@ -230,7 +231,7 @@ fn audio_that_finds_no_room_is_its_senders_to_keep() {
 
 #[test]
 fn times_of_tagged_audio_survive_the_cutting() {
-    let mut world = Connected::new("remote_answers", Form::Binary, EventReceipts::None);
+    let mut world = Connected::new("remote_answers", MessageForm::Binary, EventReceipts::None);
     let tag = Tag { segment: 300, revision: 0, turn: 0 };
     let stamp = Stamp { pts_us: Some(4_000_000), tag, ..Stamp::default() };
     let format = world.near.session().input();
@@ -252,7 +253,7 @@ fn times_of_tagged_audio_survive_the_cutting() {
 
 #[test]
 fn a_flood_closes_the_session_and_says_so() {
-    let mut world = Connected::new("voice_assistant", Form::Json, EventReceipts::None);
+    let mut world = Connected::new("voice_assistant", MessageForm::Json, EventReceipts::None);
     let mut flooded = None;
     for count in 0..2_000 {
         let interrupt = Control::Interrupt { mode: InterruptMode::Soft };
@@ -278,7 +279,7 @@ fn a_flood_closes_the_session_and_says_so() {
 #[test]
 fn what_happens_without_a_connection_is_told_on_the_next_one() {
     let (events, audio) = beside("voice_assistant", "Halt!");
-    let mut world = Connected::new("voice_assistant", Form::Binary, EventReceipts::Each);
+    let mut world = Connected::new("voice_assistant", MessageForm::Binary, EventReceipts::Each);
     world.client.send_control(0, &line("Halt!")).expect("there is room");
     world.ticks(1);
     world.near.disconnected();
@@ -298,7 +299,7 @@ fn what_happens_without_a_connection_is_told_on_the_next_one() {
 
 #[test]
 fn a_session_takes_no_events_and_nothing_after_its_end() {
-    let mut world = Connected::new("voice_assistant", Form::Binary, EventReceipts::Each);
+    let mut world = Connected::new("voice_assistant", MessageForm::Binary, EventReceipts::Each);
     let event = SessionEvent::AnswerPaused { turn: 1 };
     world.client.send_event(0, &event).expect("there is room");
     world.ticks(1);

@@ -8,7 +8,7 @@ use mynah_engine::speech::InterruptMode;
 use mynah_engine::wire::delivery::{DeliveryEvent, UNACKNOWLEDGED_MAX};
 use mynah_engine::wire::message::{Arrival, MESSAGE_BYTES_MAX, MessageType, binary, json};
 use mynah_engine::wire::peer::{
-    ARRIVED_MAX, EventReceipts, Form, Input, Output, Peer, PeerConfig, PeerError,
+    ARRIVED_MAX, EventReceipts, Input, MessageForm, Output, Peer, PeerConfig, PeerError,
 };
 use mynah_engine::{Control, ControlIn};
 
@@ -21,7 +21,7 @@ const STEPS_MAX: usize = 400;
 /// A peer and what is known of it.
 struct Held {
     peer: Peer,
-    form: Form,
+    form: MessageForm,
     now_us: u64,
     /// Messages handed over that were well-formed.
     handed: u64,
@@ -43,7 +43,7 @@ struct Held {
 /// what is transmitted is no message, or counts do not add up.
 pub fn peer(data: &[u8]) {
     let mut bytes = Bytes(data);
-    let form = bytes.pick(&[Form::Binary, Form::Json, Form::LabelledJson]);
+    let form = bytes.pick(&[MessageForm::Binary, MessageForm::Json, MessageForm::LabelledJson]);
     let receipts = bytes.pick(&[EventReceipts::None, EventReceipts::Each]);
     let config = PeerConfig { form, receipts, ids_before: bytes.u64(), ..PeerConfig::new("a".into(), 1) };
     let Ok(peer) = Peer::new(config) else { return };
@@ -185,8 +185,8 @@ impl Held {
 
     fn transmitted(&mut self, bytes: &[u8]) {
         let arrival = match self.form {
-            Form::Binary => binary::decode(bytes).map(|(arrival, _)| arrival),
-            Form::Json | Form::LabelledJson => {
+            MessageForm::Binary => binary::decode(bytes).map(|(arrival, _)| arrival),
+            MessageForm::Json | MessageForm::LabelledJson => {
                 assert!(bytes.len() <= MESSAGE_BYTES_MAX);
                 json::decode(bytes)
             }

@@ -6,6 +6,7 @@ use serde::de::Error;
 
 use crate::edge::line::{Line, Say, Words};
 use crate::edge::params::Params;
+use crate::speech::overrides::{GateMode, InterruptMode};
 
 use super::fields::{Shared, fields, needed, once};
 use super::modes::Mode;
@@ -53,10 +54,7 @@ impl Body {
     pub(super) fn of_type<E: Error>(self, name: Name) -> Result<MessageType, E> {
         macro_rules! need {
             ($field:ident) => {
-                need!($field, stringify!($field))
-            };
-            ($field:ident, $key:expr) => {
-                needed(self.$field, $key)?
+                needed(self.$field, stringify!($field))?
             };
         }
         macro_rules! text {
@@ -74,21 +72,18 @@ impl Body {
                 from_timestamp: need!(from_timestamp),
                 to_timestamp: need!(to_timestamp),
             },
-            Name::EndOfSpeech => {
-                MessageType::EndOfSpeech { at_timestamp: need!(at_timestamp), last: need!(is_final, "final") }
-            }
+            Name::EndOfSpeech => MessageType::EndOfSpeech {
+                at_timestamp: need!(at_timestamp),
+                last: needed(self.is_final, "final")?,
+            },
             Name::RetractEndOfSpeech => MessageType::RetractEndOfSpeech { at_timestamp: need!(at_timestamp) },
             Name::CancelAnswer => MessageType::CancelAnswer {},
             Name::BatchHint => MessageType::BatchHint { suggested_batch_size: need!(suggested_batch_size) },
             Name::DeadlineWarning => MessageType::DeadlineWarning { deadline_us: need!(deadline_us) },
             Name::Ack => MessageType::Ack { message_id: need!(message_id), stage: need!(stage) },
             Name::Say => MessageType::Say(self.line()?),
-            Name::Interrupt => {
-                MessageType::Interrupt { mode: mode_of(need!(mode), Mode::of_interrupt, "`Soft` or `Now`")? }
-            }
-            Name::Gate => {
-                MessageType::Gate { mode: mode_of(need!(mode), Mode::of_gate, "`Auto`, `Open` or `Shut`")? }
-            }
+            Name::Interrupt => MessageType::Interrupt { mode: interrupt_mode(need!(mode))? },
+            Name::Gate => MessageType::Gate { mode: gate_mode(need!(mode))? },
             Name::EndTurn => MessageType::EndTurn {},
             Name::Discard => MessageType::Discard {},
             Name::Respond => MessageType::Respond {},
@@ -146,6 +141,14 @@ impl Body {
         };
         Ok(Arc::new(Line { words, say }))
     }
+}
+
+fn interrupt_mode<E: Error>(mode: Mode) -> Result<InterruptMode, E> {
+    mode_of(mode, Mode::of_interrupt, "`Soft` or `Now`")
+}
+
+fn gate_mode<E: Error>(mode: Mode) -> Result<GateMode, E> {
+    mode_of(mode, Mode::of_gate, "`Auto`, `Open` or `Shut`")
 }
 
 /// The mode as the type knows it; `expected`: its modes.

@@ -3,16 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::edge::control::{CONTROLS_MAX, Control, ControlIn};
+use crate::edge::control::{Control, ControlIn};
 use crate::wire::delivery::{Delivery, Receipt};
 use crate::wire::message::{ControlMessage, MessageType, SegmentNames};
 
-use super::config::EventReceipts;
+use super::config::{ARRIVED_MAX, EventReceipts};
 use super::error::PeerError;
 use super::figures::PeerFigures;
-
-/// Most messages that may wait to be polled, beside those that a session has taken.
-pub const ARRIVED_MAX: usize = CONTROLS_MAX;
 
 /// A message that is new.
 #[derive(Debug)]
@@ -110,13 +107,11 @@ impl Arrivals {
         }
         match Control::from_message(&message, &mut self.names) {
             Some(control) => self.waiting.push_back(Arrived::Control(ControlIn { message_id, control })),
-            None => self.meaningless(now_us, message_id, delivery),
+            // What has no effect stops nothing: so much has stopped.
+            None => {
+                self.figures.unknown += 1;
+                delivery.applied(now_us, message_id);
+            }
         }
-    }
-
-    /// A message without effect stops nothing: so much has stopped.
-    pub(super) fn meaningless(&mut self, now_us: u64, message_id: u64, delivery: &mut Delivery) {
-        self.figures.unknown += 1;
-        delivery.applied(now_us, message_id);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::wire::message::{ControlMessage, MessageError, binary, json};
+use crate::edge::control::CONTROLS_MAX;
+use crate::wire::message::{ControlMessage, MESSAGE_ID_MAX, MessageError, MessageType, binary, json};
 
 /// What two peers agree on when a session opens.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ pub struct PeerConfig {
     /// time.
     pub epoch_us: u64,
     /// The form of what this end sends. What it receives may have either.
-    pub form: Form,
+    pub form: MessageForm,
     /// Whether events are acknowledged. The same at both ends.
     pub receipts: EventReceipts,
     /// The greatest id that an earlier peer of this end has used, as the other end knows it
@@ -24,12 +25,14 @@ pub struct PeerConfig {
     pub ids_before: u64,
 }
 
+/// Most messages that may wait to be polled, beside those that a session has taken.
+pub const ARRIVED_MAX: usize = CONTROLS_MAX;
 /// Greatest id that an earlier peer may have used: half of all ids. Whoever claims more counts too fast.
-pub const IDS_BEFORE_MAX: u64 = crate::wire::message::MESSAGE_ID_MAX / 2;
+pub const IDS_BEFORE_MAX: u64 = MESSAGE_ID_MAX / 2;
 
-/// Form of the messages that a peer sends.
+/// MessageForm of the messages that a peer sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
+pub enum MessageForm {
     /// JSON behind a header: shared memory and pipes.
     #[default]
     Binary,
@@ -59,7 +62,7 @@ impl PeerConfig {
             session,
             generation,
             epoch_us: 0,
-            form: Form::default(),
+            form: MessageForm::default(),
             receipts: EventReceipts::default(),
             ids_before: 0,
         }
@@ -73,12 +76,12 @@ impl PeerConfig {
                 remedy: "ids are counted from 1, one a message: go on behind the last that was used",
             });
         }
-        let what = crate::wire::message::MessageType::CancelAnswer {};
+        let what = MessageType::CancelAnswer {};
         ControlMessage::new(Arc::clone(&self.session), 0, what).check()
     }
 }
 
-impl Form {
+impl MessageForm {
     /// Appends `message` to `out`.
     pub(super) fn encode_into(self, message: &ControlMessage, out: &mut Vec<u8>) -> Result<(), MessageError> {
         match self {

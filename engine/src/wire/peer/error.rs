@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::wire::message::MessageError;
 
-use super::ARRIVED_MAX;
+use super::config::ARRIVED_MAX;
 
 /// Why something that arrived was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -62,11 +62,10 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use arrivals::ARRIVED_MAX;
-pub use config::{EventReceipts, Form, IDS_BEFORE_MAX, PeerConfig};
+pub use config::{ARRIVED_MAX, EventReceipts, IDS_BEFORE_MAX, MessageForm, PeerConfig};
 pub use error::PeerError;
 pub use figures::PeerFigures;
-pub use session_peer::{SessionOutput, SessionPeer, SessionPeerFigures};
+pub use session_peer::{SessionPeer, SessionPeerFigures, SessionPeerOutput};
 
 use crate::edge::control::{Control, ControlIn};
 use crate::edge::session_event::SessionEvent;
@@ -126,7 +125,7 @@ pub struct Peer {
     session: Arc<str>,
     generation: u32,
     epoch_us: u64,
-    form: Form,
+    form: MessageForm,
     delivery: Delivery,
     intake: MessageIntake,
     arrivals: Arrivals,

@@ -16,7 +16,7 @@ use super::{Input, Output, Peer, PeerConfig, PeerError, Step};
 
 /// What a [`SessionPeer`] wants done, or has to tell.
 #[derive(Debug)]
-pub enum SessionOutput<'a> {
+pub enum SessionPeerOutput<'a> {
     /// Send this to the other end: one message in the form of [`PeerConfig::form`].
     Transmit(&'a [u8]),
     /// Send this audio, in order with the messages; then [give the block back](SessionHandle::give_back).
@@ -35,7 +35,7 @@ pub enum SessionOutput<'a> {
     /// What has become of a message that was sent.
     Delivery(DeliveryEvent),
     /// The session is over, and the other end was told: close the connection. Comes once, and nothing but
-    /// [`SessionOutput::Wait`] follows.
+    /// [`SessionPeerOutput::Wait`] follows.
     Closed {
         /// Why; `None`: the session tells no events.
         reason: Option<CloseReason>,
@@ -64,7 +64,7 @@ pub struct SessionPeer {
     ending: bool,
     /// The session is over, for this reason if it tells one.
     closing: Option<Option<CloseReason>>,
-    /// [`SessionOutput::Closed`] was polled.
+    /// [`SessionPeerOutput::Closed`] was polled.
     closed: bool,
     figures: SessionPeerFigures,
 }
@@ -210,19 +210,19 @@ impl SessionPeer {
     }
 
     /// What is to be done next.
-    pub fn poll(&mut self, now_us: u64) -> SessionOutput<'_> {
+    pub fn poll(&mut self, now_us: u64) -> SessionPeerOutput<'_> {
         if self.closed {
-            return SessionOutput::Wait { until_us: None };
+            return SessionPeerOutput::Wait { until_us: None };
         }
         self.hand_over(now_us);
         loop {
             let until_us = match self.peer.step(now_us) {
-                Step::Transmit => return SessionOutput::Transmit(self.peer.encoded()),
-                Step::Fate(event) => return SessionOutput::Delivery(event),
+                Step::Transmit => return SessionPeerOutput::Transmit(self.peer.encoded()),
+                Step::Fate(event) => return SessionPeerOutput::Delivery(event),
                 Step::Wait(until_us) => until_us,
             };
             if !self.peer.is_connected() {
-                return SessionOutput::Wait { until_us };
+                return SessionPeerOutput::Wait { until_us };
             }
             // Asked first: what was put out before the session closed is there by then.
             let closed = self.session.is_closed();
@@ -236,7 +236,7 @@ impl SessionPeer {
                     if closed {
                         self.closing.get_or_insert(None);
                     }
-                    return self.over().unwrap_or(SessionOutput::Wait { until_us });
+                    return self.over().unwrap_or(SessionPeerOutput::Wait { until_us });
                 }
             }
         }
@@ -280,12 +280,12 @@ impl SessionPeer {
     }
 
     /// Audio or text for the other end, which hears nothing more once it was told of the end.
-    fn sound(&self, out: Out) -> Option<SessionOutput<'static>> {
+    fn sound(&self, out: Out) -> Option<SessionPeerOutput<'static>> {
         match out {
             Out::Audio(audio) if self.closing.is_some() => self.session.give_back(audio.block),
-            Out::Audio(audio) => return Some(SessionOutput::Audio(audio)),
+            Out::Audio(audio) => return Some(SessionPeerOutput::Audio(audio)),
             Out::Text { text, segment, revision, turn } if self.closing.is_none() => {
-                return Some(SessionOutput::Text { text, segment, revision, turn });
+                return Some(SessionPeerOutput::Text { text, segment, revision, turn });
             }
             _ => {}
         }
@@ -293,11 +293,11 @@ impl SessionPeer {
     }
 
     /// Tells the end, once everything that comes before it was told.
-    fn over(&mut self) -> Option<SessionOutput<'static>> {
+    fn over(&mut self) -> Option<SessionPeerOutput<'static>> {
         let reason = self.closing.as_ref()?;
         let told = if reason.is_some() { self.peer.is_settled() } else { self.peer.unacknowledged() == 0 };
         (told && !std::mem::replace(&mut self.closed, true))
-            .then(|| SessionOutput::Closed { reason: reason.clone() })
+            .then(|| SessionPeerOutput::Closed { reason: reason.clone() })
     }
 
     /// The other end does not listen, or floods the session.

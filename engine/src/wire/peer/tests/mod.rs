@@ -98,10 +98,14 @@ fn nothing_fails_without_a_connection_and_a_new_one_brings_what_was_lost() {
     // The first one arrives, its receipt does not, the second one is lost.
     host.handle(0, Input::Binary(&sent[0])).unwrap();
     assert_eq!(polled(&mut host, 0).1.len(), 1);
+    // All that is sent again is lost, and one time more would be too many.
+    for ms in [50, 100, 150] {
+        assert_eq!(polled(&mut engine, ms * MS).0.len(), 2, "at {ms} ms");
+    }
     engine.disconnected();
     host.disconnected();
-    engine.send_control(10 * MS, &cancel(3)).unwrap();
-    for ms in (0..60_000).step_by(50) {
+    engine.send_control(160 * MS, &cancel(3)).unwrap();
+    for ms in (160..60_000).step_by(50) {
         assert_eq!(engine.poll(ms * MS), Output::Wait { until_us: None }, "at {ms} ms");
     }
     let now_us = 60_000 * MS;

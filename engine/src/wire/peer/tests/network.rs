@@ -74,7 +74,7 @@ fn number(message: &ControlMessage) -> Option<u32> {
 }
 
 impl World {
-    fn new(receipts: EventReceipts, forms: [Form; 2], stream: bool, fates: Vec<Fate>) -> Self {
+    fn new(receipts: EventReceipts, forms: [MessageForm; 2], stream: bool, fates: Vec<Fate>) -> Self {
         let peer = |form| Peer::new(PeerConfig { form, receipts, ..config() }).expect("it is a session");
         Self {
             now_us: 0,
@@ -284,8 +284,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn form() -> impl Strategy<Value = Form> {
-    prop_oneof![Just(Form::Binary), Just(Form::Json), Just(Form::LabelledJson)]
+fn form() -> impl Strategy<Value = MessageForm> {
+    prop_oneof![Just(MessageForm::Binary), Just(MessageForm::Json), Just(MessageForm::LabelledJson)]
 }
 
 fn receipts() -> impl Strategy<Value = EventReceipts> {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mynah_engine::speech::CancelReason;
+use mynah_engine::wire::delivery::DeliveryEvent;
 use mynah_engine::{Control, Event, OutAudio, Record};
 
 /// What has become of one message.
@@ -177,4 +178,33 @@ impl Account {
             findings.broken.push(format!("{place}: acknowledged, and without effect"));
         }
     }
+}
+
+/// What has become of a message, for the accounts and the log.
+pub(super) fn fate(account: &mut Account, event: DeliveryEvent) -> Event {
+    match event {
+        DeliveryEvent::Delivered { message_id } => {
+            account.delivered(message_id);
+            Event::ControlAcked { message_id, applied: false }
+        }
+        DeliveryEvent::Applied { message_id } => Event::ControlAcked { message_id, applied: true },
+        DeliveryEvent::Failed { message_id } => {
+            account.failed(message_id);
+            Event::ControlFailed { message_id }
+        }
+    }
+}
+
+/// The event of a message that was sent.
+pub(super) fn sent(message_id: u64, control: &Control) -> Event {
+    let (segment, revision) = match *control {
+        Control::ConfirmSpeculation { segment, .. } | Control::CancelSpeculation { segment, .. } => {
+            (segment, 0)
+        }
+        Control::EndOfSpeech { segment, revision, .. }
+        | Control::RetractEndOfSpeech { segment, revision, .. } => (segment, revision),
+        _ => (0, 0),
+    };
+    let kind = control.name();
+    Event::ControlSent { message_id, kind, segment, revision }
 }

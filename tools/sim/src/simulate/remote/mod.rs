@@ -15,9 +15,9 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 use mynah_engine::record::latency_histogram;
 use mynah_engine::scene::Source;
-use mynah_engine::wire::delivery::{DeliveryEvent, OutgoingFigures};
+use mynah_engine::wire::delivery::OutgoingFigures;
 use mynah_engine::wire::peer::Peer;
-use mynah_engine::{Control, Event, Out, OutAudio, Record, ScenePlan, SessionId, SessionSpec};
+use mynah_engine::{Out, OutAudio, Record, ScenePlan, SessionId, SessionSpec};
 
 use self::accounts::Account;
 use self::wire::{Link, Wire};
@@ -175,21 +175,6 @@ fn together<'a>(ends: impl Iterator<Item = &'a Peer>) -> OutgoingFigures {
     })
 }
 
-/// What has become of a message, for the accounts and the log.
-pub fn fate(account: &mut Account, event: DeliveryEvent) -> Event {
-    match event {
-        DeliveryEvent::Delivered { message_id } => {
-            account.delivered(message_id);
-            Event::ControlAcked { message_id, applied: false }
-        }
-        DeliveryEvent::Applied { message_id } => Event::ControlAcked { message_id, applied: true },
-        DeliveryEvent::Failed { message_id } => {
-            account.failed(message_id);
-            Event::ControlFailed { message_id }
-        }
-    }
-}
-
 /// The compiled scene at the other end.
 pub fn far_plan(
     link: &LinkedScene,
@@ -213,17 +198,4 @@ pub fn far_plan(
         ));
     }
     Ok(far)
-}
-
-fn sent(message_id: u64, control: &Control) -> Event {
-    let (segment, revision) = match *control {
-        Control::ConfirmSpeculation { segment, .. } | Control::CancelSpeculation { segment, .. } => {
-            (segment, 0)
-        }
-        Control::EndOfSpeech { segment, revision, .. }
-        | Control::RetractEndOfSpeech { segment, revision, .. } => (segment, revision),
-        _ => (0, 0),
-    };
-    let kind = control.name();
-    Event::ControlSent { message_id, kind, segment, revision }
 }

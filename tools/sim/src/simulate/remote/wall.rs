@@ -17,9 +17,9 @@ use mynah_engine::wire::peer::{Input, Peer, SessionPeer};
 use mynah_engine::{Control, Driver, Engine, EngineHandle, Out, Record, SessionHandle, SessionId};
 use mynah_host::clock::{Epoch, WallClock};
 
-use super::accounts::Account;
+use super::accounts::{Account, fate, sent};
+use super::together;
 use super::wire::{Carried, Datagram, Link, Wire, go_out};
-use super::{fate, sent, together};
 use crate::observer::{Observer, TickView};
 use crate::simulate::clockwork::{DRAIN_US, generate};
 use crate::simulate::measure::Measurement;

@@ -10,8 +10,7 @@ use mynah_engine::wire::message::MessageError;
 use mynah_engine::wire::peer::{Input, Output, Peer, PeerConfig, SessionPeer};
 use mynah_engine::{Control, Event, Out, OutAudio, SessionHandle, Stamp};
 
-use super::accounts::Account;
-use super::{fate, sent};
+use super::accounts::{Account, fate, sent};
 use mynah_load::link::{LinkFaults, SimulatedLink};
 use mynah_load::network::Carriage;
 
