@@ -185,7 +185,8 @@ impl Conversation {
     pub(crate) fn commit_spoken(&mut self) {
         while let Some(at) = self.spoken.iter().position(|spoken| !spoken.is_told) {
             let crowded = self.spoken.len() > SPOKEN_MAX;
-            if !crowded && !(self.spoken[at].holds && self.spoken[at].is_complete) {
+            let ready = self.spoken[at].holds && self.spoken[at].is_complete;
+            if !crowded && !ready {
                 return;
             }
             self.tell(at);

@@ -53,7 +53,7 @@ impl Memory<'_, '_> {
             }
         };
         for record in log.records.iter().filter(|record| concerns(&record.event)) {
-            with(record.session, &mut |conversation| event(conversation, record, &config.plan, &now));
+            with(record.session, &mut |conversation| event(conversation, record, &config.plan, now));
         }
         for caption in &log.captions {
             with(caption.session, &mut |conversation| {

@@ -249,6 +249,10 @@ impl Told {
 impl Answer {
     /// What is wrong with `text` as what was heard of this answer.
     fn judge(&self, text: &str, interrupted: bool, rate_hz: u32) -> Option<String> {
+        if self.texts.is_empty() {
+            // A node in between has sent it on, and says nothing of it.
+            return None;
+        }
         let all = self.texts.join(" ");
         let (all, heard): (Vec<&str>, Vec<&str>) =
             (all.split_whitespace().collect(), text.split_whitespace().collect());
