@@ -14,7 +14,7 @@ use mynah_engine::edge::Line;
 use mynah_engine::media::Clip;
 use mynah_engine::scene::Format;
 use mynah_engine::service::Commit;
-use mynah_engine::speech::{Entry, HISTORY_ENTRIES_MAX, History, InterruptMode, Speaker};
+use mynah_engine::speech::{HISTORY_ENTRIES_MAX, History, HistoryEntry, InterruptMode, Speaker};
 use mynah_engine::{Control, Event, Say, SessionSpec};
 use reciter::{Calls, registry};
 use white::bursts;
@@ -125,15 +125,15 @@ impl Talk {
 
 /// One line an entry.
 fn told(history: &History) -> Vec<String> {
-    let line = |entry: &Entry| match entry {
-        Entry::Said { by, turn, text, interrupted } => {
+    let line = |entry: &HistoryEntry| match entry {
+        HistoryEntry::Said { by, turn, text, interrupted } => {
             let by = if *by == Speaker::User { "user" } else { "assistant" };
             format!("{turn} {by}: {text}{}", if *interrupted { " --" } else { "" })
         }
-        Entry::ToolCall { turn, call_id, name, arguments } => {
+        HistoryEntry::ToolCall { turn, call_id, name, arguments } => {
             format!("{turn} {call_id}: {name}({arguments})")
         }
-        Entry::ToolResult { turn, call_id, result } => format!("{turn} {call_id} = {result}"),
+        HistoryEntry::ToolResult { turn, call_id, result } => format!("{turn} {call_id} = {result}"),
     };
     history.entries().iter().map(line).collect()
 }
@@ -371,7 +371,7 @@ fn a_session_that_hung_up_leaves_what_was_heard_until_then() {
 
 #[test]
 fn a_history_has_its_bounds_however_it_comes() {
-    let said = |turn| Entry::Said { by: Speaker::User, turn, text: "word".into(), interrupted: false };
+    let said = |turn| HistoryEntry::Said { by: Speaker::User, turn, text: "word".into(), interrupted: false };
     let history: History = (1..=200).map(said).collect();
     let mut talk = Talk::with(SPOKEN, &[], SessionSpec { history, ..SessionSpec::named("caller") });
     assert_eq!(talk.history().len(), HISTORY_ENTRIES_MAX);

@@ -7,7 +7,7 @@ use bevy_ecs::prelude::*;
 
 use crate::base::ids::{NodeId, SegmentKey};
 use crate::media::spoken::SpokenTime;
-use crate::speech::history::{Entry, HISTORY_ENTRIES_MAX, History, Speaker};
+use crate::speech::history::{HISTORY_ENTRIES_MAX, History, HistoryEntry, Speaker};
 
 mod words;
 
@@ -26,7 +26,7 @@ pub(crate) struct Conversation {
     spoken: Vec<Spoken>,
     answers: Vec<Answer>,
     /// Calls of tools, and their results, of answers to an end that does not hold yet: (segment, revision).
-    tools: Vec<((u32, u32), Entry)>,
+    tools: Vec<((u32, u32), HistoryEntry)>,
     /// The newest segment whose answer is settled.
     settled: u32,
     /// Entries were added since they were last [taken](Self::changed).
@@ -126,7 +126,7 @@ impl Conversation {
     }
 
     /// A service asks for something in an answer.
-    pub(crate) fn tool_call(&mut self, origin: (u32, u32), entry: Entry) {
+    pub(crate) fn tool_call(&mut self, origin: (u32, u32), entry: HistoryEntry) {
         let holds = |spoken: &Spoken| spoken.origin == origin && spoken.holds;
         if origin.0 & SegmentKey::LINES != 0 || self.spoken.iter().any(holds) {
             self.add(origin.0, entry);
@@ -137,14 +137,17 @@ impl Conversation {
 
     /// The host says what came of a tool call.
     pub(crate) fn tool_result(&mut self, call_id: &Arc<str>, result: &Arc<str>) {
-        let of = |entry: &Entry| matches!(entry, Entry::ToolCall { call_id: id, .. } if id == call_id);
+        let of = |entry: &HistoryEntry| matches!(entry, HistoryEntry::ToolCall { call_id: id, .. } if id == call_id);
         let known = self.latest.entries().iter().rposition(of);
         let waits = self.tools.iter().find(|(_, entry)| of(entry));
         let Some(turn) = known.map(|at| &self.latest.entries()[at]).or(waits.map(|(_, entry)| entry)) else {
             return;
         };
-        let entry =
-            Entry::ToolResult { turn: turn.turn(), call_id: Arc::clone(call_id), result: Arc::clone(result) };
+        let entry = HistoryEntry::ToolResult {
+            turn: turn.turn(),
+            call_id: Arc::clone(call_id),
+            result: Arc::clone(result),
+        };
         match (known, waits) {
             (None, Some((origin, _))) => self.wait_for_end(*origin, entry),
             (Some(at), _) => self.add(self.origins[at], entry),
@@ -185,7 +188,8 @@ impl Conversation {
     pub(crate) fn commit_spoken(&mut self) {
         while let Some(at) = self.spoken.iter().position(|spoken| !spoken.is_told) {
             let crowded = self.spoken.len() > SPOKEN_MAX;
-            if !crowded && !(self.spoken[at].holds && self.spoken[at].is_complete) {
+            let ready = self.spoken[at].holds && self.spoken[at].is_complete;
+            if !crowded && !ready {
                 return;
             }
             self.tell(at);
@@ -236,14 +240,14 @@ impl Conversation {
     fn say(&mut self, segment: u32, by: Speaker, turn: u32, text: Arc<str>, interrupted: bool) {
         if !text.trim().is_empty() {
             let text = if text.trim().len() < text.len() { text.trim().into() } else { text };
-            self.add(segment, Entry::Said { by, turn, text, interrupted });
+            self.add(segment, HistoryEntry::Said { by, turn, text, interrupted });
         }
     }
 
     /// Adds an entry behind all others of its turn and of those before.
-    fn add(&mut self, segment: u32, entry: Entry) {
+    fn add(&mut self, segment: u32, entry: HistoryEntry) {
         let turn = entry.turn();
-        let not_later = |(old, origin): (&Entry, &u32)| *origin == 0 || old.turn() <= turn;
+        let not_later = |(old, origin): (&HistoryEntry, &u32)| *origin == 0 || old.turn() <= turn;
         let after = self.latest.entries().iter().zip(&self.origins).rposition(not_later);
         let at = after.map_or(0, |after| after + 1);
         let origins = &mut self.origins;
@@ -257,7 +261,7 @@ impl Conversation {
         self.is_changed |= added;
     }
 
-    fn wait_for_end(&mut self, origin: (u32, u32), entry: Entry) {
+    fn wait_for_end(&mut self, origin: (u32, u32), entry: HistoryEntry) {
         if self.tools.len() == HISTORY_ENTRIES_MAX {
             self.tools.remove(0);
         }

@@ -130,8 +130,8 @@ impl Unheard {
                 let left_us = self.us.saturating_sub(self.reported_us);
                 // A later answer is heard already: no more will be reported of this one.
                 let is_last = over || turn > self.turn;
-                return (is_last || left_us <= ROUNDING_US)
-                    .then(|| if left_us <= ROUNDING_US { self.us } else { self.reported_us });
+                let heard_us = if left_us <= ROUNDING_US { self.us } else { self.reported_us };
+                return (is_last || left_us <= ROUNDING_US).then_some(heard_us);
             }
             (None, Some(ring)) => match ring.unread_before_us(self.at) {
                 0 => (*self.read_us.get_or_insert(now_us) + latency_us).saturating_sub(now_us),

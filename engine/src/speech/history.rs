@@ -27,7 +27,7 @@ pub enum Speaker {
 /// One thing that was said or done in a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Entry {
+pub enum HistoryEntry {
     /// Words.
     Said {
         /// Who said them.
@@ -69,7 +69,7 @@ pub enum Entry {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Document", into = "Document")]
 pub struct History {
-    entries: Vec<Entry>,
+    entries: Vec<HistoryEntry>,
     chars: usize,
 }
 
@@ -78,7 +78,7 @@ pub struct History {
 #[serde(deny_unknown_fields)]
 struct Document {
     schema: u32,
-    entries: Vec<Entry>,
+    entries: Vec<HistoryEntry>,
 }
 
 impl From<History> for Document {
@@ -98,15 +98,15 @@ impl TryFrom<Document> for History {
     }
 }
 
-impl FromIterator<Entry> for History {
-    fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Self {
+impl FromIterator<HistoryEntry> for History {
+    fn from_iter<T: IntoIterator<Item = HistoryEntry>>(entries: T) -> Self {
         let mut history = Self::default();
         entries.into_iter().for_each(|entry| history.push(entry));
         history
     }
 }
 
-impl Entry {
+impl HistoryEntry {
     /// The turn that it belongs to.
     pub fn turn(&self) -> u32 {
         match self {
@@ -160,7 +160,7 @@ impl History {
     }
 
     /// The entries, oldest first.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[HistoryEntry] {
         &self.entries
     }
 
@@ -170,18 +170,18 @@ impl History {
     }
 
     /// Appends an entry. One that is too long is cut at a word, with a sign. A result without its call is left out.
-    pub fn push(&mut self, entry: Entry) {
+    pub fn push(&mut self, entry: HistoryEntry) {
         self.insert(self.entries.len(), entry, |_| {});
     }
 
     /// Puts an entry before that at `at`, like [`push`](Self::push); `gone` gets the places of the entries that go for
     /// it, one after the other. False if the entry is left out.
-    pub(crate) fn insert(&mut self, at: usize, mut entry: Entry, mut gone: impl FnMut(usize)) -> bool {
+    pub(crate) fn insert(&mut self, at: usize, mut entry: HistoryEntry, mut gone: impl FnMut(usize)) -> bool {
         let most = match &entry {
-            Entry::Said { .. } => HISTORY_CHARS_MAX,
+            HistoryEntry::Said { .. } => HISTORY_CHARS_MAX,
             // There is to be room for the result, too.
-            Entry::ToolCall { .. } => HISTORY_CHARS_MAX / 2,
-            Entry::ToolResult { call_id, .. } => match self.call(call_id) {
+            HistoryEntry::ToolCall { .. } => HISTORY_CHARS_MAX / 2,
+            HistoryEntry::ToolResult { call_id, .. } => match self.call(call_id) {
                 Some(call) => HISTORY_CHARS_MAX.saturating_sub(call.chars()),
                 None => return false,
             },
@@ -190,9 +190,8 @@ impl History {
         self.chars += entry.chars();
         self.entries.insert(at, entry);
         while self.entries.len() > HISTORY_ENTRIES_MAX || self.chars > HISTORY_CHARS_MAX {
-            let Entry::ToolCall { call_id, .. } = self.remove(0, &mut gone) else { continue };
-            let is_its =
-                |entry: &Entry| matches!(entry, Entry::ToolResult { call_id: of, .. } if *of == call_id);
+            let HistoryEntry::ToolCall { call_id, .. } = self.remove(0, &mut gone) else { continue };
+            let is_its = |entry: &HistoryEntry| matches!(entry, HistoryEntry::ToolResult { call_id: of, .. } if *of == call_id);
             if let Some(result) = self.entries.iter().position(is_its) {
                 self.remove(result, &mut gone);
             }
@@ -201,12 +200,14 @@ impl History {
     }
 
     /// The newest tool call of this name.
-    fn call(&self, id: &str) -> Option<&Entry> {
+    fn call(&self, id: &str) -> Option<&HistoryEntry> {
         let calls = self.entries.iter().rev();
-        calls.into_iter().find(|entry| matches!(entry, Entry::ToolCall { call_id, .. } if **call_id == *id))
+        calls
+            .into_iter()
+            .find(|entry| matches!(entry, HistoryEntry::ToolCall { call_id, .. } if **call_id == *id))
     }
 
-    fn remove(&mut self, at: usize, gone: &mut impl FnMut(usize)) -> Entry {
+    fn remove(&mut self, at: usize, gone: &mut impl FnMut(usize)) -> HistoryEntry {
         let entry = self.entries.remove(at);
         self.chars -= entry.chars();
         gone(at);
@@ -218,16 +219,16 @@ impl History {
 mod tests {
     use super::*;
 
-    fn said(turn: u32, text: impl Into<Arc<str>>) -> Entry {
-        Entry::Said { by: Speaker::User, turn, text: text.into(), interrupted: false }
+    fn said(turn: u32, text: impl Into<Arc<str>>) -> HistoryEntry {
+        HistoryEntry::Said { by: Speaker::User, turn, text: text.into(), interrupted: false }
     }
 
-    fn call(id: &str) -> Entry {
-        Entry::ToolCall { turn: 1, call_id: id.into(), name: "look".into(), arguments: "{}".into() }
+    fn call(id: &str) -> HistoryEntry {
+        HistoryEntry::ToolCall { turn: 1, call_id: id.into(), name: "look".into(), arguments: "{}".into() }
     }
 
-    fn result(id: &str, result: impl Into<Arc<str>>) -> Entry {
-        Entry::ToolResult { turn: 1, call_id: id.into(), result: result.into() }
+    fn result(id: &str, result: impl Into<Arc<str>>) -> HistoryEntry {
+        HistoryEntry::ToolResult { turn: 1, call_id: id.into(), result: result.into() }
     }
 
     #[test]
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn an_entry_longer_than_all_is_cut_at_a_word_with_a_sign() {
         let history: History = [said(1, "old"), said(2, "word ".repeat(5_000))].into_iter().collect();
-        let [Entry::Said { turn: 2, text, .. }] = history.entries() else { panic!("{history:?}") };
+        let [HistoryEntry::Said { turn: 2, text, .. }] = history.entries() else { panic!("{history:?}") };
         assert!(text.ends_with("word word…"), "{}", &text[text.len() - 20..]);
         assert!(text.chars().count() <= HISTORY_CHARS_MAX && text.chars().count() > HISTORY_CHARS_MAX - 6);
         let solid: History = std::iter::once(said(1, "ü".repeat(20_000))).collect();
@@ -255,7 +256,10 @@ mod tests {
             [call("a")].into_iter().chain(between).chain([result("a", "yes")]).collect();
         assert_eq!(history.entries().len(), HISTORY_ENTRIES_MAX);
         history.push(said(100, "y"));
-        assert!(history.entries().iter().all(|entry| matches!(entry, Entry::Said { .. })), "{history:?}");
+        assert!(
+            history.entries().iter().all(|entry| matches!(entry, HistoryEntry::Said { .. })),
+            "{history:?}"
+        );
         assert_eq!(history.entries().len(), HISTORY_ENTRIES_MAX - 1);
         history.push(result("a", "again"));
         assert_eq!(history.entries().len(), HISTORY_ENTRIES_MAX - 1, "its call has gone");

@@ -10,7 +10,7 @@ pub(crate) mod segment;
 
 pub use cancellation::{CancelScope, Cancellation, Cancellations};
 pub use heard::Heard;
-pub use history::{Entry, HISTORY_CHARS_MAX, HISTORY_ENTRIES_MAX, History, Speaker};
+pub use history::{HISTORY_CHARS_MAX, HISTORY_ENTRIES_MAX, History, HistoryEntry, Speaker};
 pub use line_drop::LineDrop;
 pub use overrides::{GateMode, GateOverrides, InterruptMode, Interruption};
 pub use playout::{Playout, Sounding};

@@ -98,10 +98,8 @@ pub(crate) fn account(
         }
     }
     // What a session that is gone since a moment ago has open is ended by its gate in the next tick.
-    let is_gone = |segment: &Segment| {
-        closing.0.binary_search(&segment.session).is_ok() || !sessions.contains(segment.owner)
-    };
-    segments.segments.recycle(is_gone);
+    let is_over = |segment: &Segment| closing.0.binary_search(&segment.session).is_ok();
+    segments.segments.recycle(|segment| is_over(segment) || !sessions.contains(segment.owner));
     // No more than are there now, so that a host that goes on giving blocks back cannot hold up the tick.
     for _ in 0..edge.0.back.len() {
         let Some(block) = edge.0.back.pop() else { break };

@@ -17,7 +17,7 @@ use crate::session::conversation::Conversation;
 use crate::session::index::SessionIndex;
 use crate::session::settling::Unheard;
 use crate::speech::heard::Heard;
-use crate::speech::history::Entry;
+use crate::speech::history::HistoryEntry;
 use crate::speech::playout::Playout;
 use crate::tick::resources::ShardConfig;
 
@@ -53,7 +53,7 @@ impl Memory<'_, '_> {
             }
         };
         for record in log.records.iter().filter(|record| concerns(&record.event)) {
-            with(record.session, &mut |conversation| event(conversation, record, &config.plan, &now));
+            with(record.session, &mut |conversation| event(conversation, record, &config.plan, now));
         }
         for caption in &log.captions {
             with(caption.session, &mut |conversation| {
@@ -142,7 +142,7 @@ fn event(conversation: &mut Conversation, record: &Record, plan: &ScenePlan, now
         }
         Event::ToolCall { segment, revision, ref call_id, ref name, ref arguments, .. } => {
             let (call_id, name, arguments) = (Arc::clone(call_id), Arc::clone(name), Arc::clone(arguments));
-            let entry = Entry::ToolCall { turn, call_id, name, arguments };
+            let entry = HistoryEntry::ToolCall { turn, call_id, name, arguments };
             conversation.tool_call((segment, revision), entry);
         }
         _ => {}

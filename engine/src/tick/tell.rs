@@ -108,8 +108,8 @@ fn speech(event: &Event, turn: u32, late: bool) -> Option<SessionEvent> {
 /// A caption as its host is told of it: the words, and when they sound.
 pub(crate) fn caption(caption: ToldCaption) -> impl Iterator<Item = Out> {
     let ToldCaption { turn, text, from_us, until_us, times, .. } = caption;
-    let spoken = (!times.is_empty()).then(|| SessionEvent::Spoken { turn, from_us, times });
-    let line = (!text.is_empty()).then(|| SessionEvent::Line { turn, text, from_us, until_us });
+    let spoken = (!times.is_empty()).then_some(SessionEvent::Spoken { turn, from_us, times });
+    let line = (!text.is_empty()).then_some(SessionEvent::Line { turn, text, from_us, until_us });
     line.into_iter().chain(spoken).map(Out::Event)
 }
 

@@ -16,7 +16,7 @@ use mynah_engine::service::{Call, CallKey, CallScope, Replies, ReplyPart, Servic
 use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
 use crate::service::job::Job;
 use crate::service::odd_text::odd_text;
-use crate::service::studio::Heard;
+use crate::service::studio::Readout;
 use crate::service::timing::{draw_us, name_hash};
 use crate::service::work::{Production, Work, pieces};
 use crate::speech::flite::RATE_HZ;
@@ -222,7 +222,7 @@ impl Modelled {
                     let mut block = Block::zeroed(BLOCK);
                     let out = block.try_mut().expect("a fresh block has one owner");
                     match speech.read(job.at, out, !self.wall) {
-                        Heard::Block(n) => {
+                        Readout::Block(n) => {
                             while let Some(times) = speech.take_times(job.at + n) {
                                 let _taken_with_its_audio = replies.give(key, ReplyPart::Times(times));
                             }
@@ -230,13 +230,13 @@ impl Modelled {
                             job.at += n;
                             ReplyPart::Audio(block)
                         }
-                        Heard::NotYet => {
+                        Readout::NotYet => {
                             job.asks_again(now_us);
                             return false;
                         }
-                        Heard::End if job.made_us.is_none() => return false,
-                        Heard::End => ReplyPart::Done { busy_us: job.busy_us() },
-                        Heard::Failed(reason) => ReplyPart::Failed(reason),
+                        Readout::End if job.made_us.is_none() => return false,
+                        Readout::End => ReplyPart::Done { busy_us: job.busy_us() },
+                        Readout::Failed(reason) => ReplyPart::Failed(reason),
                     }
                 }
             };

@@ -74,7 +74,7 @@ struct Place {
 
 /// The samples of a speech from some number on.
 #[derive(Debug, PartialEq)]
-pub enum Heard {
+pub enum Readout {
     /// A whole block, or the rest of a complete speech; the number of samples copied.
     Block(usize),
     /// The samples are not made yet.
@@ -129,7 +129,7 @@ impl Speech {
 
     /// Copies samples from `at` on into `out`, at most as many as are kept; earlier samples are dropped, so `at` must
     /// only grow. `wait`: until the block is whole.
-    pub fn read(self: &Arc<Self>, at: usize, out: &mut [f32], wait: bool) -> Heard {
+    pub fn read(self: &Arc<Self>, at: usize, out: &mut [f32], wait: bool) -> Readout {
         let mut made = self.made();
         let passed = at.saturating_sub(made.from).min(made.kept.len());
         made.kept.drain(..passed);
@@ -149,16 +149,16 @@ impl Speech {
                 for (to, from) in out.iter_mut().zip(made.kept.iter().take(n)) {
                     *to = self.style.scaled(*from);
                 }
-                return Heard::Block(n);
+                return Readout::Block(n);
             }
             if let Some(reason) = &made.failed {
-                return Heard::Failed(Arc::clone(reason));
+                return Readout::Failed(Arc::clone(reason));
             }
             if all || self.stop.load(Ordering::Acquire) {
-                return Heard::End;
+                return Readout::End;
             }
             if !wait {
-                return Heard::NotYet;
+                return Readout::NotYet;
             }
             made = self.more.wait(made).expect("synthesis does not panic while it holds its samples");
         }

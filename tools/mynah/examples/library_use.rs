@@ -1,7 +1,7 @@
 //! One session through a scene, from a program of your own. README.md shows these lines.
 #![expect(clippy::print_stdout, reason = "an example prints its result")]
 
-use mynah_engine::{Engine, EngineConfig, Say, SessionSpec, scene};
+use mynah_engine::{Engine, EngineConfig, Say, SessionEvent, SessionSpec, scene};
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // README: begin
@@ -18,7 +18,10 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         engine.tick(now_us);
         now_us += 5_000;
         while let Some(event) = control.poll() {
-            println!("{event:?}"); // speech, transcripts, lines, answers, tools, the end
+            // But not when each word and phone of it sounds, for lips to move with.
+            if !matches!(event, SessionEvent::Spoken { .. }) {
+                println!("{event:?}"); // speech, transcripts, lines, answers, tools, the end
+            }
         }
     }
     println!("{sounded} samples of the line were played");

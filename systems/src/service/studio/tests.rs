@@ -10,7 +10,7 @@ fn new(text: &str) -> Arc<Speech> {
 /// What is read of a speech, 20 ms at a time.
 fn read(speech: &Arc<Speech>) -> Vec<f32> {
     let (mut got, mut block) = (Vec::new(), [0.0; RATE_HZ as usize / 50]);
-    while let Heard::Block(n) = speech.read(got.len(), &mut block, true) {
+    while let Readout::Block(n) = speech.read(got.len(), &mut block, true) {
         got.extend_from_slice(&block[..n]);
     }
     got
@@ -37,7 +37,7 @@ fn of_a_long_speech_little_is_kept_and_all_is_heard() {
         let length = speech.length_within(usize::MAX, true).expect("it is made to its end");
         assert!(length > KEPT_MAX, "{length} samples of {:?}", &text[..20]);
         let (mut got, mut block) = (Vec::new(), [0.0; 3_200]);
-        while let Heard::Block(n) = speech.read(got.len(), &mut block, true) {
+        while let Readout::Block(n) = speech.read(got.len(), &mut block, true) {
             let made = speech.made();
             assert!(made.kept.len() <= KEPT_MAX, "{} samples kept", made.kept.len());
             assert!(made.kept.capacity() <= KEPT_MAX + 2 * KEPT_STEP, "{}", made.kept.capacity());

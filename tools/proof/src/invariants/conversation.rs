@@ -7,7 +7,7 @@ use mynah_engine::base::frames_to_us;
 use mynah_engine::observe::SessionView;
 use mynah_engine::scene::NodeRef;
 use mynah_engine::session::Phase;
-use mynah_engine::speech::{Entry, HISTORY_CHARS_MAX, HISTORY_ENTRIES_MAX, Speaker};
+use mynah_engine::speech::{HISTORY_CHARS_MAX, HISTORY_ENTRIES_MAX, HistoryEntry, Speaker};
 use mynah_engine::{Event, NodeId, Record, ScenePlan, SessionId};
 
 use super::checker::{Checker, Findings, Moment, Sessions, is_line};
@@ -182,7 +182,7 @@ impl Told {
     }
 
     /// What the user said must be there in order, as far as it was not too long ago.
-    fn judge_user(&self, entries: &[Entry], full: bool, goes_on: bool) -> Vec<String> {
+    fn judge_user(&self, entries: &[HistoryEntry], full: bool, goes_on: bool) -> Vec<String> {
         let mut want: Vec<(u32, String)> = Vec::new();
         for (origin, turn) in &self.held {
             let waits = goes_on && !self.complete.contains(origin);
@@ -192,7 +192,7 @@ impl Told {
         let found: Vec<(u32, String)> = entries
             .iter()
             .filter_map(|entry| match entry {
-                Entry::Said { by: Speaker::User, turn, text, .. } if !self.lines.contains(turn) => {
+                HistoryEntry::Said { by: Speaker::User, turn, text, .. } if !self.lines.contains(turn) => {
                     Some((*turn, text.to_string()))
                 }
                 _ => None,
@@ -208,8 +208,10 @@ impl Told {
     }
 
     /// What is remembered of an answer must have been heard.
-    fn judge_answer(&self, entry: &Entry, rate_hz: u32) -> Option<String> {
-        let Entry::Said { by: Speaker::Assistant, turn, text, interrupted } = entry else { return None };
+    fn judge_answer(&self, entry: &HistoryEntry, rate_hz: u32) -> Option<String> {
+        let HistoryEntry::Said { by: Speaker::Assistant, turn, text, interrupted } = entry else {
+            return None;
+        };
         if self.lines.contains(turn) {
             return None;
         }
@@ -228,11 +230,11 @@ impl Told {
     }
 
     /// What was heard must be remembered.
-    fn judge_missing(&self, entries: &[Entry]) -> Vec<String> {
+    fn judge_missing(&self, entries: &[HistoryEntry]) -> Vec<String> {
         let known: BTreeSet<u32> = entries
             .iter()
-            .filter(|entry| matches!(entry, Entry::Said { by: Speaker::Assistant, .. }))
-            .map(Entry::turn)
+            .filter(|entry| matches!(entry, HistoryEntry::Said { by: Speaker::Assistant, .. }))
+            .map(HistoryEntry::turn)
             .collect();
         let held = |origin: &(u32, u32)| self.held.iter().any(|(held, _)| held == origin);
         let heard = self.answers.iter().filter(|(origin, answer)| {
@@ -249,6 +251,10 @@ impl Told {
 impl Answer {
     /// What is wrong with `text` as what was heard of this answer.
     fn judge(&self, text: &str, interrupted: bool, rate_hz: u32) -> Option<String> {
+        if self.texts.is_empty() {
+            // A node in between has sent it on, and says nothing of it.
+            return None;
+        }
         let all = self.texts.join(" ");
         let (all, heard): (Vec<&str>, Vec<&str>) =
             (all.split_whitespace().collect(), text.split_whitespace().collect());
@@ -302,11 +308,11 @@ fn is_cut(text: &str) -> bool {
     text.ends_with('…')
 }
 
-fn words_of(entry: &Entry) -> &str {
+fn words_of(entry: &HistoryEntry) -> &str {
     match entry {
-        Entry::Said { text, .. } => text,
-        Entry::ToolCall { arguments, .. } => arguments,
-        Entry::ToolResult { result, .. } => result,
+        HistoryEntry::Said { text, .. } => text,
+        HistoryEntry::ToolCall { arguments, .. } => arguments,
+        HistoryEntry::ToolResult { result, .. } => result,
     }
 }
 
