@@ -99,7 +99,7 @@ const YOUNGER: [Site; 8] = [
     Site::StopReading,
 ];
 /// And after those.
-const YOUNGEST: [Site; 1] = [Site::NodePanics];
+const YOUNGEST: [Site; 2] = [Site::NodePanics, Site::ServicePanics];
 
 /// Chaos without these sites.
 fn chaos_without(young: &[Site]) -> FaultSpec {

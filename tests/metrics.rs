@@ -79,7 +79,7 @@ fn samples(served: &Served) -> Samples {
 }
 
 /// The contract: name, type, labels beside `le` and `quantile`.
-const CONTRACT: [(&str, &str, &str); 28] = [
+const CONTRACT: [(&str, &str, &str); 35] = [
     ("mynah_node_latency_seconds", "histogram", "node"),
     ("mynah_node_latency_recent_seconds", "summary", "node window"),
     ("mynah_node_avg_processing_seconds", "gauge", "node"),
@@ -96,6 +96,13 @@ const CONTRACT: [(&str, &str, &str); 28] = [
     ("mynah_queue_bound", "gauge", "node"),
     ("mynah_queue_wait_seconds", "histogram", "node"),
     ("mynah_batch_size", "histogram", "node merge"),
+    ("mynah_service_calls_total", "counter", "service"),
+    ("mynah_service_failed_total", "counter", "service"),
+    ("mynah_service_timed_out_total", "counter", "service"),
+    ("mynah_service_retried_total", "counter", "service"),
+    ("mynah_service_fallbacks_total", "counter", "service"),
+    ("mynah_service_panics_total", "counter", "service"),
+    ("mynah_service_cancelled_total", "counter", "service"),
     ("mynah_segments_total", "counter", "node outcome"),
     ("mynah_speculation_acceptance_ratio", "gauge", "node window"),
     ("mynah_endpoint_retractions_total", "counter", ""),
@@ -158,7 +165,8 @@ fn the_page_has_the_agreed_shape_in_both_forms() {
             wanted.remove("le");
         }
     }
-    let links: Vec<&str> = without.into_iter().filter(|name| !name.starts_with("mynah_control")).collect();
+    let has_own = |name: &&str| name.starts_with("mynah_control") || name.starts_with("mynah_service");
+    let links: Vec<&str> = without.into_iter().filter(|name| !has_own(name)).collect();
     let services = ["mynah_batch_size", "mynah_node_avg_processing_seconds"];
     assert_eq!(links, services, "only scenes without a service, a hub or a link lack a series");
     assert!(!page.concat().contains("caller-"), "no session is named");

@@ -12,7 +12,7 @@ use crate::service::call::{CallKey, CallScope};
 use crate::service::calls::{Calls, LIVES, ServiceOrder};
 use crate::service::flights::{Overdue, State};
 use crate::service::reply::{Replies, Reply, ReplyPart};
-use crate::service::slot::{ServiceFigures, ServiceInstance};
+use crate::service::slot::{Ends, ServiceFigures, ServiceInstance};
 use crate::service::station::ProcessingTime;
 
 /// The system parameters that collecting replies needs.
@@ -113,10 +113,10 @@ impl Answers<'_, '_> {
 
     /// What a service was told of a call is over.
     fn settle(&mut self, service: u8, key: &CallKey) {
-        let Some(scope) = self.calls.told.ends(service, key) else { return };
+        let Some(ending) = self.calls.told.ends(service, key) else { return };
         let (mut instance, _) =
             self.services.get_mut(self.order.services[usize::from(service)]).expect(LIVES);
-        instance.with(|service| service.cancel(scope, self.now.us));
+        instance.with(|service| service.end(&ending, self.now.us));
     }
 
     /// A call has failed: it is started again, or something else is said in its place, or that is the end of it.

@@ -10,7 +10,7 @@ use crate::service::batch::Settled;
 use crate::service::call::{Call, CallKey, SessionKey, SessionRef};
 use crate::service::flights::Flights;
 use crate::service::requests::{Commit, FromHost, Outbox, Request, SizeHint};
-use crate::service::told::ToldTable;
+use crate::service::told::{Ending, ToldTable};
 use crate::speech::cancellation::CancelScope;
 
 /// Why an entity of [`ServiceOrder`] exists.
@@ -76,6 +76,8 @@ pub(crate) struct Calls {
     pub(crate) commits: Vec<(u32, Commit)>,
     pub(crate) flights: Flights,
     pub(crate) told: ToldTable,
+    /// Ends of segments that services are still to be told of in this tick.
+    pub(crate) endings: Vec<(u8, Ending)>,
     /// Calls that wait for another attempt.
     pub(crate) again: Vec<Call>,
     /// Calls that have failed and of which the scene's fallback is said once it is their turn.
@@ -128,7 +130,7 @@ impl Calls {
             merged += u64::from(matches!(settled, Settled::Merged(_)));
             let call = settled.key();
             self.flights.end(&call);
-            self.told.ends(service, &call);
+            self.endings.extend(self.told.ends(service, &call).map(|ending| (service, ending)));
         }
         merged
     }

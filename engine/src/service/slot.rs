@@ -1,15 +1,16 @@
 //! A service as an entity of the engine's world: its name, its instance, its figures.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 use bevy_platform::cell::SyncCell;
 
+use crate::base::unwind::caught;
 use crate::scene::Timing;
 use crate::service::api::{Service, ServiceKind, ServiceSite, ServiceWaker, TimeMode};
+use crate::service::call::CallScope;
 use crate::service::flights::Bounds;
+use crate::service::told::Ending;
 
 /// The name of a service in the scene.
 #[derive(Component)]
@@ -37,8 +38,6 @@ impl Maker {
     }
 }
 
-/// Longest message of a panic that is told, characters.
-const MESSAGE_MAX: usize = 200;
 /// Shortest and longest time between two attempts to make a service that panics when it is made, microseconds.
 const REST_US: (u64, u64) = (100_000, 10_000_000);
 
@@ -81,13 +80,13 @@ impl ServiceInstance {
     /// Has the service do something; `None`: there is none at present, or it panics.
     pub(crate) fn with<R>(&mut self, act: impl FnOnce(&mut dyn Service) -> R) -> Option<R> {
         let service = self.service.get().as_mut()?;
-        match catch_unwind(AssertUnwindSafe(|| act(&mut **service))) {
+        match caught(|| act(&mut **service)) {
             Ok(done) => Some(done),
-            Err(panic) => {
-                self.broken = Some(format!("panicked: {}", message(&*panic)).into());
+            Err(said) => {
+                self.broken = Some(format!("panicked: {said}").into());
                 let broken = self.service.get().take();
                 // Nothing of it can be relied on, not even that it can be dropped.
-                let _unused = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+                let _unused = caught(|| drop(broken));
                 (self.room, self.due_us) = (0, None);
                 None
             }
@@ -116,7 +115,7 @@ impl ServiceInstance {
         if self.is_up() || now_us < self.rests.0 {
             return false;
         }
-        let made = catch_unwind(AssertUnwindSafe(|| self.maker.make())).ok();
+        let made = caught(|| self.maker.make()).ok();
         let up = made.is_some();
         *self.service.get() = made;
         // A service that panics again and again is not made in every tick.
@@ -131,18 +130,22 @@ impl ServiceInstance {
     }
 }
 
-/// The message of a panic.
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message");
-    text.chars().take(MESSAGE_MAX).collect()
+/// Tells a service how a segment ends.
+pub(crate) trait Ends {
+    fn end(&mut self, ending: &Ending, now_us: u64);
+}
+
+impl Ends for dyn Service + '_ {
+    fn end(&mut self, ending: &Ending, now_us: u64) {
+        match ending {
+            Ending::Cancelled(segment) => self.cancel(CallScope::Segment(*segment), now_us),
+            Ending::Committed(segment, revision, heard) => self.commit(*segment, *revision, heard),
+        }
+    }
 }
 
 /// Figures of one service.
-#[derive(Component, Clone, Copy, Debug, Default)]
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceFigures {
     /// Calls started: a batch is one call.
     pub calls: u64,

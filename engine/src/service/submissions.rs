@@ -13,7 +13,7 @@ use crate::service::call::{Call, CallKey, CallScope, SegmentRef, SessionKey};
 use crate::service::calls::{Caller, Calls, LIVES, ServiceOrder, Step};
 use crate::service::flights::State;
 use crate::service::requests::{Commit, FromHost, Request, SizeHint};
-use crate::service::slot::{ServiceFigures, ServiceInstance};
+use crate::service::slot::{Ends, ServiceFigures, ServiceInstance};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
 use crate::speech::cancellation::{CancelScope, Cancellation};
 
@@ -65,6 +65,7 @@ impl Submissions<'_, '_> {
         for at in 0..self.order.stations.len() {
             self.serve(self.order.stations[at], now);
         }
+        self.tell_endings();
         for &service in &self.order.services {
             self.services.get_mut(service).expect(LIVES).0.look();
         }
@@ -89,11 +90,21 @@ impl Submissions<'_, '_> {
                 let Caller { node, service, .. } = self.order.callers[caller];
                 let of = SessionKey { session, generation, node };
                 let segment = SegmentRef { of, serial: segment.serial };
-                if self.calls.told.commits(service, segment) {
-                    self.with(service, |service| service.commit(segment, revision, &heard));
-                }
+                let ending = self.calls.told.commits(service, segment, revision, heard.clone());
+                self.calls.endings.extend(ending.map(|ending| (service, ending)));
             }
         }
+        self.tell_endings();
+    }
+
+    /// Tells services how segments end.
+    fn tell_endings(&mut self) {
+        let mut endings = std::mem::take(&mut self.calls.endings);
+        for (service, ending) in endings.drain(..) {
+            let now_us = self.now.us;
+            self.with(service, |service| service.end(&ending, now_us));
+        }
+        self.calls.endings = endings;
     }
 
     /// Closes sessions that are over, and opens new ones.

@@ -5,17 +5,28 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use crate::service::call::{CallKey, CallScope, SegmentRef, SessionKey};
 use crate::speech::cancellation::{CancelScope, Cancellation};
+use crate::speech::heard::Heard;
 
-/// A segment that a service has heard of.
-#[derive(Clone, Copy, Debug)]
+/// How a segment ends for a service.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    /// It was taken back.
+    Cancelled(SegmentRef),
+    /// The end of the revision holds, and so much of its answer was heard.
+    Committed(SegmentRef, u32, Heard),
+}
+
+/// A segment that a service has heard of, or will.
+#[derive(Debug)]
 struct Segment {
     serial: u32,
     /// The last revision that calls were started for; 0 = none.
     revision: u32,
-    /// Which instance of the service has heard of it: with a service that panicked everything has ended.
-    instance: u32,
-    /// The segment was cancelled, and its node is not told of such things: it ends with its last call.
-    is_void: bool,
+    /// Which instance of the service has heard of it: with a service that panicked everything has ended. `None`: the
+    /// service has not, but calls about the segment wait.
+    instance: Option<u32>,
+    /// It is over but for the calls about it, which the service finishes first.
+    over: Option<Ending>,
 }
 
 /// What one service was told of one session at one node.
@@ -30,19 +41,26 @@ impl Told {
     /// Takes out a segment that ends; true if this instance of the service has heard of it.
     fn take(&mut self, serial: u32, instance: u32) -> bool {
         let at = self.segments.iter().position(|segment| segment.serial == serial);
-        at.is_some_and(|at| self.segments.swap_remove(at).instance == instance)
+        at.is_some_and(|at| self.segments.swap_remove(at).instance == Some(instance))
     }
 
-    /// A node that is not told of what is taken back finishes what it works on: a cancelled segment ends with its last
-    /// call. The serial of one that ends now.
-    fn void(&mut self, scope: CancelScope, instance: u32) -> Option<u32> {
-        let CancelScope::Segment { segment: serial } = scope else { return None };
-        if self.calls.iter().any(|call| call.segment.serial == serial) {
-            let mut segments = self.segments.iter_mut();
-            segments.by_ref().filter(|segment| segment.serial == serial).for_each(|s| s.is_void = true);
-            return None;
+    fn has_calls(&self, serial: u32) -> bool {
+        self.calls.iter().any(|call| call.segment.serial == serial)
+    }
+
+    /// A segment is over. The ending comes back if the service is to be told now: it has heard of the segment, and works
+    /// on no call about it.
+    fn end(&mut self, serial: u32, instance: u32, ending: Ending) -> Option<Ending> {
+        if !self.has_calls(serial) {
+            return self.take(serial, instance).then_some(ending);
         }
-        self.take(serial, instance).then_some(serial)
+        match self.segments.iter_mut().find(|segment| segment.serial == serial) {
+            Some(segment) => segment.over = Some(ending),
+            None => {
+                self.segments.push(Segment { serial, revision: 0, instance: None, over: Some(ending) });
+            }
+        }
+        None
     }
 }
 
@@ -73,13 +91,16 @@ impl ToldTable {
     fn segment(&mut self, service: u8, SegmentRef { of, serial }: SegmentRef) -> &mut Segment {
         let instance = self.instance(service);
         let told = self.entry(service, of);
-        told.segments.retain(|segment| segment.serial != serial || segment.instance == instance);
         let at = told.segments.iter().position(|segment| segment.serial == serial);
         let at = at.unwrap_or_else(|| {
-            told.segments.push(Segment { serial, revision: 0, instance, is_void: false });
+            told.segments.push(Segment { serial, revision: 0, instance: None, over: None });
             told.segments.len() - 1
         });
-        &mut told.segments[at]
+        let segment = &mut told.segments[at];
+        if segment.instance != Some(instance) {
+            (segment.instance, segment.revision) = (Some(instance), 0);
+        }
+        segment
     }
 
     fn instance(&self, service: u8) -> u32 {
@@ -110,25 +131,34 @@ impl ToldTable {
     }
 
     /// A call is over. The end of its segment, if that waited for it.
-    pub(crate) fn ends(&mut self, service: u8, call: &CallKey) -> Option<CallScope> {
+    pub(crate) fn ends(&mut self, service: u8, call: &CallKey) -> Option<Ending> {
         let instance = self.instance(service);
         let told = self.map.get_mut(&(service, call.of()))?;
         told.calls.retain(|other| other != call);
         let serial = call.segment.serial;
-        let is_void = told.segments.iter().any(|segment| segment.serial == serial && segment.is_void);
-        let is_last = !told.calls.iter().any(|other| other.segment.serial == serial);
-        let ended = is_void && is_last && told.take(serial, instance);
+        let over = if told.has_calls(serial) {
+            None
+        } else {
+            told.segments.iter_mut().find(|segment| segment.serial == serial).and_then(|s| s.over.take())
+        };
+        let ending = over.filter(|_| told.take(serial, instance));
         self.tidy(service, call.of());
-        ended.then(|| CallScope::Segment(call.segment()))
+        ending
     }
 
-    /// The end of a segment holds, and its answer is settled; true if the service has heard of it.
-    pub(crate) fn commits(&mut self, service: u8, segment: SegmentRef) -> bool {
+    /// The end of a segment holds, and its answer is settled. Gives the ending back where the service is to be told now.
+    pub(crate) fn commits(
+        &mut self,
+        service: u8,
+        segment: SegmentRef,
+        revision: u32,
+        heard: Heard,
+    ) -> Option<Ending> {
         let instance = self.instance(service);
-        let Some(told) = self.map.get_mut(&(service, segment.of)) else { return false };
-        let heard = told.take(segment.serial, instance);
+        let told = self.map.get_mut(&(service, segment.of))?;
+        let ending = told.end(segment.serial, instance, Ending::Committed(segment, revision, heard));
         self.tidy(service, segment.of);
-        heard
+        ending
     }
 
     /// A cancellation of a session reaches the service at one node: `stop` gets the calls that it covers, which are not
@@ -145,9 +175,12 @@ impl ToldTable {
         let instance = self.instance(service);
         let told = self.map.get_mut(&(service, of))?;
         if !hears && scope != CancelScope::Session {
-            let ended = told.void(scope, instance);
+            // The node finishes what it works on.
+            let CancelScope::Segment { segment: serial } = scope else { return None };
+            let segment = SegmentRef { of, serial };
+            let ended = told.end(serial, instance, Ending::Cancelled(segment)).is_some();
             self.tidy(service, of);
-            return ended.map(|serial| CallScope::Segment(SegmentRef { of, serial }));
+            return ended.then_some(CallScope::Segment(segment));
         }
         let cancellation = Cancellation { session: of.session, scope };
         let covers = |call: &CallKey| cancellation.covers(of.session, call.segment.serial, call.revision);
@@ -164,14 +197,14 @@ impl ToldTable {
                 heard.then_some(CallScope::Segment(SegmentRef { of, serial }))
             }
             CancelScope::Revision { segment: serial, revision } => {
-                let origin = (serial, revision, instance);
+                let origin = (serial, revision, Some(instance));
                 let heard = told.segments.iter().any(|s| (s.serial, s.revision, s.instance) == origin);
                 heard.then_some(CallScope::Revision(SegmentRef { of, serial }, revision))
             }
             // The segment ends later; its calls are stopped one by one.
             CancelScope::Answer { .. } => None,
             CancelScope::Session => {
-                let heard = told.segments.iter().any(|segment| segment.instance == instance);
+                let heard = told.segments.iter().any(|segment| segment.instance == Some(instance));
                 told.segments.clear();
                 heard.then_some(CallScope::Session(of))
             }

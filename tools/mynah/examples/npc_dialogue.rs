@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use mynah_engine::edge::SessionControl;
 use mynah_engine::scene::{Override, Source, compile};
-use mynah_engine::speech::{Entry, History, Speaker};
+use mynah_engine::speech::{History, HistoryEntry, Speaker};
 use mynah_engine::{Engine, EngineConfig, SessionEvent, SessionSpec};
 use mynah_systems::service::Script;
 use mynah_systems::speech::flite::{Flite, RATE_HZ, VoiceStyle};
@@ -128,14 +128,14 @@ pub(crate) fn story() -> Result<(Vec<String>, Arc<History>), Box<dyn Error>> {
 }
 
 /// An entry of the history in words.
-pub(crate) fn remembered(entry: &Entry) -> String {
+pub(crate) fn remembered(entry: &HistoryEntry) -> String {
     match entry {
-        Entry::Said { by: Speaker::User, text, .. } => format!("player:    {text}"),
-        Entry::Said { text, interrupted, .. } => {
+        HistoryEntry::Said { by: Speaker::User, text, .. } => format!("player:    {text}"),
+        HistoryEntry::Said { text, interrupted, .. } => {
             format!("character: {text}{}", if *interrupted { " -- (interrupted)" } else { "" })
         }
-        Entry::ToolCall { name, arguments, .. } => format!("calls:     {name}({arguments})"),
-        Entry::ToolResult { result, .. } => format!("result:    {result}"),
+        HistoryEntry::ToolCall { name, arguments, .. } => format!("calls:     {name}({arguments})"),
+        HistoryEntry::ToolResult { result, .. } => format!("result:    {result}"),
     }
 }
 

@@ -194,6 +194,14 @@ pub struct ServiceFiguresReport {
     pub calls: u64,
     pub items: u64,
     pub failed: u64,
+    /// Of the failed, those that took longer than the scene's `timeout_ms`.
+    pub timed_out: u64,
+    /// Items that were started again after they had failed.
+    pub retried: u64,
+    /// Items of which the scene's `fallback` was said.
+    pub fallbacks: u64,
+    /// Times that the service panicked and was made anew.
+    pub panics: u64,
     pub cancelled: u64,
     pub busy_ratio: f64,
 }

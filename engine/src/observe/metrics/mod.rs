@@ -233,6 +233,8 @@ impl MetricsWindows {
         let sessions = worlds.clone().flat_map(session_view::sessions);
         out.sessions = sessions.filter(|session| session.phase() != Phase::Gone).count() as u32;
         let shards = shard_counts(worlds);
+        out.services.clear();
+        out.services.extend(hub.figures().map(|(_, figures)| figures));
         out.retractions = 0;
         out.end_to_end.clear();
         out.end_to_end.merge(&self.answers);

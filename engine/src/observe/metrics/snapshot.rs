@@ -2,6 +2,7 @@
 
 use crate::record::counts::NodeCounts;
 use crate::record::histogram::{BATCH_BOUNDS, Buckets};
+use crate::service::slot::ServiceFigures;
 
 use super::ring::WINDOWS;
 
@@ -86,11 +87,20 @@ pub struct Snapshot {
     pub end_to_end: Buckets,
     /// The nodes in scene order, followed by the session's output.
     pub nodes: Vec<NodeMetrics>,
+    /// The services in scene order; all counts since the engine began.
+    pub services: Vec<ServiceFigures>,
 }
 
 impl Default for Snapshot {
     /// The snapshot of an engine without nodes, for [`crate::Engine::metrics`] to fill.
     fn default() -> Self {
-        Self { now_us: 0, sessions: 0, retractions: 0, end_to_end: Buckets::latency(), nodes: Vec::new() }
+        Self {
+            now_us: 0,
+            sessions: 0,
+            retractions: 0,
+            end_to_end: Buckets::latency(),
+            nodes: Vec::new(),
+            services: Vec::new(),
+        }
     }
 }

@@ -5,6 +5,7 @@ use mynah_engine::observe::metrics::{
 };
 use mynah_engine::record::NodeCounts;
 use mynah_engine::scene::MergeStrategy;
+use mynah_engine::service::ServiceFigures;
 use mynah_engine::wire::delivery::OutgoingFigures;
 use mynah_engine::{DropReason, ScenePlan};
 
@@ -16,6 +17,8 @@ pub struct Facts {
     scene: String,
     scene_hash: String,
     nodes: Vec<NodeFacts>,
+    /// The names of the services.
+    services: Vec<String>,
     /// How control messages leave, if they do.
     transport: Option<&'static str>,
 }
@@ -45,6 +48,7 @@ impl Facts {
             scene: plan.scene.name.clone(),
             scene_hash: format!("{:016x}", plan.hash),
             nodes: plan.nodes.iter().map(node).chain([output]).collect(),
+            services: plan.services.iter().map(|service| service.name.clone()).collect(),
             transport: None,
         }
     }
@@ -118,6 +122,7 @@ pub fn page(facts: &Facts, shown: &Shown, form: Form) -> String {
     latencies(&mut page, &nodes, shown);
     frames(&mut page, &nodes);
     queues(&mut page, &nodes);
+    services(&mut page, facts, shown);
     speech(&mut page, &nodes, shown);
     control(&mut page, facts, shown);
     engine(&mut page, facts, shown);
@@ -241,6 +246,32 @@ fn queues(page: &mut Exposition, nodes: &[(&NodeFacts, &NodeMetrics)]) {
     for (facts, node) in nodes {
         if let Some(merge) = &facts.merge {
             bounds.write(page, &[("node", &facts.id), ("merge", merge)], &node.batches);
+        }
+    }
+}
+
+/// Name, help, and which of a service's counts.
+type ServiceCount = (&'static str, &'static str, fn(&ServiceFigures) -> u64);
+
+const SERVICES: [ServiceCount; 7] = [
+    ("mynah_service_calls", "Calls, or items of batches, that the service was given.", |s| s.items),
+    ("mynah_service_failed", "Of these, those that failed, whatever the reason.", |s| s.failed),
+    ("mynah_service_timed_out", "Of those that failed, those of which nothing came in time.", |s| {
+        s.timed_out
+    }),
+    ("mynah_service_retried", "Calls that were started again after they had failed.", |s| s.retried),
+    ("mynah_service_fallbacks", "Calls in whose place the scene's fallback was said.", |s| s.fallbacks),
+    ("mynah_service_panics", "Times that the service panicked and was made anew.", |s| s.panics),
+    ("mynah_service_cancelled", "Calls that were taken back while the service worked on them.", |s| {
+        s.cancelled
+    }),
+];
+
+fn services(page: &mut Exposition, facts: &Facts, shown: &Shown) {
+    for (name, help, of) in SERVICES {
+        page.family(name, Kind::Counter, help);
+        for (service, figures) in facts.services.iter().zip(&shown.engine.services) {
+            page.count(&[("service", service)], of(figures));
         }
     }
 }

@@ -83,6 +83,10 @@ impl Side {
                 calls: f.calls,
                 items: f.items,
                 failed: f.failed,
+                timed_out: f.timed_out,
+                retried: f.retried,
+                fallbacks: f.fallbacks,
+                panics: f.panics,
                 cancelled: f.cancelled,
                 busy_ratio: (f.busy_us + f.wasted_us) as f64 / capacity_us.max(1.0),
             }
