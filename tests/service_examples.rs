@@ -29,7 +29,7 @@ fn a_game_answers_for_its_character_and_the_words_heard_are_remembered_and_no_mo
         "the game is asked what to say to \"never mind\"",
         "\"Very well.\"",
         "the player says: open the gate please",
-        "\"The gate is open.\"",
+        "\"As you wish. The gate is open.\"",
         "heard to its end",
     ];
     assert_told(&story, &told);

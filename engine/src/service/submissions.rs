@@ -38,6 +38,7 @@ pub(crate) struct Submissions<'w, 's> {
     batch: Local<'s, Vec<Call>>,
     near: Local<'s, Vec<(CallKey, u64)>>,
     stopped: Local<'s, Vec<CallKey>>,
+    started: Local<'s, Vec<CallKey>>,
     events: Local<'s, Vec<HubEvent>>,
 }
 
@@ -228,12 +229,14 @@ impl Submissions<'_, '_> {
     fn hand_over(&mut self, service: u8, request: Request, now_us: u64) {
         match request {
             Request::Hear(segment, block) => {
-                self.calls.told.hears(service, segment);
-                self.with(service, |service| service.hear(segment, block));
+                if self.with(service, |service| service.hear(segment, block)).is_some() {
+                    self.calls.told.hears(service, segment);
+                }
             }
             Request::GoesOn(before, segment) => {
-                self.calls.told.hears(service, segment);
-                self.with(service, |service| service.goes_on(before, segment));
+                if self.with(service, |service| service.goes_on(before, segment)).is_some() {
+                    self.calls.told.hears(service, segment);
+                }
             }
             Request::Hold(call, held) => {
                 self.calls.flights.hold(&call, held, now_us);
@@ -277,7 +280,6 @@ impl Submissions<'_, '_> {
             let call = self.calls.again.remove(at);
             let retries = self.retries(service);
             self.calls.flights.start(&call, retries, now_us);
-            self.calls.told.starts(service, &key);
             self.batch.push(call);
             self.give_batch(service, now_us);
         }
@@ -337,7 +339,6 @@ impl Submissions<'_, '_> {
         for call in &*self.batch {
             let key = &call.key;
             self.calls.flights.start(call, retries, now_us);
-            self.calls.told.starts(service, key);
             let event = Event::ServiceSubmitted {
                 node: key.node,
                 segment: key.segment.serial,
@@ -356,10 +357,15 @@ impl Submissions<'_, '_> {
     /// Gives the calls in `batch` to their service.
     fn give_batch(&mut self, service: u8, now_us: u64) {
         let mut batch = std::mem::take(&mut *self.batch);
+        let mut keys = std::mem::take(&mut *self.started);
+        keys.extend(batch.iter().map(|call| call.key));
         // Where there is no service, the next tick finds that the calls have failed.
-        self.with(service, |service| service.start(&mut batch, now_us));
+        if self.with(service, |service| service.start(&mut batch, now_us)).is_some() {
+            keys.iter().for_each(|call| self.calls.told.starts(service, call));
+        }
         batch.clear();
-        *self.batch = batch;
+        keys.clear();
+        (*self.batch, *self.started) = (batch, keys);
     }
 }
 

@@ -155,7 +155,7 @@ fn tell_stories(orders: &Receiver<Order>, replies: &ReplySender, between: Durati
 const CALLERS: [(&str, &[(u64, &str)]); 3] = [
     ("anna", &[(0, "a dragon"), (1_500, "a very small dragon"), (3_500, "fail once")]),
     ("ben", &[(200, "hang"), (2_500, "fail")]),
-    ("carl", &[(700, "panic")]),
+    ("carl", &[(1_350, "panic")]),
 ];
 const END_US: u64 = 6_500_000;
 
