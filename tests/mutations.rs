@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use guarded::crowd::Crowd;
 use guarded::{Case, Verdict, simulate};
 use mynah_engine::base::Mutation;
+use mynah_engine::scene::Override;
 use mynah_proof::faults::site::Site;
 use mynah_proof::faults::spec::{FaultSpec, SiteSpec};
 use mynah_proof::faults::{Chaos, ChaosOptions};
@@ -90,7 +91,8 @@ const TIMES: [Row; 4] = [
 
 /// Broken only where sessions come and go, microphones are muted or hosts have something said, or only when two runs are
 /// compared.
-const ELSEWHERE: [(Mutation, &str); 8] = [
+const ELSEWHERE: [(Mutation, &str); 9] = [
+    (Mutation::AwaitService, "waits"),
     (Mutation::LeakEntity, "baseline"),
     (Mutation::SpreadPoison, "isolation"),
     (Mutation::CountShard, "determinism"),
@@ -262,6 +264,36 @@ fn a_panic_that_takes_a_neighbour_along_is_noticed() {
     assert_eq!(found(&mut chaos, None), [""; 0]);
     let wrong = found(&mut chaos, Some(Mutation::TearNeighbour));
     assert!(wrong.iter().any(|words| words.starts_with("failures ")), "{wrong:?}");
+}
+
+#[test]
+fn calls_that_wait_for_ever_and_segments_without_an_end_are_noticed() {
+    let mut hangs = FaultSpec::only(Site::ServiceHangs);
+    let often =
+        SiteSpec { on: Some(1.0), ratio: Some((0.5, 0.5)), ms: Some((500.0, 500.0)), ..SiteSpec::default() };
+    hangs.sites.insert(Site::ServiceHangs, often);
+    // With an odd seed recognisers hear audio as it comes; a loose gate opens for what is no speech.
+    let loose = ["gate.threshold=0.4", "gate.release_threshold=0.4"];
+    let cases = [
+        (Mutation::AwaitService, hangs, &[][..], "waits "),
+        (Mutation::ForgetHeard, FaultSpec::none(), &loose[..], "endings: "),
+    ];
+    for (mutation, spec, sets, words) in cases {
+        let mut chaos = Chaos::new(ChaosOptions {
+            texts: None,
+            scene: "voice_assistant".into(),
+            sets: sets.iter().map(|set| Override::parse(set).expect("a setting")).collect(),
+            sessions: 6,
+            duration_us: 20_000_000,
+            threads: 1,
+            shards: None,
+            spec,
+        });
+        assert_eq!(said(&mut chaos, None), [""; 0], "{mutation:?}");
+        let found = said(&mut chaos, Some(mutation));
+        let noticed = found.iter().any(|found| found.starts_with(words));
+        assert!(noticed, "{mutation:?}: {found:?}");
+    }
 }
 
 #[test]
