@@ -19,7 +19,6 @@ use mynah_engine::wire::delivery::OutgoingFigures;
 use mynah_engine::wire::peer::Peer;
 use mynah_engine::{Out, OutAudio, Record, ScenePlan, SessionId, SessionSpec};
 
-use self::accounts::Account;
 use self::wire::{Link, Wire};
 use super::callers::{CallerScript, Line};
 use super::measure::{Measurement, SessionMeasurement};
