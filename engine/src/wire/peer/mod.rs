@@ -81,7 +81,7 @@ use self::events::EventQueue;
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// A message in the binary form. What follows it is counted and not read: streams are cut with
-    /// [`binary::length`](crate::wire::message::binary::length).
+    /// [`binary::length`].
     Binary(&'a [u8]),
     /// A message as JSON, labelled or not.
     Json(&'a [u8]),
