@@ -250,6 +250,7 @@ impl BlockPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::unwind::caught;
 
     #[test]
     fn a_returned_block_is_used_again() {
@@ -320,5 +321,23 @@ mod tests {
         let place = b.samples().as_ptr();
         pool.put(b);
         assert_eq!(pool.lease(100).samples().as_ptr(), place, "it has none any more");
+    }
+
+    #[test]
+    fn blocks_count_as_lost_while_a_panic_unwinds_and_while_somebody_counts() {
+        lost::reset();
+        drop(Block::zeroed(1));
+        assert_eq!(lost::since_reset(), 0, "dropped by whoever had done with it");
+        let held = [Block::zeroed(1), Block::zeroed(2)];
+        let panicked = caught(move || {
+            let _held = held;
+            panic!("with two blocks");
+        });
+        assert_eq!((panicked.is_err(), lost::since_reset()), (true, 2));
+        let shared = Block::zeroed(1);
+        let other = shared.share();
+        assert_eq!(lost::during(move || drop(shared)), 1, "each owner counts by itself");
+        drop(other);
+        assert_eq!(lost::since_reset(), 1);
     }
 }

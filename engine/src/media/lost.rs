@@ -34,28 +34,3 @@ pub(crate) fn during(work: impl FnOnce()) -> u32 {
     COUNTS.set(false);
     since_reset()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::unwind::caught;
-    use crate::media::block::Block;
-
-    #[test]
-    fn blocks_count_as_lost_while_a_panic_unwinds_and_while_somebody_counts() {
-        reset();
-        drop(Block::zeroed(1));
-        assert_eq!(since_reset(), 0, "dropped by whoever had done with it");
-        let held = [Block::zeroed(1), Block::zeroed(2)];
-        let panicked = caught(move || {
-            let _held = held;
-            panic!("with two blocks");
-        });
-        assert_eq!((panicked.is_err(), since_reset()), (true, 2));
-        let shared = Block::zeroed(1);
-        let other = shared.share();
-        assert_eq!(during(move || drop(shared)), 1, "each owner counts by itself");
-        drop(other);
-        assert_eq!(since_reset(), 1);
-    }
-}

@@ -53,10 +53,7 @@ pub(crate) fn account(
     mut failures: Failures<'_, '_>,
 ) {
     failures.drop_arrived(*now, &mut pool, &mut log);
-    failures.end_segments(*now, &mut log, &config.plan, &mut segments, |owner| {
-        let intake = sessions.get(owner).map(|(.., intake, _)| intake);
-        intake.map_or(0, |intake| frames_to_us(intake.frames_in, intake.format.rate_hz))
-    });
+    failures.end_segments(*now, &mut log, &config.plan, &mut segments, |owner| media_us(&sessions, owner));
     let cancellations = &mut *segments.cancellations;
     cancellations.clear();
     inbox.replies.clear();
@@ -100,12 +97,7 @@ pub(crate) fn account(
     // What a session that is gone since a moment ago has open is ended by its gate in the next tick.
     let is_over = |segment: &Segment| closing.0.binary_search(&segment.session).is_ok();
     segments.segments.recycle(|segment| is_over(segment) || !sessions.contains(segment.owner));
-    // No more than are there now, so that a host that goes on giving blocks back cannot hold up the tick.
-    for _ in 0..edge.0.back.len() {
-        let Some(block) = edge.0.back.pop() else { break };
-        pool.adopt();
-        pool.put(block);
-    }
+    take_back(&edge, &mut pool);
     restock(&index, &edge, &mut pool);
     stage_times.end_stage(EngineStage::Account);
 }
@@ -230,6 +222,22 @@ fn tell_host(link: &mut HostLink) {
     }
     if told {
         port.wake();
+    }
+}
+
+/// Media time of all audio of a session that has arrived.
+fn media_us(sessions: &Query<'_, '_, Accounts>, owner: Entity) -> u64 {
+    let intake = sessions.get(owner).map(|(.., intake, _)| intake);
+    intake.map_or(0, |intake| frames_to_us(intake.frames_in, intake.format.rate_hz))
+}
+
+/// Takes the blocks that hosts give back. No more than are there now, so that a host that goes on giving blocks back
+/// cannot hold up the tick.
+fn take_back(edge: &Edge, pool: &mut BlockPool) {
+    for _ in 0..edge.0.back.len() {
+        let Some(block) = edge.0.back.pop() else { break };
+        pool.adopt();
+        pool.put(block);
     }
 }
 

@@ -78,14 +78,8 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         let mut frames = input_queue(node, context.input, now);
         frames.reserve(room);
         queue.insert(frames);
-        let node_id = NodeId(at as u8);
         let opened = caught(|| node.spec.open(&context, &mut queue));
-        let end = match opened {
-            Ok(Ok(())) => None,
-            Ok(Err(reason)) => Some(Unopened::Refused(node_id, reason)),
-            Err(said) => Some(Unopened::Failed(node_id, said)),
-        };
-        failure = failure.or(end);
+        failure = failure.or(Unopened::of(NodeId(at as u8), opened));
     }
     let phase = if failure.is_some() { Phase::Gone } else { Phase::Open };
     let reason = failure.as_ref().map_or(CloseReason::Finished, |failure| failure.reason(&plan));
@@ -136,6 +130,15 @@ enum Unopened {
 }
 
 impl Unopened {
+    /// What came of asking `node`; `None`: it opened the session.
+    fn of(node: NodeId, opened: Result<Result<(), String>, String>) -> Option<Self> {
+        match opened {
+            Ok(Ok(())) => None,
+            Ok(Err(reason)) => Some(Self::Refused(node, reason)),
+            Err(said) => Some(Self::Failed(node, said)),
+        }
+    }
+
     fn reason(&self, plan: &ScenePlan) -> CloseReason {
         match self {
             Self::Refused(_, reason) => CloseReason::Refused(reason.as_str().into()),
