@@ -76,7 +76,7 @@ fn hear(host: &mut Host, samples: &[f32], chunk_ms: u64, mut at_ms: impl FnMut(&
         for _ in 0..chunk_ms * 1_000 / host.tick_us {
             let next_ms = (host.now_us() + host.tick_us) / 1_000;
             at_ms(host, next_ms);
-            if next_ms % chunk_ms == 0 {
+            if next_ms.is_multiple_of(chunk_ms) {
                 host.sessions[0].try_push(chunk).expect("there is room");
             }
             host.tick();

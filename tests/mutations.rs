@@ -289,10 +289,10 @@ fn calls_that_wait_for_ever_and_segments_without_an_end_are_noticed() {
             shards: None,
             spec,
         });
-        assert_eq!(said(&mut chaos, None), [""; 0], "{mutation:?}");
-        let found = said(&mut chaos, Some(mutation));
-        let noticed = found.iter().any(|found| found.starts_with(words));
-        assert!(noticed, "{mutation:?}: {found:?}");
+        assert_eq!(found(&mut chaos, None), [""; 0], "{mutation:?}");
+        let broken = found(&mut chaos, Some(mutation));
+        let noticed = broken.iter().any(|broken| broken.starts_with(words));
+        assert!(noticed, "{mutation:?}: {broken:?}");
     }
 }
 

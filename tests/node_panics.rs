@@ -275,8 +275,11 @@ fn two_shards() -> EngineConfig {
     EngineConfig { shards: Some(2), sessions_max: 8, ..EngineConfig::simulated() }
 }
 
-/// What panics over all lanes: the node, the cues of the weak session, and who panicked as the host is told.
-fn over_all_lanes() -> [(Arc<ScenePlan>, fn(usize) -> Vec<Cue>, &'static str); 4] {
+/// A scene, what each session is told, and what the host is told of the panic.
+type Course = (Arc<ScenePlan>, fn(usize) -> Vec<Cue>, &'static str);
+
+/// What panics over all lanes.
+fn over_all_lanes() -> [Course; 4] {
     let spied = |text: &str| {
         let text = format!(
             r#"(
@@ -319,7 +322,8 @@ fn a_panic_over_all_lanes_ends_the_sessions_of_its_shard_and_no_others() {
         assert_eq!(entities(&host), entities(&calm), "{said}");
         // The shard takes sessions as before.
         host.sessions.clear();
-        (host.events.clear(), host.sounds.clear());
+        host.events.clear();
+        host.sounds.clear();
         host = host.with(told("even")).with(told("odd"));
         for step in 0..STEPS {
             for session in &host.sessions {

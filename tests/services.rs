@@ -190,8 +190,7 @@ fn a_fallback_that_nobody_could_say_is_refused() {
 fn timing_is_asked_of_those_that_keep_to_it() {
     let scene = REPLYING.replace("Actor, timeout_ms: 700", "ScriptedReply");
     let found = compile(&Source::new("test.ron", scene.as_str()), &[], None, &registry(&Stage::default()))
-        .err()
-        .expect("a model of its time is missing")
+        .expect_err("a model of its time is missing")
         .to_string();
     assert!(found.contains("`services.llm` lacks the field `timing`"), "{found}");
 }

@@ -62,7 +62,7 @@ impl ReplySender {
 }
 
 /// Parts of answers that are ready, in order within each call, until the hub takes them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ReplyQueue {
     incoming: Arc<SegQueue<Said>>,
     /// Calls with parts that wait, in the order of their first ones.
@@ -70,6 +70,18 @@ pub struct ReplyQueue {
     parts: HashMap<CallKey, VecDeque<ReplyPart>, BuildHasherDefault<DefaultHasher>>,
     /// Something was added since the last time that any was handed out.
     is_fresh: bool,
+}
+
+impl Default for ReplyQueue {
+    /// A queue to which no thread sends.
+    fn default() -> Self {
+        Self {
+            incoming: Arc::new(SegQueue::new()),
+            calls: VecDeque::new(),
+            parts: HashMap::default(),
+            is_fresh: false,
+        }
+    }
 }
 
 impl ReplyQueue {

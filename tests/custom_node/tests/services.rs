@@ -1,12 +1,12 @@
 //! The services of this crate, without an engine and in one.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use mynah_custom_node::{Chime, registry};
 use mynah_engine::scene::{Source, compile};
 use mynah_engine::service::{Call, CallScope, Rehearsal, ReplyPart, TimeMode};
 use mynah_engine::{Engine, EngineConfig, Out, SessionEvent, SessionSpec};
+use mynah_host::clock::Epoch;
 use mynah_systems::speech::flite::{Flite, VoiceStyle};
 
 #[test]
@@ -47,7 +47,7 @@ fn a_service_with_a_thread_of_its_own_hears_and_answers_in_real_time() {
     said.resize(said.len() + 8_000, 0.0);
     let (mut partial, mut last) = (Vec::new(), Vec::new());
     let mut pieces = said.chunks(80);
-    let start = Instant::now();
+    let clock = Epoch::start();
     for tick in 0.. {
         // Engine time runs ahead of the clock; the thread takes what it takes.
         engine.tick(tick * 5_000);
@@ -55,7 +55,7 @@ fn a_service_with_a_thread_of_its_own_hears_and_answers_in_real_time() {
             Some(piece) => session.try_push(piece).expect("5 ms in 5 ms"),
             None => {
                 session.finish();
-                std::thread::sleep(Duration::from_millis(1));
+                clock.sleep_until(clock.now_us() + 1_000);
             }
         }
         while let Some(out) = session.poll() {
@@ -69,7 +69,7 @@ fn a_service_with_a_thread_of_its_own_hears_and_answers_in_real_time() {
         if session.is_closed() {
             break;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "the session does not end");
+        assert!(clock.now_us() < 60_000_000, "the session does not end");
     }
     assert!(partial.windows(2).all(|two| two[0].0 < two[1].0), "{partial:?}");
     let &(seconds, level_db) = last.last().expect("the speech has an end");

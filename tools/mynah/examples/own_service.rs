@@ -11,7 +11,6 @@ use std::error::Error;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
 
 use mynah_engine::edge::SessionControl;
 use mynah_engine::scene::{Source, compile, parse_config};
@@ -56,9 +55,9 @@ impl ServiceKind for Storyteller {
     fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
         let (replies, queue) = ReplyQueue::new(site.waker);
         let (work, orders) = channel();
-        let between = Duration::from_secs(1) / self.words_per_s.max(1);
+        let between_us = 1_000_000 / u64::from(self.words_per_s.max(1));
         // The thread ends with the service, which holds the other end of its orders.
-        thread::spawn(move || tell_stories(&orders, &replies, between));
+        thread::spawn(move || tell_stories(&orders, &replies, between_us));
         Box::new(Front { work, queue })
     }
     fn modelled(&self) -> bool {
@@ -108,7 +107,8 @@ struct Story {
 }
 
 /// The thread: a word of each story in turn, and orders in between.
-fn tell_stories(orders: &Receiver<Order>, replies: &ReplySender, between: Duration) {
+fn tell_stories(orders: &Receiver<Order>, replies: &ReplySender, between_us: u64) {
+    let clock = Epoch::start();
     let mut stories: Vec<Story> = Vec::new();
     loop {
         // Without a story there is nothing to do but to wait.
@@ -135,7 +135,7 @@ fn tell_stories(orders: &Receiver<Order>, replies: &ReplySender, between: Durati
             }),
             None if stories.is_empty() => return,
             None => {
-                thread::sleep(between);
+                clock.sleep_until(clock.now_us() + between_us);
                 stories.retain_mut(|story| match story.words.next() {
                     Some(word) => {
                         replies.send(story.call, ReplyPart::Text(word.into()));
