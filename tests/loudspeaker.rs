@@ -208,6 +208,7 @@ fn spoken_over(set: &str, room: Room, words: &[f32]) -> (Option<u64>, Option<u64
 
 #[test]
 fn whoever_talks_over_the_answer_loudly_enough_still_interrupts() {
+    let mut wrong = Vec::new();
     let rooms = [
         ("headphones", Room::with_headphones()),
         ("-30 dB", Room::with_echo(-30.0)),
