@@ -32,6 +32,8 @@ struct Told {
     /// Messages that were told of, by their number.
     messages: BTreeSet<u64>,
     open: BTreeMap<u32, Line>,
+    /// The session is closed, or has failed.
+    is_over: bool,
 }
 
 pub(super) struct Lines {
@@ -119,7 +121,9 @@ impl Told {
 impl Checker for Lines {
     fn record(&mut self, record: &Record, findings: &mut Findings) {
         let Some(told) = self.sessions.of(record) else { return };
-        if record.event == Event::SessionClosed {
+        // A session that has failed leaves what it was saying at once, and is closed a tick later.
+        told.is_over |= matches!(record.event, Event::SessionClosed | Event::SessionFailed { .. });
+        if told.is_over {
             told.open.clear();
             return;
         }
