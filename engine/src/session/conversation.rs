@@ -29,6 +29,8 @@ pub(crate) struct Conversation {
     tools: Vec<((u32, u32), HistoryEntry)>,
     /// The newest segment whose answer is settled.
     settled: u32,
+    /// Voices that speak each answer.
+    voices: usize,
     /// Entries were added since they were last [taken](Self::changed).
     is_changed: bool,
 }
@@ -50,11 +52,11 @@ struct Spoken {
 }
 
 impl Conversation {
-    /// A conversation that goes on from `history`.
-    pub(crate) fn new(history: Arc<History>) -> Self {
+    /// A conversation that goes on from `history`, in a scene with so many voices.
+    pub(crate) fn new(history: Arc<History>, voices: usize) -> Self {
         let origins = vec![0; history.entries().len()];
         let (spoken, answers, tools) = (Vec::new(), Vec::new(), Vec::new());
-        Self { latest: history, origins, spoken, answers, tools, settled: 0, is_changed: false }
+        Self { latest: history, origins, spoken, answers, tools, settled: 0, voices, is_changed: false }
     }
 
     /// What a call about `segment` is to know: all that is committed but what the call itself is about.
@@ -212,7 +214,8 @@ impl Conversation {
             self.settled = self.settled.max(origin.0);
         }
         let answer = self.answers.iter().find(|answer| answer.origin == origin);
-        let text: Arc<str> = answer.map_or_else(|| "".into(), |answer| answer.heard(us, whole).into());
+        let text: Arc<str> =
+            answer.map_or_else(|| "".into(), |answer| answer.heard(us, whole, self.voices).into());
         self.answers.retain(|answer| answer.origin.0 != origin.0);
         self.say(origin.0, Speaker::Assistant, turn, Arc::clone(&text), !whole);
         text

@@ -109,7 +109,8 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         }
     }
     if let Some(history) = history {
-        world.entity_mut(entity).insert(Conversation::new(history));
+        let voices = plan.nodes.iter().filter(|node| node.spec.takes_clips()).count();
+        world.entity_mut(entity).insert(Conversation::new(history, voices));
     }
     log_opening(&mut world.resource_mut::<EventLog>(), now_us, id, failure);
 }

@@ -90,13 +90,18 @@ impl Answer {
         join(&mut self.written, text, apart);
     }
 
-    /// The words heard when `us` of the answer were, or `whole` of it was.
-    pub(super) fn heard(&self, us: u64, whole: bool) -> String {
+    /// The words heard when `us` of the answer were, or `whole` of it was. What each of several `voices` says was said
+    /// once.
+    pub(super) fn heard(&self, us: u64, whole: bool, voices: usize) -> String {
         if self.pieces.is_empty() {
             return self.written.clone();
         }
         let mut heard = String::new();
-        for piece in &self.pieces {
+        for (at, piece) in self.pieces.iter().enumerate() {
+            let before = self.pieces[..at].iter().filter(|other| other.text == piece.text).count();
+            if before % voices.max(1) != 0 {
+                continue;
+            }
             let words = if whole { &piece.text } else { piece.heard(us.saturating_sub(piece.from_us)) };
             join(&mut heard, words, true);
         }
@@ -178,9 +183,9 @@ mod tests {
             (3 * S, "First. eleven char and another"),
         ];
         for (us, want) in cases.into_iter().chain(more) {
-            assert_eq!(spoken(Some(3 * S)).heard(us, false), want, "{us} us");
+            assert_eq!(spoken(Some(3 * S)).heard(us, false, 1), want, "{us} us");
         }
-        assert_eq!(spoken(None).heard(0, true), format!("First. {TEXT}"));
+        assert_eq!(spoken(None).heard(0, true, 1), format!("First. {TEXT}"));
     }
 
     #[test]
@@ -188,7 +193,7 @@ mod tests {
         let cut = |made_us, is_all| {
             let mut answer = spoken(None);
             answer.is_cut(made_us, is_all);
-            answer.heard(2 * S, false)
+            answer.heard(2 * S, false, 1)
         };
         assert_eq!(cut(2 * S, true), "First. eleven char");
         assert_eq!(cut(4 * S, false), "First.", "it is that long at least");
@@ -196,7 +201,7 @@ mod tests {
         assert_eq!(cut(S, false), "First. eleven char and", "23 characters take longer than a second");
         let mut known = spoken(Some(3 * S));
         known.is_cut(S, true);
-        assert_eq!(known.heard(2 * S, false), "First. eleven char", "what is known stays");
+        assert_eq!(known.heard(2 * S, false, 1), "First. eleven char", "what is known stays");
     }
 
     #[test]
@@ -213,7 +218,7 @@ mod tests {
             (2_600_000, "First. eleven char and"),
             (u64::MAX, "First. eleven char and another"),
         ] {
-            assert_eq!(answer.heard(us, false), want, "{us} us");
+            assert_eq!(answer.heard(us, false, 1), want, "{us} us");
         }
     }
 
@@ -223,7 +228,7 @@ mod tests {
         for at in 0..1_000 {
             answer.speaks(&format!("w{at}").into(), at * S, Some((at + 1) * S));
         }
-        let words = answer.heard(999 * S, false);
+        let words = answer.heard(999 * S, false, 1);
         assert!(words.starts_with("w0 w1 w2 ") && words.ends_with(" w998"), "{}", words.len());
         assert_eq!(answer.pieces.len(), PIECES_MAX);
     }
@@ -234,6 +239,6 @@ mod tests {
         for text in ["Hel", "lo. ", "One.", "Two."] {
             answer.writes(text);
         }
-        assert_eq!(answer.heard(0, false), "Hello. One. Two.");
+        assert_eq!(answer.heard(0, false, 1), "Hello. One. Two.");
     }
 }
