@@ -1,58 +1,21 @@
 //! An engine that is dropped, or the world it lived in, leaves nobody waiting: every host learns that its session is over.
 
+#[path = "support/sick.rs"]
+mod sick;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mynah_engine::bevy_ecs::prelude::{Resource, World};
 use mynah_engine::observe::metrics::Snapshot;
-use mynah_engine::scene::{Source, compile, parse_config};
-use mynah_engine::service::{Call, CallScope, Replies, Service, ServiceKind, ServiceSite};
 use mynah_engine::{
     Control, ControlError, ControlIn, Engine, EngineConfig, EngineHandle, OpenError, Out, PushError,
-    SessionHandle, SessionSpec, embed,
+    ScenePlan, SessionHandle, SessionSpec, embed,
 };
 
-const SCENE: &str = r#"(
-    name: "gone",
-    session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
-    nodes: [
-        (id: "pass", kind: Pass(), capabilities: (queue_capacity: 1000)),
-        (id: "gate", kind: VadGate(vad: Energy)),
-        (id: "asr", kind: Service(service: "sick", task: Transcribe)),
-    ],
-    edges: [("input", "pass"), ("pass", "output"), ("input", "gate"), ("gate", "asr"), ("asr", "output")],
-    services: { "sick": (output: Sick(), timing: (latency: Fixed(ms: 1))) },
-)"#;
 const TICK_US: u64 = 5_000;
 const BLOCK: [f32; 160] = [0.25; 160];
-
-/// A service that panics in the tick at this time.
-struct Sick;
-
-const SICK_US: u64 = 1_000 * TICK_US;
-
-impl ServiceKind for Sick {
-    fn start(&self, _: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Self)
-    }
-    fn modelled(&self) -> bool {
-        true
-    }
-    fn kind(&self) -> &'static str {
-        "Sick"
-    }
-}
-
-impl Service for Sick {
-    fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
-        batch.clear();
-    }
-    fn cancel(&mut self, _: CallScope, _: u64) {}
-    fn poll(&mut self, now_us: u64, _: &mut Replies<'_>) {
-        assert!(now_us < SICK_US, "the service's own fault");
-    }
-}
 
 /// Where a scene runs.
 enum Place {
@@ -62,13 +25,10 @@ enum Place {
 
 impl Place {
     fn all() -> [(&'static str, Self, EngineHandle); 2] {
-        let mut registry = mynah_systems::registry(None);
-        registry.add_service("Sick", |config| {
-            parse_config::<()>(config).map(|()| Arc::new(Sick) as Arc<dyn ServiceKind>)
-        });
-        let (plan, _) =
-            compile(&Source::new("gone.ron", SCENE), &[], None, &registry).expect("the scene is right");
-        let plan = Arc::new(plan);
+        Self::all_of(sick::plan(&Arc::default()))
+    }
+
+    fn all_of(plan: Arc<ScenePlan>) -> [(&'static str, Self, EngineHandle); 2] {
         let config = EngineConfig { shards: Some(2), ..EngineConfig::simulated() };
         let mut world = World::new();
         let inside = embed::embed(&mut world, &plan, config);
@@ -85,6 +45,14 @@ impl Place {
             Self::Engine(engine) => engine.tick(now_us),
             Self::Foreign(world) => embed::tick(world, now_us),
         }
+    }
+
+    /// A tick that panics, which a host of this session brings about.
+    fn tick_torn(&mut self, now_us: u64, session: &SessionHandle) {
+        session.control(sick::last_straw()).expect("there is room");
+        let torn = catch_unwind(AssertUnwindSafe(|| self.tick(now_us)));
+        let said = torn.expect_err("the strategy panics");
+        assert_eq!(said.downcast_ref::<String>().map(String::as_str), Some(sick::FAULT));
     }
 }
 
@@ -189,9 +157,10 @@ fn a_tick_that_panicked_loses_nobody_when_the_engine_goes() {
         let admitted = Caller::open(&handle, "admitted");
         place.tick(TICK_US);
         let early = Caller::open(&handle, "early");
-        assert!(catch_unwind(AssertUnwindSafe(|| place.tick(SICK_US))).is_err(), "{what}");
+        place.tick_torn(2 * TICK_US, &admitted.session);
+        let late = Caller::open(&handle, "late");
         drop(place);
-        for caller in [admitted, early] {
+        for caller in [admitted, early, late] {
             assert_eq!((caller.woken(), caller.rest()), (1, (0, true)), "{what}: {}", caller.session.name());
             assert_eq!(caller.unaware(), [""; 0], "{what}");
         }
@@ -202,26 +171,42 @@ fn a_tick_that_panicked_loses_nobody_when_the_engine_goes() {
 fn a_tick_that_panicked_hands_its_owners_world_back() {
     #[derive(Resource)]
     struct Own(u32);
-    for (what, mut place, _handle) in Place::all() {
-        let Place::Foreign(world) = &mut place else { continue };
-        world.insert_resource(Own(7));
-        let own = world.spawn_empty().id();
-        assert!(catch_unwind(AssertUnwindSafe(|| embed::tick(world, SICK_US))).is_err(), "{what}");
-        assert_eq!(world.resource::<Own>().0, 7, "{what}");
-        assert!(world.get_entity(own).is_ok(), "{what}");
-        assert!(!embed::metrics(world, &mut Snapshot::default()), "{what}: the engine is in it as before");
+    for (what, mut place, handle) in Place::all() {
+        let early = Caller::open(&handle, "early");
+        if let Place::Foreign(world) = &mut place {
+            world.insert_resource(Own(7));
+            let own = world.spawn_empty().id();
+            place.tick_torn(TICK_US, &early.session);
+            let Place::Foreign(world) = &mut place else { unreachable!("it was foreign") };
+            assert_eq!(world.resource::<Own>().0, 7, "{what}");
+            assert!(world.get_entity(own).is_ok(), "{what}");
+            assert!(
+                !embed::metrics(world, &mut Snapshot::default()),
+                "{what}: the engine is in it as before"
+            );
+        }
     }
 }
 
 #[test]
 fn the_tick_after_one_that_panicked_leaves_nothing_out() {
-    for (what, mut place, handle) in Place::all() {
+    let well = Arc::<AtomicBool>::default();
+    for (what, mut place, handle) in Place::all_of(sick::plan(&well)) {
+        well.store(false, Ordering::SeqCst);
         let early = Caller::open(&handle, "early");
-        for _ in 0..3 {
-            let panicked = catch_unwind(AssertUnwindSafe(|| place.tick(SICK_US))).is_err();
-            assert!(panicked, "{what}: the service is asked again");
+        for tick in 1..4 {
+            place.tick_torn(tick * TICK_US, &early.session);
         }
-        assert!(!early.session.is_closed(), "{what}");
+        well.store(true, Ordering::SeqCst);
+        let late = Caller::open(&handle, "late");
+        for caller in [&early, &late] {
+            caller.session.try_push(&BLOCK).expect("it fits");
+        }
+        place.tick(4 * TICK_US);
+        for caller in [&early, &late] {
+            assert_eq!(caller.rest(), (1, false), "{what}: {}", caller.session.name());
+            assert!(!caller.session.is_closed(), "{what}: {}", caller.session.name());
+        }
     }
 }
 

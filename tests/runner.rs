@@ -5,6 +5,8 @@
     reason = "the thread runs on the machine's clock, and the test waits for it"
 )]
 
+#[path = "support/sick.rs"]
+mod sick;
 #[path = "support/white.rs"]
 mod white;
 
@@ -13,10 +15,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mynah_engine::scene::{Source, compile, parse_config};
-use mynah_engine::service::{Call, CallScope, Replies, Service, ServiceKind, ServiceSite};
+use mynah_engine::scene::{Source, compile};
 use mynah_engine::{
-    EngineConfig, Event, OpenError, Out, Record, Registry, ScenePlan, SessionHandle, SessionSpec, Workers,
+    EngineConfig, Event, OpenError, Out, Record, ScenePlan, SessionHandle, SessionSpec, Workers,
 };
 use mynah_host::{Records, Runner, RunnerError, RunnerOptions};
 use white::White;
@@ -34,11 +35,8 @@ fn scene(more: &str) -> Arc<ScenePlan> {
     {more}
 )"#
     );
-    plan(&text, &mynah_systems::registry(None))
-}
-
-fn plan(text: &str, registry: &Registry) -> Arc<ScenePlan> {
-    let (plan, _) = compile(&Source::new("test.ron", text), &[], None, registry).expect("it is sound");
+    let registry = mynah_systems::registry(None);
+    let (plan, _) = compile(&Source::new("test.ron", &text), &[], None, &registry).expect("it is sound");
     Arc::new(plan)
 }
 
@@ -206,57 +204,18 @@ fn a_page_that_cannot_be_served_is_refused_by_the_name_of_its_field() {
     }
 }
 
-/// A service that panics after a while.
-struct Sick;
-
-impl ServiceKind for Sick {
-    fn start(&self, _: ServiceSite<'_>) -> Box<dyn Service> {
-        Box::new(Self)
-    }
-    fn modelled(&self) -> bool {
-        true
-    }
-    fn kind(&self) -> &'static str {
-        "Sick"
-    }
-}
-
-impl Service for Sick {
-    fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
-        batch.clear();
-    }
-    fn cancel(&mut self, _: CallScope, _: u64) {}
-    fn poll(&mut self, now_us: u64, _: &mut Replies<'_>) {
-        assert!(now_us < 200_000, "the service's own fault");
-    }
-}
-
 #[test]
 fn a_tick_that_panics_ends_the_sessions_and_stop_says_why() {
-    let mut registry = mynah_systems::registry(None);
-    registry.add_service("Sick", |config| {
-        parse_config::<()>(config).map(|()| Arc::new(Sick) as Arc<dyn ServiceKind>)
-    });
-    let plan = plan(
-        r#"(
-    name: "sick",
-    session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
-    nodes: [
-        (id: "gate", kind: VadGate(vad: Energy)),
-        (id: "asr", kind: Service(service: "sick", task: Transcribe)),
-    ],
-    edges: [("input", "gate"), ("gate", "asr"), ("asr", "output")],
-    services: { "sick": (output: Sick(), timing: (latency: Fixed(ms: 1))) },
-)"#,
-        &registry,
-    );
-    let mut runner = spawn(plan, keeping(100));
+    let mut runner = spawn(sick::plan(&Arc::default()), keeping(100));
     let records = runner.take_records().expect("they were asked for");
     let session = runner.handle().open(SessionSpec::named("caller")).expect("there is room");
+    session.try_push(&[0.25; 160]).expect("it is new");
+    until("a tick", || session.poll().is_some());
+    session.control(sick::last_straw()).expect("there is room");
     until("the end", || session.is_closed() && !runner.is_running());
     let refused = runner.handle().open(SessionSpec::named("late")).expect_err("the engine is gone");
     assert_eq!(refused, OpenError::EngineGone);
     assert!(matches!(read(&records).first(), Some(Record { event: Event::SessionOpened, .. })));
     let panicked = runner.stop().expect_err("a tick panicked");
-    assert!(panicked.message.contains("the service's own fault"), "{panicked}");
+    assert!(panicked.message.contains(sick::FAULT), "{panicked}");
 }
