@@ -21,7 +21,7 @@ const COMPARED: [(&str, &str); 4] = [
 ];
 
 /// All others, with what they are.
-const APART: [(&str, &str, &str); 12] = [
+const APART: [(&str, &str, &str); 13] = [
     ("docs/architecture.md", "   Rotate     close", "a drawing"),
     ("docs/architecture.md", "engine  <-  systems", "a drawing"),
     ("docs/fuzzing.md", "cargo test -p mynah-fuzz-targets", "commands of cargo"),

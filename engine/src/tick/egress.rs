@@ -136,16 +136,18 @@ impl Stream {
     /// This is the oldest frame. Where branches meet, a short one may bring a frame of an undecided segment before a
     /// long one brings the rest of an older segment: the rest passes by, or both would wait for audio that the queues
     /// before the long branch do not let in. A branch brings its segments in order, so a frame that passes came from
-    /// another branch.
+    /// another branch. A line that was said meanwhile passes undecided text, for the same reason: behind the line may
+    /// wait what decides. It never passes undecided sound.
     fn next(
         &self,
         queue: &Queue,
         segments: &mut Segments<'_, '_>,
         output: &Output<'_>,
     ) -> Option<(usize, Standing)> {
-        let mut newest = u32::MAX;
+        let (mut newest, mut silent) = (u32::MAX, true);
         for (at, frame) in queue.iter().enumerate() {
-            if at > 0 && (frame.segment.serial == 0 || segments.order_of(frame) >= newest) {
+            let passes = |order| order < newest || (silent && frame.segment.is_line());
+            if at > 0 && (frame.segment.serial == 0 || !passes(segments.order_of(frame))) {
                 continue;
             }
             let mut standing = segments.standing(frame.segment, frame.session, frame.revision);
@@ -159,7 +161,8 @@ impl Stream {
             if !self.policy.several || standing != Standing::Undecided {
                 return None;
             }
-            newest = segments.order_of(frame);
+            newest = newest.min(segments.order_of(frame));
+            silent &= !matches!(frame.payload, Payload::Audio(_) | Payload::Caption(_));
         }
         None
     }
@@ -255,7 +258,8 @@ impl Stream {
         playout.end();
         (playout.segment, playout.revision, playout.turn) = (segment, revision, frame.turn);
         playout.order = order;
-        if let Some(earlier) = state.take_up((segment, revision)) {
+        let earlier = state.take_up((segment, revision));
+        if let Some(earlier) = &earlier {
             (playout.samples, playout.released_us) = (earlier.samples, earlier.released_us);
         }
         state.started[state.next % STARTED_MAX] = (segment, revision);
@@ -266,7 +270,10 @@ impl Stream {
         if let Some(ring) = link.output.as_mut().filter(|_| revision > 0) {
             ring.begin(frame.turn);
         }
-        cx.event(frame.turn, Event::OutputStarted { segment, revision });
+        // What goes on after another answer cut into it has begun before.
+        if earlier.is_none() {
+            cx.event(frame.turn, Event::OutputStarted { segment, revision });
+        }
     }
 
     /// Lets out what a converter still holds of the stream that ends with `frame`.
