@@ -36,7 +36,8 @@ fn scene(more: &str) -> Arc<ScenePlan> {
 )"#
     );
     let registry = mynah_systems::registry(None);
-    let (plan, _) = compile(&Source::new("test.ron", text.as_str()), &[], None, &registry).expect("it is sound");
+    let (plan, _) =
+        compile(&Source::new("test.ron", text.as_str()), &[], None, &registry).expect("it is sound");
     Arc::new(plan)
 }
 
