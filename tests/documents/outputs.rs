@@ -29,6 +29,11 @@ const APART: [(&str, &str, &str); 13] = [
     ("docs/latency.md", "speech end to response = V", "a formula"),
     ("docs/latency.md", "speech to silence = D", "a formula"),
     (
+        "docs/latency.md",
+        "cargo test -p mynah --test loudspeaker",
+        "a command of cargo; the test holds the figures",
+    ),
+    (
         "docs/operations.md",
         "$ curl -s",
         "of a run in real time; tests/metrics.rs holds the names of what is served",
