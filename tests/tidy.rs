@@ -244,12 +244,16 @@ fn every_kind_has_a_scene_a_description_and_a_test() {
         places.into_iter().any(|behind| behind.strip_prefix(kind).is_some_and(whole))
     };
     assert!(uses("kind: Pas()", "Pas") && !uses("kind: Passage()", "Pas") && !uses("Pas", "Pas"));
+    // What the program around an engine answers itself has its scene in an example, which a test runs.
+    let run = fs::read_to_string(top().join("tests/service_examples.rs")).expect("the examples are run");
+    let examples: Vec<_> = sources().into_iter().filter(|(name, _)| run.contains(name.as_str())).collect();
     let registry = mynah_sim::scenes::registry(None);
     let mut findings = Vec::new();
     for kind in registry.kinds().into_iter().chain(registry.service_outputs()) {
-        let in_scene = SHIPPED.iter().any(|(_, text)| words(text).any(|word| word == kind));
+        let in_example = examples.iter().any(|(_, text)| uses(text, kind));
+        let in_scene = SHIPPED.iter().any(|(_, text)| words(text).any(|word| word == kind)) || in_example;
         let in_docs = described.lines().any(|line| line.contains(&format!("`{kind}`")));
-        let in_test = tests.iter().any(|(_, text)| uses(text, kind));
+        let in_test = tests.iter().any(|(_, text)| uses(text, kind)) || in_example;
         for (there, what) in [(in_scene, "scene"), (in_docs, "line of docs/scenes.md"), (in_test, "test")] {
             if !there {
                 findings.push(format!("{kind}: no {what} has it"));

@@ -21,6 +21,7 @@ use crate::node::plan::ScenePlan;
 use crate::record::event::{Event, EventLog};
 use crate::scene;
 use crate::scene::{DeadlinePolicy, Format, FormatConverter, OverflowPolicy, PlanNode};
+use crate::service::call::{SessionKey, SessionRef};
 use crate::service::requests::Outbox;
 use crate::session::components::{HostLink, Intake, Phase, Session, SessionParams, Wiring};
 use crate::session::conversation::Conversation;
@@ -29,7 +30,6 @@ use crate::speech::playout::Playout;
 use crate::speech::segment::Turn;
 use crate::tick::egress::{Conversion, Egress};
 use crate::tick::resources::{NeedsSweep, ShardConfig};
-use crate::tick::services::session_ref;
 
 /// Frames that may wait at a session's output: an answer of 30 s in 20 ms blocks.
 const OUTPUT_QUEUE_MAX: u32 = 1_500;
@@ -101,18 +101,32 @@ pub(crate) fn open(world: &mut World, port: Arc<SessionPort>) {
         Turn::default(),
         playout,
     ));
-    for (at, node) in plan.nodes.iter().enumerate() {
-        if let Some(service) = node.service
-            && let Some(session) = session_ref(world, entity, NodeId(at as u8))
-        {
-            world.resource_mut::<Outbox>().opened.push((service as u8, session));
-        }
-    }
+    tell_services(world, &plan, entity);
     if let Some(history) = history {
         let voices = plan.nodes.iter().filter(|node| node.spec.takes_clips()).count();
         world.entity_mut(entity).insert(Conversation::new(history, voices));
     }
     log_opening(&mut world.resource_mut::<EventLog>(), now_us, id, failure);
+}
+
+/// Tells the services of a scene that a session has begun.
+fn tell_services(world: &mut World, plan: &ScenePlan, owner: Entity) {
+    for (at, node) in plan.nodes.iter().enumerate() {
+        if let Some(service) = node.service
+            && let Some(session) = session_ref(world, owner, NodeId(at as u8))
+        {
+            world.resource_mut::<Outbox>().opened.push((service as u8, session));
+        }
+    }
+}
+
+/// What a service is told of a session at one of the nodes that call it.
+pub(crate) fn session_ref(world: &World, owner: Entity, node: NodeId) -> Option<SessionRef> {
+    let Session { id, generation, name } = world.get(owner)?;
+    let lane: &Lane = world.get(world.get::<Wiring>(owner)?.lane(node)?)?;
+    let key = SessionKey { session: *id, generation: *generation, node };
+    let params = Arc::clone(&world.get::<SessionParams>(owner)?.0);
+    Some(SessionRef { key, name: Arc::clone(name), hears: lane.input, speaks: lane.output, params })
 }
 
 /// Logs that a session was opened, or refused at a node.

@@ -5,20 +5,19 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 
 use crate::base::ids::NodeId;
-use crate::media::queue::Lane;
 use crate::node::kind::Node;
 use crate::node::plan::{ScenePlan, deadline_rule};
 use crate::scene::{Buffering, MergeStrategy, PlanNode, PlanService, PortType};
 use crate::service::api::{ServiceKind, ServiceWaker, TimeMode};
 use crate::service::batch::{BatchPolicy, BatchQueue, Merge};
-use crate::service::call::{SessionKey, SessionRef};
+use crate::service::call::SessionRef;
 use crate::service::calls::{Caller, Calls, ServiceOrder};
 use crate::service::ema::Ema;
 use crate::service::flights::Bounds;
 use crate::service::slot::{Maker, ServiceFigures, ServiceInstance, ServiceName};
 use crate::service::station::{BatchFigures, ProcessingTime, Station};
-use crate::session::components::{Session, SessionParams, Wiring};
 use crate::session::index::SessionIndex;
+use crate::tick::open::session_ref;
 use crate::tick::resources::ShardConfig;
 use crate::tick::shards::Shards;
 
@@ -104,15 +103,6 @@ fn caller(node: &PlanNode<dyn Node>, at: usize, service: usize) -> Caller {
         hears: node.capabilities.supports_control_messages,
         replies: in_text && !node.spec.transcribes(),
     }
-}
-
-/// What a service is told of a session at one of the nodes that call it.
-pub(crate) fn session_ref(world: &World, owner: Entity, node: NodeId) -> Option<SessionRef> {
-    let Session { id, generation, name } = world.get(owner)?;
-    let lane: &Lane = world.get(world.get::<Wiring>(owner)?.lane(node)?)?;
-    let key = SessionKey { session: *id, generation: *generation, node };
-    let params = Arc::clone(&world.get::<SessionParams>(owner)?.0);
-    Some(SessionRef { key, name: Arc::clone(name), hears: lane.input, speaks: lane.output, params })
 }
 
 /// The sessions that are open, as service number `service` is told of them.

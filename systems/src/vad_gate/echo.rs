@@ -4,15 +4,7 @@
 //! An answer is heard from when it leaves until its sound is over at the listener and the tail has passed. A hop is
 //! judged by when it was recorded, whenever it comes and whenever the detector hears it.
 
-use bevy_ecs::prelude::Query;
-use mynah_engine::base::frames_to_us;
-use mynah_engine::node::SegmentWriter;
-use mynah_engine::session::Intake;
-
-use crate::vad::SAMPLE_RATE_HZ;
 use crate::vad_gate::config::VadGate;
-use crate::vad_gate::decision::{BesideAnswer, Decision};
-use crate::vad_gate::lane::GateLane;
 
 /// The loudest echo that a lane expects before it has heard an answer: -26 dB of full scale. Speech near a microphone
 /// has hops of -20 dB and more; the voice of a scene, at full volume 10 dB below the caller, has none above -28.
@@ -28,12 +20,13 @@ const FULL: f32 = 1.0;
 /// What counts while an answer is heard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Echo {
-    tail_us: u64,
-    counts: Counts,
+    pub(super) tail_us: u64,
+    pub(super) counts: Counts,
 }
 
+/// What of the sound beside an answer counts.
 #[derive(Clone, Copy, Debug)]
-enum Counts {
+pub(super) enum Counts {
     Nothing,
     /// What is by more than this factor more powerful than the loudest echo of late.
     Louder {
@@ -59,7 +52,7 @@ pub(super) struct EchoMemory {
     /// Media time before which nothing is pre-roll: what was heard while nothing counted.
     pub(super) deaf_until_us: u64,
     /// The last segment whose answer began to sound while it was open; 0: none.
-    answered: u32,
+    pub(super) answered: u32,
     /// Mean square of the loudest echo of late.
     power: f32,
 }
@@ -72,7 +65,7 @@ impl Default for EchoMemory {
 
 impl EchoMemory {
     /// Whether a hop of these samples is louder than the echo by more than `factor`.
-    fn is_louder(&mut self, factor: f32, samples: &[f32], hop_us: u64) -> bool {
+    pub(super) fn is_louder(&mut self, factor: f32, samples: &[f32], hop_us: u64) -> bool {
         let power = samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32;
         let hop_us = hop_us as f32;
         let louder = power > self.power * factor;
@@ -82,51 +75,6 @@ impl EchoMemory {
             power.max(self.power * (1.0 - FALL_PER_US * hop_us))
         };
         louder
-    }
-}
-
-impl GateLane {
-    /// What counts of the probability `p` of the next hop, of `hop` samples, if an answer is heard in it.
-    pub(super) fn beside_answer(
-        &mut self,
-        p: f32,
-        hop: usize,
-        echo: Echo,
-        intakes: &Query<'_, '_, &'static Intake>,
-        gate: &SegmentWriter<'_, '_, '_, '_>,
-    ) -> Option<BesideAnswer> {
-        let later = frames_to_us((self.heard.len() - hop) as u64, SAMPLE_RATE_HZ);
-        let to_us = self.end_us.saturating_sub(later);
-        let now_us = gate.cx.now.us;
-        let recorded_us = intakes.get(gate.cx.lane.owner).map_or(now_us, |intake| intake.recorded_us(to_us));
-        let from_us = recorded_us.saturating_sub(self.hop_us);
-        let playout = gate.cx.playout();
-        let Some(quiet_us) = playout.quiet_from_us(from_us, recorded_us, echo.tail_us) else {
-            // An answer may have been cut short.
-            self.echo.deaf_until_us = self.echo.deaf_until_us.min(to_us.saturating_sub(self.hop_us));
-            return None;
-        };
-        let open = self.segment.key().serial;
-        if playout.sounds() && playout.segment == open {
-            self.echo.answered = open;
-        }
-        let counts = match echo.counts {
-            Counts::Nothing => {
-                self.echo.deaf_until_us = (to_us + quiet_us).saturating_sub(recorded_us);
-                false
-            }
-            Counts::Louder { factor } => self.echo.is_louder(factor, &self.heard[..hop], self.hop_us),
-        };
-        let answers_open = open != 0 && self.echo.answered == open;
-        Some(BesideAnswer { p: if counts { p } else { 0.0 }, answers_open })
-    }
-
-    /// Gives up an open segment in which nothing was heard (`forward: Always`) if it began while nothing counted, so that
-    /// the speech that follows has a segment of its own.
-    pub(super) fn shed_echo(&mut self, decisions: &mut Vec<Decision>) {
-        if self.segment.is_open() && self.segment.from_us() < self.echo.deaf_until_us {
-            self.machine.give_up(decisions);
-        }
     }
 }
 

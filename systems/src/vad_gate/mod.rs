@@ -11,6 +11,7 @@
 //! detector's kernel.
 
 mod asked;
+mod beside_answer;
 mod config;
 mod decision;
 mod echo;
