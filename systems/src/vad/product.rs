@@ -220,7 +220,11 @@ impl<const K: usize> Product<'_, K> {
         let mut sums: [[A::Wide; C]; P] =
             std::array::from_fn(|p| [arithmetic.load(&self.layer.bias[panel + p]); C]);
         {
-            let inputs: [&[f32; K]; C] = std::array::from_fn(|c| input(slots, column + c));
+            // A loop: where `array::from_fn` is a call of its own, the columns leave their registers.
+            let mut inputs: [&[f32; K]; C] = [const { &[0.0; K] }; C];
+            for (c, column_of) in inputs.iter_mut().enumerate() {
+                *column_of = input(slots, column + c);
+            }
             for k in 0..K {
                 for p in 0..P {
                     for c in 0..C {

@@ -1,4 +1,4 @@
-//! docs/adding-a-node.md shows this crate; whoever changes one must change the other.
+//! docs/adding-a-node.md and docs/adding-a-service.md show this crate; whoever changes one must change the other.
 
 use std::path::Path;
 
@@ -30,11 +30,11 @@ fn blocks(page: &str) -> Vec<(String, String)> {
     blocks
 }
 
-#[test]
-fn the_page_shows_the_code_that_runs() {
+/// Every block of `page` stands in the file it names; gives back the files.
+fn shown(page: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = std::fs::read_to_string(root.join("docs/adding-a-node.md")).expect("the page is there");
-    let blocks = blocks(&page);
+    let text = std::fs::read_to_string(root.join(page)).unwrap_or_else(|e| panic!("{page}: {e}"));
+    let blocks = blocks(&text);
     let mut wrong = Vec::new();
     for (file, text) in &blocks {
         let code = std::fs::read_to_string(root.join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
@@ -45,14 +45,42 @@ fn the_page_shows_the_code_that_runs() {
             }
         }
     }
-    assert!(wrong.is_empty(), "docs/adding-a-node.md shows code that is not there\n{}", wrong.join("\n"));
-    let shown: Vec<&str> = blocks.iter().map(|(file, _)| file.as_str()).collect();
-    let files = ["Cargo.toml", "src/limiter.rs", "src/lib.rs", "scenes/limiter.ron", "tests/kinds.rs"];
-    for file in files.into_iter().chain(["src/main.rs", "src/parrot.rs", "src/chime.rs", "scenes/parrot.ron"])
-    {
-        let file = format!("tests/custom_node/{file}");
-        assert!(shown.contains(&file.as_str()), "the page does not show {file}: {shown:?}");
+    assert!(wrong.is_empty(), "{page} shows code that is not there\n{}", wrong.join("\n"));
+    blocks.into_iter().map(|(file, _)| file).collect()
+}
+
+#[test]
+fn the_pages_show_the_code_that_runs() {
+    let pages = [
+        (
+            "docs/adding-a-node.md",
+            &[
+                "Cargo.toml",
+                "src/limiter.rs",
+                "src/lib.rs",
+                "src/main.rs",
+                "scenes/limiter.ron",
+                "tests/kinds.rs",
+            ] as &[&str],
+        ),
+        (
+            "docs/adding-a-service.md",
+            &["src/meter.rs", "src/parrot.rs", "src/chime.rs", "src/lib.rs", "scenes/meter.ron"],
+        ),
+    ];
+    for (page, files) in pages {
+        let shown = shown(page);
+        for file in files {
+            let file = format!("tests/custom_node/{file}");
+            assert!(shown.contains(&file), "{page} does not show {file}: {shown:?}");
+        }
     }
+}
+
+#[test]
+fn four_steps_add_a_node() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/adding-a-node.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
     for step in 1..=4 {
         assert!(page.contains(&format!("\n{step}. ")), "step {step} of four is missing");
     }

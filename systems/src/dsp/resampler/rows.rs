@@ -169,20 +169,20 @@ impl Pass<'_> {
         let Self { rows, signal, first, stride, output, lane } = self;
         let mut position = first;
         let mut places = Places { output: &mut output[lane.channel..], apart: lane.width };
-        let mut next = || {
-            let here = position;
-            position = stride.next(position);
-            here
-        };
         let mut n = 0;
         while n + FEW <= frames {
-            let positions: [_; FEW] = std::array::from_fn(|_| next());
+            let mut positions = [position; FEW];
+            for at in &mut positions {
+                *at = position;
+                position = stride.next(position);
+            }
             places.put(n, arithmetic.totals(rows.apart(arithmetic, signal, &positions)));
             n += FEW;
         }
         while n < frames {
-            let [sums] = rows.apart(arithmetic, signal, &[next()]);
+            let [sums] = rows.apart(arithmetic, signal, &[position]);
             places.put(n, [arithmetic.total(sums)]);
+            position = stride.next(position);
             n += 1;
         }
     }
@@ -250,7 +250,10 @@ impl Run<'_> {
     /// Outputs `n` to `n + G`.
     #[inline(always)]
     fn few<A: Arithmetic, const G: usize>(&self, arithmetic: A, n: usize) -> [A::Wide; G] {
-        let windows: [_; G] = std::array::from_fn(|g| self.frames(n + g, self.row.len()));
+        let mut windows: [&[[f32; CHUNK]]; G] = [&[]; G];
+        for (g, window) in windows.iter_mut().enumerate() {
+            *window = self.frames(n + g, self.row.len());
+        }
         let mut sums = [arithmetic.zero(); G];
         accumulate(arithmetic, self.row, windows, &mut sums);
         sums
@@ -261,12 +264,18 @@ impl Run<'_> {
     #[inline(always)]
     fn pairs<A: Arithmetic, const G: usize>(&self, arithmetic: A, n: usize) -> [[A::Wide; G]; 2] {
         let (step, width) = (self.step, self.row.len());
-        let windows: [_; G] = std::array::from_fn(|g| self.frames(n + g, width + step));
+        let mut windows: [&[[f32; CHUNK]]; G] = [&[]; G];
+        for (g, window) in windows.iter_mut().enumerate() {
+            *window = self.frames(n + g, width + step);
+        }
         let (mut early, mut late) = ([arithmetic.zero(); G], [arithmetic.zero(); G]);
-        accumulate(arithmetic, &self.row[..step], windows.map(|window| &window[..step]), &mut early);
+        accumulate(arithmetic, &self.row[..step], windows, &mut early);
         let ahead = &self.row[step..];
         let behind = &self.row[..ahead.len()];
-        let both = windows.map(|window| &window[step..][..ahead.len()]);
+        let mut both = windows;
+        for window in &mut both {
+            *window = &window[step..][..ahead.len()];
+        }
         for k in 0..ahead.len() {
             let (ahead, behind) = (arithmetic.load(&ahead[k].0), arithmetic.load(&behind[k].0));
             for g in 0..G {
@@ -276,7 +285,10 @@ impl Run<'_> {
             }
         }
         let end = &self.row[width - step..];
-        accumulate(arithmetic, end, windows.map(|window| &window[width..]), &mut late);
+        for window in &mut windows {
+            *window = &window[width..];
+        }
+        accumulate(arithmetic, end, windows, &mut late);
         [early, late]
     }
 }
@@ -286,10 +298,12 @@ impl Run<'_> {
 fn accumulate<A: Arithmetic, const G: usize>(
     arithmetic: A,
     row: &[Chunk],
-    windows: [&[[f32; CHUNK]]; G],
+    mut windows: [&[[f32; CHUNK]]; G],
     sums: &mut [A::Wide; G],
 ) {
-    let windows = windows.map(|window| &window[..row.len()]);
+    for window in &mut windows {
+        *window = &window[..row.len()];
+    }
     for (k, taps) in row.iter().enumerate() {
         let taps = arithmetic.load(&taps.0);
         for g in 0..G {
@@ -308,9 +322,12 @@ impl Rows {
         positions: &[Position; G],
     ) -> [A::Wide; G] {
         let width = self.width;
-        let rows: [_; G] = std::array::from_fn(|g| self.row(positions[g].row));
-        let windows: [&[[f32; CHUNK]]; G] =
-            std::array::from_fn(|g| &signal[positions[g].at..].as_chunks().0[..width]);
+        let mut rows: [&[Chunk]; G] = [&[]; G];
+        let mut windows: [&[[f32; CHUNK]]; G] = [&[]; G];
+        for (g, position) in positions.iter().enumerate() {
+            rows[g] = self.row(position.row);
+            windows[g] = &signal[position.at..].as_chunks().0[..width];
+        }
         let mut sums = [arithmetic.zero(); G];
         for k in 0..width {
             for g in 0..G {
@@ -340,7 +357,8 @@ trait Arithmetic: Copy {
     /// optimiser turns into vectors.
     #[inline(always)]
     fn totals(self, sums: [Self::Wide; FEW]) -> [f32; FEW] {
-        let [a, b, c, d] = sums.map(|sums| self.halves(sums));
+        let [a, b, c, d] = sums;
+        let (a, b, c, d) = (self.halves(a), self.halves(b), self.halves(c), self.halves(d));
         let ab = [a[0] + a[2], a[1] + a[3], b[0] + b[2], b[1] + b[3]];
         let cd = [c[0] + c[2], c[1] + c[3], d[0] + d[2], d[1] + d[3]];
         [ab[0] + ab[1], ab[2] + ab[3], cd[0] + cd[1], cd[2] + cd[3]]
@@ -355,8 +373,8 @@ trait Arithmetic: Copy {
 
     #[inline(always)]
     fn halves(self, sums: Self::Wide) -> [f32; CHUNK / 2] {
-        let sums = self.store(sums);
-        std::array::from_fn(|k| sums[k] + sums[k + CHUNK / 2])
+        let [a, b, c, d, e, f, g, h] = self.store(sums);
+        [a + e, b + f, c + g, d + h]
     }
 }
 
