@@ -13,7 +13,7 @@ use actor::Stage;
 use cued::{Cue, Prompter};
 use host::{Host, compiled, findings};
 use mynah_engine::scene::{Source, compile};
-use mynah_engine::service::ServiceFigures;
+use mynah_engine::service::{NOT_STARTED, ServiceFigures};
 use mynah_engine::{EngineConfig, Event, Registry, SessionEvent, SessionSpec};
 use proptest::prelude::*;
 
@@ -115,6 +115,30 @@ fn calls_behind_one_that_hangs_do_not_wait_for_timeouts_of_their_own() {
     // The first has its time, those behind it the grace of 100 ms each.
     assert!(host.now_us() < 1_100_000, "{} us", host.now_us());
     host.finish();
+    settled(&host, &stage);
+}
+
+#[test]
+fn a_call_that_waits_for_a_batch_all_its_time_fails_without_being_started() {
+    let stage = Stage::default();
+    let scene = REPLYING.replace(
+        "task: Reply)",
+        "task: Reply), capabilities: (parallelizable: false, batch_aware: true),
+            buffering: (min_batch_size: 2, max_wait_ms: 5000)",
+    );
+    let source = Source::new("test.ron", scene.as_str());
+    let (_, warnings) = compile(&source, &[], None, &registry(&stage)).expect("the scene is right");
+    let warnings = format!("{warnings:?}");
+    assert!(warnings.contains("may wait 5000 ms for a batch, and fail after 700 ms"), "{warnings}");
+    let mut host = sessions(&scene, &[], &stage, &["a"]);
+    host.cue(0, &utter(0));
+    host.tick();
+    host.finish();
+    let reasons: Vec<String> = failures(&host).into_iter().map(|(_, _, reason)| reason).collect();
+    assert_eq!(reasons, ["timed out: not started within 700 ms"]);
+    assert!(reasons[0].starts_with(NOT_STARTED));
+    assert_eq!(host.count(|event| matches!(event, Event::ServiceSubmitted { .. })), 0);
+    assert_eq!((figures(&host).calls, figures(&host).failed, figures(&host).timed_out), (0, 1, 1));
     settled(&host, &stage);
 }
 

@@ -10,7 +10,7 @@ use crate::base::time::Now;
 use crate::service::batch::{BatchQueue, Settled};
 use crate::service::call::{CallKey, CallScope};
 use crate::service::calls::{Calls, LIVES, ServiceOrder};
-use crate::service::flights::{Overdue, State};
+use crate::service::flights::{NOT_STARTED, Overdue, State};
 use crate::service::reply::{Replies, Reply, ReplyPart};
 use crate::service::slot::{Ends, ServiceFigures, ServiceInstance};
 use crate::service::station::ProcessingTime;
@@ -96,7 +96,7 @@ impl Answers<'_, '_> {
                 self.calls.ended_now.push(key);
                 let node = self.order.nodes[key.node.index()];
                 let mut time = self.times.get_mut(node).expect(LIVES);
-                time.measured.add(self.now.us.saturating_sub(flight.started_us));
+                time.measured.add(self.now.us.saturating_sub(flight.started_us.unwrap_or(flight.since_us)));
             }
             ReplyPart::Stopped { wasted_us } => {
                 figures.wasted_us += wasted_us;
@@ -192,7 +192,7 @@ impl Answers<'_, '_> {
     }
 
     fn end_overdue(&mut self, overdue: Overdue, timeout_ms: u64, deliver: &mut impl FnMut(Reply)) {
-        let Overdue { call, service, state } = overdue;
+        let Overdue { call, service, state, was_started } = overdue;
         let now_us = self.now.us;
         let entity = self.order.services[usize::from(service)];
         let (mut instance, mut figures) = self.services.get_mut(entity).expect(LIVES);
@@ -217,7 +217,11 @@ impl Answers<'_, '_> {
             }
         }
         figures.timed_out += 1;
-        self.fail(service, call, &format!("timed out: nothing came for {timeout_ms} ms").into(), deliver);
+        let reason = match was_started {
+            true => format!("timed out: nothing came for {timeout_ms} ms"),
+            false => format!("{NOT_STARTED} within {timeout_ms} ms"),
+        };
+        self.fail(service, call, &reason.into(), deliver);
     }
 
     /// Ends the calls of a service that has panicked, or that there is none of.

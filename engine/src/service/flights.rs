@@ -11,6 +11,9 @@ use crate::service::call::{Call, CallKey};
 /// service, where a cancellation still stops it, and does not flood the queues behind.
 pub const PARTS_PER_TICK: u32 = 16;
 
+/// How the reason of a call begins that was over its time before its service had room for it.
+pub const NOT_STARTED: &str = "timed out: not started";
+
 /// What bounds the calls of one service.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
@@ -46,8 +49,8 @@ pub(crate) struct Flight {
     order: u64,
     /// Engine time at which the node asked.
     asked_us: u64,
-    /// Engine time at which it was first started.
-    pub(crate) started_us: u64,
+    /// Engine time at which it was first started, if it was.
+    pub(crate) started_us: Option<u64>,
     /// Engine time of the last part, or of its release.
     pub(crate) since_us: u64,
     /// Whether some of the answer has come.
@@ -120,6 +123,8 @@ pub(crate) struct Overdue {
     pub(crate) service: u8,
     /// How far it had come.
     pub(crate) state: State,
+    /// Whether its service has begun to work on it, once or again.
+    pub(crate) was_started: bool,
 }
 
 /// All calls that have not ended. Looked up, and visited in the order of their times; never iterated.
@@ -157,7 +162,7 @@ impl Flights {
             state: State::Waiting,
             order,
             asked_us,
-            started_us: 0,
+            started_us: None,
             since_us: asked_us,
             begun: false,
             held: false,
@@ -178,7 +183,7 @@ impl Flights {
             return;
         };
         flight.state = State::Started;
-        flight.started_us = if flight.started_us == 0 { now_us } else { flight.started_us };
+        flight.started_us.get_or_insert(now_us);
         // Kept now, as other calls may have been merged into this one while it waited.
         flight.again = (call.attempt < retries).then(|| Box::new(call.clone()));
         self.under_way += 1;
@@ -267,12 +272,12 @@ impl Flights {
                 self.looks.push(Reverse(Look { at_us: due_us, ..look }));
                 continue;
             }
-            let (service, state) = (flight.service, flight.state);
+            let (service, state, was_started) = (flight.service, flight.state, flight.started_us.is_some());
             if matches!(state, State::Waiting | State::Started) {
                 // A service that is told to stop may say so.
                 self.looks.push(Reverse(Look { at_us: now_us + timeout_us(service), ..look }));
             }
-            return Some(Overdue { call: look.call, service, state });
+            return Some(Overdue { call: look.call, service, state, was_started });
         }
         None
     }

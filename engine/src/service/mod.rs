@@ -21,7 +21,7 @@ pub use api::{Service, ServiceKind, ServiceSite, ServiceWaker, TimeMode};
 pub use batch::{BatchPolicy, BatchQueue, DeadlineRule, Gives, Merge, SENTENCES_MAX, SOUND_MAX_US, Settled};
 pub use call::{Call, CallKey, CallScope, SegmentRef, SessionKey, SessionRef};
 pub use ema::Ema;
-pub use flights::PARTS_PER_TICK;
+pub use flights::{NOT_STARTED, PARTS_PER_TICK};
 pub use hub::Hub;
 pub use rehearsal::Rehearsal;
 pub use reply::{Replies, Reply, ReplyPart};

@@ -79,6 +79,9 @@ impl Checker<'_> {
         let joins = self.custom_merge(index, &buffering.merge, catalogue);
         self.control_messages(index, spec);
         self.deadline(index, spec, behind_hub, flow, &buffering);
+        if behind_hub {
+            self.wait_ends_in_time(index, spec, &buffering);
+        }
         Gathers { buffering: behind_hub.then_some(buffering), merge, joins }
     }
 
@@ -120,6 +123,22 @@ impl Checker<'_> {
         if let MergeStrategy::ConcatenateAudio { max_gap_ms, .. } = buffering.merge {
             let path: &[Step] = &at!["nodes", index, "buffering", "merge", "max_gap_ms"];
             self.range(path, max_gap_ms, (0.0..=GAP_MS_MAX).contains(&max_gap_ms), "0..=100 ms");
+        }
+    }
+
+    /// Warns of batches that gather for longer than the calls in them may take.
+    fn wait_ends_in_time<N: NodeSpec + ?Sized>(&mut self, index: usize, spec: &N, buffering: &Buffering) {
+        let node = &self.scene.nodes[index];
+        let Some(service) = spec.service().and_then(|name| self.scene.services.get(name)) else { return };
+        let (wait_ms, timeout_ms) = (buffering.max_wait_ms, service.timeout_ms);
+        if buffering.min_batch_size > 1 && wait_ms >= f64::from(timeout_ms) {
+            let title = format!(
+                "calls of `{}` may wait {wait_ms} ms for a batch, and fail after {timeout_ms} ms",
+                node.id
+            );
+            let path = at!["nodes", index, "buffering", "max_wait_ms"];
+            let late = self.warning(&path, title, "longer than the service's `timeout_ms`");
+            self.found.push(late.help("give `max_wait_ms` a smaller value, or `timeout_ms` a larger one"));
         }
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use mynah_engine::scene::{PlanTarget, PortType};
+use mynah_engine::service::NOT_STARTED;
 use mynah_engine::{Event, NodeId, Record, ScenePlan};
 
 use super::checker::{Checker, Findings, Moment, Sessions, is_line, is_old_line, is_typed};
@@ -84,6 +85,8 @@ struct Place {
 }
 
 pub(super) struct Latency {
+    /// Nodes where calls may wait for a batch, each with whether the scene says something in place of answers.
+    batched: Vec<(u8, bool)>,
     /// By [`Entry`].
     places: [Vec<Place>; 3],
     /// The services of which something comes out: the last on each way. Where some speak, those that do.
@@ -108,8 +111,25 @@ impl Latency {
         let blocking = blocking.collect();
         let nodes = plan.nodes.len() as u8;
         let (lasts, texts) = (lasts(plan), plan.output.audio.is_none());
-        Self { places, lasts, texts, blocking, nodes, sessions: Sessions::default(), tick: 0, range_us: None }
+        Self {
+            batched: batched(plan),
+            places,
+            lasts,
+            texts,
+            blocking,
+            nodes,
+            sessions: Sessions::default(),
+            tick: 0,
+            range_us: None,
+        }
     }
+}
+
+/// See [`Latency::batched`].
+fn batched(plan: &ScenePlan) -> Vec<(u8, bool)> {
+    let instead = |service: usize| plan.services[service].fallback.is_some();
+    let nodes = plan.nodes.iter().zip(0u8..).filter(|(node, _)| node.buffering.is_some());
+    nodes.map(|(node, at)| (at, node.service.is_some_and(instead))).collect()
 }
 
 /// The services that what enters at `entry` comes to, each with the one before it.
@@ -219,6 +239,17 @@ impl Answers {
         }
     }
 
+    /// Whether a node's service was asked for the answer to a revision.
+    fn asked(&mut self, node: u8, origin: (u32, u32)) -> bool {
+        self.of(origin.0, origin.1).stages.get(&node).is_some_and(|stage| stage.submitted.is_some())
+    }
+
+    /// A call has failed that was never submitted, or something was said in its place.
+    fn waited(&mut self, node: u8, origin: (u32, u32), now: When) {
+        let stage = self.of(origin.0, origin.1).stages.entry(node).or_default();
+        stage.gave.get_or_insert(now);
+    }
+
     /// The first sound of an answer: it follows from the last service, and the stages make up the whole.
     fn sounds(&mut self, (lasts, texts): (&[u8], bool), origin: (u32, u32), now: When) -> Option<String> {
         let answer = self.of(origin.0, origin.1);
@@ -270,6 +301,7 @@ impl Checker for Latency {
             Event::Text { node, segment, .. } => place(segment, node).is_some(),
             _ => true,
         };
+        let batched = |node: NodeId| self.batched.iter().find(|(at, _)| *at == node.0);
         let Some(answers) = self.sessions.of(record) else { return };
         let wrong = match record.event {
             Event::SegmentOpened { segment, .. } => {
@@ -289,6 +321,13 @@ impl Checker for Latency {
                 *answers.calls.entry(node.0).or_default() += 1;
                 None
             }
+            // It waited for its service all the time that it had.
+            Event::ServiceFailed { node, segment, revision, ref reason, .. }
+                if reason.starts_with(NOT_STARTED) =>
+            {
+                answers.waited(node.0, (segment, revision), now);
+                batched(node).is_none().then(|| "never submitted, and waits for no batch".into())
+            }
             Event::ServiceDone { node, revision: 0, .. }
             | Event::ServiceFailed { node, revision: 0, .. }
             | Event::ServiceCancelled { node, revision: 0, .. } => {
@@ -297,6 +336,13 @@ impl Checker for Latency {
             }
             Event::ServiceSubmitted { segment, revision, .. } => {
                 asked.and_then(|place| answers.submitted(place, (segment, revision), now))
+            }
+            Event::Text { node, segment, revision, .. }
+                if batched(node).is_some_and(|(_, instead)| *instead)
+                    && !answers.asked(node.0, (segment, revision)) =>
+            {
+                answers.waited(node.0, (segment, revision), now);
+                None
             }
             Event::Text { node, segment, revision, .. } if serves => {
                 answers.gave(node.0, (segment, revision), now, false)

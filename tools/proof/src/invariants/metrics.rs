@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use mynah_engine::service::NOT_STARTED;
 use mynah_engine::session::Phase;
 use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan, SessionId};
 
@@ -17,6 +18,8 @@ struct Told {
     submitted: u64,
     /// Calls that were answered, done or failed.
     answered: u64,
+    /// Of these, failed before their service had room for them.
+    unstarted: u64,
     batches: u64,
     items: u64,
 }
@@ -53,7 +56,7 @@ impl Metrics {
             return (self.blocks > out).then(|| format!("{out} blocks out, {} came", self.blocks));
         };
         let latencies = moment.census.latencies[at];
-        if latencies < told.answered || latencies > told.submitted {
+        if latencies < told.answered || latencies > told.submitted + told.unstarted {
             let Told { answered, submitted, .. } = told;
             return Some(format!("{submitted} calls, {answered} answered, {latencies} latencies"));
         }
@@ -71,8 +74,12 @@ impl Checker for Metrics {
         let mut at = |node: NodeId, count: fn(&mut Told)| told.get_mut(node.index()).map_or((), count);
         match record.event {
             Event::ServiceSubmitted { node, .. } => at(node, |told| told.submitted += 1),
-            Event::ServiceDone { node, .. } | Event::ServiceFailed { node, .. } => {
+            Event::ServiceDone { node, .. } => at(node, |told| told.answered += 1),
+            Event::ServiceFailed { node, ref reason, .. } => {
                 at(node, |told| told.answered += 1);
+                if reason.starts_with(NOT_STARTED) {
+                    at(node, |told| told.unstarted += 1);
+                }
             }
             Event::Batch { node, size, .. } => {
                 at(node, |told| told.batches += 1);
