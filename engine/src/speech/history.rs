@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn an_entry_longer_than_all_is_cut_at_a_word_with_a_sign() {
-        let history: History = [said(1, "old"), said(2, "word ".repeat(5_000))].into_iter().collect();
+        let history: History = [said(1, "older words"), said(2, "word ".repeat(5_000))].into_iter().collect();
         let [HistoryEntry::Said { turn: 2, text, .. }] = history.entries() else { panic!("{history:?}") };
         assert!(text.ends_with("word word…"), "{}", &text[text.len() - 20..]);
         assert!(text.chars().count() <= HISTORY_CHARS_MAX && text.chars().count() > HISTORY_CHARS_MAX - 6);

@@ -282,6 +282,16 @@ impl Checker<'_> {
         scene.nodes.iter().enumerate().map(read).collect()
     }
 
+    /// Whether the fields there have a name that was meant to be `field`, which was told.
+    fn is_misspelt(&self, owner: &[Step], field: &str) -> bool {
+        let group = self.document.find(owner).and_then(|value| value.group.as_ref());
+        let mut names = group.iter().flat_map(|group| &group.items).filter_map(|item| item.key.clone());
+        names.any(|name| {
+            let word = &self.document.text[name];
+            word != field && suggest::nearest(word, [field]).is_some()
+        })
+    }
+
     /// The configured service outputs; `None` where one is refused.
     pub(crate) fn service_outputs<C: Catalogue>(&mut self, catalogue: &C) -> Vec<Option<Arc<C::Service>>> {
         let (scene, known) = (self.scene, catalogue.service_outputs());
@@ -290,6 +300,7 @@ impl Checker<'_> {
             let parse = |name: &str, config: &str| catalogue.parse_service(name, config);
             let output = self.entry(&path, &service.output, "service output", &known, parse);
             if service.timing.is_none()
+                && !self.is_misspelt(&at!["services", name.as_str()], "timing")
                 && output.as_ref().is_some_and(|output| catalogue.keeps_timing(output))
             {
                 let title = format!("`services.{name}` lacks the field `timing`");

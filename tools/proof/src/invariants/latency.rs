@@ -250,6 +250,58 @@ impl Answers {
         stage.gave.get_or_insert(now);
     }
 
+    /// Something about a call, or an answer in words; what is wrong with that. `batched` says of a node where calls wait for
+    /// batches whether something is said in place of answers.
+    fn call(
+        &mut self,
+        event: &Event,
+        asked: Option<Place>,
+        batched: &dyn Fn(NodeId) -> Option<bool>,
+        now: When,
+    ) -> Option<String> {
+        match *event {
+            // Work on a segment's audio that follows from no end of speech is no part of an answer.
+            Event::ServiceSubmitted { node, revision: 0, .. } => {
+                *self.calls.entry(node.0).or_default() += 1;
+                None
+            }
+            // It waited for its service all the time that it had.
+            Event::ServiceFailed { node, segment, revision, ref reason, .. }
+                if reason.starts_with(NOT_STARTED) =>
+            {
+                self.waited(node.0, (segment, revision), now);
+                batched(node).is_none().then(|| "never submitted, and waits for no batch".into())
+            }
+            Event::ServiceDone { node, revision: 0, .. }
+            | Event::ServiceFailed { node, revision: 0, .. }
+            | Event::ServiceCancelled { node, revision: 0, .. } => {
+                *self.calls.entry(node.0).or_default() -= 1;
+                None
+            }
+            Event::ServiceSubmitted { segment, revision, .. } => {
+                asked.and_then(|place| self.submitted(place, (segment, revision), now))
+            }
+            Event::Text { node, segment, revision, .. }
+                if batched(node) == Some(true) && !self.asked(node.0, (segment, revision)) =>
+            {
+                self.waited(node.0, (segment, revision), now);
+                None
+            }
+            Event::Text { node, segment, revision, .. } => self.gave(node.0, (segment, revision), now, false),
+            Event::ServiceDone { node, segment, revision, .. }
+            | Event::ServiceFailed { node, segment, revision, .. } => {
+                self.gave(node.0, (segment, revision), now, true)
+            }
+            Event::ServiceCancelled { node, segment, revision, .. } => {
+                *self.calls.entry(node.0).or_default() -= 1;
+                let stage = self.of(segment, revision).stages.entry(node.0).or_default();
+                stage.calls -= 1;
+                None
+            }
+            _ => None,
+        }
+    }
+
     /// The first sound of an answer: it follows from the last service, and the stages make up the whole.
     fn sounds(&mut self, (lasts, texts): (&[u8], bool), origin: (u32, u32), now: When) -> Option<String> {
         let answer = self.of(origin.0, origin.1);
@@ -301,7 +353,8 @@ impl Checker for Latency {
             Event::Text { node, segment, .. } => place(segment, node).is_some(),
             _ => true,
         };
-        let batched = |node: NodeId| self.batched.iter().find(|(at, _)| *at == node.0);
+        let batched =
+            |node: NodeId| self.batched.iter().find(|(at, _)| *at == node.0).map(|(_, instead)| *instead);
         let Some(answers) = self.sessions.of(record) else { return };
         let wrong = match record.event {
             Event::SegmentOpened { segment, .. } => {
@@ -316,50 +369,10 @@ impl Checker for Latency {
                 answers.of(segment, revision).endpoint = Some(now);
                 None
             }
-            // Work on a segment's audio that follows from no end of speech is no part of an answer.
-            Event::ServiceSubmitted { node, revision: 0, .. } => {
-                *answers.calls.entry(node.0).or_default() += 1;
-                None
-            }
-            // It waited for its service all the time that it had.
-            Event::ServiceFailed { node, segment, revision, ref reason, .. }
-                if reason.starts_with(NOT_STARTED) =>
-            {
-                answers.waited(node.0, (segment, revision), now);
-                batched(node).is_none().then(|| "never submitted, and waits for no batch".into())
-            }
-            Event::ServiceDone { node, revision: 0, .. }
-            | Event::ServiceFailed { node, revision: 0, .. }
-            | Event::ServiceCancelled { node, revision: 0, .. } => {
-                *answers.calls.entry(node.0).or_default() -= 1;
-                None
-            }
-            Event::ServiceSubmitted { segment, revision, .. } => {
-                asked.and_then(|place| answers.submitted(place, (segment, revision), now))
-            }
-            Event::Text { node, segment, revision, .. }
-                if batched(node).is_some_and(|(_, instead)| *instead)
-                    && !answers.asked(node.0, (segment, revision)) =>
-            {
-                answers.waited(node.0, (segment, revision), now);
-                None
-            }
-            Event::Text { node, segment, revision, .. } if serves => {
-                answers.gave(node.0, (segment, revision), now, false)
-            }
-            Event::ServiceDone { node, segment, revision, .. }
-            | Event::ServiceFailed { node, segment, revision, .. } => {
-                answers.gave(node.0, (segment, revision), now, true)
-            }
-            Event::ServiceCancelled { node, segment, revision, .. } => {
-                *answers.calls.entry(node.0).or_default() -= 1;
-                let stage = answers.of(segment, revision).stages.entry(node.0).or_default();
-                stage.calls -= 1;
-                None
-            }
             Event::OutputStarted { segment, revision } if revision > 0 && !lasts.is_empty() => {
                 answers.sounds((lasts, texts), (segment, revision), now)
             }
+            _ if serves => answers.call(&record.event, asked, &batched, now),
             _ => None,
         };
         if let Some(wrong) = wrong {
