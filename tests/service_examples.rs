@@ -6,6 +6,12 @@ mod npc_dialogue;
 #[allow(dead_code, reason = "the example's own main is not called here")]
 #[path = "../tools/mynah/examples/own_service.rs"]
 mod own_service;
+mod support;
+#[allow(dead_code, reason = "the example's own main is not called here")]
+#[path = "../tools/mynah/examples/transcribe.rs"]
+mod transcribe;
+
+use std::path::PathBuf;
 
 /// Fails unless these come in this order, among others.
 fn assert_told(story: &[String], parts: &[&str]) {
@@ -68,4 +74,21 @@ fn a_storyteller_that_hangs_fails_and_panics_keeps_nobody_else_from_hearing_stor
     assert_told(&story, &["carl: panic", "to carl: Once upon a time there was panic"]);
     let reasons = ["ben's call failed: timed out: nothing came for 1000 ms", "ben's call failed: no idea"];
     assert_told(&story, &reasons);
+}
+
+#[test]
+fn words_of_recordings_are_recognised_at_their_times() {
+    let Some((_, recordings)) = support::given::moonshine() else { return };
+    let names = ["dev_real_cards.wav", "dev_real_two_cities_48k.wav"];
+    let paths: Vec<PathBuf> = names.map(|name| recordings.join(name)).into();
+    let heard = transcribe::transcribe(&paths).expect("the recordings are read");
+    assert_eq!(heard, transcribe::transcribe(&paths).expect("once more"), "virtual time repeats");
+    for (path, utterances) in paths.iter().zip(&heard) {
+        transcribe::print(path, utterances);
+    }
+    let [cards, cities] = &heard[..] else { panic!("{heard:?}") };
+    let words: Vec<&str> = cards.iter().map(|(.., words)| words.as_str()).collect();
+    assert!(words.iter().any(|words| words.contains("of clubs")), "{words:?}");
+    assert!(cards.iter().all(|(from_us, to_us, _)| from_us < to_us), "{cards:?}");
+    assert!(cities.iter().any(|(.., words)| words.contains("best of times")), "{cities:?}");
 }

@@ -40,6 +40,7 @@
 
 pub mod dsp;
 pub mod follow;
+pub mod moonshine;
 mod pass;
 mod resample;
 pub mod service;

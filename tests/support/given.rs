@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Probabilities that another implementation of the detector gave for recordings, a line each.
 const REFERENCE: &str = "silero_vad_v6_16k.reference.jsonl";
+const MOONSHINE: &str = "moonshine_tiny_en/reference.jsonl";
 const LABELS: &str = "labels.jsonl";
 
 /// Why a test asks less than it could.
@@ -98,6 +99,12 @@ pub(crate) fn references() -> Vec<(PathBuf, PathBuf)> {
         }
     }
     found
+}
+
+/// The folder of the recogniser's model, and that of the recordings of its reference, where the two variables name both.
+pub(crate) fn moonshine() -> Option<(PathBuf, PathBuf)> {
+    let model = named("MYNAH_MODELS", MOONSHINE)?;
+    Some((model.join("moonshine_tiny_en"), named("MYNAH_RECORDINGS", LABELS)?))
 }
 
 /// The recordings of the checkout.

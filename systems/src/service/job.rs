@@ -41,7 +41,7 @@ impl Job {
     ) -> Self {
         let pieces = match &work {
             Work::Text(parts) => parts.len(),
-            Work::Speech(_) | Work::Failure(_) => 0,
+            Work::Speech(_) | Work::Words(_) | Work::Failure(_) => 0,
         };
         let (at, again_us, made_us, held) = (0, 0, None, false);
         Self { key, work, batch, items, started_us, first_us, pieces, at, again_us, made_us, held }
@@ -51,7 +51,8 @@ impl Job {
     pub(super) fn make(&mut self, timing: &Timing, wall: bool, now_us: u64) {
         let whole_us = match &self.work {
             Work::Text(_) => Some(self.piece_us(self.pieces.saturating_sub(1), timing)),
-            Work::Failure(_) => Some(self.first_us),
+            Work::Words(words) if wall => words.text(false).map(|_| now_us),
+            Work::Words(_) | Work::Failure(_) => Some(self.first_us),
             Work::Speech(speech) if wall => match made_by(speech, usize::MAX, true) {
                 Made::Whole(_) => Some(now_us),
                 Made::InPart => None,
@@ -83,8 +84,8 @@ impl Job {
     pub(super) fn due_us(&self, timing: &Timing, wall: bool) -> u64 {
         match &self.work {
             Work::Text(_) => self.piece_us(self.at.min(self.pieces.saturating_sub(1)), timing),
-            Work::Failure(_) => self.first_us,
-            Work::Speech(_) if wall => self.started_us.max(self.again_us),
+            Work::Speech(_) | Work::Words(_) if wall => self.started_us.max(self.again_us),
+            Work::Words(_) | Work::Failure(_) => self.first_us,
             Work::Speech(_) => self.sample_us(self.at, timing),
         }
     }
@@ -94,7 +95,9 @@ impl Job {
         match &self.work {
             _ if self.made_us.is_some() => None,
             Work::Text(_) => Some(self.piece_us(self.pieces.saturating_sub(1), timing)),
-            Work::Failure(_) => Some(self.first_us),
+            // Its thread wakes the driver.
+            Work::Words(_) if wall => None,
+            Work::Words(_) | Work::Failure(_) => Some(self.first_us),
             // Its length is unknown; every tick checks whether it is made.
             Work::Speech(_) if self.held => None,
             Work::Speech(_) => Some(self.due_us(timing, wall)),
@@ -107,11 +110,18 @@ impl Job {
 
     /// Fails the call: the part of the answer not handed out by `now_us` is lost.
     pub(super) fn fail(&mut self, reason: &str, now_us: u64) {
-        if let Work::Speech(speech) = &self.work {
-            speech.stop();
-        }
+        self.stop();
         self.work = Work::Failure(reason.into());
         (self.first_us, self.made_us) = (now_us, None);
+    }
+
+    /// Nobody wants what is being made any more.
+    pub(super) fn stop(&self) {
+        match &self.work {
+            Work::Speech(speech) => speech.stop(),
+            Work::Words(words) => words.stop(),
+            Work::Text(_) | Work::Failure(_) => {}
+        }
     }
 
     /// Its share of the time its worker was busy.

@@ -2,6 +2,7 @@
 
 mod asked;
 mod faults;
+mod heard;
 mod host;
 mod job;
 mod lane;
@@ -37,4 +38,5 @@ pub(crate) fn register(registry: &mut Registry, script: Option<Arc<dyn Script>>)
     reply::register(registry);
     host::register(registry);
     synthesis::register(registry);
+    crate::moonshine::register(registry);
 }

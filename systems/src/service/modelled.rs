@@ -11,9 +11,14 @@ use std::sync::atomic::Ordering;
 
 use mynah_engine::Block;
 use mynah_engine::scene::Timing;
-use mynah_engine::service::{Call, CallKey, CallScope, Replies, ReplyPart, Service, ServiceSite, TimeMode};
+use mynah_engine::service::{
+    Call, CallKey, CallScope, Replies, ReplyPart, SegmentRef, Service, ServiceSite, SessionKey, SessionRef,
+    TimeMode,
+};
+use mynah_engine::speech::Heard;
 
 use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
+use crate::service::heard::HeardAudio;
 use crate::service::job::Job;
 use crate::service::odd_text::odd_text;
 use crate::service::studio::Readout;
@@ -40,6 +45,7 @@ pub struct Modelled {
     down_until_us: Option<u64>,
     /// Engine time of the last poll; `None`: there was none.
     polled_us: Option<u64>,
+    heard: HeardAudio,
     /// Calls that came when no worker was free.
     waiting: VecDeque<Call>,
     /// Jobs in the order of their batches.
@@ -71,6 +77,7 @@ impl Modelled {
             faults: None,
             down_until_us: None,
             polled_us: None,
+            heard: HeardAudio::default(),
             waiting: VecDeque::new(),
             jobs: Vec::new(),
             busy: Vec::new(),
@@ -111,7 +118,8 @@ impl Modelled {
         let latency_us = (slowest * cost) as u64;
         self.batches += 1;
         self.busy.push(self.batches);
-        for (at, call) in batch.drain(..).enumerate() {
+        for (at, mut call) in batch.drain(..).enumerate() {
+            call.audio = call.audio.take().or_else(|| self.heard.of(&call.key.segment()));
             let end = fates.get(at).and_then(|fate| fate.end);
             let work = match end {
                 None => self.in_pieces(self.disturbed(self.production.work(&call), fates.get(at))),
@@ -121,7 +129,7 @@ impl Modelled {
                 Some(BadEnd::Panics) => std::panic::resume_unwind(Box::new("simulated panic")),
             };
             // Real speech on the wall clock takes the time it takes.
-            let real = self.wall && matches!(work, Work::Speech(_));
+            let real = self.wall && matches!(work, Work::Speech(_) | Work::Words(_));
             let first_us = match end {
                 Some(BadEnd::Hangs) => NEVER_US,
                 _ if real => started_us,
@@ -218,6 +226,19 @@ impl Modelled {
                     None => ReplyPart::Done { busy_us: job.busy_us() },
                 },
                 Work::Failure(reason) => ReplyPart::Failed(Arc::clone(reason)),
+                Work::Words(words) => match words.text(!self.wall) {
+                    None => {
+                        job.asks_again(now_us);
+                        return false;
+                    }
+                    Some(Err(reason)) => ReplyPart::Failed(reason),
+                    // Where nothing was said there are no words.
+                    Some(Ok(text)) if job.at == 0 && !text.is_empty() => {
+                        job.at = 1;
+                        ReplyPart::Text(text)
+                    }
+                    Some(Ok(_)) => ReplyPart::Done { busy_us: job.busy_us() },
+                },
                 Work::Speech(speech) => {
                     let mut block = Block::zeroed(BLOCK);
                     let out = block.try_mut().expect("a fresh block has one owner");
@@ -255,6 +276,26 @@ impl Service for Modelled {
         self.production.wants_audio()
     }
 
+    fn open(&mut self, session: SessionRef) {
+        self.heard.open(&session);
+    }
+
+    fn close(&mut self, session: SessionKey) {
+        self.heard.close(session);
+    }
+
+    fn hear(&mut self, segment: SegmentRef, audio: Block) {
+        self.heard.hear(segment, audio);
+    }
+
+    fn goes_on(&mut self, before: SegmentRef, segment: SegmentRef) {
+        self.heard.goes_on(before, segment);
+    }
+
+    fn commit(&mut self, segment: SegmentRef, _: u32, _: &Heard) {
+        self.heard.forget(&segment);
+    }
+
     fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
         if self.room() == 0 {
             self.waiting.extend(batch.drain(..));
@@ -278,6 +319,7 @@ impl Service for Modelled {
     }
 
     fn cancel(&mut self, scope: CallScope, now_us: u64) {
+        self.heard.end(scope);
         self.held_before.retain(|key| !scope.covers(key));
         let stopped = &mut self.stopped;
         self.waiting.retain(|call| {
@@ -288,9 +330,7 @@ impl Service for Modelled {
         self.jobs.retain(|job| {
             let covered = scope.covers(&job.key);
             if covered {
-                if let Work::Speech(speech) = &job.work {
-                    speech.stop();
-                }
+                job.stop();
                 stopped.push((job.key, job.wasted_us(now_us)));
             }
             !covered

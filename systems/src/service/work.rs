@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mynah_engine::service::Call;
 
+use crate::moonshine::HeardText;
 use crate::service::studio::Speech;
 
 /// The result of a call.
@@ -13,6 +14,8 @@ pub enum Work {
     Text(VecDeque<Arc<str>>),
     /// Speech that another thread is making.
     Speech(Arc<Speech>),
+    /// Words that another thread is finding in audio.
+    Words(Arc<HeardText>),
     /// No result, for this reason.
     Failure(Arc<str>),
 }

@@ -8,11 +8,11 @@
 //! The bits of `Silero` do depend on whether the processor has fused multiply-add: there is one order of
 //! operations with it (AVX2, NEON) and one without, three times slower (`product::Arithmetic`).
 
-mod activation;
+pub(crate) mod activation;
 mod earshot;
 mod energy;
-mod plausible;
-mod product;
+pub(crate) mod plausible;
+pub(crate) mod product;
 mod silero;
 mod spectrum;
 mod weights;

@@ -6,6 +6,6 @@ const SAMPLE_MAX: f32 = 8.0;
 /// The sample, or silence for one that is not finite or far beyond full scale: a recurrent network would remember it
 /// for ever.
 #[inline(always)]
-pub(super) fn plausible(sample: f32) -> f32 {
+pub(crate) fn plausible(sample: f32) -> f32 {
     if sample.abs() <= SAMPLE_MAX { sample } else { 0.0 }
 }

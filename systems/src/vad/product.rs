@@ -9,7 +9,7 @@
 /// rounding twice would be slower. Hence one way per feature set, chosen with the kernel. The wide form
 /// names vector registers instead of leaving them to the optimiser, which finds them for some tile shapes
 /// only; number by number both forms round alike.
-pub(super) trait Arithmetic: Copy {
+pub(crate) trait Arithmetic: Copy {
     /// [`PANEL`] sums.
     type Wide: Copy;
 
@@ -28,11 +28,11 @@ pub(super) trait Arithmetic: Copy {
 
 /// One rounding: AVX2 with FMA, AVX-512, NEON. `V` registers of `S` hold a panel.
 #[derive(Clone, Copy)]
-pub(super) struct Fused<S, const V: usize>(pub(super) S);
+pub(crate) struct Fused<S, const V: usize>(pub(crate) S);
 
 /// Two roundings: everything else, by plain loops.
 #[derive(Clone, Copy)]
-pub(super) struct Split;
+pub(crate) struct Split;
 
 impl<S: pulp::Simd, const V: usize> Arithmetic for Fused<S, V> {
     type Wide = [S::f32s; V];
@@ -98,12 +98,12 @@ impl Arithmetic for Split {
 }
 
 /// Rows of weights in a panel: two AVX registers.
-pub(super) const PANEL: usize = 16;
+pub(crate) const PANEL: usize = 16;
 
 /// The weights of [`PANEL`] rows for one `k`. Aligned to a cache line: a load never touches two.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub(super) struct Row(pub(super) [f32; PANEL]);
+pub(crate) struct Row(pub(crate) [f32; PANEL]);
 
 /// A matrix `[rows][depth]` and its bias, as panels `[rows / 16][depth]` of [`Row`].
 #[derive(Debug)]
