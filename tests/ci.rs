@@ -132,7 +132,7 @@ fn recordings_beside_it_or_in_the_variables_are_asked_once_more() {
         assert_eq!(code, Some(0), "{said}");
         assert_eq!(call(&calls, "test --workspace | CI=1 recordings= models= ").len(), 1, "{calls:#?}");
         for targets in [
-            "--no-fail-fast -p mynah --test speech_labels --test vad_reference",
+            "--no-fail-fast -p mynah --test speech_labels --test vad_reference --test moonshine",
             "--workspace --lib -- recordings:: vad::",
         ] {
             let call =

@@ -103,8 +103,12 @@ pub(crate) fn references() -> Vec<(PathBuf, PathBuf)> {
 
 /// The folder of the recogniser's model, and that of the recordings of its reference, where the two variables name both.
 pub(crate) fn moonshine() -> Option<(PathBuf, PathBuf)> {
-    let model = named("MYNAH_MODELS", MOONSHINE)?;
-    Some((model.join("moonshine_tiny_en"), named("MYNAH_RECORDINGS", LABELS)?))
+    let models = named("MYNAH_MODELS", REFERENCE)?;
+    if !models.join(MOONSHINE).is_file() {
+        Skip::Unusable("MYNAH_MODELS", format!("{} has no {MOONSHINE}", models.display())).say();
+        return None;
+    }
+    Some((models.join("moonshine_tiny_en"), named("MYNAH_RECORDINGS", LABELS)?))
 }
 
 /// The recordings of the checkout.
