@@ -31,6 +31,7 @@ pub(super) struct Utterance {
     tokens: Vec<u32>,
     limit: usize,
     is_over: bool,
+    is_told: bool,
 }
 
 impl Utterance {
@@ -47,11 +48,16 @@ impl Utterance {
     /// There is nothing to decode.
     pub(super) fn give_up(&mut self) {
         self.tokens.clear();
-        self.is_over = true;
+        (self.is_over, self.is_told) = (true, false);
     }
 
     pub(super) fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// Whether it is over and this was not asked since.
+    pub(super) fn is_newly_over(&mut self) -> bool {
+        self.is_over && !std::mem::replace(&mut self.is_told, self.is_over)
     }
 }
 
@@ -98,7 +104,7 @@ impl Decoder {
         utterance.tokens.clear();
         utterance.tokens.reserve(limit + 1);
         utterance.tokens.push(BEGIN);
-        (utterance.limit, utterance.is_over) = (limit, false);
+        (utterance.limit, utterance.is_over, utterance.is_told) = (limit, false, false);
     }
 
     /// One more token for every utterance that is not over; false: all are.

@@ -12,15 +12,18 @@ use mynah_engine::service::ServiceWaker;
 
 use super::{Model, Recognizer};
 
-/// Most utterances that are decoded together.
-const BATCH_MAX: usize = 16;
+/// Most utterances that are decoded together. All of them are encoded first, which is more than half of the work: a larger
+/// batch keeps the first one waiting for longer than it saves.
+const BATCH_MAX: usize = 4;
+
+/// A text, or why there is none.
+type Answer = Result<Arc<str>, Arc<str>>;
 
 /// A text in the making.
 #[derive(Debug)]
 pub struct HeardText {
     samples: Vec<f32>,
-    /// The text, or why there is none.
-    text: Mutex<Option<Result<Arc<str>, Arc<str>>>>,
+    text: Mutex<Option<Answer>>,
     there: Condvar,
     is_stopped: AtomicBool,
 }
@@ -37,12 +40,17 @@ impl HeardText {
     }
 
     /// The text, or why there is none; `None`: it is not made yet. `wait`: until it is.
-    pub(crate) fn text(&self, wait: bool) -> Option<Result<Arc<str>, Arc<str>>> {
+    pub(crate) fn text(&self, wait: bool) -> Option<Answer> {
         let mut text = locked(&self.text);
         while wait && text.is_none() {
             text = self.there.wait(text).unwrap_or_else(PoisonError::into_inner);
         }
         text.clone()
+    }
+
+    /// Whether the text is made, or will not be.
+    pub(crate) fn is_made(&self) -> bool {
+        locked(&self.text).is_some()
     }
 
     /// Nobody wants the text any more.
@@ -54,8 +62,8 @@ impl HeardText {
         self.is_stopped.load(Ordering::Acquire)
     }
 
-    fn answer(&self, answer: Result<Arc<str>, Arc<str>>) {
-        *locked(&self.text) = Some(answer);
+    fn answer(&self, answer: Answer) {
+        locked(&self.text).get_or_insert(answer);
         self.there.notify_all();
     }
 }
@@ -132,12 +140,16 @@ fn work(model: &Model, queue: &Queue, waker: &ServiceWaker) {
             return;
         }
         let closed = || locked(&queue.waiting).1;
-        let heard = catch_unwind(AssertUnwindSafe(|| recognize(model, &mut recognizer, &batch, &closed)));
+        let answer = |hearing: &HeardText, answer| {
+            hearing.answer(answer);
+            waker.wake();
+        };
+        let work = || recognize(model, &mut recognizer, &batch, &closed, &answer);
+        let heard = catch_unwind(AssertUnwindSafe(work));
         if heard.is_err() {
             recognizer = Recognizer::default();
-            batch.iter().for_each(|hearing| hearing.answer(Err("the recogniser panicked".into())));
+            batch.iter().for_each(|hearing| answer(hearing, Err("the recogniser panicked".into())));
         }
-        waker.wake();
     }
 }
 
@@ -146,10 +158,11 @@ fn recognize(
     recognizer: &mut Recognizer,
     batch: &[Arc<HeardText>],
     closed: &dyn Fn() -> bool,
+    answer: &dyn Fn(&HeardText, Answer),
 ) {
     let samples: Vec<&[f32]> = batch.iter().map(|hearing| &hearing.samples[..]).collect();
     let stops = |at: usize| batch[at].is_stopped() || Arc::strong_count(&batch[at]) == 1 || closed();
     recognizer.recognize(model, &samples, &stops, |at, tokens| {
-        batch[at].answer(Ok(model.text(tokens).into()));
+        answer(&batch[at], Ok(model.text(tokens).into()));
     });
 }

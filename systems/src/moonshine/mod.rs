@@ -71,6 +71,8 @@ impl Recognizer {
     /// Tokens of each of the utterances, samples at 16 kHz of which those beyond [`SAMPLES_MAX`] are cut off; samples that
     /// are no sound count as silence.
     ///
+    /// `tell(n, tokens)` is called once for utterance number `n`, as soon as it is done.
+    ///
     /// `stops(n)` is asked between layers and steps whether utterance number `n` is still wanted; one that is not ends
     /// there, with the tokens that it has.
     pub fn recognize(
@@ -100,12 +102,15 @@ impl Recognizer {
                     utterance.end();
                 }
             }
-            if !self.decoder.step(weights, rotary, batch) {
+            let goes_on = self.decoder.step(weights, rotary, batch);
+            for (at, utterance) in batch.iter_mut().enumerate() {
+                if utterance.is_newly_over() {
+                    tell(at, utterance.tokens());
+                }
+            }
+            if !goes_on {
                 break;
             }
-        }
-        for (at, utterance) in batch.iter().enumerate() {
-            tell(at, utterance.tokens());
         }
     }
 }

@@ -14,7 +14,8 @@ const KEPT_US: u64 = 30_000_000;
 #[derive(Debug, Default)]
 pub(super) struct HeardAudio {
     formats: BTreeMap<SessionKey, Format>,
-    segments: BTreeMap<SegmentRef, Sound>,
+    /// Each with its sample frames.
+    segments: BTreeMap<SegmentRef, (Sound, u64)>,
 }
 
 impl HeardAudio {
@@ -31,8 +32,10 @@ impl HeardAudio {
 
     pub(super) fn hear(&mut self, segment: SegmentRef, audio: Block) {
         let Some(&format) = self.formats.get(&segment.of) else { return };
-        let sound = self.segments.entry(segment).or_insert_with(|| Sound { format, blocks: Vec::new() });
-        if sound.frames() * 1_000_000 < KEPT_US * u64::from(format.rate_hz) {
+        let nothing = || (Sound { format, blocks: Vec::new() }, 0);
+        let (sound, frames) = self.segments.entry(segment).or_insert_with(nothing);
+        if *frames * 1_000_000 < KEPT_US * u64::from(format.rate_hz) {
+            *frames += (audio.len() / usize::from(format.channels).max(1)) as u64;
             sound.blocks.push(audio);
         }
     }
@@ -46,7 +49,7 @@ impl HeardAudio {
 
     /// What was heard of a segment so far. The copy shares the samples.
     pub(super) fn of(&self, segment: &SegmentRef) -> Option<Sound> {
-        self.segments.get(segment).cloned()
+        self.segments.get(segment).map(|(sound, _)| sound.clone())
     }
 
     /// Forgets what ends with `scope`.

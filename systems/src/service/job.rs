@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub(super) held: bool,
 }
 
+/// When nothing is due.
+pub(super) const NEVER_US: u64 = u64::MAX / 2;
 /// Time to wait for speech that is still being made.
 const AGAIN_US: u64 = 1_000;
 
@@ -51,7 +53,7 @@ impl Job {
     pub(super) fn make(&mut self, timing: &Timing, wall: bool, now_us: u64) {
         let whole_us = match &self.work {
             Work::Text(_) => Some(self.piece_us(self.pieces.saturating_sub(1), timing)),
-            Work::Words(words) if wall => words.text(false).map(|_| now_us),
+            Work::Words(words) if wall => words.is_made().then_some(now_us),
             Work::Words(_) | Work::Failure(_) => Some(self.first_us),
             Work::Speech(speech) if wall => match made_by(speech, usize::MAX, true) {
                 Made::Whole(_) => Some(now_us),
@@ -84,7 +86,15 @@ impl Job {
     pub(super) fn due_us(&self, timing: &Timing, wall: bool) -> u64 {
         match &self.work {
             Work::Text(_) => self.piece_us(self.at.min(self.pieces.saturating_sub(1)), timing),
-            Work::Speech(_) | Work::Words(_) if wall => self.started_us.max(self.again_us),
+            Work::Speech(_) if wall => self.started_us.max(self.again_us),
+            // Its thread wakes the driver.
+            Work::Words(words) if wall => {
+                if words.is_made() {
+                    self.started_us
+                } else {
+                    NEVER_US
+                }
+            }
             Work::Words(_) | Work::Failure(_) => self.first_us,
             Work::Speech(_) => self.sample_us(self.at, timing),
         }
@@ -95,7 +105,6 @@ impl Job {
         match &self.work {
             _ if self.made_us.is_some() => None,
             Work::Text(_) => Some(self.piece_us(self.pieces.saturating_sub(1), timing)),
-            // Its thread wakes the driver.
             Work::Words(_) if wall => None,
             Work::Words(_) | Work::Failure(_) => Some(self.first_us),
             // Its length is unknown; every tick checks whether it is made.

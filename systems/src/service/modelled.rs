@@ -19,7 +19,7 @@ use mynah_engine::speech::Heard;
 
 use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
 use crate::service::heard::HeardAudio;
-use crate::service::job::Job;
+use crate::service::job::{Job, NEVER_US};
 use crate::service::odd_text::odd_text;
 use crate::service::studio::Readout;
 use crate::service::timing::{draw_us, name_hash};
@@ -28,9 +28,6 @@ use crate::speech::flite::RATE_HZ;
 
 /// 20 ms of synthesized speech.
 const BLOCK: usize = RATE_HZ as usize / 50;
-
-/// When a call that hangs is answered.
-const NEVER_US: u64 = u64::MAX / 2;
 
 /// A service that does real work and answers at the times of the scene's model.
 pub struct Modelled {
@@ -227,10 +224,7 @@ impl Modelled {
                 },
                 Work::Failure(reason) => ReplyPart::Failed(Arc::clone(reason)),
                 Work::Words(words) => match words.text(!self.wall) {
-                    None => {
-                        job.asks_again(now_us);
-                        return false;
-                    }
+                    None => return false,
                     Some(Err(reason)) => ReplyPart::Failed(reason),
                     // Where nothing was said there are no words.
                     Some(Ok(text)) if job.at == 0 && !text.is_empty() => {
