@@ -96,7 +96,7 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Starts `threads` threads; fewer where the system has no more, and none is an error at each call.
+    /// Starts `threads` threads, or fewer where the system gives no more. Without any, every call fails.
     pub(super) fn start(model: &Arc<Model>, threads: usize, waker: &ServiceWaker) -> Self {
         let queue = Arc::new(Queue::default());
         let listener = |at: usize| {
