@@ -17,7 +17,7 @@ use given::{Skip, program};
 const TOOLS: &str = "bash basename cat dirname env git grep mktemp rm sed sleep sort tr";
 /// Writes down how it was called; a test says what it skips; what `FAILS` matches fails.
 const CARGO: &str = r#"#!/usr/bin/env bash
-given="recordings=${MYNAH_RECORDINGS-} models=${MYNAH_MODELS-}"
+given="recordings=${MYNAH_RECORDINGS-} references=${MYNAH_REFERENCES-}"
 echo "$* | CI=${CI-} $given expected=${MYNAH_SKIPS_EXPECTED-} " >> "$CALLS"
 if [[ $1 == test && -n ${MYNAH_SKIPPED_FILE-} ]]; then
     lines=("skipped: promtool is not installed: a test" "not set: MYNAH_RECORDINGS: a test")
@@ -74,7 +74,7 @@ fn script(top: &Path, name: &str, environment: &[(&str, &str)]) -> (Option<i32>,
         .env_remove("MYNAH_SKIPPED_FILE")
         .env_remove("MYNAH_SKIPS_EXPECTED")
         .env_remove("MYNAH_RECORDINGS")
-        .env_remove("MYNAH_MODELS")
+        .env_remove("MYNAH_REFERENCES")
         .env_remove("MYNAH_TEST_PYTHON")
         .envs(environment.iter().copied())
         .output()
@@ -93,10 +93,10 @@ fn with_nothing_beside_it_the_tests_run_as_the_readme_has_it_and_every_skip_is_l
     let Some(top) = checkout("alone") else { return };
     let (code, said, calls) = run(&top, &[]);
     assert_eq!(code, Some(0), "{said}");
-    let [tests] = call(&calls, "test --workspace | CI=1 recordings= models= expected=")[..] else {
+    let [tests] = call(&calls, "test --workspace | CI=1 recordings= references= expected=")[..] else {
         panic!("{calls:#?}")
     };
-    let missing = "promtool prometheus script zsh fish groff shellcheck strace chromium prometheus_client MYNAH_RECORDINGS MYNAH_MODELS";
+    let missing = "promtool prometheus script zsh fish groff shellcheck strace chromium prometheus_client MYNAH_RECORDINGS MYNAH_REFERENCES";
     for name in missing.split(' ') {
         assert!(tests.contains(&format!("{name} ")), "{name}: {tests}");
     }
@@ -130,13 +130,15 @@ fn recordings_beside_it_or_in_the_variables_are_asked_once_more() {
     {
         let (code, said, calls) = run(&top, environment);
         assert_eq!(code, Some(0), "{said}");
-        assert_eq!(call(&calls, "test --workspace | CI=1 recordings= models= ").len(), 1, "{calls:#?}");
+        assert_eq!(call(&calls, "test --workspace | CI=1 recordings= references= ").len(), 1, "{calls:#?}");
         for targets in [
             "--no-fail-fast -p mynah --test speech_labels --test vad_reference --test moonshine",
             "--workspace --lib -- recordings:: vad::",
         ] {
-            let call =
-                call(&calls, &format!("test {targets} | CI=1 recordings={recordings} models={models} "));
+            let call = call(
+                &calls,
+                &format!("test {targets} | CI=1 recordings={recordings} references={references} "),
+            );
             assert!(call.len() == 1 && !call[0].contains("MYNAH_"), "{targets}: {calls:#?}");
             assert!(!call[0].contains("zsh") && call[0].contains("fish"), "{call:?}");
         }
@@ -258,7 +260,7 @@ fn the_scripts_are_free_of_what_shellcheck_finds() {
 #[test]
 fn a_skip_fails_where_ci_does_not_expect_it() {
     let absent = Skip::Absent("promtool");
-    let not_set = Skip::NotSet("MYNAH_MODELS");
+    let not_set = Skip::NotSet("MYNAH_REFERENCES");
     let unusable = Skip::Unusable("script", "no pseudo terminal".into());
     let rows = [
         (&absent, None, None, false),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use mynah_load::wav;
 use mynah_systems::moonshine::{Model, Recognizer};
 use serde_json::Value;
-use support::given::moonshine;
+use support::given::{moonshine, moonshine_reference};
 
 /// One utterance of the reference.
 struct Utterance {
@@ -18,7 +18,8 @@ struct Utterance {
     text: String,
 }
 
-fn model(folder: &Path) -> Model {
+fn model() -> Model {
+    let folder = moonshine();
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -26,8 +27,8 @@ fn model(folder: &Path) -> Model {
     Model::read(&read("moonshine_tiny_en.u8"), &read("tokenizer.bin")).expect("the model's own files")
 }
 
-fn utterances(folder: &Path, recordings: &Path) -> Vec<Utterance> {
-    let text = std::fs::read_to_string(folder.join("reference.jsonl")).expect("the reference is there");
+fn utterances(reference: &Path, recordings: &Path) -> Vec<Utterance> {
+    let text = std::fs::read_to_string(reference).expect("the reference is there");
     let mut heard: Vec<(PathBuf, Vec<f32>)> = Vec::new();
     let utterance = |line: &str| {
         let line: Value = serde_json::from_str(line).expect("a line is one object");
@@ -56,8 +57,8 @@ fn recognized(recognizer: &mut Recognizer, model: &Model, batch: &[&[f32]]) -> V
 
 #[test]
 fn tokens_are_those_of_a_plain_run_in_any_batch() {
-    let Some((folder, recordings)) = moonshine() else { return };
-    let (model, all) = (model(&folder), utterances(&folder, &recordings));
+    let Some((reference, recordings)) = moonshine_reference() else { return };
+    let (model, all) = (model(), utterances(&reference, &recordings));
     assert_eq!(all.len(), 35);
     let mut recognizer = Recognizer::default();
     let mut failed = Vec::new();

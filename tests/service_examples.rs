@@ -78,8 +78,8 @@ fn a_storyteller_that_hangs_fails_and_panics_keeps_nobody_else_from_hearing_stor
 
 #[test]
 fn words_of_recordings_are_recognised_at_their_times() {
-    let Some((_, recordings)) = support::given::moonshine() else { return };
-    let names = ["dev_real_cards.wav", "dev_real_two_cities_48k.wav"];
+    let recordings = support::given::own();
+    let names = ["cards.wav", "two_cities_48k.wav"];
     let paths: Vec<PathBuf> = names.map(|name| recordings.join(name)).into();
     let heard = transcribe::transcribe(&paths).expect("the recordings are read");
     assert_eq!(heard, transcribe::transcribe(&paths).expect("once more"), "virtual time repeats");

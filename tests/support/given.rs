@@ -87,36 +87,41 @@ pub(crate) fn recordings() -> Vec<PathBuf> {
 }
 
 /// References of the detector, each with the folder of the recordings it names: the checkout's, then the one in the folder
-/// that `MYNAH_MODELS` names, which is for the recordings of `MYNAH_RECORDINGS`.
+/// that `MYNAH_REFERENCES` names, which is for the recordings of `MYNAH_RECORDINGS`.
 pub(crate) fn references() -> Vec<(PathBuf, PathBuf)> {
     let mut found = vec![(own().join(REFERENCE), own())];
-    if let Some(models) = named("MYNAH_MODELS", REFERENCE) {
+    if let Some(references) = named("MYNAH_REFERENCES", REFERENCE) {
         match env::var_os("MYNAH_RECORDINGS") {
-            Some(folder) => found.push((models.join(REFERENCE), folder.into())),
+            Some(folder) => found.push((references.join(REFERENCE), folder.into())),
             None => {
-                Skip::Unusable("MYNAH_MODELS", "MYNAH_RECORDINGS names no recordings for it".into()).say()
+                Skip::Unusable("MYNAH_REFERENCES", "MYNAH_RECORDINGS names no recordings for it".into()).say()
             }
         }
     }
     found
 }
 
-/// The folder of the recogniser's model, and that of the recordings of its reference, where the two variables name both.
-pub(crate) fn moonshine() -> Option<(PathBuf, PathBuf)> {
-    let models = named("MYNAH_MODELS", REFERENCE)?;
-    if !models.join(MOONSHINE).is_file() {
-        Skip::Unusable("MYNAH_MODELS", format!("{} has no {MOONSHINE}", models.display())).say();
-        return None;
-    }
-    Some((models.join("moonshine_tiny_en"), named("MYNAH_RECORDINGS", LABELS)?))
+/// The reference of the recogniser, and the folder of the recordings it names, where the two variables name both.
+pub(crate) fn moonshine_reference() -> Option<(PathBuf, PathBuf)> {
+    let references = named("MYNAH_REFERENCES", MOONSHINE)?;
+    Some((references.join(MOONSHINE), named("MYNAH_RECORDINGS", LABELS)?))
+}
+
+/// The folder of the recogniser's model, which is part of the checkout.
+pub(crate) fn moonshine() -> PathBuf {
+    of_the_checkout("tools/mynah/models/moonshine_tiny_en")
 }
 
 /// The recordings of the checkout.
-fn own() -> PathBuf {
+pub(crate) fn own() -> PathBuf {
+    of_the_checkout("tests/recordings")
+}
+
+fn of_the_checkout(folder: &str) -> PathBuf {
     // A crate of the workspace lies one or two folders deep.
-    let tops = ["..", "../.."].map(|up| Path::new(env!("CARGO_MANIFEST_DIR")).join(up));
-    let mut folders = tops.iter().map(|top| top.join("tests/recordings"));
-    folders.find(|folder| folder.is_dir()).expect("tests/recordings belongs to the checkout")
+    let tops = ["..", "../.."].map(|up| Path::new(env!("CARGO_MANIFEST_DIR")).join(up).join(folder));
+    let found = tops.into_iter().find(|path| path.is_dir());
+    found.unwrap_or_else(|| panic!("{folder} belongs to the checkout"))
 }
 
 /// The folder that a variable names, which has `file`.

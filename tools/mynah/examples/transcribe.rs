@@ -2,8 +2,8 @@
 //!
 //! Virtual time: the recordings are heard as fast as the processor can.
 //!
-//! Run: `MYNAH_MODELS=FOLDER cargo run --release --example transcribe -- call.wav`; the folder has `moonshine_tiny_en` with
-//! the model's weights and tokens in it (docs/recognition.md).
+//! Run: `cargo run --release --example transcribe -- call.wav`. Under cargo, `MYNAH_MODELS` names the folder of the model;
+//! a program of yours sets it, or has the model in it (docs/recognition.md).
 #![expect(clippy::print_stdout, reason = "an example prints what happens")]
 
 use std::collections::BTreeMap;

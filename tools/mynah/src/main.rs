@@ -8,5 +8,10 @@ use std::process::ExitCode;
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "moonshine")]
+    mynah_systems::moonshine::build_in(
+        include_bytes!("../models/moonshine_tiny_en/moonshine_tiny_en.u8"),
+        include_bytes!("../models/moonshine_tiny_en/tokenizer.bin"),
+    );
     mynah::main()
 }
