@@ -153,6 +153,9 @@ fn speech(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
         s.wasted_service_ms / 1_000.0
     )?;
     utterances(t, r)?;
+    for line in r.recognition.iter().flat_map(mynah_sim::recognition::lines) {
+        writeln!(t, "  {line}")?;
+    }
     if r.turns.paused + r.turns.interrupted > 0 {
         writeln!(
             t,
@@ -191,7 +194,7 @@ fn services(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     )?;
     for s in &r.services {
         let timing = if s.modelled { format!("{} (modelled)", s.timing) } else { "as it takes".to_string() };
-        let kind = if s.real_output { format!("{} (real audio)", s.kind) } else { s.kind.clone() };
+        let kind = s.really_makes.map_or(s.kind.clone(), |what| format!("{} (real {what})", s.kind));
         writeln!(t, "  {:<10} {kind:<24} {timing:<28} {:>8} {:>8}", s.id, s.calls, s.cancelled)?;
     }
     writeln!(t)

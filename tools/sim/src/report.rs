@@ -9,6 +9,7 @@ use serde::Serialize;
 
 pub use self::quantiles::{Quantiles, QuantilesUs};
 pub use self::stages::{AnsweredTurn, Stage, StageFigures};
+use crate::recognition::Recognition;
 use crate::transport::LinkedScene;
 
 /// Speech end to response, with what it is counted against.
@@ -187,9 +188,9 @@ pub struct ServiceFiguresReport {
     pub id: String,
     pub kind: String,
     pub modelled: bool,
-    /// Its answers are made from what it is asked, whatever its timing: not in the JSON.
+    /// What it makes of what it is asked, whatever its timing: audio or words; `None`: that is simulated. Not in the JSON.
     #[serde(skip)]
-    pub real_output: bool,
+    pub really_makes: Option<&'static str>,
     pub timing: String,
     pub calls: u64,
     pub items: u64,
@@ -315,6 +316,9 @@ pub struct Report {
     pub latency_ms: LatencyMs,
     pub segments: Segments,
     pub turns: TurnFigures,
+    /// Scenes with a recogniser that is not simulated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recognition: Option<Recognition>,
     pub frames: Frames,
     pub nodes: Vec<NodeFigures>,
     pub services: Vec<ServiceFiguresReport>,

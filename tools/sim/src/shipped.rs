@@ -28,6 +28,8 @@ shipped!(
     "deadlines",
     "voice_assistant",
     "voice_assistant_cloud",
+    "transcribe",
+    "assistant",
     "full",
 );
 

@@ -6,7 +6,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// True end of the utterance to the first released sample of the answer.
+    /// True end of the utterance to the first released sample of the answer, at P95.
+    pub speech_end_to_response_p95_ms: Option<f64>,
+    /// The same at P99.
     pub speech_end_to_response_p99_ms: Option<f64>,
     /// First syllable to its arrival behind the gate.
     pub speech_start_to_forward_p95_ms: Option<f64>,
@@ -36,6 +38,7 @@ impl Limits {
     /// The limits that are set, in the order of the fields.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> + use<> {
         [
+            ("speech_end_to_response_p95_ms", self.speech_end_to_response_p95_ms),
             ("speech_end_to_response_p99_ms", self.speech_end_to_response_p99_ms),
             ("speech_start_to_forward_p95_ms", self.speech_start_to_forward_p95_ms),
             ("silence_to_processing_p95_ms", self.silence_to_processing_p95_ms),

@@ -25,6 +25,9 @@ const PAUSE_MEDIAN_US: f64 = 350_000.0;
 const PAUSE_SIGMA: f64 = 0.42;
 const PAUSE_US: Range<f64> = 200_000.0..1_000_000.0;
 
+/// The voice of the clips, named as labels name it.
+const VOICE: &str = "flite:kal16";
+
 /// How callers differ; about what one speaker's voice can be bent to without sounding broken.
 const PITCH: Range<f32> = 0.85..1.2;
 const RATE: Range<f32> = 0.9..1.15;
@@ -123,6 +126,7 @@ pub struct Bank {
     clips: Vec<Clip>,
     noise: Noise,
     rate_hz: u32,
+    voice: Arc<str>,
 }
 
 impl Bank {
@@ -152,7 +156,7 @@ impl Bank {
             None => rayon::ThreadPoolBuilder::new().build().map_err(BankError::threads)?.install(make_all),
         };
         let clips = made.into_iter().collect::<Result<Vec<Clip>, BankError>>()?;
-        Ok(Self { clips, noise: Noise::new(seed, rate_hz), rate_hz })
+        Ok(Self { clips, noise: Noise::new(seed, rate_hz), rate_hz, voice: VOICE.into() })
     }
 
     /// The clips, in an order that the seed decides.
@@ -165,6 +169,12 @@ impl Bank {
     #[must_use]
     pub fn noise(&self) -> &Noise {
         &self.noise
+    }
+
+    /// Name of the voice that speaks all clips.
+    #[must_use]
+    pub fn voice(&self) -> &Arc<str> {
+        &self.voice
     }
 
     /// Sample rate of every sound in it, Hz.

@@ -117,6 +117,7 @@ impl Caller {
             start_us: begins_us + clip.truth.start_us(),
             end_us: begins_us + clip.truth.end_us(),
             text: Arc::clone(&clip.text),
+            voice: Arc::clone(self.schedule.bank().voice()),
             pauses: clip.truth.pauses().map(|pause| pause.later(begins_us)).collect(),
             clip: plan.clip as u32,
         }

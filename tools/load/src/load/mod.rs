@@ -10,6 +10,7 @@ pub mod noise;
 pub mod recordings;
 pub mod schedule;
 pub mod truth;
+pub mod words;
 
 mod media_time;
 pub mod rate;

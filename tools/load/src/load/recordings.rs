@@ -1,6 +1,6 @@
 //! Real recordings as load: JSON Lines of labels beside WAV files, played to the sessions in turn.
 //!
-//! A line is `{"file", "segments": [{"start_ms", "end_ms", "kind", "text"}]}`, half-open times, `file` relative to the
+//! A line is `{"file", "segments": [{"start_ms", "end_ms", "kind", "text", "voice"}]}`, half-open times, `file` relative to the
 //! labels. `utterance` is a turn with its words (a ` / ` marks the pause put inside), `speech` is continuous speech
 //! within it; every other kind is not speech. Further fields are ignored. A line without segments is a bed of noise
 //! that nobody labelled, and is left out: what it contains cannot be judged.
@@ -16,6 +16,7 @@ use super::media_time::us_of;
 use super::rate;
 use super::truth::{Stretch, Truth};
 use super::utterance::Utterance;
+use super::words::Said;
 use crate::wav::{self, Cancelling, WavError};
 use mynah_files::terminal;
 use mynah_files::text;
@@ -70,6 +71,8 @@ struct Segment {
     kind: String,
     #[serde(default)]
     text: String,
+    #[serde(default)]
+    voice: String,
 }
 
 impl Segment {
@@ -82,6 +85,7 @@ impl Segment {
 #[derive(Debug)]
 struct Spoken {
     text: Arc<str>,
+    voice: Arc<str>,
     parts: Vec<Part>,
     truth: Truth,
 }
@@ -102,6 +106,39 @@ pub fn files(labels: &Path) -> Vec<PathBuf> {
     lines.filter_map(|line| Some(folder.join(line["file"].as_str()?))).collect()
 }
 
+/// The lines of a file of labels that are not empty, each with its number, from 1. Their files are where they are from here.
+fn lines(labels: &Path) -> Result<Vec<(usize, LabelLine)>, RecordingsError> {
+    let text = text::read(labels).map_err(|error| RecordingsError::Labels(labels.to_path_buf(), error))?;
+    let folder = labels.parent().unwrap_or(Path::new(""));
+    let filled = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let parsed = filled.map(|(index, line)| {
+        let line: LabelLine = serde_json::from_str(line).map_err(|error| {
+            let form = r#"{"file": "a.wav", "segments": [{"start_ms", "end_ms", "kind", "text"}]}"#;
+            let what = format!("no line of labels ({error}); expected {form}");
+            RecordingsError::Line(labels.to_path_buf(), index + 1, what)
+        })?;
+        Ok((index + 1, LabelLine { file: folder.join(&line.file), ..line }))
+    });
+    parsed.collect()
+}
+
+/// What is said in each of the recordings that labels name, by the labels alone.
+///
+/// # Errors
+/// [`RecordingsError`], at the first line that cannot be used.
+pub fn said(labels: &Path) -> Result<Vec<(PathBuf, Vec<Said>)>, RecordingsError> {
+    let of_line = |(_, line): (usize, LabelLine)| {
+        let turns = line.segments.iter().filter(|segment| segment.kind == "utterance");
+        let said = |turn: &Segment| Said {
+            at: turn.at(),
+            text: turn.text.replace(" / ", " "),
+            voice: turn.voice.clone(),
+        };
+        (line.file, turns.map(said).collect())
+    };
+    Ok(lines(labels)?.into_iter().map(of_line).collect())
+}
+
 /// All recordings of a load, shared by its sessions.
 #[derive(Clone, Debug)]
 pub struct Recordings {
@@ -115,22 +152,11 @@ impl Recordings {
     /// # Errors
     /// [`RecordingsError`], at the first line that cannot be used.
     pub fn load(labels: &Path, rate_hz: u32) -> Result<Self, RecordingsError> {
-        let text =
-            text::read(labels).map_err(|error| RecordingsError::Labels(labels.to_path_buf(), error))?;
-        let folder = labels.parent().unwrap_or(Path::new(""));
         let mut takes = Vec::new();
-        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let wrong = |what: String| RecordingsError::Line(labels.to_path_buf(), index + 1, what);
-            let line: LabelLine = serde_json::from_str(line).map_err(|error| {
-                let form = r#"{"file": "a.wav", "segments": [{"start_ms", "end_ms", "kind", "text"}]}"#;
-                wrong(format!("no line of labels ({error}); expected {form}"))
-            })?;
-            if line.segments.is_empty() {
-                continue;
-            }
-            let path = folder.join(&line.file);
-            let (samples, length_us) = mono(&path, rate_hz)?;
-            let spoken = spoken(&line.segments, length_us).map_err(wrong)?;
+        for (number, line) in lines(labels)?.into_iter().filter(|(_, line)| !line.segments.is_empty()) {
+            let (samples, length_us) = mono(&line.file, rate_hz)?;
+            let spoken = spoken(&line.segments, length_us)
+                .map_err(|what| RecordingsError::Line(labels.to_path_buf(), number, what))?;
             takes.push(Arc::new(Take { samples, rate_hz, spoken }));
         }
         if takes.is_empty() {
@@ -204,14 +230,14 @@ fn spoken(segments: &[Segment], length_us: u64) -> Result<Vec<Spoken>, String> {
         if speech.is_empty() {
             speech.push(turn.at());
         }
-        Truth::from_speech(speech).map(|truth| turn_of(&turn.text, truth))
+        Truth::from_speech(speech).map(|truth| turn_of(turn, truth))
     });
     Ok(spoken.collect())
 }
 
 /// Lays the pieces of a text around the pauses that its ` / ` marks: the longest ones.
-fn turn_of(text: &str, truth: Truth) -> Spoken {
-    let mut pieces: Vec<String> = text.split(" / ").map(str::to_owned).collect();
+fn turn_of(turn: &Segment, truth: Truth) -> Spoken {
+    let mut pieces: Vec<String> = turn.text.split(" / ").map(str::to_owned).collect();
     let mut marked: Vec<Stretch> = truth.pauses().collect();
     marked.sort_by_key(|pause| (std::cmp::Reverse(pause.len_us()), pause.start_us));
     if marked.len() + 1 < pieces.len() {
@@ -224,7 +250,7 @@ fn turn_of(text: &str, truth: Truth) -> Spoken {
     let at = starts.zip(ends).map(|(start_us, end_us)| Stretch { start_us, end_us });
     let text = pieces.join(" ").into();
     let parts = pieces.into_iter().zip(at).map(|(piece, at)| Part { text: piece.into(), at }).collect();
-    Spoken { text, parts, truth }
+    Spoken { text, voice: turn.voice.as_str().into(), parts, truth }
 }
 
 /// A recording at a position of its stream.
@@ -281,11 +307,12 @@ impl Playback {
     }
 
     fn utterance(&self, index: usize) -> Utterance {
-        let Spoken { text, truth, .. } = &self.take.spoken[index];
+        let Spoken { text, voice, truth, .. } = &self.take.spoken[index];
         Utterance {
             start_us: truth.start_us(),
             end_us: truth.end_us(),
             text: Arc::clone(text),
+            voice: Arc::clone(voice),
             pauses: truth.pauses().collect(),
             clip: index as u32,
         }
@@ -372,7 +399,10 @@ mod tests {
             Stretch { start_us: 1_600_000, end_us: 1_750_000 },
         ];
         let text = "one two three four".into();
-        assert_eq!(told, [Utterance { start_us: 400_000, end_us: 1_900_000, text, pauses, clip: 0 }]);
+        assert_eq!(
+            told,
+            [Utterance { start_us: 400_000, end_us: 1_900_000, text, voice: "".into(), pauses, clip: 0 }]
+        );
         let heard = |from_ms: u64, to_ms: u64| {
             playback.heard(Stretch { start_us: from_ms * 1_000, end_us: to_ms * 1_000 })
         };

@@ -13,6 +13,8 @@ pub struct Utterance {
     pub end_us: u64,
     /// The words of the utterance.
     pub text: Arc<str>,
+    /// Whose voice it is; empty: the labels do not say.
+    pub voice: Arc<str>,
     /// Gaps of at least 120 ms inside it, in order.
     pub pauses: Vec<Stretch>,
     /// Which clip of the bank it is, or which utterance of the recording, from 0.

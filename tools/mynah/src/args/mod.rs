@@ -45,7 +45,11 @@ Scenes: a path of a file, or the name of one that comes with mynah:",
 impl Cli {
     /// The command, or the one that none stands for.
     pub fn into_command(self) -> Command {
-        self.command.unwrap_or_else(|| Command::Simulate(Simulate::default()))
+        match self.command {
+            None => Command::Simulate(Simulate::default()),
+            Some(Command::Run(run)) => Command::Run(run.sorted()),
+            Some(command) => command,
+        }
     }
 }
 
@@ -144,6 +148,23 @@ mod tests {
     #[test]
     fn the_definitions_agree_with_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_without_a_scene_is_a_conversation() {
+        let run = |words: &str| match Cli::try_parse_from(words.split(' ')).map(Cli::into_command) {
+            Ok(Command::Run(run)) => {
+                (run.scene, run.input.iter().map(|path| path.display().to_string()).collect())
+            }
+            other => panic!("{words}: {other:?}"),
+        };
+        let files = |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+        let assistant = String::from("assistant");
+        assert_eq!(run("mynah run a.wav b.WAV"), (assistant.clone(), files(&["a.wav", "b.WAV"])));
+        assert_eq!(run("mynah run --input -"), (assistant, files(&["-"])));
+        assert_eq!(run("mynah run transcribe call.bin"), ("transcribe".into(), files(&["call.bin"])));
+        assert_eq!(run("mynah run x.ron a.wav --input b.wav"), ("x.ron".into(), files(&["a.wav", "b.wav"])));
+        assert!(Cli::try_parse_from(["mynah", "run"]).is_err());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use mynah_sim::transport::LinkedScene;
 pub fn of_run(args: &Run, plan: &ScenePlan, outputs: &[PathBuf]) -> Result<(), Failure> {
     let mut claims = begin(args.json, &args.scene, plan);
     args.input.iter().for_each(|path| claims.reads("--input", path));
+    args.labels.iter().for_each(|path| claims.reads("--labels", path));
     outputs.iter().try_for_each(|path| claims.writes("--output", path))?;
     claims.may_write("--events", args.events.as_ref())?;
     claims.may_write("--vad-trace", args.vad_trace.as_ref())?;

@@ -11,8 +11,9 @@ use mynah_engine::{Engine, Event, OutAudio, Record, ScenePlan};
 use crate::args::Run;
 use crate::commands::files;
 use crate::progress::Progress;
+use crate::recorded::labels;
 use crate::recorded::page::{Recorded, page};
-use crate::recorded::summary::{self, Row};
+use crate::recorded::summary::{self, Row, Sessions};
 use mynah_files::failure::{Exit, Failure};
 use mynah_files::outputs::{Output, is_dash};
 use mynah_files::terminal;
@@ -25,6 +26,7 @@ use mynah_sim::events::TraceWriter;
 use mynah_sim::events::header::{ContentOf, Header, Inputs, RecordingInput, RunInputs};
 use mynah_sim::events::log::EventLog;
 use mynah_sim::interrupt;
+use mynah_sim::recognition;
 use mynah_sim::report::Interruption;
 use mynah_sim::run::drive::{Pace, drive};
 use mynah_sim::run::feed::Feed;
@@ -45,6 +47,7 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     let source = scenes::find(&args.scene)?;
     let (plan, traced) = compile(args, &source, first)?;
     mixing::warn(&plan, &args.input, &recordings);
+    let said = labels::of(args, &plan)?;
     let names = names(&args.input);
     let outputs = args.output.as_ref().map_or(Vec::new(), |folder| outputs(folder, &args.input));
     files::of_run(args, &plan, &outputs)?;
@@ -90,7 +93,9 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     trace.map_or(Ok(()), TraceWriter::finish)?;
     let sessions: Vec<Row> = (0..names.len())
         .map(|index| {
-            let segments = pictures[index].segments.rows(&plan);
+            let mut segments = pictures[index].segments.rows(&plan);
+            let answers = tracks[index].as_ref().map_or(&[][..], Track::answers);
+            segments.iter_mut().for_each(|segment| segment.answered(answers));
             Row::new(&names[index], &feeds[index], &pictures[index], tracks[index].as_ref(), segments)
         })
         .collect();
@@ -100,7 +105,11 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     }
     write_outputs(&outputs, tracks)?;
     warn_of_losses(&sessions);
-    summary::print(args, &plan, &sessions, interrupted)?;
+    let compared =
+        said.into_iter().zip(&sessions).filter_map(|(said, row)| Some((said?, row.segments.clone())));
+    // Of what was not heard nothing can be recognised.
+    let recognition = if interrupted.is_none() { recognition::compare(compared) } else { None };
+    summary::print(args, &plan, &Sessions { rows: &sessions, recognition, interrupted })?;
     Ok(interrupt::exit(Exit::Done))
 }
 

@@ -1,4 +1,5 @@
 //! The output of `run` about recordings: a table and a page.
 
+pub mod labels;
 pub mod page;
 pub mod summary;

@@ -10,9 +10,10 @@ use crate::args::Run;
 use mynah_files::failure::Failure;
 use mynah_files::terminal;
 use mynah_pages::picture::session::Picture;
+use mynah_sim::recognition::{self, Recognition};
 use mynah_sim::report::Interruption;
 use mynah_sim::run::feed::Feed;
-use mynah_sim::run::segments::{Outcome, Segment};
+use mynah_sim::run::segments::{Outcome, Segment, SpokenAnswer};
 use mynah_sim::run::track::Track;
 
 /// One session in the table and in the JSON object.
@@ -85,18 +86,30 @@ struct Summary<'a> {
     chunk: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     interrupted: Option<Interruption>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recognition: &'a Option<Recognition>,
     sessions: &'a [Row],
 }
 
-/// Prints the run, a table to stderr if stdout has a file in it. `interrupted`: it ended before its time.
+/// All that is said of a run.
+#[derive(Debug)]
+pub struct Sessions<'a> {
+    /// The sessions, in order.
+    pub rows: &'a [Row],
+    /// Their words against labels, where there are any.
+    pub recognition: Option<Recognition>,
+    /// The run ended before its time.
+    pub interrupted: Option<Interruption>,
+}
+
+/// Prints the run, a table to stderr if stdout has a file in it.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn print(
     args: &Run,
     plan: &ScenePlan,
-    rows: &[Row],
-    interrupted: Option<Interruption>,
+    Sessions { rows, recognition, interrupted }: &Sessions<'_>,
 ) -> Result<(), Failure> {
     if args.json {
         let summary = Summary {
@@ -107,13 +120,17 @@ pub fn print(
             seed: args.seed,
             clock: if args.wall { "wall" } else { "virtual" },
             chunk: args.chunk.to_string(),
-            interrupted,
+            interrupted: *interrupted,
+            recognition,
             sessions: rows,
         };
         let json = serde_json::to_string(&summary).map_err(std::io::Error::from)?;
         terminal::print(&(json + "\n"))?;
     } else {
-        let foot = interrupted.map_or(String::new(), |interruption| format!("{interruption}\n"));
+        let words =
+            recognition.iter().flat_map(recognition::lines).map(|line| line + "\n").collect::<String>();
+        let words = if words.is_empty() { words } else { format!("\n{words}") };
+        let foot = words + &interrupted.map_or(String::new(), |interruption| format!("{interruption}\n"));
         args.table_to().show(|_| table(rows) + &segments(rows) + &foot)?;
     }
     Ok(())
@@ -148,10 +165,10 @@ fn table(rows: &[Row]) -> String {
     text
 }
 
-/// Most segments of one session in the table.
+/// Most segments of one session in the table; what was said is shown whole.
 const SEGMENTS_SHOWN_MAX: usize = 20;
-/// Most characters of what was said in the table.
-const SAID_CHARS_MAX: usize = 60;
+/// Characters of what was said on one line.
+const SAID_CHARS: usize = 72;
 
 /// The segments of every session that has some.
 fn segments(rows: &[Row]) -> String {
@@ -164,10 +181,12 @@ fn segments(rows: &[Row]) -> String {
                 row.session, "speech, or what was taken back"
             ),
         );
-        for segment in row.segments.iter().take(SEGMENTS_SHOWN_MAX) {
-            push(&mut text, format_args!("{}\n", segment_line(segment).trim_end()));
+        let speaks = row.segments.iter().any(|segment| segment.said.is_some());
+        let shown = if speaks { row.segments.len() } else { SEGMENTS_SHOWN_MAX };
+        for segment in row.segments.iter().take(shown) {
+            segment_lines(&mut text, segment);
         }
-        let more = row.segments.len().saturating_sub(SEGMENTS_SHOWN_MAX);
+        let more = row.segments.len().saturating_sub(shown);
         if more > 0 {
             let more = mynah_sim::scenes::counted(more, "more segment");
             push(&mut text, format_args!("  {more}; --json lists all\n"));
@@ -176,16 +195,35 @@ fn segments(rows: &[Row]) -> String {
     text
 }
 
-fn segment_line(segment: &Segment) -> String {
-    let seconds = |us: u64| format!("{:.3}", us as f64 / 1e6);
+fn seconds(us: u64) -> String {
+    format!("{:.3}", us as f64 / 1e6)
+}
+
+/// The segment, and the answers to it.
+fn segment_lines(text: &mut String, segment: &Segment) {
     let (from_us, to_us) = segment.shown_us();
     let (from, to) = (seconds(from_us), to_us.map_or("-".into(), seconds));
     let what = match (segment.outcome, segment.reason) {
         (Outcome::Cancelled, Some(reason)) => format!("cancelled: {}", reason.replace('_', " ")),
         (outcome, _) => format!("{}{}", outcome.name(), split(segment)),
     };
-    let said = shortened(segment.said.as_deref().unwrap_or_default());
-    format!("  {:>7}  {from:>8}  {to:>8}  {what:<30} {said}", segment.segment)
+    let said = segment.said.as_deref().unwrap_or_default();
+    line(text, &segment.segment.to_string(), (&from, &to), &what, said);
+    for answer in &segment.answers {
+        let SpokenAnswer { from_us, to_us: until_us, text: says } = answer;
+        let after = to_us.map(|to_us| (*from_us as f64 - to_us as f64) / 1e3);
+        let when = after.map_or(String::new(), |ms| format!("{ms:.0} ms after the speech"));
+        let says = says.as_deref().unwrap_or("(answered an end that did not hold)");
+        line(text, "answer", (&seconds(*from_us), &seconds(*until_us)), &when, says);
+    }
+}
+
+/// One line, and as many more as the words need.
+fn line(text: &mut String, name: &str, (from, to): (&str, &str), what: &str, words: &str) {
+    let mut words = wrapped(words).into_iter();
+    let first = format!("  {name:>7}  {from:>8}  {to:>8}  {what:<30} {}", words.next().unwrap_or_default());
+    push(text, format_args!("{}\n", first.trim_end()));
+    words.for_each(|rest| push(text, format_args!("{:60}{rest}\n", "")));
 }
 
 fn split(segment: &Segment) -> &'static str {
@@ -197,14 +235,18 @@ fn split(segment: &Segment) -> &'static str {
     }
 }
 
-/// On one line, and not too long.
-fn shortened(said: &str) -> String {
+/// The words in lines, none too long but for a single word; nothing in them steers a terminal.
+fn wrapped(said: &str) -> Vec<String> {
     let words = said.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let said = words.collect::<Vec<_>>().join(" ");
-    match said.char_indices().nth(SAID_CHARS_MAX) {
-        Some((at, _)) => format!("{}...", said[..at].trim_end()),
-        None => said,
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        let length = |line: &String| line.chars().count() + 1 + word.chars().count();
+        match lines.last_mut().filter(|line| length(line) <= SAID_CHARS) {
+            Some(line) => *line = format!("{line} {word}"),
+            None => lines.push(word.into()),
+        }
     }
+    lines
 }
 
 fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
@@ -237,9 +279,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_stays_on_one_line() {
-        assert_eq!(shortened("  turn\n off\u{1b}[2J\tthe radio "), "turn off [2J the radio");
-        let long = shortened(&"ä ".repeat(100));
-        assert_eq!((long.chars().count(), long.ends_with("...")), (SAID_CHARS_MAX - 1 + 3, true), "{long}");
+    fn what_was_said_is_shown_whole_in_lines_that_fit() {
+        assert_eq!(wrapped("  turn\n off\u{1b}[2J\tthe radio "), ["turn off [2J the radio"]);
+        let long = wrapped(&"äh ".repeat(100));
+        assert!(long.iter().all(|line| line.chars().count() <= SAID_CHARS), "{long:?}");
+        assert_eq!(long.join(" "), "äh ".repeat(100).trim());
+        let mut text = String::new();
+        line(&mut text, "1", ("0.000", "2.000"), "confirmed", &"word ".repeat(20));
+        let [first, second] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        assert_eq!(first.find("word"), second.find("word"), "{text}");
     }
 }

@@ -4,6 +4,8 @@
 use mynah_engine::{Event, Record, ScenePlan};
 use serde::Serialize;
 
+use super::track::Answer;
+
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +42,18 @@ pub struct NodeText {
     pub recognised: bool,
 }
 
+/// An answer to a segment as it sounded, engine time in microseconds; media time 0 is engine time 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SpokenAnswer {
+    /// When it begins to sound.
+    pub from_us: u64,
+    /// When it is over, or was taken back.
+    pub to_us: u64,
+    /// What it says; `None`: it answered an end of speech that did not hold, or it has no words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
 /// One segment. All times are media time of the session, in microseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Segment {
@@ -70,9 +84,26 @@ pub struct Segment {
     /// What every node that puts out text made of it, in the order of the scene's graph.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<NodeText>,
+    /// The answers to it that sounded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<SpokenAnswer>,
+    /// The end of speech that holds, or the last one announced.
+    #[serde(skip)]
+    pub revision: u32,
 }
 
 impl Segment {
+    /// Takes those of a session's answers that are to this segment.
+    pub fn answered(&mut self, answers: &[Answer]) {
+        let text = self.texts.iter().rfind(|text| !text.recognised).map(|last| last.text.trim().to_owned());
+        let mine = answers.iter().filter(|answer| answer.segment == self.segment);
+        self.answers.extend(mine.map(|answer| SpokenAnswer {
+            from_us: answer.from_us,
+            to_us: answer.to_us,
+            text: text.clone().filter(|_| answer.revision == self.revision),
+        }));
+    }
+
     /// The stretch to show: speech where it is known, what was forwarded otherwise.
     pub fn shown_us(&self) -> (u64, Option<u64>) {
         (self.speech_from_us.unwrap_or(self.from_us), self.speech_to_us.or(self.to_us))
@@ -157,7 +188,7 @@ impl SegmentList {
     /// `nodes`: their names, and whether they hear audio.
     fn rows_of(&self, nodes: &[(&str, bool)]) -> Vec<Segment> {
         let row = |story: &Story| {
-            let mut segment = story.segment.clone();
+            let mut segment = Segment { revision: story.revision, ..story.segment.clone() };
             for (at, (node, recognised)) in nodes.iter().enumerate() {
                 let mut text = String::new();
                 let counts = |told: &&Told| told.node == at && told.revision == story.revision;

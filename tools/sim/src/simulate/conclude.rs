@@ -2,12 +2,16 @@
 
 use mynah_engine::observe::Census;
 use mynah_engine::scene::Release;
+use mynah_load::load::Utterance;
+use mynah_load::load::truth::Stretch;
+use mynah_load::load::words::Said;
 
 use super::balance::{HostSide, imbalances};
 use super::callers::Line;
 use super::figures::{ratio, segments, turn_figures};
 use super::options::RunClock;
 use super::simulation::Simulation;
+use crate::recognition::{self, Recognition};
 use crate::report::quantiles::{Quantiles, QuantilesUs};
 use crate::report::{
     Cost, Frames, GeneratorFigures, Interruption, LatencyMs, LimitResult, NodeFigures, Report, Segments,
@@ -74,6 +78,7 @@ impl Simulation {
             latency_ms,
             segments,
             turns: turn_figures,
+            recognition: self.words(),
             frames,
             nodes,
             services: self.near.services(),
@@ -85,6 +90,23 @@ impl Simulation {
             answered: std::mem::take(&mut self.near.run.answered).into_turns(),
             remote,
         }
+    }
+
+    /// What was heard against what was said, of utterances that the callers came to the end of.
+    fn words(&self) -> Option<Recognition> {
+        let until_us = self.near.options.duration_us;
+        let words = self.near.run.sessions.iter().filter_map(|session| session.heard.as_ref()).map(|heard| {
+            let mut spoken = Vec::new();
+            heard.caller.clone().drain_truth_until(until_us, &mut spoken);
+            let whole = spoken.into_iter().filter(|utterance| utterance.end_us <= until_us);
+            let said = |utterance: Utterance| Said {
+                at: Stretch { start_us: utterance.start_us, end_us: utterance.end_us },
+                text: utterance.text.to_string(),
+                voice: utterance.voice.to_string(),
+            };
+            (whole.map(said).collect(), heard.segments.rows(&self.near.plan))
+        });
+        recognition::compare(words)
     }
 
     /// Chunks that the engine's edge refused for good, and for a while.
@@ -134,11 +156,11 @@ impl Simulation {
         let depth = batched().map(|node| f64::from(node.queue.depth_p99)).reduce(f64::max);
         let cancelled: u64 = s.cancelled.values().sum();
         let lost = f.dropped.values().sum::<u64>() + f.refused;
+        let response = l.speech_end_to_response.as_ref().map(|response| response.quantiles);
         let result = |(name, limit): (&'static str, f64)| {
             let (value, unit, least) = match name {
-                "speech_end_to_response_p99_ms" => {
-                    (l.speech_end_to_response.as_ref().map(|r| r.quantiles.p99), "ms", false)
-                }
+                "speech_end_to_response_p95_ms" => (response.map(|q| q.p95), "ms", false),
+                "speech_end_to_response_p99_ms" => (response.map(|q| q.p99), "ms", false),
                 "speech_start_to_forward_p95_ms" => (l.speech_start_to_forward.map(|q| q.p95), "ms", false),
                 "silence_to_processing_p95_ms" => (l.silence_to_processing.map(|q| q.p95), "ms", false),
                 "frame_in_to_out_p99_ms" => (l.frame_in_to_out.map(|q| q.p99), "ms", false),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use mynah_engine::DropReason;
+use mynah_engine::node::Node;
 use mynah_engine::observe::Census;
 use mynah_engine::record::NodeCounts;
-use mynah_engine::scene::{Latency, Timing};
+use mynah_engine::scene::{Latency, PlanNode, PortType, Timing};
 
 use super::breakdown::stage_figures;
 use super::measure::{Counts, Turns};
@@ -68,6 +69,14 @@ impl Side {
         }
     }
 
+    /// What a service makes, by the nodes that call it.
+    fn makes(&self, service: &str) -> &'static str {
+        let mut callers = self.plan.nodes.iter().filter(|node| node.spec.service() == Some(service));
+        let speaks =
+            |node: &PlanNode<dyn Node>| node.spec.outputs().iter().any(|port| port.kind == PortType::Audio);
+        if callers.any(speaks) { "audio" } else { "words" }
+    }
+
     pub(super) fn services(&self) -> Vec<ServiceFiguresReport> {
         let figures: BTreeMap<&str, _> = self.engine.hub().figures().collect();
         let service = |s: &mynah_engine::scene::PlanService<dyn mynah_engine::service::ServiceKind>| {
@@ -77,7 +86,7 @@ impl Side {
             ServiceFiguresReport {
                 id: s.name.clone(),
                 kind: s.output_name.clone(),
-                real_output: !s.output.modelled(),
+                really_makes: (!s.output.modelled()).then(|| self.makes(&s.name)),
                 modelled: s.output.modelled() || self.options.clock == RunClock::Virtual,
                 timing: s.timing.as_ref().map(timing_name).unwrap_or_default(),
                 calls: f.calls,

@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::breakdown::{AnsweredTurns, Answers, Ways};
 use super::replies::Replies;
+use crate::run::segments::SegmentList;
 use mynah_load::load::{Stream, Utterance};
 
 /// A segment as the events told it, on engine time.
@@ -98,6 +99,12 @@ pub struct Turns {
     pub interrupted_by_noise: u64,
 }
 
+/// The segments of a session with their words, and who truly speaks, from the first word on.
+pub struct Heard {
+    pub(super) segments: SegmentList,
+    pub(super) caller: Stream,
+}
+
 /// Everything known about one session.
 pub struct SessionMeasurement {
     pub(super) offset_us: u64,
@@ -117,6 +124,8 @@ pub struct SessionMeasurement {
     sounds_since_us: u64,
     /// Segments that interrupted an answer.
     pub interrupted_by: Vec<u32>,
+    /// What was heard in it, where words are found in audio.
+    pub(super) heard: Option<Box<Heard>>,
     /// What its answers' latencies are made of.
     pub(super) answers: Answers,
     hash: Xxh3,
@@ -229,6 +238,7 @@ impl SessionMeasurement {
             pauses: Vec::new(),
             sounds_since_us: 0,
             interrupted_by: Vec::new(),
+            heard: None,
             answers: Answers::default(),
             hash: Xxh3::new(),
             code: Vec::new(),
@@ -238,6 +248,11 @@ impl SessionMeasurement {
     /// Whoever speaks in this session, for the truth.
     pub fn hears(&mut self, caller: Stream) {
         self.caller = Some(caller);
+    }
+
+    /// Its words are kept, to be compared with what was truly said: `caller`, before its first sample.
+    pub fn keep_words(&mut self, caller: Stream) {
+        self.heard = Some(Box::new(Heard { segments: SegmentList::default(), caller }));
     }
 
     /// The media time begins at another engine time (wall clock).
@@ -278,6 +293,9 @@ impl Measurement {
         let Some(session) = self.sessions.get_mut(record.session.0 as usize) else { return };
         if code::encode(record, &mut session.code) {
             session.hash.update(&session.code);
+        }
+        if let Some(heard) = &mut session.heard {
+            heard.segments.take(record);
         }
         session.answers.take(&self.ways, record.t_us, &record.event);
         self.count(record);

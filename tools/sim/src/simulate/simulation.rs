@@ -14,6 +14,7 @@ use super::side::Side;
 use super::steady::Steady;
 use super::turns::Stretches;
 use crate::observer::Observer;
+use crate::recognition;
 use crate::transport::LinkedScene;
 use mynah_load::load::Stream;
 
@@ -69,9 +70,13 @@ impl Simulation {
             LineStyle { format: plan.input, chunk_us, phase: options.phase, waits, told: links(plan) };
         let traced = |session| observer.traces(session);
         let lines = open_lines(&near.engine.handle(), streams, style, &traced)?;
+        let finds_words = recognition::is_real(plan);
         let heard = |line: &Line| {
             let mut session = SessionMeasurement::new(line.offset_us);
             session.hears(line.stream.clone());
+            if finds_words {
+                session.keep_words(line.stream.clone());
+            }
             session
         };
         near.run.sessions = lines.iter().map(heard).collect();

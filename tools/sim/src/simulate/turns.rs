@@ -202,7 +202,7 @@ mod tests {
     const OFFSET_US: u64 = 7_000;
 
     fn utterance(start_us: u64, end_us: u64) -> Utterance {
-        Utterance { start_us, end_us, text: "yes".into(), pauses: Vec::new(), clip: 0 }
+        Utterance { start_us, end_us, text: "yes".into(), voice: "".into(), pauses: Vec::new(), clip: 0 }
     }
 
     fn told(run: &mut Measurement, t_us: u64, event: Event) {

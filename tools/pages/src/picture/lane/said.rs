@@ -103,7 +103,7 @@ mod tests {
 
     fn utterance(start_s: u64, end_s: u64, text: &str) -> Utterance {
         let (start_us, end_us) = (start_s * 1_000_000, end_s * 1_000_000);
-        Utterance { start_us, end_us, text: text.into(), pauses: Vec::new(), clip: 0 }
+        Utterance { start_us, end_us, text: text.into(), voice: "".into(), pauses: Vec::new(), clip: 0 }
     }
 
     #[test]

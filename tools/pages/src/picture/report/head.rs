@@ -91,7 +91,7 @@ fn wide(report: &Report) -> Vec<(&'static str, String)> {
     let services = |real: bool| {
         let far = report.remote.iter().flat_map(|remote| &remote.services);
         let all = report.services.iter().chain(far);
-        let of = all.filter(|s| s.real_output == real).map(service);
+        let of = all.filter(|s| s.really_makes.is_some() == real).map(service);
         of.collect::<Vec<_>>().join("; ")
     };
     for (name, list) in [("services, simulated", services(false)), ("services, real", services(true))] {
