@@ -45,11 +45,8 @@ impl Model {
     /// Reads files of weights and of tokens.
     pub fn read(weights: &[u8], tokens: &[u8]) -> Result<Self, ModelError> {
         let positions = frames_of(SAMPLES_MAX).max(tokens_max(SAMPLES_MAX) + 1);
-        Ok(Self {
-            weights: Weights::read(weights)?,
-            tokens: Tokens::read(tokens)?,
-            rotary: Rotary::new(positions),
-        })
+        let tokens = Tokens::read(tokens)?;
+        Ok(Self { weights: Weights::read(weights)?, tokens, rotary: Rotary::new(positions) })
     }
 
     /// The text of tokens, of which each is below 32,768.

@@ -11,6 +11,7 @@ mod http;
 mod label;
 mod operations;
 mod peer;
+mod recogniser;
 mod resampler;
 mod scene;
 mod set;
@@ -22,6 +23,7 @@ pub use http::http;
 pub use label::label;
 pub use operations::operations;
 pub use peer::peer;
+pub use recogniser::recogniser;
 pub use resampler::resampler;
 pub use scene::scene;
 pub use set::set;
@@ -31,7 +33,7 @@ pub use wav::wav;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its folder in `corpus/`. In alphabetical order.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("control_binary", control_binary),
     ("control_json", control_json),
     ("faults", faults),
@@ -39,6 +41,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("label", label),
     ("operations", operations),
     ("peer", peer),
+    ("recogniser", recogniser),
     ("resampler", resampler),
     ("scene", scene),
     ("set", set),

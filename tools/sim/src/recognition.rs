@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mynah_engine::ScenePlan;
 use mynah_engine::scene::{Port, PortType};
 use mynah_load::load::truth::Stretch;
-use mynah_load::load::words::{Said, WordErrors, assigned};
+use mynah_load::load::words::{Passage, Said, WordErrors, passages};
 use serde::Serialize;
 
 use crate::run::segments::{Outcome, Segment};
@@ -52,16 +52,14 @@ pub fn is_real(plan: &ScenePlan) -> bool {
 pub fn compare(sessions: impl IntoIterator<Item = (Vec<Said>, Vec<Segment>)>) -> Option<Recognition> {
     let (mut voices, mut errors_in_silence) = (BTreeMap::<String, WordErrors>::new(), 0);
     for (said, segments) in sessions {
-        let confirmed = segments.into_iter().filter(|segment| segment.outcome == Outcome::Confirmed);
-        let heard = confirmed.filter_map(|segment| {
-            let (start_us, end_us) = segment.shown_us();
-            Some((Stretch { start_us, end_us: end_us? }, segment.said?))
-        });
-        let (of_each, of_none) = assigned(&said, &heard.collect::<Vec<_>>());
-        for (said, heard) in said.into_iter().zip(of_each) {
-            *voices.entry(said.voice).or_default() += WordErrors::between(&said.text, &heard);
+        for Passage { said, heard, voice } in passages(&said, &heard(segments)) {
+            let found = WordErrors::between(&said, &heard);
+            if found.words > 0 {
+                *voices.entry(voice).or_default() += found;
+            } else {
+                errors_in_silence += found.errors;
+            }
         }
-        errors_in_silence += WordErrors::between("", &of_none).errors;
     }
     let mut all = WordErrors { words: 0, errors: errors_in_silence };
     voices.values().for_each(|voice| all += *voice);
@@ -78,6 +76,21 @@ pub fn compare(sessions: impl IntoIterator<Item = (Vec<Said>, Vec<Segment>)>) ->
         word_error_rate: all.rate(),
         voices: voices.into_iter().map(of_voice).collect(),
     })
+}
+
+/// The words of segments that are speech, each from where the first of those that it goes on from begins.
+fn heard(segments: Vec<Segment>) -> Vec<(Stretch, String)> {
+    let (mut heard, mut from_us) = (Vec::new(), 0);
+    for segment in segments.into_iter().filter(|segment| segment.outcome == Outcome::Confirmed) {
+        let (start_us, end_us) = segment.shown_us();
+        if !segment.continues {
+            from_us = start_us;
+        }
+        if let (Some(end_us), Some(said)) = (end_us, segment.said) {
+            heard.push((Stretch { start_us: from_us, end_us }, said));
+        }
+    }
+    heard
 }
 
 /// The comparison for people, a line for each voice below the line of all.

@@ -3,7 +3,6 @@
 //! Words are compared as [`words`] makes them. Errors are the fewest words to replace, to add and to leave out (Levenshtein)
 //! that make one text of the other.
 
-use super::heard::overlap;
 use super::truth::Stretch;
 
 /// What was said in a stretch of media time.
@@ -58,22 +57,57 @@ pub fn words(text: &str) -> Vec<String> {
     parts.map(|word| word.trim_matches('\'').to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
-/// What was heard of each of `said`, in order, and of nothing of it: a text belongs to what it shares the most time with.
+/// What was said in one go or in several, and what was heard of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Passage {
+    /// The words that were said; empty: nobody spoke.
+    pub said: String,
+    /// The words that were heard.
+    pub heard: String,
+    /// Whose voices they are, each once.
+    pub voice: String,
+}
+
+/// Less than this in common is where one speech ends and the next begins, microseconds.
+const SHARED_MIN_US: u64 = 100_000;
+
+/// Pairs what was said with what was heard at the same time, in order of time. Where one text goes on over several of the
+/// other side, all of them are one passage.
 #[must_use]
-pub fn assigned(said: &[Said], heard: &[(Stretch, String)]) -> (Vec<String>, String) {
-    let (mut of_each, mut of_none) = (vec![String::new(); said.len()], String::new());
-    for (at, text) in heard {
-        let shared_us = |said: &Said| overlap(said.at, *at).map_or(0, |both| both.len_us());
-        let shared = said.iter().map(shared_us).enumerate().filter(|(_, us)| *us > 0);
-        // Of equals the first one.
-        let most = shared.rev().max_by_key(|(_, us)| *us);
-        let place = most.map_or(&mut of_none, |(of, _)| &mut of_each[of]);
-        if !place.is_empty() {
-            place.push(' ');
+pub fn passages(said: &[Said], heard: &[(Stretch, String)]) -> Vec<Passage> {
+    let spoken = said.iter().map(|said| (said.at, said.text.as_str(), Some(said.voice.as_str())));
+    let recognised = heard.iter().map(|(at, text)| (*at, text.as_str(), None));
+    let mut texts: Vec<_> = spoken.chain(recognised).collect();
+    texts.sort_by_key(|(at, ..)| at.start_us);
+    let (mut passages, mut end_us) = (Vec::<Passage>::new(), 0);
+    for (at, text, voice) in texts {
+        let goes_on = at.start_us + SHARED_MIN_US.min(at.len_us()) <= end_us;
+        end_us = if goes_on { end_us.max(at.end_us) } else { at.end_us };
+        if !goes_on || passages.is_empty() {
+            passages.push(Passage::default());
         }
-        place.push_str(text);
+        let Some(passage) = passages.last_mut() else { continue };
+        match voice {
+            None => join(&mut passage.heard, " ", text),
+            Some(voice) => {
+                join(&mut passage.said, " ", text);
+                if !passage.voice.split(TOGETHER).any(|known| known == voice) {
+                    join(&mut passage.voice, TOGETHER, voice);
+                }
+            }
+        }
     }
-    (of_each, of_none)
+    passages
+}
+
+/// Between the names of voices that share a passage.
+const TOGETHER: &str = " + ";
+
+fn join(text: &mut String, between: &str, more: &str) {
+    if !text.is_empty() {
+        text.push_str(between);
+    }
+    text.push_str(more);
 }
 
 #[cfg(test)]
@@ -107,13 +141,41 @@ mod tests {
     }
 
     #[test]
-    fn a_text_belongs_to_what_it_shares_most_time_with() {
-        let at = |start_us, end_us| Stretch { start_us, end_us };
-        let said =
-            |start_us, end_us| Said { at: at(start_us, end_us), text: String::new(), voice: String::new() };
-        let heard = [(at(0, 12), "a"), (at(12, 20), "b"), (at(18, 40), "c"), (at(50, 60), "d")];
+    fn a_passage_is_what_was_said_and_heard_at_the_same_time() {
+        let at = |start_s: f64, end_s: f64| {
+            let [start_us, end_us] = [start_s, end_s].map(|s| (s * 1e6) as u64);
+            Stretch { start_us, end_us }
+        };
+        let said = |from: f64, to: f64, text: &str, voice: &str| Said {
+            at: at(from, to),
+            text: text.into(),
+            voice: voice.into(),
+        };
+        let said = [
+            said(0.0, 2.0, "one two", "anna"),
+            said(3.0, 4.0, "three", "anna"),
+            said(4.5, 5.0, "four", "ben"),
+            said(9.0, 10.0, "five", "ben"),
+        ];
+        let heard = [
+            (at(0.1, 0.9), "one"),
+            (at(1.2, 2.1), "two"),
+            // Goes on over two of them.
+            (at(3.0, 5.1), "three four"),
+            // Not what is said after it.
+            (at(6.0, 9.05), "noise"),
+        ];
         let heard = heard.map(|(at, text)| (at, text.to_string()));
-        let (of_each, of_none) = assigned(&[said(0, 20), said(20, 50)], &heard);
-        assert_eq!((of_each, of_none.as_str()), (vec!["a b".to_string(), "c".to_string()], "d"));
+        let found = passages(&said, &heard);
+        let found: Vec<_> = found.iter().map(|p| [&p.said[..], &p.heard[..], &p.voice[..]]).collect();
+        assert_eq!(
+            found,
+            [
+                ["one two", "one two", "anna"],
+                ["three four", "three four", "anna + ben"],
+                ["", "noise", ""],
+                ["five", "", "ben"],
+            ]
+        );
     }
 }

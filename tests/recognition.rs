@@ -1,0 +1,170 @@
+//! Words of recordings through the program: found, compared with labels, answered, the same again in every run.
+
+#![allow(clippy::print_stdout, reason = "figures are printed for whoever runs this with --nocapture")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::given::own;
+use support::program::{number, simulate};
+
+/// Clips of the checkout with words in them, clean and in noise of the same power; one without.
+const CLIPS: [&str; 7] = [
+    "cards.wav",
+    "two_cities_48k.wav",
+    "turns.wav",
+    "voices.wav",
+    "noisy_pink_0db.wav",
+    "music_after.wav",
+    "sounds.wav",
+];
+
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("recognition").join(test);
+    drop(fs::remove_dir_all(&folder));
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    folder
+}
+
+/// Exit code, standard output and standard error.
+fn mynah(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_mynah"));
+    let out = program.args(arguments).env("NO_COLOR", "1").output().expect("the program was built");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (out.status.code(), text(&out.stdout), text(&out.stderr))
+}
+
+/// The object that `mynah run ARGUMENTS --json` prints.
+fn run(arguments: &[&str]) -> Value {
+    let all = [&["run"], arguments, &["--json"]].concat();
+    let (code, printed, errors) = mynah(&all);
+    assert_eq!(code, Some(0), "{all:?}: {errors}");
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{all:?}: {error}\n{printed}"))
+}
+
+fn clips(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| own().join(name).display().to_string()).collect()
+}
+
+fn array<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+#[test]
+fn of_sixty_words_of_the_clips_eight_are_wrong() {
+    let clips = clips(&CLIPS);
+    let clips: Vec<&str> = clips.iter().map(String::as_str).collect();
+    let run = run(&[&["transcribe"], &clips[..]].concat());
+    let found = &run["recognition"];
+    println!("{found:#}");
+    assert_eq!((&found["words"], &found["errors"]), (&json!(60), &json!(8)), "{found:#}");
+    assert_eq!(found["errors_in_silence"], json!(0), "{found:#}");
+    // A real speaker at a desk, and one who reads.
+    for voice in ["cards speaker", "two_cities reader"] {
+        let of_voice = array(found, "voices").iter().find(|of| of["voice"] == voice);
+        assert_eq!(of_voice.map(|of| &of["errors"]), Some(&json!(0)), "{voice}: {found:#}");
+    }
+}
+
+#[test]
+fn a_run_without_a_scene_tells_what_was_said_when_and_what_was_answered() {
+    let cards = &clips(&["cards.wav"])[0];
+    let (code, printed, errors) = mynah(&["run", cards]);
+    assert_eq!(code, Some(0), "{errors}");
+    let mut lines = printed.lines();
+    for parts in [
+        ["1", "confirmed", "Ten of clubs."],
+        ["answer", "after the speech", "You said: Ten of clubs."],
+        ["2", "confirmed", "Seven of clubs,"],
+        ["answer", "after the speech", "You said: Seven of clubs,"],
+        ["words:", "8 said", "0 errors"],
+    ] {
+        let found = lines.any(|line| parts.iter().all(|part| line.contains(part)));
+        assert!(found, "{parts:?} in order in\n{printed}");
+    }
+}
+
+/// Writes labels that say what the answers of a run were, for the files that it has put out.
+fn label_answers(run: &Value, folder: &Path) -> Vec<String> {
+    let (mut labels, mut files) = (String::new(), Vec::new());
+    for session in array(run, "sessions") {
+        let answers = array(session, "segments").iter().flat_map(|segment| array(segment, "answers"));
+        let label = |answer: &Value| {
+            let ms = |name: &str| answer[name].as_u64().expect("a time") / 1_000;
+            json!({"kind": "utterance", "text": answer["text"], "start_ms": ms("from_us"), "end_ms": ms("to_us")})
+        };
+        let segments: Vec<Value> = answers.filter(|answer| answer["text"].is_string()).map(label).collect();
+        let file = session["session"].as_str().expect("a name").replace(".wav", ".out.wav");
+        labels += &format!("{}\n", json!({"file": file, "segments": segments}));
+        files.push(folder.join(file).display().to_string());
+    }
+    fs::write(folder.join("labels.jsonl"), labels).expect("the folder can be written");
+    files
+}
+
+#[test]
+fn answers_say_what_was_meant() {
+    let folder = folder("again");
+    let clips = clips(&["cards.wav", "turns.wav", "voices.wav"]);
+    let clips: Vec<&str> = clips.iter().map(String::as_str).collect();
+    let to = folder.display().to_string();
+    // Answers are spoken to their end, whoever speaks meanwhile.
+    let whole = ["--output", &to, "--set", "session.output.interrupt_min_ms=None"];
+    let files = label_answers(&run(&[&clips[..], &whole].concat()), &folder);
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let again = run(&[&["transcribe"], &files[..]].concat());
+    let (words, rate) = (number(&again, "recognition.words"), number(&again, "recognition.word_error_rate"));
+    println!("{words} words of answers, word error rate {rate:.3}");
+    assert!(words >= 50.0 && rate <= 0.3, "{again:#}");
+}
+
+#[test]
+fn virtual_runs_with_the_recogniser_repeat_whatever_the_threads_and_replay_bit_for_bit() {
+    let log = folder("replay").join("events.jsonl").display().to_string();
+    let load = ["assistant", "--sessions", "4", "--duration", "12s"];
+    let hash = |more: &[&str]| simulate(&[&load[..], more].concat())["event_hash"].clone();
+    let first = hash(&["--threads", "1", "--shards", "1", "--events", &log]);
+    assert_eq!(hash(&["--threads", "2", "--shards", "4"]), first);
+    assert_eq!(hash(&["--threads", "2", "--set", "services.asr.output=Moonshine(threads: 2)"]), first);
+    let (code, said, errors) = mynah(&["replay", &log]);
+    assert_eq!(code, Some(0), "{said}{errors}");
+    // Words are among what is compared.
+    let text = fs::read_to_string(&log).expect("the log was written");
+    let line =
+        text.lines().find(|line| line.contains("\"event\":\"text\"")).expect("somebody said something");
+    fs::write(&log, text.replace(line, &line.replacen("\"text\":\"", "\"text\":\"x", 1))).expect("written");
+    assert_eq!(mynah(&["replay", &log]).0, Some(1));
+}
+
+#[test]
+fn reports_compare_words_with_what_callers_say_where_they_are_recognised() {
+    let real = simulate(&["assistant", "--sessions", "2", "--duration", "15s"]);
+    let (words, rate) = (number(&real, "recognition.words"), number(&real, "recognition.word_error_rate"));
+    println!("{words} words, word error rate {rate:.3}");
+    assert!(words > 10.0 && rate < 0.5, "{real:#}");
+    assert_eq!(real["recognition"]["voices"][0]["voice"], "flite:kal16");
+    let looked_up = simulate(&["voice_assistant", "--sessions", "2", "--duration", "15s"]);
+    assert!(looked_up.get("recognition").is_none(), "{looked_up:#}");
+}
+
+#[test]
+fn labels_that_cannot_be_compared_are_refused() {
+    let folder = folder("labels");
+    let cards = &clips(&["cards.wav"])[0];
+    let other = folder.join("other.jsonl").display().to_string();
+    fs::write(&other, "{\"file\": \"other.wav\", \"segments\": []}\n").expect("the folder can be written");
+    let missing = folder.join("missing.jsonl").display().to_string();
+    let labels = own().join("labels.jsonl").display().to_string();
+    for (arguments, reason) in [
+        (["transcribe", cards, "--labels", &other], "no line of it names one of the recordings"),
+        (["transcribe", cards, "--labels", &missing], "expected a file of labels"),
+        (["gate_only", cards, "--labels", &labels], "has no recogniser whose words could be compared"),
+    ] {
+        let (code, _, errors) = mynah(&[&["run"], &arguments[..]].concat());
+        assert!(code == Some(2) && errors.contains(reason), "{arguments:?}: {errors}");
+    }
+}
