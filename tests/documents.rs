@@ -85,12 +85,18 @@ fn commands(name: &str, text: &str) -> Vec<(String, String)> {
 }
 
 /// A folder with what the documents' commands read.
-fn prepared() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents");
+fn prepared(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents").join(test);
     drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(folder.join("scenes")).expect("the target folder can be written");
     for (name, text) in SHIPPED {
         fs::write(folder.join(format!("scenes/{name}.ron")), text).expect("the folder is new");
+    }
+    let clips = folder.join("tests/recordings");
+    fs::create_dir_all(&clips).expect("the folder is new");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings");
+    for entry in fs::read_dir(own).expect("tests/recordings belongs to the checkout").flatten() {
+        fs::copy(entry.path(), clips.join(entry.file_name())).expect("the folder is new");
     }
     let voice = Flite::new().expect("the voice is part of the program");
     let speech =
@@ -210,7 +216,7 @@ fn fault(command: &str, folder: &Path) -> Option<String> {
 
 #[test]
 fn every_command_of_the_documents_runs() {
-    let folder = prepared();
+    let folder = prepared("commands");
     let mut found = Vec::new();
     for (name, text) in documents() {
         found.extend(commands(&name, &text));

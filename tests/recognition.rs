@@ -78,9 +78,9 @@ fn a_run_without_a_scene_tells_what_was_said_when_and_what_was_answered() {
     let mut lines = printed.lines();
     for parts in [
         ["1", "confirmed", "Ten of clubs."],
-        ["answer", "after the speech", "You said: Ten of clubs."],
+        ["answer", "to recognise", "You said: Ten of clubs."],
         ["2", "confirmed", "Seven of clubs,"],
-        ["answer", "after the speech", "You said: Seven of clubs,"],
+        ["answer", "to recognise", "You said: Seven of clubs,"],
         ["words:", "8 said", "0 errors"],
     ] {
         let found = lines.any(|line| parts.iter().all(|part| line.contains(part)));

@@ -1,9 +1,10 @@
 //! Blocks of output: each is compared with what is printed now, or stands in [`APART`] with the reason why it is not.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{blocks, documents, read, run};
+use super::{blocks, documents, prepared, read, run};
 
 /// The layers of the engine.
 #[path = "../../tools/mynah/examples/layers.rs"]
@@ -13,15 +14,17 @@ mod layers_example;
 mod library_use;
 
 /// Blocks that are compared, by page and first line.
-const COMPARED: [(&str, &str); 4] = [
+const COMPARED: [(&str, &str); 6] = [
     ("README.md", "voice_assistant: 100 sessions"),
     ("README.md", "Applied { message_id: 1 }"),
     ("docs/architecture.md", "layer "),
     ("docs/architecture.md", "stage         system"),
+    ("README.md", "session "),
+    ("docs/reports.md", "words: "),
 ];
 
 /// All others, with what they are.
-const APART: [(&str, &str, &str); 14] = [
+const APART: [(&str, &str, &str); 13] = [
     ("docs/architecture.md", "   Rotate     close", "a drawing"),
     ("docs/architecture.md", "engine  <-  systems", "a drawing"),
     ("docs/fuzzing.md", "cargo test -p mynah-fuzz-targets", "commands of cargo"),
@@ -40,11 +43,6 @@ const APART: [(&str, &str, &str); 14] = [
     ),
     ("docs/operations.md", "cd tools/observability", "commands of programs that may not be there"),
     ("docs/queues.md", "one queue per session", "a drawing"),
-    (
-        "docs/recognition.md",
-        "call.wav",
-        "of a model that the checkout does not have; tests/service_examples.rs asks for its words",
-    ),
     ("docs/testing.md", "MYNAH_RECORDINGS=...", "commands of cargo"),
     ("docs/testing.md", "MYNAH_EVERY_FIGURE=1", "a command of cargo"),
     ("docs/testing.md", "skipped: promtool", "of a machine without promtool; tests/ci.rs holds its form"),
@@ -181,6 +179,33 @@ fn the_systems_are_those_that_the_page_shows() {
     for stage in of_engine.into_iter().chain(under.iter().map(String::as_str)) {
         assert!(shown.lines().any(|line| line.starts_with(stage)), "no {stage}");
     }
+}
+
+#[test]
+fn the_talk_is_the_one_that_the_readme_shows() {
+    let folder = prepared("talk");
+    let lines =
+        |text: &str| -> String { text.lines().map(|line| line.trim_end().to_owned() + "\n").collect() };
+    let typed = ["run tests/recordings/cards.wav --output out", "run transcribe out/cards.out.wav"];
+    let printed = typed.map(|line| {
+        let (code, printed) = run(&line.split(' ').map(String::from).collect::<Vec<_>>(), &folder);
+        assert_eq!(code, Some(0), "{printed}");
+        lines(&printed)
+    });
+    let shown = lines(&block(COMPARED[4].0, COMPARED[4].1));
+    assert!(shown == printed.join("\n"), "README.md shows\n{shown}\nprinted is\n{}", printed.join("\n"));
+}
+
+#[test]
+fn the_words_of_the_clips_are_as_right_as_the_page_says() {
+    let folder = prepared("words");
+    let shown = block(COMPARED[5].0, COMPARED[5].1);
+    let clips = fs::read_dir(folder.join("tests/recordings")).expect("it was made").flatten();
+    let names = clips.map(|clip| format!("tests/recordings/{}", clip.file_name().to_string_lossy()));
+    let words = ["run", "transcribe", "--input"].map(String::from).into_iter();
+    let words: Vec<String> = words.chain(names.filter(|name| name.ends_with(".wav"))).collect();
+    let (code, printed) = run(&words, &folder);
+    assert!(code == Some(0) && printed.trim_end().ends_with(&shown), "{printed}\nshown is\n{shown}");
 }
 
 /// A new block of output is compared, or says why not.

@@ -108,6 +108,11 @@ impl Listeners {
         Self { queue, threads }
     }
 
+    /// Utterances with which every thread has a batch at hand and the next one.
+    pub(super) fn wanted_at_once(&self) -> usize {
+        2 * BATCH_MAX * self.threads.len()
+    }
+
     /// Begins to recognise `samples` at 16 kHz.
     pub(super) fn hear(&self, samples: Vec<f32>) -> Arc<HeardText> {
         let hearing = HeardText::new(samples);

@@ -110,6 +110,10 @@ impl Production for Recognition {
         true
     }
 
+    fn wanted_at_once(&self) -> usize {
+        self.0.wanted_at_once()
+    }
+
     fn work(&self, call: &Call) -> Work {
         let Some(sound) = &call.audio else { return Work::Text([Arc::from("")].into()) };
         let (rate_hz, channels) = (sound.format.rate_hz, sound.format.channels);

@@ -65,12 +65,15 @@ impl Modelled {
     /// any counts as one where every answer takes a millisecond.
     pub fn new(site: ServiceSite<'_>, production: Box<dyn Production>) -> Self {
         let timing = site.timing.copied().unwrap_or_default();
+        let wall = site.time == TimeMode::Wall;
+        let wanted = if wall { production.wanted_at_once() } else { 0 };
+        let workers = if wanted > 0 { wanted } else { timing.workers() as usize };
         Self {
             production,
             timing,
             seed: site.seed,
             name: name_hash(site.name),
-            wall: site.time == TimeMode::Wall,
+            wall,
             faults: None,
             down_until_us: None,
             polled_us: None,
@@ -78,7 +81,7 @@ impl Modelled {
             waiting: VecDeque::new(),
             jobs: Vec::new(),
             busy: Vec::new(),
-            idle_since_us: vec![0; timing.workers() as usize],
+            idle_since_us: vec![0; workers],
             batches: 0,
             held_before: Vec::new(),
             stopped: Vec::new(),

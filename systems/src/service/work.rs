@@ -26,6 +26,11 @@ pub trait Production: Send + Sync {
     fn wants_audio(&self) -> bool {
         false
     }
+    /// Calls that it wants at once on the wall clock, where threads of its own take them in turn; 0: as many as the timing has
+    /// workers.
+    fn wanted_at_once(&self) -> usize {
+        0
+    }
     /// Begins or does the work of one call.
     fn work(&self, call: &Call) -> Work;
 }

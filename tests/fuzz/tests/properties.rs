@@ -104,7 +104,8 @@ fn check(target: Target, cases: u32, bytes: impl Strategy<Value = Vec<u8>>) {
 
 fn holds(name: &str) {
     let (_, target) = TARGETS.into_iter().find(|(of, _)| *of == name).expect("it is a target");
-    let cases = if matches!(name, "operations" | "recogniser" | "resampler") { CASES_OF_ENGINES } else { CASES };
+    let cases =
+        if matches!(name, "operations" | "recogniser" | "resampler") { CASES_OF_ENGINES } else { CASES };
     check(target, cases, prop::collection::vec(any::<u8>(), 0..400));
     let entries = entries(name);
     let begin = prop::sample::select(entries.clone());
@@ -129,4 +130,17 @@ macro_rules! properties {
     };
 }
 
-properties!(control_binary, control_json, faults, http, label, operations, peer, recogniser, resampler, scene, set, wav);
+properties!(
+    control_binary,
+    control_json,
+    faults,
+    http,
+    label,
+    operations,
+    peer,
+    recogniser,
+    resampler,
+    scene,
+    set,
+    wav
+);

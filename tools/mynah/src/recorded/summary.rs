@@ -212,7 +212,11 @@ fn segment_lines(text: &mut String, segment: &Segment) {
     for answer in &segment.answers {
         let SpokenAnswer { from_us, to_us: until_us, text: says } = answer;
         let after = to_us.map(|to_us| (*from_us as f64 - to_us as f64) / 1e3);
-        let when = after.map_or(String::new(), |ms| format!("{ms:.0} ms after the speech"));
+        let when = match (after, segment.recognition_us) {
+            (None, _) => String::new(),
+            (Some(after), None) => format!("after {after:.0} ms"),
+            (Some(after), Some(us)) => format!("after {after:.0} ms, {:.0} to recognise", us as f64 / 1e3),
+        };
         let says = says.as_deref().unwrap_or("(answered an end that did not hold)");
         line(text, "answer", (&seconds(*from_us), &seconds(*until_us)), &when, says);
     }

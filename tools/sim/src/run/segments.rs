@@ -81,6 +81,9 @@ pub struct Segment {
     /// What the recognisers made of it; `None`: the scene has none, or they said nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
+    /// From the end of speech that holds, as the gate believed it, to the last of these words, engine time in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recognition_us: Option<u64>,
     /// What every node that puts out text made of it, in the order of the scene's graph.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<NodeText>,
@@ -113,6 +116,7 @@ impl Segment {
 /// A text as it came.
 #[derive(Clone, Debug)]
 struct Told {
+    t_us: u64,
     node: usize,
     revision: u32,
     text: String,
@@ -123,6 +127,8 @@ struct Told {
 struct Story {
     segment: Segment,
     revision: u32,
+    /// When that end of speech was believed.
+    believed_us: u64,
     told: Vec<Told>,
 }
 
@@ -135,10 +141,10 @@ pub struct SegmentList {
 impl SegmentList {
     /// Takes one record of this session.
     pub fn take(&mut self, record: &Record) {
-        self.note(record.turn, &record.event);
+        self.note(record.t_us, record.turn, &record.event);
     }
 
-    fn note(&mut self, turn: u32, event: &Event) {
+    fn note(&mut self, t_us: u64, turn: u32, event: &Event) {
         match event {
             Event::SegmentOpened { segment, from_us } => {
                 let before = self.stories.last().map(|story| &story.segment);
@@ -155,7 +161,7 @@ impl SegmentList {
                 (story.segment.reason, story.segment.to_us) = (Some(reason.name()), Some(*to_us));
             }),
             Event::Endpoint { segment, revision, .. } => {
-                self.with(*segment, |story| story.revision = *revision);
+                self.with(*segment, |story| (story.revision, story.believed_us) = (*revision, t_us));
             }
             Event::SegmentEnded { segment, to_us, speech_from_us, speech_to_us, split, .. } => {
                 self.with(*segment, |story| {
@@ -166,7 +172,12 @@ impl SegmentList {
                 });
             }
             Event::Text { node, segment, revision, text } => self.with(*segment, |story| {
-                story.told.push(Told { node: node.index(), revision: *revision, text: text.to_string() });
+                story.told.push(Told {
+                    t_us,
+                    node: node.index(),
+                    revision: *revision,
+                    text: text.to_string(),
+                });
             }),
             _ => {}
         }
@@ -193,6 +204,9 @@ impl SegmentList {
                 let mut text = String::new();
                 let counts = |told: &&Told| told.node == at && told.revision == story.revision;
                 story.told.iter().filter(counts).for_each(|told| join(&mut text, &told.text));
+                if let Some(last) = story.told.iter().rfind(counts).filter(|_| *recognised) {
+                    segment.recognition_us = Some(last.t_us.saturating_sub(story.believed_us));
+                }
                 if !text.is_empty() {
                     let (node, recognised) = ((*node).to_owned(), *recognised);
                     segment.texts.push(NodeText { node, text, recognised });
@@ -230,7 +244,7 @@ mod tests {
 
     fn rows(story: &[(u32, Event)]) -> Vec<Segment> {
         let mut list = SegmentList::default();
-        story.iter().for_each(|(turn, event)| list.note(*turn, event));
+        story.iter().zip(1..).for_each(|((turn, event), tick)| list.note(tick * 5_000, *turn, event));
         list.rows_of(&NODES)
     }
 
@@ -258,6 +272,7 @@ mod tests {
         let texts: Vec<_> = rows[0].texts.iter().map(|t| (t.node.as_str(), t.text.as_str())).collect();
         assert_eq!(texts, [("asr", "turn off the radio"), ("reply", "The radio is off.")]);
         assert_eq!(rows[0].said.as_deref(), Some("turn off the radio"));
+        assert_eq!(rows[0].recognition_us, Some(5_000), "from the end that holds");
         assert_eq!((rows[0].turn, rows[0].outcome), (1, Outcome::Confirmed));
         assert_eq!(rows[0].shown_us(), (20, Some(66)));
     }
