@@ -118,9 +118,9 @@ fn with_nothing_beside_it_the_tests_run_as_the_readme_has_it_and_every_skip_is_l
 fn recordings_beside_it_or_in_the_variables_are_asked_once_more() {
     let Some(top) = checkout("beside") else { return };
     let folder = |name: &str| top.with_file_name(name).display().to_string();
-    let (speech, models) = (folder("shared/speech"), folder("shared/models"));
+    let (speech, references) = (folder("shared/speech"), folder("shared/models"));
     let (mine, bin) = (folder("mine"), top.join("bin"));
-    for path in [&speech, &models] {
+    for path in [&speech, &references] {
         fs::create_dir_all(path).expect("the target folder can be written");
     }
     // A program that is there may not be missing.

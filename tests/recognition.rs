@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mynah_engine::scene::{Format, Override};
+use mynah_engine::service::TimeMode;
+use mynah_engine::{Engine, EngineConfig, SessionSpec};
 use serde_json::{Value, json};
 use support::given::own;
 use support::program::{number, simulate};
@@ -149,6 +152,36 @@ fn reports_compare_words_with_what_callers_say_where_they_are_recognised() {
     assert_eq!(real["recognition"]["voices"][0]["voice"], "flite:kal16");
     let looked_up = simulate(&["voice_assistant", "--sessions", "2", "--duration", "15s"]);
     assert!(looked_up.get("recognition").is_none(), "{looked_up:#}");
+}
+
+/// Threads of the recogniser in this process.
+#[cfg(target_os = "linux")]
+fn threads() -> usize {
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux has it").flatten();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("moonshine")).count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_of_the_recogniser_outlives_its_engine() {
+    let clip = mynah_load::wav::read(&own().join("cards.wav")).expect("it belongs to the checkout");
+    let input = Format { rate_hz: clip.rate, channels: 1 };
+    let sets = [Override::parse("services.asr.output=Moonshine(threads: 3)").expect("a setting")];
+    let (plan, _) = mynah_sim::scenes::compile("assistant", &sets, Some(input), None).expect("it is shipped");
+    let config = EngineConfig { time: TimeMode::Wall, ..EngineConfig::simulated() };
+    let mut engine = Engine::new(plan, config);
+    let spec = |name: u32| SessionSpec { input: Some(input), ..SessionSpec::named(name.to_string()) };
+    let sessions: Vec<_> =
+        (0..4).map(|name| engine.handle().open(spec(name)).expect("there is room")).collect();
+    assert_eq!(threads(), 3);
+    // As fast as it goes: recognition cannot follow, and is under way when the engine goes.
+    for (tick, chunk) in clip.samples.chunks(clip.rate as usize / 50).enumerate() {
+        sessions.iter().for_each(|session| session.try_push(chunk).expect("there is room"));
+        engine.tick(tick as u64 * 20_000);
+    }
+    drop(engine);
+    assert_eq!(threads(), 0);
 }
 
 #[test]
