@@ -258,7 +258,7 @@ fn walk(
     for ends in ranges(text, field, registry) {
         values.extend(ends.iter().map(f64::to_string));
         if let [.., most] = ends[..] {
-            let past = [most + 1.0, most * 1.000_1 + 1e-9].map(|value| value.to_string());
+            let past = [most + 1.0, most + most.abs() * 1e-4 + 1e-9].map(|value| value.to_string());
             values.extend(past.clone());
             beyond.extend(past);
         }
