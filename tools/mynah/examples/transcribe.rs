@@ -22,10 +22,12 @@ const SCENE: &str = r#"(
     nodes: [
         // The gate hears any rate, the recogniser 16 kHz.
         (id: "resample", kind: Resample(rate_hz: 16000)),
+        // Faint voices are brought up before the gate judges them.
+        (id: "level", kind: Level()),
         (id: "gate", kind: VadGate(vad: Silero, min_silence_ms: 448)),
         (id: "asr", kind: Service(service: "asr", task: Transcribe)),
     ],
-    edges: [("input", "resample"), ("resample", "gate"), ("gate", "asr"), ("asr", "output")],
+    edges: [("input", "resample"), ("resample", "level"), ("level", "gate"), ("gate", "asr"), ("asr", "output")],
     services: {
         // Real words; in virtual time the model says when they come: about what one core takes.
         "asr": (output: Moonshine(threads: 2), timing: (latency: LogNormal(p50_ms: 60, p99_ms: 150))),
