@@ -30,6 +30,7 @@ const SPELLED: &str = r#"(
     nodes: [
         (id: "pass", kind: Pass(gain: 1.0), capabilities: (queue_capacity: 100, avg_processing_us: 1),
             deadline: (budget_ms: 50, margin_ms: 10, policy: SkipOptional), optional: true),
+        (id: "level", kind: Level(high_pass_hz: 80, target_dbfs: -9, max_gain_db: 30)),
         (id: "gate", kind: VadGate(vad: Energy, threshold: 0.9, release_threshold: 0.5, min_speech_ms: 96,
             min_silence_ms: 300, pad_ms: 150, lookback_ms: 200, lookahead_ms: 32, max_segment_ms: 30000,
             silence_timeout_ms: 1000, vad_gather_ms: 4, echo_tail_ms: 300,
@@ -44,8 +45,8 @@ const SPELLED: &str = r#"(
             buffering: (min_batch_size: 1, max_batch_size: 4, max_wait_ms: 50, max_buffer_size: 50),
             deadline: (budget_ms: 500, margin_ms: 50, policy: GrowBatch(max: 8))),
     ],
-    edges: [("input", "pass"), ("pass", "gate"), ("gate", "asr"), ("asr", "reply"), ("reply", "slow"),
-        ("slow", "tc"), ("tc", "tts"), ("tts", "output")],
+    edges: [("input", "pass"), ("pass", "level"), ("level", "gate"), ("gate", "asr"), ("asr", "reply"),
+        ("reply", "slow"), ("slow", "tc"), ("tc", "tts"), ("tts", "output")],
     services: {
         "asr": (output: SimulatedTranscript, timing: (latency: Fixed(ms: 20), parallelism: 8, scale: 1.0)),
         "reply": (output: ScriptedReply(words_max: 5),
@@ -258,7 +259,7 @@ fn walk(
     for ends in ranges(text, field, registry) {
         values.extend(ends.iter().map(f64::to_string));
         if let [.., most] = ends[..] {
-            let past = [most + 1.0, most * 1.000_1 + 1e-9].map(|value| value.to_string());
+            let past = [most + 1.0, most + most.abs() * 1e-4 + 1e-9].map(|value| value.to_string());
             values.extend(past.clone());
             beyond.extend(past);
         }

@@ -40,6 +40,7 @@
 
 pub mod dsp;
 pub mod follow;
+mod level;
 pub mod moonshine;
 mod pass;
 mod resample;
@@ -58,6 +59,7 @@ pub use mynah_engine;
 use mynah_engine::Registry;
 
 pub use dsp::downmix::Channels;
+pub use level::{Level, LevelState};
 pub use pass::{Pass, PassState};
 pub use resample::{Progress, Resample, ResampleState};
 pub use throttle::{Carries, Throttle, ThrottleState};
@@ -69,6 +71,7 @@ pub fn registry(script: Option<Arc<dyn Script>>) -> Registry {
     let mut registry = Registry::new();
     registry.add::<Pass>();
     registry.add::<Resample>();
+    registry.add::<Level>();
     registry.add_system::<vad_gate::VadGate>();
     registry.add_system::<follow::Follow>();
     registry.add::<ServiceNode>();

@@ -16,21 +16,7 @@ use mynah_engine::{Engine, EngineConfig, Out, SessionEvent, SessionHandle, Sessi
 use mynah_load::wav;
 
 /// Audio to words. The end of a sentence is believed after 448 ms of silence; more of it, and the words wait.
-const SCENE: &str = r#"(
-    name: "transcribe",
-    session: (input: (rate_hz: 16000), output: (release: OnConfirm, pace: Burst)),
-    nodes: [
-        // The gate hears any rate, the recogniser 16 kHz.
-        (id: "resample", kind: Resample(rate_hz: 16000)),
-        (id: "gate", kind: VadGate(vad: Silero, min_silence_ms: 448)),
-        (id: "asr", kind: Service(service: "asr", task: Transcribe)),
-    ],
-    edges: [("input", "resample"), ("resample", "gate"), ("gate", "asr"), ("asr", "output")],
-    services: {
-        // Real words; in virtual time the model says when they come: about what one core takes.
-        "asr": (output: Moonshine(threads: 2), timing: (latency: LogNormal(p50_ms: 60, p99_ms: 150))),
-    },
-)"#;
+const SCENE: &str = include_str!("../../../scenes/transcribe.ron");
 
 /// An utterance: from and to in microseconds of the recording, and its words.
 pub(crate) type Utterance = (u64, u64, String);
