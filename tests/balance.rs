@@ -16,13 +16,14 @@ use support::stage::{Outcome, Part, Run, run};
 
 const SECONDS: u64 = 12;
 /// Scene, rate of the caller, what becomes of the samples.
-const SCENES: [(&str, u32, Flow); 10] = [
+const SCENES: [(&str, u32, Flow); 11] = [
     ("passthrough", 16_000, Flow::Plain { rate_hz: 16_000 }),
     ("streaming_resample", 48_000, Flow::Plain { rate_hz: 16_000 }),
     ("gate_only", 16_000, Flow::Gated { rate_hz: 16_000 }),
     ("speculative_vad", 48_000, Flow::Gated { rate_hz: 16_000 }),
     ("voice_assistant", 48_000, Flow::Answered { made_hz: 16_000, released_hz: 48_000 }),
     ("voice_assistant_cloud", 48_000, Flow::Answered { made_hz: 16_000, released_hz: 48_000 }),
+    ("assistant", 48_000, Flow::Answered { made_hz: 16_000, released_hz: 48_000 }),
     ("batched_tts", 16_000, Flow::Answered { made_hz: 16_000, released_hz: 16_000 }),
     ("barge_in", 16_000, Flow::Answered { made_hz: 16_000, released_hz: 16_000 }),
     ("deadlines", 16_000, Flow::Answered { made_hz: 16_000, released_hz: 16_000 }),

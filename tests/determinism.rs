@@ -64,6 +64,11 @@ fn batches_queues_and_interruptions_hash_the_same_on_any_threads_and_shards() {
 }
 
 #[test]
+fn recognised_words_hash_the_same_on_any_threads_and_shards() {
+    ["transcribe", "assistant"].into_iter().for_each(check);
+}
+
+#[test]
 fn gates_that_do_not_hear_answers_hash_the_same_on_any_threads_and_shards() {
     check_with("barge_in", &["--set", "gate.half_duplex=true"]);
     check_with("barge_in", &["--set", "gate.raise_threshold_while_speaking=0.97"]);
@@ -85,6 +90,8 @@ fn every_shipped_scene_is_checked_here() {
         "deadlines",
         "voice_assistant",
         "voice_assistant_cloud",
+        "transcribe",
+        "assistant",
         "full",
     ];
     let shipped: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();

@@ -16,7 +16,8 @@ use mynah_engine::{Event, Params, Say, SessionEvent, SessionSpec};
 use spoken::speech;
 
 /// Every shipped scene that speaks.
-const SCENES: [&str; 7] = [
+const SCENES: [&str; 8] = [
+    "assistant",
     "barge_in",
     "batched_tts",
     "deadlines",

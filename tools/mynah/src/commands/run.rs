@@ -42,6 +42,11 @@ use mynah_sim::simulate::{Observer, Observers, RunClock};
 /// An invalid scene; recordings, formats or files that cannot be used.
 pub fn run(args: &Run) -> Result<Exit, Failure> {
     interrupt::listen()?;
+    if args.input.is_empty() {
+        let scene = &args.scene;
+        let text = format!("no recording; expected WAV files behind the scene: `mynah run {scene} call.wav`");
+        return Err(Failure::unable(text));
+    }
     let (recordings, hashes) = read_all(&args.input)?;
     let first = sessions::format_of(&recordings[0]);
     let source = scenes::find(&args.scene)?;

@@ -227,7 +227,7 @@ fn line(text: &mut String, name: &str, (from, to): (&str, &str), what: &str, wor
     let mut words = wrapped(words).into_iter();
     let first = format!("  {name:>7}  {from:>8}  {to:>8}  {what:<30} {}", words.next().unwrap_or_default());
     push(text, format_args!("{}\n", first.trim_end()));
-    words.for_each(|rest| push(text, format_args!("{:60}{rest}\n", "")));
+    words.for_each(|rest| push(text, format_args!("{:62}{rest}\n", "")));
 }
 
 fn split(segment: &Segment) -> &'static str {
