@@ -1,7 +1,9 @@
 //! Attention: each head's queries against panels of its keys, and its values weighed by what comes of that.
 
+use std::ops::Range;
+
 use super::pointwise::Pointwise;
-use super::product::{Panels, Product};
+use super::product::{PAIR, Panels, Product};
 use super::rotary::{HEAD, HEADS};
 use super::weights::{Matrix, WIDTH};
 use crate::vad::product::{PANEL, Row};
@@ -12,10 +14,10 @@ const VALUE_PANELS: usize = HEAD.div_ceil(PANEL);
 const SCALE: f32 = 1.0 / 6.0;
 const NOTHING: Row = Row([0.0; PANEL]);
 
-/// Products, and room for what they unpack.
+/// Products, and the room that they need.
 #[derive(Debug, Default)]
 pub(super) struct Products {
-    unpacked: Vec<Row>,
+    shifts: Vec<f32>,
 }
 
 impl Products {
@@ -34,10 +36,26 @@ impl Products {
         output: &mut [f32],
     ) {
         let &Matrix { rows, depth, ref bias, .. } = matrix;
-        let Self { unpacked } = self;
+        let Self { shifts } = self;
         let panels = matrix.panels();
         let (reach, width) = (depth, rows);
-        Product { panels, rows, depth, reach, bias, input, apart, columns, output, width, unpacked }.run();
+        Product { panels, rows, depth, reach, bias, input, apart, columns, output, width, shifts }.run();
+    }
+
+    /// Some rows of a matrix without a bias, from a pair of panels on.
+    pub(super) fn apply_some(
+        &mut self,
+        matrix: &Matrix,
+        some: Range<usize>,
+        columns: usize,
+        input: &[f32],
+        output: &mut [f32],
+    ) {
+        let &Matrix { depth, .. } = matrix;
+        let Self { shifts } = self;
+        let (panels, rows) = (matrix.panels().from(some.start / PAIR * depth), some.len());
+        let (reach, apart, width) = (depth, depth, rows);
+        Product { panels, rows, depth, reach, bias: &[], input, apart, columns, output, width, shifts }.run();
     }
 }
 
@@ -109,7 +127,7 @@ impl Memory {
                 columns,
                 output: scores,
                 width,
-                unpacked: &mut products.unpacked,
+                shifts: &mut products.shifts,
             }
             .run();
             Pointwise::Softmax { rows: scores, width, count, scale: SCALE }.run();
@@ -125,7 +143,7 @@ impl Memory {
                 columns,
                 output: &mut output[head * HEAD..],
                 width: WIDTH,
-                unpacked: &mut products.unpacked,
+                shifts: &mut products.shifts,
             }
             .run();
         }

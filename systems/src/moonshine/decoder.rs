@@ -9,6 +9,10 @@ use super::weights::{DecoderLayer, INNER, LAYERS, TOKENS, WIDTH, Weights};
 const BEGIN: u32 = 1;
 /// The token that ends it.
 const END: u32 = 2;
+/// Tokens whose logits are computed together: they stay in the nearest cache, and what matters of them is little.
+const TOKENS_AT_ONCE: usize = 512;
+const LANES: usize = 16;
+const _: () = assert!(TOKENS.is_multiple_of(TOKENS_AT_ONCE) && TOKENS_AT_ONCE.is_multiple_of(LANES));
 /// Tokens a second of audio, at most, and beside that.
 const TOKENS_PER_S: f64 = 6.5;
 const TOKENS_MORE: usize = 6;
@@ -74,7 +78,9 @@ pub(super) struct Decoder {
     inner: Vec<f32>,
     gated: Vec<f32>,
     scores: Vec<f32>,
+    /// Of some tokens.
     logits: Vec<f32>,
+    likeliest: Vec<Likeliest>,
 }
 
 impl Decoder {
@@ -124,16 +130,23 @@ impl Decoder {
         }
         self.inner.resize(columns * 2 * INNER, 0.0);
         self.gated.resize(columns * INNER, 0.0);
-        self.logits.resize(columns * TOKENS, 0.0);
+        self.logits.resize(columns * TOKENS_AT_ONCE, 0.0);
         for (at, layer) in weights.decoder.iter().enumerate() {
             self.layer(at, layer, rotary, columns, utterances);
         }
-        let Self { products, frames, normed, logits, .. } = self;
+        let Self { products, frames, normed, logits, likeliest, .. } = self;
         Pointwise::Norm(frames, &weights.decoded, normed).run();
-        products.apply(&weights.logits, columns, normed, logits);
+        likeliest.clear();
+        likeliest.resize(columns, Likeliest::default());
+        for first in (0..TOKENS).step_by(TOKENS_AT_ONCE) {
+            products.apply_some(&weights.logits, first..first + TOKENS_AT_ONCE, columns, normed, logits);
+            for (likeliest, logits) in likeliest.iter_mut().zip(logits.chunks_exact(TOKENS_AT_ONCE)) {
+                likeliest.look_at(first, logits);
+            }
+        }
         let going = utterances.iter_mut().filter(|utterance| !utterance.is_over);
-        for (utterance, logits) in going.zip(logits.chunks_exact(TOKENS)) {
-            match likeliest(logits) {
+        for (utterance, likeliest) in going.zip(likeliest) {
+            match likeliest.token {
                 END => utterance.is_over = true,
                 _ if utterance.tokens.len() > utterance.limit => utterance.is_over = true,
                 token => utterance.tokens.push(token),
@@ -184,13 +197,33 @@ impl Decoder {
     }
 }
 
-/// The first of the largest numbers.
-fn likeliest(logits: &[f32]) -> u32 {
-    let mut best = (f32::NEG_INFINITY, 0);
-    for (token, logit) in logits.iter().enumerate() {
-        if *logit > best.0 {
-            best = (*logit, token as u32);
+/// The first token of the largest logit so far.
+#[derive(Clone, Copy, Debug)]
+struct Likeliest {
+    logit: f32,
+    token: u32,
+}
+
+impl Default for Likeliest {
+    fn default() -> Self {
+        Self { logit: f32::NEG_INFINITY, token: 0 }
+    }
+}
+
+impl Likeliest {
+    /// The logits of the tokens from `first` on.
+    fn look_at(&mut self, first: usize, logits: &[f32]) {
+        // Most have none that is larger, which is quickly seen side by side.
+        let mut tops = [f32::NEG_INFINITY; LANES];
+        for chunk in logits.as_chunks::<LANES>().0 {
+            for (top, logit) in tops.iter_mut().zip(chunk) {
+                *top = if *logit > *top { *logit } else { *top };
+            }
+        }
+        let top = tops.into_iter().fold(f32::NEG_INFINITY, f32::max);
+        if top > self.logit {
+            let at = logits.iter().position(|logit| *logit == top).unwrap_or(0);
+            *self = Self { logit: top, token: (first + at) as u32 };
         }
     }
-    best.1
 }

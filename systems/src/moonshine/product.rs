@@ -1,26 +1,46 @@
 //! Matrices times columns, on panels of 16 rows, as [`crate::vad::product`] has them; weights of one byte are unpacked
 //! on the way.
 //!
-//! Every output is one chain of multiply-adds over the depth, scaled and shifted at its end. Columns and panels that are
+//! Every output is one chain of multiply-adds over the depth, shifted and scaled at its end. Columns and panels that are
 //! taken together change only which chains run side by side, so a column gives the same bits in any batch.
+
+use std::iter::StepBy;
+use std::ops::Range;
 
 use crate::vad::product::{Arithmetic, Fused, PANEL, Row, Split};
 
-/// Sixteen weights of one byte each, of as many rows.
-pub(super) type ByteRow = [u8; PANEL];
+/// Rows of two panels whose bytes lie side by side: memory is then read from one end to the other, which a processor
+/// foresees; of several places by turns it foresees little.
+pub(super) const PAIR: usize = 2 * PANEL;
 
+/// Weights of one byte each, less 128, of as many rows.
+pub(super) type ByteRow = [i8; PAIR];
+
+/// What they are less.
+const ZERO: f32 = 128.0;
 /// Most columns that are computed side by side.
 const SIX: usize = 6;
-/// From this many columns on, a panel of bytes is unpacked once for all of them.
-const MANY: usize = 4;
+/// Bytes of weights that all columns are multiplied with before the next ones are: they stay in the second cache, and
+/// are taken there in one go.
+const BLOCK: usize = 192 * 1024;
 
-/// Panels of a matrix: `[panel][depth]`.
+/// Panels of a matrix.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Panels<'a> {
-    /// Weights as numbers.
+    /// Weights as numbers: `[panel][depth]`.
     Floats(&'a [Row]),
-    /// Weights `(byte - zero) * scale`.
+    /// Weights `(byte - zero) * scale`: `[pair of panels][depth]`.
     Bytes { rows: &'a [ByteRow], zero: f32, scale: f32 },
+}
+
+impl Panels<'_> {
+    /// Those from row number `row` of weights on.
+    pub(super) fn from(self, row: usize) -> Self {
+        match self {
+            Self::Floats(rows) => Self::Floats(&rows[row..]),
+            Self::Bytes { rows, zero, scale } => Self::Bytes { rows: &rows[row..], zero, scale },
+        }
+    }
 }
 
 /// A product: `columns` columns of `depth` inputs, `apart` inputs from one to the next, into outputs that are `width`
@@ -40,8 +60,8 @@ pub(super) struct Product<'a> {
     pub(super) columns: usize,
     pub(super) output: &'a mut [f32],
     pub(super) width: usize,
-    /// For one unpacked panel.
-    pub(super) unpacked: &'a mut Vec<Row>,
+    /// Room for one number a column.
+    pub(super) shifts: &'a mut Vec<f32>,
 }
 
 impl Product<'_> {
@@ -87,15 +107,17 @@ impl Panel for &[Row] {
     }
 }
 
+/// The first or the second of a pair of panels of bytes. Turning them into numbers is next to free where there is
+/// enough to multiply, so that is done again for each tile.
 #[derive(Clone, Copy)]
-struct Packed<'a>(&'a [ByteRow], f32);
+struct Half<'a>(&'a [ByteRow], usize);
 
-impl Panel for Packed<'_> {
+impl Panel for Half<'_> {
     #[inline(always)]
     fn row(&self, k: usize) -> Row {
         let mut row = Row([0.0; PANEL]);
-        for (number, byte) in row.0.iter_mut().zip(self.0[k]) {
-            *number = f32::from(byte) - self.1;
+        for (number, byte) in row.0.iter_mut().zip(&self.0[k].as_chunks::<PANEL>().0[self.1]) {
+            *number = f32::from(*byte);
         }
         row
     }
@@ -110,6 +132,8 @@ struct Outputs<'a> {
     output: &'a mut [f32],
     width: usize,
     rows: usize,
+    /// Added to a column's sums; empty: nothing is.
+    shifts: &'a [f32],
     scale: f32,
     bias: &'a [f32],
 }
@@ -120,13 +144,14 @@ impl Outputs<'_> {
         let first = panel * PANEL;
         let count = PANEL.min(self.rows - first);
         let places = &mut self.output[column * self.width + first..][..count];
+        let shift = self.shifts.get(column).copied().unwrap_or(0.0);
         if self.bias.is_empty() {
             for (place, sum) in places.iter_mut().zip(sums) {
-                *place = sum * self.scale;
+                *place = (sum + shift) * self.scale;
             }
         } else {
             for ((place, sum), bias) in places.iter_mut().zip(sums).zip(&self.bias[first..]) {
-                *place = sum * self.scale + bias;
+                *place = (sum + shift) * self.scale + bias;
             }
         }
     }
@@ -146,90 +171,119 @@ impl<'a> Inputs<'a> {
     fn column(self, column: usize) -> &'a [f32] {
         &self.input[column * self.apart..][..self.depth]
     }
+
+    /// The sum of a column, in lanes that are added in one order.
+    #[inline(always)]
+    fn total(self, column: usize) -> f32 {
+        let (whole, rest) = self.column(column).as_chunks::<PANEL>();
+        let mut sums = [0.0; PANEL];
+        for chunk in whole {
+            for (sum, x) in sums.iter_mut().zip(chunk) {
+                *sum += x;
+            }
+        }
+        sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
+    }
 }
 
 impl Product<'_> {
     #[inline(always)]
     fn all<A: Arithmetic>(self, arithmetic: A) {
-        let Self { panels, rows, depth, reach, bias, input, apart, columns, output, width, unpacked } = self;
+        let Self { panels, rows, depth, reach, bias, input, apart, columns, output, width, shifts } = self;
         let inputs = Inputs { input, apart, depth, columns };
         let count = rows.div_ceil(PANEL);
+        shifts.clear();
         match panels {
             Panels::Floats(all) => {
-                let mut outputs = Outputs { output, width, rows, scale: 1.0, bias };
+                let mut outputs = Outputs { output, width, rows, shifts, scale: 1.0, bias };
                 let panel = |at: usize| &all[at * reach..][..depth];
-                sweep(arithmetic, count, panel, inputs, &mut outputs);
-            }
-            Panels::Bytes { rows: all, zero, scale } => {
-                let mut outputs = Outputs { output, width, rows, scale, bias };
-                let panel = |at: usize| Packed(&all[at * reach..][..depth], zero);
-                if columns < MANY {
-                    sweep(arithmetic, count, panel, inputs, &mut outputs);
+                if columns == 1 {
+                    sweep::<A, _, 4>(arithmetic, count, panel, inputs, &mut outputs);
                     return;
                 }
                 for at in 0..count {
-                    let packed = panel(at);
-                    unpacked.clear();
-                    unpacked.extend((0..depth).map(|k| packed.row(k)));
-                    strip::<A, _, 1>(arithmetic, at, [&unpacked[..]], inputs, &mut outputs);
+                    strip::<A, _, 1>(arithmetic, (at..at + 1).step_by(1), panel, inputs, &mut outputs);
+                }
+            }
+            Panels::Bytes { rows: all, zero, scale } => {
+                // Weights count from 128, not from their zero: one subtraction a column instead of one a weight.
+                shifts.extend((0..columns).map(|column| (ZERO - zero) * inputs.total(column)));
+                let mut outputs = Outputs { output, width, rows, shifts, scale, bias };
+                let half = |at: usize| Half(&all[at / 2 * reach..][..depth], at % 2);
+                if columns <= 2 {
+                    sweep::<A, _, 2>(arithmetic, count, half, inputs, &mut outputs);
+                    return;
+                }
+                let block = (BLOCK / (PAIR * depth)).max(1) * 2;
+                for first in (0..count).step_by(block) {
+                    let last = count.min(first + block);
+                    for at in first..last.min(first + 2) {
+                        strip::<A, _, 1>(arithmetic, (at..last).step_by(2), half, inputs, &mut outputs);
+                    }
                 }
             }
         }
     }
 }
 
-/// All panels, as many at a time as few columns need to keep both multiply-add units busy.
+/// One or two columns: up to `MOST` panels at a time, 1, 2 or 4, keep both multiply-add units busy.
 #[inline(always)]
-fn sweep<A: Arithmetic, W: Panel>(
+fn sweep<A: Arithmetic, W: Panel, const MOST: usize>(
     arithmetic: A,
     count: usize,
-    panel: impl Fn(usize) -> W,
+    panel: impl Fn(usize) -> W + Copy,
     inputs: Inputs<'_>,
     outputs: &mut Outputs<'_>,
 ) {
-    let mut at = 0;
-    if inputs.columns == 1 {
-        while at + 4 <= count {
-            let panels = [panel(at), panel(at + 1), panel(at + 2), panel(at + 3)];
-            strip::<A, W, 4>(arithmetic, at, panels, inputs, outputs);
-            at += 4;
-        }
-    }
-    if inputs.columns <= 3 {
-        while at + 2 <= count {
-            strip::<A, W, 2>(arithmetic, at, [panel(at), panel(at + 1)], inputs, outputs);
-            at += 2;
-        }
-    }
-    while at < count {
-        strip::<A, W, 1>(arithmetic, at, [panel(at)], inputs, outputs);
-        at += 1;
-    }
+    let (fours, twos) = (if MOST == 4 { count & !3 } else { 0 }, count & !1);
+    strip::<A, W, 4>(arithmetic, (0..fours).step_by(4), panel, inputs, outputs);
+    strip::<A, W, 2>(arithmetic, (fours..twos).step_by(2), panel, inputs, outputs);
+    strip::<A, W, 1>(arithmetic, (twos..count).step_by(1), panel, inputs, outputs);
 }
 
-/// `P` panels with all columns: sixes, but fours where fewer than four would be left.
+/// Panels with all columns, `P` panels at a time: sixes of columns, but fours where fewer than four would be left.
 #[inline(always)]
 fn strip<A: Arithmetic, W: Panel, const P: usize>(
     arithmetic: A,
-    first: usize,
-    panels: [W; P],
+    places: StepBy<Range<usize>>,
+    panel: impl Fn(usize) -> W + Copy,
     inputs: Inputs<'_>,
     outputs: &mut Outputs<'_>,
 ) {
     let mut column = 0;
     while column < inputs.columns {
+        let places = places.clone();
         column += match (P, inputs.columns - column) {
-            (_, 1) => tile::<A, W, P, 1>(arithmetic, first, panels, column, inputs, outputs),
-            (_, 2) => tile::<A, W, P, 2>(arithmetic, first, panels, column, inputs, outputs),
-            (2.., _) | (_, 3) => tile::<A, W, P, 3>(arithmetic, first, panels, column, inputs, outputs),
-            (_, 4 | 7 | 8) => tile::<A, W, P, 4>(arithmetic, first, panels, column, inputs, outputs),
-            (_, 5) => tile::<A, W, P, 5>(arithmetic, first, panels, column, inputs, outputs),
-            _ => tile::<A, W, P, SIX>(arithmetic, first, panels, column, inputs, outputs),
+            (_, 1) | (4.., _) => tiles::<A, W, P, 1>(arithmetic, places, panel, column, inputs, outputs),
+            (2.., _) | (_, 2) => tiles::<A, W, P, 2>(arithmetic, places, panel, column, inputs, outputs),
+            (_, 3) => tiles::<A, W, P, 3>(arithmetic, places, panel, column, inputs, outputs),
+            (_, 4 | 7 | 8) => tiles::<A, W, P, 4>(arithmetic, places, panel, column, inputs, outputs),
+            (_, 5) => tiles::<A, W, P, 5>(arithmetic, places, panel, column, inputs, outputs),
+            _ => tiles::<A, W, P, SIX>(arithmetic, places, panel, column, inputs, outputs),
         };
     }
 }
 
-/// `P` panels by `C` columns, all sums in registers; gives back `C`.
+#[inline(always)]
+fn tiles<A: Arithmetic, W: Panel, const P: usize, const C: usize>(
+    arithmetic: A,
+    places: StepBy<Range<usize>>,
+    panel: impl Fn(usize) -> W,
+    column: usize,
+    inputs: Inputs<'_>,
+    outputs: &mut Outputs<'_>,
+) -> usize {
+    for first in places {
+        let mut panels = [panel(first); P];
+        for (p, place) in panels.iter_mut().enumerate() {
+            *place = panel(first + p);
+        }
+        tile::<A, W, P, C>(arithmetic, first, panels, column, inputs, outputs);
+    }
+    C
+}
+
+/// `P` panels by `C` columns, all sums in registers.
 #[inline(always)]
 fn tile<A: Arithmetic, W: Panel, const P: usize, const C: usize>(
     arithmetic: A,
@@ -238,7 +292,7 @@ fn tile<A: Arithmetic, W: Panel, const P: usize, const C: usize>(
     column: usize,
     inputs: Inputs<'_>,
     outputs: &mut Outputs<'_>,
-) -> usize {
+) {
     for panel in &mut panels {
         *panel = panel.cut(inputs.depth);
     }
@@ -261,7 +315,6 @@ fn tile<A: Arithmetic, W: Panel, const P: usize, const C: usize>(
             outputs.put(first + p, column + c, arithmetic.store(sums));
         }
     }
-    C
 }
 
 #[cfg(test)]
@@ -277,15 +330,17 @@ mod tests {
     fn columns_give_what_a_plain_sum_gives_in_any_batch() {
         let (rows, depth): (usize, usize) = (36, 50);
         let byte = |row: usize, k: usize| ((row * 31 + k * 17) % 256) as u8;
+        let zero = 125.0;
         let bias: Vec<f32> = (0..rows).map(|row| row as f32).collect();
-        let mut bytes = vec![[0; PANEL]; rows.div_ceil(PANEL) * depth];
+        let mut bytes = vec![[0; PAIR]; rows.div_ceil(PAIR) * depth];
+        let mut floats = vec![Row([0.0; PANEL]); rows.div_ceil(PANEL) * depth];
         for (row, k) in (0..rows).flat_map(|row| (0..depth).map(move |k| (row, k))) {
-            bytes[row / PANEL * depth + k][row % PANEL] = byte(row, k);
+            bytes[row / PAIR * depth + k][row % PAIR] = (byte(row, k) ^ 128).cast_signed();
+            floats[row / PANEL * depth + k].0[row % PANEL] = f32::from(byte(row, k)) - zero;
         }
-        let floats: Vec<Row> = bytes.iter().map(|row| Row(row.map(|byte| f32::from(byte) - 128.0))).collect();
         for columns in 1..=40 {
             let input = inputs(columns * depth);
-            for panels in [Panels::Floats(&floats), Panels::Bytes { rows: &bytes, zero: 128.0, scale: 1.0 }] {
+            for panels in [Panels::Floats(&floats), Panels::Bytes { rows: &bytes, zero, scale: 1.0 }] {
                 let mut output = vec![f32::NAN; columns * rows];
                 Product {
                     panels,
@@ -298,12 +353,12 @@ mod tests {
                     columns,
                     output: &mut output,
                     width: rows,
-                    unpacked: &mut Vec::new(),
+                    shifts: &mut Vec::new(),
                 }
                 .run();
                 for (at, got) in output.iter().enumerate() {
                     let (column, row) = (at / rows, at % rows);
-                    let product = |k: usize| (f32::from(byte(row, k)) - 128.0) * input[column * depth + k];
+                    let product = |k: usize| (f32::from(byte(row, k)) - zero) * input[column * depth + k];
                     let want = (0..depth).map(product).sum::<f32>() + row as f32;
                     assert!(*got == want, "{columns} columns, column {column}, row {row}: {got} for {want}");
                 }

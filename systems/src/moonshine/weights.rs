@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::product::{ByteRow, Panels};
+use super::product::{ByteRow, PAIR, Panels};
 use crate::vad::product::{PANEL, Row};
 
 /// Numbers of a frame, all through the model.
@@ -68,7 +68,7 @@ impl fmt::Display for ModelError {
 
 impl std::error::Error for ModelError {}
 
-/// A matrix in panels of 16 rows.
+/// A matrix in panels.
 #[derive(Debug)]
 pub(super) struct Matrix {
     pub(super) rows: usize,
@@ -233,8 +233,10 @@ impl<'a> Tensors<'a> {
     fn matrix(&self, name: &str, rows: usize, depth: usize) -> Result<Matrix, ModelError> {
         let (scale, zero) = self.scale(name)?;
         let data = self.get(name, Type::Byte, rows * depth)?;
-        let rows_of = packed(rows, depth, |row, k| data[row * depth + k]);
-        Ok(Matrix { rows, depth, bias: Vec::new(), kept: Kept::Bytes { rows: rows_of, zero, scale } })
+        // Less 128: the bit on top turned over.
+        let weight = |row: usize, k: usize| (data[row * depth + k] ^ 128).cast_signed();
+        let kept = Kept::Bytes { rows: packed::<_, PAIR>(rows, depth, weight), zero, scale };
+        Ok(Matrix { rows, depth, bias: Vec::new(), kept })
     }
 
     fn matrix_with_bias(&self, name: &str, rows: usize, depth: usize) -> Result<Matrix, ModelError> {
@@ -253,7 +255,7 @@ impl<'a> Tensors<'a> {
         let depth = inputs * taps;
         let data = self.floats(&format!("{name}.weight"), outputs * depth)?;
         let weight = |row: usize, k: usize| data[row * depth + (k % inputs) * taps + k / inputs];
-        let rows = packed(outputs, depth, weight).into_iter().map(Row).collect();
+        let rows = packed::<_, PANEL>(outputs, depth, weight).into_iter().map(Row).collect();
         // The first one has none.
         let bias = if inputs == 1 { Vec::new() } else { self.floats(&format!("{name}.bias"), outputs)? };
         Ok(Matrix { rows: outputs, depth, bias, kept: Kept::Floats(rows) })
@@ -289,12 +291,16 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// A matrix as panels `[panel][depth]` of 16 rows.
-fn packed<T: Copy + Default>(rows: usize, depth: usize, of: impl Fn(usize, usize) -> T) -> Vec<[T; PANEL]> {
-    let mut panels = vec![[T::default(); PANEL]; rows.div_ceil(PANEL) * depth];
+/// A matrix as panels `[panel][depth]` of `N` rows.
+fn packed<T: Copy + Default, const N: usize>(
+    rows: usize,
+    depth: usize,
+    of: impl Fn(usize, usize) -> T,
+) -> Vec<[T; N]> {
+    let mut panels = vec![[T::default(); N]; rows.div_ceil(N) * depth];
     for row in 0..rows {
         for k in 0..depth {
-            panels[row / PANEL * depth + k][row % PANEL] = of(row, k);
+            panels[row / N * depth + k][row % N] = of(row, k);
         }
     }
     panels
