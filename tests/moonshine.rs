@@ -6,6 +6,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use mynah_load::load::words::WordErrors;
 use mynah_load::wav;
 use mynah_systems::moonshine::{Model, Recognizer};
 use serde_json::Value;
@@ -16,6 +17,8 @@ struct Utterance {
     samples: Vec<f32>,
     tokens: Vec<u32>,
     text: String,
+    /// What is said.
+    label: String,
 }
 
 fn model() -> Model {
@@ -43,6 +46,7 @@ fn utterances(reference: &Path, recordings: &Path) -> Vec<Utterance> {
         Utterance {
             samples: all[number("from_sample")..number("to_sample")].to_vec(),
             tokens: tokens.map(|token| token.as_u64().expect("a token") as u32).collect(),
+            label: line["label"].as_str().expect("a label").replace(" / ", " "),
             text: line["f32_text"].as_str().expect("a text").to_string(),
         }
     };
@@ -61,13 +65,16 @@ fn tokens_are_those_of_a_plain_run_in_any_batch() {
     let (model, all) = (model(), utterances(&reference, &recordings));
     assert_eq!(all.len(), 35);
     let mut recognizer = Recognizer::default();
-    let mut failed = Vec::new();
+    let (mut failed, mut errors) = (Vec::new(), WordErrors::default());
     for (batch, count) in [(1, all.len()), (4, 12), (16, 16)] {
         for group in all[..count].chunks(batch) {
             let samples: Vec<&[f32]> = group.iter().map(|utterance| &utterance.samples[..]).collect();
             let texts = recognized(&mut recognizer, &model, &samples);
             for (utterance, tokens) in group.iter().zip(texts) {
                 let text = model.text(&tokens);
+                if batch == 1 {
+                    errors += WordErrors::between(&utterance.label, &text);
+                }
                 if tokens != utterance.tokens || text != utterance.text {
                     failed.push(format!("batch of {batch}: {text}\n    reference: {}", utterance.text));
                 }
@@ -75,4 +82,6 @@ fn tokens_are_those_of_a_plain_run_in_any_batch() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+    println!("{errors:?}: word error rate {:?}", errors.rate());
+    assert!(errors.rate().is_some_and(|rate| rate <= 0.18), "{errors:?}");
 }

@@ -186,7 +186,7 @@ fn the_talk_is_the_one_that_the_readme_shows() {
     let folder = prepared("talk");
     let lines =
         |text: &str| -> String { text.lines().map(|line| line.trim_end().to_owned() + "\n").collect() };
-    let typed = ["run tests/recordings/cards.wav --output out", "run transcribe out/cards.out.wav"];
+    let typed = ["run tests/recordings/voices.wav --output out", "run transcribe out/voices.out.wav"];
     let printed = typed.map(|line| {
         let (code, printed) = run(&line.split(' ').map(String::from).collect::<Vec<_>>(), &folder);
         assert_eq!(code, Some(0), "{printed}");

@@ -94,12 +94,14 @@ fn nor_do_the_names_that_a_folder_of_outputs_makes() {
     folder.put("said.out.wav", &folder.get("said.wav"));
     folder.put("scene.out.wav", &folder.get("scene.ron"));
     folder.put("scene.wav", &folder.get("said.wav"));
+    // By a name that no recording has.
+    symlink("scene.out.wav", folder.at("scene.link")).expect("links can be made");
     symlink(".", folder.at("here")).expect("links can be made");
     let cases = [
         "run gate_only --input said.wav said.out.wav --output .",
         "run gate_only --input said.wav said.out.wav --output here",
         "run gate_only --input said.out.wav said.wav --output .",
-        "run scene.out.wav --input scene.wav --output .",
+        "run scene.link --input scene.wav --output .",
         "run gate_only --input said.wav --output . --events said.out.wav",
         "run gate_only --input said.wav --output new --html new/said.out.wav",
         "simulate scene.ron --sessions 1 --duration 1s --clock wall --trace t.json --events t.overrun.json",

@@ -22,7 +22,7 @@ Outputs are never what is read, and appear when they are complete. Ctrl-C ends t
 code 130; once more leaves at once, and all files are as they were.")]
 pub struct Run {
     /// A scene, then recordings. Without a scene, so that the first word ends in .wav: `assistant`
-    #[arg(required_unless_present = "input", value_name = "SCENE|WAV")]
+    #[arg(id = "scene", required_unless_present = "input", value_name = "SCENE|WAV")]
     words: Vec<String>,
     /// Scene file, or name of a scene that comes with mynah.
     #[arg(skip)]

@@ -42,12 +42,7 @@ use mynah_sim::simulate::{Observer, Observers, RunClock};
 /// An invalid scene; recordings, formats or files that cannot be used.
 pub fn run(args: &Run) -> Result<Exit, Failure> {
     interrupt::listen()?;
-    if args.input.is_empty() {
-        let scene = &args.scene;
-        let text = format!("no recording; expected WAV files behind the scene: `mynah run {scene} call.wav`");
-        return Err(Failure::unable(text));
-    }
-    let (recordings, hashes) = read_all(&args.input)?;
+    let (recordings, hashes) = read_all(args)?;
     let first = sessions::format_of(&recordings[0]);
     let source = scenes::find(&args.scene)?;
     let (plan, traced) = compile(args, &source, first)?;
@@ -57,15 +52,7 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     let outputs = args.output.as_ref().map_or(Vec::new(), |folder| outputs(folder, &args.input));
     files::of_run(args, &plan, &outputs)?;
     let mut html = args.html.as_deref().map(Output::create).transpose()?;
-    if let Some(folder) = &args.output {
-        if folder.is_file() {
-            let folder = folder.display();
-            return Err(Failure::unable(format_args!(
-                "--output {folder}: this is a file; expected a folder"
-            )));
-        }
-        std::fs::create_dir_all(folder).map_err(|error| Failure::write(folder.display(), &error))?;
-    }
+    args.output.as_deref().map_or(Ok(()), make_folder)?;
     let mut engine = Engine::try_new(Arc::clone(&plan), sessions::config(names.len(), args.seed, time(args)))
         .map_err(Failure::unable)?;
     let arrival = (args.chunk, args.seed);
@@ -118,10 +105,23 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     Ok(interrupt::exit(Exit::Done))
 }
 
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.is_file() {
+        let folder = folder.display();
+        return Err(Failure::unable(format_args!("--output {folder}: this is a file; expected a folder")));
+    }
+    std::fs::create_dir_all(folder).map_err(|error| Failure::write(folder.display(), &error))
+}
+
 /// Reads all recordings and hashes them; what is wrong with any of them is said of all of them at once.
-fn read_all(paths: &[PathBuf]) -> Result<(Vec<Recording>, Vec<u64>), Failure> {
+fn read_all(args: &Run) -> Result<(Vec<Recording>, Vec<u64>), Failure> {
+    if args.input.is_empty() {
+        let scene = &args.scene;
+        let text = format!("no recording; expected WAV files behind the scene: `mynah run {scene} call.wav`");
+        return Err(Failure::unable(text));
+    }
     let (mut recordings, mut faults) = (Vec::new(), Vec::new());
-    for path in paths {
+    for path in &args.input {
         match load(path) {
             Ok(loaded) => recordings.push((loaded.recording, loaded.xxh3)),
             Err(error) => faults.push(Failure::unable(error).message),
