@@ -50,7 +50,10 @@ const HABITS: [Habit; 5] = [
 /// What a scene does on purpose when time is short or something is slow; without it what is heard is the same however
 /// long it takes.
 const CALM: [(&str, &[&str]); 8] = [
-    ("assistant", &["session.output.interrupt_min_ms=None", "asr.piece_ms=0"]),
+    (
+        "assistant",
+        &["session.output.interrupt_min_ms=None", "asr.piece_ms=0", "tts.buffering.merge=KeepSeparate"],
+    ),
     ("voice_assistant", &["session.output.interrupt_min_ms=None", "tts.deadline=None"]),
     ("voice_assistant_cloud", &["session.output.interrupt_min_ms=None", "tts.deadline=None"]),
     // Which sentences are spoken in one breath depends on which wait together.

@@ -22,7 +22,7 @@ const REPLYING: &str = r#"(
     name: "replying",
     session: (input: (rate_hz: 16000), output: (release: OnConfirm, pace: Burst)),
     nodes: [
-        (id: "prompter", kind: Prompter(texts: ["one", "two hangs", "three flaky", "four panics in start"])),
+        (id: "prompter", kind: Prompter(texts: ["one", "two hangs", "three flaky", "four panics in start", "five hangs, panics in cancel"])),
         (id: "reply", kind: Service(service: "llm", task: Reply)),
     ],
     edges: [("input", "prompter"), ("prompter.text", "reply"), ("reply", "output")],
@@ -265,6 +265,25 @@ fn a_service_that_panics_fails_its_calls_and_is_made_anew() {
     host.finish();
     assert_eq!(host.texts.iter().filter(|said| said.text == "answer to one").count(), 3);
     assert_eq!((figures(&host).panics, stage.instances.load(Ordering::Relaxed)), (1, 2));
+    settled(&host, &stage);
+}
+
+#[test]
+fn a_service_that_panics_when_a_call_is_taken_back_fails_its_other_calls_at_once() {
+    let stage = Stage::default();
+    let mut host = sessions(REPLYING, &[], &stage, &["a", "b"]);
+    // Is given up after its timeout.
+    host.cue(0, &utter(4));
+    host.ticks(60);
+    // Is under way then.
+    host.cue(1, &utter(1));
+    host.finish();
+    let reasons: Vec<(u32, String)> =
+        failures(&host).into_iter().map(|(session, _, reason)| (session, reason)).collect();
+    let timed_out = "timed out: nothing came for 700 ms".to_string();
+    assert_eq!(reasons, [(0, timed_out), (1, "panicked: a fault of its own".into())]);
+    let found = figures(&host);
+    assert_eq!((found.failed, found.timed_out, found.panics), (2, 1, 1));
     settled(&host, &stage);
 }
 

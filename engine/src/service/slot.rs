@@ -110,9 +110,10 @@ impl ServiceInstance {
         self.service.get().is_some()
     }
 
-    /// Makes the service anew, if it is time for that; true if it was made.
+    /// Makes the service anew, if it is time for that; true if it was made. Not before the calls of the one that ended were
+    /// told: the next one knows nothing of them.
     pub(crate) fn revive(&mut self, now_us: u64) -> bool {
-        if self.is_up() || now_us < self.rests.0 {
+        if self.is_up() || self.broken.is_some() || now_us < self.rests.0 {
             return false;
         }
         let made = caught(|| self.maker.make()).ok();

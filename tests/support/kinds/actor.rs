@@ -47,6 +47,7 @@ impl ServiceKind for Kind {
             queue: ReplyQueue::default(),
             open: Vec::new(),
             flops: Vec::new(),
+            touchy: Vec::new(),
         };
         self.1.endings.watched(Box::new(acting))
     }
@@ -75,6 +76,8 @@ struct Acting {
     open: Vec<(u64, CallKey, Option<ReplyPart>)>,
     /// Attempts that have failed.
     flops: Vec<CallKey>,
+    /// Calls that it panics at when it is to stop them.
+    touchy: Vec<CallKey>,
 }
 
 impl Service for Acting {
@@ -90,6 +93,9 @@ impl Service for Acting {
                 // A panic that is expected, without a word of the hook.
                 std::panic::resume_unwind(Box::new("a fault of its own"));
             }
+            if says.contains("panics in cancel") {
+                self.touchy.push(call.key);
+            }
             let failed = self.flops.iter().filter(|key| **key == call.key).count() as u32;
             let part = if says.contains("hangs") {
                 None
@@ -104,6 +110,9 @@ impl Service for Acting {
     }
 
     fn cancel(&mut self, scope: CallScope, _: u64) {
+        if self.touchy.iter().any(|call| scope.covers(call)) {
+            std::panic::resume_unwind(Box::new("a fault of its own"));
+        }
         self.queue.cancel(scope);
         let queue = &mut self.queue;
         self.open.retain(|(_, call, part)| {
