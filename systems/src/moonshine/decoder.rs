@@ -2,6 +2,7 @@
 
 use super::attention::{Memory, Products};
 use super::pointwise::Pointwise;
+use super::product::PAIR;
 use super::rotary::Rotary;
 use super::weights::{DecoderLayer, INNER, LAYERS, TOKENS, WIDTH, Weights};
 
@@ -12,7 +13,7 @@ const END: u32 = 2;
 /// Tokens whose logits are computed together: they stay in the nearest cache, and what matters of them is little.
 const TOKENS_AT_ONCE: usize = 512;
 const LANES: usize = 16;
-const _: () = assert!(TOKENS.is_multiple_of(TOKENS_AT_ONCE) && TOKENS_AT_ONCE.is_multiple_of(LANES));
+const _: () = assert!(TOKENS.is_multiple_of(TOKENS_AT_ONCE) && TOKENS_AT_ONCE.is_multiple_of(PAIR));
 /// Tokens a second of audio, at most, and beside that.
 const TOKENS_PER_S: f64 = 6.5;
 const TOKENS_MORE: usize = 6;

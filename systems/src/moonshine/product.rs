@@ -34,8 +34,8 @@ pub(super) enum Panels<'a> {
 }
 
 impl Panels<'_> {
-    /// Those from row number `row` of weights on.
-    pub(super) fn from(self, row: usize) -> Self {
+    /// Those from row number `row` of weights on, of all panels.
+    pub(super) fn starting_at(self, row: usize) -> Self {
         match self {
             Self::Floats(rows) => Self::Floats(&rows[row..]),
             Self::Bytes { rows, zero, scale } => Self::Bytes { rows: &rows[row..], zero, scale },
@@ -226,7 +226,7 @@ impl Product<'_> {
     }
 }
 
-/// One or two columns: up to `MOST` panels at a time, 1, 2 or 4, keep both multiply-add units busy.
+/// One or two columns: up to `MOST` panels at a time, 2 or 4, keep both multiply-add units busy.
 #[inline(always)]
 fn sweep<A: Arithmetic, W: Panel, const MOST: usize>(
     arithmetic: A,

@@ -128,8 +128,9 @@ impl Modelled {
                 // As a panic does, without a word of the hook: this one is expected.
                 Some(BadEnd::Panics) => std::panic::resume_unwind(Box::new("simulated panic")),
             };
-            // Real speech on the wall clock takes the time it takes.
-            let real = self.wall && matches!(work, Work::Speech(_) | Work::Words(_));
+            // Real work on the wall clock takes the time it takes.
+            let beside = matches!(work, Work::Speech(_) | Work::Words(_));
+            let real = self.wall && (beside || self.production.is_instant());
             let first_us = match end {
                 Some(BadEnd::Hangs) => NEVER_US,
                 _ if real => started_us,

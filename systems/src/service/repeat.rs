@@ -46,6 +46,10 @@ impl TryFrom<Config> for Repeat {
 }
 
 impl Production for Repeat {
+    fn is_instant(&self) -> bool {
+        true
+    }
+
     fn work(&self, call: &Call) -> Work {
         Work::Text(pieces(&self.template.replace(TEXT, call.text.trim())))
     }

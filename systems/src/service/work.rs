@@ -26,6 +26,10 @@ pub trait Production: Send + Sync {
     fn wants_audio(&self) -> bool {
         false
     }
+    /// Whether its answers are there at once on the wall clock, as nothing of their time is modelled.
+    fn is_instant(&self) -> bool {
+        false
+    }
     /// Calls that it wants at once on the wall clock, where threads of its own take them in turn; 0: as many as the timing has
     /// workers.
     fn wanted_at_once(&self) -> usize {

@@ -9,6 +9,7 @@ use mynah_load::load::words::{Passage, Said, WordErrors, passages};
 use serde::Serialize;
 
 use crate::run::segments::{Outcome, Segment};
+use crate::scenes::counted;
 
 /// How many of the words that one voice said were recognised as others, or not, or came from nowhere.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -78,15 +79,16 @@ pub fn compare(sessions: impl IntoIterator<Item = (Vec<Said>, Vec<Segment>)>) ->
     })
 }
 
-/// The words of segments that are speech, each from where the first of those that it goes on from begins.
+/// The words of segments that are speech. One that goes on from others has their words, too, and takes their place.
 fn heard(segments: Vec<Segment>) -> Vec<(Stretch, String)> {
-    let (mut heard, mut from_us) = (Vec::new(), 0);
+    let (mut heard, mut from_us, mut before) = (Vec::new(), 0, 0);
     for segment in segments.into_iter().filter(|segment| segment.outcome == Outcome::Confirmed) {
         let (start_us, end_us) = segment.shown_us();
         if !segment.continues {
-            from_us = start_us;
+            (from_us, before) = (start_us, heard.len());
         }
         if let (Some(end_us), Some(said)) = (end_us, segment.said) {
+            heard.truncate(before);
             heard.push((Stretch { start_us: from_us, end_us }, said));
         }
     }
@@ -101,10 +103,9 @@ pub fn lines(found: &Recognition) -> Vec<String> {
         0 => String::new(),
         some => format!(", {some} of them where nobody spoke"),
     };
-    let mut lines = vec![format!(
-        "words: {words} said, {errors} errors{silence}: word error rate {}",
-        rate(*word_error_rate)
-    )];
+    let errors = counted(*errors as usize, "error");
+    let rate_of_all = rate(*word_error_rate);
+    let mut lines = vec![format!("words: {words} said, {errors}{silence}: word error rate {rate_of_all}")];
     let width = voices.iter().map(|voice| voice.voice.chars().count()).max().unwrap_or(0);
     lines.extend(voices.iter().filter(|_| voices.len() > 1).map(|voice| {
         let VoiceWords { voice, words, errors, word_error_rate } = voice;
@@ -116,6 +117,27 @@ pub fn lines(found: &Recognition) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_turn_that_was_split_counts_once() {
+        let said = Said {
+            at: Stretch { start_us: 0, end_us: 9_000_000 },
+            text: "one two three four".into(),
+            voice: "anna".into(),
+        };
+        let part = |from_s: u64, continues: bool, text: &str| Segment {
+            outcome: Outcome::Confirmed,
+            from_us: from_s * 1_000_000,
+            to_us: Some((from_s + 3) * 1_000_000),
+            continues,
+            said: Some(text.into()),
+            ..Segment::default()
+        };
+        let parts =
+            vec![part(0, false, "one"), part(3, true, "one two three"), part(6, true, "one two three four")];
+        let found = compare([(vec![said], parts)]).expect("words were said");
+        assert_eq!((found.words, found.errors), (4, 0));
+    }
 
     #[test]
     fn words_count_for_the_voice_that_said_them_and_in_silence_for_none() {

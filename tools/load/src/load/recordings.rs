@@ -106,6 +106,9 @@ pub fn files(labels: &Path) -> Vec<PathBuf> {
     lines.filter_map(|line| Some(folder.join(line["file"].as_str()?))).collect()
 }
 
+/// Latest time in labels, milliseconds: a year.
+const LAST_MS: u64 = 366 * 24 * 60 * 60 * 1_000;
+
 /// The lines of a file of labels that are not empty, each with its number, from 1. Their files are where they are from here.
 fn lines(labels: &Path) -> Result<Vec<(usize, LabelLine)>, RecordingsError> {
     let text = text::read(labels).map_err(|error| RecordingsError::Labels(labels.to_path_buf(), error))?;
@@ -117,26 +120,38 @@ fn lines(labels: &Path) -> Result<Vec<(usize, LabelLine)>, RecordingsError> {
             let what = format!("no line of labels ({error}); expected {form}");
             RecordingsError::Line(labels.to_path_buf(), index + 1, what)
         })?;
+        let backwards = line.segments.iter().find(|s| s.start_ms >= s.end_ms || s.end_ms > LAST_MS);
+        if let Some(Segment { kind, start_ms, end_ms, .. }) = backwards {
+            let what = format!("{kind} from {start_ms} to {end_ms} ms, expected a stretch of time");
+            return Err(RecordingsError::Line(labels.to_path_buf(), index + 1, what));
+        }
         Ok((index + 1, LabelLine { file: folder.join(&line.file), ..line }))
     });
     parsed.collect()
 }
 
-/// What is said in each of the recordings that labels name, by the labels alone.
+/// What is said in each of the recordings that labels name, by the labels alone. Those are left out of which the labels
+/// do not say it: without segments, or with speech without its words.
 ///
 /// # Errors
 /// [`RecordingsError`], at the first line that cannot be used.
 pub fn said(labels: &Path) -> Result<Vec<(PathBuf, Vec<Said>)>, RecordingsError> {
     let of_line = |(_, line): (usize, LabelLine)| {
-        let turns = line.segments.iter().filter(|segment| segment.kind == "utterance");
+        let turns = || line.segments.iter().filter(|segment| segment.kind == "utterance");
+        let speaks = line.segments.iter().any(|segment| segment.kind == "speech");
+        let tells = turns().all(|turn| !turn.text.trim().is_empty()) && (turns().count() > 0 || !speaks);
+        if line.segments.is_empty() || !tells {
+            return None;
+        }
         let said = |turn: &Segment| Said {
             at: turn.at(),
             text: turn.text.replace(" / ", " "),
             voice: turn.voice.clone(),
         };
-        (line.file, turns.map(said).collect())
+        let said = turns().map(said).collect();
+        Some((line.file, said))
     };
-    Ok(lines(labels)?.into_iter().map(of_line).collect())
+    Ok(lines(labels)?.into_iter().filter_map(of_line).collect())
 }
 
 /// All recordings of a load, shared by its sessions.

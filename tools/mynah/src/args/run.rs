@@ -21,7 +21,7 @@ use mynah_load::chunk::ChunkSpec;
 Outputs are never what is read, and appear when they are complete. Ctrl-C ends the run with what there is so far, exit
 code 130; once more leaves at once, and all files are as they were.")]
 pub struct Run {
-    /// A scene, then recordings. Without a scene, so that the first word ends in .wav: `assistant`
+    /// A scene and recordings; without a scene, as the first word ends in .wav or there is none: `assistant`
     #[arg(id = "scene", required_unless_present = "input", value_name = "SCENE|WAV")]
     words: Vec<String>,
     /// Scene file, or name of a scene that comes with mynah.

@@ -72,6 +72,11 @@ pub struct Nature {
 }
 
 impl Nature {
+    /// Length of a run in virtual time, seconds: callers who are answered say little in a few.
+    fn flat_out_s(self, seconds: u32) -> u32 {
+        if self.answers { self.times_ms(seconds).1 / 1_000 } else { seconds }
+    }
+
     /// What is not counted at the beginning of a point, and all of it, milliseconds.
     fn times_ms(self, seconds: u32) -> (u32, u32) {
         if self.gated || self.answers {
@@ -95,12 +100,11 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
     let mut progress = Progress::new();
     let bound = if nature.answers { Bound::Limits } else { Bound::FrameP99Ms(args.p99_ms) };
     progress.at("guessing", 0, 1);
-    let (warm_up_ms, whole_ms) = nature.times_ms(args.seconds);
-    // Callers who are answered say little in a few seconds.
-    let guess_s = if nature.answers { whole_ms / 1_000 } else { GUESS.1.min(args.seconds) };
+    let guess_s = nature.flat_out_s(GUESS.1.min(args.seconds));
     let flat_out = virtual_run(&runs, GUESS.0.min(args.max), guess_s)?;
     let guess = flat_out.as_ref().and_then(|report| report["cost"]["session_s_per_cpu_s"].as_f64());
     let guess = GUESS_RATIO * guess.unwrap_or(0.0);
+    let (warm_up_ms, whole_ms) = nature.times_ms(args.seconds);
     let mut points: Vec<Point> = Vec::new();
     let mut tried = 0;
     let found = search::largest(guess as u32, args.max, POINTS_MAX, |sessions| {
@@ -130,10 +134,8 @@ pub fn find(args: &Capacity, nature: Nature) -> Result<Knee, Failure> {
     progress.at("flat out", 0, 1);
     let knee = points.iter().rev().find(|point| point.holds && point.sessions == found.held);
     let known = knee.filter(|_| !stopped);
-    let flat_out = known
-        .map(|point| virtual_run(&runs, point.sessions, if nature.answers { guess_s } else { args.seconds }))
-        .transpose()?
-        .flatten();
+    let flat_out_s = nature.flat_out_s(args.seconds);
+    let flat_out = known.map(|point| virtual_run(&runs, point.sessions, flat_out_s)).transpose()?.flatten();
     let interrupted = stopped || interrupt::is_asked();
     progress.clear();
     let cost = |name: &str| flat_out.as_ref().and_then(|report| report["cost"][name].as_f64());

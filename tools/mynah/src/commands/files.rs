@@ -12,14 +12,15 @@ use mynah_load::load::recordings;
 use mynah_sim::flight;
 use mynah_sim::transport::LinkedScene;
 
-/// Nothing that `run` writes is something that it reads, or writes besides. `outputs`: what `--output` makes.
+/// Nothing that `run` writes is something that it reads, or writes besides. `labels`: what tells the words;
+/// `outputs`: what `--output` makes.
 ///
 /// # Errors
 /// Something is: exit code 2.
-pub fn of_run(args: &Run, plan: &ScenePlan, outputs: &[PathBuf]) -> Result<(), Failure> {
+pub fn of_run(args: &Run, plan: &ScenePlan, labels: &[PathBuf], outputs: &[PathBuf]) -> Result<(), Failure> {
     let mut claims = begin(args.json, &args.scene, plan);
     args.input.iter().for_each(|path| claims.reads("--input", path));
-    args.labels.iter().for_each(|path| claims.reads("--labels", path));
+    labels.iter().for_each(|path| claims.reads("the labels", path));
     outputs.iter().try_for_each(|path| claims.writes("--output", path))?;
     claims.may_write("--events", args.events.as_ref())?;
     claims.may_write("--vad-trace", args.vad_trace.as_ref())?;

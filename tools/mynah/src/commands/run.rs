@@ -11,7 +11,7 @@ use mynah_engine::{Engine, Event, OutAudio, Record, ScenePlan};
 use crate::args::Run;
 use crate::commands::files;
 use crate::progress::Progress;
-use crate::recorded::labels;
+use crate::recorded::labels::Labels;
 use crate::recorded::page::{Recorded, page};
 use crate::recorded::summary::{self, Row, Sessions};
 use mynah_files::failure::{Exit, Failure};
@@ -33,7 +33,7 @@ use mynah_sim::run::feed::Feed;
 use mynah_sim::run::mixing;
 use mynah_sim::run::sessions;
 use mynah_sim::run::track::{Placement, Released, Track};
-use mynah_sim::scenes;
+use mynah_sim::scenes::{self, SHIPPED};
 use mynah_sim::simulate::{Observer, Observers, RunClock};
 
 /// Feeds the recordings, writes the files asked for, prints the table.
@@ -47,10 +47,10 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     let source = scenes::find(&args.scene)?;
     let (plan, traced) = compile(args, &source, first)?;
     mixing::warn(&plan, &args.input, &recordings);
-    let said = labels::of(args, &plan)?;
+    let labels = Labels::read(args, &plan)?;
     let names = names(&args.input);
     let outputs = args.output.as_ref().map_or(Vec::new(), |folder| outputs(folder, &args.input));
-    files::of_run(args, &plan, &outputs)?;
+    files::of_run(args, &plan, &labels.files, &outputs)?;
     let mut html = args.html.as_deref().map(Output::create).transpose()?;
     args.output.as_deref().map_or(Ok(()), make_folder)?;
     let mut engine = Engine::try_new(Arc::clone(&plan), sessions::config(names.len(), args.seed, time(args)))
@@ -98,7 +98,7 @@ pub fn run(args: &Run) -> Result<Exit, Failure> {
     write_outputs(&outputs, tracks)?;
     warn_of_losses(&sessions);
     let compared =
-        said.into_iter().zip(&sessions).filter_map(|(said, row)| Some((said?, row.segments.clone())));
+        labels.said.into_iter().zip(&sessions).filter_map(|(said, row)| Some((said?, row.segments.clone())));
     // Of what was not heard nothing can be recognised.
     let recognition = if interrupted.is_none() { recognition::compare(compared) } else { None };
     summary::print(args, &plan, &Sessions { rows: &sessions, recognition, interrupted })?;
@@ -116,9 +116,17 @@ fn make_folder(folder: &Path) -> Result<(), Failure> {
 /// Reads all recordings and hashes them; what is wrong with any of them is said of all of them at once.
 fn read_all(args: &Run) -> Result<(Vec<Recording>, Vec<u64>), Failure> {
     if args.input.is_empty() {
-        let scene = &args.scene;
-        let text = format!("no recording; expected WAV files behind the scene: `mynah run {scene} call.wav`");
+        let text = "no recording; expected WAV files behind the scene, as in `mynah run transcribe call.wav`: what does not \
+                    end in .wav comes behind --input";
         return Err(Failure::unable(text));
+    }
+    let is_scene =
+        |path: &&PathBuf| !path.exists() && SHIPPED.iter().any(|(name, _)| path.as_os_str() == *name);
+    if let Some(scene) = args.input.iter().find(is_scene) {
+        let scene = scene.display();
+        return Err(Failure::unable(format_args!(
+            "`{scene}`: the scene comes first: `mynah run {scene} call.wav`"
+        )));
     }
     let (mut recordings, mut faults) = (Vec::new(), Vec::new());
     for path in &args.input {

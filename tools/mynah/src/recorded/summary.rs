@@ -130,6 +130,13 @@ pub fn print(
         let words =
             recognition.iter().flat_map(recognition::lines).map(|line| line + "\n").collect::<String>();
         let words = if words.is_empty() { words } else { format!("\n{words}") };
+        let answers = rows.iter().flat_map(|row| &row.segments).any(|segment| !segment.answers.is_empty());
+        let words = if answers && !args.wall {
+            words
+                + "\nwhen answers come follows the scene's model of its services; --wall waits for their work\n"
+        } else {
+            words
+        };
         let foot = words + &interrupted.map_or(String::new(), |interruption| format!("{interruption}\n"));
         args.table_to().show(|_| table(rows) + &segments(rows) + &foot)?;
     }
@@ -210,14 +217,18 @@ fn segment_lines(text: &mut String, segment: &Segment) {
     let said = segment.said.as_deref().unwrap_or_default();
     line(text, &segment.segment.to_string(), (&from, &to), &what, said);
     for answer in &segment.answers {
-        let SpokenAnswer { from_us, to_us: until_us, text: says } = answer;
+        let SpokenAnswer { from_us, to_us: until_us, text: says, holds } = answer;
         let after = to_us.map(|to_us| (*from_us as f64 - to_us as f64) / 1e3);
         let when = match (after, segment.recognition_us) {
             (None, _) => String::new(),
             (Some(after), None) => format!("after {after:.0} ms"),
-            (Some(after), Some(us)) => format!("after {after:.0} ms, {:.0} to recognise", us as f64 / 1e3),
+            (Some(after), Some(us)) => format!("after {after:.0} ms (words {:.0} ms)", us as f64 / 1e3),
         };
-        let says = says.as_deref().unwrap_or("(answered an end that did not hold)");
+        let says = match (says, holds) {
+            (Some(says), _) => says,
+            (None, true) => "",
+            (None, false) => "(answered an end that did not hold)",
+        };
         line(text, "answer", (&seconds(*from_us), &seconds(*until_us)), &when, says);
     }
 }

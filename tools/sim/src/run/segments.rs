@@ -49,9 +49,12 @@ pub struct SpokenAnswer {
     pub from_us: u64,
     /// When it is over, or was taken back.
     pub to_us: u64,
-    /// What it says; `None`: it answered an end of speech that did not hold, or it has no words.
+    /// What it says, as the last node puts it that makes words of words; `None`: nothing does, or the end of speech that it
+    /// answered did not hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The end of speech that it answered holds.
+    pub holds: bool,
 }
 
 /// One segment. All times are media time of the session, in microseconds.
@@ -104,6 +107,7 @@ impl Segment {
             from_us: answer.from_us,
             to_us: answer.to_us,
             text: text.clone().filter(|_| answer.revision == self.revision),
+            holds: answer.revision == self.revision,
         }));
     }
 

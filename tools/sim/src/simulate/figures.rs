@@ -97,7 +97,8 @@ impl Side {
                 fallbacks: f.fallbacks,
                 panics: f.panics,
                 cancelled: f.cancelled,
-                busy_ratio: (f.busy_us + f.wasted_us) as f64 / capacity_us.max(1.0),
+                // Calls that wait for threads of the service's own count as busy on the wall clock.
+                busy_ratio: ((f.busy_us + f.wasted_us) as f64 / capacity_us.max(1.0)).min(1.0),
             }
         };
         self.plan.services.iter().map(service).collect()
