@@ -48,35 +48,60 @@ pub fn is_real(plan: &ScenePlan) -> bool {
     outputs.peek().is_some() && outputs.all(|output| !output.modelled())
 }
 
-/// Words against words, over all sessions: what was said, and the segments that were heard. `None`: nothing was said, and
-/// nothing heard.
-pub fn compare(sessions: impl IntoIterator<Item = (Vec<Said>, Vec<Segment>)>) -> Option<Recognition> {
-    let (mut voices, mut errors_in_silence) = (BTreeMap::<String, WordErrors>::new(), 0);
-    for (said, segments) in sessions {
-        for Passage { said, heard, voice } in passages(&said, &heard(segments)) {
+/// Words against words so far, voice by voice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WordCount {
+    voices: BTreeMap<String, WordErrors>,
+    errors_in_silence: u64,
+}
+
+impl WordCount {
+    /// Adds what was said at some time in one session, and the segments that were heard then.
+    pub fn add(&mut self, said: &[Said], segments: Vec<Segment>) {
+        for Passage { said, heard, voice } in passages(said, &heard(segments)) {
             let found = WordErrors::between(&said, &heard);
             if found.words > 0 {
-                *voices.entry(voice).or_default() += found;
+                *self.voices.entry(voice).or_default() += found;
             } else {
-                errors_in_silence += found.errors;
+                self.errors_in_silence += found.errors;
             }
         }
     }
-    let mut all = WordErrors { words: 0, errors: errors_in_silence };
-    voices.values().for_each(|voice| all += *voice);
-    let of_voice = |(voice, found): (String, WordErrors)| VoiceWords {
-        voice,
-        words: found.words,
-        errors: found.errors,
-        word_error_rate: found.rate(),
-    };
-    (all != WordErrors::default()).then(|| Recognition {
-        words: all.words,
-        errors: all.errors,
-        errors_in_silence,
-        word_error_rate: all.rate(),
-        voices: voices.into_iter().map(of_voice).collect(),
-    })
+
+    /// Adds what another one has counted.
+    pub fn join(&mut self, other: &Self) {
+        self.errors_in_silence += other.errors_in_silence;
+        for (voice, found) in &other.voices {
+            *self.voices.entry(voice.clone()).or_default() += *found;
+        }
+    }
+
+    /// The figures; `None`: nothing was said, and nothing heard.
+    pub fn figures(&self) -> Option<Recognition> {
+        let mut all = WordErrors { words: 0, errors: self.errors_in_silence };
+        self.voices.values().for_each(|voice| all += *voice);
+        let of_voice = |(voice, found): (&String, &WordErrors)| VoiceWords {
+            voice: voice.clone(),
+            words: found.words,
+            errors: found.errors,
+            word_error_rate: found.rate(),
+        };
+        (all != WordErrors::default()).then(|| Recognition {
+            words: all.words,
+            errors: all.errors,
+            errors_in_silence: self.errors_in_silence,
+            word_error_rate: all.rate(),
+            voices: self.voices.iter().map(of_voice).collect(),
+        })
+    }
+}
+
+/// Words against words, over all sessions: what was said, and the segments that were heard. `None`: nothing was said, and
+/// nothing heard.
+pub fn compare(sessions: impl IntoIterator<Item = (Vec<Said>, Vec<Segment>)>) -> Option<Recognition> {
+    let mut count = WordCount::default();
+    sessions.into_iter().for_each(|(said, segments)| count.add(&said, segments));
+    count.figures()
 }
 
 /// The words of segments that are speech. One that goes on from others has their words, too, and takes their place.

@@ -193,6 +193,18 @@ impl SegmentList {
         }
     }
 
+    /// When somebody spoke in each segment, as far as it is known; the end of an open one is `u64::MAX`.
+    pub fn speech_us(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let shown = |story: &Story| story.segment.shown_us();
+        self.stories.iter().map(shown).map(|(from_us, to_us)| (from_us, to_us.unwrap_or(u64::MAX)))
+    }
+
+    /// Takes out the segments in which speech begins before `us` of media time.
+    pub fn take_before(&mut self, us: u64) -> Self {
+        let count = self.speech_us().take_while(|(from_us, _)| *from_us < us).count();
+        Self { stories: self.stories.drain(..count).collect() }
+    }
+
     /// The segments in the order of their opening, with what the nodes of `plan` said of them.
     pub fn rows(&self, plan: &ScenePlan) -> Vec<Segment> {
         let nodes: Vec<(&str, bool)> =

@@ -2,16 +2,13 @@
 
 use mynah_engine::observe::Census;
 use mynah_engine::scene::Release;
-use mynah_load::load::Utterance;
-use mynah_load::load::truth::Stretch;
-use mynah_load::load::words::Said;
 
 use super::balance::{HostSide, imbalances};
 use super::callers::Line;
 use super::figures::{ratio, segments, turn_figures};
 use super::options::RunClock;
 use super::simulation::Simulation;
-use crate::recognition::{self, Recognition};
+use crate::recognition::{Recognition, WordCount};
 use crate::report::quantiles::{Quantiles, QuantilesUs};
 use crate::report::{
     Cost, Frames, GeneratorFigures, Interruption, LatencyMs, LimitResult, NodeFigures, Report, Segments,
@@ -50,6 +47,7 @@ impl Simulation {
             && segments.open_at_end == 0
             && remote.as_ref().is_none_or(|remote| remote.broken.is_empty());
         let verdict = verdict(&limits, sound, late_ms);
+        let recognition = self.words();
         let duration_s = self.near.options.duration_us as f64 / 1e6;
         let warm_up_s = (self.warm_up_us as f64 / 1e6).min(duration_s);
         Report {
@@ -78,7 +76,7 @@ impl Simulation {
             latency_ms,
             segments,
             turns: turn_figures,
-            recognition: self.words(),
+            recognition,
             frames,
             nodes,
             services: self.near.services(),
@@ -93,20 +91,14 @@ impl Simulation {
     }
 
     /// What was heard against what was said, of utterances that the callers came to the end of.
-    fn words(&self) -> Option<Recognition> {
+    fn words(&mut self) -> Option<Recognition> {
+        let mut count = WordCount::default();
         let until_us = self.near.options.duration_us;
-        let words = self.near.run.sessions.iter().filter_map(|session| session.heard.as_ref()).map(|heard| {
-            let mut spoken = Vec::new();
-            heard.caller.clone().drain_truth_until(until_us, &mut spoken);
-            let whole = spoken.into_iter().filter(|utterance| utterance.end_us <= until_us);
-            let said = |utterance: Utterance| Said {
-                at: Stretch { start_us: utterance.start_us, end_us: utterance.end_us },
-                text: utterance.text.to_string(),
-                voice: utterance.voice.to_string(),
-            };
-            (whole.map(said).collect(), heard.segments.rows(&self.near.plan))
-        });
-        recognition::compare(words)
+        for words in self.near.run.sessions.iter_mut().filter_map(|session| session.words.as_mut()) {
+            words.finish(until_us);
+            count.join(&words.counted);
+        }
+        count.figures()
     }
 
     /// Chunks that the engine's edge refused for good, and for a while.

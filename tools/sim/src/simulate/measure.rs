@@ -5,17 +5,18 @@
 //! beside the latency and never in it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::events::code;
 use hdrhistogram::Histogram;
 use mynah_engine::base::frames_to_us;
 use mynah_engine::record::latency_histogram;
-use mynah_engine::{Event, NodeId, OutAudio, Record};
+use mynah_engine::{Event, NodeId, OutAudio, Record, ScenePlan};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::breakdown::{AnsweredTurns, Answers, Ways};
 use super::replies::Replies;
-use crate::run::segments::SegmentList;
+use super::words::HeardWords;
 use mynah_load::load::{Stream, Utterance};
 
 /// A segment as the events told it, on engine time.
@@ -99,12 +100,6 @@ pub struct Turns {
     pub interrupted_by_noise: u64,
 }
 
-/// The segments of a session with their words, and who truly speaks, from the first word on.
-pub struct Heard {
-    pub(super) segments: SegmentList,
-    pub(super) caller: Stream,
-}
-
 /// Everything known about one session.
 pub struct SessionMeasurement {
     pub(super) offset_us: u64,
@@ -125,7 +120,7 @@ pub struct SessionMeasurement {
     /// Segments that interrupted an answer.
     pub interrupted_by: Vec<u32>,
     /// What was heard in it, where words are found in audio.
-    pub(super) heard: Option<Box<Heard>>,
+    pub(super) words: Option<Box<HeardWords>>,
     /// What its answers' latencies are made of.
     pub(super) answers: Answers,
     hash: Xxh3,
@@ -238,7 +233,7 @@ impl SessionMeasurement {
             pauses: Vec::new(),
             sounds_since_us: 0,
             interrupted_by: Vec::new(),
-            heard: None,
+            words: None,
             answers: Answers::default(),
             hash: Xxh3::new(),
             code: Vec::new(),
@@ -251,8 +246,8 @@ impl SessionMeasurement {
     }
 
     /// Its words are kept, to be compared with what was truly said: `caller`, before its first sample.
-    pub fn keep_words(&mut self, caller: Stream) {
-        self.heard = Some(Box::new(Heard { segments: SegmentList::default(), caller }));
+    pub fn keep_words(&mut self, plan: Arc<ScenePlan>, caller: Stream) {
+        self.words = Some(Box::new(HeardWords::new(plan, caller)));
     }
 
     /// The media time begins at another engine time (wall clock).
@@ -294,8 +289,8 @@ impl Measurement {
         if code::encode(record, &mut session.code) {
             session.hash.update(&session.code);
         }
-        if let Some(heard) = &mut session.heard {
-            heard.segments.take(record);
+        if let Some(words) = &mut session.words {
+            words.take(record);
         }
         session.answers.take(&self.ways, record.t_us, &record.event);
         self.count(record);

@@ -21,6 +21,7 @@ mod side;
 mod simulation;
 pub mod steady;
 pub mod turns;
+mod words;
 
 pub use self::options::{DURATION_US, Options, RunClock, SESSIONS};
 pub use self::simulation::Simulation;

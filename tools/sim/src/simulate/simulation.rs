@@ -75,7 +75,7 @@ impl Simulation {
             let mut session = SessionMeasurement::new(line.offset_us);
             session.hears(line.stream.clone());
             if finds_words {
-                session.keep_words(line.stream.clone());
+                session.keep_words(Arc::clone(plan), line.stream.clone());
             }
             session
         };

@@ -79,6 +79,9 @@ impl Measurement {
             tallies.turns.interrupted_by_noise += heard.interruptions(before_us, &mut tallies);
             heard.match_answers(session, before_us, &mut tallies);
             if let Some(law) = law {
+                if let Some(words) = &mut heard.words {
+                    words.settle(before_us.saturating_sub(KEPT_US));
+                }
                 heard.forget(before_us.saturating_sub(KEPT_US), |serial, story| {
                     let place = format!("session {session} segment {serial}");
                     law.check(&place, story, true, wrong);
