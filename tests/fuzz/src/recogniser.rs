@@ -55,7 +55,7 @@ fn is_refused_well(error: ModelError) {
 fn edited(mut bytes: Bytes<'_>) {
     let (mut weights, mut tokens) = files().clone();
     for _ in 0..bytes.u8() % (EDITS_MAX + 1) {
-        let file = if bytes.u8() % 4 == 0 { &mut tokens } else { &mut weights };
+        let file = if bytes.u8().is_multiple_of(4) { &mut tokens } else { &mut weights };
         let (kind, at, byte) = (bytes.u8() % 4, bytes.u32() as usize, bytes.u8());
         let at = at % file.len().max(1);
         match kind {
@@ -83,7 +83,7 @@ fn heard(model: &Model, batch: &[&[f32]]) -> Vec<String> {
 /// Silence, then any bits there are, or what a microphone gives.
 fn samples(bytes: &mut Bytes<'_>) -> Vec<f32> {
     let mut samples = vec![0.0; usize::from(bytes.u16()) % SILENCE_MAX];
-    let any_bits = bytes.u8() % 2 == 0;
+    let any_bits = bytes.u8().is_multiple_of(2);
     for _ in 0..bytes.u16() % DRAWN_MAX {
         if any_bits {
             samples.push(f32::from_bits(bytes.u32()));
