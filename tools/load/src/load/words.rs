@@ -50,9 +50,19 @@ impl std::ops::AddAssign for WordErrors {
 
 /// The words of a text as they are compared: in lower case, of letters, digits and inner apostrophes alone; all else parts
 /// words. Numbers are not spelled out: `4` is another word than `four`.
+/// What stands in round or square brackets is a remark, and left out.
 #[must_use]
 pub fn words(text: &str) -> Vec<String> {
-    let text = text.to_lowercase().replace('\u{2019}', "'");
+    let mut depth = 0_u32;
+    let said = text.chars().filter(|c| {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    });
+    let text = said.collect::<String>().to_lowercase().replace('\u{2019}', "'");
     let parts = text.split(|c: char| !(c.is_alphanumeric() || c == '\''));
     parts.map(|word| word.trim_matches('\'').to_owned()).filter(|word| !word.is_empty()).collect()
 }
@@ -121,6 +131,7 @@ mod tests {
             ["don't", "stop", "well", "known", "quoted", "4", "7"]
         );
         assert!(words("-- '' ...").is_empty());
+        assert_eq!(words("press (a tone [sounds]) the key)"), ["press", "the", "key"]);
     }
 
     #[test]
