@@ -8,6 +8,7 @@ pub(crate) mod merge;
 pub(crate) mod queue;
 pub(crate) mod sound;
 pub(crate) mod spoken;
+pub(crate) mod viseme;
 
 pub use block::{Block, BlockPool};
 pub use clip::{CLIP_S_MAX, Clip};
@@ -16,3 +17,4 @@ pub use merge::{JOINED_CHARS_MAX, MergeRule};
 pub use queue::{Lane, Pushed, Queue, TARGETS_MAX, Target};
 pub use sound::Sound;
 pub use spoken::{Spoken, SpokenTime};
+pub use viseme::Viseme;

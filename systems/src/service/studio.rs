@@ -282,7 +282,8 @@ fn placed(times: Vec<SpokenTime>, at: usize, skipped: usize) -> Arc<[SpokenTime]
         until_us: place(time.until_us),
         ..time
     };
-    times.into_iter().map(placed).collect()
+    // A pause of which nothing is kept is none.
+    times.into_iter().map(placed).filter(|time| time.from_us < time.until_us).collect()
 }
 
 /// Removes the silence at the start of a speech. The voice begins every utterance with 200 to 300 ms of silence, and

@@ -1,11 +1,16 @@
 //! When the words and phones of an utterance sound, by the voice's own model of durations.
+//!
+//! The voice joins halves of phones: its sound ends in the middle of the last pause, and so do the times.
 
 use flite_rs::Utterance;
 use flite_rs::text::Token;
 use mynah_engine::media::{Spoken, SpokenTime};
 
-/// The words and phones of `utterance`, which speaks `tokens` that begin at byte `from` of a text, in order of their ends.
-/// Pauses are left out.
+/// The voice's name for a pause.
+const PAUSE: &str = "pau";
+
+/// The words, phones and pauses of `utterance`, which speaks `tokens` that begin at byte `from` of a text, in order of their
+/// ends. Phones and pauses follow each other without gaps, from the first sample to the last.
 pub(super) fn times(utterance: &Utterance, tokens: &[Token], from: usize) -> Vec<SpokenTime> {
     let mut times = phones(utterance);
     let mut at = from;
@@ -38,10 +43,12 @@ fn phones(utterance: &Utterance) -> Vec<SpokenTime> {
     let mut phones = Vec::new();
     for segment in utterance.iter_relation("Segment") {
         let (name, until_us) = (utterance.name(segment), end_us(utterance, segment));
-        if name != "pau" {
-            phones.push(SpokenTime { what: Spoken::Phone(name.into()), from_us, until_us });
-        }
+        let what = if name == PAUSE { Spoken::Pause } else { Spoken::Phone(name.into()) };
+        phones.push(SpokenTime { what, from_us, until_us });
         from_us = until_us;
+    }
+    if let Some(last) = phones.last_mut().filter(|last| last.what == Spoken::Pause) {
+        last.until_us = u64::midpoint(last.from_us, last.until_us);
     }
     phones
 }

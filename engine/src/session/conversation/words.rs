@@ -125,7 +125,7 @@ impl Piece {
             self.times.iter().take_while(|time| time.until_us <= us.saturating_add(ROUNDING_US)).last();
         let end = heard.map_or(0, |time| match time.what {
             Spoken::Word { to, .. } => to as usize,
-            Spoken::Phone(_) => 0,
+            Spoken::Phone(_) | Spoken::Pause => 0,
         });
         self.text.get(..end).unwrap_or_default()
     }
