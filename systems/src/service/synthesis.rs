@@ -8,13 +8,14 @@ use std::sync::Arc;
 use mynah_engine::scene::parse_config;
 use mynah_engine::service::{Call, Service, ServiceKind, ServiceSite};
 use mynah_engine::{Params, Registry};
+use ron::error::{Position, Span, SpannedError};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected};
 
 use crate::service::modelled::Modelled;
 use crate::service::studio::{self, Speech};
 use crate::service::work::{Production, Work};
-use crate::speech::flite::{STYLE_FACTOR, STYLE_LEVEL, VoiceStyle};
+use crate::speech::style::{STYLE_FACTOR, STYLE_LEVEL, VoiceStyle};
 
 /// Configuration of the service output `FliteVoice`.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -121,5 +122,15 @@ impl ServiceKind for FliteVoice {
 }
 
 pub(crate) fn register(registry: &mut Registry) {
-    registry.add_service("FliteVoice", |config| Ok(Arc::new(parse_config::<FliteVoice>(config)?)));
+    registry.add_service("FliteVoice", |config| {
+        let voice = parse_config::<FliteVoice>(config)?;
+        if cfg!(feature = "flite") { Ok(Arc::new(voice)) } else { Err(no_voice()) }
+    });
+}
+
+/// What a build without the voice says of a scene that speaks.
+fn no_voice() -> SpannedError {
+    let start = Position { line: 1, col: 1 };
+    let what = "this build has no voice: build it with the feature `flite`, or leave out what speaks";
+    SpannedError { code: ron::Error::Message(what.into()), span: Span { start, end: start } }
 }

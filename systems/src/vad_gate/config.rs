@@ -94,6 +94,14 @@ impl VadGate {
         self.vad.hop() as u64 * 1_000_000 / u64::from(SAMPLE_RATE_HZ)
     }
 
+    /// Judges whether the detector is part of this build.
+    pub(super) fn check_vad(&self, issues: &mut Vec<Issue>) {
+        if self.vad == VadKind::Silero && cfg!(not(feature = "silero")) {
+            let issue = Issue::error("vad", "this build has no `Silero`").expected("`Earshot` or `Energy`");
+            issues.push(issue.help("or build it with the feature `silero`"));
+        }
+    }
+
     pub(super) fn check_levels(&self, issues: &mut Vec<Issue>) {
         if !(self.threshold > 0.0 && self.threshold <= 1.0) {
             let text = format!("{} is no probability to open at", self.threshold);

@@ -50,6 +50,7 @@ impl NodeKind for VadGate {
         AUDIO
     }
     fn check(&self, input: Option<Format>, _: &Tick, issues: &mut Vec<Issue>) -> Option<Format> {
+        self.check_vad(issues);
         self.check_levels(issues);
         self.check_echo(issues);
         self.check_channels(input.map(|input| input.channels), issues);
