@@ -35,4 +35,4 @@ pub mod sound;
 
 pub use reader::Reader;
 pub use records::Records;
-pub use runner::{Panicked, Runner, RunnerError, RunnerOptions};
+pub use runner::{AfterTick, Panicked, Runner, RunnerError, RunnerOptions};

@@ -25,6 +25,25 @@ pub struct RunnerOptions {
     /// Most events that wait for their reader, see [`Runner::take_records`]; `None`: no events are kept. A session in
     /// a conversation has some ten a second.
     pub records: Option<usize>,
+    /// What to do after each tick; `None`: nothing.
+    pub after_tick: Option<AfterTick>,
+}
+
+/// Called on the thread that ticks, after each tick, with its engine time in microseconds. The next tick waits for it.
+#[derive(Clone)]
+pub struct AfterTick(Arc<dyn Fn(u64) + Send + Sync>);
+
+impl AfterTick {
+    /// Calls `work`, which should be quick and must not wait.
+    pub fn new(work: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(work))
+    }
+}
+
+impl fmt::Debug for AfterTick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AfterTick")
+    }
 }
 
 /// Why a runner does not start.
@@ -131,7 +150,8 @@ impl Runner {
         }
         let (sink, records) = options.records.map(records).unzip();
         let (handle, epoch, shared) = (engine.handle(), Epoch::start(), Arc::default());
-        let ticking = Ticking { engine, epoch, shared: Arc::clone(&shared), sink, publisher };
+        let after_tick = options.after_tick;
+        let ticking = Ticking { engine, epoch, shared: Arc::clone(&shared), sink, publisher, after_tick };
         let thread = thread::Builder::new().name("mynah tick".into()).spawn(move || ticking.run());
         let thread = Some(thread.map_err(RunnerError::Thread)?);
         Ok(Self { handle, epoch, shared, thread, records, server })
@@ -217,11 +237,12 @@ struct Ticking {
     shared: Arc<Shared>,
     sink: Option<RecordSink>,
     publisher: Option<Publisher>,
+    after_tick: Option<AfterTick>,
 }
 
 impl Ticking {
     fn run(self) {
-        let Self { mut engine, epoch, shared, sink, mut publisher } = self;
+        let Self { mut engine, epoch, shared, sink, mut publisher, after_tick } = self;
         engine.within(|engine| {
             let driver = Driver::of(&engine.plan().scene.tick);
             let mut clock = WallClock::new(epoch, engine.handle().bell());
@@ -231,6 +252,9 @@ impl Ticking {
                 shared.note(pacer.pacing());
                 if let Some(sink) = &sink {
                     sink.take(engine.records());
+                }
+                if let Some(AfterTick(work)) = &after_tick {
+                    work(engine.now_us());
                 }
                 if let Some(publisher) = &mut publisher {
                     let work_us = epoch.now_us().saturating_sub(engine.now_us());
