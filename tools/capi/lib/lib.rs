@@ -1,0 +1,3 @@
+//! `libmynah`: see `mynah.h`.
+
+pub use mynah_capi::*;

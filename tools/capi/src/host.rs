@@ -1,0 +1,276 @@
+//! An engine and what its host has of it: the drive, the sessions, the events that wait.
+
+use std::collections::VecDeque;
+use std::ffi::CString;
+use std::sync::{Arc, Mutex, Weak};
+
+use mynah_engine::scene::{Override, Rendering, Source, compile};
+use mynah_engine::service::TimeMode;
+use mynah_engine::{Engine, EngineConfig, EngineHandle, ScenePlan, SessionSpec};
+use mynah_host::{AfterTick, Runner, RunnerError, RunnerOptions};
+
+use crate::config::{
+    Config, LogFn, MYNAH_DRIVE_REAL, MYNAH_DRIVE_THREAD, MYNAH_DRIVE_VIRTUAL, MYNAH_LOG_ERROR,
+    MYNAH_LOG_WARNING,
+};
+use crate::event::{Arena, Event, Waiting};
+use crate::handles::{ControlEnd, SESSIONS, busy, close_session, locked, taken};
+use crate::status::{
+    Done, Fault, MYNAH_BAD_DRIVE, MYNAH_BAD_SCENE, MYNAH_BAD_SETTING, MYNAH_ENDED, MYNAH_NO_ROOM,
+    MYNAH_UNAVAILABLE,
+};
+
+/// An engine as its host has it.
+pub(crate) struct Host {
+    door: EngineHandle,
+    plan: Arc<ScenePlan>,
+    drive: Mutex<Drive>,
+    /// Sessions by handle, in the order in which they were opened.
+    sessions: Mutex<Vec<usize>>,
+    waiting: Mutex<VecDeque<Waiting>>,
+    fetched: Mutex<Arena>,
+    events_max: usize,
+    log: Log,
+}
+
+/// Who ticks.
+enum Drive {
+    /// The host.
+    Caller(Box<Engine>),
+    /// A thread.
+    Thread(Runner),
+    /// Nobody any more.
+    Stopped,
+}
+
+/// Whom to tell what is no event.
+#[derive(Clone, Copy)]
+struct Log {
+    call: LogFn,
+    user: usize,
+}
+
+impl Log {
+    fn say(self, level: i32, text: &str) {
+        let Some(call) = self.call else { return };
+        let text: Vec<u8> = text.bytes().filter(|byte| *byte != 0).collect();
+        if let Ok(text) = CString::new(text) {
+            // SAFETY: the host gave the function for such calls, and its own pointer with it.
+            unsafe { call(std::ptr::with_exposed_provenance_mut(self.user), level, text.as_ptr()) };
+        }
+    }
+}
+
+/// Refuses a number out of its range.
+fn within(name: &str, value: u32, least: u32, most: u32) -> Done {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Fault::argument(format!("mynah_config.{name} is {value}; expected {least} to {most}")))
+}
+
+fn overrides(settings: &str) -> Done<Vec<Override>> {
+    let lines = settings.lines().map(str::trim).filter(|line| !line.is_empty());
+    let parsed = lines.map(|line| {
+        let refused =
+            |error| Fault::new(MYNAH_BAD_SCENE, format!("mynah_config.settings: `{line}`: {error}"));
+        Override::parse(line).map_err(refused)
+    });
+    parsed.collect()
+}
+
+impl Host {
+    /// Compiles the scene and starts it.
+    pub(crate) fn open(config: &Config, name: &str, scene: &str, settings: &str) -> Done<Arc<Self>> {
+        within("sessions_max", config.sessions_max, 1, 1_000_000)?;
+        within("threads", config.threads, 1, 256)?;
+        within("events_max", config.events_max, 64, 1 << 20)?;
+        let time = match config.drive {
+            MYNAH_DRIVE_REAL | MYNAH_DRIVE_THREAD => TimeMode::Wall,
+            MYNAH_DRIVE_VIRTUAL => TimeMode::Virtual,
+            other => {
+                return Err(Fault::argument(format!("mynah_config.drive is {other}; expected 0, 1 or 2")));
+            }
+        };
+        let log = Log { call: config.log, user: config.log_user.expose_provenance() };
+        build_in();
+        let (source, sets) = (Source::new(name, scene), overrides(settings)?);
+        let compiled = compile(&source, &sets, None, &mynah_systems::registry(None));
+        let (plan, warnings) = compiled.map_err(|found| Fault::new(MYNAH_BAD_SCENE, found.to_string()))?;
+        for warning in &warnings {
+            log.say(MYNAH_LOG_WARNING, &warning.render(Rendering::Plain));
+        }
+        let plan = Arc::new(plan);
+        let (threads, sessions_max) = (config.threads as usize, config.sessions_max);
+        let engine = EngineConfig { threads, shards: None, sessions_max, seed: config.seed, time };
+        let events_max = config.events_max as usize;
+        let make = |door: EngineHandle, drive: Drive| Self {
+            door,
+            plan: Arc::clone(&plan),
+            drive: Mutex::new(drive),
+            sessions: Mutex::new(Vec::with_capacity(sessions_max.min(4_096) as usize)),
+            waiting: Mutex::new(VecDeque::with_capacity(events_max)),
+            fetched: Mutex::default(),
+            events_max,
+            log,
+        };
+        if config.drive == MYNAH_DRIVE_THREAD {
+            return Self::threaded(&plan, engine, make);
+        }
+        let engine = Engine::try_new(Arc::clone(&plan), engine);
+        let engine = engine.map_err(|refused| Fault::new(MYNAH_UNAVAILABLE, refused.to_string()))?;
+        Ok(Arc::new(make(engine.handle(), Drive::Caller(Box::new(engine)))))
+    }
+
+    /// An engine with a thread of its own, which collects the events after each tick.
+    fn threaded(
+        plan: &Arc<ScenePlan>,
+        config: EngineConfig,
+        make: impl FnOnce(EngineHandle, Drive) -> Self,
+    ) -> Done<Arc<Self>> {
+        // The thread begins before there is anything for it to find.
+        let found: Arc<Mutex<Weak<Self>>> = Arc::default();
+        let of_thread = Arc::clone(&found);
+        let after_tick = AfterTick::new(move |now_us| {
+            let host = locked(&of_thread).upgrade();
+            if let Some(host) = host {
+                host.collect(now_us);
+            }
+        });
+        let options = RunnerOptions { after_tick: Some(after_tick), ..RunnerOptions::default() };
+        let runner = Runner::spawn(Arc::clone(plan), config, options);
+        let runner = runner.map_err(|error: RunnerError| Fault::new(MYNAH_UNAVAILABLE, error.to_string()))?;
+        let host = Arc::new(make(runner.handle().clone(), Drive::Thread(runner)));
+        *locked(&found) = Arc::downgrade(&host);
+        Ok(host)
+    }
+
+    /// Ticks.
+    pub(crate) fn tick(&self, now_us: u64) -> Done {
+        let mut drive = taken(&self.drive).map_err(|_| busy("engine"))?;
+        let engine = caller(&mut drive)?;
+        engine.tick(now_us);
+        self.collect(now_us);
+        Ok(())
+    }
+
+    /// Ticks at every period of the scene up to `until_us`, and at `until_us` itself.
+    pub(crate) fn tick_until(&self, until_us: u64) -> Done {
+        let mut drive = taken(&self.drive).map_err(|_| busy("engine"))?;
+        let engine = caller(&mut drive)?;
+        let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
+        let mut now_us = engine.now_us().saturating_add(period_us);
+        while now_us < until_us {
+            engine.tick(now_us);
+            self.collect(now_us);
+            now_us += period_us;
+        }
+        engine.tick(until_us);
+        self.collect(until_us);
+        Ok(())
+    }
+
+    /// Engine time, microseconds: of the last tick, or of now where the library ticks.
+    pub(crate) fn now_us(&self) -> u64 {
+        match &*locked(&self.drive) {
+            Drive::Caller(engine) => engine.now_us(),
+            Drive::Thread(runner) => runner.now_us(),
+            Drive::Stopped => 0,
+        }
+    }
+
+    /// Takes what sessions have to tell since the last tick, as far as there is room; the rest waits with them.
+    fn collect(&self, now_us: u64) {
+        let sessions = locked(&self.sessions);
+        let mut waiting = locked(&self.waiting);
+        for &session in &*sessions {
+            let Some((key, place)) = SESSIONS.find(session) else { continue };
+            let mut end = locked(&place.thing.control);
+            let Some(ControlEnd { control, user, .. }) = end.as_mut().filter(|_| place.is(key)) else {
+                continue;
+            };
+            let (session_id, user) = (control.id().0, *user);
+            while waiting.len() < self.events_max
+                && let Some(event) = control.poll()
+            {
+                waiting.push_back(Waiting { t_us: now_us, session, session_id, user, event });
+            }
+        }
+    }
+
+    /// Writes the oldest events that wait, at most as many as `out` has room for; returns how many.
+    pub(crate) fn events(&self, out: &mut [std::mem::MaybeUninit<Event>]) -> Done<usize> {
+        let mut arena = taken(&self.fetched).map_err(|_| busy("engine"))?;
+        arena.clear();
+        let mut waiting = locked(&self.waiting);
+        let count = waiting.len().min(out.len());
+        waiting.drain(..count).for_each(|event| arena.lay_out(event));
+        drop(waiting);
+        for (to, event) in out.iter_mut().zip(arena.events()) {
+            to.write(*event);
+        }
+        Ok(count)
+    }
+
+    /// Opens a session, splits it, and puts it into the table; returns its handle.
+    pub(crate) fn open_session(self: &Arc<Self>, spec: SessionSpec, user: usize) -> Done<usize> {
+        use mynah_engine::OpenError;
+        let opened = self.door.open(spec).map_err(|error| {
+            let status = match error {
+                OpenError::NameInUse(_) | OpenError::EngineFull { .. } => MYNAH_NO_ROOM,
+                OpenError::EngineGone => MYNAH_ENDED,
+                _ => MYNAH_BAD_SETTING,
+            };
+            Fault::new(status, error.to_string())
+        })?;
+        let (input, output, control) =
+            opened.split().map_err(|error| Fault::new(MYNAH_BAD_SETTING, error.to_string()))?;
+        let full = || Fault::new(MYNAH_NO_ROOM, "the process has as many sessions as the library can name");
+        let (key, place) = SESSIONS.take().ok_or_else(full)?;
+        *locked(&place.thing.input) = Some(input);
+        *locked(&place.thing.output) = Some(output);
+        *locked(&place.thing.control) = Some(ControlEnd { control, user, host: Arc::clone(self) });
+        let handle = SESSIONS.handle(key);
+        locked(&self.sessions).push(handle);
+        Ok(handle)
+    }
+
+    /// Forgets a session that is closed.
+    pub(crate) fn forget(&self, session: usize) {
+        locked(&self.sessions).retain(|other| *other != session);
+    }
+
+    /// Ends the sessions and the thread.
+    pub(crate) fn shut(&self) {
+        let sessions = std::mem::take(&mut *locked(&self.sessions));
+        for session in sessions {
+            close_session(session);
+        }
+        let drive = std::mem::replace(&mut *locked(&self.drive), Drive::Stopped);
+        if let Drive::Thread(runner) = drive
+            && let Err(panicked) = runner.stop()
+        {
+            self.log.say(MYNAH_LOG_ERROR, &panicked.to_string());
+        }
+    }
+}
+
+fn caller(drive: &mut Drive) -> Done<&mut Engine> {
+    match drive {
+        Drive::Caller(engine) => Ok(engine),
+        Drive::Thread(_) => Err(Fault::new(
+            MYNAH_BAD_DRIVE,
+            "the engine ticks on its own thread; open it with MYNAH_DRIVE_REAL or MYNAH_DRIVE_VIRTUAL to tick it",
+        )),
+        Drive::Stopped => Err(Fault::new(MYNAH_ENDED, "the engine is being closed")),
+    }
+}
+
+/// Gives scenes the recogniser that is part of the library.
+fn build_in() {
+    #[cfg(feature = "moonshine")]
+    mynah_systems::moonshine::build_in(
+        include_bytes!("../../mynah/models/moonshine_tiny_en/moonshine_tiny_en.u8"),
+        include_bytes!("../../mynah/models/moonshine_tiny_en/tokenizer.bin"),
+    );
+}
