@@ -437,8 +437,9 @@ mynah_status mynah_events(mynah_engine *engine,
                           size_t most,
                           size_t *count);
 
-// Game thread, for simulations: pushes `frames` of input for each of `n` sessions, ticks at every period of the scene and
-// at `until_us`, and pulls `out_frames` of output for each. `pcm` is `[n][frames x channels]`, `out` is
+// Game thread, for simulations: the time from the last step until `until_us`, for `n` sessions at once. Ticks at every
+// period of the scene before then, pushes `frames` of input for each session, which was spoken meanwhile, ticks at
+// `until_us`, and pulls `out_frames` of output for each. `pcm` is `[n][frames x channels]`, `out` is
 // `[n][out_frames x channels]`, each in the formats of the sessions, which are all the same; `got[i]` becomes the
 // number of frames of sound of session i. A session that has ended gets silence. The first error of a push is returned
 // after the step is done.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use mynah_engine::scene::{Override, Rendering, Source, compile};
@@ -25,6 +26,8 @@ pub(crate) struct Host {
     door: EngineHandle,
     plan: Arc<ScenePlan>,
     drive: Mutex<Drive>,
+    /// Whether the host has ticked: time begins with 0.
+    has_ticked: AtomicBool,
     /// Sessions by handle, in the order in which they were opened.
     sessions: Mutex<Vec<usize>>,
     waiting: Mutex<VecDeque<Waiting>>,
@@ -108,6 +111,7 @@ impl Host {
             door,
             plan: Arc::clone(&plan),
             drive: Mutex::new(drive),
+            has_ticked: AtomicBool::new(false),
             sessions: Mutex::new(Vec::with_capacity(sessions_max.min(4_096) as usize)),
             waiting: Mutex::new(VecDeque::with_capacity(events_max)),
             fetched: Mutex::default(),
@@ -149,25 +153,32 @@ impl Host {
     pub(crate) fn tick(&self, now_us: u64) -> Done {
         let mut drive = taken(&self.drive).map_err(|_| busy("engine"))?;
         let engine = caller(&mut drive)?;
-        engine.tick(now_us);
-        self.collect(now_us);
+        self.tick_at(engine, now_us);
         Ok(())
     }
 
-    /// Ticks at every period of the scene up to `until_us`, and at `until_us` itself.
-    pub(crate) fn tick_until(&self, until_us: u64) -> Done {
+    /// Ticks at every period of the scene before `until_us`, then at `until_us` with what `arrive` pushes.
+    pub(crate) fn step(&self, until_us: u64, arrive: impl FnOnce()) -> Done {
         let mut drive = taken(&self.drive).map_err(|_| busy("engine"))?;
         let engine = caller(&mut drive)?;
         let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
-        let mut now_us = engine.now_us().saturating_add(period_us);
-        while now_us < until_us {
-            engine.tick(now_us);
-            self.collect(now_us);
-            now_us += period_us;
+        let first_us = if self.has_ticked.load(Ordering::Acquire) {
+            engine.now_us().saturating_add(period_us)
+        } else {
+            0
+        };
+        for now_us in (first_us..until_us).step_by(period_us as usize) {
+            self.tick_at(engine, now_us);
         }
-        engine.tick(until_us);
-        self.collect(until_us);
+        arrive();
+        self.tick_at(engine, until_us);
         Ok(())
+    }
+
+    fn tick_at(&self, engine: &mut Engine, now_us: u64) {
+        engine.tick(now_us);
+        self.has_ticked.store(true, Ordering::Release);
+        self.collect(now_us);
     }
 
     /// Engine time, microseconds: of the last tick, or of now where the library ticks.

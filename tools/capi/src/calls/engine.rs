@@ -122,8 +122,9 @@ pub unsafe extern "C" fn mynah_events(
     })
 }
 
-/// Game thread, for simulations: pushes `frames` of input for each of `n` sessions, ticks at every period of the scene and
-/// at `until_us`, and pulls `out_frames` of output for each. `pcm` is `[n][frames x channels]`, `out` is
+/// Game thread, for simulations: the time from the last step until `until_us`, for `n` sessions at once. Ticks at every
+/// period of the scene before then, pushes `frames` of input for each session, which was spoken meanwhile, ticks at
+/// `until_us`, and pulls `out_frames` of output for each. `pcm` is `[n][frames x channels]`, `out` is
 /// `[n][out_frames x channels]`, each in the formats of the sessions, which are all the same; `got[i]` becomes the
 /// number of frames of sound of session i. A session that has ended gets silence. The first error of a push is returned
 /// after the step is done.
@@ -160,13 +161,14 @@ pub unsafe extern "C" fn mynah_step(
             return Err(Fault::argument("pcm, out or got is null"));
         };
         let mut first = MYNAH_OK;
-        for (at, session) in sessions.iter().enumerate() {
-            let status = push_from(*session, &pcm[at * frames * input..][..frames * input]);
-            if first == MYNAH_OK {
-                first = status;
+        host.step(until_us, || {
+            for (at, session) in sessions.iter().enumerate() {
+                let status = push_from(*session, &pcm[at * frames * input..][..frames * input]);
+                if first == MYNAH_OK {
+                    first = status;
+                }
             }
-        }
-        host.tick_until(until_us)?;
+        })?;
         for (at, (session, got)) in sessions.iter().zip(got).enumerate() {
             let out = &mut out[at * out_frames * output..][..out_frames * output];
             *got = match pull_into(*session, out) {
