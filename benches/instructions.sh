@@ -17,6 +17,7 @@ baseline=benches/instructions.txt
 target=${CARGO_TARGET_DIR:-target}
 program=$target/release/mynah
 callback=$target/release/examples/audio_calls
+library=$target/release/libmynah.so
 kept=$target/instructions
 
 # Name, what is counted (a function and all below it, or everything), command.
@@ -34,6 +35,11 @@ callbacks=(
     "push_f32 *audio_calls::push_f32 f32"
     "push_i16 *audio_calls::push_i16 i16"
     "read_f32 *audio_calls::read_f32 f32"
+)
+# The same through the C interface: cargo build --release -p libmynah
+through_c=(
+    "push_c mynah_push scenes/passthrough.ron 128"
+    "pull_c mynah_pull scenes/passthrough.ron 128"
 )
 CALLS=11000
 CALL_MAX=400
@@ -62,15 +68,25 @@ else
     echo "not built, so not counted: cargo build --release -p mynah --example audio_calls"
 fi
 
+if [[ -f $library ]] && cc -O2 -o "$kept/callback" tools/capi/lib/tests/c/callback.c -Itools/capi -L"$target/release" -lmynah; then
+    workloads+=("${through_c[@]}")
+else
+    echo "not built, so not counted through C: cargo build --release -p libmynah, and a C compiler"
+fi
+
+is_call() {
+    [[ $1 == push_* || $1 == read_* || $1 == pull_* ]]
+}
+
 # Counts one workload, into files by its name.
 run() {
     local name=$1 counted=$2 status=0 program=$program
     shift 2
-    [[ $name == push_* || $name == read_* ]] && program=$callback
+    if [[ $name == *_c ]]; then program=$kept/callback; elif is_call "$name"; then program=$callback; fi
     local flags=(--tool=callgrind "--callgrind-out-file=$kept/$name.out")
     [[ $counted == everything ]] || flags+=("--toggle-collect=$counted")
     [[ $1 == simulate ]] && set -- "$@" --threads 1 --json
-    valgrind "${flags[@]}" "$program" "$@" >"$kept/$name.stdout" 2>"$kept/$name.stderr" || status=$?
+    LD_LIBRARY_PATH=$target/release valgrind "${flags[@]}" "$program" "$@" >"$kept/$name.stdout" 2>"$kept/$name.stderr" || status=$?
     # A short run misses a limit (1), or has nothing to measure for one (2); what could not run says nothing on stdout.
     if [[ ! -s $kept/$name.stdout ]]; then
         echo "mynah $* ended with $status" >>"$kept/$name.stderr"
@@ -125,7 +141,7 @@ fi
 over=0 known=0
 for at in "${!names[@]}"; do
     name=${names[at]} call=$((counts[at] / CALLS))
-    [[ $name == push_* || $name == read_* ]] || continue
+    is_call "$name" || continue
     # The conversion of 16-bit samples is not in the bound.
     if ((call > CALL_MAX)) && [[ $name != *_i16 ]]; then
         echo "$name: $call instructions a call; at most $CALL_MAX"

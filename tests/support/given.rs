@@ -118,8 +118,9 @@ pub(crate) fn own() -> PathBuf {
 }
 
 fn of_the_checkout(folder: &str) -> PathBuf {
-    // A crate of the workspace lies one or two folders deep.
-    let tops = ["..", "../.."].map(|up| Path::new(env!("CARGO_MANIFEST_DIR")).join(up).join(folder));
+    // A crate of the workspace lies one to three folders deep.
+    let tops =
+        ["..", "../..", "../../.."].map(|up| Path::new(env!("CARGO_MANIFEST_DIR")).join(up).join(folder));
     let found = tops.into_iter().find(|path| path.is_dir());
     found.unwrap_or_else(|| panic!("{folder} belongs to the checkout"))
 }

@@ -71,8 +71,7 @@ impl AudioOut {
         }
         let channels = usize::from(self.format.channels);
         let whole = out.len() - out.len() % channels;
-        let (sound, _) = self.ring.samples.pop_partial_slice(&mut out[..whole]);
-        let (taken, mut void) = (sound.len(), 0);
+        let (taken, mut void) = (self.take(&mut out[..whole]), 0);
         // Who has samples from behind a withdrawal sees it by now, and those before it do not leave.
         if self.is_withdrawn() {
             void = self.take_flush(taken, &mut read).min(taken);
@@ -86,6 +85,21 @@ impl AudioOut {
         self.ring.positions.read_to.store(self.at, Ordering::Release);
         self.pass_marks(&mut read);
         read
+    }
+
+    /// Copies samples out of the ring, as many as are there; returns how many.
+    fn take(&mut self, out: &mut [f32]) -> usize {
+        let there = self.ring.samples.slots().min(out.len());
+        let Ok(chunk) = self.ring.samples.read_chunk(there) else { return 0 };
+        let (first, second) = chunk.as_slices();
+        let (to_first, to_second) = out[..there].split_at_mut(first.len());
+        to_first.copy_from_slice(first);
+        // Seldom: where the ring begins again.
+        if !second.is_empty() {
+            to_second.copy_from_slice(second);
+        }
+        chunk.commit_all();
+        there
     }
 
     /// Whether something was withdrawn that is not skipped yet.
@@ -132,20 +146,36 @@ impl AudioOut {
     }
 }
 
-/// Root mean square, in lanes that the compiler adds side by side.
+/// Root mean square.
 fn level(samples: &[f32]) -> f32 {
     if samples.is_empty() {
         return 0.0;
     }
-    let mut sums = [0.0_f32; 8];
-    let (whole, rest) = samples.as_chunks::<8>();
-    for chunk in whole {
-        for (sum, sample) in sums.iter_mut().zip(chunk) {
-            *sum += sample * sample;
-        }
-    }
-    let sum: f32 = sums.iter().sum::<f32>() + rest.iter().map(|sample| sample * sample).sum::<f32>();
+    let sum = pulp::Arch::new().dispatch(SquareSum(samples));
     (sum / samples.len() as f32).sqrt()
+}
+
+/// The sum of squares, by the widest lanes that the processor has: a callback should hardly notice.
+struct SquareSum<'a>(&'a [f32]);
+
+impl pulp::WithSimd for SquareSum<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, simd: S) -> f32 {
+        let (whole, rest) = S::as_simd_f32s(self.0);
+        let (pairs, odd) = whole.as_chunks::<2>();
+        let (mut one, mut two) = (simd.splat_f32s(0.0), simd.splat_f32s(0.0));
+        for [first, second] in pairs {
+            one = simd.mul_add_e_f32s(*first, *first, one);
+            two = simd.mul_add_e_f32s(*second, *second, two);
+        }
+        for last in odd {
+            one = simd.mul_add_e_f32s(*last, *last, one);
+        }
+        let sum = simd.reduce_sum_f32s(simd.add_f32s(one, two));
+        sum + rest.iter().map(|sample| sample * sample).sum::<f32>()
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod accepted;
 mod bytes;
+mod c_calls;
 mod control;
 mod faults;
 mod http;
@@ -17,6 +18,7 @@ mod scene;
 mod set;
 mod wav;
 
+pub use c_calls::c_calls;
 pub use control::{control_binary, control_json};
 pub use faults::faults;
 pub use http::http;
@@ -33,7 +35,8 @@ pub use wav::wav;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its folder in `corpus/`. In alphabetical order.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
+    ("c_calls", c_calls),
     ("control_binary", control_binary),
     ("control_json", control_json),
     ("faults", faults),

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use mynah_engine::edge::{AudioIn, AudioOut, SessionControl};
 
+use crate::gate::Gate;
 use crate::host::Host;
 use crate::status::{Done, Fault, MYNAH_BAD_HANDLE, MYNAH_BUSY, Status};
 use crate::table::{Key, Place, Table};
@@ -23,8 +24,8 @@ pub(crate) static SESSIONS: Table<Ends> = Table::new(2);
 /// the second of two threads in one call.
 #[derive(Default)]
 pub(crate) struct Ends {
-    pub(crate) input: Mutex<Option<AudioIn>>,
-    pub(crate) output: Mutex<Option<AudioOut>>,
+    pub(crate) input: Gate<Option<AudioIn>>,
+    pub(crate) output: Gate<Option<AudioOut>>,
     pub(crate) control: Mutex<Option<ControlEnd>>,
 }
 
@@ -93,19 +94,10 @@ pub(crate) fn close_session(handle: usize) -> bool {
     }
     let Ends { input, output, control } = &place.thing;
     // A call of an audio thread that is under way is over in a moment; none begins any more.
-    drop(emptied(input));
-    drop(emptied(output));
+    drop(input.with_soon(Option::take));
+    drop(output.with_soon(Option::take));
     let end = locked(control).take();
     drop(end);
     SESSIONS.release(key);
     true
-}
-
-fn emptied<T>(lock: &Mutex<Option<T>>) -> Option<T> {
-    loop {
-        match taken(lock) {
-            Ok(mut guard) => return guard.take(),
-            Err(_) => std::thread::yield_now(),
-        }
-    }
 }

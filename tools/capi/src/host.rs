@@ -238,8 +238,8 @@ impl Host {
             opened.split().map_err(|error| Fault::new(MYNAH_BAD_SETTING, error.to_string()))?;
         let full = || Fault::new(MYNAH_NO_ROOM, "the process has as many sessions as the library can name");
         let (key, place) = SESSIONS.take().ok_or_else(full)?;
-        *locked(&place.thing.input) = Some(input);
-        *locked(&place.thing.output) = Some(output);
+        place.thing.input.with_soon(|place| *place = Some(input));
+        place.thing.output.with_soon(|place| *place = Some(output));
         *locked(&place.thing.control) = Some(ControlEnd { control, user, host: Arc::clone(self) });
         let handle = SESSIONS.handle(key);
         locked(&self.sessions).push(handle);

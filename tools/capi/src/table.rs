@@ -9,10 +9,16 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 /// Places of the first chunk; each chunk has twice as many as the one before.
 const FIRST: usize = 64;
 /// Chunks: 4 million places.
-const CHUNKS: usize = 16;
+const CHUNKS: usize = 1 << CHUNK_BITS;
+
+// A handle is, from its lowest bit: the kind, the chunk, the place in the chunk, and in the upper half the generation.
 const HALF: u32 = usize::BITS / 2;
-/// Lowest bits of a handle: no address has them.
+/// No address of anything has the lowest bits set.
 const KIND_BITS: u32 = 2;
+const CHUNK_BITS: u32 = 4;
+const AT_BITS: u32 = HALF - KIND_BITS - CHUNK_BITS;
+/// Greatest generation, which is odd as all open ones.
+const LAST: u32 = (u32::MAX >> (32 - HALF)) & !1 | 1;
 
 /// Places for things of one kind.
 pub(crate) struct Table<T: 'static> {
@@ -23,20 +29,28 @@ pub(crate) struct Table<T: 'static> {
 
 /// Where a thing may lie.
 pub(crate) struct Place<T> {
+    /// Odd while something lies here.
     generation: AtomicU32,
     pub(crate) thing: T,
 }
 
 #[derive(Default)]
 struct Free {
-    places: Vec<usize>,
+    spots: Vec<Spot>,
     used: usize,
+}
+
+/// Where a place is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Spot {
+    chunk: usize,
+    at: usize,
 }
 
 /// A handle taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
-    index: usize,
+    spot: Spot,
     generation: u32,
 }
 
@@ -46,68 +60,65 @@ impl<T: Default> Table<T> {
         Self {
             kind,
             chunks: [const { OnceLock::new() }; CHUNKS],
-            free: Mutex::new(Free { places: Vec::new(), used: 0 }),
+            free: Mutex::new(Free { spots: Vec::new(), used: 0 }),
         }
     }
 
     /// Takes a free place; `None`: there is none any more.
     pub(crate) fn take(&self) -> Option<(Key, &Place<T>)> {
         let mut free = self.free();
-        let index = match free.places.pop() {
-            Some(index) => index,
+        let spot = match free.spots.pop() {
+            Some(spot) => spot,
             None => {
-                let (chunk, _) = chunk_of(free.used);
-                let places = || (0..FIRST << chunk).map(|_| Place::default()).collect();
-                self.chunks.get(chunk)?.get_or_init(places);
+                let spot = Spot::of(free.used).filter(|spot| spot.at >> AT_BITS == 0)?;
+                let places = || (0..FIRST << spot.chunk).map(|_| Place::default()).collect();
+                self.chunks[spot.chunk].get_or_init(places);
                 free.used += 1;
-                free.used - 1
+                spot
             }
         };
         drop(free);
-        let place = self.place(index)?;
-        // From 1 on: no handle is null.
+        let place = self.place(spot)?;
         let last = place.generation.load(Ordering::Relaxed);
-        let generation = last.checked_add(1).filter(|next| u64::from(*next) >> (HALF - 1) == 0).unwrap_or(1);
+        let generation = if last >= LAST { 1 } else { last + 1 };
         place.generation.store(generation, Ordering::Release);
-        Some((Key { index, generation }, place))
+        Some((Key { spot, generation }, place))
     }
 
     /// What the handle names, while it is open.
     pub(crate) fn find(&self, handle: usize) -> Option<(Key, &Place<T>)> {
-        if handle & ((1 << KIND_BITS) - 1) != self.kind {
-            return None;
-        }
-        let key = Key {
-            index: (handle & ((1 << HALF) - 1)) >> KIND_BITS,
-            generation: u32::try_from(handle >> HALF).ok()?,
-        };
-        let place = self.place(key.index).filter(|place| place.is(key))?;
+        let bits = |from: u32, count: u32| (handle >> from) & ((1 << count) - 1);
+        let spot = Spot { chunk: bits(KIND_BITS, CHUNK_BITS), at: bits(KIND_BITS + CHUNK_BITS, AT_BITS) };
+        let key = Key { spot, generation: (handle >> HALF) as u32 };
+        let is_open = bits(0, KIND_BITS) == self.kind && key.generation & 1 == 1;
+        let place = self.place(spot).filter(|place| is_open && place.is(key))?;
         Some((key, place))
     }
 
-    /// Gives a place back; what lay there was taken out. From here on its handle names nothing.
+    /// Gives a place back after [`close`](Place::close); what lay there was taken out.
     pub(crate) fn release(&self, key: Key) {
-        self.free().places.push(key.index);
+        self.free().spots.push(key.spot);
     }
 
     /// The handle of a key.
     pub(crate) fn handle(&self, key: Key) -> usize {
-        (key.generation as usize) << HALF | key.index << KIND_BITS | self.kind
+        let Key { spot: Spot { chunk, at }, generation } = key;
+        (generation as usize) << HALF | at << (KIND_BITS + CHUNK_BITS) | chunk << KIND_BITS | self.kind
     }
 
-    /// Everything that was ever opened, in the order of places.
+    /// Everything that is open, in the order of places.
     pub(crate) fn handles(&self) -> Vec<usize> {
         let used = self.free().used;
-        let key = |index| {
-            let generation = self.place(index)?.generation.load(Ordering::Acquire);
-            Some(self.handle(Key { index, generation }))
+        let handle = |index| {
+            let spot = Spot::of(index)?;
+            let generation = self.place(spot)?.generation.load(Ordering::Acquire);
+            (generation & 1 == 1).then(|| self.handle(Key { spot, generation }))
         };
-        (0..used).filter_map(key).collect()
+        (0..used).filter_map(handle).collect()
     }
 
-    fn place(&self, index: usize) -> Option<&Place<T>> {
-        let (chunk, at) = chunk_of(index);
-        self.chunks.get(chunk)?.get()?.get(at)
+    fn place(&self, spot: Spot) -> Option<&Place<T>> {
+        self.chunks.get(spot.chunk)?.get()?.get(spot.at)
     }
 
     fn free(&self) -> MutexGuard<'_, Free> {
@@ -122,12 +133,11 @@ impl<T> Place<T> {
         self.generation.load(Ordering::Acquire) == key.generation
     }
 
-    /// Ends the generation: who comes with its handle finds nothing.
+    /// Ends the generation: who comes with its handle finds nothing. False: it was ended already.
     pub(crate) fn close(&self, key: Key) -> bool {
-        let next = key.generation.wrapping_add(1);
-        let ended =
-            self.generation.compare_exchange(key.generation, next, Ordering::AcqRel, Ordering::Relaxed);
-        ended.is_ok()
+        let next = key.generation + 1;
+        let order = (Ordering::AcqRel, Ordering::Relaxed);
+        self.generation.compare_exchange(key.generation, next, order.0, order.1).is_ok()
     }
 }
 
@@ -137,10 +147,12 @@ impl<T: Default> Default for Place<T> {
     }
 }
 
-/// The chunk of a place, and where in it the place is.
-fn chunk_of(index: usize) -> (usize, usize) {
-    let chunk = (index / FIRST + 1).ilog2() as usize;
-    (chunk, index - FIRST * ((1 << chunk) - 1))
+impl Spot {
+    /// The place with this number, counted through all chunks; `None`: there are not so many chunks.
+    fn of(index: usize) -> Option<Self> {
+        let chunk = (index / FIRST + 1).ilog2() as usize;
+        (chunk < CHUNKS).then(|| Self { chunk, at: index - FIRST * ((1 << chunk) - 1) })
+    }
 }
 
 #[cfg(test)]
@@ -149,10 +161,12 @@ mod tests {
 
     #[test]
     fn every_place_has_one_chunk() {
-        let places: Vec<_> = (0..1_000).map(chunk_of).collect();
-        assert_eq!((places[0], places[63], places[64]), ((0, 0), (0, 63), (1, 0)));
-        assert_eq!((places[191], places[192]), ((1, 127), (2, 0)));
-        assert!(places.iter().all(|(chunk, at)| *at < FIRST << chunk));
+        let spots: Vec<_> = (0..1_000).map(|index| Spot::of(index).expect("there are chunks")).collect();
+        let at = |index: usize| (spots[index].chunk, spots[index].at);
+        assert_eq!((at(0), at(63), at(64)), ((0, 0), (0, 63), (1, 0)));
+        assert_eq!((at(191), at(192)), ((1, 127), (2, 0)));
+        assert!(spots.iter().all(|spot| spot.at < FIRST << spot.chunk));
+        assert_eq!(Spot::of(usize::MAX / 2), None);
     }
 
     #[test]
@@ -163,9 +177,10 @@ mod tests {
         assert!(TABLE.find(handle).is_some());
         assert!(place.close(key) && !place.close(key), "closed once");
         TABLE.release(key);
-        assert!(TABLE.find(handle).is_none());
+        assert!(TABLE.find(handle).is_none() && TABLE.find(handle + (1 << HALF)).is_none());
+        assert!(TABLE.handles().is_empty());
         let (again, _) = TABLE.take().expect("there is room");
-        assert!(again.index == key.index && TABLE.handle(again) != handle);
+        assert!(again.spot == key.spot && TABLE.handle(again) != handle);
         assert!(TABLE.find(handle).is_none());
         for made_up in
             [0, 1, 2, 3, 4, 7, usize::MAX, 1 << HALF, (9 << HALF) | 2, (1 << HALF) | (99_999 << 2) | 2]

@@ -4,9 +4,9 @@ use mynah_engine::PushError;
 use mynah_engine::edge::Read;
 
 use crate::arguments;
-use crate::handles::{SESSIONS, SessionHandle, taken};
+use crate::handles::{SESSIONS, SessionHandle};
 use crate::status::{
-    MYNAH_BAD_ARGUMENT, MYNAH_BAD_HANDLE, MYNAH_ENDED, MYNAH_FULL, MYNAH_OK, Status, audio_call,
+    MYNAH_BAD_ARGUMENT, MYNAH_BAD_HANDLE, MYNAH_BUSY, MYNAH_ENDED, MYNAH_FULL, MYNAH_OK, Status, audio_call,
 };
 
 /// Of `mynah_pulled.flags`: an answer began among the frames.
@@ -77,7 +77,16 @@ pub unsafe extern "C" fn mynah_pull(
     pulled: *mut Pulled,
 ) -> Status {
     audio_call(|| {
-        let (status, read) = pull(session, samples, frames);
+        let (status, read) = match pull(session, samples, frames) {
+            Ok(read) => (MYNAH_OK, read),
+            Err(status) => {
+                // Room that cannot be is left alone.
+                if status != MYNAH_BAD_ARGUMENT {
+                    silence(samples, frames);
+                }
+                (status, Pulled::default())
+            }
+        };
         // SAFETY: the header's rules.
         unsafe { arguments::put_if_wanted(pulled, read) };
         status
@@ -103,11 +112,11 @@ pub unsafe extern "C" fn mynah_available(session: *const SessionHandle) -> usize
     let mut available = 0;
     audio_call(|| {
         let Some((key, place)) = SESSIONS.find(session.addr()) else { return MYNAH_BAD_HANDLE };
-        if let Ok(output) = taken(&place.thing.output)
-            && let Some(output) = output.as_ref().filter(|_| place.is(key))
-        {
-            available = output.available();
-        }
+        place.thing.output.with(|output| {
+            if let Some(output) = output.as_ref().filter(|_| place.is(key)) {
+                available = output.available();
+            }
+        });
         MYNAH_OK
     });
     available
@@ -120,45 +129,32 @@ fn with_input(
     work: impl FnOnce(&mut mynah_engine::edge::AudioIn, usize) -> Result<(), PushError>,
 ) -> Status {
     let Some((key, place)) = SESSIONS.find(session.addr()) else { return MYNAH_BAD_HANDLE };
-    let mut input = match taken(&place.thing.input) {
-        Ok(input) => input,
-        Err(status) => return status,
-    };
-    let Some(input) = input.as_mut().filter(|_| place.is(key)) else { return MYNAH_BAD_HANDLE };
-    let Some(count) = frames.checked_mul(usize::from(input.format().channels)) else {
-        return MYNAH_BAD_ARGUMENT;
-    };
-    match work(input, count) {
-        Ok(()) => MYNAH_OK,
-        Err(PushError::Full) => MYNAH_FULL,
-        Err(PushError::Ended) => MYNAH_ENDED,
-        Err(PushError::BadLength { .. }) => MYNAH_BAD_ARGUMENT,
-    }
+    let done = place.thing.input.with(|input| {
+        let Some(input) = input.as_mut().filter(|_| place.is(key)) else { return MYNAH_BAD_HANDLE };
+        let Some(count) = frames.checked_mul(usize::from(input.format().channels)) else {
+            return MYNAH_BAD_ARGUMENT;
+        };
+        match work(input, count) {
+            Ok(()) => MYNAH_OK,
+            Err(PushError::Full) => MYNAH_FULL,
+            Err(PushError::Ended) => MYNAH_ENDED,
+            Err(PushError::BadLength { .. }) => MYNAH_BAD_ARGUMENT,
+        }
+    });
+    done.unwrap_or(MYNAH_BUSY)
 }
 
-fn pull(session: *const SessionHandle, samples: *mut f32, frames: usize) -> (Status, Pulled) {
-    let none = Pulled::default();
-    let Some((key, place)) = SESSIONS.find(session.addr()) else {
-        silence(samples, frames);
-        return (MYNAH_BAD_HANDLE, none);
-    };
-    let mut output = match taken(&place.thing.output) {
-        Ok(output) => output,
-        Err(status) => {
-            silence(samples, frames);
-            return (status, none);
-        }
-    };
-    let Some(output) = output.as_mut().filter(|_| place.is(key)) else {
-        silence(samples, frames);
-        return (MYNAH_BAD_HANDLE, none);
-    };
-    let channels = usize::from(output.format().channels);
-    // SAFETY: the header's rules.
-    match frames.checked_mul(channels).and_then(|count| unsafe { arguments::room(samples, count) }) {
-        Some(out) => (MYNAH_OK, pulled(output.read(out))),
-        None => (MYNAH_BAD_ARGUMENT, none),
-    }
+/// Pulls into the host's room; where that fails, nothing is written there.
+fn pull(session: *const SessionHandle, samples: *mut f32, frames: usize) -> Result<Pulled, Status> {
+    let (key, place) = SESSIONS.find(session.addr()).ok_or(MYNAH_BAD_HANDLE)?;
+    let read = place.thing.output.with(|output| {
+        let output = output.as_mut().filter(|_| place.is(key)).ok_or(MYNAH_BAD_HANDLE)?;
+        let count = frames.checked_mul(usize::from(output.format().channels)).ok_or(MYNAH_BAD_ARGUMENT)?;
+        // SAFETY: the header's rules.
+        let out = unsafe { arguments::room(samples, count) }.ok_or(MYNAH_BAD_ARGUMENT)?;
+        Ok(pulled(output.read(out)))
+    });
+    read.unwrap_or(Err(MYNAH_BUSY))
 }
 
 /// Silence for who has no session: its channels are not known, so one is filled.
@@ -190,7 +186,9 @@ pub(super) fn push_from(session: *const SessionHandle, samples: &[f32]) -> Statu
 /// Pulls for a step; what there is none of is silent.
 pub(super) fn pull_into(session: *const SessionHandle, out: &mut [f32]) -> Result<Read, Status> {
     let (key, place) = SESSIONS.find(session.addr()).ok_or(MYNAH_BAD_HANDLE)?;
-    let mut output = taken(&place.thing.output)?;
-    let output = output.as_mut().filter(|_| place.is(key)).ok_or(MYNAH_BAD_HANDLE)?;
-    Ok(output.read(out))
+    let read = place.thing.output.with(|output| {
+        let output = output.as_mut().filter(|_| place.is(key)).ok_or(MYNAH_BAD_HANDLE)?;
+        Ok(output.read(out))
+    });
+    read.unwrap_or(Err(MYNAH_BUSY))
 }

@@ -1,0 +1,264 @@
+//! What a host does wrong is a status with a text, and nothing else happens.
+
+use std::ffi::{CStr, CString, c_char};
+use std::mem::MaybeUninit;
+use std::ptr::{null, null_mut, without_provenance_mut};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use mynah_capi::*;
+
+const SCENE: &str = r#"(
+    name: "wire",
+    tick: (period_ms: 5),
+    session: (input: (rate_hz: 16000, channels: 1, chunk_ms: 20), output: (release: Immediately, pace: Burst)),
+    nodes: [],
+    edges: [("input", "output")],
+)"#;
+
+fn error() -> String {
+    // SAFETY: the text lives until the next call on this thread.
+    unsafe { CStr::from_ptr(mynah_error()) }.to_str().expect("UTF-8").to_owned()
+}
+
+fn config() -> Config {
+    let mut config = MaybeUninit::uninit();
+    // SAFETY: room for one.
+    unsafe {
+        assert_eq!(mynah_config_init(config.as_mut_ptr(), size_of::<Config>() as u32), MYNAH_OK);
+        config.assume_init()
+    }
+}
+
+fn open(config: &Config, scene: &str) -> Result<*mut EngineHandle, (Status, String)> {
+    let mut engine = null_mut();
+    // SAFETY: everything lives through the call.
+    let status = unsafe { mynah_open(config, scene.as_ptr().cast(), scene.len(), &mut engine) };
+    if status == MYNAH_OK { Ok(engine) } else { Err((status, error())) }
+}
+
+fn virtual_engine() -> *mut EngineHandle {
+    open(&Config { drive: MYNAH_DRIVE_VIRTUAL, ..config() }, SCENE).expect("the scene is right")
+}
+
+fn session_config(name: &CStr) -> SessionConfig {
+    let mut config = MaybeUninit::uninit();
+    // SAFETY: room for one.
+    let mut config = unsafe {
+        let status = mynah_session_config_init(config.as_mut_ptr(), size_of::<SessionConfig>() as u32);
+        assert_eq!(status, MYNAH_OK);
+        config.assume_init()
+    };
+    config.name = name.as_ptr();
+    config
+}
+
+fn open_session(
+    engine: *mut EngineHandle,
+    config: &SessionConfig,
+) -> Result<*mut SessionHandle, (Status, String)> {
+    let mut session = null_mut();
+    // SAFETY: everything lives through the call.
+    let status = unsafe { mynah_session_open(engine, config, &mut session) };
+    if status == MYNAH_OK { Ok(session) } else { Err((status, error())) }
+}
+
+fn refused<T>(result: Result<T, (Status, String)>, status: Status, part: &str) {
+    let Err((found, text)) = result else { panic!("expected {status} with `{part}`") };
+    assert!(found == status && text.contains(part), "{found}: {text}");
+}
+
+#[test]
+fn a_foreign_interface_is_refused() {
+    for abi in [0, 2, u32::MAX] {
+        refused(
+            open(&Config { abi, ..config() }, SCENE),
+            MYNAH_BAD_ABI,
+            &format!("mynah_config.abi is {abi}"),
+        );
+    }
+    let engine = virtual_engine();
+    let foreign = SessionConfig { abi: 7, ..session_config(c"a") };
+    refused(open_session(engine, &foreign), MYNAH_BAD_ABI, "mynah_session_config.abi is 7");
+    // SAFETY: the handle is a number.
+    assert_eq!(unsafe { mynah_close(engine) }, MYNAH_OK);
+}
+
+#[test]
+fn a_struct_that_is_too_short_is_refused_and_a_longer_one_is_taken() {
+    refused(open(&Config { size: 8, ..config() }, SCENE), MYNAH_BAD_ARGUMENT, "mynah_config.size is 8");
+    #[repr(C)]
+    struct Longer {
+        known: Config,
+        unknown: [u8; 32],
+    }
+    let mut longer = MaybeUninit::<Longer>::zeroed();
+    // SAFETY: room for one, of which the library fills the part that it knows.
+    unsafe {
+        let status = mynah_config_init(longer.as_mut_ptr().cast(), size_of::<Longer>() as u32);
+        assert_eq!(status, MYNAH_OK);
+        let longer = longer.assume_init();
+        assert_eq!((longer.known.size as usize, longer.unknown), (size_of::<Longer>(), [0; 32]));
+        let engine = open(&longer.known, SCENE).expect("what is known is right");
+        assert_eq!(mynah_close(engine), MYNAH_OK);
+    }
+}
+
+#[test]
+fn nulls_are_refused() {
+    let (config, engine) = (config(), virtual_engine());
+    // SAFETY: nulls are what this is about.
+    unsafe {
+        assert_eq!(mynah_config_init(null_mut(), 64), MYNAH_BAD_ARGUMENT);
+        assert_eq!(mynah_open(null(), SCENE.as_ptr().cast(), SCENE.len(), null_mut()), MYNAH_BAD_ARGUMENT);
+        assert_eq!(mynah_open(&config, SCENE.as_ptr().cast(), SCENE.len(), null_mut()), MYNAH_BAD_ARGUMENT);
+        let mut opened = null_mut();
+        assert_eq!(mynah_open(&config, null(), 9, &mut opened), MYNAH_BAD_ARGUMENT);
+        assert!(error().contains("scene is null"), "{}", error());
+        assert_eq!(mynah_close(null_mut()), MYNAH_OK);
+        assert_eq!(mynah_session_close(null_mut()), MYNAH_OK);
+        assert_eq!(mynah_tick(null_mut(), 0), MYNAH_BAD_HANDLE);
+        assert!(error().contains("null"), "{}", error());
+        assert_eq!(mynah_events(engine, null_mut(), 4, null_mut()), MYNAH_BAD_ARGUMENT);
+        assert_eq!(mynah_push(null_mut(), null(), 4), MYNAH_BAD_HANDLE);
+        let mut heard = [1.0; 4];
+        assert_eq!(mynah_pull(null_mut(), heard.as_mut_ptr(), 4, null_mut()), MYNAH_BAD_HANDLE);
+        assert_eq!(heard, [0.0; 4], "who has no session hears silence");
+        assert_eq!(
+            (mynah_now_us(null()), mynah_is_closed(null()), mynah_session_id(null())),
+            (0, 1, u32::MAX)
+        );
+        let session = open_session(engine, &session_config(c"a")).expect("there is room");
+        assert_eq!(mynah_push(session, null(), 4), MYNAH_BAD_ARGUMENT);
+        assert_eq!(mynah_push(session, null(), 0), MYNAH_OK);
+        assert_eq!(mynah_pull(session, null_mut(), usize::MAX, null_mut()), MYNAH_BAD_ARGUMENT);
+        assert_eq!(mynah_say(session, null(), 4, null(), null_mut()), MYNAH_BAD_ARGUMENT);
+        assert_eq!(mynah_session_formats(session, null_mut()), MYNAH_BAD_ARGUMENT);
+        assert_eq!(mynah_close(engine), MYNAH_OK);
+    }
+}
+
+#[test]
+fn a_broken_scene_is_told_with_its_excerpt() {
+    let broken = SCENE.replace("(\"input\", \"output\")", "(\"input\", \"outptu\")");
+    refused(open(&config(), &broken), MYNAH_BAD_SCENE, "outptu");
+    let (_, text) = open(&config(), &broken).expect_err("it is broken");
+    assert!(text.contains("scene.ron:6") && text.contains("no node has this id"), "{text}");
+    let text = CString::new("gate.threshold=2").expect("no zero");
+    let settings = Config { settings: text.as_ptr(), ..config() };
+    refused(open(&settings, SCENE), MYNAH_BAD_SCENE, "gate");
+    let bytes = [0xff_u8, 0xfe];
+    let mut engine = null_mut();
+    // SAFETY: two bytes.
+    let status = unsafe { mynah_open(&config(), bytes.as_ptr().cast::<c_char>(), 2, &mut engine) };
+    assert!(status == MYNAH_BAD_ARGUMENT && error().contains("UTF-8"), "{status}: {}", error());
+}
+
+#[test]
+fn settings_out_of_range_name_what_would_do() {
+    refused(open(&Config { drive: 3, ..config() }, SCENE), MYNAH_BAD_ARGUMENT, "expected 0, 1 or 2");
+    refused(open(&Config { threads: 0, ..config() }, SCENE), MYNAH_BAD_ARGUMENT, "expected 1 to 256");
+    let engine = virtual_engine();
+    let name = c"npc";
+    let rows: &[(SessionConfig, &str)] = &[
+        (SessionConfig { input_rate_hz: 16_000, ..session_config(name) }, "expected both"),
+        (SessionConfig { lead_ms: -7, ..session_config(name) }, "lead_ms is -7"),
+        (SessionConfig { latency_ms: 20_000, ..session_config(name) }, "latency_ms: 20000"),
+        (SessionConfig { gate: 5, ..session_config(name) }, "expected 0, 1 or 2"),
+        (SessionConfig { params: c"[1]".as_ptr(), ..session_config(name) }, "no JSON object"),
+        (SessionConfig { history: c"{}".as_ptr(), ..session_config(name) }, "mynah_history"),
+        (session_config(c""), "session name of 0 bytes"),
+    ];
+    for (config, part) in rows {
+        let Err((status, text)) = open_session(engine, config) else { panic!("{part}: taken") };
+        assert!(status < 0 && text.contains(part), "{status}: {text}");
+    }
+    open_session(engine, &session_config(name)).expect("there is room");
+    refused(open_session(engine, &session_config(name)), MYNAH_NO_ROOM, "is open already");
+    // SAFETY: the handle is a number.
+    assert_eq!(unsafe { mynah_close(engine) }, MYNAH_OK);
+}
+
+#[test]
+fn a_closed_handle_names_nothing() {
+    let engine = virtual_engine();
+    let session = open_session(engine, &session_config(c"a")).expect("there is room");
+    // SAFETY: handles are numbers.
+    unsafe {
+        assert_eq!(mynah_session_close(session), MYNAH_OK);
+        assert_eq!(mynah_session_close(session), MYNAH_BAD_HANDLE);
+        assert_eq!(mynah_push(session, [0.0; 4].as_ptr(), 4), MYNAH_BAD_HANDLE);
+        assert_eq!(mynah_finish(session), MYNAH_BAD_HANDLE);
+        assert!(error().contains("closed"), "{}", error());
+        // Its place is used again, under another handle.
+        let again = open_session(engine, &session_config(c"a2")).expect("there is room");
+        assert_ne!(session, again);
+        assert_eq!(mynah_push(session, [0.0; 4].as_ptr(), 4), MYNAH_BAD_HANDLE);
+        assert_eq!(mynah_close(engine), MYNAH_OK);
+        assert_eq!((mynah_close(engine), mynah_tick(engine, 0)), (MYNAH_BAD_HANDLE, MYNAH_BAD_HANDLE));
+        assert_eq!(mynah_push(again, [0.0; 4].as_ptr(), 4), MYNAH_BAD_HANDLE, "gone with its engine");
+        for made_up in [1_usize, 2, 3, 64, usize::MAX] {
+            assert_eq!(mynah_tick(without_provenance_mut(made_up), 0), MYNAH_BAD_HANDLE);
+            assert_eq!(mynah_finish(without_provenance_mut(made_up)), MYNAH_BAD_HANDLE);
+        }
+        assert_eq!(mynah_finish(engine.cast()), MYNAH_BAD_HANDLE, "an engine is no session");
+    }
+}
+
+#[test]
+fn an_engine_with_a_thread_is_not_ticked() {
+    let engine = open(&Config { drive: MYNAH_DRIVE_THREAD, ..config() }, SCENE).expect("the scene is right");
+    // SAFETY: handles are numbers.
+    unsafe {
+        assert_eq!(mynah_tick(engine, 5_000), MYNAH_BAD_DRIVE);
+        assert!(error().contains("MYNAH_DRIVE_REAL"), "{}", error());
+        assert_eq!(mynah_close(engine), MYNAH_OK);
+    }
+}
+
+/// Two threads in one audio call: one of them is told so, and each sample is taken once.
+#[test]
+fn two_threads_in_one_call_do_no_harm() {
+    let engine = virtual_engine() as usize;
+    let session =
+        open_session(engine as *mut EngineHandle, &session_config(c"a")).expect("there is room") as usize;
+    let over = AtomicBool::new(false);
+    let push = || {
+        let (mut taken, mut other) = (0_u64, 0_u64);
+        while !over.load(Ordering::Relaxed) {
+            // SAFETY: handles are numbers, the samples live through the call.
+            match unsafe { mynah_push(session as *mut SessionHandle, [0.5; 16].as_ptr(), 16) } {
+                MYNAH_OK => taken += 16,
+                MYNAH_BUSY | MYNAH_FULL => other += 1,
+                status => panic!("{status}"),
+            }
+        }
+        (taken, other)
+    };
+    let taken: u64 = thread::scope(|scope| {
+        let pushers = [scope.spawn(push), scope.spawn(push)];
+        for tick in 0..400 {
+            // SAFETY: handles are numbers.
+            assert_eq!(unsafe { mynah_tick(engine as *mut EngineHandle, tick * 5_000) }, MYNAH_OK);
+        }
+        over.store(true, Ordering::Relaxed);
+        pushers.map(|pusher| pusher.join().expect("it does not panic").0).iter().sum()
+    });
+    let (mut heard, mut room) = (0_u64, [0.0; 320]);
+    for tick in 400..2_000 {
+        let mut pulled = Pulled::default();
+        // SAFETY: handles are numbers, the room lives through the call.
+        unsafe {
+            assert_eq!(mynah_tick(engine as *mut EngineHandle, tick * 5_000), MYNAH_OK);
+            assert_eq!(
+                mynah_pull(session as *mut SessionHandle, room.as_mut_ptr(), 320, &mut pulled),
+                MYNAH_OK
+            );
+        }
+        heard += u64::from(pulled.frames);
+    }
+    // The last pieces below 2.5 ms wait for more.
+    assert!(heard <= taken && taken - heard < 40, "{taken} frames taken, {heard} heard");
+    // SAFETY: the handle is a number.
+    assert_eq!(unsafe { mynah_close(engine as *mut EngineHandle) }, MYNAH_OK);
+}
