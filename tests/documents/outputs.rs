@@ -24,10 +24,11 @@ const COMPARED: [(&str, &str); 6] = [
 ];
 
 /// All others, with what they are.
-const APART: [(&str, &str, &str); 13] = [
+const APART: [(&str, &str, &str); 14] = [
     ("docs/architecture.md", "   Rotate     close", "a drawing"),
     ("docs/architecture.md", "engine  <-  systems", "a drawing"),
     ("docs/fuzzing.md", "cargo test -p mynah-fuzz-targets", "commands of cargo"),
+    ("docs/games.md", " sound device's threads", "a drawing"),
     ("docs/fuzzing.md", "cargo run -p mynah-fuzz-targets", "a command of cargo"),
     ("docs/latency.md", "speech end to response = V", "a formula"),
     ("docs/latency.md", "speech to silence = D", "a formula"),

@@ -229,9 +229,7 @@ impl Arena {
         places.text = self.keep(text);
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
-    fn fill(&mut self, out: &mut Event, places: &mut Places, event: SessionEvent) {
-        out.kind = kind(&event);
+    fn fill_speech(&mut self, out: &mut Event, places: &mut Places, event: SessionEvent) {
         match event {
             SessionEvent::SpeechStarted { segment, from_us } => {
                 (out.segment, out.from_us) = (segment, from_us)
@@ -251,6 +249,18 @@ impl Arena {
             SessionEvent::EndOfSpeechRetracted { segment, revision, at_us } => {
                 (out.segment, out.revision, out.until_us) = (segment, revision, at_us);
             }
+            _ => {}
+        }
+    }
+
+    fn fill(&mut self, out: &mut Event, places: &mut Places, event: SessionEvent) {
+        out.kind = kind(&event);
+        match event {
+            speech @ (SessionEvent::SpeechStarted { .. }
+            | SessionEvent::SpeechConfirmed { .. }
+            | SessionEvent::SpeechCancelled { .. }
+            | SessionEvent::EndOfSpeech { .. }
+            | SessionEvent::EndOfSpeechRetracted { .. }) => self.fill_speech(out, places, speech),
             SessionEvent::PartialTranscript { segment, text } => {
                 out.segment = segment;
                 self.keep_text(out, places, &text);
