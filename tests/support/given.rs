@@ -119,9 +119,8 @@ pub(crate) fn own() -> PathBuf {
 
 fn of_the_checkout(folder: &str) -> PathBuf {
     // A crate of the workspace lies one to three folders deep.
-    let tops =
-        ["..", "../..", "../../.."].map(|up| Path::new(env!("CARGO_MANIFEST_DIR")).join(up).join(folder));
-    let found = tops.into_iter().find(|path| path.is_dir());
+    let tops = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(1).take(3);
+    let found = tops.map(|top| top.join(folder)).find(|path| path.is_dir());
     found.unwrap_or_else(|| panic!("{folder} belongs to the checkout"))
 }
 

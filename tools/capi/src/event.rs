@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mynah_engine::SessionEvent;
 use mynah_engine::media::{Spoken, SpokenTime};
 
-use crate::handles::SessionHandle;
+use crate::opaque::SessionHandle;
 
 /// Somebody seems to speak from `from_us` on; nothing is decided yet.
 pub const MYNAH_SPEECH_STARTED: u32 = 1;

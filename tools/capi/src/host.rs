@@ -15,7 +15,7 @@ use crate::config::{
     MYNAH_LOG_WARNING,
 };
 use crate::event::{Arena, Event, Waiting};
-use crate::handles::{ControlEnd, SESSIONS, busy, close_session, locked, taken};
+use crate::sessions::{ControlEnd, SESSIONS, busy, close_session, locked, taken};
 use crate::status::{
     Done, Fault, MYNAH_BAD_DRIVE, MYNAH_BAD_SCENE, MYNAH_BAD_SETTING, MYNAH_ENDED, MYNAH_NO_ROOM,
     MYNAH_UNAVAILABLE,
@@ -223,8 +223,8 @@ impl Host {
         Ok(count)
     }
 
-    /// Opens a session, splits it, and puts it into the table; returns its handle.
-    pub(crate) fn open_session(self: &Arc<Self>, spec: SessionSpec, user: usize) -> Done<usize> {
+    /// Opens a session, splits it, and puts it into the table; returns its handle. `engine`: that of this host.
+    pub(crate) fn open_session(&self, engine: usize, spec: SessionSpec, user: usize) -> Done<usize> {
         use mynah_engine::OpenError;
         let opened = self.door.open(spec).map_err(|error| {
             let status = match error {
@@ -240,7 +240,7 @@ impl Host {
         let (key, place) = SESSIONS.take().ok_or_else(full)?;
         place.thing.input.with_soon(|place| *place = Some(input));
         place.thing.output.with_soon(|place| *place = Some(output));
-        *locked(&place.thing.control) = Some(ControlEnd { control, user, host: Arc::clone(self) });
+        *locked(&place.thing.control) = Some(ControlEnd { control, user, engine });
         let handle = SESSIONS.handle(key);
         locked(&self.sessions).push(handle);
         Ok(handle)

@@ -4,8 +4,10 @@
 //! in `arguments` and `config`, handles are numbers that are never followed, and no panic leaves a call.
 
 mod arguments;
+mod engines;
 mod gate;
 mod host;
+mod sessions;
 mod table;
 
 // In this order the header tells of them.
@@ -13,7 +15,7 @@ mod status;
 
 mod config;
 
-mod handles;
+mod opaque;
 
 mod event;
 
@@ -25,7 +27,7 @@ mod strange_calls;
 pub use calls::*;
 pub use config::*;
 pub use event::*;
-pub use handles::{EngineHandle, SessionHandle};
+pub use opaque::{EngineHandle, SessionHandle};
 pub use status::*;
 #[cfg(feature = "strange-calls")]
 pub use strange_calls::strange_calls;

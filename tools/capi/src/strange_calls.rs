@@ -8,7 +8,7 @@ use std::ptr::{null, null_mut, without_provenance_mut};
 use crate::calls::*;
 use crate::config::*;
 use crate::event::Event;
-use crate::handles::{EngineHandle, SessionHandle};
+use crate::opaque::{EngineHandle, SessionHandle};
 use crate::status::{self, MYNAH_OK, MYNAH_PANIC, Status};
 
 /// Everything loud is speech, and a modelled voice answers.

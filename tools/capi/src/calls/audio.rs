@@ -4,7 +4,8 @@ use mynah_engine::PushError;
 use mynah_engine::edge::Read;
 
 use crate::arguments;
-use crate::handles::{SESSIONS, SessionHandle};
+use crate::opaque::SessionHandle;
+use crate::sessions::SESSIONS;
 use crate::status::{
     MYNAH_BAD_ARGUMENT, MYNAH_BAD_HANDLE, MYNAH_BUSY, MYNAH_ENDED, MYNAH_FULL, MYNAH_OK, Status, audio_call,
 };

@@ -6,16 +6,14 @@ use std::sync::Arc;
 
 use mynah_engine::media::Clip;
 use mynah_engine::scene::Format;
-use mynah_engine::speech::{GateMode, InterruptMode};
+use mynah_engine::speech::InterruptMode;
 use mynah_engine::{ControlError, Say};
 
 use crate::arguments;
-use crate::calls::session::parse_params;
-use crate::config::{
-    self, MYNAH_GATE_AUTO, MYNAH_GATE_OPEN, MYNAH_GATE_SHUT, MYNAH_INTERRUPT_NOW, MYNAH_INTERRUPT_SOFT,
-    SayConfig,
-};
-use crate::handles::{ControlEnd, SessionHandle, with_control};
+use crate::calls::settings::{gate_mode, parse_params};
+use crate::config::{self, MYNAH_INTERRUPT_NOW, MYNAH_INTERRUPT_SOFT, SayConfig};
+use crate::opaque::SessionHandle;
+use crate::sessions::{ControlEnd, with_control};
 use crate::status::{
     Done, Fault, MYNAH_BAD_ARGUMENT, MYNAH_BAD_SETTING, MYNAH_ENDED, MYNAH_FULL, MYNAH_NO_VOICE, Status, call,
 };
@@ -190,15 +188,6 @@ unsafe fn say(config: *const SayConfig) -> Done<Say> {
         Fault::new(MYNAH_BAD_SETTING, text)
     })?;
     Ok(Say { interruptible: config.interruptible != 0, priority, wait: config.wait != 0 })
-}
-
-pub(super) fn gate_mode(mode: i32) -> Done<GateMode> {
-    match mode {
-        MYNAH_GATE_AUTO => Ok(GateMode::Auto),
-        MYNAH_GATE_OPEN => Ok(GateMode::Open),
-        MYNAH_GATE_SHUT => Ok(GateMode::Shut),
-        other => Err(Fault::argument(format!("the gate's mode is {other}; expected 0, 1 or 2"))),
-    }
 }
 
 fn refused(error: ControlError) -> Fault {

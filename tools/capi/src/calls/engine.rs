@@ -2,14 +2,15 @@
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
 
 use crate::arguments;
 use crate::calls::audio::{pull_into, push_from};
 use crate::config::{self, Config};
+use crate::engines::{ENGINES, host};
 use crate::event::Event;
-use crate::handles::{ENGINES, EngineHandle, SessionHandle, host, locked};
 use crate::host::Host;
+use crate::opaque::{EngineHandle, SessionHandle};
+use crate::sessions::{locked, with_control};
 use crate::status::{Done, Fault, MYNAH_NO_ROOM, MYNAH_OK, Status, call};
 
 /// Fills `config` with the defaults; `size`: its `sizeof`.
@@ -145,7 +146,7 @@ pub unsafe extern "C" fn mynah_step(
         // SAFETY: the header's rules.
         let sessions = unsafe { arguments::samples(sessions, n) };
         let sessions = sessions.ok_or_else(|| Fault::argument("sessions is null"))?;
-        let (input, output) = widths(&host, sessions)?;
+        let (input, output) = widths(engine.addr(), sessions)?;
         let many = |frames: usize, channels: usize| n.checked_mul(frames)?.checked_mul(channels);
         let (arrive, leave) = (many(frames, input), many(out_frames, output));
         let (Some(arrive), Some(leave)) = (arrive, leave) else {
@@ -194,11 +195,11 @@ fn step_result(first: Status) -> Done {
 }
 
 /// Channels of the input and of the output of sessions, which are all the same and of this engine.
-fn widths(host: &Arc<Host>, sessions: &[*mut SessionHandle]) -> Done<(usize, usize)> {
+fn widths(engine: usize, sessions: &[*mut SessionHandle]) -> Done<(usize, usize)> {
     let mut widths = None;
     for session in sessions {
-        let own = crate::handles::with_control(*session, |end| {
-            if !Arc::ptr_eq(&end.host, host) {
+        let own = with_control(*session, |end| {
+            if end.engine != engine {
                 return Err(Fault::argument("a session of another engine is among the sessions"));
             }
             let output = end.control.output().map_or(1, |format| usize::from(format.channels));

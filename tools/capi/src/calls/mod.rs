@@ -5,6 +5,8 @@
     reason = "what pointers must be is said once for all calls, at the head of the header"
 )]
 
+mod settings;
+
 // In this order the header tells of them.
 mod library;
 

@@ -7,9 +7,11 @@ use mynah_engine::speech::{GateOverrides, History, Interruption};
 use mynah_engine::{Params, SessionSpec, serde_json};
 
 use crate::arguments;
-use crate::calls::control::gate_mode;
+use crate::calls::settings::{gate_mode, parse_params};
 use crate::config::{self, MYNAH_NEVER, MYNAH_SCENE, SayConfig, SessionConfig};
-use crate::handles::{EngineHandle, SessionHandle, close_session, ends, host, with_control};
+use crate::engines::host;
+use crate::opaque::{EngineHandle, SessionHandle};
+use crate::sessions::{close_session, ends, with_control};
 use crate::status::{Done, Fault, MYNAH_BAD_SETTING, MYNAH_OK, Status, call};
 
 /// Formats of a session's audio.
@@ -57,7 +59,7 @@ pub unsafe extern "C" fn mynah_session_open(
         if session.is_null() {
             return Err(Fault::argument("session is null"));
         }
-        let handle = host.open_session(spec, config.user.expose_provenance())?;
+        let handle = host.open_session(engine.addr(), spec, config.user.expose_provenance())?;
         // SAFETY: the header's rules.
         unsafe { arguments::put("session", session, std::ptr::without_provenance_mut(handle)) }
     })
@@ -71,9 +73,12 @@ pub unsafe extern "C" fn mynah_session_close(session: *mut SessionHandle) -> Sta
         return MYNAH_OK;
     }
     call(|| {
-        let host = with_control(session, |end| Ok(end.host.clone()))?;
+        let engine = with_control(session, |end| Ok(end.engine))?;
         close_session(session.addr());
-        host.forget(session.addr());
+        // An engine that is being closed forgets its sessions by itself.
+        if let Ok(host) = host(std::ptr::without_provenance(engine)) {
+            host.forget(session.addr());
+        }
         Ok(())
     })
 }
@@ -224,11 +229,6 @@ fn format(side: &str, rate_hz: u32, channels: u32) -> Done<Option<Format>> {
             ),
         )),
     }
-}
-
-pub(super) fn parse_params(json: &str) -> Done<Params> {
-    let refused = |error| Fault::new(MYNAH_BAD_SETTING, format!("params are no JSON object: {error}"));
-    serde_json::from_str(json).map_err(refused)
 }
 
 fn parse_history(json: &str) -> Done<History> {

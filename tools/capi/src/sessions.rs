@@ -1,23 +1,14 @@
-//! What handles stand for: the tables of engines and of sessions.
+//! What the handles of sessions stand for.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use mynah_engine::edge::{AudioIn, AudioOut, SessionControl};
 
 use crate::gate::Gate;
-use crate::host::Host;
+use crate::opaque::SessionHandle;
 use crate::status::{Done, Fault, MYNAH_BAD_HANDLE, MYNAH_BUSY, Status};
 use crate::table::{Key, Place, Table};
 
-/// An engine that runs a scene. A handle is a number: nothing lies where it points.
-#[derive(Debug)]
-pub struct EngineHandle(());
-
-/// A session of an engine. A handle is a number: nothing lies where it points.
-#[derive(Debug)]
-pub struct SessionHandle(());
-
-pub(crate) static ENGINES: Table<Mutex<Option<Arc<Host>>>> = Table::new(1);
 pub(crate) static SESSIONS: Table<Ends> = Table::new(2);
 
 /// The ends of a session, each for one thread at a time. Nobody waits for those of audio threads: who finds one taken is
@@ -34,7 +25,8 @@ pub(crate) struct ControlEnd {
     pub(crate) control: SessionControl,
     /// What the host wants back with each event.
     pub(crate) user: usize,
-    pub(crate) host: Arc<Host>,
+    /// The handle of its engine.
+    pub(crate) engine: usize,
 }
 
 /// A lock of which panics are no reason to give up: they are caught at every call.
@@ -53,17 +45,6 @@ pub(crate) fn taken<T>(lock: &Mutex<T>) -> Result<MutexGuard<'_, T>, Status> {
 
 pub(crate) fn busy(what: &str) -> Fault {
     Fault::new(MYNAH_BUSY, format!("another thread is in this call with the same {what}"))
-}
-
-/// The engine of a handle.
-pub(crate) fn host(handle: *const EngineHandle) -> Done<Arc<Host>> {
-    let missing = || {
-        let what = if handle.is_null() { "null" } else { "closed, or made up" };
-        Fault::new(MYNAH_BAD_HANDLE, format!("the engine's handle is {what}"))
-    };
-    let (key, place) = ENGINES.find(handle.addr()).ok_or_else(missing)?;
-    let host = locked(&place.thing).clone();
-    host.filter(|_| place.is(key)).ok_or_else(missing)
 }
 
 /// The ends of a session's handle.
