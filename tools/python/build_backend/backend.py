@@ -24,7 +24,6 @@ from setuptools.build_meta import (
     get_requires_for_build_sdist,
     get_requires_for_build_wheel,
     prepare_metadata_for_build_editable,
-    prepare_metadata_for_build_wheel,
 )
 
 __all__ = [
@@ -63,6 +62,13 @@ def build_wheel(
             platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
             settings["--build-option"] = [*options(settings), f"--plat-name={platform}"]
         return build_meta.build_wheel(wheel_directory, settings, metadata_directory)
+
+
+def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: Settings = None) -> str:
+    """Writes the metadata of a wheel."""
+    settings = {name: value for name, value in (config_settings or {}).items() if name != "library"}
+    with build_folder():
+        return build_meta.prepare_metadata_for_build_wheel(metadata_directory, settings)
 
 
 def options(settings: Mapping[str, object]) -> list[str]:

@@ -26,7 +26,7 @@ from mynah.constants import (
 from mynah.errors import ClosedError, FullError, MynahError, SceneError, SettingError
 
 if TYPE_CHECKING:
-    from mynah._library import features, version, viseme_name
+    from mynah._library import features, library_path, version, viseme_name
     from mynah.engine import Engine, close_all
     from mynah.event import Event, Spoken
     from mynah.session import Formats, Pulled, Session
@@ -45,6 +45,7 @@ _LAZY = {
     "VoiceVec": "mynah.sim",
     "close_all": "mynah.engine",
     "features": "mynah._library",
+    "library_path": "mynah._library",
     "version": "mynah._library",
     "viseme_name": "mynah._library",
 }
@@ -76,6 +77,7 @@ __all__ = [
     "What",
     "close_all",
     "features",
+    "library_path",
     "version",
     "viseme_name",
 ]
@@ -85,7 +87,12 @@ def __getattr__(name: str) -> Any:
     """Imports what needs the library or NumPy when it is first used."""
     if name not in _LAZY:
         raise AttributeError(f"module 'mynah' has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+    try:
+        return getattr(import_module(_LAZY[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        raise ImportError(f"mynah.{name} needs NumPy: `pip install 'mynah[sim]'`") from error
 
 
 def __dir__() -> list[str]:

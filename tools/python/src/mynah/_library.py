@@ -88,7 +88,7 @@ def candidates() -> Iterator[tuple[str, Path]]:
         yield "target/release of the checkout", top / built / "release" / FILE_NAME
 
 
-def find() -> Path:
+def library_path() -> Path:
     """The library's file. `ImportError`: there is none; the text says where it was looked for and what to do."""
     looked = list(candidates())
     for _, path in looked:
@@ -110,7 +110,7 @@ def library() -> c.CDLL:
 
     `ImportError`: it is not there, cannot be loaded, or serves another number than `ABI`.
     """
-    path = find()
+    path = library_path()
     try:
         loaded = c.CDLL(str(path))
         abi_of = loaded.mynah_abi
