@@ -26,7 +26,7 @@ from mynah.constants import (
 from mynah.errors import ClosedError, FullError, MynahError, SceneError, SettingError
 
 if TYPE_CHECKING:
-    from mynah._library import features, library_path, version, viseme_name
+    from mynah._library import checkout, features, library_path, version, viseme_name
     from mynah.engine import Engine, close_all
     from mynah.event import Event, Spoken
     from mynah.session import Formats, Pulled, Session
@@ -43,6 +43,7 @@ _LAZY = {
     "Spoken": "mynah.event",
     "Step": "mynah.sim",
     "VoiceVec": "mynah.sim",
+    "checkout": "mynah._library",
     "close_all": "mynah.engine",
     "features": "mynah._library",
     "library_path": "mynah._library",
@@ -75,6 +76,7 @@ __all__ = [
     "Step",
     "VoiceVec",
     "What",
+    "checkout",
     "close_all",
     "features",
     "library_path",
