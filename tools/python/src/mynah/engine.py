@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mynah import _structs as s
 from mynah._library import check, engine_config, library, session_config
-from mynah.constants import SCENE, Drive, Gate, Status
-from mynah.errors import ClosedError
+from mynah._running import Running
+from mynah.constants import SCENE, Drive, Gate
 from mynah.event import Event, event_of
 from mynah.scenes import scene_text
 from mynah.session import Session, json_of
@@ -27,11 +27,6 @@ _FETCH = 256
 
 def _log_to_logging(level: int, text: str) -> None:
     _LOG.log(logging.ERROR if level == 2 else logging.WARNING, "%s", text)
-
-
-def _close(handle: int, keep: object) -> None:
-    library().mynah_close(handle)
-    del keep
 
 
 class Engine:
@@ -73,17 +68,14 @@ class Engine:
         source, handle = text.encode(), c.c_void_p()
         check(library().mynah_open(c.addressof(config), source, len(source), c.addressof(handle)))
         assert handle.value is not None, "an open engine has a handle"
-        self._handle: int = handle.value
-        self._finalizer = weakref.finalize(self, _close, self._handle, call)
+        self._running = Running(handle.value, call)
         self._sessions: dict[int, Session] = {}
         self._fetched = (s.EventStruct * _FETCH)()
 
     @property
     def handle(self) -> int:
         """The library's number for the engine. `ClosedError`: it is closed."""
-        if not self._finalizer.alive:
-            raise ClosedError(Status.BAD_HANDLE, "the engine is closed")
-        return self._handle
+        return self._running.handle
 
     @property
     def now_us(self) -> int:
@@ -150,22 +142,22 @@ class Engine:
         handle = c.c_void_p()
         check(library().mynah_session_open(self.handle, c.addressof(config), c.addressof(handle)))
         assert handle.value is not None, "an open session has a handle"
-        session = Session(self, handle.value, name)
+        session = Session(self._running, handle.value, name, weakref.WeakMethod(self._forget))
         self._sessions[handle.value] = session
         return session
 
-    def forget(self, handle: int) -> None:
-        """Of a session that closes: its events name it no more."""
+    def _forget(self, handle: int) -> None:
+        # Of a session that closes: events name it no more.
         self._sessions.pop(handle, None)
 
     def close(self) -> None:
         """Ends the engine and its sessions; waits for a tick under way. Again: does nothing."""
-        self._finalizer()
+        self._running.close()
 
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
-        return not self._finalizer.alive
+        return self._running.closed
 
     def __enter__(self) -> Self:
         return self

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import ctypes as c
 import json
+import weakref
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mynah import _structs as s
 from mynah._library import check, check_audio, library, say_config
+from mynah._running import Running
 from mynah._samples import Samples, block_of, frames_of
 from mynah.constants import Gate, Interrupt, PullFlags, Status
 from mynah.errors import ClosedError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from mynah.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,13 @@ class Session:
     Calls raise `ClosedError` once the session is closed.
     """
 
-    def __init__(self, engine: Engine, handle: int, name: str) -> None:
+    def __init__(
+        self, running: Running, handle: int, name: str, forget: weakref.WeakMethod[Callable[[int], None]]
+    ) -> None:
         """A session that was just opened; programs use `Engine.open`."""
-        # The engine lives as long as one of its sessions.
-        self.engine = engine
+        # The engine lives as long as one of its sessions, and has it without a circle.
+        self._running = running
+        self._forget = forget
         self.name = name
         self._handle = handle
         self._closed = False
@@ -77,7 +80,7 @@ class Session:
     @property
     def handle(self) -> int:
         """The library's number for the session. `ClosedError`: it is closed, or its engine."""
-        if self._closed or self.engine.closed:
+        if self._closed or self._running.closed:
             raise ClosedError(Status.BAD_HANDLE, f"the session {self.name!r} is closed")
         return self._handle
 
@@ -89,7 +92,7 @@ class Session:
     @property
     def is_over(self) -> bool:
         """Whether the session has ended: by itself, by `hang_up`, or by `close`."""
-        return self._closed or self.engine.closed or bool(library().mynah_is_closed(self._handle))
+        return self._closed or self._running.closed or bool(library().mynah_is_closed(self._handle))
 
     # Audio.
 
@@ -239,9 +242,11 @@ class Session:
 
     def close(self) -> None:
         """Hangs up and gives the session's place back; nothing is told of it any more. Again: does nothing."""
-        if not self._closed and not self.engine.closed:
+        if not self._closed and not self._running.closed:
             check(library().mynah_session_close(self._handle))
-            self.engine.forget(self._handle)
+            forget = self._forget()
+            if forget is not None:
+                forget(self._handle)
         self._closed = True
 
     def __enter__(self) -> Self:
