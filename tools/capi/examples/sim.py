@@ -2,6 +2,7 @@
 """A call in virtual time, as a line an event: plain ctypes, no package.
 
     python3 tools/capi/examples/sim.py --story SCENE.ron CALL.wav OUT.f32
+    python3 tools/capi/examples/sim.py --layout    sizes and offsets of all structs
 
 CALL.wav: 16-bit PCM. OUT.f32: what is heard, 32-bit floats. The same call gives the same bytes, in any language.
 """
@@ -15,37 +16,64 @@ import wave
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
 TICK_US, DRIVE_VIRTUAL, CLOSED, MOST = 5_000, 1, 23, 64
-u32, u64, i32, ptr, text, size = c.c_uint32, c.c_uint64, c.c_int32, c.c_void_p, c.c_char_p, c.c_size_t
+ptr, size = c.c_void_p, c.c_size_t
+TYPES = {"u32": c.c_uint32, "u64": c.c_uint64, "i32": c.c_int32, "f32": c.c_float, "size": c.c_size_t}
+TYPES |= {"ptr": c.c_void_p, "text": c.c_char_p, "phone": c.c_char * 8}
 
 
-def struct(name, *fields):
-    """A struct of the header: each field is its name and its type."""
-    return type(name, (c.Structure,), {"_fields_": [(fields[at], fields[at + 1]) for at in range(0, len(fields), 2)]})
+def struct(**fields):
+    """A struct of the header: names of fields of each type, in order; a type may come again with `_` behind it."""
+    named = [(name, TYPES[of.rstrip("_")]) for of, names in fields.items() for name in names.split()]
+    return type("Struct", (c.Structure,), {"_fields_": named})
 
 
-Config = struct("Config", "size", u32, "abi", u32, "drive", u32, "sessions_max", u32, "threads", u32,
-                "events_max", u32, "seed", u64, "scene_name", text, "settings", text, "log", ptr, "log_user", ptr)
-SessionConfig = struct("SessionConfig", "size", u32, "abi", u32, "name", text, "user", ptr, "input_rate_hz", u32,
-                       "input_channels", u32, "output_rate_hz", u32, "output_channels", u32, "lead_ms", i32,
-                       "latency_ms", i32, "interrupt_min_ms", i32, "half_duplex", i32, "gate", i32, "reserved", i32,
-                       "params", text, "history", text)
-Spoken = struct("Spoken", "what", u32, "viseme", i32, "from_us", u64, "until_us", u64, "from_byte", u32,
-                "until_byte", u32, "phone", c.c_char * 8)
-Event = struct("Event", "kind", u32, "flags", u32, "session", ptr, "user", ptr, "t_us", u64, "from_us", u64,
-               "until_us", u64, "number", u64, "segment", u32, "revision", u32, "turn", u32, "session_id", u32,
-               "text", text, "text_len", size, "detail", text, "id", text, "spoken", c.POINTER(Spoken),
-               "spoken_len", size)
-Formats = struct("Formats", "input_rate_hz", u32, "input_channels", u32, "output_rate_hz", u32, "output_channels", u32)
-Pulled = struct("Pulled", "frames", u32, "skipped", u32, "turn", u32, "flags", u32, "level", c.c_float,
-                "reserved", u32)
+Config = struct(
+    u32="size abi drive sessions_max threads events_max",
+    u64="seed",
+    text="scene_name settings",
+    ptr="log log_user",
+)
+SessionConfig = struct(
+    u32="size abi",
+    text="name",
+    ptr="user",
+    u32_="input_rate_hz input_channels output_rate_hz output_channels",
+    i32="lead_ms latency_ms interrupt_min_ms half_duplex gate reserved",
+    text_="params history",
+)
+SayConfig = struct(u32="size abi", i32="interruptible priority wait reserved")
+Spoken = struct(u32="what", i32="viseme", u64="from_us until_us", u32_="from_byte until_byte", phone="phone")
+TYPES["parts"] = c.POINTER(Spoken)
+Event = struct(
+    u32="kind flags",
+    ptr="session user",
+    u64="t_us from_us until_us number",
+    u32_="segment revision turn session_id",
+    text="text",
+    size="text_len",
+    text_="detail id",
+    parts="spoken",
+    size_="spoken_len",
+)
+Pulled = struct(u32="frames skipped turn flags", f32="level", u32_="reserved")
+Formats = struct(u32="input_rate_hz input_channels output_rate_hz output_channels")
+
+
+def layout():
+    """Prints sizes and offsets of all structs."""
+    names = {"config": Config, "session_config": SessionConfig, "say_config": SayConfig, "spoken": Spoken}
+    for name, of in {**names, "event": Event, "pulled": Pulled, "formats": Formats}.items():
+        print(f"mynah_{name} {c.sizeof(of)}")
+        for field, _ in of._fields_:
+            print(f"mynah_{name}.{field} {getattr(of, field).offset} {getattr(of, field).size}")
 
 
 def library():
     """The library at MYNAH_LIBRARY, or in target/release."""
     lib = c.CDLL(os.environ.get("MYNAH_LIBRARY") or os.path.join(TOP, "target/release/libmynah.so"))
-    lib.mynah_error.restype = text
-    lib.mynah_tick.argtypes = [ptr, u64]
-    lib.mynah_push_i16.argtypes = [ptr, text, size]
+    lib.mynah_error.restype = c.c_char_p
+    lib.mynah_tick.argtypes = [ptr, c.c_uint64]
+    lib.mynah_push_i16.argtypes = [ptr, c.c_char_p, size]
     for call, pointers in ("open", 4), ("session_open", 3), ("events", 4), ("pull", 4):
         getattr(lib, f"mynah_{call}").argtypes = [ptr] * pointers
     for call in "session_formats", "finish", "session_close", "close":
@@ -70,7 +98,7 @@ def line(event, names):
     return " ".join([*told, f"spoken={','.join(parts)}\n"])
 
 
-def main(scene, call, out_path):
+def story(scene, call, out_path):
     """Plays the call to the scene; prints what happens, and writes what is heard."""
     lib, names = library(), kinds()
 
@@ -133,6 +161,9 @@ def main(scene, call, out_path):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5 or sys.argv[1] != "--story":
-        sys.exit("expected: sim.py --story SCENE.ron CALL.wav OUT.f32")
-    main(*sys.argv[2:])
+    if sys.argv[1:] == ["--layout"]:
+        layout()
+    elif len(sys.argv) == 5 and sys.argv[1] == "--story":
+        story(*sys.argv[2:])
+    else:
+        sys.exit("expected: sim.py --story SCENE.ron CALL.wav OUT.f32, or sim.py --layout")

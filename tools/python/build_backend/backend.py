@@ -95,7 +95,7 @@ def built(must: bool) -> Path | None:
 
 @contextmanager
 def build_folder() -> Iterator[Path]:
-    """A folder of its own for setuptools: nothing stays in the checkout, and nothing of an earlier build comes along."""
+    """A folder of its own for setuptools: nothing stays in the checkout, nothing of an earlier build comes along."""
     with tempfile.TemporaryDirectory(prefix="mynah-") as name:
         config = Path(name) / "extra.cfg"
         config.write_text(f"[build]\nbuild_base={name}\n[egg_info]\negg_base={name}\n")

@@ -41,7 +41,11 @@ class Talk:
 
     def says(self, now_us: int, frames: int) -> np.ndarray:
         """What the microphone hears in the step behind `now_us`."""
-        if self.line_us is not None and self.began_us is None and now_us >= self.line_us + 1_000 * self.begins_ms:
+        if (
+            self.line_us is not None
+            and self.began_us is None
+            and now_us >= self.line_us + 1_000 * self.begins_ms
+        ):
             self.began_us = now_us
         piece = np.zeros(frames, np.float32)
         if self.began_us is not None:
@@ -90,13 +94,17 @@ def main() -> None:
     run(all_talks)
     print("who       begins ms  silent after ms  the answer")
     for talk in all_talks:
-        silent = "-" if talk.silent_ms is None else f"{talk.silent_ms:.0f}"
-        print(f"{talk.who:8}  {talk.begins_ms:9}  {silent:>15}  {', '.join(talk.told)}")
+        after = "-" if talk.silent_ms is None else f"{talk.silent_ms:.0f}"
+        print(f"{talk.who:8}  {talk.begins_ms:9}  {after:>15}  {', '.join(talk.told)}")
     for who in ("sentence", "word"):
         own = [talk for talk in all_talks if talk.who == who]
         silent = sorted(talk.silent_ms for talk in own if talk.silent_ms is not None)
         withdrawn = sum("interrupted" in talk.told for talk in own)
-        figures = f"speech to silence P50 {statistics.median(silent):.0f}, max {silent[-1]:.0f} ms; " if silent else ""
+        figures = (
+            f"speech to silence P50 {statistics.median(silent):.0f}, max {silent[-1]:.0f} ms; "
+            if silent
+            else ""
+        )
         print(f"{who}: {figures}{len(silent)} of {len(own)} fell silent, {withdrawn} answers withdrawn")
 
 

@@ -2,8 +2,8 @@
 
     python tools/python/examples/throughput.py [--rounds 5] [--steps 400]
 
-64 sessions, steps of 20 ms, a detector and a real recording. Both are measured in turn, in processor time, so that other
-programs on the machine weigh on both. Without gcc only Python is measured.
+64 sessions, steps of 20 ms, a detector and a real recording. Both are measured in turn, in processor time, so that
+other programs on the machine weigh on both. Without gcc only Python is measured.
 """
 
 from __future__ import annotations
@@ -78,7 +78,14 @@ def compiled(folder: str) -> Path | None:
         return None
     program = Path(folder) / "step"
     source = TOP / "tools/capi/examples/step.c"
-    flags = ["-O2", f"-I{TOP / 'tools/capi'}", f"-L{mynah.library_path().parent}", "-lmynah", "-o", str(program)]
+    flags = [
+        "-O2",
+        f"-I{TOP / 'tools/capi'}",
+        f"-L{mynah.library_path().parent}",
+        "-lmynah",
+        "-o",
+        str(program),
+    ]
     subprocess.run(["gcc", str(source), *flags], check=True)
     return program
 
@@ -102,7 +109,9 @@ def main() -> int:
                     return 1
             for name, (calls_s, all_s, _) in results.items():
                 rates[name].append((seconds / calls_s, seconds / all_s))
-    print(f"{SESSIONS} sessions, {given.steps} steps of 20 ms, {given.rounds} rounds; session-seconds per processor-second")
+    print(
+        f"{SESSIONS} sessions, {given.steps} steps of 20 ms, {given.rounds} rounds; session-s a processor-s"
+    )
     print("          calls best  median    with input best  median")
     for name, found in rates.items():
         if found:
@@ -111,9 +120,7 @@ def main() -> int:
             print(f"{name:8}  {of[0]:10.0f}  {of[1]:6.0f}    {of[2]:15.0f}  {of[3]:6.0f}")
     if rates["C"]:
         best = max(c for c, _ in rates["Python"]) / max(c for c, _ in rates["C"])
-        median = statistics.median(
-            p[0] / c[0] for p, c in zip(rates["Python"], rates["C"], strict=True)
-        )
+        median = statistics.median(p[0] / c[0] for p, c in zip(rates["Python"], rates["C"], strict=True))
         print(f"Python / C: best {best:.2f}, median of the rounds {median:.2f}")
     return 0
 

@@ -2,8 +2,8 @@
 
     python tools/python/tests/soak.py --minutes 10
 
-Prints the resident memory once a tenth of the time. Exit code 1: it grew by more than `--most-mb`, from the first tenth to
-the end, or an engine on its own thread told less than everything.
+Prints the resident memory once a tenth of the time. Exit code 1: it grew by more than `--most-mb`, from the first
+tenth to the end, or an engine on its own thread told less than everything.
 """
 
 from __future__ import annotations
@@ -111,7 +111,10 @@ def main() -> int:
         now_mb = resident_mb()
         first_mb = now_mb if first_mb is None else first_mb
         minutes = (time.monotonic() - began_s) / 60
-        print(f"{minutes:5.1f} min: {now_mb:7.1f} MB, {soak.sessions} sessions, {soak.events} events", flush=True)
+        print(
+            f"{minutes:5.1f} min: {now_mb:7.1f} MB, {soak.sessions} sessions, {soak.events} events",
+            flush=True,
+        )
     grown_mb = now_mb - first_mb
     print(f"grown by {grown_mb:.1f} MB since the first tenth; {soak.closed} ends of sessions were not told")
     return int(grown_mb > given.most_mb or soak.closed > 0)

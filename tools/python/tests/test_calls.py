@@ -14,7 +14,9 @@ import mynah
 from mynah import Drive, Gate, Kind
 
 
-def run(engine: mynah.Engine, session: mynah.Session, until_us: int, sound: np.ndarray | None = None) -> list[mynah.Event]:
+def run(
+    engine: mynah.Engine, session: mynah.Session, until_us: int, sound: np.ndarray | None = None
+) -> list[mynah.Event]:
     """Ticks every 20 ms up to a time, with a recording from the engine's present on; the events."""
     events: list[mynah.Event] = []
     at = 0
@@ -41,16 +43,22 @@ def test_a_conversation_is_told_and_remembered(turns: np.ndarray) -> None:
         lines = [event.text for event in events if event.kind == Kind.LINE]
         assert "Halt! Who goes there?" in lines
         spoken = next(event for event in events if event.kind == Kind.SPOKEN)
-        assert [part.from_byte for part in spoken.spoken if part.what == mynah.What.WORD][0] == 0
+        assert next(part.from_byte for part in spoken.spoken if part.what == mynah.What.WORD) == 0
         saved = session.history()
         assert "Who goes there?" in saved and json.loads(saved)["entries"]
-    with mynah.Engine("barge_in", drive=Drive.VIRTUAL) as engine, engine.open("again", history=saved) as session:
+    with (
+        mynah.Engine("barge_in", drive=Drive.VIRTUAL) as engine,
+        engine.open("again", history=saved) as session,
+    ):
         assert json.loads(session.history()) == json.loads(saved)
 
 
 def test_the_program_is_the_mind(turns: np.ndarray) -> None:
     settings = ["services.reply.output=Host()"]
-    with mynah.Engine("barge_in", drive=Drive.VIRTUAL, settings=settings) as engine, engine.open("guard") as session:
+    with (
+        mynah.Engine("barge_in", drive=Drive.VIRTUAL, settings=settings) as engine,
+        engine.open("guard") as session,
+    ):
         events = run(engine, session, 3_200_000, turns[: 16 * 2_700])
         asked = [event for event in events if event.kind == Kind.REPLY_REQUESTED]
         assert asked and asked[-1].text
@@ -63,7 +71,14 @@ def test_the_program_is_the_mind(turns: np.ndarray) -> None:
 def test_samples_are_anything_with_a_buffer(turns: np.ndarray) -> None:
     piece = turns[16_000:16_320]
     words = (piece * 32_767).astype(np.int16)
-    given = [piece, words, array.array("f", piece), array.array("h", words.tolist()), piece.tolist(), memoryview(piece)]
+    given = [
+        piece,
+        words,
+        array.array("f", piece),
+        array.array("h", words.tolist()),
+        piece.tolist(),
+        memoryview(piece),
+    ]
     read_only = piece.copy()
     read_only.flags.writeable = False
     with mynah.Engine("gate_only", drive=Drive.VIRTUAL) as engine, engine.open("ear") as session:
@@ -100,13 +115,15 @@ def test_a_clip_is_heard_as_it_is(turns: np.ndarray) -> None:
 
 
 def test_push_to_talk(turns: np.ndarray) -> None:
-    with mynah.Engine("barge_in", drive=Drive.VIRTUAL) as engine:
-        with engine.open("player", gate=Gate.SHUT) as session:
-            assert run(engine, session, 2_000_000, turns[: 16 * 1_900]) == []
-            session.gate(Gate.OPEN)
-            run(engine, session, 2_600_000, turns[16 * 1_900 : 16 * 2_500])
-            session.gate(Gate.SHUT)
-            kinds = [event.kind for event in run(engine, session, 3_000_000)]
+    with (
+        mynah.Engine("barge_in", drive=Drive.VIRTUAL) as engine,
+        engine.open("player", gate=Gate.SHUT) as session,
+    ):
+        assert run(engine, session, 2_000_000, turns[: 16 * 1_900]) == []
+        session.gate(Gate.OPEN)
+        run(engine, session, 2_600_000, turns[16 * 1_900 : 16 * 2_500])
+        session.gate(Gate.SHUT)
+        kinds = [event.kind for event in run(engine, session, 3_000_000)]
     assert Kind.END_OF_SPEECH in kinds and Kind.TRANSCRIPT in kinds
 
 

@@ -58,7 +58,9 @@ def test_a_seed_repeats_and_another_does_not(turns: np.ndarray, expected: str) -
 def test_another_process_gives_the_same(expected: str) -> None:
     paths = "|".join([str(Path(__file__).parent), str(Path(mynah.__file__).parents[1])])
     line = [sys.executable, "-c", ELSEWHERE, paths, str(SESSIONS), str(STEPS)]
-    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": "3"}, cwd=TOP)
+    done = subprocess.run(
+        line, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": "3"}, cwd=TOP
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == expected
 
@@ -86,4 +88,6 @@ def test_a_session_begins_anew_and_the_others_go_on(turns: np.ndarray) -> None:
     assert kept == unchanged and kept
     first = told[0]
     assert first["kind"] == mynah.Kind.SPEECH_STARTED and first["segment"] == 1
-    assert first["from_us"] < 1_000_000 < first["t_us"], "media time counts from the reset, engine time goes on"
+    assert first["from_us"] < 1_000_000 < first["t_us"], (
+        "media time counts from the reset, engine time goes on"
+    )

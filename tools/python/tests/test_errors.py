@@ -82,10 +82,15 @@ def test_a_session_that_has_ended_gets_silence(turns: np.ndarray) -> None:
         told = []
         for step in range(100):
             given = vec.step(np.stack([turns[step * 320 :][:320]] * 2))
-            told += [(int(e["session"]), mynah.Kind(e["kind"]), given.detail(i)) for i, e in enumerate(given.events)]
+            told += [
+                (int(e["session"]), mynah.Kind(e["kind"]), given.detail(i))
+                for i, e in enumerate(given.events)
+            ]
             assert given.got[0] == 0
         assert vec.is_over(0) and not vec.is_over(1)
-        assert [(kind, detail) for session, kind, detail in told if session == 0] == [(mynah.Kind.CLOSED, "hung_up")]
+        assert [(kind, detail) for session, kind, detail in told if session == 0] == [
+            (mynah.Kind.CLOSED, "hung_up")
+        ]
         with pytest.raises(mynah.ClosedError):
             vec.say(0, "Nobody hears this.")
         vec.reset(np.array([True, False]))
@@ -110,7 +115,12 @@ def test_without_a_library_the_error_names_the_places(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.startswith("LINE\n") and str(missing) in done.stdout
-    for place in ("MYNAH_LIBRARY", "beside the package", "target/release", "cargo build --release -p libmynah"):
+    for place in (
+        "MYNAH_LIBRARY",
+        "beside the package",
+        "target/release",
+        "cargo build --release -p libmynah",
+    ):
         assert place in done.stdout
     other = tmp_path / "other.so"
     other.write_bytes(b"no library")

@@ -70,7 +70,9 @@ def test_texts_live_until_the_next_step_or_are_kept(turns: np.ndarray) -> None:
         with pytest.raises(IndexError):
             step.text(len(step.events))
         vec.step(silence)
-        assert [kept.text(i) for i in range(len(kept.events))] == [kept.text(i) for i in range(len(kept.events))]
+        assert [kept.text(i) for i in range(len(kept.events))] == [
+            kept.text(i) for i in range(len(kept.events))
+        ]
         last = vec.step(silence)
     if len(last.events):
         with pytest.raises(RuntimeError):

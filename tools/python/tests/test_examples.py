@@ -13,7 +13,7 @@ import pytest
 from conftest import TOP
 
 import mynah
-from mynah import Drive, Kind
+from mynah import Drive, Kind, layout
 from mynah.recordings import wav_samples
 
 EXAMPLES = TOP / "tools/python/examples"
@@ -46,7 +46,9 @@ def test_more_silence_is_less_premature_and_later() -> None:
 
 def test_a_sentence_withdraws_an_answer_and_a_word_does_not() -> None:
     lines = run(EXAMPLES / "barge_in.py").splitlines()
-    assert lines[-2].startswith("sentence") and lines[-2].endswith("16 of 16 fell silent, 16 answers withdrawn")
+    assert lines[-2].startswith("sentence") and lines[-2].endswith(
+        "16 of 16 fell silent, 16 answers withdrawn"
+    )
     assert lines[-1].startswith("word") and lines[-1].endswith("16 of 16 fell silent, 0 answers withdrawn")
     slowest = [int(re.search(r"max (\d+) ms", line)[1]) for line in lines[-2:]]  # type: ignore[index]
     assert max(slowest) <= 200
@@ -68,13 +70,20 @@ def test_a_story_is_the_same_by_the_package(tmp_path: Path, scene: str, call: st
     assert out.read_bytes() == heard
 
 
+def test_layouts_are_the_same_by_the_package() -> None:
+    assert run(TOP / "tools/capi/examples/sim.py", "--layout").splitlines() == list(layout.lines())
+
+
 def story(scene: Path, call: Path) -> tuple[list[str], bytes]:
     """The lines of a call, and what is heard."""
     rate, sound = wav_samples(call)
     chunk = rate // 50
     ends = [min(at + chunk, len(sound)) for at in range(0, len(sound), chunk)]
     lines, heard, pushed, closed, now_us = [], b"", 0, False, 0
-    with mynah.Engine(scene, drive=Drive.VIRTUAL) as engine, engine.open(call.name, input=(rate, 1)) as session:
+    with (
+        mynah.Engine(scene, drive=Drive.VIRTUAL) as engine,
+        engine.open(call.name, input=(rate, 1)) as session,
+    ):
         finished = False
         while True:
             if pushed == len(ends) and not finished:

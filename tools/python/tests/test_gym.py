@@ -38,7 +38,9 @@ def test_gymnasium_finds_nothing_wrong() -> None:
 
 
 def test_a_vector_is_made_by_its_name() -> None:
-    env = gymnasium.make_vec("mynah/TurnTaking-v0", num_envs=3, vectorization_mode="vector_entry_point", features=False)
+    env = gymnasium.make_vec(
+        "mynah/TurnTaking-v0", num_envs=3, vectorization_mode="vector_entry_point", features=False
+    )
     seen, infos = env.reset(seed=1)
     assert seen in env.observation_space and seen.shape == (3, len(Kind))
     seen, rewards, over, cut, infos = env.step(env.action_space.sample())
@@ -71,9 +73,9 @@ def test_calls_end_and_begin_anew_as_the_mode_says(mode: AutoresetMode) -> None:
     env = one_call("turns.wav", autoreset_mode=mode, tail_ms=500)
     first, _ = env.reset(seed=1)
     hold = np.zeros(2, np.int64)
-    steps = (4_900 + 500) // 20
-    for step in range(steps):
-        assert step == 0 or not over.any()
+    steps, over = (4_900 + 500) // 20, np.zeros(2, np.bool_)
+    for _ in range(steps):
+        assert not over.any()
         seen, _, over, cut, infos = env.step(hold)
     assert over.all() and not cut.any()
     if mode == AutoresetMode.DISABLED:

@@ -24,8 +24,16 @@ def test_every_call_is_declared_and_no_other() -> None:
 
 
 def test_every_number_has_its_name() -> None:
-    numbers = {name: int(number) for name, number in re.findall(r"^#define MYNAH_(\w+) (-?\d+)$", HEADER, re.MULTILINE)}
-    ours = {"ABI": constants.ABI, "SCENE": constants.SCENE, "NEVER": constants.NEVER, "PHONE_BYTES": constants.PHONE_BYTES}
+    numbers = {
+        name: int(number)
+        for name, number in re.findall(r"^#define MYNAH_(\w+) (-?\d+)$", HEADER, re.MULTILINE)
+    }
+    ours = {
+        "ABI": constants.ABI,
+        "SCENE": constants.SCENE,
+        "NEVER": constants.NEVER,
+        "PHONE_BYTES": constants.PHONE_BYTES,
+    }
     prefixes = {constants.Drive: "DRIVE_", constants.Gate: "GATE_", constants.Interrupt: "INTERRUPT_"}
     for kind in (
         constants.Status,
@@ -64,7 +72,9 @@ def test_structs_lie_as_in_c(tmp_path: Path) -> None:
 
 
 def test_the_layout_is_a_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "mynah.layout"], check=True, capture_output=True, text=True, env=_path())
+    done = subprocess.run(
+        [sys.executable, "-m", "mynah.layout"], check=True, capture_output=True, text=True, env=_path()
+    )
     assert done.stdout.startswith("mynah_config 64\nmynah_config.size 0 4\n")
 
 

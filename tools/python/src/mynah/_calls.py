@@ -15,7 +15,9 @@ _NEVER = np.iinfo(np.int64).max
 class Callers:
     """N callers, each with a recording and a position in it. Times are sample frames."""
 
-    def __init__(self, n: int, recordings: Sequence[Recording], step: int, lead_ms: int, tail_ms: int) -> None:
+    def __init__(
+        self, n: int, recordings: Sequence[Recording], step: int, lead_ms: int, tail_ms: int
+    ) -> None:
         """`step`: frames that a caller says at once; `lead_ms`, `tail_ms`: most silence before, and silence behind."""
         rate = recordings[0].rate_hz
         self._step, self._rate = step, rate

@@ -33,7 +33,14 @@ class Messages:
             self._journal.append((what, (i, arguments, named)))
         return result
 
-    def say(self, i: int, text: str, *, interruptible: bool = True, priority: int = 0, wait: bool = True) -> int:
+    def _mark(self, i: int, held: bool) -> None:
+        self._held[i] = held
+        if self._journal is not None:
+            self._journal.append(("held", self._held.copy()))
+
+    def say(
+        self, i: int, text: str, *, interruptible: bool = True, priority: int = 0, wait: bool = True
+    ) -> int:
         """Session `i` speaks a text, a turn of its own; returns the line's number. See `Session.say`."""
         return self._send("say", i, text, interruptible=interruptible, priority=priority, wait=wait)
 
@@ -64,15 +71,17 @@ class Messages:
     def gate(self, i: int, mode: Gate) -> None:
         """Sets who decides what is speech in session `i`."""
         self._send("gate", i, mode)
-        self._held[i] = mode == Gate.OPEN
+        self._mark(i, False)
 
     def hold(self, i: int) -> None:
-        """Leaves the floor to the user of session `i`: no silence ends his turn until `release`, `end_turn` or `respond`.
+        """Leaves the floor to the user of session `i`: no silence ends his turn until `release`, `end_turn` or
+        `respond`.
 
         The gate stays open meanwhile, so everything is speech and answers wait. Where the scene's gate ends late
         (`gate.min_silence_ms`), doing nothing holds the floor open as long, without that.
         """
-        self.gate(i, Gate.OPEN)
+        self._send("gate", i, Gate.OPEN)
+        self._mark(i, True)
 
     def release(self, i: int) -> None:
         """Lets the detector decide again in session `i`; silence counts from here."""
@@ -85,7 +94,8 @@ class Messages:
         self._send("end_turn", i)
 
     def respond(self, i: int) -> None:
-        """Session `i` answers now: what is open ends, and where nothing was said the reply is asked for without words."""
+        """Session `i` answers now: what is open ends, and where nothing was said the reply is asked for without
+        words."""
         if self._held[i]:
             self.release(i)
         self._send("respond", i)

@@ -12,10 +12,10 @@ floats."""
 
 
 class Block(NamedTuple):
-    """Samples in memory. `keep` holds them there."""
+    """Samples in memory: where, how many, which. `keep` holds them there."""
 
     address: int
-    count: int
+    samples: int
     is_i16: bool
     keep: object
 
@@ -29,7 +29,9 @@ def block_of(samples: Samples) -> Block:
         view = memoryview(samples)
     except TypeError:
         if not isinstance(samples, Sequence):
-            raise TypeError(f"samples are a {type(samples).__name__}; expected a buffer or a sequence of floats") from None
+            raise TypeError(
+                f"samples are a {type(samples).__name__}; expected a buffer or a sequence of floats"
+            ) from None
         view = memoryview((c.c_float * len(samples))(*samples))
     form = view.format.lstrip("<=@")
     if form not in ("f", "h"):
@@ -47,7 +49,7 @@ def block_of(samples: Samples) -> Block:
 
 def frames_of(block: Block, channels: int) -> int:
     """Sample frames of a block. `ValueError`: it ends within one."""
-    frames, rest = divmod(block.count, channels)
+    frames, rest = divmod(block.samples, channels)
     if rest:
-        raise ValueError(f"{block.count} samples are no whole frames of {channels} channels")
+        raise ValueError(f"{block.samples} samples are no whole frames of {channels} channels")
     return frames

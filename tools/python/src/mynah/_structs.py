@@ -129,11 +129,11 @@ class PulledStruct(c.Structure):
 
 STRUCTS: dict[str, type[c.Structure]] = {
     "mynah_config": Config,
-    "mynah_spoken": SpokenPart,
-    "mynah_event": EventStruct,
     "mynah_session_config": SessionConfig,
     "mynah_say_config": SayConfig,
-    "mynah_formats": Formats,
+    "mynah_spoken": SpokenPart,
+    "mynah_event": EventStruct,
     "mynah_pulled": PulledStruct,
+    "mynah_formats": Formats,
 }
-"""All structs by their names in the header, in its order."""
+"""All structs by their names in the header, in the order in which layouts are printed."""

@@ -74,7 +74,7 @@ class TurnTaking(VectorEnv):
     `options={"reset_mask": mask}`. The same seed and actions give the same calls bit for bit.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
     def __init__(
         self,
@@ -136,7 +136,9 @@ class TurnTaking(VectorEnv):
         else:
             mask = np.asarray(mask)
             if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
-                raise ValueError(f"options['reset_mask'] is {mask!r}; expected bool [{self.num_envs}], one of them True")
+                raise ValueError(
+                    f"options['reset_mask'] is {mask!r}; expected bool [{self.num_envs}], one of them True"
+                )
             self._restart(mask)
         return self._seen.copy(), self._infos()
 
@@ -157,7 +159,9 @@ class TurnTaking(VectorEnv):
 
     def step(
         self, actions: NDArray[np.integer[Any]]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    ) -> tuple[
+        NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
+    ]:
         """Does what the policy says, and lets a step of time pass."""
         actions = np.asarray(actions)
         if actions.shape != (self.num_envs,):
@@ -235,7 +239,7 @@ class TurnTaking(VectorEnv):
 class TurnTakingEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     """One caller of `TurnTaking`: observations [columns], an `Action`, a reward, and infos without their axis."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
 
     def __init__(self, render_mode: str | None = None, **options: Any) -> None:
         """`options`: those of `TurnTaking` but the number of callers and the mode of autoreset."""

@@ -42,7 +42,9 @@ def wav_samples(path: str | os.PathLike[str]) -> tuple[int, NDArray[np.float32]]
     with wave.open(os.fspath(path)) as wav:
         if wav.getsampwidth() != 2:
             raise ValueError(f"{path}: {8 * wav.getsampwidth()} bits a sample; expected 16-bit PCM")
-        samples = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(np.float32) / 32_768
+        samples = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(np.float32) / np.float32(
+            32_768
+        )
         channels = wav.getnchannels()
         return wav.getframerate(), samples if channels == 1 else samples.reshape(-1, channels)
 
@@ -56,7 +58,9 @@ def labelled(folder: str | os.PathLike[str] | None = None, rate_hz: int = 16_000
     if folder is None:
         top = checkout()
         if top is None:
-            raise FileNotFoundError("this package lies in no checkout: name a folder with labels.jsonl and recordings")
+            raise FileNotFoundError(
+                "this package lies in no checkout: name a folder with labels.jsonl and recordings"
+            )
         folder = top / "tests/recordings"
     found = []
     for line in (Path(folder) / "labels.jsonl").read_text(encoding="utf-8").splitlines():
@@ -66,8 +70,12 @@ def labelled(folder: str | os.PathLike[str] | None = None, rate_hz: int = 16_000
             continue
         _, sound = wav_samples(Path(folder) / label["file"])
         if sound.ndim == 1:
-            said = sorted((Utterance(u["start_ms"], u["end_ms"], u["text"]) for u in spoken), key=lambda u: u.start_ms)
+            said = sorted(
+                (Utterance(u["start_ms"], u["end_ms"], u["text"]) for u in spoken), key=lambda u: u.start_ms
+            )
             found.append(Recording(label["file"], rate_hz, sound, tuple(said)))
     if not found:
-        raise ValueError(f"{folder}: labels.jsonl names no recording of {rate_hz} Hz with one channel and an utterance")
+        raise ValueError(
+            f"{folder}: labels.jsonl names no recording of {rate_hz} Hz with one channel and an utterance"
+        )
     return found

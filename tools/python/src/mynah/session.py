@@ -142,9 +142,7 @@ class Session:
         """
         words, number = text.encode(), c.c_uint64()
         config = _say(interruptible, priority, wait)
-        check(
-            library().mynah_say(self.handle, words, len(words), c.addressof(config), c.addressof(number))
-        )
+        check(library().mynah_say(self.handle, words, len(words), c.addressof(config), c.addressof(number)))
         return number.value
 
     def say_clip(

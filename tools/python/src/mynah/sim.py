@@ -143,7 +143,7 @@ class VoiceVec(Messages):
         frames, rest = divmod(rate_hz * self._setup.step_ms, 1_000)
         if rest:
             raise ValueError(
-                f"{self._setup.step_ms} ms of {side} at {rate_hz} Hz are no whole frames: choose another step_ms or rate"
+                f"{self._setup.step_ms} ms of {side} at {rate_hz} Hz are no whole frames: choose another step or rate"
             )
         return frames
 
@@ -281,10 +281,11 @@ class VoiceVec(Messages):
             self._step(given)
         elif what == "reset":
             self._reopen(given)
+        elif what == "held":
+            self._held[:] = given
         else:
             i, arguments, named = given
             getattr(self._sessions[i], what)(*arguments, **named)
-            self._held[i] = arguments[0] == Gate.OPEN if what == "gate" else self._held[i]
         assert self._journal is not None
         self._journal.append(entry)
 

@@ -48,8 +48,8 @@ EVENT = np.dtype(
         ("number", np.uint64),
     ]
 )
-"""An event: `kind` (a `Kind`), `flags` (`EventFlags`), `session` (0 to N-1), and the numbers of `mynah_event`. It has no
-addresses, so that equal runs have equal bytes."""
+"""An event: `kind` (a `Kind`), `flags` (`EventFlags`), `session` (0 to N-1), and the numbers of `mynah_event`. It has
+no addresses, so that equal runs have equal bytes."""
 
 _NONE = np.empty(0, EVENT)
 _NO_RAW = np.empty(0, RAW)
@@ -68,8 +68,8 @@ def events_of(raw: NDArray[np.void]) -> NDArray[np.void]:
 
 
 class Step:
-    """What one step gave. Sound and events are the caller's; texts live with the library until the next step, and longer
-    once `keep` was called."""
+    """What one step gave. Sound and events are the caller's; texts live with the library until the next step, and
+    longer once `keep` was called."""
 
     __slots__ = ("_number", "_raw", "_texts", "_vec", "events", "got", "out")
 
