@@ -37,7 +37,8 @@ __all__ = [
     "prepare_metadata_for_build_wheel",
 ]
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+FOLDERS = Path(__file__).resolve().parents
+CHECKOUT = next((folder for folder in FOLDERS if (folder / "tools/capi/mynah.h").is_file()), None)
 FILE_NAME = {"win32": "mynah.dll", "darwin": "libmynah.dylib"}.get(sys.platform, "libmynah.so")
 CARGO = ["cargo", "build", "--release", "--locked", "-p", "libmynah"]
 
@@ -52,12 +53,12 @@ def build_wheel(
     wish = str(settings.pop("library", "auto"))
     if wish not in ("auto", "yes", "no"):
         raise SystemExit(f"-C library={wish}: expected yes, no or auto")
-    library = None if wish == "no" else built(must=wish == "yes")
+    files = [] if wish == "no" else built(must=wish == "yes")
     with build_folder() as folder:
-        if library is not None:
+        if files:
             beside = folder / "lib" / "mynah"
             beside.mkdir(parents=True)
-            for file in (library, CHECKOUT / "LICENSE-MIT", CHECKOUT / "LICENSE-APACHE"):
+            for file in files:
                 shutil.copy2(file, beside)
             platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
             settings["--build-option"] = [*options(settings), f"--plat-name={platform}"]
@@ -77,20 +78,19 @@ def options(settings: Mapping[str, object]) -> list[str]:
     return [given] if isinstance(given, str) else [str(option) for option in given]  # type: ignore[attr-defined]
 
 
-def built(must: bool) -> Path | None:
-    """Has cargo build the library; `None`: there is no checkout around the package, or no cargo."""
-    in_checkout = (CHECKOUT / "tools/capi/mynah.h").is_file()
-    if not in_checkout or shutil.which("cargo") is None:
-        reason = "cargo is not on the PATH" if in_checkout else "the package lies in no checkout of mynah"
+def built(must: bool) -> list[Path]:
+    """Has cargo build the library; it and the licences. Empty: there is no checkout around the package, or no cargo."""
+    if CHECKOUT is None or shutil.which("cargo") is None:
+        reason = "cargo is not on the PATH" if CHECKOUT else "the package lies in no checkout of mynah"
         if must:
             raise SystemExit(f"-C library=yes: libmynah cannot be built: {reason}")
         print(f"mynah: without libmynah: {reason}; MYNAH_LIBRARY names one at run time", file=sys.stderr)
-        return None
+        return []
     done = subprocess.run(CARGO, cwd=CHECKOUT)
     if done.returncode != 0:
         raise SystemExit(f"`{' '.join(CARGO)}` failed; `-C library=no` installs the package without libmynah")
     target = CHECKOUT / os.environ.get("CARGO_TARGET_DIR", "target")
-    return target / "release" / FILE_NAME
+    return [target / "release" / FILE_NAME, CHECKOUT / "LICENSE-MIT", CHECKOUT / "LICENSE-APACHE"]
 
 
 @contextmanager
