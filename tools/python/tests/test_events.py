@@ -111,6 +111,51 @@ def test_holding_keeps_the_turn_open_and_responding_ends_it(turns: np.ndarray) -
     assert len(held) == 1 and 6_000 < held[0] < 6_500
 
 
+@pytest.mark.parametrize("scene", ["barge_in", "gate_only"])
+def test_longer_steps_leave_no_holes(turns: np.ndarray, scene: str) -> None:
+    about = {"SPEECH_CONFIRMED", "ANSWER_STARTED", "ANSWER_INTERRUPTED", "ANSWER_ENDED"}
+
+    def heard(step_ms: int) -> tuple[int, list[str]]:
+        """Frames of sound, and what happened, in 14 s."""
+        with mynah.VoiceVec(scene, 1, step_ms=step_ms) as vec:
+            sound = np.zeros(16 * 14_000, np.float32)
+            sound[: len(turns)] = turns
+            steps = [vec.step(piece[None]) for piece in sound.reshape(-1, vec.samples)]
+        told = [Kind(kind).name for step in steps for kind in step.events["kind"].tolist()]
+        return sum(int(step.got[0]) for step in steps), sorted(name for name in told if name in about)
+
+    frames, names = heard(20)
+    for step_ms in (5, 50, 100, 500):
+        other, told = heard(step_ms)
+        assert told == names
+        # What is cut is cut at a step's end; with holes three quarters would be missing.
+        assert abs(other - frames) <= 16 * (step_ms + 20)
+
+
+TEXTS = """(
+    name: "texts",
+    tick: (period_ms: 5, min_gap_us: 1000),
+    session: (input: (rate_hz: 16000, channels: 1, chunk_ms: 20), output: (release: OnConfirm, pace: Burst)),
+    nodes: [
+        (id: "gate", kind: VadGate(vad: Silero)),
+        (id: "asr", kind: Service(service: "asr", task: Transcribe)),
+    ],
+    edges: [("input", "gate"), ("gate", "asr"), ("asr", "output")],
+    services: {"asr": (output: SimulatedTranscript, timing: (latency: Fixed(ms: 20)))},
+)"""
+
+
+def test_a_scene_may_put_out_texts_alone(turns: np.ndarray) -> None:
+    with mynah.VoiceVec(TEXTS, 2) as vec:
+        assert vec.out_samples == 0 and vec.formats.output_rate_hz == 0
+        steps = play(vec, turns, 200)
+    assert steps[0].out.shape == (2, 0) and not any(step.got.any() for step in steps)
+    texts = [
+        step.text(i) for step in steps for i, event in enumerate(step.events) if event["kind"] == Kind.TEXT
+    ]
+    assert "speech of" in "".join(text or "" for text in texts)
+
+
 def test_other_rates_and_channels() -> None:
     with mynah.VoiceVec(
         "barge_in", 2, input_rate=48_000, input_channels=2, output_rate=44_100, output_channels=2, step_ms=10

@@ -233,7 +233,10 @@ class TurnTaking(VectorEnv):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Ends the sessions."""
-        self._vec.close()
+        # Where the environment was refused there is none.
+        vec: VoiceVec | None = getattr(self, "_vec", None)
+        if vec is not None:
+            vec.close()
 
 
 class TurnTakingEnv(gymnasium.Env[NDArray[np.float32], np.int64]):

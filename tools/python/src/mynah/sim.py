@@ -59,7 +59,7 @@ class VoiceVec(Messages):
         input_channels: int = 1,
         output_rate: int | None = None,
         output_channels: int = 1,
-        lead_ms: int = SCENE,
+        lead_ms: int | None = None,
         interrupt_min_ms: int = SCENE,
         half_duplex: bool | None = None,
         gate: Gate = Gate.AUTO,
@@ -71,8 +71,10 @@ class VoiceVec(Messages):
 
         `scene`: RON text, a path, or the name of a scene of the checkout. `step_ms`: 1 to 1,000. `settings`: replace
         the scene's, such as "gate.threshold=0.8". `input_rate`, `output_rate`: Hz, with the channels beside them;
-        `None`: rate and channels of the scene. Rates times `step_ms` are whole frames. The rest of a session:
-        `Engine.open`. `events_max`: most events of one step; more come with the next. `keep_inputs`: for `fork`.
+        `None`: rate and channels of the scene. Rates times `step_ms` are whole frames. `lead_ms`: how far ahead of the
+        ear answers leave; `None`: as the scene has it, with steps above 20 ms a step, as less would leave holes in
+        answers. The rest of a session: `Engine.open`. `events_max`: most events of one step; more come with the next.
+        `keep_inputs`: for `fork`.
 
         `SceneError`, `SettingError`, `ValueError`: something is out of range. `ImportError`: no library.
         """
@@ -83,7 +85,7 @@ class VoiceVec(Messages):
         session = {
             "input": None if input_rate is None else (input_rate, input_channels),
             "output": None if output_rate is None else (output_rate, output_channels),
-            "lead_ms": lead_ms,
+            "lead_ms": lead_ms if lead_ms is not None else SCENE if step_ms <= 20 else step_ms,
             "interrupt_min_ms": interrupt_min_ms,
             "half_duplex": half_duplex,
             "gate": gate,
