@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import TOP
 
@@ -68,6 +69,26 @@ def test_a_story_is_the_same_by_the_package(tmp_path: Path, scene: str, call: st
     lines, heard = story(path, wav)
     assert told == "".join(f"{line}\n" for line in lines)
     assert out.read_bytes() == heard
+
+
+def test_a_step_hears_what_a_call_hears() -> None:
+    path, wav = TOP / "scenes/barge_in.ron", TOP / "tests/recordings/turns.wav"
+    lines, heard = story(path, wav)
+    _, turns = wav_samples(wav)
+    sound = np.concatenate([turns, np.zeros(16_000 * 9, np.float32)])
+    told, given = [], b""
+    with mynah.VoiceVec(path, 1) as vec:
+        for piece in sound[: len(sound) // vec.samples * vec.samples].reshape(-1, 1, vec.samples):
+            step = vec.step(piece)
+            given += step.out[0, : step.got[0]].tobytes()
+            told += [(int(event["t_us"]), Kind(event["kind"]).name.lower()) for event in step.events]
+    assert given == heard
+    # The call ends behind the recording, and with it the last wait for silence; a step has no such end.
+    expected = [
+        (int(us), kind) for us, kind in (line.split()[:2] for line in lines[:-1]) if int(us) < 4_900_000
+    ]
+    assert [event for event in told if event[0] < 4_900_000] == expected
+    assert len(expected) > 10
 
 
 def test_layouts_are_the_same_by_the_package() -> None:
