@@ -6,7 +6,7 @@ use mynah_engine::edge::{AudioOut, Read};
 use mynah_engine::scene::Format;
 use mynah_systems::dsp::resampler::{Quality, ResampleError};
 
-use crate::sound::{Adapt, Fade, Level, Piece};
+use crate::sound::{Adapt, Fade, HoleFinder, Holes, Level, Piece};
 
 /// Reads a session's sound in the format of a device: with [`Adapt`] to its rate and channels, with [`Fade`] where it has
 /// holes or is cut, and with the [`Level`] of what leaves.
@@ -22,6 +22,7 @@ pub struct Reader {
     /// The turn that was read last.
     turn: u32,
     level: Level,
+    holes: HoleFinder,
 }
 
 impl Reader {
@@ -39,6 +40,7 @@ impl Reader {
             hole: true,
             turn: 0,
             level: Level::default(),
+            holes: HoleFinder::default(),
         })
     }
 
@@ -52,9 +54,27 @@ impl Reader {
         &self.output
     }
 
+    /// Gives the end back, for a reader in another format; what the filter had is lost.
+    pub fn into_output(self) -> AudioOut {
+        self.output
+    }
+
     /// How loud the last [`read`](Self::read) was, fades and silence included.
     pub fn level(&self) -> Level {
         self.level
+    }
+
+    /// Holes in the answers so far, their length at the device's rate.
+    pub fn holes(&self) -> Holes {
+        let Holes { count, frames } = self.holes.found();
+        let (from_hz, to_hz) = (u64::from(self.output.format().rate_hz), u64::from(self.device.rate_hz));
+        Holes { count, frames: (frames * to_hz).div_ceil(from_hz) }
+    }
+
+    /// The silence up to the next sound is meant, and no hole: the answer waits, as
+    /// [`AnswerPaused`](mynah_engine::SessionEvent::AnswerPaused) says. To be called before each read while it does.
+    pub fn expect_silence(&mut self) {
+        self.holes.expect_silence();
     }
 
     /// Sound is heard so much later than it is read, microseconds: the filter's delay. It belongs into
@@ -67,12 +87,13 @@ impl Reader {
     /// ends and cuts is that of the sound taken from the session for it; `frames` and `skipped` count at the device's rate, and
     /// `level` the root mean square of `out`.
     pub fn read(&mut self, out: &mut [f32]) -> Read {
-        let Self { output, adapt, fade, hole, turn, .. } = self;
+        let Self { output, adapt, fade, hole, turn, holes, .. } = self;
         let mut all = Read::default();
         let (mut frames, mut skipped) = (0, 0);
         let channels = usize::from(output.format().channels);
         adapt.fill(out, |source| {
             let read = output.read(source);
+            holes.take(read, source.len() / channels);
             fade.apply(source, piece(read, source.len() / channels, *hole));
             *hole = read.frames * channels < source.len();
             *turn = read.turn;

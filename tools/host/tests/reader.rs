@@ -8,6 +8,7 @@ use mynah_engine::scene::{Format, Source, compile};
 use mynah_engine::speech::InterruptMode;
 use mynah_engine::{Engine, EngineConfig, Say, SessionSpec};
 use mynah_host::Reader;
+use mynah_host::sound::Holes;
 
 #[global_allocator]
 static ALLOCATOR: mynah_alloc::Counting = mynah_alloc::Counting;
@@ -93,6 +94,34 @@ fn a_hole_makes_no_click() {
         let step = played.step();
         assert!(step <= STEP_MAX, "{late} buffers without a tick: a step of {step}");
     }
+}
+
+#[test]
+fn holes_are_counted_and_what_is_meant_to_be_silent_is_none() {
+    for device in [DEVICE, Format { rate_hz: 44_100, channels: 2 }, VOICE] {
+        let mut played = Played::new(device);
+        played.play(120);
+        assert_eq!(played.reader.holes(), Holes::default(), "the answer came in time");
+        (0..30).for_each(|_| played.read());
+        played.play(100);
+        let Holes { count, frames } = played.reader.holes();
+        // 150 ms without a tick, less what had been released ahead.
+        let ms = frames * 1_000 / u64::from(device.rate_hz);
+        assert!(count == 1 && (50..=150).contains(&ms), "{count} of {ms} ms, {device:?}");
+        for _ in 0..30 {
+            played.reader.expect_silence();
+            played.read();
+        }
+        played.play(50);
+        assert_eq!(played.reader.holes(), Holes { count, frames }, "the answer waited");
+        (0..30).for_each(|_| played.read());
+        played.control.interrupt(InterruptMode::Now).expect("there is room");
+        played.play(20);
+        assert_eq!(played.reader.holes(), Holes { count, frames }, "nothing of it follows");
+    }
+    let mut played = Played::new(DEVICE);
+    played.play(800);
+    assert!(played.said.iter().any(|read| read.ended) && played.reader.holes() == Holes::default());
 }
 
 #[test]

@@ -6,11 +6,14 @@
 mod adapt;
 mod duck;
 mod fade;
+mod holes;
 mod level;
 
 pub use adapt::Adapt;
 pub use duck::{Duck, Ramp};
 pub use fade::{FADE_MS, Fade, Piece};
+pub(crate) use holes::HoleFinder;
+pub use holes::Holes;
 pub use level::{Level, SILENCE_DBFS};
 
 /// Most channels that audio may have.
