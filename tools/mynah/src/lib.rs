@@ -21,6 +21,8 @@ pub mod doctor;
 pub mod metrics;
 pub mod progress;
 pub mod recorded;
+#[cfg(feature = "talk")]
+mod talk;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ mod proof;
 mod run;
 mod sets;
 mod simulate;
+mod talk;
 mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -15,6 +16,7 @@ pub use proof::{Baseline, Compare, Completions, Doctor, Manual, Replay};
 pub use run::Run;
 pub use sets::Sets;
 pub use simulate::{Clock, SCENE_DEFAULT, Simulate};
+pub use talk::Talk;
 pub use values::{Duration, SeedRange};
 
 /// Low-latency real-time voice: thousands of live audio sessions through one scene, tick by tick.
@@ -73,6 +75,8 @@ pub enum Command {
     Graph(Graph),
     /// Feeds real recordings through a scene, one session a file
     Run(Run),
+    /// Talks with a scene through this machine's microphone and loudspeaker
+    Talk(Talk),
     /// Load-tests a scene with simulated callers and prints the verdict
     Simulate(Simulate),
     /// Runs an event log again and names the first difference

@@ -11,6 +11,7 @@ pub mod replay;
 pub mod run;
 pub mod shell;
 pub mod simulate;
+pub mod talk;
 
 use crate::args::Command;
 use mynah_files::failure::{Exit, Failure};
@@ -25,6 +26,7 @@ pub fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Graph(args) => graph::run(args),
         Command::Run(args) => run::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Talk(args) => talk::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Bench(args) => bench::run(args),
