@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cpal::traits::StreamTrait as _;
 use cpal::{ErrorKind, Stream};
+use mynah_host::sound::Level;
 
 use crate::counters::Shared;
 use crate::devices::{Device, Direction};
@@ -143,6 +144,7 @@ impl<E: End> Keeper<E> {
                     if stream.is_some() && number == self.streams && self.ends(&error) {
                         drop(stream.take());
                         self.shared.losses.fetch_add(1, Ordering::Relaxed);
+                        self.shared.show(Level::default());
                         self.say(DeviceEvent::Lost { reason: error.to_string() });
                     }
                 }

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: the first ends a run with what there is so far, the second one the program.
 
 use std::sync::Once;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use mynah_files::failure::{Exit, Failure};
 use mynah_files::outputs;
@@ -17,6 +17,7 @@ const ASKED: u8 = 2;
 const LOOK_US: u64 = 50_000;
 
 static STATE: AtomicU8 = AtomicU8::new(IDLE);
+static QUIET: AtomicBool = AtomicBool::new(false);
 static LISTENING: Once = Once::new();
 
 /// From now on an interruption leaves old files whole and no temporary behind.
@@ -41,6 +42,11 @@ pub fn run_begins() {
     STATE.fetch_max(RUNNING, Ordering::AcqRel);
 }
 
+/// The run ends within a moment once it is asked to: nothing is said of that, into a picture that is there.
+pub fn ends_at_once() {
+    QUIET.store(true, Ordering::Release);
+}
+
 /// Whether the run is to end.
 pub fn is_asked() -> bool {
     STATE.load(Ordering::Acquire) == ASKED
@@ -63,5 +69,7 @@ fn strike() {
     if STATE.compare_exchange(RUNNING, ASKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
         outputs::leave(Exit::Interrupted.code().into());
     }
-    terminal::notice("interrupted: ends with what there is so far; once more leaves at once");
+    if !QUIET.load(Ordering::Acquire) {
+        terminal::notice("interrupted: ends with what there is so far; once more leaves at once");
+    }
 }

@@ -188,6 +188,7 @@ impl Conversation {
 
     /// True: the session ended by itself.
     fn run(&mut self, view: &mut View) -> Result<bool, Failure> {
+        interrupt::ends_at_once();
         interrupt::run_begins();
         loop {
             let counters = self.ends.microphone.counters();
