@@ -475,3 +475,14 @@ fn segments() {
 fn odd_recordings() {
     check("odd_recordings", RECORDING_CASES);
 }
+
+/// Without the feature there are no devices; with it, `tests/talk.rs` asks.
+#[cfg(not(feature = "talk"))]
+#[test]
+fn a_program_without_devices_says_how_to_get_one() {
+    let out = Command::new(env!("CARGO_BIN_EXE_mynah")).args(["talk", "--headphones"]).output();
+    let out = out.expect("the program starts");
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("error: ") && said.contains("cargo build --release --features talk"), "{said}");
+}

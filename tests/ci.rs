@@ -96,7 +96,7 @@ fn with_nothing_beside_it_the_tests_run_as_the_readme_has_it_and_every_skip_is_l
     let [tests] = call(&calls, "test --workspace | CI=1 recordings= references= expected=")[..] else {
         panic!("{calls:#?}")
     };
-    let missing = "promtool prometheus script zsh fish groff shellcheck strace chromium prometheus_client MYNAH_RECORDINGS MYNAH_REFERENCES";
+    let missing = "promtool prometheus script zsh fish groff shellcheck strace pulseaudio chromium prometheus_client MYNAH_RECORDINGS MYNAH_REFERENCES";
     for name in missing.split(' ') {
         assert!(tests.contains(&format!("{name} ")), "{name}: {tests}");
     }
@@ -231,6 +231,19 @@ fn called_alone_the_full_script_asks_the_programs_that_are_there() {
     let [tests] = call(&calls, "test --no-fail-fast -p mynah --test")[..] else { panic!("{calls:#?}") };
     assert!(tests.contains("| CI=1 ") && tests.contains(" zsh ") && !tests.contains("fish"), "{tests}");
     assert!(said.contains("skipped: valgrind is not installed"), "{said}");
+    // Nor is the library of ALSA, for the tests of sound devices.
+    assert!(
+        said.contains("skipped: libasound2-dev is not installed")
+            && table(&said).iter().all(|(name, ..)| name != "sound"),
+        "{said}"
+    );
+    write_program(&top.join("bin/pkg-config"), "#!/usr/bin/env bash\n");
+    let (code, said, calls_with_sound) = script(&top, ".ci/full", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let [sound] = call(&calls_with_sound, "test --no-fail-fast -p mynah --features talk")[..] else {
+        panic!("{calls_with_sound:#?}")
+    };
+    assert!(sound.contains("--test talk ") && sound.contains(" pulseaudio "), "{sound}");
     // Every test that asks a program is among them.
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
     for entry in fs::read_dir(folder).expect("the tests are there").flatten() {

@@ -30,6 +30,11 @@ const APART: [(&str, &str, &str); 14] = [
     ("docs/fuzzing.md", "cargo test -p mynah-fuzz-targets", "commands of cargo"),
     ("docs/games.md", " sound device's threads", "a drawing"),
     ("docs/fuzzing.md", "cargo run -p mynah-fuzz-targets", "a command of cargo"),
+    (
+        "docs/hosting.md",
+        "   0.00 s  assistant: microphone",
+        "of sound devices in real time; tests/talk.rs holds what it is made of",
+    ),
     ("docs/latency.md", "speech end to response = V", "a formula"),
     ("docs/latency.md", "speech to silence = D", "a formula"),
     (

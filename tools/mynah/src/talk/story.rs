@@ -37,8 +37,8 @@ pub(super) struct Story {
     line: Option<(u32, u64)>,
     /// The turn that was counted last.
     last_turn: u32,
-    /// The scene tells what was said.
-    transcribes: bool,
+    /// The turn whose answer began last.
+    begun: Option<u32>,
     /// Turns in which somebody spoke to the end.
     pub(super) turns: u64,
     /// Of these, answered.
@@ -63,7 +63,7 @@ impl Default for Story {
             latency_ms: None,
             line: None,
             last_turn: 0,
-            transcribes: false,
+            begun: None,
             turns: 0,
             answered: 0,
             interrupted: 0,
@@ -101,8 +101,6 @@ impl Story {
             SessionEvent::Transcript { segment, revision, turn, text, last } => {
                 let said = self.segments.entry(*segment).or_default();
                 said.turn = *turn;
-                self.transcribes = true;
-                // Who speaks into an answer begins a turn once it is withdrawn: this is the number that counts.
                 said.end.iter().for_each(|(_, at_us, _)| _ = self.ends_us.insert(*turn, *at_us));
                 if *last {
                     said.complete = Some(*revision);
@@ -131,9 +129,8 @@ impl Story {
         self.hears = false;
         if last {
             told.push(Told::EndOfSpeech { segment, from_ms: ms(said.from_us), to_ms: ms(at_us) });
-            if !self.transcribes {
-                self.count(turn);
-            }
+            self.turns += u64::from(turn != self.last_turn);
+            self.last_turn = turn;
             self.transcript(segment, told);
         }
     }
@@ -153,18 +150,13 @@ impl Story {
             told.push(Told::Transcript { segment, turn, text });
         }
         self.segments.remove(&segment);
-        self.count(turn);
-    }
-
-    fn count(&mut self, turn: u32) {
-        self.turns += u64::from(turn != self.last_turn);
-        self.last_turn = turn;
     }
 
     fn answer(&mut self, event: &SessionEvent, now_us: u64, zero_us: u64, told: &mut Vec<Told>) {
         match event {
             SessionEvent::AnswerStarted { turn, line } => {
                 self.speaks = true;
+                self.begun = Some(*turn);
                 let end_us = self.ends_us.get(turn).filter(|_| *line == 0);
                 let latency_us = end_us.map(|end_us| now_us.saturating_sub(zero_us + end_us));
                 self.answered += u64::from(latency_us.is_some());
@@ -188,7 +180,11 @@ impl Story {
             }
             SessionEvent::AnswerInterrupted { turn, heard_us } => {
                 self.speaks = false;
-                self.interrupted += 1;
+                // One that had not begun was withdrawn, too.
+                self.interrupted += u64::from(self.begun == Some(*turn));
+                // Who speaks into an answer begins the next turn with that.
+                let open = self.segments.values_mut().filter(|said| said.turn == *turn);
+                open.filter(|said| !said.end.is_some_and(|(.., last)| last)).for_each(|said| said.turn += 1);
                 told.push(Told::AnswerInterrupted { turn: *turn, heard_ms: ms(*heard_us) });
             }
             SessionEvent::AnswerEnded { turn, heard_us } => {
@@ -276,12 +272,13 @@ mod tests {
         let told = all(
             &mut story,
             vec![
+                (250_000, SessionEvent::AnswerStarted { turn: 1, line: 0 }),
                 (300_000, confirmed),
                 (600_000, SessionEvent::AnswerInterrupted { turn: 1, heard_us: 100_000 }),
                 (900_000, end(1, 800_000, false)),
-                (910_000, text),
-                (915_000, last),
-                (990_000, end(1, 800_000, true)),
+                (980_000, end(1, 800_000, true)),
+                (985_000, text),
+                (990_000, last),
                 (1_000_000, SessionEvent::AnswerStarted { turn: 2, line: 0 }),
             ],
         );
