@@ -8,6 +8,7 @@ use cpal::{
     BufferSize, DeviceId, Host, SampleFormat, StreamConfig, SupportedBufferSize, SupportedStreamConfig,
 };
 
+use crate::direction::Direction;
 use crate::error::DeviceError;
 
 /// Rates that a session may have.
@@ -17,23 +18,8 @@ pub(crate) const CHANNELS_MAX: u16 = 8;
 /// What a device is asked to call for at once, milliseconds.
 const PERIOD_MS: u32 = 10;
 
-/// Which way the sound goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// A microphone, or what else records.
-    Input,
-    /// A loudspeaker, or what else plays.
-    Output,
-}
-
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Input => "microphone",
-            Self::Output => "loudspeaker",
-        })
-    }
-}
+/// ALSA's device that is none: it takes everything at once.
+const NOWHERE: &str = "alsa:null";
 
 /// What a device records or plays by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +154,7 @@ pub fn devices() -> Result<Vec<Device>, DeviceError> {
     let defaults = [Direction::Input, Direction::Output].map(|direction| id(default_of(&host, direction)));
     let found = host.devices().map_err(|error| DeviceError::System(error.to_string()))?;
     let mut devices: Vec<Device> = found.filter_map(|device| Device::of(&device)).collect();
-    devices.retain(|device| device.input.is_some() || device.output.is_some());
+    devices.retain(|device| device.id != NOWHERE && (device.input.is_some() || device.output.is_some()));
     for device in &mut devices {
         device.default_input = device.input.is_some() && defaults[0].as_ref() == Some(&device.id);
         device.default_output = device.output.is_some() && defaults[1].as_ref() == Some(&device.id);
@@ -184,15 +170,16 @@ pub fn devices() -> Result<Vec<Device>, DeviceError> {
 pub fn find(direction: Direction, wanted: Option<&str>) -> Result<Device, DeviceError> {
     let mut there = devices()?;
     there.retain(|device| device.has(direction));
+    let name = |device: &Device| format!("{} ({})", device.name, device.id);
     let Some(wanted) = wanted else {
         let is_default = |device: &Device| match direction {
             Direction::Input => device.default_input,
             Direction::Output => device.default_output,
         };
-        // A system without a default has one device that is as good as it.
-        let at = there.iter().position(is_default).unwrap_or(0);
-        let found = there.into_iter().nth(at).ok_or(DeviceError::None(direction))?;
-        return Ok(Device { follows: is_default(&found), ..found });
+        let names = there.iter().map(name).collect();
+        let found = there.into_iter().find(is_default);
+        let none = DeviceError::NoDefault { direction, there: names };
+        return found.map(|found| Device { follows: true, ..found }).ok_or(none);
     };
     let words = wanted.to_lowercase();
     let ways: [&dyn Fn(&Device) -> bool; 3] = [
@@ -200,7 +187,6 @@ pub fn find(direction: Direction, wanted: Option<&str>) -> Result<Device, Device
         &|device| device.name.to_lowercase() == words,
         &|device| device.name.to_lowercase().contains(&words),
     ];
-    let name = |device: &Device| format!("{} ({})", device.name, device.id);
     for way in ways {
         let mut meant: Vec<&Device> = there.iter().filter(|device| way(device)).collect();
         match meant.len() {

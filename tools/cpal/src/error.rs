@@ -4,15 +4,20 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use crate::devices::Direction;
+use crate::direction::Direction;
 
 /// Why a device is not found or does not open.
 #[derive(Debug)]
 pub enum DeviceError {
     /// There is no sound system, or it does not answer; what it says.
     System(String),
-    /// No device of that direction is there.
-    None(Direction),
+    /// The system has no default of that direction.
+    NoDefault {
+        /// Whether it was to record or to play.
+        direction: Direction,
+        /// Every device of that direction.
+        there: Vec<String>,
+    },
     /// No device, or more than one, is meant by this.
     NotOne {
         /// Whether it was to record or to play.
@@ -51,8 +56,11 @@ impl fmt::Display for DeviceError {
                     "no sound system answers: {reason}; is PulseAudio or PipeWire running, or has ALSA a card?"
                 )
             }
-            Self::None(direction) => {
+            Self::NoDefault { direction, there } if there.is_empty() => {
                 write!(f, "there is no {direction}; plug one in, or start the sound server")
+            }
+            Self::NoDefault { direction, there } => {
+                write!(f, "the system has no default {direction}; name one of these: {}", list(there))
             }
             Self::NotOne { direction, wanted, meant, there } if meant.is_empty() => {
                 write!(f, "no {direction} is called `{wanted}`; there are: {}", list(there))

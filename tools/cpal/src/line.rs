@@ -11,7 +11,8 @@ use cpal::{ErrorKind, Stream};
 use mynah_host::sound::Level;
 
 use crate::counters::Shared;
-use crate::devices::{Device, Direction};
+use crate::devices::Device;
+use crate::direction::Direction;
 use crate::error::DeviceError;
 use crate::lease::Lease;
 

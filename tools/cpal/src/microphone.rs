@@ -10,7 +10,8 @@ use mynah_host::sound::Level;
 
 use crate::capture::Capture;
 use crate::counters::{Counters, Shared};
-use crate::devices::{Device, Direction, config_at, stream_config};
+use crate::devices::{Device, config_at, stream_config};
+use crate::direction::Direction;
 use crate::error::DeviceError;
 use crate::lease::Lease;
 use crate::line::{DeviceEvent, End, Failed, Line, OPENS, by_sample};

@@ -12,7 +12,8 @@ use mynah_engine::scene::Format;
 use mynah_host::sound::Level;
 
 use crate::counters::{Counters, Shared};
-use crate::devices::{Device, Direction, stream_config, usable};
+use crate::devices::{Device, stream_config, usable};
+use crate::direction::Direction;
 use crate::error::DeviceError;
 use crate::lease::Lease;
 use crate::line::{DeviceEvent, End, Failed, Line, OPENS, by_sample};

@@ -63,7 +63,7 @@ impl Summary {
         Self {
             event: "summary",
             scene: scene.into(),
-            seconds: ms(elapsed_us) / 1e3,
+            seconds: (elapsed_us as f64 / 1e3).round() / 1e3,
             turns: story.turns,
             answered: story.answered,
             interrupted: story.interrupted,
