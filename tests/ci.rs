@@ -257,7 +257,7 @@ fn called_alone_the_full_script_asks_the_programs_that_are_there() {
         }
     }
     let (code, said, _) = script(&top, ".ci/full", &[("FAILS", "test *")]);
-    assert!(code == Some(1) && said.contains("FAILED: programs\n"), "{said}");
+    assert!(code == Some(1) && said.contains("FAILED: programs, sound\n"), "{said}");
 }
 
 #[test]
