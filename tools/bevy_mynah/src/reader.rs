@@ -1,0 +1,164 @@
+//! What a character says, for whatever mixes the game's sound.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mynah_engine::crossbeam::queue::ArrayQueue;
+use mynah_engine::edge::Read;
+use mynah_engine::scene::Format;
+use mynah_host::Reader;
+
+/// What was measured of a voice where it was read; shared by the game and the device's thread.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    level: AtomicU32,
+    holes: AtomicU64,
+}
+
+impl Meter {
+    /// Root mean square of what was read last, 0 to 1.
+    pub(crate) fn level(&self) -> f32 {
+        f32::from_bits(self.level.load(Ordering::Relaxed))
+    }
+
+    /// Times that silence was read inside an answer.
+    pub(crate) fn holes(&self) -> u64 {
+        self.holes.load(Ordering::Relaxed)
+    }
+}
+
+/// Readers on their way between the game and the device's thread.
+struct Exchange {
+    next: ArrayQueue<Reader>,
+    /// Freed by the game.
+    back: ArrayQueue<Reader>,
+}
+
+/// Reads what a character says, in the format of a device: with fades at cuts and holes. Made with its
+/// [`VoiceOutput`](crate::VoiceOutput), and taken from there once. It stays the same when the voice is opened, closed
+/// and opened again, and gives silence while it is not.
+///
+/// For the thread of a sound device: nothing here allocates, locks or waits.
+pub struct VoiceReader {
+    format: Format,
+    current: Option<Reader>,
+    exchange: Arc<Exchange>,
+    meter: Arc<Meter>,
+    /// What was read last belongs to an answer that goes on.
+    in_answer: bool,
+    in_hole: bool,
+}
+
+impl VoiceReader {
+    /// The device's format.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Times that silence was read inside an answer, since the start.
+    pub fn holes(&self) -> u64 {
+        self.meter.holes()
+    }
+
+    /// Fills `out` with interleaved samples, whole sample frames: the next of what the character says, then silence.
+    /// What is told of it is as [`mynah_host::Reader::read`] tells it.
+    pub fn read(&mut self, out: &mut [f32]) -> Read {
+        if let Some(next) = self.exchange.next.pop() {
+            let old = self.current.replace(next);
+            // There is room for one; a second before the game has looked is freed here.
+            drop(old.map(|old| self.exchange.back.push(old)));
+            self.in_answer = false;
+        }
+        let Some(reader) = &mut self.current else {
+            out.fill(0.0);
+            return Read::default();
+        };
+        let read = reader.read(out);
+        // Who has hung up leaves no hole.
+        let closed = reader.output().is_closed();
+        self.measure(&read, out.len() / usize::from(self.format.channels.max(1)), closed);
+        read
+    }
+
+    fn measure(&mut self, read: &Read, frames: usize, closed: bool) {
+        self.meter.level.store(read.level.to_bits(), Ordering::Relaxed);
+        let goes_on = self.in_answer && !read.ended && !read.cut && !closed;
+        let hole = goes_on && read.frames < frames;
+        if hole && !self.in_hole {
+            self.meter.holes.fetch_add(1, Ordering::Relaxed);
+        }
+        self.in_hole = hole;
+        // After a hole the answer still goes on; what was withdrawn does not.
+        self.in_answer = (read.turn != 0 && !read.ended) || hole;
+    }
+}
+
+impl fmt::Debug for VoiceReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VoiceReader").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+/// The game's end of a [`VoiceReader`], with the reader itself until somebody takes it.
+pub(crate) struct Outlet {
+    format: Format,
+    exchange: Arc<Exchange>,
+    meter: Arc<Meter>,
+    /// Never touched by the thread of a device.
+    reader: Mutex<Option<VoiceReader>>,
+}
+
+impl Outlet {
+    pub(crate) fn new(format: Format) -> Self {
+        let exchange = Arc::new(Exchange { next: ArrayQueue::new(1), back: ArrayQueue::new(2) });
+        let meter = Arc::new(Meter::default());
+        let reader = VoiceReader {
+            format,
+            current: None,
+            exchange: Arc::clone(&exchange),
+            meter: Arc::clone(&meter),
+            in_answer: false,
+            in_hole: false,
+        };
+        Self { format, exchange, meter, reader: Mutex::new(Some(reader)) }
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    /// The sound of a session that was opened, in place of the one before.
+    pub(crate) fn connect(&self, reader: Reader) {
+        while self.exchange.back.pop().is_some() {}
+        drop(self.exchange.next.force_push(reader));
+    }
+
+    /// The reader, once.
+    pub(crate) fn take(&self) -> Option<VoiceReader> {
+        self.reader().take()
+    }
+
+    /// Reads `frames` sample frames that nobody else will: so long as nobody has taken the reader, answers pass unheard.
+    /// `scratch` is overwritten.
+    pub(crate) fn pass_unheard(&self, frames: usize, scratch: &mut Vec<f32>) {
+        if let Some(reader) = &mut *self.reader() {
+            scratch.resize(frames * usize::from(self.format.channels.max(1)), 0.0);
+            reader.read(scratch);
+        }
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Option<VoiceReader>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outlet").field("format", &self.format).finish_non_exhaustive()
+    }
+}
