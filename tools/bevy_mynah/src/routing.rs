@@ -3,7 +3,7 @@
 use bevy_ecs::component::Component;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::query::{Has, With};
-use bevy_ecs::system::{Commands, Query};
+use bevy_ecs::system::{Commands, Local, Query};
 use bevy_transform::components::GlobalTransform;
 
 use crate::components::{Addressed, Voice, VoiceInput};
@@ -39,6 +39,7 @@ type Candidate<'a> = (Entity, &'a GlobalTransform, &'a VoiceInput, Has<Nearest>,
 pub(crate) fn address_nearest(
     listeners: Query<'_, '_, (&GlobalTransform, &Listener)>,
     voices: Query<'_, '_, Candidate<'_>, With<Voice>>,
+    mut chosen: Local<'_, Vec<Entity>>,
     mut commands: Commands<'_, '_>,
 ) {
     let nearest = |(place, listener): (&GlobalTransform, &Listener)| {
@@ -50,10 +51,10 @@ pub(crate) fn address_nearest(
         });
         reached.min_by(|(one, a), (other, b)| one.total_cmp(other).then(a.cmp(b))).map(|(_, npc)| npc)
     };
-    let chosen = |npc: Entity| listeners.iter().any(|listener| nearest(listener) == Some(npc));
-    let any = !listeners.is_empty();
+    chosen.clear();
+    chosen.extend(listeners.iter().filter_map(nearest));
     for (npc, _, _, held, addressed) in &voices {
-        let wanted = any && chosen(npc);
+        let wanted = chosen.contains(&npc);
         if held && !wanted {
             commands.entity(npc).try_remove::<(Nearest, Addressed)>();
         } else if wanted && !addressed {
