@@ -1,15 +1,19 @@
 //! Scenes as files that are read again when they change.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bevy_app::{App, Plugin, PreUpdate};
 use bevy_asset::io::Reader;
-use bevy_asset::{AssetApp, AssetLoadFailedEvent, AssetLoader, AssetServer, LoadContext};
+use bevy_asset::{
+    AssetApp, AssetEvent, AssetId, AssetLoadFailedEvent, AssetLoader, AssetServer, Assets, LoadContext,
+    LoadState,
+};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::message::{MessageReader, MessageWriter};
-use bevy_ecs::query::Without;
+use bevy_ecs::query::{Changed, Without};
 use bevy_ecs::schedule::IntoScheduleConfigs;
-use bevy_ecs::system::{Commands, Query};
+use bevy_ecs::system::{Commands, Local, Query, Res};
 use bevy_reflect::TypePath;
 use mynah_engine::Registry;
 
@@ -34,7 +38,7 @@ impl Plugin for VoiceAssetPlugin {
         }
         let kinds = app.world().get_resource::<VoiceKinds>().cloned().unwrap_or_default();
         app.register_asset_loader(VoiceSceneLoader { kinds: kinds.0 });
-        app.add_systems(PreUpdate, tell_failures.in_set(VoiceSystems::Tell));
+        app.add_systems(PreUpdate, (tell_late, tell_failures).in_set(VoiceSystems::Tell));
     }
 }
 
@@ -60,11 +64,28 @@ impl AssetLoader for VoiceSceneLoader {
         read.map_err(|error| BadScene(format!("the file cannot be read: {error}")))?;
         let text = String::from_utf8(bytes);
         let text = text.map_err(|error| BadScene(format!("the file is no UTF-8 text: {error}")))?;
-        VoiceScene::parse_with(&context.path().to_string(), &text, &self.kinds)
+        let scene = VoiceScene::parse_with(&context.path().to_string(), &text, &self.kinds)?;
+        Ok(scene.of_file(text))
     }
 
     fn extensions(&self) -> &[&str] {
         &["voice.ron"]
+    }
+}
+
+/// Tells new voices whose file was found broken before they came.
+fn tell_late(
+    new: Query<'_, '_, (Entity, &Voice), (Changed<Voice>, Without<VoiceSession>)>,
+    server: Res<'_, AssetServer>,
+    scenes: Res<'_, Assets<VoiceScene>>,
+    mut commands: Commands<'_, '_>,
+) {
+    for (npc, voice) in &new {
+        if let LoadState::Failed(error) = server.load_state(&voice.scene)
+            && !scenes.contains(&voice.scene)
+        {
+            announce(&mut commands, VoiceFailed { npc, reason: error.to_string() });
+        }
     }
 }
 
@@ -74,9 +95,20 @@ fn tell_failures(
     waiting: Query<'_, '_, (Entity, &Voice), Without<VoiceSession>>,
     mut told: MessageWriter<'_, SceneFailed>,
     mut commands: Commands<'_, '_>,
+    mut loaded: MessageReader<'_, '_, AssetEvent<VoiceScene>>,
+    mut last: Local<'_, BTreeMap<AssetId<VoiceScene>, String>>,
 ) {
+    for event in loaded.read() {
+        if let AssetEvent::Added { id } | AssetEvent::Modified { id } = event {
+            last.remove(id);
+        }
+    }
     for AssetLoadFailedEvent { id, path, error } in failures.read() {
         let reason = error.to_string();
+        // One write of a file is often several for who watches it.
+        if last.insert(*id, reason.clone()).as_ref() == Some(&reason) {
+            continue;
+        }
         for (npc, _) in waiting.iter().filter(|(_, voice)| voice.scene.id() == *id) {
             announce(&mut commands, VoiceFailed { npc, reason: reason.clone() });
         }

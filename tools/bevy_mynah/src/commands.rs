@@ -92,7 +92,11 @@ fn send(world: &mut World, npc: Entity, control: Control) {
         return fail(world, npc, "the entity has no `Voice`: insert one");
     }
     if entity.contains::<Closed>() {
-        return fail(world, npc, "the session has ended or could not be opened: see the `VoiceFailed` before this");
+        return fail(
+            world,
+            npc,
+            "the session has ended or could not be opened: see the `VoiceFailed` before this",
+        );
     }
     let kept = entity.get_mut::<Outbox>().is_some_and(|mut outbox| outbox.keep(control));
     if !kept {

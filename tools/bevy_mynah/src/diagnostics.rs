@@ -46,7 +46,8 @@ fn measure(
     diagnostics.add_measurement(&VoiceDiagnosticsPlugin::TICK_US, || cost.tick_us());
     diagnostics
         .add_measurement(&VoiceDiagnosticsPlugin::HOLES, || (over.holes + open(VoiceSession::holes)) as f64);
-    diagnostics
-        .add_measurement(&VoiceDiagnosticsPlugin::REFUSED, || (over.refused + open(VoiceSession::refused)) as f64);
+    diagnostics.add_measurement(&VoiceDiagnosticsPlugin::REFUSED, || {
+        (over.refused + open(VoiceSession::refused)) as f64
+    });
     diagnostics.add_measurement(&VoiceDiagnosticsPlugin::SESSIONS, || sessions.iter().len() as f64);
 }

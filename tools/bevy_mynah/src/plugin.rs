@@ -58,10 +58,7 @@ impl Plugin for VoicePlugin {
             // Scenes from memory alone.
             app.init_resource::<Assets<VoiceScene>>().add_message::<AssetEvent<VoiceScene>>();
         }
-        app.configure_sets(
-            PreUpdate,
-            (VoiceSystems::Open, VoiceSystems::Tick, VoiceSystems::Tell).chain(),
-        );
+        app.configure_sets(PreUpdate, (VoiceSystems::Open, VoiceSystems::Tick, VoiceSystems::Tell).chain());
         app.add_systems(PreStartup, start);
         app.add_systems(
             PreUpdate,
@@ -75,10 +72,7 @@ impl Plugin for VoicePlugin {
                 .chain()
                 .in_set(VoiceSystems::Open),
         );
-        app.add_systems(
-            PreUpdate,
-            (upkeep::pass_unheard, tell::tell).chain().in_set(VoiceSystems::Tell),
-        );
+        app.add_systems(PreUpdate, (upkeep::pass_unheard, tell::tell).chain().in_set(VoiceSystems::Tell));
     }
 }
 

@@ -13,7 +13,8 @@ use mynah_host::Reader;
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     level: AtomicU32,
-    holes: AtomicU64,
+    gaps: AtomicU64,
+    resumed: AtomicU64,
 }
 
 impl Meter {
@@ -22,9 +23,14 @@ impl Meter {
         f32::from_bits(self.level.load(Ordering::Relaxed))
     }
 
-    /// Times that silence was read inside an answer.
+    /// Silences inside answers, less those in which an answer waited for the player.
     pub(crate) fn holes(&self) -> u64 {
-        self.holes.load(Ordering::Relaxed)
+        self.gaps.load(Ordering::Relaxed).saturating_sub(self.resumed.load(Ordering::Relaxed))
+    }
+
+    /// An answer that waited goes on: the device hears that as a gap.
+    pub(crate) fn note_resumed(&self) {
+        self.resumed.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -45,9 +51,10 @@ pub struct VoiceReader {
     current: Option<Reader>,
     exchange: Arc<Exchange>,
     meter: Arc<Meter>,
-    /// What was read last belongs to an answer that goes on.
+    /// The answer that was read last goes on.
     in_answer: bool,
-    in_hole: bool,
+    /// Silence came where it should.
+    in_gap: bool,
 }
 
 impl VoiceReader {
@@ -56,7 +63,7 @@ impl VoiceReader {
         self.format
     }
 
-    /// Times that silence was read inside an answer, since the start.
+    /// Silences inside answers since the start, less those in which an answer waited for the player.
     pub fn holes(&self) -> u64 {
         self.meter.holes()
     }
@@ -68,7 +75,7 @@ impl VoiceReader {
             let old = self.current.replace(next);
             // There is room for one; a second before the game has looked is freed here.
             drop(old.map(|old| self.exchange.back.push(old)));
-            self.in_answer = false;
+            (self.in_answer, self.in_gap) = (false, false);
         }
         let Some(reader) = &mut self.current else {
             out.fill(0.0);
@@ -83,14 +90,16 @@ impl VoiceReader {
 
     fn measure(&mut self, read: &Read, frames: usize, closed: bool) {
         self.meter.level.store(read.level.to_bits(), Ordering::Relaxed);
-        let goes_on = self.in_answer && !read.ended && !read.cut && !closed;
-        let hole = goes_on && read.frames < frames;
-        if hole && !self.in_hole {
-            self.meter.holes.fetch_add(1, Ordering::Relaxed);
+        if read.cut || closed {
+            (self.in_answer, self.in_gap) = (false, false);
         }
-        self.in_hole = hole;
-        // After a hole the answer still goes on; what was withdrawn does not.
-        self.in_answer = (read.turn != 0 && !read.ended) || hole;
+        if self.in_gap && read.frames > 0 {
+            self.meter.gaps.fetch_add(u64::from(!read.began), Ordering::Relaxed);
+            self.in_gap = false;
+        }
+        // Told of the last sample that was read; silence belongs to none.
+        self.in_answer = if read.frames > 0 { read.turn != 0 } else { self.in_answer } && !read.ended;
+        self.in_gap |= self.in_answer && read.frames < frames;
     }
 }
 
@@ -119,7 +128,7 @@ impl Outlet {
             exchange: Arc::clone(&exchange),
             meter: Arc::clone(&meter),
             in_answer: false,
-            in_hole: false,
+            in_gap: false,
         };
         Self { format, exchange, meter, reader: Mutex::new(Some(reader)) }
     }

@@ -16,6 +16,8 @@ use mynah_engine::{Registry, ScenePlan};
 pub struct VoiceScene {
     plan: Arc<ScenePlan>,
     warnings: String,
+    /// The text of the file it was read from.
+    file: Option<Arc<str>>,
 }
 
 impl VoiceScene {
@@ -34,11 +36,24 @@ impl VoiceScene {
     pub fn parse_with(name: &str, text: &str, registry: &Registry) -> Result<Self, BadScene> {
         match compile(&Source::new(name, text), &[], None, registry) {
             Ok((plan, warnings)) => {
-                let warnings: Vec<String> = warnings.iter().map(|warning| warning.title.to_string()).collect();
-                Ok(Self { plan: Arc::new(plan), warnings: warnings.join("\n") })
+                let warnings: Vec<String> =
+                    warnings.iter().map(|warning| warning.title.to_string()).collect();
+                Ok(Self { plan: Arc::new(plan), warnings: warnings.join("\n"), file: None })
             }
             Err(found) => Err(BadScene(found.to_string())),
         }
+    }
+
+    /// The same, as read from a file with this text.
+    pub(crate) fn of_file(mut self, text: String) -> Self {
+        self.file = Some(text.into());
+        self
+    }
+
+    /// Whether both are the same scene: a file that is written again as it was is.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let same_file = self.file.is_some() && self.file == other.file;
+        Arc::ptr_eq(&self.plan, &other.plan) || same_file
     }
 
     /// What the engine runs.
@@ -54,7 +69,7 @@ impl VoiceScene {
 
 impl From<ScenePlan> for VoiceScene {
     fn from(plan: ScenePlan) -> Self {
-        Self { plan: Arc::new(plan), warnings: String::new() }
+        Self { plan: Arc::new(plan), warnings: String::new(), file: None }
     }
 }
 

@@ -39,8 +39,10 @@ pub(crate) fn tell(
             let mut now = VoiceState { open: true, ..*state };
             while let Some(event) = session.poll() {
                 follow(&mut now, &event);
-                if let SessionEvent::Closed { reason } = &event {
-                    close(&mut commands, npc, reason);
+                match &event {
+                    SessionEvent::Closed { reason } => close(&mut commands, npc, reason),
+                    SessionEvent::AnswerResumed { .. } => session.outlet().meter().note_resumed(),
+                    _ => {}
                 }
                 by_kind(&mut commands, npc, &event);
                 announce(&mut commands, told::VoiceEvent { npc, event });
@@ -55,7 +57,9 @@ pub(crate) fn tell(
 /// What an event makes of a voice's state.
 fn follow(state: &mut VoiceState, event: &SessionEvent) {
     match event {
-        SessionEvent::SpeechConfirmed { .. } | SessionEvent::EndOfSpeechRetracted { .. } => state.hears = true,
+        SessionEvent::SpeechConfirmed { .. } | SessionEvent::EndOfSpeechRetracted { .. } => {
+            state.hears = true
+        }
         SessionEvent::EndOfSpeech { .. } | SessionEvent::SpeechCancelled { .. } => state.hears = false,
         SessionEvent::AnswerStarted { .. } | SessionEvent::AnswerResumed { .. } => state.speaks = true,
         SessionEvent::AnswerPaused { .. }
@@ -70,7 +74,8 @@ fn follow(state: &mut VoiceState, event: &SessionEvent) {
 fn close(commands: &mut Commands<'_, '_>, npc: Entity, reason: &CloseReason) {
     commands.entity(npc).try_remove::<VoiceSession>().try_insert(Closed);
     if !matches!(reason, CloseReason::Finished | CloseReason::HungUp) {
-        let reason = format!("the session has ended: {reason}; it is opened again when `Voice` or its scene changes");
+        let reason =
+            format!("the session has ended: {reason}; it is opened again when `Voice` or its scene changes");
         announce(commands, told::VoiceFailed { npc, reason });
     }
 }
@@ -78,7 +83,9 @@ fn close(commands: &mut Commands<'_, '_>, npc: Entity, reason: &CloseReason) {
 /// The message of an event's own kind. What has none is told by [`told::VoiceEvent`] alone.
 fn by_kind(commands: &mut Commands<'_, '_>, npc: Entity, event: &SessionEvent) {
     match event.clone() {
-        SessionEvent::AnswerStarted { turn, line } => announce(commands, told::AnswerStarted { npc, turn, line }),
+        SessionEvent::AnswerStarted { turn, line } => {
+            announce(commands, told::AnswerStarted { npc, turn, line })
+        }
         SessionEvent::AnswerPaused { turn } => announce(commands, told::AnswerPaused { npc, turn }),
         SessionEvent::AnswerResumed { turn } => announce(commands, told::AnswerResumed { npc, turn }),
         SessionEvent::AnswerInterrupted { turn, heard_us } => {
@@ -93,7 +100,9 @@ fn by_kind(commands: &mut Commands<'_, '_>, npc: Entity, event: &SessionEvent) {
         SessionEvent::Spoken { turn, from_us, times } => {
             announce(commands, told::Spoken { npc, turn, from_us, times })
         }
-        SessionEvent::LineDropped { line, reason } => announce(commands, told::LineDropped { npc, line, reason }),
+        SessionEvent::LineDropped { line, reason } => {
+            announce(commands, told::LineDropped { npc, line, reason })
+        }
         SessionEvent::ToolCall(call) => announce(commands, told::ToolCalled { npc, call }),
         SessionEvent::ReplyRequested { request, turn, segment, revision, text } => {
             announce(commands, told::ReplyRequested { npc, request, turn, segment, revision, text })

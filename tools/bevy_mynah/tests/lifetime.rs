@@ -9,8 +9,8 @@ use bevy_asset::{Assets, Handle};
 use bevy_ecs::prelude::*;
 use bevy_mynah::mynah_engine::SessionEvent;
 use bevy_mynah::{
-    Feed, Format, Run, Say, Voice, VoiceCommands, VoiceEngines, VoiceInput, VoiceOutput, VoiceScene, VoiceSession,
-    VoiceState,
+    Feed, Format, Run, Say, Voice, VoiceCommands, VoiceEngines, VoiceInput, VoiceOutput, VoiceScene,
+    VoiceSession, VoiceState,
 };
 use support::{FRAME, GUARD, MONO, ORACLE, Told, add_scene, app, recording, settings};
 
@@ -54,7 +54,11 @@ fn despawn_hangs_up_and_frees_the_name() {
         app.world_mut().despawn(first);
         let second = app.world_mut().spawn((named(&scene, "guard"), input)).id();
         until(&mut app, run, |app| is_open(app, second));
-        assert_eq!(device.push(&[0.0; FRAME]).map(|pushed| pushed.heard), Ok(1), "{run:?}: only one is there");
+        assert_eq!(
+            device.push(&[0.0; FRAME]).map(|pushed| pushed.heard),
+            Ok(1),
+            "{run:?}: only one is there"
+        );
         assert_eq!(failures(&app), [""; 0], "{run:?}");
         // Without its voice an entity stays, and hears nothing.
         app.world_mut().entity_mut(second).remove::<Voice>();
@@ -90,7 +94,11 @@ fn a_second_scene_in_one_world_fails_clearly_and_elsewhere_it_does_not() {
                         `Run::OwnThread` or `Run::InFrame` for several";
             assert_eq!(failures(&app), [want]);
         } else {
-            assert_eq!((failures(&app), app.world().resource::<VoiceEngines>().len()), (vec![], 2), "{run:?}");
+            assert_eq!(
+                (failures(&app), app.world().resource::<VoiceEngines>().len()),
+                (vec![], 2),
+                "{run:?}"
+            );
         }
     }
 }
@@ -102,7 +110,10 @@ fn an_engine_ends_with_its_scene() {
     let old = app.world_mut().spawn(named(&scene, "old")).id();
     until(&mut app, Run::InFrame, |app| is_open(app, old));
     let patient = support::scene(include_str!("assets/patient.voice.ron"));
-    app.world_mut().resource_mut::<Assets<VoiceScene>>().insert(&scene, patient).expect("the handle is alive");
+    app.world_mut()
+        .resource_mut::<Assets<VoiceScene>>()
+        .insert(&scene, patient)
+        .expect("the handle is alive");
     let new = app.world_mut().spawn(named(&scene, "new")).id();
     until(&mut app, Run::InFrame, |app| is_open(app, new));
     assert_eq!(app.world().resource::<VoiceEngines>().len(), 2, "the old session keeps its scene");
@@ -147,9 +158,8 @@ fn lines_are_spoken_and_withdrawn() {
             told.iter().any(|event| matches!(event, SessionEvent::AnswerInterrupted { heard_us: 1.., .. }))
         });
         let told = app.world().resource::<Told>().of(npc);
-        let line = |event: &SessionEvent| {
-            matches!(event, SessionEvent::Line { text, .. } if text.contains("Halt"))
-        };
+        let line =
+            |event: &SessionEvent| matches!(event, SessionEvent::Line { text, .. } if text.contains("Halt"));
         assert!(told.iter().any(line), "{run:?}: {told:#?}");
         assert_eq!(failures(&app), [""; 0], "{run:?}");
     }
@@ -175,7 +185,8 @@ fn the_game_answers_what_it_is_asked() {
     });
     let told = app.world().resource::<Told>().of(npc);
     assert!(
-        told.iter().any(|event| matches!(event, SessionEvent::Line { text, .. } if &**text == "Ask again later.")),
+        told.iter()
+            .any(|event| matches!(event, SessionEvent::Line { text, .. } if &**text == "Ask again later.")),
         "{told:#?}"
     );
     let history = app.world().get::<VoiceSession>(npc).expect("it is open").history();

@@ -125,6 +125,14 @@ fn a_voice_whose_file_is_broken_from_the_start_is_told_and_opens_when_it_is_mend
         !told.is_empty()
     });
     assert!(told[0].npc == npc && told[0].reason.contains("treshold"), "{told:?}");
+    // Who comes later is told as well.
+    let late = spawn(&mut app, &scene);
+    told.clear();
+    until(&mut app, |app| {
+        told.extend(app.world_mut().resource_mut::<Messages<VoiceFailed>>().drain());
+        !told.is_empty()
+    });
+    assert!(told.iter().all(|failed| failed.npc == late && failed.reason.contains("treshold")), "{told:?}");
     put("assets/guard.voice.ron", &folder);
     until(&mut app, |app| is_open(app, npc));
 }

@@ -109,7 +109,8 @@ fn one_source_reaches_all_that_always_hear_it() {
     }
     assert!(device.push(&vec![0.0; FRAME * 100]).is_err(), "more than a second at once");
     let told = app.world().resource::<Told>();
-    let first = told.of(npcs[0]).into_iter().filter(|event| matches!(event, SessionEvent::SpeechConfirmed { .. }));
+    let first =
+        told.of(npcs[0]).into_iter().filter(|event| matches!(event, SessionEvent::SpeechConfirmed { .. }));
     let first: Vec<_> = first.collect();
     assert!(!first.is_empty());
     for npc in &npcs[1..] {

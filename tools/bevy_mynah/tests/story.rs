@@ -32,7 +32,8 @@ fn by_the_engine() -> Vec<Vec<SessionEvent>> {
     let mut engine = Engine::new(plan, config);
     let recordings = recordings();
     let open = |at: usize| {
-        let spec = SessionSpec { lead_ms: Some(20), input: Some(MONO), ..SessionSpec::named(format!("npc {at}")) };
+        let spec =
+            SessionSpec { lead_ms: Some(20), input: Some(MONO), ..SessionSpec::named(format!("npc {at}")) };
         engine.handle().open(spec).expect("there is room").split().expect("one handle")
     };
     let mut ends: Vec<_> = (0..recordings.len()).map(open).collect();
@@ -41,9 +42,8 @@ fn by_the_engine() -> Vec<Vec<SessionEvent>> {
     for frame in 0..=recordings[0].len() {
         engine.tick(frame as u64 * FRAME_US);
         for (at, (microphone, loudspeaker, control)) in ends.iter_mut().enumerate() {
-            let position = |frame: usize| {
-                frame as u64 * FRAME_US * u64::from(loudspeaker.format().rate_hz) / 1_000_000
-            };
+            let position =
+                |frame: usize| frame as u64 * FRAME_US * u64::from(loudspeaker.format().rate_hz) / 1_000_000;
             if frame > 0 {
                 heard.resize((position(frame) - position(frame - 1)) as usize, 0.0);
                 loudspeaker.read(&mut heard);
@@ -126,7 +126,10 @@ type Kinds<'a, 'w, 's> = (
     MessageReader<'w, 's, AnswerEnded>,
 );
 
-fn by_kind((mut a, mut b, mut c, mut d, mut e, mut f, mut g): Kinds<'_, '_, '_>, mut all: ResMut<'_, ByKind>) {
+fn by_kind(
+    (mut a, mut b, mut c, mut d, mut e, mut f, mut g): Kinds<'_, '_, '_>,
+    mut all: ResMut<'_, ByKind>,
+) {
     let started = |m: &SpeechStarted| SessionEvent::SpeechStarted { segment: m.segment, from_us: m.from_us };
     all.0.extend(a.read().map(|m| (m.npc, started(m))));
     all.0.extend(b.read().map(|m| {
@@ -172,8 +175,13 @@ fn every_kind_has_its_message_and_observers_hear_the_same() {
         use SessionEvent as E;
         matches!(
             event,
-            E::SpeechStarted { .. } | E::SpeechConfirmed { .. } | E::EndOfSpeech { .. } | E::Transcript { .. }
-                | E::Line { .. } | E::AnswerStarted { .. } | E::AnswerEnded { .. }
+            E::SpeechStarted { .. }
+                | E::SpeechConfirmed { .. }
+                | E::EndOfSpeech { .. }
+                | E::Transcript { .. }
+                | E::Line { .. }
+                | E::AnswerStarted { .. }
+                | E::AnswerEnded { .. }
         )
     };
     let told = app.world().resource::<Told>();
@@ -183,7 +191,8 @@ fn every_kind_has_its_message_and_observers_hear_the_same() {
     let mut own: Vec<String> = of_kinds.0.iter().map(|told| format!("{told:?}")).collect();
     (all.sort(), own.sort());
     assert_eq!(all, own);
-    let answers = told.of(npc).iter().filter(|event| matches!(event, SessionEvent::AnswerStarted { .. })).count();
+    let answers =
+        told.of(npc).iter().filter(|event| matches!(event, SessionEvent::AnswerStarted { .. })).count();
     assert_eq!((of_kinds.1, answers > 0), (answers, true));
 }
 
@@ -194,7 +203,10 @@ fn kinds(events: &[SessionEvent]) -> (Vec<String>, Vec<String>) {
     for event in events {
         use SessionEvent as E;
         match event {
-            E::SpeechStarted { .. } | E::SpeechConfirmed { .. } | E::SpeechCancelled { .. } | E::EndOfSpeech { .. } => {
+            E::SpeechStarted { .. }
+            | E::SpeechConfirmed { .. }
+            | E::SpeechCancelled { .. }
+            | E::EndOfSpeech { .. } => {
                 speech.push(format!("{event:?}"));
             }
             E::Transcript { text, .. } => answers.push(format!("heard {text}")),

@@ -10,7 +10,7 @@ mod voice;
 pub use input::{Addressed, VoiceInput};
 pub(crate) use outbox::{Closed, Outbox};
 pub use output::VoiceOutput;
-pub use session::VoiceSession;
 pub(crate) use session::Opened;
+pub use session::VoiceSession;
 pub use state::VoiceState;
 pub use voice::Voice;

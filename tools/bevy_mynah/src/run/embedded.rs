@@ -1,7 +1,5 @@
 //! One engine in the game's own world.
 
-use std::sync::Arc;
-
 use bevy_asset::{AssetId, Assets};
 use bevy_ecs::query::Without;
 use bevy_ecs::world::World;
@@ -28,20 +26,17 @@ pub(crate) fn install(world: &mut World) {
     if !world.resource::<VoiceEngines>().is_empty() {
         return;
     }
-    let Some((scene, plan)) = first(world) else { return };
+    let Some((id, scene)) = first(world) else { return };
     let config = world.resource::<VoiceEngines>().settings.engine();
-    let handle = embed::embed(world, &plan, config);
-    let engine = SceneEngine::new(scene, plan, (handle, Place::World));
+    let handle = embed::embed(world, scene.plan(), config);
+    let engine = SceneEngine::new(id, scene, (handle, Place::World));
     world.resource_mut::<VoiceEngines>().list.push(engine);
 }
 
-fn first(world: &mut World) -> Option<(AssetId<VoiceScene>, Arc<ScenePlan>)> {
+fn first(world: &mut World) -> Option<(AssetId<VoiceScene>, VoiceScene)> {
     let mut waiting = world.query_filtered::<&Voice, (Without<VoiceSession>, Without<Closed>)>();
     let scenes = world.resource::<Assets<VoiceScene>>();
-    let loaded = |voice: &Voice| {
-        let scene = scenes.get(&voice.scene)?;
-        Some((voice.scene.id(), Arc::clone(scene.plan())))
-    };
+    let loaded = |voice: &Voice| Some((voice.scene.id(), scenes.get(&voice.scene)?.clone()));
     waiting.iter(world).find_map(loaded)
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bevy_asset::AssetId;
+use bevy_asset::{AssetId, Assets};
 use bevy_ecs::resource::Resource;
 use bevy_time::{Real, Time};
-use mynah_engine::{Engine, EngineHandle, Pacing, ScenePlan, Workers};
+use mynah_engine::{Engine, EngineHandle, Pacing, Workers};
 use mynah_host::Runner;
 
 use crate::scene::VoiceScene;
@@ -27,8 +27,8 @@ pub(crate) enum Place {
 
 /// The engine of a scene as it was at some time.
 pub(crate) struct SceneEngine {
-    pub(crate) scene: AssetId<VoiceScene>,
-    pub(crate) plan: Arc<ScenePlan>,
+    pub(crate) id: AssetId<VoiceScene>,
+    pub(crate) scene: VoiceScene,
     pub(crate) handle: EngineHandle,
     pub(crate) place: Place,
     /// The sessions hold one each.
@@ -37,11 +37,11 @@ pub(crate) struct SceneEngine {
 
 impl SceneEngine {
     pub(crate) fn new(
-        scene: AssetId<VoiceScene>,
-        plan: Arc<ScenePlan>,
+        id: AssetId<VoiceScene>,
+        scene: VoiceScene,
         (handle, place): (EngineHandle, Place),
     ) -> Self {
-        Self { scene, plan, handle, place, in_use: Arc::default() }
+        Self { id, scene, handle, place, in_use: Arc::default() }
     }
 
     fn has_sessions(&self) -> bool {
@@ -88,7 +88,7 @@ impl VoiceEngines {
 
     /// The engine in the frame of a scene, for inspection. `None`: the scene has none, or it ticks elsewhere.
     pub fn engine(&self, scene: AssetId<VoiceScene>) -> Option<&Engine> {
-        let of_scene = self.list.iter().rfind(|engine| engine.scene == scene)?;
+        let of_scene = self.list.iter().rfind(|engine| engine.id == scene)?;
         if let Place::Frame(engine) = &of_scene.place { Some(engine) } else { None }
     }
 
@@ -115,10 +115,15 @@ impl VoiceEngines {
         }
     }
 
-    /// Ends engines without sessions whose scene has changed or is gone. `now`: the plan of a scene at present.
-    pub(crate) fn retire(&mut self, now: impl Fn(AssetId<VoiceScene>) -> Option<Arc<ScenePlan>>) {
+    /// The engine of a scene, if there is one: its place in the list.
+    pub(crate) fn of(&self, scene: &VoiceScene) -> Option<usize> {
+        self.list.iter().position(|engine| engine.scene.is_same(scene))
+    }
+
+    /// Ends engines without sessions whose scene has changed or is gone.
+    pub(crate) fn retire(&mut self, scenes: &Assets<VoiceScene>) {
         self.list.retain(|engine| {
-            let current = now(engine.scene).is_some_and(|plan| Arc::ptr_eq(&plan, &engine.plan));
+            let current = scenes.get(engine.id).is_some_and(|scene| scene.is_same(&engine.scene));
             current || engine.has_sessions() || matches!(engine.place, Place::World)
         });
     }

@@ -8,9 +8,9 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::query::{Has, Without};
 use bevy_ecs::system::{Commands, Query, Res, ResMut};
 use bevy_time::{Real, Time};
+use mynah_engine::SessionSpec;
 use mynah_engine::edge::OpenError;
 use mynah_engine::speech::History;
-use mynah_engine::{ScenePlan, SessionSpec};
 use mynah_host::Reader;
 
 use super::engines::{SceneEngine, VoiceEngines};
@@ -29,14 +29,8 @@ use crate::tell::announce;
 const NAME_TRIES: u32 = 120;
 
 /// A voice without a session.
-type Waiting<'a> = (
-    Entity,
-    &'a Voice,
-    Option<&'a VoiceInput>,
-    Option<&'a VoiceOutput>,
-    Has<Addressed>,
-    &'a mut Outbox,
-);
+type Waiting<'a> =
+    (Entity, &'a Voice, Option<&'a VoiceInput>, Option<&'a VoiceOutput>, Has<Addressed>, &'a mut Outbox);
 
 /// One of them. `ears`: whom it hears, and whether it does at once.
 struct OneWaiting<'a> {
@@ -70,7 +64,7 @@ pub(crate) fn open(
             let outbox = outbox.bypass_change_detection();
             let ears = input.map(|input| (&input.feed, addressed || !input.when_addressed));
             let one = OneWaiting { npc, voice, ears, output };
-            let opened = engine(engines, voice.scene.id(), scene.plan()).and_then(|at| {
+            let opened = engine(engines, voice.scene.id(), scene).and_then(|at| {
                 let spec = spec(engines, &one, outbox.history.as_deref());
                 begin(&engines.list[at], spec, &one)
             });
@@ -87,27 +81,23 @@ pub(crate) fn open(
 }
 
 /// The engine of a scene, which is started if there is none: its place in the list.
-fn engine(
-    engines: &mut VoiceEngines,
-    scene: AssetId<VoiceScene>,
-    plan: &Arc<ScenePlan>,
-) -> Result<usize, Refusal> {
-    let find = |engines: &VoiceEngines| engines.list.iter().position(|one| Arc::ptr_eq(&one.plan, plan));
-    if let Some(at) = find(engines) {
+fn engine(engines: &mut VoiceEngines, id: AssetId<VoiceScene>, scene: &VoiceScene) -> Result<usize, Refusal> {
+    if let Some(at) = engines.of(scene) {
         return Ok(at);
     }
+    let plan = Arc::clone(scene.plan());
     let place = match engines.run() {
-        Run::OwnThread => own_thread::start(engines, Arc::clone(plan)),
-        Run::InFrame => in_frame::build(engines, Arc::clone(plan)),
+        Run::OwnThread => own_thread::start(engines, plan),
+        Run::InFrame => in_frame::build(engines, plan),
         // It cannot be had anew: a scene that has changed goes on as it was.
         Run::Embedded => match engines.list.first() {
-            Some(held) if held.scene == scene => return Ok(0),
-            Some(held) => Err(embedded::second_scene(&held.plan, plan)),
+            Some(held) if held.id == id => return Ok(0),
+            Some(held) => Err(embedded::second_scene(held.scene.plan(), &plan)),
             None => Err("the world holds no scene yet".into()),
         },
     };
     let place = place.map_err(Refusal::For)?;
-    engines.list.push(SceneEngine::new(scene, Arc::clone(plan), place));
+    engines.list.push(SceneEngine::new(id, scene.clone(), place));
     Ok(engines.list.len() - 1)
 }
 
@@ -143,10 +133,9 @@ fn begin(engine: &SceneEngine, spec: SessionSpec, one: &OneWaiting<'_>) -> Resul
         let most = format!("{HEARERS_MAX} characters wait for its feed to be pushed into");
         input = Some((feed.clone(), link.ok_or(Refusal::For(most))?));
     }
-    let outlet = one.output.map_or_else(
-        || Arc::new(Outlet::new(audio_out.format())),
-        |output| Arc::clone(output.outlet()),
-    );
+    let outlet = one
+        .output
+        .map_or_else(|| Arc::new(Outlet::new(audio_out.format())), |output| Arc::clone(output.outlet()));
     let reader = Reader::new(audio_out, outlet.format());
     outlet.connect(reader.map_err(|bad| Refusal::For(format!("VoiceOutput: the device's format: {bad}")))?);
     Ok(VoiceSession::new(Opened { control, input, outlet, engine: Arc::clone(&engine.in_use) }))

@@ -70,7 +70,7 @@ pub(crate) fn forgive(
 
 /// Ends engines that nobody needs any more.
 pub(crate) fn retire(scenes: Res<'_, Assets<VoiceScene>>, mut engines: ResMut<'_, VoiceEngines>) {
-    engines.retire(|scene| scenes.get(scene).map(|scene| Arc::clone(scene.plan())));
+    engines.retire(&scenes);
 }
 
 /// Has sources that are heard when addressed heard by those who are.

@@ -11,7 +11,8 @@ use bevy_ecs::prelude::*;
 use bevy_mynah::mynah_engine::{Registry, SessionEvent};
 use bevy_mynah::mynah_systems::service::Script;
 use bevy_mynah::{
-    Format, Lead, MynahPlugins, Run, TimeMode, VoiceEvent, VoiceFailed, VoiceScene, VoiceSettings, VoiceSystems,
+    Format, Lead, MynahPlugins, Run, TimeMode, VoiceEvent, VoiceFailed, VoiceScene, VoiceSettings,
+    VoiceSystems,
 };
 use bevy_time::{TimePlugin, TimeUpdateStrategy};
 
