@@ -45,14 +45,12 @@ fn change(mut files: ResMut<'_, Files>, time: Res<'_, Time<Real>>) -> Result<(),
     Ok(())
 }
 
-fn narrate(
+/// Somebody new comes whenever the scene is another.
+fn come(
     files: Res<'_, Files>,
     time: Res<'_, Time<Real>>,
-    engines: Res<'_, VoiceEngines>,
     scenes: Res<'_, Assets<VoiceScene>>,
     mut loaded: MessageReader<'_, '_, AssetEvent<VoiceScene>>,
-    mut failed: MessageReader<'_, '_, SceneFailed>,
-    mut opened: MessageReader<'_, '_, VoiceOpened>,
     mut commands: Commands<'_, '_>,
 ) {
     let now_s = time.elapsed_secs_f64();
@@ -63,6 +61,17 @@ fn narrate(
         println!("{now_s:6.2} s  the scene is `{name}` ({after_ms:.0} ms later); somebody new comes");
         commands.spawn(Voice::new(files.scene.clone()));
     }
+}
+
+fn narrate(
+    files: Res<'_, Files>,
+    time: Res<'_, Time<Real>>,
+    engines: Res<'_, VoiceEngines>,
+    mut failed: MessageReader<'_, '_, SceneFailed>,
+    mut opened: MessageReader<'_, '_, VoiceOpened>,
+) {
+    let now_s = time.elapsed_secs_f64();
+    let after_ms = (now_s - files.changed_s) * 1e3;
     for VoiceOpened { npc } in opened.read() {
         println!("{now_s:6.2} s  {npc} is there; engines: {}", engines.len());
     }
@@ -98,6 +107,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Files { folder, scene: Handle::default(), done: 0, changed_s: 0.0 };
     files.put("assets/guard.voice.ron")?;
     files.scene = app.world().resource::<AssetServer>().load("npc.voice.ron");
-    app.insert_resource(files).add_systems(Update, (change, narrate, leave).chain()).run();
+    app.insert_resource(files).add_systems(Update, (change, come, narrate, leave).chain()).run();
     Ok(())
 }

@@ -19,8 +19,8 @@ use mynah_engine::Registry;
 
 use crate::components::{Voice, VoiceSession};
 use crate::messages::{SceneFailed, VoiceFailed};
-use crate::plugin::VoiceSystems;
 use crate::scene::{BadScene, VoiceKinds, VoiceScene};
+use crate::schedule::VoiceSystems;
 use crate::tell::announce;
 
 /// Loads [`VoiceScene`]s from `*.voice.ron`. Without `AssetPlugin` it does nothing.
@@ -73,9 +73,12 @@ impl AssetLoader for VoiceSceneLoader {
     }
 }
 
+/// Voices that have come, or have changed, and are not open.
+type New = (Changed<Voice>, Without<VoiceSession>);
+
 /// Tells new voices whose file was found broken before they came.
 fn tell_late(
-    new: Query<'_, '_, (Entity, &Voice), (Changed<Voice>, Without<VoiceSession>)>,
+    new: Query<'_, '_, (Entity, &Voice), New>,
     server: Res<'_, AssetServer>,
     scenes: Res<'_, Assets<VoiceScene>>,
     mut commands: Commands<'_, '_>,

@@ -2,7 +2,7 @@
 
 use bevy_app::{App, Plugin, PreStartup, PreUpdate};
 use bevy_asset::{AssetApp, AssetEvent, AssetServer, Assets};
-use bevy_ecs::schedule::{IntoScheduleConfigs, Schedules, SystemSet};
+use bevy_ecs::schedule::{IntoScheduleConfigs, Schedules};
 use bevy_ecs::world::World;
 use bevy_time::{Real, Time};
 use mynah_engine::Workers;
@@ -10,6 +10,7 @@ use mynah_engine::Workers;
 use crate::cost::{Totals, VoiceCost};
 use crate::run::{VoiceEngines, embedded, in_frame, open, upkeep};
 use crate::scene::{VoiceKinds, VoiceScene};
+use crate::schedule::VoiceSystems;
 use crate::settings::{Run, VoiceSettings};
 use crate::{messages, routing, tell};
 
@@ -25,17 +26,6 @@ bevy_app::plugin_group! {
         #[cfg(feature = "bevy_audio")]
         crate::bevy_audio:::VoiceAudioPlugin,
     }
-}
-
-/// What voices do in a frame, in `PreUpdate` and in this order: what is told in a frame can be read in its `Update`.
-#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum VoiceSystems {
-    /// Sessions are opened, and sources routed.
-    Open,
-    /// Engines tick, where they do in the frame.
-    Tick,
-    /// Messages are written, events triggered, and [`VoiceState`](crate::VoiceState) follows.
-    Tell,
 }
 
 /// Voices, without files, diagnostics or sound devices.

@@ -36,9 +36,9 @@ impl Meter {
 
 /// Readers on their way between the game and the device's thread.
 struct Exchange {
-    next: ArrayQueue<Reader>,
+    next: ArrayQueue<Box<Reader>>,
     /// Freed by the game.
-    back: ArrayQueue<Reader>,
+    back: ArrayQueue<Box<Reader>>,
 }
 
 /// Reads what a character says, in the format of a device: with fades at cuts and holes. Made with its
@@ -48,7 +48,7 @@ struct Exchange {
 /// For the thread of a sound device: nothing here allocates, locks or waits.
 pub struct VoiceReader {
     format: Format,
-    current: Option<Reader>,
+    current: Option<Box<Reader>>,
     exchange: Arc<Exchange>,
     meter: Arc<Meter>,
     /// The answer that was read last goes on.
@@ -144,7 +144,7 @@ impl Outlet {
     /// The sound of a session that was opened, in place of the one before.
     pub(crate) fn connect(&self, reader: Reader) {
         while self.exchange.back.pop().is_some() {}
-        drop(self.exchange.next.force_push(reader));
+        drop(self.exchange.next.force_push(Box::new(reader)));
     }
 
     /// The reader, once.

@@ -10,7 +10,7 @@ use bevy_ecs::prelude::*;
 use bevy_mynah::mynah_engine::SessionEvent;
 use bevy_mynah::{
     Feed, Format, Run, Say, Voice, VoiceCommands, VoiceEngines, VoiceInput, VoiceOutput, VoiceScene,
-    VoiceSession, VoiceState,
+    VoiceSession, VoiceState, any_speaks, in_speech,
 };
 use support::{FRAME, GUARD, MONO, ORACLE, Told, add_scene, app, recording, settings};
 
@@ -213,4 +213,64 @@ fn commands_that_reach_nobody_are_told() {
     for (failure, part) in failures.iter().zip(["is gone", "no `Voice`", "add an edge from `said`"]) {
         assert!(failure.contains(part), "{failure}");
     }
+}
+
+#[derive(Resource, Default)]
+struct Ran {
+    in_speech: usize,
+    any: usize,
+}
+
+#[test]
+fn systems_run_while_somebody_speaks() {
+    let mut app = app(settings(Run::InFrame));
+    let scene = add_scene(&mut app, GUARD);
+    let [speaker, other] = ["speaker", "other"].map(|name| app.world_mut().spawn(named(&scene, name)).id());
+    let count = |mut ran: ResMut<'_, Ran>| ran.any += 1;
+    let by_speaker = |mut ran: ResMut<'_, Ran>| ran.in_speech += 1;
+    let by_other = |_: ResMut<'_, Ran>| panic!("it is silent");
+    app.init_resource::<Ran>().add_systems(
+        bevy_app::Update,
+        (count.run_if(any_speaks), by_speaker.run_if(in_speech(speaker)), by_other.run_if(in_speech(other))),
+    );
+    app.world_mut().commands().entity(speaker).say("Halt!", Say::default());
+    until(&mut app, Run::InFrame, |app| {
+        app.world().get::<VoiceState>(speaker).is_some_and(|state| state.speaks)
+    });
+    until(&mut app, Run::InFrame, |app| {
+        app.world().get::<VoiceState>(speaker).is_some_and(|state| !state.speaks)
+    });
+    let ran = app.world().resource::<Ran>();
+    assert!(ran.any > 10 && ran.any == ran.in_speech, "{} {}", ran.any, ran.in_speech);
+}
+
+#[cfg(feature = "diagnostics")]
+#[test]
+fn diagnostics_count_sessions_and_refused_pushes_also_of_those_that_are_gone() {
+    use bevy_diagnostic::DiagnosticsStore;
+    use bevy_mynah::VoiceDiagnosticsPlugin as Paths;
+    let mut app = app(settings(Run::InFrame));
+    let scene = add_scene(&mut app, GUARD);
+    let (mut device, feed) = Feed::new(MONO);
+    let npc = app.world_mut().spawn((named(&scene, "guard"), VoiceInput::always(feed.clone()))).id();
+    app.update();
+    // Nobody ticks for 2 s of sound: 1.1 s fit in.
+    for _ in 0..20 {
+        device.push(&[0.0; 1_600]).expect("whole frames");
+    }
+    let refused = feed.refused();
+    assert!((8..=10).contains(&refused), "{refused}");
+    let value = |app: &App, path: bevy_diagnostic::DiagnosticPath| {
+        app.world().resource::<DiagnosticsStore>().get(&path).and_then(|one| one.value())
+    };
+    app.update();
+    assert_eq!(value(&app, Paths::SESSIONS), Some(1.0));
+    assert_eq!(value(&app, Paths::REFUSED), Some(refused as f64));
+    app.world_mut().despawn(npc);
+    app.update();
+    assert_eq!(
+        (value(&app, Paths::SESSIONS), value(&app, Paths::REFUSED)),
+        (Some(0.0), Some(refused as f64))
+    );
+    assert!(value(&app, Paths::TICK_US) > Some(0.0) && value(&app, Paths::HOLES) == Some(0.0));
 }

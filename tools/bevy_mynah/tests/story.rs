@@ -189,7 +189,8 @@ fn every_kind_has_its_message_and_observers_hear_the_same() {
     let mut all: Vec<String> =
         told.events.iter().filter(|(_, event)| has_own(event)).map(|told| format!("{told:?}")).collect();
     let mut own: Vec<String> = of_kinds.0.iter().map(|told| format!("{told:?}")).collect();
-    (all.sort(), own.sort());
+    all.sort();
+    own.sort();
     assert_eq!(all, own);
     let answers =
         told.of(npc).iter().filter(|event| matches!(event, SessionEvent::AnswerStarted { .. })).count();

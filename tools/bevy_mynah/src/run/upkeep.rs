@@ -18,14 +18,14 @@ use crate::scene::VoiceScene;
 /// Longest time that is passed unheard at once, microseconds.
 const UNHEARD_US: u64 = 1_000_000;
 
+/// A session with what it should be connected to.
+type Connected<'a> = (Entity, &'a VoiceSession, Option<&'a VoiceInput>, Option<&'a VoiceOutput>);
+
+type Rewired = Or<(Changed<VoiceInput>, Changed<VoiceOutput>)>;
+
 /// Hangs up where the source or the output is another one, so that the voice is opened anew.
 pub(crate) fn reconnect(
-    changed: Query<
-        '_,
-        '_,
-        (Entity, &VoiceSession, Option<&VoiceInput>, Option<&VoiceOutput>),
-        Or<(Changed<VoiceInput>, Changed<VoiceOutput>)>,
-    >,
+    changed: Query<'_, '_, Connected<'_>, Rewired>,
     sessions: Query<'_, '_, (), With<VoiceSession>>,
     mut deaf: RemovedComponents<'_, '_, VoiceInput>,
     mut commands: Commands<'_, '_>,
