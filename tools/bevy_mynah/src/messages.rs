@@ -256,12 +256,13 @@ voice_messages! {
     }
 }
 
-/// A scene file is not one, or could not be read. The scene of before stays, if there was one.
+/// A scene file is not one, or could not be read; or an embedded scene has changed. The scene of before stays, if there
+/// was one.
 #[derive(Message, Clone, Debug, PartialEq, Eq)]
 pub struct SceneFailed {
     /// The asset.
     pub scene: AssetId<VoiceScene>,
-    /// Its path.
+    /// Its path; empty where it is not read from a file.
     pub path: String,
     /// Everything that is wrong, with excerpts of the file, places and remedies.
     pub reason: String,

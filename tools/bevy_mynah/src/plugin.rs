@@ -84,7 +84,8 @@ fn start(world: &mut World) {
         }
         Run::Embedded => {
             let install = embedded::install.in_set(VoiceSystems::Open).before(open::open);
-            schedules.add_systems(PreUpdate, (install, embedded::tick.in_set(VoiceSystems::Tick)));
+            let tick = embedded::tick.in_set(VoiceSystems::Tick);
+            schedules.add_systems(PreUpdate, (install, tick, embedded::tell_kept.in_set(VoiceSystems::Tell)));
         }
     }
 }

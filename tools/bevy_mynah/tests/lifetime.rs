@@ -5,11 +5,11 @@ mod support;
 use std::time::Duration;
 
 use bevy_app::App;
-use bevy_asset::{Assets, Handle};
+use bevy_asset::{AssetEvent, Assets, Handle};
 use bevy_ecs::prelude::*;
 use bevy_mynah::mynah_engine::SessionEvent;
 use bevy_mynah::{
-    Feed, Format, Run, Say, Voice, VoiceCommands, VoiceEngines, VoiceInput, VoiceOutput, VoiceScene,
+    Feed, Format, Run, Say, SceneFailed, Voice, VoiceCommands, VoiceEngines, VoiceInput, VoiceOutput, VoiceScene,
     VoiceSession, VoiceState, any_speaks, in_speech,
 };
 use support::{FRAME, GUARD, MONO, ORACLE, Told, add_scene, app, recording, settings};
@@ -64,6 +64,7 @@ fn despawn_hangs_up_and_frees_the_name() {
         app.world_mut().entity_mut(second).remove::<Voice>();
         until(&mut app, run, |app| !is_open(app, second));
         assert_eq!(device.push(&[0.0; FRAME]).map(|pushed| pushed.heard), Ok(0), "{run:?}");
+        assert_eq!(app.world().get::<VoiceState>(second), Some(&VoiceState::default()), "{run:?}");
     }
 }
 
@@ -124,6 +125,21 @@ fn an_engine_ends_with_its_scene() {
     let engines = app.world().resource::<VoiceEngines>();
     let name = engines.engine(scene.id()).map(|engine| engine.plan().scene.name.clone());
     assert_eq!((engines.len(), name.as_deref()), (1, Some("patient")));
+}
+
+#[test]
+fn an_embedded_scene_that_changes_is_told_and_stays() {
+    let mut app = app(settings(Run::Embedded));
+    let scene = add_scene(&mut app, GUARD);
+    let old = app.world_mut().spawn(named(&scene, "old")).id();
+    until(&mut app, Run::Embedded, |app| is_open(app, old));
+    let patient = support::scene(include_str!("assets/patient.voice.ron"));
+    app.world_mut().resource_mut::<Assets<VoiceScene>>().insert(&scene, patient).expect("the handle is alive");
+    app.world_mut().write_message(AssetEvent::Modified { id: scene.id() });
+    let new = app.world_mut().spawn(named(&scene, "new")).id();
+    until(&mut app, Run::Embedded, |app| is_open(app, new));
+    let told: Vec<_> = app.world_mut().resource_mut::<Messages<SceneFailed>>().drain().collect();
+    assert!(told.len() == 1 && told[0].reason.contains("keeps `guard` as it was"), "{told:?}");
 }
 
 #[test]

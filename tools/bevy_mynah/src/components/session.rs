@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::component::Component;
 use bevy_ecs::lifecycle::HookContext;
 use bevy_ecs::world::DeferredWorld;
@@ -11,6 +12,7 @@ use mynah_engine::{Control, ControlError, SessionEvent, SessionId};
 use mynah_host::sound::Duck;
 
 use super::outbox::Outbox;
+use super::state::VoiceState;
 use crate::cost::Totals;
 use crate::feed::{Feed, Link};
 use crate::reader::Outlet;
@@ -118,6 +120,9 @@ fn hang_up(mut world: DeferredWorld<'_>, context: HookContext) {
     if let Some(mut totals) = world.get_resource_mut::<Totals>() {
         totals.holes += holes;
         totals.refused += refused;
+    }
+    if let Some(mut state) = world.get_mut::<VoiceState>(context.entity) {
+        state.set_if_neq(VoiceState::default());
     }
     // The conversation goes on with the next session.
     if let Some(mut outbox) = world.get_mut::<Outbox>(context.entity) {

@@ -44,6 +44,12 @@ impl SceneEngine {
         Self { id, scene, handle, place, in_use: Arc::default() }
     }
 
+    /// Whether its tick has panicked: its sessions have ended, and it opens no more.
+    fn is_broken(&self) -> bool {
+        let Place::Thread(runner) = &self.place else { return false };
+        !runner.lock().unwrap_or_else(PoisonError::into_inner).is_running()
+    }
+
     fn has_sessions(&self) -> bool {
         Arc::strong_count(&self.in_use) > 1
     }
@@ -117,14 +123,14 @@ impl VoiceEngines {
 
     /// The engine of a scene, if there is one: its place in the list.
     pub(crate) fn of(&self, scene: &VoiceScene) -> Option<usize> {
-        self.list.iter().position(|engine| engine.scene.is_same(scene))
+        self.list.iter().position(|engine| engine.scene.is_same(scene) && !engine.is_broken())
     }
 
-    /// Ends engines without sessions whose scene has changed or is gone.
+    /// Ends engines without sessions that are broken, or whose scene has changed or is gone.
     pub(crate) fn retire(&mut self, scenes: &Assets<VoiceScene>) {
         self.list.retain(|engine| {
             let current = scenes.get(engine.id).is_some_and(|scene| scene.is_same(&engine.scene));
-            current || engine.has_sessions() || matches!(engine.place, Place::World)
+            (current && !engine.is_broken()) || engine.has_sessions() || matches!(engine.place, Place::World)
         });
     }
 }
