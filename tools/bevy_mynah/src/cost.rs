@@ -19,7 +19,8 @@ impl VoiceCost {
         self.frame_ns.load(Ordering::Relaxed) as f64 / 1e3
     }
 
-    /// The ticks of this frame, microseconds; 0 where engines have a thread of their own.
+    /// The ticks of this frame, microseconds; where engines have threads of their own, their ticks since the last frame,
+    /// which are no part of it.
     pub fn tick_us(&self) -> f64 {
         self.tick_ns.load(Ordering::Relaxed) as f64 / 1e3
     }
@@ -36,6 +37,11 @@ impl VoiceCost {
         let done = work();
         self.frame_ns.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
         done
+    }
+
+    /// Notes ticks of other threads.
+    pub(crate) fn note_ticks(&self, us: u64) {
+        self.tick_ns.fetch_add(us * 1_000, Ordering::Relaxed);
     }
 
     /// Runs ticks of a frame.

@@ -14,7 +14,8 @@ pub struct VoiceDiagnosticsPlugin;
 impl VoiceDiagnosticsPlugin {
     /// What all systems of the voices took in the frame, microseconds.
     pub const FRAME_US: DiagnosticPath = DiagnosticPath::const_new("voice/frame_us");
-    /// What the ticks took in the frame, microseconds; 0 where engines have a thread of their own.
+    /// What the ticks took in the frame, microseconds; where engines have threads of their own, since the last frame, and
+    /// beside it.
     pub const TICK_US: DiagnosticPath = DiagnosticPath::const_new("voice/tick_us");
     /// Times that a listener heard a hole in an answer, since the start.
     pub const HOLES: DiagnosticPath = DiagnosticPath::const_new("voice/holes");

@@ -28,7 +28,7 @@
 //! | [`VoiceInput`] | whom it hears: a [`Feed`], into which a microphone's thread pushes ([`FeedIn`]); many may share one |
 //! | [`VoiceOutput`] | where it sounds: a [`VoiceReader`] for the thread of any mixer, taken once |
 //! | [`Addressed`] | a shared microphone goes to this character; a [`Listener`] gives it to the nearest |
-//! | [`VoiceState`] | hears, speaks, how loud, how far other sounds should make way |
+//! | [`VoiceState`] | hears, speaks, how loud, the shape of the mouth, how far other sounds should make way |
 //! | [`VoiceSession`] | the open session: its history, its number, any message; remove it to take over a changed scene |
 //!
 //! A device's thread never waits for the game: [`FeedIn::push`] and [`VoiceReader::read`] neither lock nor allocate, and on
@@ -83,6 +83,7 @@
 //!
 //! - `asset` (default): scenes as files that are watched.
 //! - `diagnostics` (default): ticks, holes and refused audio as `DiagnosticPath`s of `VoiceDiagnosticsPlugin`.
+//! - `flite`, `silero` (default): the voice and the neural detector that scenes may name.
 //! - `bevy_audio`: `VoiceOutput`s sound through Bevy's own audio, also from where the character stands. On Linux it needs
 //!   `libasound2-dev`.
 //!
@@ -101,6 +102,7 @@ mod cost;
 #[cfg(feature = "diagnostics")]
 mod diagnostics;
 mod feed;
+mod lips;
 mod messages;
 mod plugin;
 mod reader;
@@ -138,6 +140,7 @@ pub use crate::run::VoiceEngines;
 pub use crate::scene::{BadScene, VoiceKinds, VoiceScene};
 pub use crate::schedule::VoiceSystems;
 pub use crate::settings::{Lead, Run, VoiceSettings};
+pub use mynah_engine::media::Viseme;
 pub use mynah_engine::scene::Format;
 pub use mynah_engine::service::TimeMode;
 pub use mynah_engine::speech::{GateMode, GateOverrides, History, InterruptMode, Interruption};

@@ -8,7 +8,7 @@ use bevy_time::{Real, Time};
 use mynah_engine::Workers;
 
 use crate::cost::{Totals, VoiceCost};
-use crate::run::{VoiceEngines, embedded, in_frame, open, upkeep};
+use crate::run::{VoiceEngines, embedded, in_frame, open, own_thread, upkeep};
 use crate::scene::{VoiceKinds, VoiceScene};
 use crate::schedule::VoiceSystems;
 use crate::settings::{Run, VoiceSettings};
@@ -78,7 +78,9 @@ fn start(world: &mut World) {
     world.insert_resource(VoiceEngines::new(settings, workers));
     let mut schedules = world.resource_mut::<Schedules>();
     match settings.run {
-        Run::OwnThread => {}
+        Run::OwnThread => {
+            schedules.add_systems(PreUpdate, own_thread::measure.in_set(VoiceSystems::Tick));
+        }
         Run::InFrame => {
             schedules.add_systems(PreUpdate, in_frame::tick.in_set(VoiceSystems::Tick));
         }

@@ -39,16 +39,15 @@ pub(crate) fn tell(
             let mut now = VoiceState { open: true, ..*state };
             while let Some(event) = session.poll() {
                 follow(&mut now, &event);
-                match &event {
-                    SessionEvent::Closed { reason } => close(&mut commands, npc, reason),
-                    SessionEvent::AnswerResumed { .. } => session.outlet().meter().note_resumed(),
-                    _ => {}
+                if let SessionEvent::Closed { reason } = &event {
+                    close(&mut commands, npc, reason);
                 }
                 by_kind(&mut commands, npc, &event);
                 announce(&mut commands, told::VoiceEvent { npc, event });
             }
             now.level = session.level();
             now.duck = session.duck(now.speaks, us);
+            now.viseme = session.viseme(now.speaks, us as u64);
             state.set_if_neq(now);
         }
     });

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bevy_app::App;
@@ -9,8 +10,8 @@ use bevy_asset::{AssetEvent, Assets, Handle};
 use bevy_ecs::prelude::*;
 use bevy_mynah::mynah_engine::SessionEvent;
 use bevy_mynah::{
-    Feed, Format, Run, Say, SceneFailed, Voice, VoiceCommands, VoiceEngines, VoiceInput, VoiceOutput, VoiceScene,
-    VoiceSession, VoiceState, any_speaks, in_speech,
+    Feed, Format, Run, Say, SceneFailed, Voice, VoiceCommands, VoiceEngines, VoiceInput, VoiceOutput,
+    VoiceScene, VoiceSession, VoiceState, any_speaks, in_speech,
 };
 use support::{FRAME, GUARD, MONO, ORACLE, Told, add_scene, app, recording, settings};
 
@@ -134,7 +135,10 @@ fn an_embedded_scene_that_changes_is_told_and_stays() {
     let old = app.world_mut().spawn(named(&scene, "old")).id();
     until(&mut app, Run::Embedded, |app| is_open(app, old));
     let patient = support::scene(include_str!("assets/patient.voice.ron"));
-    app.world_mut().resource_mut::<Assets<VoiceScene>>().insert(&scene, patient).expect("the handle is alive");
+    app.world_mut()
+        .resource_mut::<Assets<VoiceScene>>()
+        .insert(&scene, patient)
+        .expect("the handle is alive");
     app.world_mut().write_message(AssetEvent::Modified { id: scene.id() });
     let new = app.world_mut().spawn(named(&scene, "new")).id();
     until(&mut app, Run::Embedded, |app| is_open(app, new));
@@ -167,7 +171,12 @@ fn lines_are_spoken_and_withdrawn() {
         // Before the session is open: it waits.
         app.world_mut().commands().entity(npc).say("Halt! Who goes there?", Say::default());
         until(&mut app, run, |app| app.world().get::<VoiceState>(npc).is_some_and(|state| state.speaks));
-        until(&mut app, run, |app| app.world().get::<VoiceState>(npc).is_some_and(|state| state.duck == 1.0));
+        let mut shapes = BTreeSet::new();
+        until(&mut app, run, |app| {
+            let state = app.world().get::<VoiceState>(npc).expect("a voice has one");
+            shapes.insert(state.viseme as u8);
+            state.duck == 1.0 && shapes.len() > 6
+        });
         app.world_mut().commands().entity(npc).interrupt(bevy_mynah::InterruptMode::Now);
         until(&mut app, run, |app| {
             let told = app.world().resource::<Told>().of(npc);

@@ -7,6 +7,7 @@ use bevy_ecs::component::Component;
 use bevy_ecs::lifecycle::HookContext;
 use bevy_ecs::world::DeferredWorld;
 use mynah_engine::edge::SessionControl;
+use mynah_engine::media::Viseme;
 use mynah_engine::speech::History;
 use mynah_engine::{Control, ControlError, SessionEvent, SessionId};
 use mynah_host::sound::Duck;
@@ -15,6 +16,7 @@ use super::outbox::Outbox;
 use super::state::VoiceState;
 use crate::cost::Totals;
 use crate::feed::{Feed, Link};
+use crate::lips::Lips;
 use crate::reader::Outlet;
 
 /// The duck's steps are microseconds.
@@ -32,6 +34,7 @@ pub struct VoiceSession {
     input: Option<(Feed, Arc<Link>)>,
     outlet: Arc<Outlet>,
     duck: Duck,
+    lips: Lips,
     /// Its engine is kept so long as this is.
     _engine: Arc<()>,
 }
@@ -47,7 +50,14 @@ pub(crate) struct Opened {
 impl VoiceSession {
     pub(crate) fn new(opened: Opened) -> Self {
         let Opened { control, input, outlet, engine } = opened;
-        Self { control, input, outlet, duck: Duck::new(DUCK_HZ, RISE_MS, FALL_MS), _engine: engine }
+        Self {
+            control,
+            input,
+            outlet,
+            duck: Duck::new(DUCK_HZ, RISE_MS, FALL_MS),
+            lips: Lips::default(),
+            _engine: engine,
+        }
     }
 
     /// The session's name.
@@ -88,7 +98,17 @@ impl VoiceSession {
     }
 
     pub(crate) fn poll(&mut self) -> Option<SessionEvent> {
-        self.control.poll()
+        let event = self.control.poll()?;
+        self.lips.follow(&event);
+        if matches!(event, SessionEvent::AnswerResumed { .. }) {
+            self.outlet.meter().note_resumed();
+        }
+        Some(event)
+    }
+
+    /// The shape of the mouth after `us` microseconds in which it `speaks` or does not.
+    pub(crate) fn viseme(&mut self, speaks: bool, us: u64) -> Viseme {
+        self.lips.viseme(speaks, us)
     }
 
     pub(crate) fn input(&self) -> Option<&(Feed, Arc<Link>)> {

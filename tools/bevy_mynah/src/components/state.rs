@@ -1,6 +1,7 @@
 //! What a character does at the moment.
 
 use bevy_ecs::component::Component;
+use mynah_engine::media::Viseme;
 
 /// What a voice does at the moment: for queries, run conditions and animation. Written in
 /// [`VoiceSystems::Tell`](crate::VoiceSystems::Tell), and marked as changed only when something did.
@@ -17,4 +18,7 @@ pub struct VoiceState {
     /// How far other sounds should make way, 0 to 1: rises in 60 ms when it speaks, falls in 600 ms. A gain of
     /// `1.0 - 0.7 * duck` takes 10 dB off the music.
     pub duck: f32,
+    /// The shape of its mouth, where its voice knows its phones; to the frame. For exact times read
+    /// [`Spoken`](crate::Spoken).
+    pub viseme: Viseme,
 }

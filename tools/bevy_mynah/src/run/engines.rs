@@ -1,5 +1,6 @@
 //! The engines that run, one for each scene.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy_asset::{AssetId, Assets};
@@ -18,8 +19,12 @@ pub(crate) fn now_us(time: &Time<Real>) -> u64 {
 
 /// Where an engine ticks.
 pub(crate) enum Place {
-    /// Behind a lock because it is not `Sync`: it could be asked for its records.
-    Thread(Mutex<Runner>),
+    /// Behind a lock because a runner is not `Sync`: it could be asked for its records. With the time that its ticks took
+    /// since somebody looked, microseconds.
+    Thread {
+        runner: Mutex<Runner>,
+        ticked_us: Arc<AtomicU64>,
+    },
     Frame(Box<Engine>),
     /// In the game's world, which holds it.
     World,
@@ -46,7 +51,7 @@ impl SceneEngine {
 
     /// Whether its tick has panicked: its sessions have ended, and it opens no more.
     fn is_broken(&self) -> bool {
-        let Place::Thread(runner) = &self.place else { return false };
+        let Place::Thread { runner, .. } = &self.place else { return false };
         !runner.lock().unwrap_or_else(PoisonError::into_inner).is_running()
     }
 
@@ -102,7 +107,7 @@ impl VoiceEngines {
     pub fn pacing(&self) -> Pacing {
         let mut all = Pacing::default();
         for engine in &self.list {
-            if let Place::Thread(runner) = &engine.place {
+            if let Place::Thread { runner, .. } = &engine.place {
                 let runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
                 let Pacing { ticks, skipped, late_max_us } = runner.pacing();
                 all.ticks += ticks;
