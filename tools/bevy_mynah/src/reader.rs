@@ -153,12 +153,13 @@ impl Outlet {
     }
 
     /// Reads `frames` sample frames that nobody else will: so long as nobody has taken the reader, answers pass unheard.
-    /// `scratch` is overwritten.
-    pub(crate) fn pass_unheard(&self, frames: usize, scratch: &mut Vec<f32>) {
-        if let Some(reader) = &mut *self.reader() {
-            scratch.resize(frames * usize::from(self.format.channels.max(1)), 0.0);
-            reader.read(scratch);
-        }
+    /// `scratch` is overwritten. False: the reader is taken, for good.
+    pub(crate) fn pass_unheard(&self, frames: usize, scratch: &mut Vec<f32>) -> bool {
+        let mut reader = self.reader();
+        let Some(reader) = &mut *reader else { return false };
+        scratch.resize(frames * usize::from(self.format.channels.max(1)), 0.0);
+        reader.read(scratch);
+        true
     }
 
     fn reader(&self) -> MutexGuard<'_, Option<VoiceReader>> {

@@ -39,9 +39,13 @@ type Candidate<'a> = (Entity, &'a GlobalTransform, &'a VoiceInput, Has<Nearest>,
 pub(crate) fn address_nearest(
     listeners: Query<'_, '_, (&GlobalTransform, &Listener)>,
     voices: Query<'_, '_, Candidate<'_>, With<Voice>>,
+    addressed: Query<'_, '_, (), With<Nearest>>,
     mut chosen: Local<'_, Vec<Entity>>,
     mut commands: Commands<'_, '_>,
 ) {
+    if listeners.is_empty() && addressed.is_empty() {
+        return;
+    }
     let nearest = |(place, listener): (&GlobalTransform, &Listener)| {
         let reached = voices.iter().filter(|(_, _, input, ..)| input.when_addressed).filter_map(|voice| {
             let (npc, at, _, held, _) = voice;

@@ -45,7 +45,10 @@ pub(crate) fn tell(
                 by_kind(&mut commands, npc, &event);
                 announce(&mut commands, told::VoiceEvent { npc, event });
             }
-            now.level = session.level();
+            // Of who is silent nothing is asked: what a device writes is far away from here.
+            if now.speaks || now.level > 0.0 {
+                now.level = session.level();
+            }
             now.duck = session.duck(now.speaks, us);
             now.viseme = session.viseme(now.speaks, us as u64);
             state.set_if_neq(now);

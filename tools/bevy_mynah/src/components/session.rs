@@ -33,6 +33,8 @@ pub struct VoiceSession {
     /// Whom it hears.
     input: Option<(Feed, Arc<Link>)>,
     outlet: Arc<Outlet>,
+    /// Somebody has taken the reader.
+    pub(crate) is_read: bool,
     duck: Duck,
     lips: Lips,
     /// Its engine is kept so long as this is.
@@ -54,6 +56,7 @@ impl VoiceSession {
             control,
             input,
             outlet,
+            is_read: false,
             duck: Duck::new(DUCK_HZ, RISE_MS, FALL_MS),
             lips: Lips::default(),
             _engine: engine,
@@ -119,6 +122,7 @@ impl VoiceSession {
         &self.outlet
     }
 
+    /// How loud it was where it was read last.
     pub(crate) fn level(&self) -> f32 {
         self.outlet.meter().level()
     }

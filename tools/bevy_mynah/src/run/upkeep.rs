@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bevy_asset::{AssetEvent, Assets};
+use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::lifecycle::RemovedComponents;
 use bevy_ecs::message::MessageReader;
-use bevy_ecs::query::{Changed, Has, Or, With};
+use bevy_ecs::query::{Added, Changed, Has, Or, With};
 use bevy_ecs::system::{Commands, Local, Query, Res, ResMut};
 use bevy_time::{Real, Time};
 
@@ -73,9 +74,18 @@ pub(crate) fn retire(scenes: Res<'_, Assets<VoiceScene>>, mut engines: ResMut<'_
     engines.retire(&scenes);
 }
 
-/// Has sources that are heard when addressed heard by those who are.
-pub(crate) fn route(voices: Query<'_, '_, (&VoiceSession, &VoiceInput, Has<Addressed>)>) {
-    for (session, input, addressed) in &voices {
+/// A session whose hearing may have changed.
+type Redirected = Or<(Added<VoiceSession>, Added<Addressed>, Changed<VoiceInput>)>;
+
+/// Has sources that are heard when addressed heard by those who are. Who stays as he was is not looked at: what a device
+/// reads is far away from here.
+pub(crate) fn route(
+    redirected: Query<'_, '_, (&VoiceSession, &VoiceInput, Has<Addressed>), Redirected>,
+    voices: Query<'_, '_, (&VoiceSession, &VoiceInput, Has<Addressed>)>,
+    mut left: RemovedComponents<'_, '_, Addressed>,
+) {
+    let left = left.read().filter_map(|npc| voices.get(npc).ok());
+    for (session, input, addressed) in redirected.iter().chain(left) {
         if let Some((_, link)) = session.input() {
             link.set_hears(addressed || !input.when_addressed);
         }
@@ -84,7 +94,7 @@ pub(crate) fn route(voices: Query<'_, '_, (&VoiceSession, &VoiceInput, Has<Addre
 
 /// Reads what nobody else does, so that answers end.
 pub(crate) fn pass_unheard(
-    voices: Query<'_, '_, &VoiceSession>,
+    mut voices: Query<'_, '_, &mut VoiceSession>,
     time: Res<'_, Time<Real>>,
     cost: Res<'_, VoiceCost>,
     mut scratch: Local<'_, Vec<f32>>,
@@ -92,11 +102,16 @@ pub(crate) fn pass_unheard(
     cost.measure(|| {
         let to_us = now_us(&time);
         let from_us = to_us.saturating_sub((time.delta().as_micros() as u64).min(UNHEARD_US));
-        for session in &voices {
+        for mut session in &mut voices {
+            let session = session.bypass_change_detection();
+            if session.is_read {
+                continue;
+            }
             let outlet = session.outlet();
             // Counted from the start, so that no fraction of a sample frame is lost.
             let at = |us: u64| us * u64::from(outlet.format().rate_hz) / 1_000_000;
-            outlet.pass_unheard((at(to_us) - at(from_us)) as usize, &mut scratch);
+            let frames = (at(to_us) - at(from_us)) as usize;
+            session.is_read = !outlet.pass_unheard(frames, &mut scratch);
         }
     });
 }
