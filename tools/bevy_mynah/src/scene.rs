@@ -45,6 +45,7 @@ impl VoiceScene {
     }
 
     /// The same, as read from a file with this text.
+    #[cfg(feature = "asset")]
     pub(crate) fn of_file(mut self, text: String) -> Self {
         self.file = Some(text.into());
         self
