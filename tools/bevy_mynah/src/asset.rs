@@ -7,13 +7,13 @@ use bevy_app::{App, Plugin, PreUpdate};
 use bevy_asset::io::Reader;
 use bevy_asset::{
     AssetApp, AssetEvent, AssetId, AssetLoadFailedEvent, AssetLoader, AssetServer, Assets, LoadContext,
-    LoadState,
 };
 use bevy_ecs::entity::Entity;
 use bevy_ecs::message::{MessageReader, MessageWriter};
 use bevy_ecs::query::{Changed, Without};
+use bevy_ecs::resource::Resource;
 use bevy_ecs::schedule::IntoScheduleConfigs;
-use bevy_ecs::system::{Commands, Local, Query, Res};
+use bevy_ecs::system::{Commands, Query, Res, ResMut};
 use bevy_reflect::TypePath;
 use mynah_engine::Registry;
 
@@ -38,7 +38,8 @@ impl Plugin for VoiceAssetPlugin {
         }
         let kinds = app.world().get_resource::<VoiceKinds>().cloned().unwrap_or_default();
         app.register_asset_loader(VoiceSceneLoader { kinds: kinds.0 });
-        app.add_systems(PreUpdate, (tell_late, tell_failures).in_set(VoiceSystems::Tell));
+        app.init_resource::<Broken>();
+        app.add_systems(PreUpdate, (tell_late, tell_failures).chain().in_set(VoiceSystems::Tell));
     }
 }
 
@@ -73,21 +74,23 @@ impl AssetLoader for VoiceSceneLoader {
     }
 }
 
+/// What was told last of each file that is broken.
+#[derive(Resource, Default)]
+struct Broken(BTreeMap<AssetId<VoiceScene>, String>);
+
 /// Voices that have come, or have changed, and are not open.
 type New = (Changed<Voice>, Without<VoiceSession>);
 
-/// Tells new voices whose file was found broken before they came.
+/// Tells new voices whose file was found broken before they came, and was never sound.
 fn tell_late(
     new: Query<'_, '_, (Entity, &Voice), New>,
-    server: Res<'_, AssetServer>,
+    broken: Res<'_, Broken>,
     scenes: Res<'_, Assets<VoiceScene>>,
     mut commands: Commands<'_, '_>,
 ) {
-    for (npc, voice) in &new {
-        if let LoadState::Failed(error) = server.load_state(&voice.scene)
-            && !scenes.contains(&voice.scene)
-        {
-            announce(&mut commands, VoiceFailed { npc, reason: error.to_string() });
+    for (npc, voice) in new.iter().filter(|(_, voice)| !scenes.contains(&voice.scene)) {
+        if let Some(reason) = broken.0.get(&voice.scene.id()) {
+            announce(&mut commands, VoiceFailed { npc, reason: reason.clone() });
         }
     }
 }
@@ -99,17 +102,17 @@ fn tell_failures(
     mut told: MessageWriter<'_, SceneFailed>,
     mut commands: Commands<'_, '_>,
     mut loaded: MessageReader<'_, '_, AssetEvent<VoiceScene>>,
-    mut last: Local<'_, BTreeMap<AssetId<VoiceScene>, String>>,
+    mut broken: ResMut<'_, Broken>,
 ) {
     for event in loaded.read() {
         if let AssetEvent::Added { id } | AssetEvent::Modified { id } = event {
-            last.remove(id);
+            broken.0.remove(id);
         }
     }
     for AssetLoadFailedEvent { id, path, error } in failures.read() {
         let reason = error.to_string();
         // One write of a file is often several for who watches it.
-        if last.insert(*id, reason.clone()).as_ref() == Some(&reason) {
+        if broken.0.insert(*id, reason.clone()).as_ref() == Some(&reason) {
             continue;
         }
         for (npc, _) in waiting.iter().filter(|(_, voice)| voice.scene.id() == *id) {
