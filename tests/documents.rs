@@ -258,20 +258,30 @@ fn every_scene_comes_to_its_verdict() {
     assert!(missed.is_empty(), "\n{}\n", missed.join("\n\n"));
 }
 
+/// Examples with lines that the README shows: the language of the block, how a comment begins, how far the lines are
+/// indented, and the file.
+const QUOTED: [(&str, &str, &str, &str); 3] = [
+    ("rust", "//", "    ", "tools/mynah/examples/library_use.rs"),
+    ("rust", "//", "", "tools/bevy_mynah/examples/guard.rs"),
+    ("python", "#", "", "tools/python/examples/callers.py"),
+];
+
 #[test]
 fn what_the_readme_quotes_is_what_there_is() {
     let readme = read("README.md");
-    let example = read("tools/mynah/examples/library_use.rs");
-    let marked =
-        example.split("// README: begin\n").nth(1).and_then(|rest| rest.split("    // README: end").next());
-    let marked = marked.expect("the example marks what the README shows");
-    let lines: Vec<&str> = marked.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
-    let shown = blocks(&readme, "rust");
-    assert!(
-        shown.iter().any(|(_, block)| block == &lines),
-        "README.md does not show the lines of tools/mynah/examples/library_use.rs:\n{}",
-        lines.join("\n")
-    );
+    for (language, comment, indent, name) in QUOTED {
+        let example = read(name);
+        let begin = format!("{comment} README: begin\n");
+        let end = format!("{indent}{comment} README: end");
+        let marked = example.split(&begin).nth(1).and_then(|rest| rest.split(&end).next());
+        let marked = marked.expect("the example marks what the README shows");
+        let lines: Vec<&str> = marked.lines().map(|line| line.strip_prefix(indent).unwrap_or(line)).collect();
+        assert!(
+            blocks(&readme, language).iter().any(|(_, block)| block == &lines),
+            "README.md does not show the lines of {name}:\n{}",
+            lines.join("\n")
+        );
+    }
     let words = ["graph", "voice_assistant", "--format", "mermaid"].map(String::from);
     let (_, drawing) = run(&words, Path::new(env!("CARGO_TARGET_TMPDIR")));
     let drawing: Vec<&str> = drawing.lines().collect();
