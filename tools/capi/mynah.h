@@ -1,11 +1,12 @@
 /* mynah: voice sessions in a game, a simulation or a server. Generated from tools/capi; `docs/games.md` tells the story.
  *
  * Threads. Each call says whose it is. *Audio threads* are the callbacks of devices: one pushes into a session, one pulls from
- * it, and their calls take no lock, no heap and no system call. *The game thread* is one thread at a time of the host's
- * choice. *Any thread* may make the rest. A second thread in an audio call with the same handle gets MYNAH_BUSY.
+ * it, and their calls take no lock, no heap and no system call. *The game thread* of an engine is one thread at a time of the
+ * host's choice. *Any thread* may make the rest. A second thread in an audio call with the same handle gets MYNAH_BUSY.
  *
- * Calls return at once, except that mynah_open compiles a scene, mynah_tick and mynah_step do the work of a tick, and
- * closing waits for the call that is under way. None calls back but `log`. No panic leaves a call.
+ * Calls return at once, except that mynah_open compiles a scene, mynah_session_open and mynah_say_clip may make a converter,
+ * mynah_tick and mynah_step do the work of a tick, and closing waits for the call that is under way. None calls back but
+ * `log`. No panic leaves a call.
  *
  * Handles are numbers in the shape of pointers: nothing lies where they point. A handle that is null, closed or made up
  * gets MYNAH_BAD_HANDLE.
@@ -13,8 +14,8 @@
  * Pointers are null or lead to as many readable or writable elements as the call says, which nobody else writes meanwhile.
  * Texts are UTF-8.
  *
- * Structs begin with `size` and `abi` where the host fills them in, and only grow at the end: MYNAH_ABI changes when a
- * program has to.
+ * Structs that the host fills in begin with `size` and `abi`, and only grow at the end; the others stay as they are within a
+ * MYNAH_ABI. MYNAH_ABI changes when a program has to. What a call could not do leaves null, or 0, where a result was to be.
  *
  * Times end in their unit. Samples are 32-bit floats from -1 to 1, interleaved; a frame is one sample of each channel.
  */
@@ -130,10 +131,11 @@ typedef int32_t mynah_status;
 // Something of the turn has only `until_us` left.
 #define MYNAH_DEADLINE_WARNING 21
 
-// The host's own message `number` has taken effect.
+// The host's own message `number` has taken effect. Those that are taken are numbered from 1 in each session.
 #define MYNAH_APPLIED 22
 
-// The session is over; nothing follows. `detail`: why.
+// The session is over; nothing follows. `detail`: why. What has left can still be pulled; `mynah_session_close` gives its
+// memory back.
 #define MYNAH_CLOSED 23
 
 // Of `mynah_event.flags`: nothing of this kind follows for the segment and revision.
@@ -170,7 +172,8 @@ typedef struct mynah_engine mynah_engine;
 typedef struct mynah_session mynah_session;
 
 // Told what an engine has to say beside its events, such as warnings about its scene: on the thread that opens or closes
-// it. `text` lives until the function returns. It may not call this library.
+// it. `text` lives until the function returns. It calls nothing of this library, and it returns: no exception leaves it,
+// and no jump.
 typedef void (*mynah_log_fn)(void *user, int32_t level, const char *text);
 
 // An engine to open. `mynah_config_init` fills it in.
@@ -181,12 +184,12 @@ typedef struct {
   uint32_t abi;
   // Who ticks: `MYNAH_DRIVE_REAL`, `_VIRTUAL` or `_THREAD`.
   uint32_t drive;
-  // Most sessions open at once, 1 to 1,000,000; 64 by default.
+  // Most sessions open at once, 1 to 1,000,000; 64 by default. Each costs some hundred bytes before it is opened.
   uint32_t sessions_max;
   // Threads that share the work of a tick, 1 to 256; 1 by default. Never changes a result.
   uint32_t threads;
   // Most events that wait to be fetched, 64 to 1,048,576; 4,096 by default. More wait with their sessions, and a
-  // session whose host fetches nothing for long is closed.
+  // session of which 256 wait is closed.
   uint32_t events_max;
   // Seed of all random numbers; 1 by default.
   uint64_t seed;
@@ -220,9 +223,9 @@ typedef struct {
 
 // Something that happened in a session. Times are media time of the session in microseconds, unless the kind says
 // otherwise. What a kind does not have is 0 or null. Texts are UTF-8, end with a zero, and live until the next call of
-// `mynah_events` for the engine.
+// `mynah_events` for the engine, or until it is closed. Zeros inside of texts are left out.
 typedef struct {
-  // Which: `MYNAH_SPEECH_STARTED` to `MYNAH_CLOSED`.
+  // Which: `MYNAH_SPEECH_STARTED` to `MYNAH_CLOSED`; another number is of a newer library, and to be passed over.
   uint32_t kind;
   // `MYNAH_LAST`, `MYNAH_LATE`.
   uint32_t flags;
@@ -230,7 +233,7 @@ typedef struct {
   mynah_session *session;
   // What the session was opened with.
   void *user;
-  // Engine time of the tick in which it happened.
+  // Engine time of the tick in which it was told.
   uint64_t t_us;
   // Where it begins.
   uint64_t from_us;
@@ -266,17 +269,18 @@ typedef struct {
   uint32_t size;
   // `MYNAH_ABI`.
   uint32_t abi;
-  // Its name, 1 to 128 bytes of UTF-8, not in use by an open session. Ends with a zero.
+  // Its name, 1 to 128 bytes of UTF-8, not in use by an open session; that of one that was closed is free at the next
+  // tick. Ends with a zero.
   const char *name;
   // Comes back with each of its events.
   void *user;
-  // Rate of the audio that arrives, 8,000 to 192,000 Hz; 0: the scene's.
+  // Rate of the audio that arrives, 8,000 to 192,000 Hz; 0, with 0 channels: the scene's.
   uint32_t input_rate_hz;
-  // Channels of the audio that arrives, interleaved, 1 to 8; 0: the scene's.
+  // Channels of the audio that arrives, interleaved, 1 to 8; 0, with a rate of 0: the scene's.
   uint32_t input_channels;
-  // Rate of the audio that leaves; 0: as the scene makes it.
+  // Rate of the audio that leaves; 0, with 0 channels: as the scene makes it.
   uint32_t output_rate_hz;
-  // Channels of the audio that leaves; 0: as the scene makes it.
+  // Channels of the audio that leaves; 0, with a rate of 0: as the scene makes it.
   uint32_t output_channels;
   // How far ahead of the ear answers leave, 0 to 10,000 ms: twice the callback with `MYNAH_DRIVE_THREAD`, two frames more
   // where the game ticks. `MYNAH_SCENE` by default.
@@ -378,10 +382,10 @@ typedef struct {
 // Another thread is in this call with the same handle.
 #define MYNAH_BUSY -11
 
-// The operating system refuses a thread, or the metrics page an address.
+// The operating system refuses a thread, or the metrics page of a scene with `MYNAH_DRIVE_THREAD` an address.
 #define MYNAH_UNAVAILABLE -12
 
-// The library has a fault: the call was broken off.
+// The library has a fault: the call was broken off. Close the engine: what it does from here on is not to be relied on.
 #define MYNAH_PANIC -13
 
 #ifdef __cplusplus
@@ -421,37 +425,24 @@ mynah_status mynah_open(const mynah_config *config,
 // Game thread: ends the engine, its sessions and its thread; waits for a tick under way. Null does nothing.
 mynah_status mynah_close(mynah_engine *engine);
 
-// Any thread: ends all engines of the process, as before a library is unloaded or a game reloads its scripts.
+// Any thread: ends all engines that are open, as before a game reloads its scripts, and returns when all have ended, those
+// that another thread is closing, too. The library stays loaded: threads of its voice live as long as the process.
 mynah_status mynah_close_all(void);
 
-// Game thread, not with `MYNAH_DRIVE_THREAD`: one tick at engine time `now_us`. Times ascend.
-mynah_status mynah_tick(mynah_engine *engine, uint64_t now_us);
+// Game thread, not with `MYNAH_DRIVE_THREAD`: one tick at engine time `now_us`, microseconds since any start. A time
+// before the last tick counts as that tick's.
+mynah_status mynah_tick(mynah_engine *engine,
+                        uint64_t now_us);
 
-// Game thread: engine time in microseconds, of the last tick, or of now with `MYNAH_DRIVE_THREAD`; 0 without an engine.
+// Any thread: engine time of the last tick, microseconds; 0 without an engine.
 uint64_t mynah_now_us(const mynah_engine *engine);
 
 // Game thread: fetches up to `most` events, oldest first, of all sessions; `count` becomes their number. Their texts live
-// until the next call for this engine.
+// until the next call for this engine, or until it is closed.
 mynah_status mynah_events(mynah_engine *engine,
                           mynah_event *events,
                           size_t most,
                           size_t *count);
-
-// Game thread, for simulations: the time from the last step until `until_us`, for `n` sessions at once. Ticks at every
-// period of the scene before then, pushes `frames` of input for each session, which was spoken meanwhile, ticks at
-// `until_us`, and pulls `out_frames` of output for each. `pcm` is `[n][frames x channels]`, `out` is
-// `[n][out_frames x channels]`, each in the formats of the sessions, which are all the same; `got[i]` becomes the
-// number of frames of sound of session i. A session that has ended gets silence. The first error of a push is returned
-// after the step is done.
-mynah_status mynah_step(mynah_engine *engine,
-                        mynah_session *const *sessions,
-                        size_t n,
-                        const float *pcm,
-                        size_t frames,
-                        float *out,
-                        size_t out_frames,
-                        uint32_t *got,
-                        uint64_t until_us);
 
 // Fills `config` with the defaults; `size`: its `sizeof`.
 mynah_status mynah_session_config_init(mynah_session_config *config, uint32_t size);
@@ -464,8 +455,8 @@ mynah_status mynah_session_open(mynah_engine *engine,
                                 const mynah_session_config *config,
                                 mynah_session **session);
 
-// Game thread: hangs up, and gives the session's place back; nothing is told of it any more. Waits for a push or a pull
-// under way. Null does nothing.
+// Game thread: hangs up, if the session is not over, and gives its memory back; no event of it is fetched any more. Waits
+// for a push or a pull under way: devices are stopped before, not killed in a call. Null does nothing.
 mynah_status mynah_session_close(mynah_session *session);
 
 // Game thread: ends the input. What was pushed is still answered; then `MYNAH_CLOSED` is told.
@@ -490,24 +481,45 @@ mynah_status mynah_history(const mynah_session *session,
                            size_t most,
                            size_t *length);
 
+// Game thread: the time from the last step until `until_us`, for `n` sessions at once; time begins with 0, and a step is an
+// hour at most. Ticks at every period of the scene before then, pushes `frames` of input for each session, which was spoken
+// meanwhile, ticks at `until_us`, and pulls `out_frames` of output for each. `pcm` is `[n][frames x channels]`, `out` is
+// `[n][out_frames x channels]`, each in the format of the sessions, which is the same for all; `got[i]` becomes the
+// number of frames of sound of session i. The arrays do not overlap, but that `out` may be `pcm`. A session that has ended
+// gets silence; a handle that is closed fails the step before anything has happened. The first error of a push is
+// returned after the step is done. Sessions whose `lead_ms` is shorter than the step have holes in their answers.
+mynah_status mynah_step(mynah_engine *engine,
+                        mynah_session *const *sessions,
+                        size_t n,
+                        const float *pcm,
+                        size_t frames,
+                        float *out,
+                        size_t out_frames,
+                        uint32_t *got,
+                        uint64_t until_us);
+
 // Audio thread: takes `frames` interleaved sample frames in, all or none. No lock, no heap, no system call.
-// `MYNAH_FULL`: 1.1 s wait already. `MYNAH_BUSY`: another thread pushes.
-mynah_status mynah_push(mynah_session *session, const float *samples, size_t frames);
+// `MYNAH_FULL`: there is no room, 1.1 s in all; more than that at once is `MYNAH_BAD_ARGUMENT`. `MYNAH_BUSY`: another
+// thread pushes.
+mynah_status mynah_push(mynah_session *session,
+                        const float *samples,
+                        size_t frames);
 
 // Audio thread: `mynah_push` for 16-bit samples.
 mynah_status mynah_push_i16(mynah_session *session, const int16_t *samples, size_t frames);
 
 // Audio thread: fills `frames` interleaved sample frames: sound as far as there is any, then silence. `pulled`, if not
-// null, becomes what there was. No lock, no heap, no system call. On an error the frames are silent.
+// null, becomes what there was. No lock, no heap, no system call. On an error the first `frames` samples are silent, for of
+// a handle that names nothing the channels are not known: a host with several clears its buffer before.
 mynah_status mynah_pull(mynah_session *session,
                         float *samples,
                         size_t frames,
                         mynah_pulled *pulled);
 
-// Audio thread: sample frames for which there is room.
+// The thread that pushes: sample frames for which there is room.
 size_t mynah_room(const mynah_session *session);
 
-// Audio thread: sample frames of sound that are there.
+// The thread that pulls: sample frames of sound that are there.
 size_t mynah_available(const mynah_session *session);
 
 // Game thread: speaks `text` of `length` bytes, a turn of its own, by the scene's voice. `config` null: it waits for its

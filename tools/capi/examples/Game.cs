@@ -293,7 +293,7 @@ static class Program
         public IntPtr Session;
         public Wav Call;
         public Mynah.Formats Formats;
-        public volatile bool Over;
+        public volatile bool Over, HasSpoken;
         public long Refused, Sounded, Collections;
         public float Loudest;
 
@@ -306,7 +306,8 @@ static class Program
             {
                 if (Push(Session, Call, at, frames) != 0) Refused += frames;
                 at += frames;
-                if (at == Call.Frames) Mynah.mynah_finish(Session);
+                // Ending the input is the game's to do.
+                HasSpoken = at == Call.Frames;
             }
             Mynah.mynah_pull(Session, heard, (UIntPtr)(Formats.output_rate_hz / 100), out pulled);
             Sounded += pulled.frames;
@@ -355,9 +356,12 @@ static class Program
         var thread = new Thread(device.Run);
         thread.Start();
         var events = new Mynah.Event[32];
+        bool finished = false;
         for (bool closed = false; !closed; Thread.Sleep(16))
         {
             UIntPtr count;
+            if (device.HasSpoken && !finished) Mynah.Check(Mynah.mynah_finish(device.Session), "finish");
+            finished |= device.HasSpoken;
             Mynah.Check(Mynah.mynah_events(engine, events, (UIntPtr)events.Length, out count), "events");
             for (int at = 0; at < (int)count; at++) closed |= Play(events[at]);
         }

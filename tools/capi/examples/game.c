@@ -74,7 +74,8 @@ static wav read_wav(const char *path) {
     wav found = {0, 0, 0, NULL};
     while (at + 8 <= length) {
         size_t size = number(bytes + at + 4, 4);
-        if (!memcmp(bytes + at, "fmt ", 4)) {
+        if (!memcmp(bytes + at, "fmt ", 4) && at + 24 <= length) {
+            if (number(bytes + at + 8, 2) != 1 || number(bytes + at + 22, 2) != 16) break;
             found.channels = number(bytes + at + 10, 2);
             found.rate_hz = number(bytes + at + 12, 4);
         } else if (!memcmp(bytes + at, "data", 4) && found.channels) {
@@ -214,7 +215,7 @@ typedef struct {
     mynah_session *session;
     const wav *call;
     mynah_formats formats;
-    volatile int over;
+    int over, has_spoken; /* of two threads: read and written as a whole */
     uint64_t refused, sounded;
     float loudest;
 } device;
@@ -237,7 +238,8 @@ static void callback(device *of, size_t *at, float *heard) {
         if (frames > left) frames = left;
         if (mynah_push_i16(of->session, of->call->samples + *at * of->call->channels, frames)) of->refused += frames;
         *at += frames;
-        if (frames == left) mynah_finish(of->session);
+        /* Ending the input is the game's to do. */
+        if (frames == left) __atomic_store_n(&of->has_spoken, 1, __ATOMIC_RELEASE);
     }
     mynah_pull(of->session, heard, of->formats.output_rate_hz / 100, &pulled);
     of->sounded += pulled.frames;
@@ -250,7 +252,7 @@ static void *run_device(void *of_void) {
     size_t at = 0;
     struct timespec due;
     clock_gettime(CLOCK_MONOTONIC, &due);
-    while (heard && !of->over) {
+    while (heard && !__atomic_load_n(&of->over, __ATOMIC_ACQUIRE)) {
         callback(of, &at, heard);
         sleep_until(&due, 10000000);
     }
@@ -287,7 +289,7 @@ static int game(const char *scene, const char *path) {
     device of;
     pthread_t thread;
     struct timespec due;
-    int closed = 0;
+    int closed = 0, finished = 0;
     memset(&of, 0, sizeof of);
     of.session = open_session(engine, path, &call);
     of.call = &call;
@@ -297,6 +299,10 @@ static int game(const char *scene, const char *path) {
     while (!closed) {
         mynah_event events[32];
         size_t count, at;
+        if (!finished && __atomic_load_n(&of.has_spoken, __ATOMIC_ACQUIRE)) {
+            finished = 1;
+            check(mynah_finish(of.session), "finish");
+        }
         check(mynah_events(engine, events, 32, &count), "events");
         for (at = 0; at < count; at++) {
             play_event(events + at);
@@ -304,7 +310,7 @@ static int game(const char *scene, const char *path) {
         }
         sleep_until(&due, 16666667);
     }
-    of.over = 1;
+    __atomic_store_n(&of.over, 1, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
     printf("%.1f s of the character's voice, level at most %.2f, %" PRIu64 " frames refused\n",
            of.formats.output_rate_hz ? (double)of.sounded / of.formats.output_rate_hz : 0.0, (double)of.loudest, of.refused);

@@ -15,7 +15,7 @@ import sys
 import wave
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
-TICK_US, DRIVE_VIRTUAL, CLOSED, MOST = 5_000, 1, 23, 64
+ABI, TICK_US, DRIVE_VIRTUAL, CLOSED, MOST = 1, 5_000, 1, 23, 64
 ptr, size = c.c_void_p, c.c_size_t
 TYPES = {"u32": c.c_uint32, "u64": c.c_uint64, "i32": c.c_int32, "f32": c.c_float, "size": c.c_size_t}
 TYPES |= {"ptr": c.c_void_p, "text": c.c_char_p, "phone": c.c_char * 8}
@@ -71,6 +71,8 @@ def layout():
 def library():
     """The library at MYNAH_LIBRARY, or in target/release."""
     lib = c.CDLL(os.environ.get("MYNAH_LIBRARY") or os.path.join(TOP, "target/release/libmynah.so"))
+    if lib.mynah_abi() != ABI:
+        sys.exit(f"this program is of interface {ABI}, libmynah of {lib.mynah_abi()}")
     lib.mynah_error.restype = c.c_char_p
     lib.mynah_tick.argtypes = [ptr, c.c_uint64]
     lib.mynah_push_i16.argtypes = [ptr, c.c_char_p, size]
@@ -92,7 +94,7 @@ def kinds():
 def line(event, names):
     """An event as it is printed."""
     numbers = ("flags", "segment", "revision", "turn", "from_us", "until_us", "number")
-    told = [f"{event.t_us} {names[event.kind]}", *(f"{name}={getattr(event, name)}" for name in numbers)]
+    told = [f"{event.t_us} {names.get(event.kind, 'unknown')}", *(f"{name}={getattr(event, name)}" for name in numbers)]
     told += [f"{name}={(getattr(event, name) or b'').decode()}" for name in ("text", "detail", "id")]
     parts = (f"{p.what}:{p.viseme}:{p.from_us}-{p.until_us}" for p in event.spoken[: event.spoken_len])
     return " ".join([*told, f"spoken={','.join(parts)}\n"])

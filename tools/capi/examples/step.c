@@ -107,6 +107,12 @@ int main(int argc, char **argv) {
   float *pcm = memory(n * FRAMES, sizeof *pcm), *out = memory(n * FRAMES, sizeof *out);
   uint32_t *got = memory(n, sizeof *got);
   for (size_t i = 0; i < n; i++) sessions[i] = open_session(engine, i);
+  mynah_formats formats;
+  check(mynah_session_formats(sessions[0], &formats));
+  if (formats.input_channels != 1 || formats.output_channels > 1 || formats.output_rate_hz > RATE_HZ) {
+    fprintf(stderr, "the arrays are for one channel of %d Hz\n", RATE_HZ);
+    return 2;
+  }
   double sum = 0, calls_s = 0, began_s = processor_s();
   for (size_t step = 0; step < steps; step++) {
     for (size_t i = 0; i < n; i++) {

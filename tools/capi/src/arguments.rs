@@ -59,20 +59,22 @@ pub(crate) unsafe fn room<'a, T>(room: *mut T, count: usize) -> Option<&'a mut [
     fits(room, count).then(|| unsafe { slice::from_raw_parts_mut(room, count) })
 }
 
-fn fits<T>(pointer: *const T, count: usize) -> bool {
-    !pointer.is_null() && pointer.is_aligned() && count <= isize::MAX as usize / size_of::<T>().max(1)
+/// Whether there can be so many at the place.
+pub(crate) fn fits<T>(pointer: *const T, count: usize) -> bool {
+    count == 0
+        || !pointer.is_null() && pointer.is_aligned() && count <= isize::MAX as usize / size_of::<T>().max(1)
 }
 
-/// Writes a result.
+/// Checks that a result can be written, and writes `nothing` there in the meantime.
 ///
 /// # Safety
 /// `to` is null or may be written.
-pub(crate) unsafe fn put<T>(what: &str, to: *mut T, value: T) -> Done {
+pub(crate) unsafe fn prepare<T>(what: &str, to: *mut T, nothing: T) -> Done {
     if to.is_null() || !to.is_aligned() {
-        return Err(Fault::argument(format!("{what} is null")));
+        return Err(Fault::argument(format!("{what} is null or misaligned")));
     }
     // SAFETY: not null, aligned, and may be written, as the caller promises.
-    unsafe { to.write(value) };
+    unsafe { to.write(nothing) };
     Ok(())
 }
 

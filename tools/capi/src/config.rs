@@ -2,6 +2,7 @@
 //! program knows; structs only grow at the end.
 
 use std::ffi::{c_char, c_void};
+use std::mem::offset_of;
 
 use crate::status::{Done, Fault, MYNAH_BAD_ABI};
 
@@ -38,7 +39,8 @@ pub const MYNAH_LOG_WARNING: i32 = 1;
 pub const MYNAH_LOG_ERROR: i32 = 2;
 
 /// Told what an engine has to say beside its events, such as warnings about its scene: on the thread that opens or closes
-/// it. `text` lives until the function returns. It may not call this library.
+/// it. `text` lives until the function returns. It calls nothing of this library, and it returns: no exception leaves it,
+/// and no jump.
 pub type LogFn = Option<unsafe extern "C" fn(user: *mut c_void, level: i32, text: *const c_char)>;
 
 /// An engine to open. `mynah_config_init` fills it in.
@@ -51,12 +53,12 @@ pub struct Config {
     pub abi: u32,
     /// Who ticks: `MYNAH_DRIVE_REAL`, `_VIRTUAL` or `_THREAD`.
     pub drive: u32,
-    /// Most sessions open at once, 1 to 1,000,000; 64 by default.
+    /// Most sessions open at once, 1 to 1,000,000; 64 by default. Each costs some hundred bytes before it is opened.
     pub sessions_max: u32,
     /// Threads that share the work of a tick, 1 to 256; 1 by default. Never changes a result.
     pub threads: u32,
     /// Most events that wait to be fetched, 64 to 1,048,576; 4,096 by default. More wait with their sessions, and a
-    /// session whose host fetches nothing for long is closed.
+    /// session of which 256 wait is closed.
     pub events_max: u32,
     /// Seed of all random numbers; 1 by default.
     pub seed: u64,
@@ -78,17 +80,18 @@ pub struct SessionConfig {
     pub size: u32,
     /// `MYNAH_ABI`.
     pub abi: u32,
-    /// Its name, 1 to 128 bytes of UTF-8, not in use by an open session. Ends with a zero.
+    /// Its name, 1 to 128 bytes of UTF-8, not in use by an open session; that of one that was closed is free at the next
+    /// tick. Ends with a zero.
     pub name: *const c_char,
     /// Comes back with each of its events.
     pub user: *mut c_void,
-    /// Rate of the audio that arrives, 8,000 to 192,000 Hz; 0: the scene's.
+    /// Rate of the audio that arrives, 8,000 to 192,000 Hz; 0, with 0 channels: the scene's.
     pub input_rate_hz: u32,
-    /// Channels of the audio that arrives, interleaved, 1 to 8; 0: the scene's.
+    /// Channels of the audio that arrives, interleaved, 1 to 8; 0, with a rate of 0: the scene's.
     pub input_channels: u32,
-    /// Rate of the audio that leaves; 0: as the scene makes it.
+    /// Rate of the audio that leaves; 0, with 0 channels: as the scene makes it.
     pub output_rate_hz: u32,
-    /// Channels of the audio that leaves; 0: as the scene makes it.
+    /// Channels of the audio that leaves; 0, with a rate of 0: as the scene makes it.
     pub output_channels: u32,
     /// How far ahead of the ear answers leave, 0 to 10,000 ms: twice the callback with `MYNAH_DRIVE_THREAD`, two frames more
     /// where the game ticks. `MYNAH_SCENE` by default.
@@ -143,7 +146,7 @@ pub(crate) unsafe trait Sized32: Copy {
 // SAFETY: `repr(C)`, begins with `size` and `abi`; numbers, pointers and a nullable function.
 unsafe impl Sized32 for Config {
     const NAME: &'static str = "mynah_config";
-    const LEAST: usize = size_of::<Self>();
+    const LEAST: usize = offset_of!(Self, log_user) + size_of::<*mut c_void>();
     fn default_of() -> Self {
         Self {
             size: size_of::<Self>() as u32,
@@ -164,7 +167,7 @@ unsafe impl Sized32 for Config {
 // SAFETY: `repr(C)`, begins with `size` and `abi`; numbers and pointers.
 unsafe impl Sized32 for SessionConfig {
     const NAME: &'static str = "mynah_session_config";
-    const LEAST: usize = size_of::<Self>();
+    const LEAST: usize = offset_of!(Self, history) + size_of::<*const c_char>();
     fn default_of() -> Self {
         Self {
             size: size_of::<Self>() as u32,
@@ -190,7 +193,7 @@ unsafe impl Sized32 for SessionConfig {
 // SAFETY: `repr(C)`, begins with `size` and `abi`; numbers.
 unsafe impl Sized32 for SayConfig {
     const NAME: &'static str = "mynah_say_config";
-    const LEAST: usize = size_of::<Self>();
+    const LEAST: usize = offset_of!(Self, reserved) + size_of::<i32>();
     fn default_of() -> Self {
         let size = size_of::<Self>() as u32;
         Self { size, abi: MYNAH_ABI, interruptible: 1, priority: 0, wait: 1, reserved: 0 }
@@ -204,7 +207,7 @@ unsafe impl Sized32 for SayConfig {
 pub(crate) unsafe fn read<C: Sized32>(config: *const C) -> Done<C> {
     let name = C::NAME;
     if config.is_null() || !config.is_aligned() {
-        return Err(Fault::argument(format!("{name} is null")));
+        return Err(Fault::argument(format!("{name} is null or misaligned")));
     }
     // SAFETY: eight bytes are readable, and aligned as their struct is.
     let [size, abi] = unsafe { config.cast::<[u32; 2]>().read() };
@@ -236,7 +239,7 @@ pub(crate) unsafe fn read<C: Sized32>(config: *const C) -> Done<C> {
 pub(crate) unsafe fn init<C: Sized32>(config: *mut C, size: u32) -> Done {
     let (name, bytes) = (C::NAME, size as usize);
     if config.is_null() || !config.is_aligned() {
-        return Err(Fault::argument(format!("{name} is null")));
+        return Err(Fault::argument(format!("{name} is null or misaligned")));
     }
     if bytes < C::LEAST {
         return Err(Fault::argument(format!("a {name} of {size} bytes; expected {} or more", C::LEAST)));

@@ -50,9 +50,10 @@ pub const MYNAH_REPLY_CANCELLED: u32 = 19;
 pub const MYNAH_SERVICE_FAILED: u32 = 20;
 /// Something of the turn has only `until_us` left.
 pub const MYNAH_DEADLINE_WARNING: u32 = 21;
-/// The host's own message `number` has taken effect.
+/// The host's own message `number` has taken effect. Those that are taken are numbered from 1 in each session.
 pub const MYNAH_APPLIED: u32 = 22;
-/// The session is over; nothing follows. `detail`: why.
+/// The session is over; nothing follows. `detail`: why. What has left can still be pulled; `mynah_session_close` gives its
+/// memory back.
 pub const MYNAH_CLOSED: u32 = 23;
 
 /// Of `mynah_event.flags`: nothing of this kind follows for the segment and revision.
@@ -72,11 +73,11 @@ pub const MYNAH_PHONE_BYTES: usize = 8;
 
 /// Something that happened in a session. Times are media time of the session in microseconds, unless the kind says
 /// otherwise. What a kind does not have is 0 or null. Texts are UTF-8, end with a zero, and live until the next call of
-/// `mynah_events` for the engine.
+/// `mynah_events` for the engine, or until it is closed. Zeros inside of texts are left out.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Event {
-    /// Which: `MYNAH_SPEECH_STARTED` to `MYNAH_CLOSED`.
+    /// Which: `MYNAH_SPEECH_STARTED` to `MYNAH_CLOSED`; another number is of a newer library, and to be passed over.
     pub kind: u32,
     /// `MYNAH_LAST`, `MYNAH_LATE`.
     pub flags: u32,
@@ -84,7 +85,7 @@ pub struct Event {
     pub session: *mut SessionHandle,
     /// What the session was opened with.
     pub user: *mut c_void,
-    /// Engine time of the tick in which it happened.
+    /// Engine time of the tick in which it was told.
     pub t_us: u64,
     /// Where it begins.
     pub from_us: u64,
@@ -219,14 +220,14 @@ impl Arena {
 
     fn keep(&mut self, text: &str) -> usize {
         let at = self.bytes.len() + 1;
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.extend(text.bytes().filter(|byte| *byte != 0));
         self.bytes.push(0);
         at
     }
 
     fn keep_text(&mut self, out: &mut Event, places: &mut Places, text: &Arc<str>) {
-        out.text_len = text.len();
         places.text = self.keep(text);
+        out.text_len = self.bytes.len() - places.text;
     }
 
     fn fill_speech(&mut self, out: &mut Event, places: &mut Places, event: SessionEvent) {

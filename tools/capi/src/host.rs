@@ -1,10 +1,10 @@
 //! An engine and what its host has of it: the drive, the sessions, the events that wait.
 
-use std::collections::VecDeque;
 use std::ffi::CString;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
+use mynah_engine::edge::MEDIA_US_MAX;
 use mynah_engine::scene::{Override, Rendering, Source, compile};
 use mynah_engine::service::TimeMode;
 use mynah_engine::{Engine, EngineConfig, EngineHandle, ScenePlan, SessionSpec};
@@ -14,12 +14,13 @@ use crate::config::{
     Config, LogFn, MYNAH_DRIVE_REAL, MYNAH_DRIVE_THREAD, MYNAH_DRIVE_VIRTUAL, MYNAH_LOG_ERROR,
     MYNAH_LOG_WARNING,
 };
-use crate::event::{Arena, Event, Waiting};
+use crate::event::{Arena, Event};
 use crate::sessions::{ControlEnd, SESSIONS, busy, close_session, locked, taken};
 use crate::status::{
     Done, Fault, MYNAH_BAD_DRIVE, MYNAH_BAD_SCENE, MYNAH_BAD_SETTING, MYNAH_ENDED, MYNAH_NO_ROOM,
     MYNAH_UNAVAILABLE,
 };
+use crate::told::Told;
 
 /// An engine as its host has it.
 pub(crate) struct Host {
@@ -28,11 +29,10 @@ pub(crate) struct Host {
     drive: Mutex<Drive>,
     /// Whether the host has ticked: time begins with 0.
     has_ticked: AtomicBool,
-    /// Sessions by handle, in the order in which they were opened.
-    sessions: Mutex<Vec<usize>>,
-    waiting: Mutex<VecDeque<Waiting>>,
+    /// Engine time of the last tick.
+    now_us: AtomicU64,
+    told: Mutex<Told>,
     fetched: Mutex<Arena>,
-    events_max: usize,
     log: Log,
 }
 
@@ -62,6 +62,18 @@ impl Log {
             unsafe { call(std::ptr::with_exposed_provenance_mut(self.user), level, text.as_ptr()) };
         }
     }
+}
+
+/// Latest engine time: 142 years.
+const TIME_MAX_US: u64 = MEDIA_US_MAX;
+/// Longest step: an hour.
+const STEP_MAX_US: u64 = 3_600_000_000;
+
+fn within_time(now_us: u64) -> Done {
+    if now_us <= TIME_MAX_US {
+        return Ok(());
+    }
+    Err(Fault::argument(format!("engine time is {now_us} us; expected at most {TIME_MAX_US}")))
 }
 
 /// Refuses a number out of its range.
@@ -112,10 +124,9 @@ impl Host {
             plan: Arc::clone(&plan),
             drive: Mutex::new(drive),
             has_ticked: AtomicBool::new(false),
-            sessions: Mutex::new(Vec::with_capacity(sessions_max.min(4_096) as usize)),
-            waiting: Mutex::new(VecDeque::with_capacity(events_max)),
+            now_us: AtomicU64::new(0),
+            told: Mutex::new(Told::new(events_max)),
             fetched: Mutex::default(),
-            events_max,
             log,
         };
         if config.drive == MYNAH_DRIVE_THREAD {
@@ -151,14 +162,15 @@ impl Host {
 
     /// Ticks.
     pub(crate) fn tick(&self, now_us: u64) -> Done {
+        within_time(now_us)?;
         let mut drive = taken(&self.drive).map_err(|_| busy("engine"))?;
-        let engine = caller(&mut drive)?;
-        self.tick_at(engine, now_us);
+        self.tick_at(caller(&mut drive)?, now_us);
         Ok(())
     }
 
     /// Ticks at every period of the scene before `until_us`, then at `until_us` with what `arrive` pushes.
     pub(crate) fn step(&self, until_us: u64, arrive: impl FnOnce()) -> Done {
+        within_time(until_us)?;
         let mut drive = taken(&self.drive).map_err(|_| busy("engine"))?;
         let engine = caller(&mut drive)?;
         let period_us = u64::from(self.plan.scene.tick.period_ms) * 1_000;
@@ -167,6 +179,12 @@ impl Host {
         } else {
             0
         };
+        if until_us.saturating_sub(first_us) > STEP_MAX_US {
+            let now_us = engine.now_us();
+            return Err(Fault::argument(format!(
+                "until_us is {until_us}, and engine time {now_us}: expected a step of an hour at most; time begins with 0"
+            )));
+        }
         for now_us in (first_us..until_us).step_by(period_us as usize) {
             self.tick_at(engine, now_us);
         }
@@ -178,34 +196,27 @@ impl Host {
     fn tick_at(&self, engine: &mut Engine, now_us: u64) {
         engine.tick(now_us);
         self.has_ticked.store(true, Ordering::Release);
-        self.collect(now_us);
+        self.collect(engine.now_us());
     }
 
-    /// Engine time, microseconds: of the last tick, or of now where the library ticks.
+    /// Engine time of the last tick, microseconds.
     pub(crate) fn now_us(&self) -> u64 {
-        match &*locked(&self.drive) {
-            Drive::Caller(engine) => engine.now_us(),
-            Drive::Thread(runner) => runner.now_us(),
-            Drive::Stopped => 0,
-        }
+        self.now_us.load(Ordering::Acquire)
     }
 
-    /// Takes what sessions have to tell since the last tick, as far as there is room; the rest waits with them.
+    /// Takes what sessions have to tell since the last tick.
     fn collect(&self, now_us: u64) {
-        let sessions = locked(&self.sessions);
-        let mut waiting = locked(&self.waiting);
-        for &session in &*sessions {
-            let Some((key, place)) = SESSIONS.find(session) else { continue };
-            let mut end = locked(&place.thing.control);
-            let Some(ControlEnd { control, user, .. }) = end.as_mut().filter(|_| place.is(key)) else {
-                continue;
-            };
-            let (session_id, user) = (control.id().0, *user);
-            while waiting.len() < self.events_max
-                && let Some(event) = control.poll()
-            {
-                waiting.push_back(Waiting { t_us: now_us, session, session_id, user, event });
-            }
+        self.now_us.store(now_us, Ordering::Release);
+        locked(&self.told).collect(now_us);
+    }
+
+    /// Of an engine whose thread is over nobody else takes the last words of its sessions.
+    fn collect_last_words(&self) {
+        if let Ok(drive) = taken(&self.drive)
+            && let Drive::Thread(runner) = &*drive
+            && !runner.is_running()
+        {
+            self.collect(self.now_us());
         }
     }
 
@@ -213,10 +224,11 @@ impl Host {
     pub(crate) fn events(&self, out: &mut [std::mem::MaybeUninit<Event>]) -> Done<usize> {
         let mut arena = taken(&self.fetched).map_err(|_| busy("engine"))?;
         arena.clear();
-        let mut waiting = locked(&self.waiting);
-        let count = waiting.len().min(out.len());
-        waiting.drain(..count).for_each(|event| arena.lay_out(event));
-        drop(waiting);
+        self.collect_last_words();
+        let mut told = locked(&self.told);
+        let count = told.waiting.len().min(out.len());
+        told.waiting.drain(..count).for_each(|event| arena.lay_out(event));
+        drop(told);
         for (to, event) in out.iter_mut().zip(arena.events()) {
             to.write(*event);
         }
@@ -241,19 +253,23 @@ impl Host {
         place.thing.input.with_soon(|place| *place = Some(input));
         place.thing.output.with_soon(|place| *place = Some(output));
         *locked(&place.thing.control) = Some(ControlEnd { control, user, engine });
+        place.publish(key);
         let handle = SESSIONS.handle(key);
-        locked(&self.sessions).push(handle);
+        if !locked(&self.told).add(handle) {
+            close_session(handle);
+            return Err(Fault::new(MYNAH_ENDED, "the engine is being closed"));
+        }
         Ok(handle)
     }
 
-    /// Forgets a session that is closed.
+    /// Forgets a session that is closed, and what it has told.
     pub(crate) fn forget(&self, session: usize) {
-        locked(&self.sessions).retain(|other| *other != session);
+        locked(&self.told).forget(session);
     }
 
     /// Ends the sessions and the thread.
     pub(crate) fn shut(&self) {
-        let sessions = std::mem::take(&mut *locked(&self.sessions));
+        let sessions = locked(&self.told).end();
         for session in sessions {
             close_session(session);
         }

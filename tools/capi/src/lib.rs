@@ -9,6 +9,7 @@ mod gate;
 mod host;
 mod sessions;
 mod table;
+mod told;
 
 // In this order the header tells of them.
 mod status;

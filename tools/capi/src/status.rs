@@ -31,9 +31,9 @@ pub const MYNAH_NO_VOICE: Status = -9;
 pub const MYNAH_BAD_DRIVE: Status = -10;
 /// Another thread is in this call with the same handle.
 pub const MYNAH_BUSY: Status = -11;
-/// The operating system refuses a thread, or the metrics page an address.
+/// The operating system refuses a thread, or the metrics page of a scene with `MYNAH_DRIVE_THREAD` an address.
 pub const MYNAH_UNAVAILABLE: Status = -12;
-/// The library has a fault: the call was broken off.
+/// The library has a fault: the call was broken off. Close the engine: what it does from here on is not to be relied on.
 pub const MYNAH_PANIC: Status = -13;
 
 /// Why a call fails.
@@ -84,7 +84,9 @@ pub(crate) fn audio_call(work: impl FnOnce() -> Status) -> Status {
 }
 
 fn note(text: &str) {
-    ERROR.with_borrow_mut(|error| {
+    // At the end of a thread its text may be gone already; then nobody asks for it either.
+    let _gone = ERROR.try_with(|error| {
+        let mut error = error.borrow_mut();
         error.clear();
         error.extend(text.bytes().filter(|byte| *byte != 0));
         error.push(0);
@@ -93,7 +95,11 @@ fn note(text: &str) {
 
 /// The text of the last failure on the calling thread, valid until the next call on it; empty if there was none.
 pub(crate) fn error_text() -> *const c_char {
-    ERROR.with_borrow(|error| if error.is_empty() { c"".as_ptr() } else { error.as_ptr().cast() })
+    let text = ERROR.try_with(|error| {
+        let error = error.borrow();
+        if error.is_empty() { c"".as_ptr() } else { error.as_ptr().cast() }
+    });
+    text.unwrap_or(c"".as_ptr())
 }
 
 /// A status in words.

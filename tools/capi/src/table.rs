@@ -3,12 +3,13 @@
 //! A handle names a place and the generation of what lies there. A call with a handle that is closed, made up or of
 //! another kind finds nothing. Places are never freed, so looking one up takes neither lock nor heap.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Places of the first chunk; each chunk has twice as many as the one before.
 const FIRST: usize = 64;
-/// Chunks: 4 million places.
+/// Chunks: 4 million places; with 32-bit addresses there are bits for 3,008, and generations come round after 32,768 uses.
 const CHUNKS: usize = 1 << CHUNK_BITS;
 
 // A handle is, from its lowest bit: the kind, the chunk, the place in the chunk, and in the upper half the generation.
@@ -36,7 +37,8 @@ pub(crate) struct Place<T> {
 
 #[derive(Default)]
 struct Free {
-    spots: Vec<Spot>,
+    /// The one that is free for longest comes first: its old handles are old by then.
+    spots: VecDeque<Spot>,
     used: usize,
 }
 
@@ -60,14 +62,14 @@ impl<T: Default> Table<T> {
         Self {
             kind,
             chunks: [const { OnceLock::new() }; CHUNKS],
-            free: Mutex::new(Free { spots: Vec::new(), used: 0 }),
+            free: Mutex::new(Free { spots: VecDeque::new(), used: 0 }),
         }
     }
 
-    /// Takes a free place; `None`: there is none any more.
+    /// Takes a free place, which no handle names until it is [published](Place::publish); `None`: there is none any more.
     pub(crate) fn take(&self) -> Option<(Key, &Place<T>)> {
         let mut free = self.free();
-        let spot = match free.spots.pop() {
+        let spot = match free.spots.pop_front() {
             Some(spot) => spot,
             None => {
                 let spot = Spot::of(free.used).filter(|spot| spot.at >> AT_BITS == 0)?;
@@ -81,7 +83,6 @@ impl<T: Default> Table<T> {
         let place = self.place(spot)?;
         let last = place.generation.load(Ordering::Relaxed);
         let generation = if last >= LAST { 1 } else { last + 1 };
-        place.generation.store(generation, Ordering::Release);
         Some((Key { spot, generation }, place))
     }
 
@@ -95,9 +96,9 @@ impl<T: Default> Table<T> {
         Some((key, place))
     }
 
-    /// Gives a place back after [`close`](Place::close); what lay there was taken out.
+    /// Gives a place back that was closed, or never published; what lay there was taken out.
     pub(crate) fn release(&self, key: Key) {
-        self.free().spots.push(key.spot);
+        self.free().spots.push_back(key.spot);
     }
 
     /// The handle of a key.
@@ -133,9 +134,14 @@ impl<T> Place<T> {
         self.generation.load(Ordering::Acquire) == key.generation
     }
 
+    /// From here on the key's handle names what lies here.
+    pub(crate) fn publish(&self, key: Key) {
+        self.generation.store(key.generation, Ordering::Release);
+    }
+
     /// Ends the generation: who comes with its handle finds nothing. False: it was ended already.
     pub(crate) fn close(&self, key: Key) -> bool {
-        let next = key.generation + 1;
+        let next = key.generation.wrapping_add(1);
         let order = (Ordering::AcqRel, Ordering::Relaxed);
         self.generation.compare_exchange(key.generation, next, order.0, order.1).is_ok()
     }
@@ -174,12 +180,15 @@ mod tests {
         static TABLE: Table<()> = Table::new(2);
         let (key, place) = TABLE.take().expect("there is room");
         let handle = TABLE.handle(key);
+        assert!(TABLE.find(handle).is_none() && TABLE.handles().is_empty(), "nothing lies there yet");
+        place.publish(key);
         assert!(TABLE.find(handle).is_some());
         assert!(place.close(key) && !place.close(key), "closed once");
         TABLE.release(key);
         assert!(TABLE.find(handle).is_none() && TABLE.find(handle + (1 << HALF)).is_none());
         assert!(TABLE.handles().is_empty());
-        let (again, _) = TABLE.take().expect("there is room");
+        let (again, place) = TABLE.take().expect("there is room");
+        place.publish(again);
         assert!(again.spot == key.spot && TABLE.handle(again) != handle);
         assert!(TABLE.find(handle).is_none());
         for made_up in
@@ -194,8 +203,12 @@ mod tests {
     #[test]
     fn a_table_grows_and_keeps_what_it_has() {
         let table: Table<()> = Table::new(1);
-        let all: Vec<usize> =
-            (0..500).map(|_| table.handle(table.take().expect("there is room").0)).collect();
+        let open = || {
+            let (key, place) = table.take().expect("there is room");
+            place.publish(key);
+            table.handle(key)
+        };
+        let all: Vec<usize> = (0..500).map(|_| open()).collect();
         assert!(all.iter().all(|handle| table.find(*handle).is_some()));
         assert_eq!(table.handles(), all);
     }

@@ -1,67 +1,15 @@
 //! What a host does wrong is a status with a text, and nothing else happens.
 
-use std::ffi::{CStr, CString, c_char};
+mod support;
+
+use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut, without_provenance_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use mynah_capi::*;
-
-const SCENE: &str = r#"(
-    name: "wire",
-    tick: (period_ms: 5),
-    session: (input: (rate_hz: 16000, channels: 1, chunk_ms: 20), output: (release: Immediately, pace: Burst)),
-    nodes: [],
-    edges: [("input", "output")],
-)"#;
-
-fn error() -> String {
-    // SAFETY: the text lives until the next call on this thread.
-    unsafe { CStr::from_ptr(mynah_error()) }.to_str().expect("UTF-8").to_owned()
-}
-
-fn config() -> Config {
-    let mut config = MaybeUninit::uninit();
-    // SAFETY: room for one.
-    unsafe {
-        assert_eq!(mynah_config_init(config.as_mut_ptr(), size_of::<Config>() as u32), MYNAH_OK);
-        config.assume_init()
-    }
-}
-
-fn open(config: &Config, scene: &str) -> Result<*mut EngineHandle, (Status, String)> {
-    let mut engine = null_mut();
-    // SAFETY: everything lives through the call.
-    let status = unsafe { mynah_open(config, scene.as_ptr().cast(), scene.len(), &mut engine) };
-    if status == MYNAH_OK { Ok(engine) } else { Err((status, error())) }
-}
-
-fn virtual_engine() -> *mut EngineHandle {
-    open(&Config { drive: MYNAH_DRIVE_VIRTUAL, ..config() }, SCENE).expect("the scene is right")
-}
-
-fn session_config(name: &CStr) -> SessionConfig {
-    let mut config = MaybeUninit::uninit();
-    // SAFETY: room for one.
-    let mut config = unsafe {
-        let status = mynah_session_config_init(config.as_mut_ptr(), size_of::<SessionConfig>() as u32);
-        assert_eq!(status, MYNAH_OK);
-        config.assume_init()
-    };
-    config.name = name.as_ptr();
-    config
-}
-
-fn open_session(
-    engine: *mut EngineHandle,
-    config: &SessionConfig,
-) -> Result<*mut SessionHandle, (Status, String)> {
-    let mut session = null_mut();
-    // SAFETY: everything lives through the call.
-    let status = unsafe { mynah_session_open(engine, config, &mut session) };
-    if status == MYNAH_OK { Ok(session) } else { Err((status, error())) }
-}
+use support::{SCENE, config, error, open, open_session, session_config, virtual_engine};
 
 fn refused<T>(result: Result<T, (Status, String)>, status: Status, part: &str) {
     let Err((found, text)) = result else { panic!("expected {status} with `{part}`") };
@@ -212,6 +160,45 @@ fn an_engine_with_a_thread_is_not_ticked() {
     unsafe {
         assert_eq!(mynah_tick(engine, 5_000), MYNAH_BAD_DRIVE);
         assert!(error().contains("MYNAH_DRIVE_REAL"), "{}", error());
+        assert_eq!(mynah_close(engine), MYNAH_OK);
+    }
+}
+
+#[test]
+fn nothing_is_told_of_a_session_that_is_closed() {
+    let engine = virtual_engine();
+    let session = open_session(engine, &session_config(c"a")).expect("there is room");
+    let other = open_session(engine, &session_config(c"b")).expect("there is room");
+    let mut events = [MaybeUninit::<Event>::uninit(); 8];
+    let mut count = 9;
+    // SAFETY: handles are numbers, there is room for eight events.
+    unsafe {
+        assert_eq!((mynah_hang_up(session), mynah_hang_up(other)), (MYNAH_OK, MYNAH_OK));
+        (0..3).for_each(|tick| assert_eq!(mynah_tick(engine, tick * 5_000), MYNAH_OK));
+        assert_eq!(mynah_session_close(session), MYNAH_OK);
+        assert_eq!(mynah_events(engine, events.as_mut_ptr().cast(), 8, &mut count), MYNAH_OK);
+        assert_eq!((count, events[0].assume_init_ref().session), (1, other), "of the other alone");
+        assert_eq!(events[0].assume_init_ref().kind, MYNAH_CLOSED);
+        assert_eq!(mynah_close(engine), MYNAH_OK);
+    }
+}
+
+#[test]
+fn a_time_that_cannot_be_is_refused_at_once() {
+    let engine = virtual_engine();
+    let step = |until_us| {
+        // SAFETY: no session, no samples.
+        unsafe { mynah_step(engine, null(), 0, null(), 0, null_mut(), 0, null_mut(), until_us) }
+    };
+    assert_eq!(step(20_000), MYNAH_OK);
+    for until_us in [u64::MAX, 1 << 51, 3_700_000_000] {
+        assert_eq!(step(until_us), MYNAH_BAD_ARGUMENT, "{until_us}");
+    }
+    assert!(error().contains("an hour at most"), "{}", error());
+    // SAFETY: the handle is a number.
+    unsafe {
+        assert_eq!(mynah_tick(engine, u64::MAX), MYNAH_BAD_ARGUMENT);
+        assert_eq!((step(40_000), mynah_now_us(engine)), (MYNAH_OK, 40_000));
         assert_eq!(mynah_close(engine), MYNAH_OK);
     }
 }

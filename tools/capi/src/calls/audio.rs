@@ -36,7 +36,8 @@ pub struct Pulled {
 }
 
 /// Audio thread: takes `frames` interleaved sample frames in, all or none. No lock, no heap, no system call.
-/// `MYNAH_FULL`: 1.1 s wait already. `MYNAH_BUSY`: another thread pushes.
+/// `MYNAH_FULL`: there is no room, 1.1 s in all; more than that at once is `MYNAH_BAD_ARGUMENT`. `MYNAH_BUSY`: another
+/// thread pushes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mynah_push(
     session: *mut SessionHandle,
@@ -69,7 +70,8 @@ pub unsafe extern "C" fn mynah_push_i16(
 }
 
 /// Audio thread: fills `frames` interleaved sample frames: sound as far as there is any, then silence. `pulled`, if not
-/// null, becomes what there was. No lock, no heap, no system call. On an error the frames are silent.
+/// null, becomes what there was. No lock, no heap, no system call. On an error the first `frames` samples are silent, for of
+/// a handle that names nothing the channels are not known: a host with several clears its buffer before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mynah_pull(
     session: *mut SessionHandle,
@@ -94,7 +96,7 @@ pub unsafe extern "C" fn mynah_pull(
     })
 }
 
-/// Audio thread: sample frames for which there is room.
+/// The thread that pushes: sample frames for which there is room.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mynah_room(session: *const SessionHandle) -> usize {
     let mut room = 0;
@@ -107,7 +109,7 @@ pub unsafe extern "C" fn mynah_room(session: *const SessionHandle) -> usize {
     room
 }
 
-/// Audio thread: sample frames of sound that are there.
+/// The thread that pulls: sample frames of sound that are there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mynah_available(session: *const SessionHandle) -> usize {
     let mut available = 0;

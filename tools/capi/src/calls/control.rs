@@ -183,6 +183,9 @@ unsafe fn say(config: *const SayConfig) -> Done<Say> {
     }
     // SAFETY: as the caller promises.
     let config = unsafe { config::read(config)? };
+    if config.reserved != 0 {
+        return Err(Fault::argument("mynah_say_config.reserved is for what is to come; expected 0"));
+    }
     let priority = i8::try_from(config.priority).map_err(|_| {
         let text = format!("mynah_say_config.priority is {}; expected -128 to 127", config.priority);
         Fault::new(MYNAH_BAD_SETTING, text)

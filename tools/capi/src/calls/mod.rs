@@ -14,6 +14,8 @@ mod engine;
 
 mod session;
 
+mod step;
+
 mod audio;
 
 mod control;
@@ -27,8 +29,7 @@ pub use control::{
     mynah_say, mynah_say_clip, mynah_send_text, mynah_set, mynah_tool_result,
 };
 pub use engine::{
-    mynah_close, mynah_close_all, mynah_config_init, mynah_events, mynah_now_us, mynah_open, mynah_step,
-    mynah_tick,
+    mynah_close, mynah_close_all, mynah_config_init, mynah_events, mynah_now_us, mynah_open, mynah_tick,
 };
 pub use library::{
     mynah_abi, mynah_error, mynah_features, mynah_status_text, mynah_version, mynah_viseme_name,
@@ -38,3 +39,4 @@ pub use session::{
     mynah_session_close, mynah_session_config_init, mynah_session_formats, mynah_session_id,
     mynah_session_open,
 };
+pub use step::mynah_step;

@@ -12,7 +12,7 @@ use crate::config::{self, MYNAH_NEVER, MYNAH_SCENE, SayConfig, SessionConfig};
 use crate::engines::host;
 use crate::opaque::{EngineHandle, SessionHandle};
 use crate::sessions::{close_session, ends, with_control};
-use crate::status::{Done, Fault, MYNAH_BAD_SETTING, MYNAH_OK, Status, call};
+use crate::status::{Done, Fault, MYNAH_BAD_HANDLE, MYNAH_BAD_SETTING, MYNAH_OK, Status, call};
 
 /// Formats of a session's audio.
 #[repr(C)]
@@ -53,20 +53,18 @@ pub unsafe extern "C" fn mynah_session_open(
         let host = host(engine)?;
         // SAFETY: the header's rules.
         let (config, spec) = unsafe {
+            arguments::prepare("session", session, std::ptr::null_mut())?;
             let config = config::read(config)?;
             (config, spec(&config)?)
         };
-        if session.is_null() {
-            return Err(Fault::argument("session is null"));
-        }
         let handle = host.open_session(engine.addr(), spec, config.user.expose_provenance())?;
-        // SAFETY: the header's rules.
-        unsafe { arguments::put("session", session, std::ptr::without_provenance_mut(handle)) }
+        // SAFETY: as above.
+        unsafe { arguments::prepare("session", session, std::ptr::without_provenance_mut(handle)) }
     })
 }
 
-/// Game thread: hangs up, and gives the session's place back; nothing is told of it any more. Waits for a push or a pull
-/// under way. Null does nothing.
+/// Game thread: hangs up, if the session is not over, and gives its memory back; no event of it is fetched any more. Waits
+/// for a push or a pull under way: devices are stopped before, not killed in a call. Null does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mynah_session_close(session: *mut SessionHandle) -> Status {
     if session.is_null() {
@@ -74,7 +72,9 @@ pub unsafe extern "C" fn mynah_session_close(session: *mut SessionHandle) -> Sta
     }
     call(|| {
         let engine = with_control(session, |end| Ok(end.engine))?;
-        close_session(session.addr());
+        if !close_session(session.addr()) {
+            return Err(Fault::new(MYNAH_BAD_HANDLE, "the session's handle is closed"));
+        }
         // An engine that is being closed forgets its sessions by itself.
         if let Ok(host) = host(std::ptr::without_provenance(engine)) {
             host.forget(session.addr());
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn mynah_session_formats(
             })
         })?;
         // SAFETY: the header's rules.
-        unsafe { arguments::put("formats", formats, found) }
+        unsafe { arguments::prepare("formats", formats, found) }
     })
 }
 
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn mynah_history(
             *to = from;
         }
         // SAFETY: the header's rules.
-        unsafe { arguments::put("length", length, text.len()) }
+        unsafe { arguments::prepare("length", length, text.len()) }
     })
 }
 
@@ -187,8 +187,11 @@ unsafe fn spec(config: &SessionConfig) -> Done<SessionSpec> {
         )
     };
     let name = name.ok_or_else(|| Fault::argument("mynah_session_config.name is null"))?;
+    if config.reserved != 0 {
+        return Err(Fault::argument("mynah_session_config.reserved is for what is to come; expected 0"));
+    }
     let gate = GateOverrides {
-        half_duplex: (config.half_duplex != MYNAH_SCENE).then_some(config.half_duplex != 0),
+        half_duplex: half_duplex(config.half_duplex)?,
         mode: gate_mode(config.gate)?,
         ..GateOverrides::default()
     };
@@ -210,6 +213,16 @@ unsafe fn spec(config: &SessionConfig) -> Done<SessionSpec> {
         gate,
         ..SessionSpec::named(name)
     })
+}
+
+fn half_duplex(given: i32) -> Done<Option<bool>> {
+    match given {
+        MYNAH_SCENE => Ok(None),
+        0 | 1 => Ok(Some(given == 1)),
+        other => {
+            Err(Fault::argument(format!("mynah_session_config.half_duplex is {other}; expected -1, 0 or 1")))
+        }
+    }
 }
 
 fn milliseconds(name: &str, ms: i32) -> Done<u32> {
