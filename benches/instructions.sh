@@ -41,6 +41,10 @@ through_c=(
     "push_c mynah_push scenes/passthrough.ron 128"
     "pull_c mynah_pull scenes/passthrough.ron 128"
 )
+# A hundred characters in Bevy, 300 frames: cargo build --release --manifest-path tools/bevy_mynah/Cargo.toml --example frames
+characters=$target/release/examples/frames
+in_bevy=("bevy_100 *frames::frame -")
+FRAMES=300
 CALLS=11000
 CALL_MAX=400
 
@@ -74,6 +78,12 @@ else
     echo "not built, so not counted through C: cargo build --release -p libmynah, and a C compiler"
 fi
 
+if [[ -x $characters ]]; then
+    workloads+=("${in_bevy[@]}")
+else
+    echo "not built, so not counted in Bevy: cargo build --release --manifest-path tools/bevy_mynah/Cargo.toml --example frames"
+fi
+
 is_call() {
     [[ $1 == push_* || $1 == read_* || $1 == pull_* ]]
 }
@@ -83,9 +93,13 @@ run() {
     local name=$1 counted=$2 status=0 program=$program
     shift 2
     if [[ $name == *_c ]]; then program=$kept/callback; elif is_call "$name"; then program=$callback; fi
+    if [[ $name == bevy_* ]]; then
+        program=$characters
+        set --
+    fi
     local flags=(--tool=callgrind "--callgrind-out-file=$kept/$name.out")
     [[ $counted == everything ]] || flags+=("--toggle-collect=$counted")
-    [[ $1 == simulate ]] && set -- "$@" --threads 1 --json
+    [[ ${1-} == simulate ]] && set -- "$@" --threads 1 --json
     LD_LIBRARY_PATH=$target/release valgrind "${flags[@]}" "$program" "$@" >"$kept/$name.stdout" 2>"$kept/$name.stderr" || status=$?
     # A short run misses a limit (1), or has nothing to measure for one (2); what could not run says nothing on stdout.
     if [[ ! -s $kept/$name.stdout ]]; then
@@ -139,6 +153,9 @@ if $update; then
 fi
 
 over=0 known=0
+for at in "${!names[@]}"; do
+    [[ ${names[at]} != bevy_* ]] || echo "${names[at]}: $((counts[at] / FRAMES)) instructions a frame"
+done
 for at in "${!names[@]}"; do
     name=${names[at]} call=$((counts[at] / CALLS))
     is_call "$name" || continue

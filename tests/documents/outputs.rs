@@ -24,7 +24,7 @@ const COMPARED: [(&str, &str); 6] = [
 ];
 
 /// All others, with what they are.
-const APART: [(&str, &str, &str); 14] = [
+const APART: [(&str, &str, &str); 15] = [
     ("docs/architecture.md", "   Rotate     close", "a drawing"),
     ("docs/architecture.md", "engine  <-  systems", "a drawing"),
     ("docs/fuzzing.md", "cargo test -p mynah-fuzz-targets", "commands of cargo"),

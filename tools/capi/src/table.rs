@@ -82,7 +82,8 @@ impl<T: Default> Table<T> {
         drop(free);
         let place = self.place(spot)?;
         let last = place.generation.load(Ordering::Relaxed);
-        let generation = if last >= LAST { 1 } else { last + 1 };
+        // Even: something lay here, or nothing yet. Behind the last one comes 1 again.
+        let generation = (last & LAST) + 1;
         Some((Key { spot, generation }, place))
     }
 

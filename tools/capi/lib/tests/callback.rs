@@ -3,7 +3,6 @@
 #![cfg(target_os = "linux")]
 
 #[path = "../../../../tests/support/given.rs"]
-#[allow(dead_code, reason = "programs are asked for alone")]
 mod given;
 #[allow(dead_code, reason = "compilers are asked for alone")]
 mod programs;

@@ -2,7 +2,6 @@
 //! and the same sound.
 
 #[path = "../../../../tests/support/given.rs"]
-#[allow(dead_code, reason = "recordings are asked for alone")]
 mod given;
 #[allow(dead_code, reason = "places are asked for alone")]
 mod programs;

@@ -2,7 +2,6 @@
 //! Every event has the same time and the same words, and the answer the same samples.
 
 #[path = "../../../../tests/support/given.rs"]
-#[allow(dead_code, reason = "programs and recordings are asked for alone")]
 mod given;
 mod programs;
 mod reference;
