@@ -206,7 +206,7 @@ fn in_ci_the_setup_comes_first_and_what_needs_more_than_cargo_last() {
     // Nothing is installed here, and no apt-get is there.
     let (code, said, calls) = run(&top, &[("CI", "true")]);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["total"]].concat(), "{said}");
+    assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["bevy", "total"]].concat(), "{said}");
     assert!(said.contains("nothing is installed: there is no apt-get"), "{said}");
     assert_eq!(said.matches("valgrind is not installed").count(), 1, "{said}");
     assert!(!said.contains("not run:") && said.contains("all is well"), "{said}");
@@ -217,7 +217,7 @@ fn in_ci_the_setup_comes_first_and_what_needs_more_than_cargo_last() {
         write_program(&top.join("benches/instructions.sh"), &format!("#!/usr/bin/env bash\n{text}"));
         let (done, said, _) = run(&top, &[("CI", "true")]);
         assert_eq!(done, Some(code), "{said}");
-        assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["instructions", "total"]].concat(), "{said}");
+        assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["bevy", "instructions", "total"]].concat(), "{said}");
         assert_eq!(said.contains("FAILED: instructions\n"), code == 1, "{said}");
     }
 }
@@ -231,6 +231,7 @@ fn called_alone_the_full_script_asks_the_programs_that_are_there() {
     let [tests] = call(&calls, "test --no-fail-fast -p mynah --test")[..] else { panic!("{calls:#?}") };
     assert!(tests.contains("| CI=1 ") && tests.contains(" zsh ") && !tests.contains("fish"), "{tests}");
     assert!(said.contains("skipped: valgrind is not installed"), "{said}");
+    assert!(said.contains("skipped: numpy, gymnasium or pytest is not installed"), "{said}");
     // Nor is the library of ALSA, for the tests of sound devices.
     assert!(
         said.contains("skipped: libasound2-dev is not installed")
@@ -257,7 +258,7 @@ fn called_alone_the_full_script_asks_the_programs_that_are_there() {
         }
     }
     let (code, said, _) = script(&top, ".ci/full", &[("FAILS", "test *")]);
-    assert!(code == Some(1) && said.contains("FAILED: programs, sound\n"), "{said}");
+    assert!(code == Some(1) && said.contains("FAILED: programs, sound, bevy\n"), "{said}");
 }
 
 #[test]
