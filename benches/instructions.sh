@@ -41,10 +41,10 @@ through_c=(
     "push_c mynah_push scenes/passthrough.ron 128"
     "pull_c mynah_pull scenes/passthrough.ron 128"
 )
-# A hundred characters in Bevy, 300 frames: cargo build --release --manifest-path tools/bevy_mynah/Cargo.toml --example frames
+# A hundred characters in Bevy, 120 frames: cargo build --release --manifest-path tools/bevy_mynah/Cargo.toml --example frames
 characters=$target/release/examples/frames
 in_bevy=("bevy_100 *frames::frame -")
-FRAMES=300
+FRAMES=120
 CALLS=11000
 CALL_MAX=400
 

@@ -1,4 +1,4 @@
-//! A hundred characters, all spoken to, in virtual time: what `benches/instructions.sh` counts, 300 frames that are the same
+//! A hundred characters, all spoken to, in virtual time: what `benches/instructions.sh` counts, 120 frames that are the same
 //! in every run.
 //!
 //! Run: `cargo run --release --example frames`
@@ -21,7 +21,7 @@ use bevy_time::{TimePlugin, TimeUpdateStrategy};
 use device::{MONO, recording};
 
 const CHARACTERS: u32 = 100;
-const FRAMES: usize = 300;
+const FRAMES: usize = 120;
 /// Time between two frames, and the sample frames in that time.
 const FRAME_US: u64 = 16_000;
 const FRAME: usize = 256;
