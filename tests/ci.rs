@@ -217,7 +217,11 @@ fn in_ci_the_setup_comes_first_and_what_needs_more_than_cargo_last() {
         write_program(&top.join("benches/instructions.sh"), &format!("#!/usr/bin/env bash\n{text}"));
         let (done, said, _) = run(&top, &[("CI", "true")]);
         assert_eq!(done, Some(code), "{said}");
-        assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["bevy", "instructions", "total"]].concat(), "{said}");
+        assert_eq!(
+            steps(&said),
+            [&["setup"], &STEPS[..], &["bevy", "instructions", "total"]].concat(),
+            "{said}"
+        );
         assert_eq!(said.contains("FAILED: instructions\n"), code == 1, "{said}");
     }
 }
