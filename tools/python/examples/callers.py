@@ -10,7 +10,7 @@ from mynah import Kind, VoiceVec
 from mynah.recordings import wav_samples
 
 _, call = wav_samples("tests/recordings/turns.wav")  # float32 [samples], 16 kHz
-with VoiceVec("barge_in", 64, seed=1) as callers:  # 64 sessions of a scene, in virtual time
+with VoiceVec("scenes/barge_in.ron", 64, seed=1) as callers:  # 64 sessions, virtual time
     for at in range(0, len(call) - callers.samples, callers.samples):
         pcm = np.tile(call[at : at + callers.samples], (64, 1))  # what each says in 20 ms
         step = callers.step(pcm)  # step.out[64, 320], step.got[64], step.events

@@ -67,12 +67,17 @@ CALLS: dict[str, tuple[type | None, tuple[type, ...]]] = {
 }
 
 
-def checkout() -> Path | None:
-    """The checkout of mynah that this package lies in; `None`: it lies elsewhere."""
-    for folder in Path(__file__).resolve().parents:
+def _around(place: Path) -> Path | None:
+    """The checkout that a file or a folder lies in."""
+    for folder in (place, *place.parents):
         if (folder / "tools/capi/mynah.h").is_file() and (folder / "Cargo.toml").is_file():
             return folder
     return None
+
+
+def checkout() -> Path | None:
+    """The checkout of mynah that this package lies in, or else the working directory; `None`: neither does."""
+    return _around(Path(__file__).resolve()) or _around(Path.cwd())
 
 
 def candidates() -> Iterator[tuple[str, Path]]:
@@ -82,7 +87,8 @@ def candidates() -> Iterator[tuple[str, Path]]:
         yield f"{VARIABLE}={named}", Path(named)
         return
     yield "beside the package", Path(__file__).resolve().parent / FILE_NAME
-    top = checkout()
+    # Never what the working directory happens to be.
+    top = _around(Path(__file__).resolve())
     if top is not None:
         built = Path(os.environ.get("CARGO_TARGET_DIR") or top / "target")
         yield "target/release of the checkout", top / built / "release" / FILE_NAME

@@ -59,7 +59,8 @@ def labelled(folder: str | os.PathLike[str] | None = None, rate_hz: int = 16_000
         top = checkout()
         if top is None:
             raise FileNotFoundError(
-                "this package lies in no checkout: name a folder with labels.jsonl and recordings"
+                "neither this package nor the working directory lies in a checkout: name a folder with "
+                "labels.jsonl and recordings"
             )
         folder = top / "tests/recordings"
     found = []

@@ -26,7 +26,6 @@ def scene_text(scene: str | os.PathLike[str]) -> tuple[str, str]:
         if given in (file.stem, file.name):
             return file.name, file.read_text(encoding="utf-8-sig")
     names = ", ".join(file.stem for file in shipped)
-    hint = (
-        f"a scene of the checkout ({names})" if names else "a scene's name (this package lies in no checkout)"
-    )
+    nowhere = "a scene's name, where this package or the working directory lies in a checkout"
+    hint = f"a scene of the checkout ({names})" if names else nowhere
     raise FileNotFoundError(f"no scene {given!r}; expected RON text, the path of a file, or {hint}")
