@@ -5,17 +5,19 @@
 //! model says when each part is due, and the tick waits for real work; on the wall clock real speech is handed out as
 //! it is made.
 
+mod outside;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mynah_engine::Block;
 use mynah_engine::scene::Timing;
 use mynah_engine::service::{
     Call, CallKey, CallScope, Replies, ReplyPart, SegmentRef, Service, ServiceSite, SessionKey, SessionRef,
     TimeMode,
 };
 use mynah_engine::speech::Heard;
+use mynah_engine::{Block, SessionId};
 
 use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
 use crate::service::heard::HeardAudio;
@@ -26,12 +28,17 @@ use crate::service::timing::{draw_us, name_hash};
 use crate::service::work::{Production, Work, pieces};
 use crate::speech::flite::RATE_HZ;
 
+pub use outside::AnswerLog;
+
 /// 20 ms of synthesized speech.
 const BLOCK: usize = RATE_HZ as usize / 50;
 
 /// A service that does real work and answers at the times of the scene's model.
 pub struct Modelled {
     production: Box<dyn Production>,
+    service: Arc<str>,
+    /// Keeps what comes from outside.
+    log: Option<Arc<dyn AnswerLog>>,
     timing: Timing,
     seed: u64,
     name: u64,
@@ -70,6 +77,8 @@ impl Modelled {
         let workers = if wanted > 0 { wanted } else { timing.workers() as usize };
         Self {
             production,
+            service: site.name.into(),
+            log: None,
             timing,
             seed: site.seed,
             name: name_hash(site.name),
@@ -129,14 +138,14 @@ impl Modelled {
                 Some(BadEnd::Panics) => std::panic::resume_unwind(Box::new("simulated panic")),
             };
             // Real work on the wall clock takes the time it takes.
-            let beside = matches!(work, Work::Speech(_) | Work::Words(_));
+            let beside = matches!(work, Work::Speech(_) | Work::Words(_) | Work::Outside(_));
             let real = self.wall && (beside || self.production.is_instant());
             let first_us = match end {
                 Some(BadEnd::Hangs) => NEVER_US,
                 _ if real => started_us,
                 _ => started_us + latency_us,
             };
-            let mut job = Job::new(call.key, work, self.batches, n as u64, (started_us, first_us));
+            let mut job = Job::new(&call, work, self.batches, n as u64, (started_us, first_us));
             let held = self.held_before.iter().position(|key| *key == call.key);
             job.held = held.map(|at| self.held_before.swap_remove(at)).is_some();
             self.jobs.push(job);
@@ -181,6 +190,29 @@ impl Modelled {
         }
     }
 
+    /// Stops what `scope` covers.
+    fn take_back(&mut self, scope: CallScope, now_us: u64) {
+        let stopped = &mut self.stopped;
+        self.waiting.retain(|call| {
+            let covered = scope.covers(&call.key);
+            stopped.extend(covered.then_some((call.key, 0)));
+            !covered
+        });
+        let mut jobs = std::mem::take(&mut self.jobs);
+        jobs.retain_mut(|job| {
+            if !scope.covers(&job.key) || job.is_stopping {
+                return true;
+            }
+            job.stop();
+            if self.stops_later(job) {
+                return true;
+            }
+            self.stopped.push((job.key, job.wasted_us(now_us)));
+            false
+        });
+        self.jobs = jobs;
+    }
+
     /// Starts calls that waited, as far as workers are free.
     fn start_waiting(&mut self) {
         while self.room() > 0
@@ -217,6 +249,13 @@ impl Modelled {
     /// Hands out what is due of a job; true if the job is complete.
     fn hand_out(&self, job: &mut Job, now_us: u64, replies: &mut Replies<'_>) -> bool {
         let key = job.key;
+        if job.is_stopping {
+            return self.has_stopped(job, now_us, replies);
+        }
+        if let Work::Outside(answer) = &job.work {
+            let answer = Arc::clone(answer);
+            return self.hand_out_outside(job, &answer, now_us, replies);
+        }
         while job.due_us(&self.timing, self.wall) <= now_us && replies.room(key) > 0 {
             let part = match &mut job.work {
                 Work::Text(pieces) => match pieces.pop_front() {
@@ -226,6 +265,7 @@ impl Modelled {
                     }
                     None => ReplyPart::Done { busy_us: job.busy_us() },
                 },
+                Work::Outside(_) => return false,
                 Work::Failure(reason) => ReplyPart::Failed(Arc::clone(reason)),
                 Work::Words(words) => match words.text(!self.wall) {
                     None => return false,
@@ -269,29 +309,50 @@ impl Modelled {
     }
 }
 
+impl Drop for Modelled {
+    fn drop(&mut self) {
+        self.jobs.iter().for_each(Job::stop);
+    }
+}
+
 impl Service for Modelled {
     fn wants_audio(&self) -> bool {
         self.production.wants_audio()
     }
 
     fn open(&mut self, session: SessionRef) {
+        self.production.open(&session);
         self.heard.open(&session);
     }
 
     fn close(&mut self, session: SessionKey) {
+        self.production.close(session);
         self.heard.close(session);
     }
 
     fn hear(&mut self, segment: SegmentRef, audio: Block) {
+        self.production.hear(segment, &audio);
         self.heard.hear(segment, audio);
     }
 
     fn goes_on(&mut self, before: SegmentRef, segment: SegmentRef) {
+        self.production.goes_on(before, segment);
         self.heard.goes_on(before, segment);
     }
 
-    fn commit(&mut self, segment: SegmentRef, _: u32, _: &Heard) {
+    fn commit(&mut self, segment: SegmentRef, revision: u32, heard: &Heard) {
+        self.production.commit(segment, revision, heard);
         self.heard.forget(&segment);
+    }
+
+    fn tool_result(&mut self, session: SessionId, call_id: &str, result: &str, now_us: u64) {
+        for job in self.jobs.iter_mut().filter(|job| job.key.session == session) {
+            if let Work::Outside(answer) = &job.work
+                && answer.tool_result(call_id, result)
+            {
+                job.resume(&self.timing, now_us);
+            }
+        }
     }
 
     fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
@@ -317,22 +378,10 @@ impl Service for Modelled {
     }
 
     fn cancel(&mut self, scope: CallScope, now_us: u64) {
+        self.production.cancel(scope);
         self.heard.end(scope);
         self.held_before.retain(|key| !scope.covers(key));
-        let stopped = &mut self.stopped;
-        self.waiting.retain(|call| {
-            let covered = scope.covers(&call.key);
-            stopped.extend(covered.then_some((call.key, 0)));
-            !covered
-        });
-        self.jobs.retain(|job| {
-            let covered = scope.covers(&job.key);
-            if covered {
-                job.stop();
-                stopped.push((job.key, job.wasted_us(now_us)));
-            }
-            !covered
-        });
+        self.take_back(scope, now_us);
         self.make(now_us);
     }
 
@@ -362,98 +411,4 @@ impl Service for Modelled {
 }
 
 #[cfg(test)]
-mod tests {
-    use mynah_engine::SessionId;
-    use mynah_engine::scene::{Latency, Timing};
-    use mynah_engine::service::{Rehearsal, Reply, ServiceWaker};
-
-    use super::*;
-
-    const MS: u64 = 1_000;
-
-    struct Word;
-
-    impl Production for Word {
-        fn work(&self, _: &Call) -> Work {
-            Work::Text([Arc::from("word")].into())
-        }
-    }
-
-    fn call(session: u32, queued_us: u64) -> Call {
-        let call = Call::about("");
-        Call { key: CallKey { session: SessionId(session), ..call.key }, queued_us, ..call }
-    }
-
-    /// Two calls at once to a service with one worker and 20 ms a call: what came when, in ms.
-    fn answers(faults: ServiceFaults) -> Vec<(u64, u32, String)> {
-        let timing = Timing {
-            latency: Latency::Fixed { ms: 20.0 },
-            parallelism: Some(1),
-            batch_item_cost: 0.0,
-            reduced_cost: 1.0,
-            words_per_s: 0.0,
-            speed: 1.0,
-            scale: 1.0,
-        };
-        let waker = ServiceWaker::default();
-        let site =
-            ServiceSite { name: "model", timing: Some(&timing), seed: 1, time: TimeMode::Virtual, waker };
-        let mut service = Modelled::new(site, Box::new(Word));
-        service.inject(Arc::new(faults));
-        let mut rehearsal = Rehearsal::of(Box::new(service));
-        let mut came = Vec::new();
-        for at_ms in 0..400 {
-            for Reply { key, part } in rehearsal.poll(at_ms * MS) {
-                let what = match part {
-                    ReplyPart::Text(text) => text.to_string(),
-                    ReplyPart::Failed(reason) => reason.to_string(),
-                    ReplyPart::Done { .. } => continue,
-                    ReplyPart::Stopped { .. } => "stopped".into(),
-                    other => format!("{other:?}"),
-                };
-                came.push((at_ms, key.session.0, what));
-            }
-            if at_ms == 10 {
-                (0..2).for_each(|session| rehearsal.start(vec![call(session, 10 * MS)], 10 * MS));
-            }
-            if at_ms == 200 {
-                // What has not come by now is given up.
-                (0..2).for_each(|session| rehearsal.cancel(CallScope::Call(call(session, 0).key), 200 * MS));
-            }
-        }
-        assert!(rehearsal.service().next_due_us().is_none(), "nothing is left");
-        came
-    }
-
-    #[test]
-    fn whatever_goes_wrong_every_call_has_an_end_and_the_worker_goes_on() {
-        let until_us = 300 * MS;
-        let well = ServiceFaults { until_us, ..ServiceFaults::default() };
-        let (word, failed) = ("word".to_string(), "simulated failure".to_string());
-        let stopped = "stopped".to_string();
-        let crashed = "simulated crash".to_string();
-        let cases = [
-            (well.clone(), vec![(30, 0, word.clone()), (50, 1, word.clone())]),
-            (
-                ServiceFaults { fail_ratio: 1.0, ..well.clone() },
-                vec![(30, 0, failed.clone()), (50, 1, failed.clone())],
-            ),
-            // A call that hangs keeps its worker until it is given up.
-            (
-                ServiceFaults { hang_ratio: 1.0, ..well.clone() },
-                vec![(201, 0, stopped.clone()), (201, 1, stopped.clone())],
-            ),
-            // The call under way is lost, the one that waits begins when the service is back.
-            (
-                ServiceFaults { down: std::iter::once(20 * MS..100 * MS).collect(), ..well.clone() },
-                vec![(20, 0, crashed), (120, 1, word)],
-            ),
-        ];
-        for (faults, want) in cases {
-            let said = format!("{faults:?}");
-            assert_eq!(answers(faults), want, "{said}");
-        }
-        let slow = answers(ServiceFaults { slow: (1.0, 4.0), ..well });
-        assert!(slow.len() == 2 && slow[0].0 > 30 && slow[0].0 <= 90 && slow[1].0 <= 170, "{slow:?}");
-    }
-}
+mod tests;

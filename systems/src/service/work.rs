@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use mynah_engine::service::Call;
+use mynah_engine::Block;
+use mynah_engine::service::{Call, CallScope, SegmentRef, SessionKey, SessionRef};
+use mynah_engine::speech::Heard;
 
 use crate::moonshine::HeardText;
+use crate::service::outside::OutsideAnswer;
 use crate::service::studio::Speech;
 
 /// The result of a call.
@@ -16,6 +19,8 @@ pub enum Work {
     Speech(Arc<Speech>),
     /// Words that another thread is finding in audio.
     Words(Arc<HeardText>),
+    /// What comes from outside the process, part by part.
+    Outside(Arc<OutsideAnswer>),
     /// No result, for this reason.
     Failure(Arc<str>),
 }
@@ -37,6 +42,30 @@ pub trait Production: Send + Sync {
     }
     /// Begins or does the work of one call.
     fn work(&self, call: &Call) -> Work;
+    /// A session begins; see [`Service`](mynah_engine::service::Service), as for all that follows.
+    fn open(&self, session: &SessionRef) {
+        let _unused = session;
+    }
+    /// A session is over.
+    fn close(&self, session: SessionKey) {
+        let _unused = session;
+    }
+    /// Audio of a segment as it arrives, for productions that [want](Self::wants_audio) audio. Calls bring all of it again.
+    fn hear(&self, segment: SegmentRef, audio: &Block) {
+        let _unused = (segment, audio);
+    }
+    /// The first segment was split, and the second goes on with it.
+    fn goes_on(&self, before: SegmentRef, segment: SegmentRef) {
+        let _unused = (before, segment);
+    }
+    /// Something is taken back. Answers under way that this covers are stopped in any case.
+    fn cancel(&self, scope: CallScope) {
+        let _unused = scope;
+    }
+    /// The end of a segment holds, and its answer is settled.
+    fn commit(&self, segment: SegmentRef, revision: u32, heard: &Heard) {
+        let _unused = (segment, revision, heard);
+    }
 }
 
 /// How far a result is made.

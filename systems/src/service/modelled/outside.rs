@@ -1,0 +1,105 @@
+//! Answers that come from outside the process: parts that are due, the end of work that was taken back, and what a log
+//! keeps of all that.
+
+use std::sync::Arc;
+
+use mynah_engine::service::{CallKey, Replies, ReplyPart};
+
+use super::Modelled;
+use crate::service::job::Job;
+use crate::service::outside::{Next, OutsideAnswer, OutsideEnd, OutsidePart};
+use crate::service::work::Work;
+
+/// Keeps what came from outside, so that a run can be repeated without it.
+pub trait AnswerLog: Send + Sync {
+    /// A call of `service` is over, or was taken back: what had come of its answer by then, and how it ended, if it had.
+    fn answered(
+        &self,
+        service: &str,
+        call: &CallKey,
+        attempt: u8,
+        parts: &[Option<OutsidePart>],
+        end: Option<&OutsideEnd>,
+    );
+}
+
+impl Modelled {
+    /// Keeps what comes from outside in `log`.
+    pub fn keep_answers(&mut self, log: Arc<dyn AnswerLog>) {
+        self.log = Some(log);
+    }
+
+    /// Hands out what is due of an answer from outside; true if it is complete.
+    pub(super) fn hand_out_outside(
+        &self,
+        job: &mut Job,
+        answer: &OutsideAnswer,
+        now_us: u64,
+        replies: &mut Replies<'_>,
+    ) -> bool {
+        let key = job.key;
+        while job.due_us(&self.timing, self.wall) <= now_us && replies.room(key) > 0 {
+            let next = job.next_outside(answer, self.wall);
+            match next {
+                Next::NotYet | Next::Paused => return false,
+                Next::End if job.made_us.is_none() => return false,
+                Next::End => {
+                    self.keep(job, answer);
+                    let _there_is_room = replies.give(
+                        key,
+                        match answer.end() {
+                            Some(Err(reason)) => ReplyPart::Failed(reason),
+                            _ => ReplyPart::Done { busy_us: job.busy_us() },
+                        },
+                    );
+                    return true;
+                }
+                Next::Piece | Next::Samples(_) | Next::Aside => job.pass(next),
+            }
+            let part = match answer.take(self.log.is_some()) {
+                Some(OutsidePart::Text(text)) => ReplyPart::Text(text),
+                Some(OutsidePart::Audio(block)) => ReplyPart::Audio(block),
+                Some(OutsidePart::Times(times)) => ReplyPart::Times(times),
+                Some(OutsidePart::ToolCall { call_id, name, arguments }) => {
+                    ReplyPart::ToolCall { call_id, name, arguments }
+                }
+                Some(OutsidePart::Partial(text)) => {
+                    replies.partial(key.segment(), text);
+                    continue;
+                }
+                Some(OutsidePart::AwaitHost) | None => continue,
+            };
+            let _there_is_room = replies.give(key, part);
+        }
+        false
+    }
+
+    /// A job was taken back: whether something outside works on it, so that the hub hears later that it has stopped. In
+    /// virtual time nobody waits for that.
+    pub(super) fn stops_later(&self, job: &mut Job) -> bool {
+        let Work::Outside(answer) = &job.work else { return false };
+        self.keep(job, answer);
+        if self.wall {
+            (job.is_stopping, job.held, job.made_us) = (true, false, None);
+        }
+        self.wall
+    }
+
+    /// Whether what works outside on a job that was taken back has stopped; the hub is told.
+    pub(super) fn has_stopped(&self, job: &Job, now_us: u64, replies: &mut Replies<'_>) -> bool {
+        let Work::Outside(answer) = &job.work else { return true };
+        let stopped = answer.has_stopped();
+        if stopped {
+            let _always_taken =
+                replies.give(job.key, ReplyPart::Stopped { wasted_us: job.wasted_us(now_us) });
+        }
+        stopped
+    }
+
+    /// Notes what has come for a job that is over.
+    pub(super) fn keep(&self, job: &Job, answer: &OutsideAnswer) {
+        if let Some(log) = &self.log {
+            answer.told(|parts, end| log.answered(&self.service, &job.key, job.attempt, parts, end));
+        }
+    }
+}
