@@ -25,6 +25,7 @@ pub mod events;
 pub mod flight;
 pub mod interrupt;
 pub mod observer;
+mod outside;
 pub mod recognition;
 pub mod report;
 pub mod run;

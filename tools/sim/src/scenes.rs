@@ -36,6 +36,7 @@ fn standard(
     check: fn(&str) -> Result<(), mynah_engine::ron::error::SpannedError>,
 ) -> Registry {
     let mut registry = mynah_systems::registry(script);
+    crate::outside::register(&mut registry);
     registry.add_transport(LinkedScene::NAME, check);
     registry
 }
