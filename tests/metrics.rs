@@ -79,7 +79,7 @@ fn samples(served: &Served) -> Samples {
 }
 
 /// The contract: name, type, labels beside `le` and `quantile`.
-const CONTRACT: [(&str, &str, &str); 35] = [
+const CONTRACT: [(&str, &str, &str); 36] = [
     ("mynah_node_latency_seconds", "histogram", "node"),
     ("mynah_node_latency_recent_seconds", "summary", "node window"),
     ("mynah_node_avg_processing_seconds", "gauge", "node"),
@@ -101,6 +101,7 @@ const CONTRACT: [(&str, &str, &str); 35] = [
     ("mynah_service_timed_out_total", "counter", "service"),
     ("mynah_service_retried_total", "counter", "service"),
     ("mynah_service_fallbacks_total", "counter", "service"),
+    ("mynah_service_fillers_total", "counter", "service"),
     ("mynah_service_panics_total", "counter", "service"),
     ("mynah_service_cancelled_total", "counter", "service"),
     ("mynah_segments_total", "counter", "node outcome"),

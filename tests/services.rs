@@ -196,6 +196,69 @@ fn a_fallback_is_said_in_place_of_a_reply_that_failed_in_its_turn() {
 }
 
 #[test]
+fn a_filler_is_said_once_where_the_reply_keeps_its_caller_waiting() {
+    let filled = "services.llm.filler=\"One moment.\"";
+    // Said once however often the call is tried; the fallback still comes in place of the reply.
+    for (sets, said) in [
+        (vec!["services.llm.output=Actor(after_ms: 300)"], vec!["One moment.\n\n", "answer to one"]),
+        (vec!["services.llm.output=Actor(after_ms: 50)"], vec!["answer to one"]),
+        (
+            vec![
+                "services.llm.output=Actor(fails: 9, after_ms: 150)",
+                "services.llm.retries=2",
+                "services.llm.fallback=\"Sorry?\"",
+            ],
+            vec!["One moment.\n\n", "Sorry?"],
+        ),
+    ] {
+        let stage = Stage::default();
+        let sets: Vec<&str> = sets.into_iter().chain([filled, "services.llm.filler_ms=100"]).collect();
+        let mut host = sessions(REPLYING, &sets, &stage, &["a"]);
+        host.cue(0, &utter(if said.contains(&"Sorry?") { 2 } else { 0 }));
+        host.finish();
+        let texts: Vec<&str> = host.texts.iter().map(|said| said.text.as_str()).collect();
+        assert_eq!(texts, said, "{sets:?}");
+        assert_eq!(figures(&host).fillers, (said.len() - 1) as u64, "{sets:?}");
+        settled(&host, &stage);
+    }
+}
+
+#[test]
+fn a_filler_waits_for_the_turn_of_its_call_and_goes_with_it() {
+    let stage = Stage::default();
+    let sets = [
+        "services.llm.filler=\"One moment.\"",
+        "services.llm.filler_ms=100",
+        "services.llm.output=Actor(after_ms: 300)",
+    ];
+    let mut host = sessions(REPLYING, &sets, &stage, &["a"]);
+    for text in [0, 0] {
+        host.cue(0, &utter(text));
+        host.tick();
+    }
+    host.finish();
+    let texts: Vec<&str> = host.texts.iter().map(|said| said.text.as_str()).collect();
+    // The second has its answer ready when its turn comes.
+    assert_eq!(texts, ["One moment.\n\n", "answer to one", "answer to one"]);
+    settled(&host, &stage);
+}
+
+#[test]
+fn a_filler_that_nobody_could_say_is_refused() {
+    let stage = Stage::default();
+    let refused = |scene: &str, sets: &[&str]| {
+        compiled(scene, sets, &registry(&stage)).err().unwrap_or_else(|| panic!("{sets:?} is taken"))
+    };
+    let found = refused(HEARING, &["services.ears.filler=\"Hm.\""]);
+    assert!(found.contains("`ears` gives no reply in words"), "{found}");
+    let found = refused(REPLYING, &["services.llm.filler=\" \""]);
+    assert!(found.contains("the filler says nothing"), "{found}");
+    let found = refused(REPLYING, &["services.llm.filler=\"Hm.\"", "services.llm.filler_ms=700"]);
+    assert!(found.contains("before the filler"), "{found}");
+    refused(REPLYING, &["services.llm.filler_ms=19"]);
+}
+
+#[test]
 fn a_fallback_that_nobody_could_say_is_refused() {
     let stage = Stage::default();
     let refused = |scene: &str, set: &str| {

@@ -42,6 +42,7 @@ impl Answers<'_, '_> {
         }
         self.give_up(&mut deliver);
         self.say_instead(&mut deliver);
+        self.fill(&mut deliver);
     }
 
     /// Services that were made anew in this tick, by their numbers: `opens` gets them.
@@ -172,6 +173,27 @@ impl Answers<'_, '_> {
             }
             self.is_over(service, key, &reason, deliver);
         }
+    }
+
+    /// Says the scene's filler before replies that keep their callers waiting, each once and when it is its turn.
+    fn fill(&mut self, deliver: &mut impl FnMut(Reply)) {
+        let (calls, services, now_us) = (&mut *self.calls, &mut self.services, self.now.us);
+        calls.unfilled.retain(|(key, due_us)| {
+            let Some(flight) = calls.flights.get(key).filter(|flight| !flight.begun) else { return false };
+            if !matches!(flight.state, State::Waiting | State::Started) {
+                return false;
+            }
+            if now_us < *due_us || flight.held {
+                return true;
+            }
+            let entity = self.order.services[usize::from(flight.service)];
+            let (instance, mut figures) = services.get_mut(entity).expect(LIVES);
+            if let Some((text, _)) = &instance.bounds.filler {
+                figures.fillers += 1;
+                deliver(Reply { key: *key, part: ReplyPart::Filler(Arc::clone(text)) });
+            }
+            false
+        });
     }
 
     /// Ends the calls that have taken too long.

@@ -134,6 +134,11 @@ pub trait ServiceKind: Send + Sync {
     fn keeps_timing(&self) -> bool {
         false
     }
+    /// Whether its answers come from outside the process, where they may differ from run to run: a log keeps them, so that
+    /// the run can be repeated.
+    fn is_outside(&self) -> bool {
+        false
+    }
     /// The name of the kind.
     fn kind(&self) -> &'static str;
 }

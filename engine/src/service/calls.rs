@@ -82,6 +82,8 @@ pub(crate) struct Calls {
     pub(crate) again: Vec<Call>,
     /// Calls that have failed and of which the scene's fallback is said once it is their turn.
     pub(crate) fallen: Vec<(CallKey, Arc<str>)>,
+    /// Replies before which a filler may be said, and when.
+    pub(crate) unfilled: Vec<(CallKey, u64)>,
     /// Calls whose end was handed out in this tick: their nodes may have had them taken back in the same tick.
     pub(crate) ended_now: Vec<CallKey>,
     /// Of them, those that were: their nodes are told in the next tick that they have stopped.

@@ -23,6 +23,8 @@ pub(crate) struct Bounds {
     pub(crate) retries: u8,
     /// What is answered in place of a reply that failed before its first part.
     pub(crate) fallback: Option<Arc<str>>,
+    /// What is said before a reply of which nothing has come for so many microseconds.
+    pub(crate) filler: Option<(Arc<str>, u64)>,
 }
 
 /// How far a call has come.

@@ -36,6 +36,8 @@ pub enum ReplyPart {
     Partial(Arc<str>),
     /// The host's answer to this request is not wanted any more.
     RequestOver(u64),
+    /// The scene's words before an answer of which nothing has come yet: the hub says them, and no service does.
+    Filler(Arc<str>),
     /// The call failed for this reason before any of its answer had come, and is started again.
     Retried(Arc<str>),
     /// Before it was submitted, the call was merged with the one before it of the same origin, which answers both.
@@ -52,6 +54,7 @@ impl ReplyPart {
             Self::Text(_)
                 | Self::Audio(_)
                 | Self::Times(_)
+                | Self::Filler(_)
                 | Self::ToolCall { .. }
                 | Self::Requested(_)
                 | Self::Partial(_)

@@ -160,6 +160,8 @@ pub struct ServiceFigures {
     pub retried: u64,
     /// Items of which the scene's fallback was said.
     pub fallbacks: u64,
+    /// Items before whose answer the scene's filler was said.
+    pub fillers: u64,
     /// Times that the service panicked and was made anew.
     pub panics: u64,
     /// Items stopped by a cancellation.

@@ -309,6 +309,12 @@ impl Submissions<'_, '_> {
         instance.bounds.retries
     }
 
+    /// How long after the moment of asking a filler is said, where the scene has one.
+    fn fills_us(&self, service: u8) -> Option<u64> {
+        let (instance, _) = self.services.get(self.order.services[usize::from(service)]).expect(LIVES);
+        instance.bounds.filler.as_ref().map(|(_, us)| *us)
+    }
+
     fn room(&mut self, service: u8) -> usize {
         // Where there is no service, calls fail and do not wait.
         self.with(service, |service| service.room()).unwrap_or(usize::MAX)
@@ -336,9 +342,14 @@ impl Submissions<'_, '_> {
     /// Starts the calls in `batch`.
     fn start(&mut self, service: u8, now_us: u64) {
         let retries = self.retries(service);
+        let fills_us = self.fills_us(service);
+        let replies = |node| self.order.caller(node).is_some_and(|caller| caller.replies);
         for call in &*self.batch {
             let key = &call.key;
             self.calls.flights.start(call, retries, now_us);
+            if let Some(fills_us) = fills_us.filter(|_| replies(key.node)) {
+                self.calls.unfilled.push((*key, call.queued_us + fills_us));
+            }
             let event = Event::ServiceSubmitted {
                 node: key.node,
                 segment: key.segment.serial,

@@ -85,12 +85,18 @@ fn batch_policy(node: &PlanNode<dyn Node>, buffering: &Buffering) -> BatchPolicy
     }
 }
 
+/// A line that is a paragraph of its own, so that nothing that follows joins its last sentence, or keeps it waiting.
+fn spoken_apart(text: &str) -> Arc<str> {
+    format!("{}\n\n", text.trim()).into()
+}
+
 /// What bounds the calls of a service.
 fn bounds(service: &PlanService<dyn ServiceKind>) -> Bounds {
     Bounds {
         timeout_us: u64::from(service.timeout_ms) * 1_000,
         retries: service.retries,
         fallback: service.fallback.clone(),
+        filler: service.filler.as_ref().map(|(text, ms)| (spoken_apart(text), u64::from(*ms) * 1_000)),
     }
 }
 

@@ -302,6 +302,10 @@ impl StepNode for ServiceNode {
             }
             return;
         };
+        if let ReplyPart::Filler(text) = reply_part {
+            // The answer has not begun: its time counts on.
+            return say(state, key, text, cx);
+        }
         if !std::mem::replace(&mut asked.begun, true)
             && !matches!(reply_part, ReplyPart::Merged | ReplyPart::Dropped)
         {
@@ -345,6 +349,7 @@ impl StepNode for ServiceNode {
             ReplyPart::Stopped { .. }
             | ReplyPart::Retried(_)
             | ReplyPart::Partial(_)
+            | ReplyPart::Filler(_)
             | ReplyPart::RequestOver(_) => {}
         }
         if !goes_on {

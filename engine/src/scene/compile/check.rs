@@ -13,7 +13,7 @@ use crate::scene::language::formats::{CHANNELS, QUEUE_CAPACITY};
 use crate::scene::language::limits::Limits;
 use crate::scene::language::locate::{Document, Step};
 use crate::scene::language::model::{
-    Deadline, Entry, LATENCY_MS, Latency, Pace, RETRIES, Scene, TIMEOUT_MS, Timing,
+    Deadline, Entry, FILLER_MS, LATENCY_MS, Latency, Pace, RETRIES, Scene, TIMEOUT_MS, Timing,
 };
 use crate::scene::language::overrides::{FIXED, SECTIONS};
 use crate::scene::language::repair;
@@ -229,6 +229,16 @@ impl Checker<'_> {
             let (timeout_ms, retries) = (service.timeout_ms, service.retries);
             self.range(&at("timeout_ms"), timeout_ms, TIMEOUT_MS.contains(&timeout_ms), "10..=600000 ms");
             self.range(&at("retries"), retries, RETRIES.contains(&retries), "0..=5");
+            let filler_ms = service.filler_ms;
+            self.range(&at("filler_ms"), filler_ms, FILLER_MS.contains(&filler_ms), "20..=60000 ms");
+            if service.filler.is_some() && filler_ms >= timeout_ms {
+                let title = format!("the call fails after {timeout_ms} ms, before the filler is said");
+                self.found.push(self.error(
+                    &at("filler_ms"),
+                    title,
+                    format!("expected less than {timeout_ms} ms"),
+                ));
+            }
         }
         let items = self.document.find(&at!["services"]).and_then(|value| value.group.as_ref());
         let keys: Vec<_> = items

@@ -57,7 +57,7 @@ impl Checker<'_> {
             Arrival::Unknown => None,
         };
         self.services_called(specs);
-        self.fallbacks(specs);
+        self.words_of_scene(specs);
         Flow { inputs, outputs, delivered }
     }
 
@@ -178,26 +178,30 @@ impl Checker<'_> {
         }
     }
 
-    /// Reports fallbacks that nobody could say: only a reply may be in words of the scene.
-    fn fallbacks<N: NodeSpec + ?Sized>(&mut self, specs: &[Option<Arc<N>>]) {
+    /// Reports fallbacks and fillers that nobody could say: only a reply may be in words of the scene.
+    fn words_of_scene<N: NodeSpec + ?Sized>(&mut self, specs: &[Option<Arc<N>>]) {
         let scene = self.scene;
-        for (name, service) in scene.services.iter().filter(|(_, service)| service.fallback.is_some()) {
-            let path = at!["services", name.as_str(), "fallback"];
-            if service.fallback.as_ref().is_some_and(|text| text.trim().is_empty()) {
-                let found = self.error(&path, "the fallback says nothing", "no words");
-                self.found.push(found.help("leave `fallback` out, or give the words to be said"));
+        let words = scene.services.iter().flat_map(|(name, service)| {
+            let of = |field, text: &Option<Arc<str>>| text.clone().map(|text| (name, field, text));
+            [of("fallback", &service.fallback), of("filler", &service.filler)].into_iter().flatten()
+        });
+        for (name, field, text) in words {
+            let path = at!["services", name.as_str(), field];
+            if text.trim().is_empty() {
+                let found = self.error(&path, format!("the {field} says nothing"), "no words");
+                self.found.push(found.help(format!("leave `{field}` out, or give the words to be said")));
                 continue;
             }
-            let callers = specs.iter().flatten().filter(|spec| spec.service() == Some(name));
-            let speechless = |spec: &&Arc<N>| {
+            let mut callers = specs.iter().flatten().filter(|spec| spec.service() == Some(name));
+            let speechless = |spec: &Arc<N>| {
                 let text = spec.outputs().first().is_some_and(|port| port.kind == PortType::Text);
                 !text || spec.transcribes()
             };
-            if callers.clone().any(|spec| speechless(&spec)) {
-                let title = format!("`{name}` gives no reply in words, so none can be said in its place");
+            if callers.any(speechless) {
+                let title = format!("`{name}` gives no reply in words, so no {field} can be said");
                 let found = self.error(&path, title, "cannot be said");
-                self.found
-                    .push(found.help("set `fallback` on the service that replies, like a language model"));
+                let help = format!("set `{field}` on the service that replies, like a language model");
+                self.found.push(found.help(help));
             }
         }
     }

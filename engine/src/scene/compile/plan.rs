@@ -121,6 +121,8 @@ pub struct PlanService<S: ?Sized> {
     pub retries: u8,
     /// What is answered in place of a reply that failed before its first part.
     pub fallback: Option<Arc<str>>,
+    /// What is said before a reply of which nothing has come for so many milliseconds.
+    pub filler: Option<(Arc<str>, u32)>,
     /// The name of the output, as the scene writes it.
     pub output_name: String,
     /// The configured output.
@@ -234,6 +236,7 @@ fn assemble<N: NodeSpec + ?Sized, S: ?Sized>(
             timeout_ms: service.timeout_ms,
             retries: service.retries,
             fallback: service.fallback.clone(),
+            filler: service.filler.clone().map(|text| (text, service.filler_ms)),
             output_name: service.output.name.clone(),
             output,
         }

@@ -348,6 +348,12 @@ pub struct SceneService {
     /// What is answered in place of a reply that failed before its first part.
     #[serde(default)]
     pub fallback: Option<Arc<str>>,
+    /// What is said before a reply that keeps its caller waiting, such as "Let me see."; it is part of the answer.
+    #[serde(default)]
+    pub filler: Option<Arc<str>>,
+    /// How long nothing of a reply has come when the filler is said, 20..=60000 ms from the moment of asking.
+    #[serde(default = "filler_ms")]
+    pub filler_ms: u32,
 }
 
 /// The default: a caller who has heard nothing for ten seconds is gone.
@@ -355,6 +361,13 @@ fn timeout_ms() -> u32 {
     10_000
 }
 
+/// The default: a listener begins to wonder after most of a second.
+fn filler_ms() -> u32 {
+    800
+}
+
+/// Bounds of [`SceneService::filler_ms`].
+pub(crate) const FILLER_MS: RangeInclusive<u32> = 20..=60_000;
 /// Bounds of [`SceneService::timeout_ms`].
 pub(crate) const TIMEOUT_MS: RangeInclusive<u32> = 10..=600_000;
 /// Bounds of [`SceneService::retries`].

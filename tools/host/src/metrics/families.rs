@@ -253,7 +253,7 @@ fn queues(page: &mut Exposition, nodes: &[(&NodeFacts, &NodeMetrics)]) {
 /// Name, help, and which of a service's counts.
 type ServiceCount = (&'static str, &'static str, fn(&ServiceFigures) -> u64);
 
-const SERVICES: [ServiceCount; 7] = [
+const SERVICES: [ServiceCount; 8] = [
     ("mynah_service_calls", "Calls, or items of batches, that the service was given.", |s| s.items),
     ("mynah_service_failed", "Of these, those that failed, whatever the reason.", |s| s.failed),
     ("mynah_service_timed_out", "Of those that failed, those of which nothing came in time.", |s| {
@@ -261,6 +261,7 @@ const SERVICES: [ServiceCount; 7] = [
     }),
     ("mynah_service_retried", "Calls that were started again after they had failed.", |s| s.retried),
     ("mynah_service_fallbacks", "Calls in whose place the scene's fallback was said.", |s| s.fallbacks),
+    ("mynah_service_fillers", "Calls before whose answer the scene's filler was said.", |s| s.fillers),
     ("mynah_service_panics", "Times that the service panicked and was made anew.", |s| s.panics),
     ("mynah_service_cancelled", "Calls that were taken back while the service worked on them.", |s| {
         s.cancelled

@@ -95,6 +95,7 @@ impl Side {
                 timed_out: f.timed_out,
                 retried: f.retried,
                 fallbacks: f.fallbacks,
+                fillers: f.fillers,
                 panics: f.panics,
                 cancelled: f.cancelled,
                 // Calls that wait for threads of the service's own count as busy on the wall clock.
