@@ -125,7 +125,7 @@ pub struct ServiceSite<'a> {
 }
 
 /// A configured kind of service, from the scene.
-pub trait ServiceKind: Send + Sync {
+pub trait ServiceKind: Any + Send + Sync {
     /// Makes the service; again after it has panicked.
     fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service>;
     /// Whether its timing or its output is simulated, for reports.

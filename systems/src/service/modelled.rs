@@ -137,6 +137,9 @@ impl Modelled {
                 // As a panic does, without a word of the hook: this one is expected.
                 Some(BadEnd::Panics) => std::panic::resume_unwind(Box::new("simulated panic")),
             };
+            if let (Work::Outside(answer), Some(log)) = (&work, &self.log) {
+                log.began(&self.service, &call, answer);
+            }
             // Real work on the wall clock takes the time it takes.
             let beside = matches!(work, Work::Speech(_) | Work::Words(_) | Work::Outside(_));
             let real = self.wall && (beside || self.production.is_instant());

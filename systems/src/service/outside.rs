@@ -6,7 +6,6 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use mynah_engine::Block;
-use mynah_engine::media::SpokenTime;
 use mynah_engine::service::{PARTS_WAITING_MAX, ServiceWaker};
 
 /// A part of an answer from outside.
@@ -16,8 +15,6 @@ pub enum OutsidePart {
     Text(Arc<str>),
     /// At most 20 ms of mono audio.
     Audio(Block),
-    /// When words of the text sound; before the audio in which they do.
-    Times(Arc<[SpokenTime]>),
     /// What was heard so far, in place of what was told before. For the host alone.
     Partial(Arc<str>),
     /// The host is asked to do something.
@@ -39,7 +36,6 @@ impl OutsidePart {
         match self {
             Self::Text(text) => Self::Text(Arc::clone(text)),
             Self::Audio(block) => Self::Audio(block.share()),
-            Self::Times(times) => Self::Times(Arc::clone(times)),
             Self::Partial(text) => Self::Partial(Arc::clone(text)),
             Self::ToolCall { call_id, name, arguments } => Self::ToolCall {
                 call_id: Arc::clone(call_id),
@@ -204,8 +200,8 @@ impl OutsideAnswer {
         self.locked().has_stopped
     }
 
-    /// All parts that were kept and how it ended, for a log.
-    pub(super) fn told<R>(&self, tell: impl FnOnce(&[Option<OutsidePart>], Option<&OutsideEnd>) -> R) -> R {
+    /// `tell` gets all parts so far (`None`: taken and not kept) and how it ended, if it has.
+    pub fn told<R>(&self, tell: impl FnOnce(&[Option<OutsidePart>], Option<&OutsideEnd>) -> R) -> R {
         let state = self.locked();
         tell(&state.parts, state.end.as_ref())
     }

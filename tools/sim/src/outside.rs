@@ -1,32 +1,26 @@
 //! Services in other processes. A build without them refuses scenes that name one, and says which feature is missing.
 
 use mynah_engine::Registry;
+use mynah_engine::ron::error::{Error, Position, Span, SpannedError};
 
-#[cfg(not(all(feature = "http", feature = "ipc")))]
-fn missing(registry: &mut Registry, name: &'static str, feature: &'static str) {
-    use mynah_engine::ron::error::{Error, Position, Span, SpannedError};
+/// Their names in scenes, and the features that they come with.
+pub(crate) const KINDS: [(&str, &str); 4] =
+    [("Chat", "http"), ("Speech", "http"), ("Transcription", "http"), ("Worker", "ipc")];
 
-    registry.add_service(name, move |_| {
-        let start = Position { line: 1, col: 1 };
-        Err(SpannedError {
-            code: Error::Message(format!(
-                "this build has no `{name}`: build it with `cargo build --release --features {feature}`"
-            )),
-            span: Span { start, end: start },
-        })
-    });
+fn missing(name: &str, feature: &str) -> SpannedError {
+    let start = Position { line: 1, col: 1 };
+    let what =
+        format!("this build has no `{name}`: build it with `cargo build --release --features {feature}`");
+    SpannedError { code: Error::Message(what), span: Span { start, end: start } }
 }
 
-/// Adds `Chat`, `Speech`, `Transcription` and `Worker`.
+/// Adds all of them.
 pub(crate) fn register(registry: &mut Registry) {
+    for (name, feature) in KINDS {
+        registry.add_service(name, move |_| Err(missing(name, feature)));
+    }
     #[cfg(feature = "http")]
     mynah_http::register(registry);
-    #[cfg(not(feature = "http"))]
-    for name in ["Chat", "Speech", "Transcription"] {
-        missing(registry, name, "http");
-    }
     #[cfg(feature = "ipc")]
     mynah_worker::register(registry);
-    #[cfg(not(feature = "ipc"))]
-    missing(registry, "Worker", "ipc");
 }

@@ -6,6 +6,7 @@ use mynah_engine::scene::{Diagnostic, Diagnostics, Format, Override, Source};
 use mynah_engine::{Registry, ScenePlan};
 use mynah_systems::service::Script;
 
+use crate::answers::{self, LoggedAnswers};
 pub use crate::shipped::{SHIPPED, find};
 use crate::transport::LinkedScene;
 use mynah_files::failure::Failure;
@@ -59,6 +60,14 @@ pub fn registry_with_link(script: Option<Arc<dyn Script>>) -> Registry {
     with_own(standard(script, LinkedScene::check_settings))
 }
 
+/// The same for a replay: mynah's services outside the process answer what they answered in the log, and nobody else is
+/// asked. Those of the program's own do after [`answers::remember`].
+pub fn registry_of_log(script: Option<Arc<dyn Script>>, answers: &LoggedAnswers) -> Registry {
+    let mut registry = registry_with_link(script);
+    answers::register(&mut registry, answers);
+    registry
+}
+
 /// Finds and compiles a scene with overrides. `input`: the format of a recording, in place of `session.input`;
 /// `script`: what simulated callers say.
 ///
@@ -84,7 +93,9 @@ pub fn compile_source(
     registry: &Registry,
 ) -> Result<Compiled, Failure> {
     let compiled = mynah_engine::scene::compile(source, sets, input, registry);
-    compiled.map(|(plan, warnings)| (Arc::new(plan), warnings)).map_err(|found| refusal(source, &found))
+    let (mut plan, warnings) = compiled.map_err(|found| refusal(source, &found))?;
+    answers::keep(&mut plan);
+    Ok((Arc::new(plan), warnings))
 }
 
 fn refusal(source: &Source, found: &Diagnostics) -> Failure {

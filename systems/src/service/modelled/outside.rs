@@ -3,24 +3,19 @@
 
 use std::sync::Arc;
 
-use mynah_engine::service::{CallKey, Replies, ReplyPart};
+use mynah_engine::service::{Call, CallKey, Replies, ReplyPart};
 
 use super::Modelled;
 use crate::service::job::Job;
-use crate::service::outside::{Next, OutsideAnswer, OutsideEnd, OutsidePart};
+use crate::service::outside::{Next, OutsideAnswer, OutsidePart};
 use crate::service::work::Work;
 
-/// Keeps what came from outside, so that a run can be repeated without it.
+/// Keeps what comes from outside, so that a run can be repeated without it.
 pub trait AnswerLog: Send + Sync {
-    /// A call of `service` is over, or was taken back: what had come of its answer by then, and how it ended, if it had.
-    fn answered(
-        &self,
-        service: &str,
-        call: &CallKey,
-        attempt: u8,
-        parts: &[Option<OutsidePart>],
-        end: Option<&OutsideEnd>,
-    );
+    /// A service begins to answer a call. All parts of `answer` stay in it until the call is over.
+    fn began(&self, service: &str, call: &Call, answer: &Arc<OutsideAnswer>);
+    /// An attempt at a call is over, or was taken back: nothing more of its answer is used.
+    fn over(&self, service: &str, call: &CallKey, attempt: u8);
 }
 
 impl Modelled {
@@ -44,7 +39,7 @@ impl Modelled {
                 Next::NotYet | Next::Paused => return false,
                 Next::End if job.made_us.is_none() => return false,
                 Next::End => {
-                    self.keep(job, answer);
+                    self.keep(job);
                     let _there_is_room = replies.give(
                         key,
                         match answer.end() {
@@ -59,7 +54,6 @@ impl Modelled {
             let part = match answer.take(self.log.is_some()) {
                 Some(OutsidePart::Text(text)) => ReplyPart::Text(text),
                 Some(OutsidePart::Audio(block)) => ReplyPart::Audio(block),
-                Some(OutsidePart::Times(times)) => ReplyPart::Times(times),
                 Some(OutsidePart::ToolCall { call_id, name, arguments }) => {
                     ReplyPart::ToolCall { call_id, name, arguments }
                 }
@@ -77,8 +71,10 @@ impl Modelled {
     /// A job was taken back: whether something outside works on it, so that the hub hears later that it has stopped. In
     /// virtual time nobody waits for that.
     pub(super) fn stops_later(&self, job: &mut Job) -> bool {
-        let Work::Outside(answer) = &job.work else { return false };
-        self.keep(job, answer);
+        if !matches!(job.work, Work::Outside(_)) {
+            return false;
+        }
+        self.keep(job);
         if self.wall {
             (job.is_stopping, job.held, job.made_us) = (true, false, None);
         }
@@ -96,10 +92,10 @@ impl Modelled {
         stopped
     }
 
-    /// Notes what has come for a job that is over.
-    pub(super) fn keep(&self, job: &Job, answer: &OutsideAnswer) {
+    /// Tells the log that nothing more of an answer is used.
+    pub(super) fn keep(&self, job: &Job) {
         if let Some(log) = &self.log {
-            answer.told(|parts, end| log.answered(&self.service, &job.key, job.attempt, parts, end));
+            log.over(&self.service, &job.key, job.attempt);
         }
     }
 }

@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use mynah_files::failure::Failure;
 use mynah_files::text::{self, BYTE_ORDER_MARK};
+use mynah_sim::answers::{LoggedAnswer, LoggedAnswers, Remembered};
 use mynah_sim::events::header::{Header, RUN, SCHEMA};
 use mynah_sim::events::log::{END, INTERRUPTED, fold};
 
@@ -31,6 +32,25 @@ pub struct LogLines {
     ahead: Option<Vec<u8>>,
     /// Of all lines before the last one.
     hash: Xxh3,
+}
+
+/// What services outside the process answered, from all lines of a log. What cannot be read is said when it is its turn.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn answers(path: &Path) -> Result<LoggedAnswers, Failure> {
+    let unreadable = |error: std::io::Error| Failure::unable(format_args!("{}: {error}", path.display()));
+    let mut reader = BufReader::with_capacity(1 << 16, text::open(path).map_err(unreadable)?);
+    let (mut read, mut line) = (Remembered::new(), Vec::new());
+    loop {
+        line.clear();
+        if (&mut reader).take(HEADER_BYTES_MAX).read_until(b'\n', &mut line).map_err(unreadable)? == 0 {
+            return Ok(LoggedAnswers::new(read));
+        }
+        if let Ok(line) = std::str::from_utf8(&line) {
+            LoggedAnswer::read(line, &mut read);
+        }
+    }
 }
 
 /// What has to be known of a first line before it can be read as one.

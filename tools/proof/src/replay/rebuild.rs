@@ -8,6 +8,7 @@ use mynah_engine::service::TimeMode;
 use mynah_engine::{Engine, ScenePlan};
 
 use super::comparison::Comparison;
+use super::lines;
 use super::means::Means;
 use crate::faults::spec::FaultSpec;
 use crate::faults::{Chaos, ChaosOptions};
@@ -15,6 +16,7 @@ use mynah_files::failure::{Exit, Failure};
 use mynah_files::outputs::is_dash;
 use mynah_load::chunk::ChunkSpec;
 use mynah_load::wav;
+use mynah_sim::answers;
 use mynah_sim::events::header::{ContentOf, Header, Inputs, LoadInput, RunInputs, SimulateInputs};
 use mynah_sim::events::log::{EventLog, LineSink};
 use mynah_sim::run::drive::{Pace, drive};
@@ -81,9 +83,15 @@ fn compile(
     input: Option<Format>,
     script: Option<Arc<CallerScript>>,
 ) -> Result<Arc<ScenePlan>, Failure> {
-    let registry = scenes::registry_with_link(script.map(|script| script as _));
+    let logged = lines::answers(path)?;
+    let registry = scenes::registry_of_log(script.map(|script| script as _), &logged);
     let compiled = scenes::compile_source(&(&header.scene).into(), sets, input, &registry);
-    compiled.map(|(plan, _)| plan).map_err(|failure| Failure {
+    let remembering = |(mut plan, _): scenes::Compiled| {
+        let own = Arc::get_mut(&mut plan).expect("nobody else has it yet");
+        answers::remember(own, &logged);
+        plan
+    };
+    compiled.map(remembering).map_err(|failure| Failure {
         exit: Exit::Unable,
         message: format!(
             "{}\n{}",

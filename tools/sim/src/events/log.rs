@@ -5,12 +5,14 @@
 //! them with those of an earlier run.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use mynah_engine::{Event, OutAudio, Record, ScenePlan};
 use serde::{Serialize, Serializer};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Line, node_names, write_json};
+use crate::answers::{AnswerBook, book_of};
 use crate::events::header::Header;
 use crate::observer::{Observer, TickView};
 use mynah_files::failure::Failure;
@@ -166,6 +168,8 @@ impl Serialize for Digest {
 pub struct EventLog<'a> {
     sink: Box<dyn LineSink + 'a>,
     near: Side,
+    /// What services outside answer.
+    answers: Option<Arc<AnswerBook>>,
     far: Option<Side>,
     line: Vec<u8>,
     lines: u64,
@@ -189,12 +193,17 @@ impl<'a> EventLog<'a> {
         names: Vec<String>,
     ) -> Result<Self, Failure> {
         let near = Side::new(names, plan);
+        let answers = book_of(plan);
+        if let Some(answers) = &answers {
+            answers.open();
+        }
         sink.take(header)?;
         let (mut hash, line) = (Xxh3::new(), Vec::new());
         fold(&mut hash, header);
         Ok(Self {
             sink,
             near,
+            answers,
             far: None,
             line,
             lines: 1,
@@ -248,6 +257,16 @@ impl<'a> EventLog<'a> {
         }
     }
 
+    /// Tells what services outside have answered. `all`: to calls that are not over, too.
+    fn tell_answers(&mut self, all: bool) {
+        let Some(answers) = self.answers.clone() else { return };
+        answers.read(all, |said| {
+            let (session, turn) = (&*said.session, said.turn);
+            write_json(&mut self.line, &Line { t_us: self.now_us, session, turn, event: said }, &[]);
+            self.pass();
+        });
+    }
+
     fn pass(&mut self) {
         self.lines += 1;
         let line = text(&self.line);
@@ -262,6 +281,7 @@ impl<'a> EventLog<'a> {
     /// # Errors
     /// A line cannot be kept, this or an earlier one.
     pub fn finish(mut self, event_hash: Option<&str>) -> Result<(), Failure> {
+        self.tell_answers(true);
         self.tell_released();
         if let Some(failure) = self.failure {
             return Err(failure);
@@ -316,6 +336,7 @@ impl Observer for EventLog<'_> {
         let now_us = view.engine.now_us();
         let over = now_us / OUTPUT_US > self.now_us / OUTPUT_US;
         self.now_us = now_us;
+        self.tell_answers(false);
         if over {
             self.tell_released();
         }
