@@ -11,7 +11,7 @@ use std::process::Command;
 use clap::CommandFactory as _;
 use given::program;
 use mynah::args::Cli;
-use mynah_sim::scenes::SHIPPED;
+use mynah_sim::scenes::all;
 use serde_json::Value;
 
 fn mynah(line: &str) -> (Option<i32>, String) {
@@ -139,7 +139,7 @@ fn completions_of_every_shell_know_every_command_and_flag() {
             assert!(fine && said.is_empty(), "{shell}: {said}");
         }
     }
-    let names = SHIPPED.iter().map(|(name, _)| *name);
+    let names = all().map(|(name, _)| *name);
     for shell in ["bash", "zsh", "fish"] {
         let (_, text) = mynah(&format!("completions {shell}"));
         for word in names.clone().chain(["chaos", "churn"]) {
@@ -192,7 +192,7 @@ fn bash_completes_scenes_and_presets() {
 fn help_names_every_scene_and_every_command() {
     let (code, help) = mynah("--help");
     assert_eq!(code, Some(0), "{help}");
-    for (name, _) in SHIPPED {
+    for (name, _) in all() {
         assert!(help.split([' ', ',', '\n']).any(|word| word == *name), "no {name} in\n{help}");
     }
     for line in ["help", "help run", "help bench capacity", "version", "-V"] {

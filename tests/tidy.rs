@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use imports::{Imports, circles, imports};
 use layers::upward;
 use mynah_engine::scene::{Catalogue as _, Source, compile};
-use mynah_sim::scenes::SHIPPED;
+use mynah_sim::scenes::all;
 
 /// Lines a source file has at most, and lines that nine of ten keep to.
 const LINES_MAX: usize = 600;
@@ -226,7 +226,7 @@ fn every_scene_is_embedded_sound_and_described() {
             bare
         })
         .collect();
-    let embedded: BTreeSet<String> = SHIPPED.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let embedded: BTreeSet<String> = all().map(|(name, _)| (*name).to_owned()).collect();
     findings.extend(
         found.symmetric_difference(&embedded).map(|name| format!("{name}: a file or embedded, not both")),
     );
@@ -251,7 +251,7 @@ fn every_kind_has_a_scene_a_description_and_a_test() {
     let mut findings = Vec::new();
     for kind in registry.kinds().into_iter().chain(registry.service_outputs()) {
         let in_example = examples.iter().any(|(_, text)| uses(text, kind));
-        let in_scene = SHIPPED.iter().any(|(_, text)| words(text).any(|word| word == kind)) || in_example;
+        let in_scene = all().any(|(_, text)| words(text).any(|word| word == kind)) || in_example;
         let in_docs = described.lines().any(|line| line.contains(&format!("`{kind}`")));
         let in_test = tests.iter().any(|(_, text)| uses(text, kind)) || in_example;
         for (there, what) in [(in_scene, "scene"), (in_docs, "line of docs/scenes.md"), (in_test, "test")] {

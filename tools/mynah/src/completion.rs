@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
 use mynah_proof::faults::spec::PRESETS;
-use mynah_sim::scenes::SHIPPED;
+use mynah_sim::scenes;
 
 /// An argument that takes a name or a file.
 struct Named {
@@ -26,7 +26,7 @@ const NAMED: [Named; 3] = [
 ];
 
 fn scenes() -> Vec<&'static str> {
-    SHIPPED.iter().map(|(name, _)| *name).collect()
+    scenes::all().map(|(name, _)| *name).collect()
 }
 
 fn presets() -> Vec<&'static str> {

@@ -7,7 +7,7 @@ use mynah_engine::{Registry, ScenePlan};
 use mynah_systems::service::Script;
 
 use crate::answers::{self, LoggedAnswers};
-pub use crate::shipped::{SHIPPED, find};
+pub use crate::shipped::{OUTSIDE, SHIPPED, Shipped, all, find};
 use crate::transport::LinkedScene;
 use mynah_files::failure::Failure;
 use mynah_files::terminal;

@@ -7,15 +7,17 @@ use mynah_engine::scene::{Source, nearest};
 use mynah_files::failure::Failure;
 use mynah_files::{outputs, text};
 
-macro_rules! shipped {
+macro_rules! scenes {
     ($($name:literal),* $(,)?) => {
-        /// The scenes that are part of the program: name and text.
-        pub const SHIPPED: &[(&str, &str)] =
-            &[$(($name, include_str!(concat!("../../../scenes/", $name, ".ron")))),*];
+        &[$(($name, include_str!(concat!("../../../scenes/", $name, ".ron")))),*]
     };
 }
 
-shipped!(
+/// A scene that is part of the program: name and text.
+pub type Shipped = (&'static str, &'static str);
+
+/// The scenes that are part of the program and need nothing else.
+pub const SHIPPED: &[Shipped] = scenes!(
     "passthrough",
     "gate_only",
     "streaming_resample",
@@ -32,6 +34,14 @@ shipped!(
     "assistant",
     "full",
 );
+
+/// The scenes that are part of the program and need services of other processes, and a build that has these.
+pub const OUTSIDE: &[Shipped] = scenes!("chat", "remote_models", "python_worker");
+
+/// All scenes that are part of the program.
+pub fn all() -> impl Iterator<Item = &'static Shipped> {
+    SHIPPED.iter().chain(OUTSIDE)
+}
 
 /// Largest scene file; the largest that makes sense has 64 nodes.
 const BYTES_MAX: u64 = 1 << 20;
@@ -50,14 +60,14 @@ pub fn find(name: &str) -> Result<Source, Failure> {
         return source("standard input", bytes.to_vec());
     }
     let is_path = name.contains(['/', '\\']) || name.ends_with(".ron");
-    let shipped = |wanted: &str| SHIPPED.iter().find(|(shipped, _)| *shipped == wanted);
+    let shipped = |wanted: &str| all().find(|(shipped, _)| *shipped == wanted);
     match shipped(name) {
         Some((shipped, text)) => return Ok(Source::new(format!("{shipped} (built in)"), *text)),
         None if path.is_file() => return read(path, name),
         None => {}
     }
-    let all: Vec<String> = SHIPPED.iter().map(|(shipped, _)| format!("`{shipped}`")).collect();
-    let all = all.join(", ");
+    let names: Vec<String> = all().map(|(shipped, _)| format!("`{shipped}`")).collect();
+    let names = names.join(", ");
     let stem = path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy());
     let what = match path.is_dir() {
         true => "is a folder, no scene",
@@ -65,15 +75,15 @@ pub fn find(name: &str) -> Result<Source, Failure> {
         false if is_path => "no such file",
         false => "no such scene",
     };
-    let near = nearest(&stem, SHIPPED.iter().map(|(shipped, _)| *shipped));
+    let near = nearest(&stem, all().map(|(shipped, _)| *shipped));
     Err(Failure::unable(match near {
         Some(near) if is_path && near == stem => {
             format!(
                 "`{name}`: {what}; the scene that comes with mynah is called `{near}`, without path and ending"
             )
         }
-        Some(near) => format!("`{name}`: {what}; did you mean `{near}`? Expected a file, or one of {all}"),
-        None => format!("`{name}`: {what}; expected a file, or one of {all}"),
+        Some(near) => format!("`{name}`: {what}; did you mean `{near}`? Expected a file, or one of {names}"),
+        None => format!("`{name}`: {what}; expected a file, or one of {names}"),
     }))
 }
 

@@ -173,6 +173,12 @@ impl<'a> Finder<'a> {
         if let Some(special) = self.edge(code, &path).or_else(|| self.shape(code, &path, value)) {
             return special;
         }
+        if let Error::Message(message) = code {
+            // What a kind itself says of its configuration is whole.
+            let name = path_name(self.document, &path);
+            let title = if path.is_empty() { message.clone() } else { format!("`{name}`: {message}") };
+            return self.error(short_span(value), title, "refused");
+        }
         let found = cut(&self.document.text[value.span.clone()]);
         let inside_scalar =
             value.group.is_none() && (value.span.start + 1..value.span.end).contains(&self.at);
@@ -312,7 +318,6 @@ fn expectation(code: &Error) -> Option<String> {
         Error::InvalidValueForType { expected, .. } | Error::ExpectedDifferentLength { expected, .. } => {
             expected
         }
-        Error::Message(message) => return Some(format!("something else ({message})")),
         _ => return None,
     };
     Some(fixed.to_owned())

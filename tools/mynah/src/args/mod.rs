@@ -37,10 +37,13 @@ fn after_help() -> String {
 nothing to measure for a limit, 130 interrupted (Ctrl-C).
 Scenes: a path of a file, or the name of one that comes with mynah:",
     );
-    for names in scenes::SHIPPED.chunks(6) {
+    let line = |names: &[scenes::Shipped]| {
         let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-        text += &format!("\n  {}", names.join(", "));
-    }
+        format!("\n  {}", names.join(", "))
+    };
+    text.extend(scenes::SHIPPED.chunks(6).map(line));
+    text += "\n  with services of other processes (docs/services.md):";
+    text.extend(scenes::OUTSIDE.chunks(6).map(line));
     text
 }
 
