@@ -139,10 +139,10 @@ fn completions_of_every_shell_know_every_command_and_flag() {
             assert!(fine && said.is_empty(), "{shell}: {said}");
         }
     }
-    let names = all().map(|(name, _)| *name);
+    let names: Vec<&str> = all().map(|(name, _)| *name).collect();
     for shell in ["bash", "zsh", "fish"] {
         let (_, text) = mynah(&format!("completions {shell}"));
-        for word in names.clone().chain(["chaos", "churn"]) {
+        for word in names.iter().copied().chain(["chaos", "churn"]) {
             assert!(text.contains(word), "{shell}: no {word}");
         }
     }
