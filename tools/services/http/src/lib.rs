@@ -1,8 +1,78 @@
-//! Services behind HTTP.
+//! Services behind HTTP: replies, voices and recognisers of servers that speak like OpenAI's, local or far.
+//!
+//! One thread makes all requests of the process. Answers are streamed always, part by part into the tick; a call that is
+//! taken back drops its request, which closes the connection, and its work has stopped when the connection is closed.
+//! A request is made a second time at most, and only while nothing of its answer has come.
+//!
+//! ```
+//! use mynah_systems::mynah_engine::scene;
+//!
+//! let text = r#"(
+//!     name: "typed",
+//!     session: (input: (rate_hz: 16000), output: (release: Immediately, pace: Burst)),
+//!     nodes: [
+//!         (id: "gate", kind: VadGate(vad: Energy)),
+//!         (id: "asr", kind: Service(service: "asr", task: Transcribe)),
+//!         (id: "reply", kind: Service(service: "reply", task: Reply)),
+//!     ],
+//!     edges: [("input", "gate"), ("gate", "asr"), ("asr", "reply"), ("reply", "output")],
+//!     services: {
+//!         "asr": (
+//!             output: Transcription(url: "http://127.0.0.1:8001/v1", model: "whisper-1"),
+//!             timing: (latency: Fixed(ms: 300)),
+//!         ),
+//!         "reply": (
+//!             output: Chat(url: "http://127.0.0.1:8000/v1", model: "any", system: "Answer in one sentence."),
+//!             timing: (latency: Fixed(ms: 200), words_per_s: 20),
+//!         ),
+//!     },
+//! )"#;
+//! let mut registry = mynah_systems::registry(None);
+//! mynah_http::register(&mut registry);
+//! let (plan, _warnings) = scene::compile(&scene::Source::new("typed.ron", text), &[], None, &registry)?;
+//! assert_eq!(plan.scene.name, "typed");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod address;
+mod body;
+mod chat;
+mod connection;
+mod endpoint;
+mod errand;
+mod key;
+mod limits;
+mod refusal;
+mod runtime;
+mod sse;
+
+use std::sync::Arc;
 
 use mynah_engine::Registry;
+use mynah_engine::service::Call;
+
+pub use chat::{ChatTool, HttpChat};
+
+use address::ServerUrl;
+use endpoint::Endpoint;
+use key::ServiceKey;
+use limits::CallLimits;
 
 /// Adds `Chat`, `Speech` and `Transcription`.
 pub fn register(registry: &mut Registry) {
-    let _unused = registry;
+    chat::register(registry);
+}
+
+/// The server of a service, or why every call of it fails.
+fn endpoint(
+    url: &ServerUrl,
+    key: Option<&ServiceKey>,
+    limits: CallLimits,
+) -> Result<Arc<Endpoint>, Arc<str>> {
+    Endpoint::new(url.clone(), key.cloned(), limits).map(Arc::new).map_err(Arc::from)
+}
+
+/// Engine time from the asking of a call until its deadline, if it has one.
+fn left_us(call: &Call) -> Option<u64> {
+    (call.deadline_us > 0).then(|| call.deadline_us.saturating_sub(call.queued_us))
 }
