@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use hyper::http::Extensions;
 use hyper_util::client::legacy::connect::CaptureConnection;
-use mynah_systems::service::AnswerWriter;
+use mynah_engine::service::ServiceWaker;
+use mynah_systems::service::{AnswerWriter, OutsideAnswer};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -65,6 +66,14 @@ pub(crate) fn begin(writer: AnswerWriter, times: CallTimes, work: impl Work) {
 }
 
 impl Errand {
+    /// One that nobody can take back, and whose answer nobody reads.
+    pub(crate) fn alone(times: CallTimes) -> Self {
+        let (writer, _answer) = OutsideAnswer::begin(16_000, &ServiceWaker::default());
+        let (_, news) = watch::channel(());
+        let ends = Mutex::new(Instant::now() + times.call);
+        Self { writer, news, line: Mutex::default(), ends, due: None }
+    }
+
     async fn carry_out(self, work: impl Work) {
         let end = tokio::select! {
             biased;

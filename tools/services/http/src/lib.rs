@@ -42,9 +42,12 @@ mod endpoint;
 mod errand;
 mod key;
 mod limits;
+pub mod probe;
 mod refusal;
 mod runtime;
+mod speech;
 mod sse;
+mod transcription;
 
 use std::sync::Arc;
 
@@ -52,6 +55,8 @@ use mynah_engine::Registry;
 use mynah_engine::service::Call;
 
 pub use chat::{ChatTool, HttpChat};
+pub use speech::HttpSpeech;
+pub use transcription::HttpTranscription;
 
 use address::ServerUrl;
 use endpoint::Endpoint;
@@ -61,6 +66,8 @@ use limits::CallLimits;
 /// Adds `Chat`, `Speech` and `Transcription`.
 pub fn register(registry: &mut Registry) {
     chat::register(registry);
+    speech::register(registry);
+    transcription::register(registry);
 }
 
 /// The server of a service, or why every call of it fails.

@@ -82,11 +82,19 @@ pub(crate) fn named(name: &str, value: &str, most: usize) -> Result<(), String> 
 pub(crate) const NAME_CHARS_MAX: usize = 500;
 /// Most characters of instructions.
 pub(crate) const PROMPT_CHARS_MAX: usize = 100_000;
-/// The defaults that all services share, milliseconds.
-pub(crate) const CONNECT_MS: u32 = 500;
-/// See [`CONNECT_MS`].
-pub(crate) const FIRST_BYTE_MS: u32 = 2_000;
-/// See [`CONNECT_MS`].
-pub(crate) const IDLE_MS: u32 = 5_000;
-/// See [`CONNECT_MS`].
-pub(crate) const CALL_MS: u32 = 30_000;
+/// Default of `connect_ms`.
+pub(crate) fn connect_ms() -> u32 {
+    500
+}
+/// Default of `first_byte_ms`.
+pub(crate) fn first_byte_ms() -> u32 {
+    2_000
+}
+/// Default of `idle_ms`.
+pub(crate) fn idle_ms() -> u32 {
+    5_000
+}
+/// Default of `call_ms`.
+pub(crate) fn call_ms() -> u32 {
+    30_000
+}

@@ -137,6 +137,8 @@ mod tests {
     use super::*;
     use hyper::header::HeaderValue;
 
+    type Headers = &'static [(&'static str, &'static str)];
+
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
         list.iter().map(|(name, value)| ((*name).parse().unwrap(), HeaderValue::from_static(value))).collect()
     }
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn a_time_to_wait_is_read_in_all_its_forms() {
         let now = httpdate::parse_http_date("Tue, 01 Dec 2026 12:00:00 GMT").unwrap();
-        let cases: [(&[(&str, &str)], Option<u64>); 9] = [
+        let cases: [(Headers, Option<u64>); 9] = [
             (&[], None),
             (&[("retry-after", "2")], Some(2_000)),
             (&[("retry-after", "0.5")], Some(500)),
@@ -169,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_server_decides_whether_to_ask_again() {
-        let cases: [(u16, &[(&str, &str)], bool); 8] = [
+        let cases: [(u16, Headers, bool); 8] = [
             (400, &[], false),
             (401, &[], false),
             (408, &[], true),

@@ -18,11 +18,9 @@ use crate::address::ServerUrl;
 use crate::endpoint::Endpoint;
 use crate::errand::begin;
 use crate::key::ServiceKey;
-use crate::limits::{
-    CALL_MS, CONNECT_MS, CallLimits, FIRST_BYTE_MS, IDLE_MS, NAME_CHARS_MAX, PROMPT_CHARS_MAX, named,
-    parallel, within,
-};
+use crate::limits::{self, CallLimits, NAME_CHARS_MAX, PROMPT_CHARS_MAX, named, parallel, within};
 
+pub(crate) use reading::Reading;
 pub use tool::ChatTool;
 
 /// Most tools of one service.
@@ -42,13 +40,13 @@ struct Config {
     max_tokens: u32,
     #[serde(default)]
     temperature: Option<f32>,
-    #[serde(default = "connect_ms")]
+    #[serde(default = "limits::connect_ms")]
     connect_ms: u32,
-    #[serde(default = "first_byte_ms")]
+    #[serde(default = "limits::first_byte_ms")]
     first_byte_ms: u32,
-    #[serde(default = "idle_ms")]
+    #[serde(default = "limits::idle_ms")]
     idle_ms: u32,
-    #[serde(default = "call_ms")]
+    #[serde(default = "limits::call_ms")]
     call_ms: u32,
     #[serde(default = "parallel_calls")]
     parallel: u32,
@@ -60,18 +58,6 @@ struct Config {
 
 fn max_tokens() -> u32 {
     256
-}
-fn connect_ms() -> u32 {
-    CONNECT_MS
-}
-fn first_byte_ms() -> u32 {
-    FIRST_BYTE_MS
-}
-fn idle_ms() -> u32 {
-    IDLE_MS
-}
-fn call_ms() -> u32 {
-    CALL_MS
 }
 fn parallel_calls() -> u32 {
     16
