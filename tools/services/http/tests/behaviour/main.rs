@@ -2,5 +2,10 @@
 
 mod chat;
 mod desk;
+mod engine;
 mod mock;
+mod probe;
+mod real;
 mod retries;
+mod speech;
+mod transcription;

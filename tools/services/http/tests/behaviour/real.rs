@@ -1,0 +1,69 @@
+//! Real servers, where a variable says where they are.
+
+use std::env;
+
+use mynah_engine::service::CallScope;
+use mynah_engine::speech::{HistoryEntry, Speaker};
+use mynah_http::probe::{Probe, ProbeKind, ProbeVerdict, probe};
+
+use crate::desk::{Desk, Told, call};
+
+/// The address in a variable; without one the test says that it was skipped.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn address(variable: &str) -> Option<String> {
+    let address = env::var(variable).ok();
+    if address.is_none() {
+        eprintln!(
+            "SKIPPED: set {variable} to the address of a real server, such as http://127.0.0.1:8080/v1"
+        );
+    }
+    address
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures are for whoever asked for them")]
+fn a_real_llama_cpp_server_converses_and_stops_when_it_is_told() {
+    let Some(url) = address("MYNAH_TEST_LLAMA") else { return };
+    let limits = "connect_ms: 2000, first_byte_ms: 30000, call_ms: 60000";
+    let mut desk = Desk::new("Chat", &format!("(url: \"{url}\", model: \"any\", max_tokens: 24, {limits})"));
+    let mut history = Vec::new();
+    for (turn, text) in ["Hello.", "What is a ship?", "And a boat?"].into_iter().enumerate() {
+        let mut asked = call(text, turn as u32);
+        asked.history = std::sync::Arc::new(history.iter().cloned().collect());
+        let began = desk.now_us();
+        let told = desk.ask(asked);
+        assert_eq!(told.end(), "done", "{told:?}");
+        println!("turn {turn}: {} us, {:?}", desk.now_us() - began, told.lines);
+        for (by, text) in [(Speaker::User, text), (Speaker::Assistant, &*told.lines[0])] {
+            history.push(HistoryEntry::Said { by, turn: 1, text: text.into(), interrupted: false });
+        }
+    }
+    let mut desk =
+        Desk::new("Chat", &format!("(url: \"{url}\", model: \"any\", max_tokens: 2000, {limits})"));
+    for part in 0..5 {
+        let asked = call("Write a very long story about the sea.", part);
+        let key = asked.key;
+        desk.start(asked);
+        let mut told = Told::default();
+        desk.until(&mut told, |told| told.lines.iter().any(|line| line.len() > 40));
+        let began = desk.now_us();
+        desk.cancel(CallScope::Call(key));
+        desk.until(&mut told, |_| false);
+        println!("cancel {part}: stopped after {} us", desk.now_us() - began);
+        assert_eq!(told.end(), "stopped");
+    }
+    let report = probe(&Probe { url, kind: ProbeKind::Chat, ..Probe::default() });
+    println!("{report:#?}");
+    assert!(report.rows.iter().all(|row| row.verdict == ProbeVerdict::Fine));
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures are for whoever asked for them")]
+fn a_real_recogniser_hears_silence() {
+    let Some(url) = address("MYNAH_TEST_WHISPER") else { return };
+    let model = env::var("MYNAH_TEST_WHISPER_MODEL").unwrap_or_else(|_| "whisper-1".into());
+    let report =
+        probe(&Probe { url, kind: ProbeKind::Transcription, model: Some(model), ..Probe::default() });
+    println!("{report:#?}");
+    assert!(report.is_fine());
+}
