@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mynah_sim::scenes;
 
 pub use bench::{Bench, BenchWhat, Capacity};
-pub use proof::{Baseline, Compare, Completions, Doctor, Manual, Replay};
+pub use proof::{Baseline, Compare, Completions, Doctor, Manual, Replay, ServedKind};
 pub use run::Run;
 pub use sets::Sets;
 pub use simulate::{Clock, SCENE_DEFAULT, Simulate};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::values::{percent, shards, threads};
 
@@ -88,6 +88,34 @@ pub struct Doctor {
     /// Prints the findings as one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Examines a server of models in place of this machine, such as http://127.0.0.1:8080/v1: is it there, how fast is it,
+    /// and does it stop when nobody wants the answer any more (a build with `http`)
+    #[arg(long, value_name = "URL")]
+    pub service: Option<String>,
+    /// What the server is asked for
+    #[arg(long, value_enum, default_value = "chat", requires = "service")]
+    pub kind: ServedKind,
+    /// The model it is asked for; the first that it lists unless given
+    #[arg(long, requires = "service")]
+    pub model: Option<String>,
+    /// The voice it is asked for
+    #[arg(long, requires = "service")]
+    pub voice: Option<String>,
+    /// The environment variable that has the server's key
+    #[arg(long, value_name = "VARIABLE", requires = "service")]
+    pub key_env: Option<String>,
+}
+
+/// What a server of models is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ServedKind {
+    /// Replies
+    #[default]
+    Chat,
+    /// A voice
+    Speech,
+    /// The words of a recording
+    Transcription,
 }
 
 /// `completions`.

@@ -1,16 +1,18 @@
 //! Examines this machine for real-time voice: each finding with what to do about it.
 //!
 //! `machine` looks at processor, memory and files, `time` measures the clock and how late sleeping ends, `ports` tries
-//! the network of this machine, `show` prints.
+//! the network of this machine, `served` asks a server of models, `show` prints.
 
 mod finding;
 mod machine;
 mod ports;
+mod served;
 mod show;
 mod time;
 
 pub use finding::{Finding, Standing};
-pub use show::{json, text};
+pub use served::examine as examine_service;
+pub use show::{Examined, json, text};
 
 /// Looks at everything; takes less than two seconds.
 pub fn examine() -> Vec<Finding> {

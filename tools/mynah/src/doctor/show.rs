@@ -33,8 +33,17 @@ pub fn json(findings: &[Finding]) -> String {
     serde_json::to_string(&told).expect("text is always JSON")
 }
 
+/// What was examined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Examined {
+    /// This machine.
+    Machine,
+    /// A server of models.
+    Server,
+}
+
 /// A table, and what it comes to.
-pub fn text(findings: &[Finding], look: Rendering) -> String {
+pub fn text(findings: &[Finding], examined: Examined, look: Rendering) -> String {
     let mut text = String::new();
     let width = findings.iter().map(|finding| finding.name.len()).max().unwrap_or(0);
     let written = findings.iter().try_for_each(|Finding { name, value, standing, remedy }| {
@@ -46,10 +55,12 @@ pub fn text(findings: &[Finding], look: Rendering) -> String {
         writeln!(text, "  {word}  {name:<width$}  {value}")?;
         if remedy.is_empty() { Ok(()) } else { writeln!(text, "        {:width$}  {remedy}", "") }
     });
-    let summary = match worst(findings) {
-        Standing::Ok => "everything is as it should be",
-        Standing::Warn => "mynah runs; see the warnings",
-        Standing::Fail => "mynah cannot run here",
+    let summary = match (worst(findings), examined) {
+        (Standing::Ok, _) => "everything is as it should be",
+        (Standing::Warn, Examined::Machine) => "mynah runs; see the warnings",
+        (Standing::Fail, Examined::Machine) => "mynah cannot run here",
+        (Standing::Warn, Examined::Server) => "the server answers; see the warnings",
+        (Standing::Fail, Examined::Server) => "a scene could not use this server",
     };
     written.and_then(|()| writeln!(text, "\n  {summary}")).expect("a string takes everything");
     text
@@ -75,7 +86,7 @@ mod tests {
         ];
         let standings = [&all[..1], &all[..2], &all[..]].map(worst);
         assert_eq!(standings, [Standing::Ok, Standing::Warn, Standing::Fail]);
-        let text = text(&all, Rendering::Plain);
+        let text = text(&all, Examined::Machine, Rendering::Plain);
         for part in ["ok    cores   2", "warn  clock   coarse\n                look at it", "cannot run here"]
         {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
