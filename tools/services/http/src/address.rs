@@ -55,6 +55,11 @@ impl ServerUrl {
         Ok(Self { base: base.to_string(), root })
     }
 
+    /// Whether it wants TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.base.starts_with("https:")
+    }
+
     /// The address of `path` below it.
     ///
     /// # Errors

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
-use crate::endpoint::{Endpoint, causes};
 use crate::errand::{Errand, Overdue};
+use crate::limits::CallLimits;
+use crate::quote::Quoting;
 use crate::refusal::{error_in, message};
 
 /// Most bytes of one answer.
@@ -57,45 +59,55 @@ pub(crate) struct AnswerBody {
     pub(crate) content_type: ContentType,
     /// When its first byte must be there; `None`: it was.
     first_by: Option<Instant>,
-    idle: Duration,
     bytes: usize,
+    limits: CallLimits,
+    quoting: Quoting,
+    /// Its place among the requests under way.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl AnswerBody {
-    pub(crate) fn new(body: Incoming, content_type: Option<&str>, first_by: Instant, idle: Duration) -> Self {
-        Self { body, content_type: ContentType::of(content_type), first_by: Some(first_by), idle, bytes: 0 }
+    pub(crate) fn new(
+        body: Incoming,
+        content_type: Option<&str>,
+        first_by: Instant,
+        limits: CallLimits,
+        quoting: Quoting,
+    ) -> Self {
+        let content_type = ContentType::of(content_type);
+        Self { body, content_type, first_by: Some(first_by), bytes: 0, limits, quoting, _place: None }
+    }
+
+    /// The same, with the place that it takes.
+    pub(crate) fn at(self, place: OwnedSemaphorePermit) -> Self {
+        Self { _place: Some(place), ..self }
     }
 
     /// The next bytes; `None`: that was all.
     ///
     /// # Errors
     /// Too late, too much, or the connection broke off.
-    pub(crate) async fn next(
-        &mut self,
-        endpoint: &Endpoint,
-        errand: &Errand,
-    ) -> Result<Option<Bytes>, String> {
+    pub(crate) async fn next(&mut self, errand: &Errand) -> Result<Option<Bytes>, String> {
+        let limits = self.limits;
         loop {
-            let by = self.first_by.unwrap_or_else(|| Instant::now() + self.idle);
+            let by = self.first_by.unwrap_or_else(|| Instant::now() + limits.idle);
             let frame = errand.within(Some(by), self.body.frame()).await;
             let frame = frame.map_err(|overdue| match (overdue, self.first_by) {
                 (Overdue::Call, _) => {
-                    format!("the answer took longer than `call_ms`, {} ms", endpoint.call_ms())
+                    format!("the answer took longer than `call_ms`, {} ms", limits.call.as_millis())
                 }
-                (Overdue::Step, Some(_)) => "no byte of an answer within `first_byte_ms`".to_string(),
-                (Overdue::Step, None) => {
-                    format!(
-                        "the server was silent for `idle_ms`, {} ms, in the middle of its answer",
-                        self.idle.as_millis()
-                    )
-                }
+                (Overdue::Step, Some(_)) => limits.no_first_byte(),
+                (Overdue::Step, None) => format!(
+                    "the server was silent for `idle_ms`, {} ms, in the middle of its answer",
+                    limits.idle.as_millis()
+                ),
             })?;
             let Some(frame) = frame else {
                 errand.has_read_all();
                 return Ok(None);
             };
             let frame = frame.map_err(|cause| {
-                format!("the server ended the answer early: {}", endpoint.quoted(&causes(&cause)))
+                format!("the server ended the answer early: {}", self.quoting.causes(&cause))
             })?;
             let Ok(bytes) = frame.into_data() else { continue };
             if bytes.is_empty() {
@@ -114,9 +126,9 @@ impl AnswerBody {
     ///
     /// # Errors
     /// As for [`next`](Self::next).
-    pub(crate) async fn whole(&mut self, endpoint: &Endpoint, errand: &Errand) -> Result<Vec<u8>, String> {
+    pub(crate) async fn whole(&mut self, errand: &Errand) -> Result<Vec<u8>, String> {
         let mut whole = Vec::new();
-        while let Some(bytes) = self.next(endpoint, errand).await? {
+        while let Some(bytes) = self.next(errand).await? {
             if whole.len() + bytes.len() > WHOLE_BYTES_MAX {
                 return Err(format!("the answer has more than {WHOLE_BYTES_MAX} bytes"));
             }
@@ -126,20 +138,20 @@ impl AnswerBody {
     }
 
     /// What is wrong with an answer that should have been something else, by what it says.
-    pub(crate) async fn odd(&mut self, wanted: &str, endpoint: &Endpoint, errand: &Errand) -> String {
-        let whole = match self.whole(endpoint, errand).await {
+    pub(crate) async fn odd(&mut self, wanted: &str, errand: &Errand) -> String {
+        let whole = match self.whole(errand).await {
             Ok(whole) => whole,
             Err(why) => return why,
         };
         let error = serde_json::from_slice(&whole).ok().and_then(|value| error_in(&value));
         match (error, self.content_type) {
-            (Some(error), _) => format!("the server reports an error: {}", endpoint.quoted(&error)),
+            (Some(error), _) => format!("the server reports an error: {}", self.quoting.quoted(&error)),
             (None, ContentType::Html) => {
                 format!("the server sent a page in place of {wanted}; see `url` (most end with /v1)")
             }
             (None, _) => {
                 let said = message(&whole).unwrap_or_default();
-                format!("the server sent no {wanted} but: {}", endpoint.quoted(&said))
+                format!("the server sent no {wanted} but: {}", self.quoting.quoted(&said))
             }
         }
     }

@@ -55,36 +55,45 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// Connections that are there within `longest`, with name and TLS, or fail.
+    /// Connections that are there within `longest`, with name and TLS, or fail. `secure`: all of them are to be.
     ///
     /// # Errors
     /// TLS has no roots to trust; what helps.
-    pub(crate) fn new(longest: Duration) -> Result<Self, String> {
+    pub(crate) fn new(longest: Duration, secure: bool) -> Result<Self, String> {
         let mut plain = HttpConnector::new();
         // Requests are small, and nobody gains by waiting for more.
         plain.set_nodelay(true);
-        plain.enforce_http(!cfg!(feature = "tls"));
-        Ok(Self { dialer: dialer(plain)?, longest })
+        plain.enforce_http(!secure);
+        Ok(Self { dialer: dialer(plain, secure)?, longest })
     }
 }
 
 #[cfg(feature = "tls")]
-fn dialer(plain: HttpConnector) -> Result<Dialer, String> {
+fn dialer(plain: HttpConnector, secure: bool) -> Result<Dialer, String> {
     // Named, as a program may have another provider beside it.
     let provider = rustls::crypto::ring::default_provider();
-    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_provider_and_native_roots(provider);
-    let builder = builder.map_err(|cause| {
-        format!(
-            "no certificates of authorities are found: {cause}; install those of the system (`ca-certificates`), or \
-             name a file of them in SSL_CERT_FILE"
-        )
-    })?;
-    Ok(builder.https_or_http().enable_http1().wrap_connector(plain))
+    let builder = hyper_rustls::HttpsConnectorBuilder::new();
+    if secure {
+        let builder = builder.with_provider_and_native_roots(provider).map_err(|cause| {
+            format!(
+                "no certificates of authorities are found: {cause}; install those of the system (`ca-certificates`), \
+                 or name a file of them in SSL_CERT_FILE"
+            )
+        })?;
+        return Ok(builder.https_only().enable_http1().wrap_connector(plain));
+    }
+    // Plain connections trust nobody, and need nobody's certificates.
+    let config = rustls::ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .map_err(|cause| format!("TLS cannot be set up: {cause}"))?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(builder.with_tls_config(config).https_or_http().enable_http1().wrap_connector(plain))
 }
 
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unnecessary_wraps, reason = "with TLS it can fail")]
-fn dialer(plain: HttpConnector) -> Result<Dialer, String> {
+fn dialer(plain: HttpConnector, _secure: bool) -> Result<Dialer, String> {
     Ok(plain)
 }
 
@@ -94,7 +103,7 @@ struct TooSlow(Duration);
 
 impl std::fmt::Display for TooSlow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "no connection within `connect_ms`, {} ms", self.0.as_millis())
+        write!(f, "none within `connect_ms`, {} ms", self.0.as_millis())
     }
 }
 

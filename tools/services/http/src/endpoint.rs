@@ -1,16 +1,18 @@
 //! A server as one service uses it: its address, key and limits, and requests with one retry.
 
-use std::error::Error;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use mynah_engine::service::Call;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::address::ServerUrl;
@@ -19,7 +21,8 @@ use crate::connection::Connector;
 use crate::errand::{CallTimes, Errand, Overdue, life_of};
 use crate::key::ServiceKey;
 use crate::limits::CallLimits;
-use crate::refusal::{Refusal, cut};
+use crate::quote::Quoting;
+use crate::refusal::Refusal;
 
 /// How long a connection that nobody uses is kept. Servers of this kind close it after 5 s; who is later loses a request.
 const POOL_IDLE: Duration = Duration::from_secs(3);
@@ -55,34 +58,54 @@ pub(crate) struct Endpoint {
     /// Its address.
     pub(crate) url: ServerUrl,
     key: Option<ServiceKey>,
+    quoting: Quoting,
     limits: CallLimits,
     client: Client<Connector, Full<Bytes>>,
+    /// One for each request that may be under way.
+    places: Arc<Semaphore>,
 }
 
 impl Endpoint {
+    /// `parallel`: most requests that are under way at once.
+    ///
     /// # Errors
     /// TLS has no roots to trust; what helps.
-    pub(crate) fn new(url: ServerUrl, key: Option<ServiceKey>, limits: CallLimits) -> Result<Self, String> {
+    pub(crate) fn new(
+        url: ServerUrl,
+        key: Option<ServiceKey>,
+        limits: CallLimits,
+        parallel: usize,
+    ) -> Result<Self, String> {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_timer(TokioTimer::new())
             // Whether a request may be made again is decided here.
             .retry_canceled_requests(false)
-            .build(Connector::new(limits.connect)?);
-        Ok(Self { url, key, limits, client })
+            .build(Connector::new(limits.connect, url.is_secure())?);
+        let quoting = Quoting::without(key.clone());
+        Ok(Self { url, key, quoting, limits, client, places: Arc::new(Semaphore::new(parallel)) })
     }
 
-    /// The times of a call that has `left_us` until its own deadline, if it has one.
-    pub(crate) fn times(&self, left_us: Option<u64>) -> CallTimes {
+    /// The same for all calls of a service, or why every call of it fails.
+    pub(crate) fn shared(
+        url: &ServerUrl,
+        key: Option<&ServiceKey>,
+        limits: CallLimits,
+        parallel: usize,
+    ) -> Result<Arc<Self>, Arc<str>> {
+        Self::new(url.clone(), key.cloned(), limits, parallel).map(Arc::new).map_err(Arc::from)
+    }
+
+    /// The times of `call`, or of a request that no call asks for.
+    pub(crate) fn times(&self, call: Option<&Call>) -> CallTimes {
+        let left_us = call.filter(|call| call.deadline_us > 0);
+        let left_us = left_us.map(|call| call.deadline_us.saturating_sub(call.queued_us));
         CallTimes { call: self.limits.call, left: left_us.map(Duration::from_micros) }
     }
 
-    /// What a server said, for an error: cut, on one line and without the key.
+    /// What a server said, for an error.
     pub(crate) fn quoted(&self, text: &str) -> String {
-        match &self.key {
-            Some(key) => cut(&key.hidden_in(text)),
-            None => cut(text),
-        }
+        self.quoting.quoted(text)
     }
 
     /// Sends a request, if need be a second time, and waits for the first byte of its answer.
@@ -91,8 +114,12 @@ impl Endpoint {
     /// Why there is none, with address and what helps.
     pub(crate) async fn ask(&self, errand: &Errand, outgoing: &Outgoing) -> Result<AnswerBody, String> {
         let named = |refusal: Refusal| format!("{}: {}", outgoing.to, refusal.reason);
+        // In virtual time the scene says how many are under way, and the server may bear less.
+        let place = errand.within(None, Arc::clone(&self.places).acquire_owned()).await;
+        let place =
+            place.map_err(|overdue| named(self.overdue(overdue)))?.map_err(|cause| cause.to_string())?;
         let first = match self.once(errand, outgoing).await {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => return Ok(answer.at(place)),
             Err(refusal) => refusal,
         };
         let Some(after) = first.again else { return Err(named(first)) };
@@ -106,7 +133,7 @@ impl Endpoint {
             return Err(named(Refusal::last(reason)));
         }
         sleep(after).await;
-        let second = self.once(errand, outgoing).await;
+        let second = self.once(errand, outgoing).await.map(|answer| answer.at(place));
         second.map_err(|refusal| {
             named(Refusal::last(format!("{} (asked again after: {})", refusal.reason, first.reason)))
         })
@@ -138,7 +165,7 @@ impl Endpoint {
         };
         let response = response.map_err(|cause| {
             let is_used = life_of(&line).is_some_and(|life| life.is_used());
-            broken(&cause, is_used)
+            self.broken(&cause, is_used)
         })?;
         if let Some(life) = life_of(&line) {
             life.has_served();
@@ -155,7 +182,7 @@ impl Endpoint {
         let (head, body) = response.into_parts();
         if head.status.is_success() {
             let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            return Ok(AnswerBody::new(body, content_type, first_by, self.limits.idle));
+            return Ok(AnswerBody::new(body, content_type, first_by, self.limits, self.quoting.clone()));
         }
         let read = Limited::new(body, ERROR_BYTES_MAX).collect();
         let whole = match timeout(ERROR_TIME, read).await {
@@ -164,7 +191,7 @@ impl Endpoint {
             Ok(Err(_)) | Err(_) => Bytes::new(),
         };
         errand.has_read_all();
-        Err(Refusal::of(self, &head, &whole))
+        Err(Refusal::of(&self.quoting, &head, &whole))
     }
 
     fn request(&self, outgoing: &Outgoing) -> Result<Request<Full<Bytes>>, Refusal> {
@@ -185,42 +212,21 @@ impl Endpoint {
 
     fn overdue(&self, overdue: Overdue) -> Refusal {
         Refusal::last(match overdue {
-            Overdue::Step => {
-                format!(
-                    "no byte of an answer within `first_byte_ms`, {} ms",
-                    self.limits.first_byte.as_millis()
-                )
-            }
+            Overdue::Step => self.limits.no_first_byte(),
             Overdue::Call => format!("no answer within `call_ms`, {} ms", self.limits.call.as_millis()),
         })
     }
 
-    /// The longest time of a call, for errors.
-    pub(crate) fn call_ms(&self) -> u128 {
-        self.limits.call.as_millis()
-    }
-}
-
-/// What a request that never got an answer means.
-fn broken(cause: &hyper_util::client::legacy::Error, is_used: bool) -> Refusal {
-    if cause.is_connect() {
-        return Refusal::passing(format!("no connection: {}; is the server running there?", causes(cause)));
-    }
-    let reason = format!("the connection broke off before an answer: {}", causes(cause));
-    // A server may close a connection that was idle while a request is on its way.
-    if is_used { Refusal { reason, again: Some(Duration::ZERO) } } else { Refusal::last(reason) }
-}
-
-/// What is behind an error, from the outside in; without the words that say nothing.
-pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut causes = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if causes.last() != Some(&text) {
-            causes.push(text);
+    /// What a request that never got an answer means.
+    fn broken(&self, cause: &legacy::Error, is_used: bool) -> Refusal {
+        if cause.is_connect() {
+            return Refusal::passing(format!(
+                "no connection: {}; is the server running there?",
+                self.quoting.causes(cause)
+            ));
         }
-        next = cause.source();
+        let reason = format!("the connection broke off before an answer: {}", self.quoting.causes(cause));
+        // A server may close a connection that was idle while a request is on its way.
+        if is_used { Refusal { reason, again: Some(Duration::ZERO) } } else { Refusal::last(reason) }
     }
-    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
 }

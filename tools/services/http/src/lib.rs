@@ -43,43 +43,22 @@ mod errand;
 mod key;
 mod limits;
 pub mod probe;
+mod quote;
 mod refusal;
 mod runtime;
 mod speech;
 mod sse;
 mod transcription;
 
-use std::sync::Arc;
-
 use mynah_engine::Registry;
-use mynah_engine::service::Call;
 
 pub use chat::{ChatTool, HttpChat};
 pub use speech::HttpSpeech;
 pub use transcription::HttpTranscription;
-
-use address::ServerUrl;
-use endpoint::Endpoint;
-use key::ServiceKey;
-use limits::CallLimits;
 
 /// Adds `Chat`, `Speech` and `Transcription`.
 pub fn register(registry: &mut Registry) {
     chat::register(registry);
     speech::register(registry);
     transcription::register(registry);
-}
-
-/// The server of a service, or why every call of it fails.
-fn endpoint(
-    url: &ServerUrl,
-    key: Option<&ServiceKey>,
-    limits: CallLimits,
-) -> Result<Arc<Endpoint>, Arc<str>> {
-    Endpoint::new(url.clone(), key.cloned(), limits).map(Arc::new).map_err(Arc::from)
-}
-
-/// Engine time from the asking of a call until its deadline, if it has one.
-fn left_us(call: &Call) -> Option<u64> {
-    (call.deadline_us > 0).then(|| call.deadline_us.saturating_sub(call.queued_us))
 }

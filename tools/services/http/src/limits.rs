@@ -42,6 +42,11 @@ impl CallLimits {
             call: ms("call_ms", call_ms)?,
         })
     }
+
+    /// What is said when no byte came in time.
+    pub(crate) fn no_first_byte(&self) -> String {
+        format!("no byte of an answer within `first_byte_ms`, {} ms", self.first_byte.as_millis())
+    }
 }
 
 /// Checks the number of calls at once.

@@ -6,10 +6,8 @@ use hyper::header::{DATE, HeaderMap, RETRY_AFTER};
 use hyper::http::response::Parts;
 use serde_json::Value;
 
-use crate::endpoint::Endpoint;
+use crate::quote::Quoting;
 
-/// Most characters of what a server says in an error.
-const QUOTED_CHARS_MAX: usize = 200;
 /// Time until a request is made again where the server names none.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -34,19 +32,19 @@ impl Refusal {
     }
 
     /// What an answer with this head and body means that is no success.
-    pub(crate) fn of(endpoint: &Endpoint, head: &Parts, body: &[u8]) -> Self {
+    pub(crate) fn of(quoting: &Quoting, head: &Parts, body: &[u8]) -> Self {
         let status = head.status;
         let name = status.canonical_reason().unwrap_or("an unknown status");
         if status.is_redirection() {
             let to = head.headers.get(hyper::header::LOCATION).and_then(|value| value.to_str().ok());
-            let to = endpoint.quoted(to.unwrap_or("nowhere"));
+            let to = quoting.quoted(to.unwrap_or("nowhere"));
             return Self::last(format!(
                 "{} {name} to {to}, which is not followed: write the address where the server is in `url`",
                 status.as_u16()
             ));
         }
         let said = match message(body) {
-            Some(said) => format!(": {}", endpoint.quoted(&said)),
+            Some(said) => format!(": {}", quoting.quoted(&said)),
             None => String::new(),
         };
         let helps = match status.as_u16() {
@@ -119,19 +117,6 @@ pub(crate) fn error_in(value: &Value) -> Option<String> {
     Some(said)
 }
 
-/// The first characters of what a server said, on one line.
-pub(crate) fn cut(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(QUOTED_CHARS_MAX)
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect();
-    if text.chars().nth(QUOTED_CHARS_MAX).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +184,5 @@ mod tests {
         for (body, wanted) in cases {
             assert_eq!(message(body.as_bytes()).as_deref(), wanted, "{body}");
         }
-        assert_eq!(cut(&"ä\n".repeat(150)).chars().count(), QUOTED_CHARS_MAX + 1);
     }
 }

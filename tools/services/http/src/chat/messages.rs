@@ -6,7 +6,7 @@ use mynah_engine::speech::{History, HistoryEntry, Speaker};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::chat::ChatRequest;
+use crate::chat::request::ChatRequest;
 
 /// Stands where an answer was cut off.
 const CUT: &str = "…";

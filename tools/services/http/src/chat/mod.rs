@@ -3,6 +3,7 @@
 mod chunk;
 mod messages;
 mod reading;
+mod request;
 mod talk;
 mod tool;
 
@@ -21,6 +22,7 @@ use crate::key::ServiceKey;
 use crate::limits::{self, CallLimits, NAME_CHARS_MAX, PROMPT_CHARS_MAX, named, parallel, within};
 
 pub(crate) use reading::Reading;
+use request::ChatRequest;
 pub use tool::ChatTool;
 
 /// Most tools of one service.
@@ -64,17 +66,6 @@ fn parallel_calls() -> u32 {
 }
 fn tool_rounds() -> u32 {
     4
-}
-
-/// What all calls of a service ask for.
-#[derive(Debug)]
-pub(crate) struct ChatRequest {
-    pub(crate) model: String,
-    pub(crate) system: Option<String>,
-    pub(crate) max_tokens: u32,
-    pub(crate) temperature: Option<f32>,
-    pub(crate) tools: Vec<ChatTool>,
-    pub(crate) tool_rounds: u32,
 }
 
 /// The service output `Chat`: replies of a language model behind an OpenAI-compatible server.
@@ -145,7 +136,7 @@ impl Production for Chats {
         };
         // No audio comes of it: the rate is of nothing.
         let (writer, answer) = OutsideAnswer::begin(16_000, &self.waker);
-        let times = endpoint.times(crate::left_us(call));
+        let times = endpoint.times(Some(call));
         let (history, text) = (Arc::clone(&call.history), Arc::clone(&call.text));
         begin(writer, times, talk::Talk { endpoint, request: Arc::clone(&self.request), history, text });
         Work::Outside(answer)
@@ -155,7 +146,7 @@ impl Production for Chats {
 impl ServiceKind for HttpChat {
     fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
         let chats = Chats {
-            endpoint: crate::endpoint(&self.url, self.key.as_ref(), self.limits),
+            endpoint: Endpoint::shared(&self.url, self.key.as_ref(), self.limits, self.parallel),
             request: Arc::clone(&self.request),
             parallel: self.parallel,
             waker: site.waker.clone(),

@@ -135,6 +135,16 @@ impl Reading {
         self.is_done || self.finish.is_some()
     }
 
+    /// Whether it is known that all was said, and that nothing else is asked for.
+    pub(crate) fn has_said_all(&self) -> bool {
+        let ends = matches!(self.finish, Some(Finish::Complete | Finish::Length));
+        ends && self.wishes.is_empty() && !self.only_thought()
+    }
+
+    fn only_thought(&self) -> bool {
+        self.said.is_empty() && self.wishes.is_empty() && self.has_thought
+    }
+
     /// The tool calls of an answer that is over; `round` names those that the server has not named.
     ///
     /// # Errors
@@ -149,7 +159,7 @@ impl Reading {
         if self.finish == Some(Finish::Length) && !self.wishes.is_empty() {
             return Err("`max_tokens` ended the answer within a tool call; raise it".into());
         }
-        if self.said.is_empty() && self.wishes.is_empty() && self.has_thought {
+        if self.only_thought() {
             return Err(
                 "the model has thought and said nothing; raise `max_tokens`, or switch its thinking off"
                     .into(),

@@ -7,9 +7,9 @@ use mynah_engine::speech::History;
 use mynah_systems::service::OutsidePart;
 
 use crate::body::{AnswerBody, ContentType};
-use crate::chat::ChatRequest;
 use crate::chat::messages::{AskedTool, ChatMessage, body, conversation};
 use crate::chat::reading::Reading;
+use crate::chat::request::ChatRequest;
 use crate::endpoint::{Endpoint, Outgoing};
 use crate::errand::{Errand, Work};
 use crate::sse::SseStream;
@@ -61,11 +61,11 @@ impl Talk {
         round: u32,
     ) -> Result<(String, Vec<AskedTool>), String> {
         if matches!(answer.content_type, ContentType::Json | ContentType::Html) {
-            return Err(answer.odd("stream of events", &self.endpoint, errand).await);
+            return Err(answer.odd("stream of events", errand).await);
         }
         let (mut events, mut reading) = (SseStream::default(), Reading::default());
         while !reading.is_done {
-            let bytes = match answer.next(&self.endpoint, errand).await {
+            let bytes = match answer.next(errand).await {
                 // What the answer says is known: its end may be missing.
                 Err(_) if reading.is_over() => break,
                 bytes => bytes?,
@@ -77,6 +77,10 @@ impl Talk {
             while let Some(event) = events.next() {
                 let said = reading.take(&event.data, &mut |text| errand.writer.text(text));
                 said.map_err(|why| self.endpoint.quoted(&why))?;
+            }
+            if reading.has_said_all() {
+                // What follows is for nobody's ears; it is read so that the connection can be used again.
+                errand.writer.done();
             }
             pushed.map_err(|why| why.to_string())?;
             if bytes.is_none() {

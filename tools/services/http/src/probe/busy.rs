@@ -41,7 +41,7 @@ impl BusyPage {
         let (Self::Slots(uri) | Self::Metrics(uri)) = self;
         let errand = Errand::alone(endpoint.times(None));
         let mut answer = endpoint.ask(&errand, &Outgoing::get(uri.clone())).await.ok()?;
-        let whole = answer.whole(endpoint, &errand).await.ok()?;
+        let whole = answer.whole(&errand).await.ok()?;
         match self {
             Self::Slots(_) => in_slots(&whole),
             Self::Metrics(_) => in_metrics(&String::from_utf8_lossy(&whole)),

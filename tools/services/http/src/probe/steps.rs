@@ -19,10 +19,12 @@ use crate::errand::Errand;
 use crate::key::ServiceKey;
 use crate::limits::{CallLimits, NAME_CHARS_MAX, named};
 use crate::probe::busy::BusyPage;
-use crate::probe::{Probe, ProbeKind, ProbeReport, ProbeStep, ProbeVerdict};
+use crate::probe::report::{Probe, ProbeKind, ProbeReport, ProbeStep, ProbeVerdict};
 use crate::sse::SseStream;
 use crate::transcription::Form;
 
+/// Requests at once: an answer, and a look at how busy the server is.
+const REQUESTS_MAX: usize = 2;
 /// Pieces of an answer that are enough to know its pace.
 const PIECES: u32 = 24;
 /// Longest wait until a server is quiet.
@@ -62,7 +64,7 @@ impl Steps {
         // Generous: it is to be found out how long it takes.
         let limits = CallLimits::new(2_000, 60_000, 20_000, 90_000)?;
         let voice = probe.voice.clone().unwrap_or_else(|| "alloy".into());
-        Ok(Self { endpoint: Endpoint::new(url, key, limits)?, kind: probe.kind, voice })
+        Ok(Self { endpoint: Endpoint::new(url, key, limits, REQUESTS_MAX)?, kind: probe.kind, voice })
     }
 
     pub(super) async fn take(self, mut report: ProbeReport) -> ProbeReport {
@@ -140,7 +142,7 @@ impl Steps {
         let errand = Errand::alone(self.endpoint.times(None));
         let outgoing = Outgoing::get(self.endpoint.url.with("/models")?);
         let mut answer = self.endpoint.ask(&errand, &outgoing).await?;
-        let whole = answer.whole(&self.endpoint, &errand).await?;
+        let whole = answer.whole(&errand).await?;
         let value: Value = serde_json::from_slice(&whole).map_err(|cause| format!("no JSON ({cause})"))?;
         let list = value.get("data").and_then(Value::as_array).ok_or("no list of them")?;
         let names = list.iter().filter_map(|model| model.get("id")?.as_str());
@@ -166,12 +168,12 @@ impl Steps {
         let began = Instant::now();
         let mut answer = self.post(errand, "/chat/completions", &body).await?;
         if matches!(answer.content_type, ContentType::Json | ContentType::Html) {
-            return Err(answer.odd("stream of events", &self.endpoint, errand).await);
+            return Err(answer.odd("stream of events", errand).await);
         }
         let (mut events, mut reading) = (SseStream::default(), Reading::default());
         let (mut first, mut pieces) = (None, 0);
         while pieces < PIECES && !reading.is_over() {
-            let Some(bytes) = answer.next(&self.endpoint, errand).await? else { break };
+            let Some(bytes) = answer.next(errand).await? else { break };
             events.push(&bytes).map_err(|why| why.to_string())?;
             while let Some(event) = events.next() {
                 let said = reading.take(&event.data, &mut |_| pieces += 1);
@@ -193,11 +195,11 @@ impl Steps {
         let began = Instant::now();
         let mut answer = self.post(errand, "/audio/speech", &body).await?;
         if answer.content_type != ContentType::Other {
-            return Err(answer.odd("audio", &self.endpoint, errand).await);
+            return Err(answer.odd("audio", errand).await);
         }
-        let begins = answer.next(&self.endpoint, errand).await?.ok_or("the server sent no audio")?;
+        let begins = answer.next(errand).await?.ok_or("the server sent no audio")?;
         let (at, mut bytes) = (Instant::now(), begins.len());
-        while let Some(more) = answer.next(&self.endpoint, errand).await? {
+        while let Some(more) = answer.next(errand).await? {
             bytes += more.len();
         }
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -215,7 +217,7 @@ impl Steps {
         let began = Instant::now();
         let outgoing = Outgoing { to, method, content_type, accept, body: body.into() };
         let mut answer = self.endpoint.ask(errand, &outgoing).await?;
-        let whole = answer.whole(&self.endpoint, errand).await?;
+        let whole = answer.whole(errand).await?;
         crate::transcription::whole(&whole).map_err(|why| self.endpoint.quoted(&why))?;
         Ok(Measured { first: began.elapsed(), pace: (0, Duration::ZERO), open: None })
     }

@@ -150,7 +150,7 @@ impl Production for Voices {
         let own = call.params.text("voice").filter(|voice| named("voice", voice, NAME_CHARS_MAX).is_ok());
         let voice = own.map(Arc::from);
         let text = Arc::clone(&call.text);
-        let times = endpoint.times(crate::left_us(call));
+        let times = endpoint.times(Some(call));
         begin(writer, times, Utterance { endpoint, wanted: Arc::clone(&self.wanted), text, voice, to_hz });
         Work::Outside(answer)
     }
@@ -212,17 +212,17 @@ impl Utterance {
         let mut answer = self.endpoint.ask(errand, outgoing).await?;
         match answer.content_type {
             ContentType::Json | ContentType::Html | ContentType::Text | ContentType::Events => {
-                return Err(named(answer.odd("audio", &self.endpoint, errand).await));
+                return Err(named(answer.odd("audio", errand).await));
             }
             ContentType::CodedAudio => {
-                return Err(named(format!("the server sends coded audio: {}", pcm::REMEDY)));
+                return Err(named(format!("the server sends coded audio: {}", wav_head::REMEDY)));
             }
             ContentType::Other => {}
         }
         let (mut stream, mut samples) = (PcmStream::new(self.wanted.rate_hz), Vec::new());
         let mut resampled = Resampled::new(self.to_hz);
         let mut said = |samples: &[f32]| errand.writer.audio(samples);
-        while let Some(bytes) = answer.next(&self.endpoint, errand).await.map_err(named)? {
+        while let Some(bytes) = answer.next(errand).await.map_err(named)? {
             stream.push(&bytes, &mut samples).map_err(named)?;
             if let Some(from_hz) = stream.rate_hz() {
                 resampled.push(from_hz, &samples, &mut said).map_err(named)?;
@@ -238,7 +238,7 @@ impl Utterance {
 impl ServiceKind for HttpSpeech {
     fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
         let voices = Voices {
-            endpoint: crate::endpoint(&self.url, self.key.as_ref(), self.limits),
+            endpoint: Endpoint::shared(&self.url, self.key.as_ref(), self.limits, self.parallel),
             wanted: Arc::clone(&self.wanted),
             parallel: self.parallel,
             waker: site.waker.clone(),

@@ -3,11 +3,8 @@
 use mynah_engine::scene::{Format, FormatConverter};
 use mynah_systems::dsp::convert;
 
-use crate::speech::wav_head::{is_wav, wav_head};
+use crate::speech::wav_head::{REMEDY, is_wav, wav_head};
 
-/// What helps when a server sends something else.
-pub(crate) const REMEDY: &str =
-    "this asks for `response_format: \"pcm\"`; use a server that sends raw samples, or a WAV file of them";
 /// Bytes that tell what a stream is.
 const MAGIC_BYTES: usize = 12;
 /// How other files begin.

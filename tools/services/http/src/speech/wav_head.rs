@@ -1,5 +1,8 @@
 //! The head of a WAV file, for servers that send one in place of raw samples.
 
+/// What helps when a server sends something else.
+pub(crate) const REMEDY: &str =
+    "this asks for `response_format: \"pcm\"`; use a server that sends raw samples, or a WAV file of them";
 /// Most bytes before the samples.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Lengths that stand for one that was not known when the file began.
@@ -65,7 +68,7 @@ fn rate(format: &[u8]) -> Result<u32, String> {
     Err(format!(
         "the server sent a WAV file of {channels} channels, {bits} bits and {rate_hz} Hz (format {kind}); expected mono, \
          16 bits, 8000 to 192000 Hz: {}",
-        super::pcm::REMEDY
+        REMEDY
     ))
 }
 

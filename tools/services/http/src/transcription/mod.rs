@@ -144,7 +144,7 @@ impl Production for Recognisers {
         };
         // No audio comes of it: the rate is of nothing.
         let (writer, answer) = OutsideAnswer::begin(16_000, &self.waker);
-        let times = endpoint.times(crate::left_us(call));
+        let times = endpoint.times(Some(call));
         begin(
             writer,
             times,
@@ -194,20 +194,20 @@ impl Listening {
         match answer.content_type {
             ContentType::Events => {}
             ContentType::Json | ContentType::Other => {
-                let bytes = answer.whole(&self.endpoint, errand).await?;
+                let bytes = answer.whole(errand).await?;
                 return whole(&bytes).map_err(|why| self.endpoint.quoted(&why));
             }
             ContentType::Text => {
-                let whole = answer.whole(&self.endpoint, errand).await?;
+                let whole = answer.whole(errand).await?;
                 return Ok(String::from_utf8_lossy(&whole).into_owned());
             }
             ContentType::Html | ContentType::CodedAudio => {
-                return Err(answer.odd("transcript", &self.endpoint, errand).await);
+                return Err(answer.odd("transcript", errand).await);
             }
         }
         let (mut events, mut transcript) = (SseStream::default(), Transcript::default());
         while !transcript.is_done() {
-            let bytes = answer.next(&self.endpoint, errand).await?;
+            let bytes = answer.next(errand).await?;
             let pushed = match &bytes {
                 Some(bytes) => events.push(bytes),
                 None => events.finish(),
@@ -233,7 +233,7 @@ impl Listening {
 impl ServiceKind for HttpTranscription {
     fn start(&self, site: ServiceSite<'_>) -> Box<dyn Service> {
         let recognisers = Recognisers {
-            endpoint: crate::endpoint(&self.url, self.key.as_ref(), self.limits),
+            endpoint: Endpoint::shared(&self.url, self.key.as_ref(), self.limits, self.parallel),
             wanted: Arc::clone(&self.wanted),
             parallel: self.parallel,
             waker: site.waker.clone(),

@@ -187,20 +187,22 @@ fn a_cancel_while_the_host_is_asked_stops_at_once() {
 /// What a server does after it was asked, what of it is heard, and what the end says.
 type Case = (&'static str, fn(&mut crate::mock::Wire), &'static [&'static str], &'static str);
 
+fn holds(cases: &[Case]) {
+    for (name, act, heard, end) in cases.iter().copied() {
+        let mock = Mock::new(move |_, wire| act(wire));
+        let config = format!("({}, first_byte_ms: 700, idle_ms: 400, call_ms: 20000)", mock.at());
+        let told = Desk::new("Chat", &config).ask(call("Hello.", 0));
+        let (last, before) = told.lines.split_last().expect("there is an end");
+        assert_eq!(before, heard, "{name}");
+        assert!(last.contains(end), "{name}: {last}");
+        assert_eq!(mock.asked().len(), 1, "{name}: nothing is asked twice once an answer has begun");
+    }
+}
+
 #[test]
-fn what_goes_wrong_in_the_middle_keeps_what_was_said_and_says_why() {
-    let cases: [Case; 14] = [
+fn an_answer_that_breaks_off_keeps_what_was_said_and_says_why() {
+    let cases: [Case; 5] = [
         ("no [DONE]", |wire| (wire.says(&["Half"]), wire.end()).1, &["\"Half\""], "ended the answer early"),
-        (
-            "finish_reason without [DONE]",
-            |wire| {
-                wire.says(&["All."]);
-                wire.chunk("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
-                wire.end();
-            },
-            &["\"All.\""],
-            "done",
-        ),
         (
             "disconnect",
             |wire| (wire.says(&["Half"]), wire.closes()).1,
@@ -213,6 +215,25 @@ fn what_goes_wrong_in_the_middle_keeps_what_was_said_and_says_why() {
             &[],
             "ended the answer early",
         ),
+        (
+            "silence",
+            |wire| (wire.says(&["Half"]), rest(1_500)).1,
+            &["\"Half\""],
+            "silent for `idle_ms`, 400 ms",
+        ),
+        (
+            "late first byte",
+            |wire| (wire.begin("text/event-stream"), rest(1_500)).1,
+            &[],
+            "no byte of an answer within `first_byte_ms`",
+        ),
+    ];
+    holds(&cases);
+}
+
+#[test]
+fn what_is_no_answer_says_why() {
+    let cases: [Case; 6] = [
         (
             "error",
             |wire| {
@@ -244,6 +265,51 @@ fn what_goes_wrong_in_the_middle_keeps_what_was_said_and_says_why() {
             "no piece of an answer",
         ),
         (
+            "a huge line",
+            |wire| {
+                wire.says(&["Half"]);
+                (0..300).for_each(|_| wire.chunk("x".repeat(4_096)));
+                wire.end();
+            },
+            &["\"Half\""],
+            "a line of more than 1048576 bytes",
+        ),
+        (
+            "an error that is no stream",
+            |wire| {
+                wire.answer(
+                    "200 OK",
+                    "Content-Type: application/json\r\n",
+                    r#"{"error":{"message":"no such model"}}"#,
+                );
+            },
+            &[],
+            "no such model",
+        ),
+        (
+            "a page",
+            |wire| wire.answer("200 OK", "Content-Type: text/html\r\n", "<html>Welcome</html>"),
+            &[],
+            "see `url`",
+        ),
+    ];
+    holds(&cases);
+}
+
+#[test]
+fn odd_streams_are_heard_whole() {
+    let cases: [Case; 3] = [
+        (
+            "finish_reason without [DONE]",
+            |wire| {
+                wire.says(&["All."]);
+                wire.chunk("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+                wire.end();
+            },
+            &["\"All.\""],
+            "done",
+        ),
+        (
             "half a letter",
             |wire| {
                 wire.begin("text/event-stream");
@@ -265,56 +331,8 @@ fn what_goes_wrong_in_the_middle_keeps_what_was_said_and_says_why() {
             &["\"Hi.\""],
             "done",
         ),
-        (
-            "a huge line",
-            |wire| {
-                wire.says(&["Half"]);
-                (0..300).for_each(|_| wire.chunk("x".repeat(4_096)));
-                wire.end();
-            },
-            &["\"Half\""],
-            "a line of more than 1048576 bytes",
-        ),
-        (
-            "silence",
-            |wire| (wire.says(&["Half"]), rest(1_500)).1,
-            &["\"Half\""],
-            "silent for `idle_ms`, 400 ms",
-        ),
-        (
-            "late first byte",
-            |wire| (wire.begin("text/event-stream"), rest(1_500)).1,
-            &[],
-            "no byte of an answer within `first_byte_ms`",
-        ),
-        (
-            "an error that is no stream",
-            |wire| {
-                wire.answer(
-                    "200 OK",
-                    "Content-Type: application/json\r\n",
-                    r#"{"error":{"message":"no such model"}}"#,
-                );
-            },
-            &[],
-            "no such model",
-        ),
-        (
-            "a page",
-            |wire| wire.answer("200 OK", "Content-Type: text/html\r\n", "<html>Welcome</html>"),
-            &[],
-            "see `url`",
-        ),
     ];
-    for (name, act, heard, end) in cases {
-        let mock = Mock::new(move |_, wire| act(wire));
-        let config = format!("({}, first_byte_ms: 700, idle_ms: 400, call_ms: 20000)", mock.at());
-        let told = Desk::new("Chat", &config).ask(call("Hello.", 0));
-        let (last, before) = told.lines.split_last().expect("there is an end");
-        assert_eq!(before, heard, "{name}");
-        assert!(last.contains(end), "{name}: {last}");
-        assert_eq!(mock.asked().len(), 1, "{name}: nothing is asked twice once an answer has begun");
-    }
+    holds(&cases);
 }
 
 #[test]
@@ -330,4 +348,17 @@ fn the_whole_call_has_a_time() {
     let told = desk.ask(call("Hello.", 0));
     assert!(told.end().contains("longer than `call_ms`, 400 ms"), "{told:?}");
     assert!(told.lines[0].starts_with("\"again "), "{told:?}");
+}
+
+#[test]
+fn an_answer_is_over_when_all_was_said_whatever_follows() {
+    let mock = Mock::new(|_, wire| {
+        wire.says(&["All."]);
+        wire.chunk("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+        rest(20_000);
+    });
+    let mut desk = Desk::new("Chat", &format!("({}, idle_ms: 60000, call_ms: 60000)", mock.at()));
+    let told = desk.ask(call("Hello.", 0));
+    assert_eq!(told.lines, ["\"All.\"", "done"]);
+    assert!(desk.now_us() < 15_000_000, "nobody waits for [DONE]");
 }

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use mynah_engine::service::{Rehearsal, ReplyPart};
+
 use crate::desk::{Desk, call};
 use crate::mock::{Mock, Wire, rest};
 
@@ -145,4 +147,21 @@ fn as_many_calls_as_the_scene_allows_are_under_way_at_once() {
     desk.until(&mut told, |_| false);
     let most = mock.asked().iter().map(|asked| asked.connection).max();
     assert_eq!(most, Some(2), "each has a connection of its own");
+}
+
+#[test]
+fn a_scene_in_virtual_time_asks_for_no_more_at_once_either() {
+    let mock = Mock::new(|_, wire| {
+        rest(30);
+        fine(wire);
+    });
+    let kind = crate::desk::kind("Chat", &format!("({}, parallel: 2)", mock.at()));
+    let mut rehearsal = Rehearsal::new(&*kind, None, 1);
+    (0..6).for_each(|part| rehearsal.start(vec![call("Hello.", part)], 0));
+    // It waits for all of them.
+    let replies = rehearsal.poll(60_000_000);
+    let done = replies.iter().filter(|reply| matches!(reply.part, ReplyPart::Done { .. })).count();
+    assert_eq!((done, rehearsal.under_way()), (6, 0));
+    let most = mock.asked().iter().map(|asked| asked.connection).max();
+    assert_eq!((mock.asked().len(), most), (6, Some(1)), "two connections, one after the other");
 }
