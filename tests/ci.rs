@@ -206,7 +206,7 @@ fn in_ci_the_setup_comes_first_and_what_needs_more_than_cargo_last() {
     // Nothing is installed here, and no apt-get is there.
     let (code, said, calls) = run(&top, &[("CI", "true")]);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["bevy", "total"]].concat(), "{said}");
+    assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["bevy", "services", "total"]].concat(), "{said}");
     assert!(said.contains("nothing is installed: there is no apt-get"), "{said}");
     assert_eq!(said.matches("valgrind is not installed").count(), 1, "{said}");
     assert!(!said.contains("not run:") && said.contains("all is well"), "{said}");
@@ -219,7 +219,7 @@ fn in_ci_the_setup_comes_first_and_what_needs_more_than_cargo_last() {
         assert_eq!(done, Some(code), "{said}");
         assert_eq!(
             steps(&said),
-            [&["setup"], &STEPS[..], &["bevy", "instructions", "total"]].concat(),
+            [&["setup"], &STEPS[..], &["bevy", "services", "instructions", "total"]].concat(),
             "{said}"
         );
         assert_eq!(said.contains("FAILED: instructions\n"), code == 1, "{said}");
@@ -262,7 +262,7 @@ fn called_alone_the_full_script_asks_the_programs_that_are_there() {
         }
     }
     let (code, said, _) = script(&top, ".ci/full", &[("FAILS", "test *")]);
-    assert!(code == Some(1) && said.contains("FAILED: programs, sound, bevy\n"), "{said}");
+    assert!(code == Some(1) && said.contains("FAILED: programs, sound, bevy, services\n"), "{said}");
 }
 
 #[test]

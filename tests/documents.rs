@@ -125,6 +125,10 @@ fn words(command: &str, folder: &Path) -> Result<Option<Vec<String>>, String> {
         "cargo doc",
         "cargo build",
         "cargo run --release --example",
+        // These ask servers and workers.
+        "cargo run --release --features",
+        "pip install",
+        "python3 ",
         "cargo run --example",
         "git ",
         "cd ",
