@@ -16,6 +16,9 @@ pub const ANSWER: &str = "outside_answer";
 /// Characters of parts in one line: a line of a log has its bound.
 const LINE_CHARS: usize = 1 << 16;
 
+/// How an answer ends in a replay of which the log knows no end: nothing behind what the log has was ever used.
+pub(super) const NO_MORE: &str = "the log has no more of this answer";
+
 /// A part of an answer, as a log has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,7 +127,7 @@ pub(crate) fn lines(
             some.push(part);
         }
         let more = parts.peek().is_some();
-        let end = end.filter(|_| !more);
+        let end = end.filter(|end| !more && !matches!(end, Err(reason) if **reason == *NO_MORE));
         tell(&AnswerLine {
             session: Cow::Borrowed(&name.session),
             turn,

@@ -6,6 +6,7 @@ use mynah_engine::Registry;
 use mynah_engine::service::{Call, Service, ServiceKind, ServiceSite, ServiceWaker};
 use mynah_systems::service::{Modelled, OutsideAnswer, Production, Work};
 
+use super::line::NO_MORE;
 use super::{AnswerName, LoggedAnswer, Remembered};
 use crate::outside::KINDS;
 
@@ -52,7 +53,7 @@ impl Production for Remembering {
             Some(Ok(())) => writer.done(),
             Some(Err(reason)) => writer.fail(reason),
             // No more of it was used.
-            None => writer.fail("the log has no more of this answer"),
+            None => writer.fail(NO_MORE),
         }
         Work::Outside(answer)
     }
