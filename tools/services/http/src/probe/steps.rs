@@ -29,6 +29,8 @@ const REQUESTS_MAX: usize = 2;
 const PIECES: u32 = 24;
 /// Longest wait until a server is quiet.
 const QUIET_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for a server that is busy before it is asked.
+const SETTLING_MAX: Duration = Duration::from_secs(2);
 /// Time between two looks at how busy it is.
 const LOOK: Duration = Duration::from_millis(5);
 /// Bytes a second of samples as voices send them: 16 bits, 24 kHz.
@@ -222,10 +224,16 @@ impl Steps {
         Ok(Measured { first: began.elapsed(), pace: (0, Duration::ZERO), open: None })
     }
 
+    /// Answers that the server works on for others. What has just been dropped is given a moment to end.
     async fn busy(&self, page: Option<&BusyPage>) -> u64 {
-        match page {
-            Some(page) => page.busy(&self.endpoint).await.unwrap_or(0),
-            None => 0,
+        let Some(page) = page else { return 0 };
+        let began = Instant::now();
+        loop {
+            let busy = page.busy(&self.endpoint).await.unwrap_or(0);
+            if busy == 0 || began.elapsed() >= SETTLING_MAX {
+                return busy;
+            }
+            sleep(LOOK).await;
         }
     }
 
@@ -280,13 +288,21 @@ impl Steps {
                         drop an answer (`curl -N`, then Ctrl-C) and see in its log or in the load of its device when it stops";
             return unknown(report, says);
         };
-        let during = page.busy(&self.endpoint).await.unwrap_or(0);
-        let Some(open) = open.filter(|_| during > before) else {
+        let Some(open) = open else {
             return unknown(
                 report,
-                "the answer was over before it could be dropped; ask again, or with a slower model",
+                "the answer was over before it could be dropped; ask again, or a model that says more",
             );
         };
+        let during = page.busy(&self.endpoint).await.unwrap_or(0);
+        if during <= before {
+            let says = format!(
+                "{} shows {during} answers at work while one is made, and {before} before; is there a proxy in between, or \
+                 somebody else at work?",
+                page.path()
+            );
+            return unknown(report, &says);
+        }
         drop(open);
         let dropped = Instant::now();
         while dropped.elapsed() < QUIET_MAX {

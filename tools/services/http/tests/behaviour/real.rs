@@ -1,10 +1,12 @@
 //! Real servers, where a variable says where they are.
 
 use std::env;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use mynah_engine::service::CallScope;
 use mynah_engine::speech::{HistoryEntry, Speaker};
-use mynah_http::probe::{Probe, ProbeKind, ProbeVerdict, probe};
+use mynah_http::probe::{Probe, ProbeKind, probe};
 
 use crate::desk::{Desk, Told, call};
 
@@ -54,7 +56,7 @@ fn a_real_llama_cpp_server_converses_and_stops_when_it_is_told() {
     }
     let report = probe(&Probe { url, kind: ProbeKind::Chat, ..Probe::default() });
     println!("{report:#?}");
-    assert!(report.rows.iter().all(|row| row.verdict == ProbeVerdict::Fine));
+    assert!(report.is_fine());
 }
 
 #[test]
@@ -66,4 +68,51 @@ fn a_real_recogniser_hears_silence() {
         probe(&Probe { url, kind: ProbeKind::Transcription, model: Some(model), ..Probe::default() });
     println!("{report:#?}");
     assert!(report.is_fine());
+}
+
+/// Has aimock make trouble: a share of requests for each kind of it.
+fn trouble(url: &str, json: &str) {
+    let place = url.trim_start_matches("http://").split('/').next().expect("a host");
+    let mut stream = TcpStream::connect(place).expect("it is there");
+    let length = json.len();
+    write!(
+        stream,
+        "POST /__aimock/chaos HTTP/1.1\r\nHost: {place}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{json}"
+    )
+    .expect("it listens");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures are for whoever asked for them")]
+fn aimock_answers_asks_for_tools_and_makes_trouble() {
+    let Some(url) = address("MYNAH_TEST_AIMOCK") else { return };
+    let tool = r#"(name: "get_weather", description: "The weather at a place.")"#;
+    let ask = |text: &str, tools: &str| {
+        let config =
+            format!("(url: \"{url}\", model: \"gpt-4o\", connect_ms: 2000, first_byte_ms: 10000{tools})");
+        let mut desk = Desk::new("Chat", &config);
+        desk.start(call(text, 0));
+        let mut told = Told::default();
+        desk.until(&mut told, |told| told.lines.iter().any(|line| line.contains("get_weather(")));
+        println!("{text}: {:?}", told.lines);
+        told
+    };
+    trouble(&url, "{}");
+    assert_eq!(ask("hello", "").lines, ["\"Hello! How can I help you today?\"", "done"]);
+    let told = ask("What is the weather like?", &format!(", tools: [{tool}]"));
+    assert!(told.end().contains("San Francisco"), "{told:?}");
+    for (json, wanted) in [
+        (r#"{"rateLimitRate":1}"#, "429"),
+        (r#"{"disconnectRate":1}"#, "failed"),
+        (r#"{"malformedRate":1}"#, "failed"),
+    ] {
+        trouble(&url, json);
+        let told = ask("hello", "");
+        assert!(told.end().contains(wanted), "{told:?}");
+    }
+    trouble(&url, "{}");
 }
