@@ -11,7 +11,7 @@ use mynah_host::clock::Epoch;
 use crate::mock::rest;
 
 /// Longer than any of these takes, however slow the machine is.
-const PATIENCE_US: u64 = 30_000_000;
+const PATIENCE_US: u64 = 120_000_000;
 
 /// A kind of service with this configuration.
 pub(crate) fn kind(name: &str, config: &str) -> Arc<dyn ServiceKind> {

@@ -8,4 +8,6 @@ mod probe;
 mod real;
 mod retries;
 mod speech;
+#[cfg(feature = "tls")]
+mod tls;
 mod transcription;

@@ -4,6 +4,9 @@ use std::env;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use mynah_engine::Block;
+use mynah_engine::media::Sound;
+use mynah_engine::scene::Format;
 use mynah_engine::service::CallScope;
 use mynah_engine::speech::{HistoryEntry, Speaker};
 use mynah_http::probe::{Probe, ProbeKind, probe};
@@ -61,13 +64,27 @@ fn a_real_llama_cpp_server_converses_and_stops_when_it_is_told() {
 
 #[test]
 #[expect(clippy::print_stdout, reason = "the figures are for whoever asked for them")]
-fn a_real_recogniser_hears_silence() {
+fn a_real_recogniser_hears_silence_and_sentences() {
     let Some(url) = address("MYNAH_TEST_WHISPER") else { return };
     let model = env::var("MYNAH_TEST_WHISPER_MODEL").unwrap_or_else(|_| "whisper-1".into());
-    let report =
-        probe(&Probe { url, kind: ProbeKind::Transcription, model: Some(model), ..Probe::default() });
+    let (kind, named) = (ProbeKind::Transcription, Some(model.clone()));
+    let report = probe(&Probe { url: url.clone(), kind, model: named, ..Probe::default() });
     println!("{report:#?}");
     assert!(report.is_fine());
+    let limits = "connect_ms: 2000, first_byte_ms: 120000, call_ms: 120000";
+    let mut desk = Desk::new("Transcription", &format!("(url: \"{url}\", model: \"{model}\", {limits})"));
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/recordings/turns.wav");
+    let mut reader = hound::WavReader::open(file).expect("the recording is there");
+    let rate_hz = reader.spec().sample_rate;
+    let value = |sample: hound::Result<i16>| f32::from(sample.expect("it is whole")) / 32_768.0;
+    let samples: Vec<f32> = reader.samples::<i16>().map(value).collect();
+    let blocks = samples.chunks(rate_hz as usize / 50).map(Block::from_samples).collect();
+    let mut asked = call("", 0);
+    asked.audio = Some(Sound { format: Format { rate_hz, channels: 1 }, blocks });
+    let began = desk.now_us();
+    let told = desk.ask(asked);
+    println!("{} samples at {rate_hz} Hz: {} us, {:?}", samples.len(), desk.now_us() - began, told.lines);
+    assert!(told.lines[0].to_lowercase().contains("order"), "{told:?}");
 }
 
 /// Has aimock make trouble: a share of requests for each kind of it.
