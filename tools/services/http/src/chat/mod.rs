@@ -159,6 +159,9 @@ impl ServiceKind for HttpChat {
     fn keeps_timing(&self) -> bool {
         true
     }
+    fn is_outside(&self) -> bool {
+        true
+    }
     fn kind(&self) -> &'static str {
         "Chat"
     }

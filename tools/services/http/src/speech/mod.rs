@@ -252,6 +252,9 @@ impl ServiceKind for HttpSpeech {
     fn keeps_timing(&self) -> bool {
         true
     }
+    fn is_outside(&self) -> bool {
+        true
+    }
     fn kind(&self) -> &'static str {
         "Speech"
     }

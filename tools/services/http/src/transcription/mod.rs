@@ -246,6 +246,9 @@ impl ServiceKind for HttpTranscription {
     fn keeps_timing(&self) -> bool {
         true
     }
+    fn is_outside(&self) -> bool {
+        true
+    }
     fn kind(&self) -> &'static str {
         "Transcription"
     }
