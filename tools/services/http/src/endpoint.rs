@@ -23,6 +23,7 @@ use crate::key::ServiceKey;
 use crate::limits::CallLimits;
 use crate::quote::Quoting;
 use crate::refusal::Refusal;
+use crate::runtime::runtime;
 
 /// How long a connection that nobody uses is kept. Servers of this kind close it after 5 s; who is later loses a request.
 const POOL_IDLE: Duration = Duration::from_secs(3);
@@ -93,6 +94,8 @@ impl Endpoint {
         limits: CallLimits,
         parallel: usize,
     ) -> Result<Arc<Self>, Arc<str>> {
+        // Its thread begins with the engine, not in the tick of the first call.
+        runtime()?;
         Self::new(url.clone(), key.cloned(), limits, parallel).map(Arc::new).map_err(Arc::from)
     }
 

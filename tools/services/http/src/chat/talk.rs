@@ -64,7 +64,8 @@ impl Talk {
             return Err(answer.odd("stream of events", errand).await);
         }
         let (mut events, mut reading) = (SseStream::default(), Reading::default());
-        while !reading.is_done {
+        // What follows after all was said is for nobody's ears.
+        while !reading.is_done && !reading.has_said_all() {
             let bytes = match answer.next(errand).await {
                 // What the answer says is known: its end may be missing.
                 Err(_) if reading.is_over() => break,
@@ -78,23 +79,17 @@ impl Talk {
                 let said = reading.take(&event.data, &mut |text| errand.writer.text(text));
                 said.map_err(|why| self.endpoint.quoted(&why))?;
             }
-            if reading.has_said_all() {
-                // What follows is for nobody's ears; it is read so that the connection can be used again.
-                errand.writer.done();
-            }
             pushed.map_err(|why| why.to_string())?;
             if bytes.is_none() {
                 break;
             }
         }
-        let (is_done, said) = (reading.is_done, reading.said.clone());
+        let said = reading.said.clone();
         let calls = reading.end(round)?;
-        if is_done {
-            if calls.is_empty() {
-                errand.writer.done();
-            }
-            answer.finish(errand).await;
+        if calls.is_empty() {
+            errand.writer.done();
         }
+        answer.finish(errand).await;
         Ok((said, calls))
     }
 }

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 
+use mynah_files::outputs;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -19,7 +20,7 @@ const ADDRESS: &str = "MYNAH_TLS_URL";
 /// A server whose certificate is in the file `pem`; its port.
 fn secure(pem: &Path) -> u16 {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("a certificate");
-    std::fs::write(pem, made.cert.pem()).expect("the folder of this test's files is there");
+    outputs::write(pem, made.cert.pem().as_bytes()).expect("the folder of this test's files is there");
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("it was made just now");
     let config = ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()
