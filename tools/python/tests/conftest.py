@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,15 @@ def turns() -> np.ndarray:
     """Two utterances by two voices and two seconds of silence, float32 at 16 kHz."""
     _, samples = wav_samples(TOP / "tests/recordings/turns.wav")
     return np.concatenate([samples, np.zeros(32_000, np.float32)])
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """What speaks to workers as an engine does: `tests/worker/fake_engine.py`."""
+    from fake_engine import own_engine
+
+    with own_engine(request.node.name) as fake:
+        yield fake
 
 
 def play(vec: mynah.VoiceVec, sound: np.ndarray, steps: int, first: int = 0) -> list[mynah.Step]:

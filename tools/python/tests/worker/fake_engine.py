@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -138,7 +140,8 @@ class FakeEngine:
             yield process
         finally:
             process.kill()
-            process.communicate()
+            # pytest shows it where a test fails.
+            print(process.communicate()[1])
 
     # Down.
 
@@ -196,7 +199,10 @@ class FakeEngine:
 
     def pump(self, wait_s: float = 0.0) -> None:
         """Waits for a bell, reads everything, and beats."""
-        self._listener.timed_wait(self.memory.iox2.Duration.from_micros(int(wait_s * 1e6)))
+        if wait_s > 0:
+            self._listener.timed_wait(self.memory.iox2.Duration.from_micros(int(wait_s * 1e6)))
+        else:
+            self._listener.try_wait()
         while (data := self._lobby.receive()) is not None:
             control = control_of(decode(data))
             if control.type == "Hello" and control.fields["worker"] not in self.peers:
@@ -256,8 +262,45 @@ class FakeEngine:
         self.peers[worker] = Peer(hello, sources, control, audio, bell)
         self._say("Welcome", {"worker": worker, **self.welcome, "speaks": {"rate_hz": 16_000}})
 
+    def close(self) -> None:
+        """Gives back what it has in shared memory."""
+        for peer in self.peers.values():
+            for port in (*peer.sources, peer.control, peer.audio):
+                port.close()
+        self.peers.clear()
+        self._lobby.close()
+        self._lobby_up.close()
+        del self._listener, self._lobby_service, self.memory
+
     def _say(self, kind: str, fields: dict[str, Any]) -> None:
         self._lobby_up.send(encode_control(Control(next(self._ids), "", 0, kind, fields)))
+
+
+def left_behind(prefix: str) -> list[Path]:
+    """Files of a prefix in shared memory and in the folder of iceoryx2."""
+    folders = [Path("/dev/shm"), Path("/tmp/iceoryx2")]
+    return [path for folder in folders if folder.is_dir() for path in folder.rglob(f"{prefix}*")]
+
+
+@contextmanager
+def own_engine(test: str) -> Iterator[FakeEngine]:
+    """An engine whose files are its own; nothing of them stays, however its workers have ended."""
+    prefix = f"mynah_test_{os.getpid()}_{zlib.crc32(test.encode())}_"
+    engine = FakeEngine(prefix)
+    yield engine
+    engine.memory.forget_dead()
+    engine.close()
+    gc.collect()
+    swept(prefix)
+
+
+def swept(prefix: str) -> None:
+    """Nothing is left of a prefix, but for the one file for which iceoryx2 has no owner."""
+    left = left_behind(prefix)
+    for path in left:
+        if path.is_file():
+            path.unlink(missing_ok=True)
+    assert [path for path in left if not path.name.endswith(".global_mgmt")] == []
 
 
 def _understood(data: bytes) -> Control | AudioPart | TextPart:

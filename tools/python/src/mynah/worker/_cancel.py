@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-import traceback
 from collections.abc import Callable
+
+from mynah.worker._say import say_trace
 
 
 class Cancelled(Exception):
@@ -57,5 +57,5 @@ def _run(callbacks: list[Callable[[], object]]) -> None:
     for callback in callbacks:
         try:
             callback()
-        except Exception:
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:
+            say_trace(error)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +13,7 @@ from mynah.worker._ending import Ended, WorkerEnd
 from mynah.worker._intake import Ids, Intake, hears_of, number, speaks_of, text
 from mynah.worker._names import BELL_CONTROL, BELL_DATA, ICEORYX2, PROTOCOL, ServiceNames
 from mynah.worker._ports import Ports, SharedMemory
+from mynah.worker._say import say, say_trace
 from mynah.worker._wire import (
     AUDIO,
     CONTROL,
@@ -95,7 +94,7 @@ class Line:
             # Its frames hold ports, and they are to be given back.
             self.end = end.with_traceback(None)
         except Exception as error:
-            traceback.print_exc(file=sys.stderr)
+            say_trace(error)
             self.end = Ended(WorkerEnd.UNABLE, f"the worker cannot go on: {type(error).__name__}: {error}")
         finally:
             self._stop_all()
@@ -282,7 +281,7 @@ class Line:
                 act(control)
             except WireError as error:
                 self.odd += 1
-                print(f"mynah worker: {control.type} is ignored: {error}", file=sys.stderr)
+                say(f"{control.type} is ignored: {error}")
 
     def _called(self, control: Control) -> None:
         try:
@@ -385,12 +384,9 @@ class Line:
         return has_room
 
 
-def exit_late(
-    line: Line, finished: threading.Event, code: Callable[[], int], say: Callable[[], None]
-) -> None:
+def exit_late(line: Line, finished: threading.Event, sentence: Callable[[], str]) -> None:
     """Ends the process although the service does not return: nobody is there any more to hear it."""
     line.ended.wait()
     if not finished.wait(LEAVE_S + 0.5):
-        say()
-        sys.stderr.flush()
-        os._exit(code())
+        say(sentence())
+        os._exit(int(line.end.end) if line.end is not None else WorkerEnd.DONE)

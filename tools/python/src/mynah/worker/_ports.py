@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
@@ -26,6 +27,8 @@ from mynah.worker._names import (
     ServiceNames,
     ServiceSettings,
 )
+
+WAIT_S_MIN = 0.0005
 
 
 def checked_iceoryx2() -> Any:
@@ -150,6 +153,8 @@ class Bells:
 
     def __init__(self, memory: SharedMemory, names: ServiceNames) -> None:
         iox2 = memory.iox2
+        self._broken = iox2.ListenerWaitError
+        self._unheard = iox2.NotifierNotifyError
         self._duration = iox2.Duration.from_micros
         self._ids = {number: iox2.EventId.new(number) for number in (BELL_CONTROL, BELL_DATA, BELL_OWN)}
         down = memory.bell(names.bell_down, BELL_DOWN)
@@ -159,16 +164,27 @@ class Bells:
 
     def wait(self, timeout_s: float) -> bool:
         """Waits for a bell, at most so long. Whether it told that the engine died."""
-        events = self._listener.timed_wait(self._duration(max(0, int(timeout_s * 1e6))))
+        try:
+            # A wait for no time at all would last until the next bell.
+            is_wait = timeout_s >= WAIT_S_MIN
+            duration = self._duration(max(0, int(timeout_s * 1e6)))
+            events = self._listener.timed_wait(duration) if is_wait else self._listener.try_wait()
+        except self._broken as error:
+            # A process that was stopped and goes on is told that its wait was interrupted.
+            if "Interrupt" not in str(error):
+                raise
+            return False
         return any(event.id.as_value == BELL_DEATH for event in events)
 
     def wake(self) -> None:
         """Ends a wait. May be called from any thread."""
-        self._own.notify_with_custom_event_id(self._ids[BELL_OWN])
+        with suppress(self._unheard):
+            self._own.notify_with_custom_event_id(self._ids[BELL_OWN])
 
     def ring(self, number: int) -> None:
-        """Rings at the engine."""
-        self._up.notify_with_custom_event_id(self._ids[number])
+        """Rings at the engine. That nobody listens, or has not for long, shows elsewhere."""
+        with suppress(self._unheard):
+            self._up.notify_with_custom_event_id(self._ids[number])
 
     def close(self) -> None:
         """Gives the ports back."""

@@ -6,9 +6,7 @@ import asyncio
 import inspect
 import os
 import signal
-import sys
 import threading
-import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +15,7 @@ from mynah.worker._ending import Ended, WorkerEnd
 from mynah.worker._line import LEAVE_S, Line, exit_late
 from mynah.worker._names import PROTOCOL, TASKS, ServiceNames, checked_name, worker_name
 from mynah.worker._ports import checked_iceoryx2
+from mynah.worker._say import say, say_trace
 from mynah.worker._work import TaskWork, ThreadWork, failure, is_async
 
 
@@ -58,7 +57,7 @@ def serve(
         hello = _hello(names, task, label or _label(service), parallel)
         _Worker(service, Line(names, hello, wait_s, prefix), parallel).run()
     except Ended as end:
-        print(f"mynah worker: {end.sentence}", file=sys.stderr, flush=True)
+        say(end.sentence)
         raise
 
 
@@ -117,7 +116,7 @@ class _Worker:
         self._finished.set()
         if self._line.end is not None:
             raise self._line.end
-        self._say()
+        say(self._sentence())
 
     def _run_threads(self) -> None:
         opened = self._guarded("open")
@@ -125,7 +124,9 @@ class _Worker:
             raise Ended(WorkerEnd.UNABLE, "open() is async, but the service is not")
         self._line.work = ThreadWork(self._service, self._line.desk, self._parallel)
         self._start(lambda: None)
-        self._line.ended.wait()
+        # Signals are looked at between two waits, whichever thread they reached.
+        while not self._line.ended.wait(0.5):
+            pass
         self._guarded("close")
 
     async def _run_tasks(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -160,7 +161,7 @@ class _Worker:
             self._failed(step, error)
 
     def _failed(self, step: str, error: Exception) -> None:
-        traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
+        say_trace(error)
         if step == "open":
             raise Ended(WorkerEnd.UNABLE, f"the service failed to open: {failure(error)}") from None
 
@@ -168,17 +169,13 @@ class _Worker:
         threading.Thread(target=self._line.run, args=(on_end,), name="mynah-line", daemon=True).start()
         threading.Thread(
             target=exit_late,
-            args=(self._line, self._finished, self._code, self._say),
+            args=(self._line, self._finished, self._sentence),
             name="mynah-exit",
             daemon=True,
         ).start()
 
-    def _code(self) -> int:
-        return int(self._line.end.end if self._line.end is not None else WorkerEnd.DONE)
-
-    def _say(self) -> None:
-        said = self._line.end.sentence if self._line.end is not None else f"the end: {self._line.why}"
-        print(f"mynah worker: {said}", file=sys.stderr, flush=True)
+    def _sentence(self) -> str:
+        return self._line.end.sentence if self._line.end is not None else f"the end: {self._line.why}"
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -6,16 +6,15 @@ import asyncio
 import functools
 import inspect
 import queue
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from mynah.worker._cancel import Cancelled
 from mynah.worker._desk import Desk, Job
 from mynah.worker._output import AwaitHost, Partial, ToolCall
+from mynah.worker._say import say, say_trace
 
 REASON_CHARS_MAX = 300
 """Most characters of the reason that a call failed for."""
@@ -73,8 +72,8 @@ class TaskWork:
             result = self._service.forget(session)
             if inspect.isawaitable(result):
                 await result
-        except Exception:
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:
+            say_trace(error)
 
     def _begin(self, job: Job) -> None:
         job.began_s = time.monotonic()
@@ -160,8 +159,8 @@ class ThreadWork:
         while True:
             try:
                 self._waiting.get()()
-            except Exception:
-                traceback.print_exc(file=sys.stderr)
+            except Exception as error:
+                say_trace(error)
 
     def _is_mine(self, job: Job) -> bool:
         """Whether the caller is the first: who waits is stopped at once, and not begun any more."""
@@ -223,5 +222,5 @@ def tell(job: Job, error: BaseException) -> None:
     """Says on stderr what went wrong; of a call that was cancelled, only what is no consequence of that."""
     if isinstance(error, Cancelled) and job.cancelled:
         return
-    print(f"mynah worker: call {job.call.id} of session {job.call.session!r} failed:", file=sys.stderr)
-    traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
+    say(f"call {job.call.id} of session {job.call.session!r} failed:")
+    say_trace(error)
