@@ -38,7 +38,7 @@ def test_the_engine_says_goodbye(engine: FakeEngine) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("service", ["sleeps", "computes"])
+@pytest.mark.parametrize("service", ["sleeps", "computes", "clings"])
 def test_asked_to_end_it_says_goodbye(engine: FakeEngine, service: str, number: signal.Signals) -> None:
     with engine.worker(service) as worker:
         peer = engine.peer()

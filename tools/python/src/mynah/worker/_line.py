@@ -14,6 +14,7 @@ from mynah.worker._intake import Ids, Intake, hears_of, number, speaks_of, text
 from mynah.worker._names import BELL_CONTROL, BELL_DATA, ICEORYX2, PROTOCOL, ServiceNames
 from mynah.worker._ports import Ports, SharedMemory
 from mynah.worker._say import say, say_trace
+from mynah.worker._signals import leave_signals_to_others
 from mynah.worker._wire import (
     AUDIO,
     CONTROL,
@@ -88,6 +89,7 @@ class Line:
 
     def run(self, on_end: Callable[[], object]) -> None:
         """From hello to goodbye; to be run in a thread of its own."""
+        leave_signals_to_others()
         try:
             self._talk()
         except Ended as end:
@@ -386,6 +388,7 @@ class Line:
 
 def exit_late(line: Line, finished: threading.Event, sentence: Callable[[], str]) -> None:
     """Ends the process although the service does not return: nobody is there any more to hear it."""
+    leave_signals_to_others()
     line.ended.wait()
     if not finished.wait(LEAVE_S + 0.5):
         say(sentence())

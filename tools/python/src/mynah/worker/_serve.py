@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mynah.worker._ending import Ended, WorkerEnd
@@ -16,6 +14,7 @@ from mynah.worker._line import LEAVE_S, Line, exit_late
 from mynah.worker._names import PROTOCOL, TASKS, ServiceNames, checked_name, worker_name
 from mynah.worker._ports import checked_iceoryx2
 from mynah.worker._say import say, say_trace
+from mynah.worker._signals import asked_to_end, waking
 from mynah.worker._work import TaskWork, ThreadWork, failure, is_async
 
 
@@ -103,11 +102,12 @@ class _Worker:
 
     def run(self) -> None:
         """Until the end. `Ended`: it was none by goodbye."""
-        with self._signals():
+        with asked_to_end(lambda name: self._line.leave(f"it was asked to end by {name}")):
             if is_async(self._service):
                 loop = asyncio.new_event_loop()
                 try:
-                    loop.run_until_complete(self._run_tasks(loop))
+                    with waking(loop):
+                        loop.run_until_complete(self._run_tasks(loop))
                 finally:
                     # Tasks that nothing stops are left behind: the process ends.
                     loop.close()
@@ -176,25 +176,3 @@ class _Worker:
 
     def _sentence(self) -> str:
         return self._line.end.sentence if self._line.end is not None else f"the end: {self._line.why}"
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM let the worker say goodbye; the second time they end it at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.getsignal(number) for number in numbers}
-
-        def leave(number: int, _frame: object) -> None:
-            for each in numbers:
-                signal.signal(each, signal.SIG_DFL)
-            self._line.leave(f"it was asked to end by {signal.Signals(number).name}")
-
-        for number in numbers:
-            signal.signal(number, leave)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
