@@ -173,6 +173,8 @@ class Line:
         self._heartbeat_s = max(0.02, number(fields, "heartbeat_ms", 250) / 1_000)
         self._intake = Intake(hears_of(fields), speaks_of(fields))
         self._heard_s = self._read_s = time.monotonic()
+        # The bell for the first call may have been heard while it waited to be welcome.
+        self._more = True
         return True
 
     def _attend(self, memory: SharedMemory, ports: Ports) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,6 +17,8 @@ from mynah.worker._ports import checked_iceoryx2
 from mynah.worker._say import say, say_trace
 from mynah.worker._signals import asked_to_end, waking
 from mynah.worker._work import TaskWork, ThreadWork, failure, is_async
+
+SWITCH_S = 0.001
 
 
 def serve(
@@ -102,6 +105,8 @@ class _Worker:
 
     def run(self) -> None:
         """Until the end. `Ended`: it was none by goodbye."""
+        # The thread of the ports waits for the interpreter no longer than this where a service computes in Python.
+        sys.setswitchinterval(SWITCH_S)
         with asked_to_end(lambda name: self._line.leave(f"it was asked to end by {name}")):
             if is_async(self._service):
                 loop = asyncio.new_event_loop()
