@@ -50,6 +50,11 @@ async def sings(call: Call) -> AsyncIterator[Output]:
     yield np.arange(100, dtype=np.int16)
 
 
+def hums(call: Call) -> Output:
+    """So many seconds of a tone."""
+    return np.sin(np.arange(int(float(call.text) * 16_000)) * 0.1).astype(np.float32) / 2
+
+
 async def sleeps(call: Call) -> AsyncIterator[Output]:
     """Awaits, and says something all the while."""
     for number in range(10_000):
