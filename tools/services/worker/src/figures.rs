@@ -112,6 +112,11 @@ impl FigureBoard {
     pub(crate) fn locked(&self) -> MutexGuard<'_, WorkerFigures> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The figures as they are now.
+    pub(crate) fn seen(&self) -> WorkerFigures {
+        self.locked().clone()
+    }
 }
 
 /// Figures by service and engine; the newest of a name.
@@ -143,5 +148,5 @@ fn figures_where(service: &str, engine: Option<&str>) -> Option<WorkerFigures> {
     let is_it = |(its, name): &(String, String)| its == service && engine.is_none_or(|engine| engine == name);
     let found = of.find(|(key, _)| is_it(key)).map(|(_, board)| board.clone());
     drop(boards);
-    found.map(|board| board.locked().clone())
+    found.map(|board| board.seen())
 }

@@ -13,6 +13,7 @@ use crate::clock::Since;
 use crate::config::Worker;
 use crate::crew::Orders;
 use crate::desk::{Asked, DeskRules};
+use crate::figures::{self, FigureBoard};
 use crate::link::{LinkNames, is_link_name};
 use crate::thread::{self, Order, OwnBell, Terms};
 use crate::wire::{CallWords, HearsRate, SpeaksRate, WorkerTask};
@@ -84,12 +85,15 @@ impl Counter {
         });
         let (sender, orders) = unbounded();
         let (bell, since) = (Arc::new(OwnBell::default()), Since::start());
+        let board = FigureBoard::default();
+        figures::show(&names, &board);
         let terms = Terms {
             names: names.clone(),
             prefix: worker.prefix.clone(),
             rules,
             command,
             orders,
+            board,
             bell: Arc::clone(&bell),
             since,
         };

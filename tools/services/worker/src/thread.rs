@@ -10,7 +10,7 @@ use mynah_engine::crossbeam::channel::{Receiver, TryRecvError};
 use crate::clock::{Since, sleep_ms, unix_us};
 use crate::crew::{Crew, Orders};
 use crate::desk::{Asked, Desk, DeskRules, HEARTBEAT_US, Hail, Outgoing, Way};
-use crate::figures::{self, FigureBoard};
+use crate::figures::FigureBoard;
 use crate::link::{EngineDoor, EngineSide, LinkError, LinkNames, LinkPlace, Pushing, RingBell, bell};
 use crate::log;
 use crate::wire::{
@@ -66,15 +66,14 @@ pub(crate) struct Terms {
     pub(crate) rules: DeskRules,
     pub(crate) command: Option<(Orders, u32)>,
     pub(crate) orders: Receiver<Order>,
+    pub(crate) board: FigureBoard,
     pub(crate) bell: Arc<OwnBell>,
     pub(crate) since: Since,
 }
 
 /// Runs a service until nobody gives orders any more.
 pub(crate) fn run(terms: Terms) {
-    let board = FigureBoard::default();
-    figures::show(&terms.names, &board);
-    let Terms { names, prefix, rules, command, orders, bell, since } = terms;
+    let Terms { names, prefix, rules, command, orders, board, bell, since } = terms;
     let epoch_us = unix_us().saturating_sub(since.now_us());
     let mut desk = Desk::new(rules, board.clone(), epoch_us);
     let mut told = None;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mynah_engine::media::Sound;
+use mynah_engine::serde_json;
 use mynah_engine::speech::HistoryEntry;
 use mynah_systems::service::AnswerWriter;
 
@@ -96,23 +97,20 @@ impl Asked {
     }
 }
 
-/// Takes the oldest entries away until at least `over` bytes of text are gone; a tool call goes with its result. False if
+/// Takes the oldest entries away until at least `over` bytes of JSON are gone; a tool call goes with its result. False if
 /// there was none.
 fn cut(history: &mut Vec<HistoryEntry>, over: usize) -> bool {
-    let mut gone = 0;
-    let mut is_cut = false;
+    let bytes = |entry: &HistoryEntry| serde_json::to_vec(entry).map_or(0, |json| json.len());
+    let (mut gone, mut is_cut) = (0, false);
     while gone < over && !history.is_empty() {
         let entry = history.remove(0);
         is_cut = true;
-        gone += match &entry {
-            HistoryEntry::Said { text, .. } => text.len(),
-            HistoryEntry::ToolCall { call_id, name, arguments, .. } => {
-                let is_its = |entry: &HistoryEntry| matches!(entry, HistoryEntry::ToolResult { call_id: of, .. } if of == call_id);
-                history.retain(|entry| !is_its(entry));
-                call_id.len() + name.len() + arguments.len()
-            }
-            HistoryEntry::ToolResult { call_id, result, .. } => call_id.len() + result.len(),
-        };
+        gone += bytes(&entry);
+        let HistoryEntry::ToolCall { call_id, .. } = &entry else { continue };
+        let is_its = |entry: &HistoryEntry| matches!(entry, HistoryEntry::ToolResult { call_id: of, .. } if of == call_id);
+        if let Some(at) = history.iter().position(is_its) {
+            gone += bytes(&history.remove(at));
+        }
     }
     is_cut
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use iceoryx2::port::listener::Listener;
+use iceoryx2::port::listener::{Listener, ListenerWaitError};
 use iceoryx2::port::notifier::Notifier;
 use iceoryx2::prelude::*;
 
@@ -47,8 +47,11 @@ impl Ear {
     pub(super) fn wait(&self, most: Duration) -> Result<bool, LinkError> {
         let mut has_died = false;
         let heard = |event: EventActivation| has_died |= event.id.as_value() == bell::DEAD;
-        self.listener.timed_wait(heard, most).map_err(|error| LinkError::new(&*self.name, error))?;
-        Ok(has_died)
+        match self.listener.timed_wait(heard, most) {
+            // A signal, such as that to go on after a stop, is as good as a ring.
+            Ok(_) | Err(ListenerWaitError::InterruptSignal) => Ok(has_died),
+            Err(error) => Err(LinkError::new(&*self.name, error)),
+        }
     }
 }
 
