@@ -32,6 +32,9 @@ impl ServiceKind for Worker {
     fn keeps_timing(&self) -> bool {
         true
     }
+    fn is_outside(&self) -> bool {
+        true
+    }
     fn kind(&self) -> &'static str {
         "Worker"
     }
