@@ -151,6 +151,9 @@ fn what_is_wrong_with_a_service_is_said_before_anybody_is_asked() {
             "Chat(url: \"http://127.0.0.1/v1\", model: \"any\", key_env: \"MYNAH_NO_SUCH_KEY\")",
             "MYNAH_NO_SUCH_KEY",
         ),
+        // As the `output: Speech(..)` and `output: Transcription(..)` of a scene.
+        ("Speech(url: \"http://127.0.0.1/v1\", model: \"any\", voice: \"\")", "voice"),
+        ("Transcription(url: \"\", model: \"any\")", "url"),
         ("Worker(command: [])", "command"),
         ("Worker(command: [\"no-such-program-of-anybody\"])", "no-such-program-of-anybody"),
     ] {

@@ -23,12 +23,11 @@ use crate::service::faults::{BadEnd, CallFate, ServiceFaults};
 use crate::service::heard::HeardAudio;
 use crate::service::job::{Job, NEVER_US};
 use crate::service::odd_text::odd_text;
+use crate::service::outside::AnswerLog;
 use crate::service::studio::Readout;
 use crate::service::timing::{draw_us, name_hash};
 use crate::service::work::{Production, Work, pieces};
 use crate::speech::flite::RATE_HZ;
-
-pub use outside::AnswerLog;
 
 /// 20 ms of synthesized speech.
 const BLOCK: usize = RATE_HZ as usize / 50;

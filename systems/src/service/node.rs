@@ -292,10 +292,7 @@ impl StepNode for ServiceNode {
     fn reply(&self, state: &mut ServiceState, reply: Reply, cx: &mut NodeContext<'_>, place: NodePlace) {
         let key = reply.key;
         let (node, segment, revision, part) = (cx.node, key.segment.serial, key.revision, key.part);
-        let reply_part = match tell(reply.part, key, cx) {
-            Some(part) => part,
-            None => return,
-        };
+        let Some(reply_part) = tell(reply.part, key, cx) else { return };
         let Some(asked) = state.order.get_mut(key) else {
             if let ReplyPart::Audio(block) = reply_part {
                 cx.pool.put(block);

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use mynah_engine::Block;
-use mynah_engine::service::{PARTS_WAITING_MAX, ServiceWaker};
+use mynah_engine::service::{Call, CallKey, PARTS_WAITING_MAX, ServiceWaker};
 
 /// A part of an answer from outside.
 #[derive(Debug)]
@@ -45,6 +45,14 @@ impl OutsidePart {
             Self::AwaitHost => Self::AwaitHost,
         }
     }
+}
+
+/// Keeps what comes from outside, so that a run can be repeated without it.
+pub trait AnswerLog: Send + Sync {
+    /// A service begins to answer a call. All parts of `answer` stay in it until the call is over.
+    fn began(&self, service: &str, call: &Call, answer: &Arc<OutsideAnswer>);
+    /// An attempt at a call is over, or was taken back: nothing more of its answer is used.
+    fn over(&self, service: &str, call: &CallKey, attempt: u8);
 }
 
 /// How an answer ended: complete, or with the reason why not.

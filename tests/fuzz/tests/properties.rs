@@ -104,8 +104,11 @@ fn check(target: Target, cases: u32, bytes: impl Strategy<Value = Vec<u8>>) {
 
 fn holds(name: &str) {
     let (_, target) = TARGETS.into_iter().find(|(of, _)| *of == name).expect("it is a target");
-    let cases =
-        if matches!(name, "operations" | "recogniser" | "resampler") { CASES_OF_ENGINES } else { CASES };
+    let cases = if matches!(name, "c_calls" | "operations" | "recogniser" | "resampler") {
+        CASES_OF_ENGINES
+    } else {
+        CASES
+    };
     check(target, cases, prop::collection::vec(any::<u8>(), 0..400));
     let entries = entries(name);
     let begin = prop::sample::select(entries.clone());
@@ -131,6 +134,7 @@ macro_rules! properties {
 }
 
 properties!(
+    c_calls,
     control_binary,
     control_json,
     faults,

@@ -3,20 +3,12 @@
 
 use std::sync::Arc;
 
-use mynah_engine::service::{Call, CallKey, Replies, ReplyPart};
+use mynah_engine::service::{Replies, ReplyPart};
 
 use super::Modelled;
 use crate::service::job::Job;
-use crate::service::outside::{Next, OutsideAnswer, OutsidePart};
+use crate::service::outside::{AnswerLog, Next, OutsideAnswer, OutsidePart};
 use crate::service::work::Work;
-
-/// Keeps what comes from outside, so that a run can be repeated without it.
-pub trait AnswerLog: Send + Sync {
-    /// A service begins to answer a call. All parts of `answer` stay in it until the call is over.
-    fn began(&self, service: &str, call: &Call, answer: &Arc<OutsideAnswer>);
-    /// An attempt at a call is over, or was taken back: nothing more of its answer is used.
-    fn over(&self, service: &str, call: &CallKey, attempt: u8);
-}
 
 impl Modelled {
     /// Keeps what comes from outside in `log`.

@@ -1,6 +1,7 @@
 //! Answers from outside as lines of an event log.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -9,7 +10,7 @@ use mynah_engine::Block;
 use mynah_systems::service::{OutsideEnd, OutsidePart};
 use serde::{Deserialize, Serialize};
 
-use super::{AnswerName, Remembered};
+use super::name::AnswerName;
 
 /// The event's name.
 pub const ANSWER: &str = "outside_answer";
@@ -150,6 +151,9 @@ pub(crate) fn lines(
         }
     }
 }
+
+/// Answers that were read from a log, by the calls that they answer.
+pub type Remembered = BTreeMap<AnswerName, LoggedAnswer>;
 
 /// An answer that was read from a log.
 #[derive(Debug, Default)]

@@ -2,9 +2,9 @@
 
 mod kept;
 mod line;
+mod name;
 mod remembered;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,43 +13,11 @@ use mynah_systems::service::{AnswerLog, OutsideAnswer};
 
 pub use kept::remember;
 pub(crate) use kept::{book_of, keep};
-pub use line::{ANSWER, LoggedAnswer};
+pub use line::{ANSWER, LoggedAnswer, Remembered};
 pub(crate) use line::{AnswerLine, lines};
+pub use name::AnswerName;
 pub use remembered::LoggedAnswers;
 pub(crate) use remembered::register;
-
-/// Answers that were read from a log, by the calls that they answer.
-pub type Remembered = BTreeMap<AnswerName, LoggedAnswer>;
-
-/// Names an attempt at a call in words that outlive its run.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AnswerName {
-    /// The service in the scene.
-    pub service: String,
-    /// The session.
-    pub session: String,
-    /// Which session of that name, counted from 1.
-    pub opening: u32,
-    /// The node, by its number in the scene.
-    pub node: u8,
-    /// Serial of the segment, revision, and which call of it.
-    pub call: (u32, u32, u32),
-    /// Attempts before it.
-    pub attempt: u8,
-}
-
-impl AnswerName {
-    fn new(service: &str, session: &str, key: &CallKey, attempt: u8) -> Self {
-        Self {
-            service: service.into(),
-            session: session.into(),
-            opening: key.generation,
-            node: key.node.0,
-            call: (key.segment.serial, key.revision, key.part),
-            attempt,
-        }
-    }
-}
 
 /// An answer of a run.
 struct Told {

@@ -6,8 +6,8 @@ use mynah_engine::Registry;
 use mynah_engine::service::{Call, Service, ServiceKind, ServiceSite, ServiceWaker};
 use mynah_systems::service::{Modelled, OutsideAnswer, Production, Work};
 
-use super::line::NO_MORE;
-use super::{AnswerName, LoggedAnswer, Remembered};
+use super::line::{LoggedAnswer, NO_MORE, Remembered};
+use super::name::AnswerName;
 use crate::outside::KINDS;
 
 /// All answers of a log; each is given once.
