@@ -16,7 +16,7 @@ const PATIENCE_US: u64 = 60_000_000;
 
 /// Anything loud is speech; what was recognised goes to a model, and what that says to a voice.
 fn spoken(mock: &Mock) -> Arc<ScenePlan> {
-    let at = mock.at();
+    let at = mock.patient();
     plan(&format!(
         r#"(
     name: "spoken",
@@ -46,7 +46,7 @@ fn spoken(mock: &Mock) -> Arc<ScenePlan> {
 
 /// What was typed is answered in writing.
 fn written(mock: &Mock) -> Arc<ScenePlan> {
-    let at = mock.at();
+    let at = mock.patient();
     plan(&format!(
         r#"(
     name: "written",

@@ -164,6 +164,11 @@ impl Mock {
         format!("url: \"http://127.0.0.1:{}/v1\", model: \"m\"", self.port)
     }
 
+    /// The same, and times that no other work on the machine uses up.
+    pub(crate) fn patient(&self) -> String {
+        format!("{}, connect_ms: 30000, first_byte_ms: 30000, idle_ms: 30000, call_ms: 60000", self.at())
+    }
+
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.book.asked.lock().expect("no test panics with it").clone()
     }

@@ -62,7 +62,8 @@ fn what_may_be_an_accident_is_asked_once_more_and_nothing_else() {
             0 => wire.answer(status, headers, body),
             _ => fine(wire),
         });
-        let mut desk = Desk::new("Chat", &format!("({}, key_env: \"CARGO_PKG_NAME\")", mock.at()));
+        // Cargo sets this variable for tests.
+        let mut desk = Desk::new("Chat", &format!("({}, key_env: \"CARGO_PKG_NAME\")", mock.patient()));
         let told = desk.ask(call("Hello.", 0));
         assert!(told.end().contains(end.trim_start_matches("redirect ")), "{status} {headers}: {told:?}");
         assert!(!told.end().contains("mynah-http"), "{told:?}");
@@ -75,7 +76,7 @@ fn what_may_be_an_accident_is_asked_once_more_and_nothing_else() {
 #[test]
 fn a_server_that_is_always_busy_is_asked_twice() {
     let mock = Mock::new(|_, wire| wire.answer("503 Service Unavailable", "", "busy ".repeat(100)));
-    let told = Desk::new("Chat", &format!("({})", mock.at())).ask(call("Hello.", 0));
+    let told = Desk::new("Chat", &format!("({})", mock.patient())).ask(call("Hello.", 0));
     assert_eq!(mock.asked().len(), 2);
     assert!(told.end().contains("/v1/chat/completions: 503 Service Unavailable: busy"), "{told:?}");
     assert!(told.end().chars().count() < 700, "what a server says is cut");
@@ -87,7 +88,7 @@ fn a_wait_that_the_deadline_does_not_allow_is_not_waited() {
         0 => wire.answer("429 Too Many Requests", "Retry-After: 2\r\n", ""),
         _ => fine(wire),
     });
-    let mut desk = Desk::new("Chat", &format!("({})", mock.at()));
+    let mut desk = Desk::new("Chat", &format!("({})", mock.patient()));
     let mut hasty = call("Hello.", 0);
     (hasty.queued_us, hasty.deadline_us) = (1_000_000, 2_500_000);
     let told = desk.ask(hasty);
@@ -103,10 +104,11 @@ fn a_connection_that_died_while_nobody_looked_is_replaced() {
         }
         fine(wire);
     });
-    let mut desk = Desk::new("Chat", &format!("({})", mock.at()));
+    let mut desk = Desk::new("Chat", &format!("({})", mock.patient()));
     for part in 0..2 {
         assert_eq!(desk.ask(call("Hello.", part)).end(), "done");
-        rest(50);
+        // The end of the stream follows that of the answer.
+        rest(300);
     }
     let asked: Vec<u32> = mock.asked().iter().map(|asked| asked.connection).collect();
     assert_eq!(asked, [0, 0, 1]);
@@ -115,7 +117,7 @@ fn a_connection_that_died_while_nobody_looked_is_replaced() {
 #[test]
 fn a_new_connection_that_breaks_off_is_not_tried_again() {
     let mock = Mock::new(|_, wire| wire.closes());
-    let told = Desk::new("Chat", &format!("({})", mock.at())).ask(call("Hello.", 0));
+    let told = Desk::new("Chat", &format!("({})", mock.patient())).ask(call("Hello.", 0));
     assert!(told.end().contains("the connection broke off before an answer"), "{told:?}");
     assert_eq!(mock.asked().len(), 1);
 }
@@ -136,10 +138,10 @@ fn a_server_that_is_not_there_is_named() {
 #[test]
 fn as_many_calls_as_the_scene_allows_are_under_way_at_once() {
     let mock = Mock::new(|_, wire| {
-        rest(150);
+        rest(500);
         fine(wire);
     });
-    let mut desk = Desk::new("Chat", &format!("({}, parallel: 3)", mock.at()));
+    let mut desk = Desk::new("Chat", &format!("({}, parallel: 3)", mock.patient()));
     assert_eq!(desk.rehearsal.service().room(), 3);
     (0..3).for_each(|part| desk.start(call("Hello.", part)));
     assert_eq!(desk.rehearsal.service().room(), 0);
@@ -155,7 +157,7 @@ fn a_scene_in_virtual_time_asks_for_no_more_at_once_either() {
         rest(30);
         fine(wire);
     });
-    let kind = crate::desk::kind("Chat", &format!("({}, parallel: 2)", mock.at()));
+    let kind = crate::desk::kind("Chat", &format!("({}, parallel: 2)", mock.patient()));
     let mut rehearsal = Rehearsal::new(&*kind, None, 1);
     (0..6).for_each(|part| rehearsal.start(vec![call("Hello.", part)], 0));
     // It waits for all of them.

@@ -22,7 +22,7 @@ fn crossings(samples: &[f32]) -> usize {
 
 fn spoken(act: impl Fn(&mut Wire) + Send + Sync + 'static, speaks_hz: u32) -> (Told, Mock) {
     let mock = Mock::new(move |_, wire| act(wire));
-    let config = format!("({}, voice: \"v\", speed: 1.5, instructions: \"Be calm.\")", mock.at());
+    let config = format!("({}, voice: \"v\", speed: 1.5, instructions: \"Be calm.\")", mock.patient());
     let mut desk = Desk::new("Speech", &config);
     let call = call("Hello there.", 0);
     desk.open(&call, 16_000, speaks_hz);
@@ -68,7 +68,7 @@ fn speech_is_heard_while_it_is_made() {
         wire.chunk(tone(if began { 4_800 } else { 0 }, 24_000));
         wire.end();
     });
-    let mut desk = Desk::new("Speech", &format!("({}, voice: \"v\", idle_ms: 30000)", mock.at()));
+    let mut desk = Desk::new("Speech", &format!("({}, voice: \"v\")", mock.patient()));
     let call = call("Hello.", 0);
     desk.open(&call, 16_000, 24_000);
     desk.start(call);
@@ -87,7 +87,7 @@ fn a_cancel_stops_the_server_in_the_middle_of_a_word() {
         wire.chunk(tone(4_800, 24_000));
         sender.send(wire.closed_within(Duration::from_secs(20))).expect("the test waits");
     });
-    let mut desk = Desk::new("Speech", &format!("({}, voice: \"v\", idle_ms: 30000)", mock.at()));
+    let mut desk = Desk::new("Speech", &format!("({}, voice: \"v\")", mock.patient()));
     let asked = call("Hello.", 0);
     desk.open(&asked, 16_000, 24_000);
     let scope = CallScope::Segment(asked.key.segment());
@@ -164,7 +164,7 @@ fn what_is_no_speech_fails_with_what_helps() {
 #[test]
 fn a_session_has_its_own_voice_and_silence_is_not_asked_for() {
     let mock = Mock::new(|_, wire| pcm(wire, 9_000));
-    let mut desk = Desk::new("Speech", &format!("({}, voice: \"v\")", mock.at()));
+    let mut desk = Desk::new("Speech", &format!("({}, voice: \"v\")", mock.patient()));
     let mut own = call("Hello.", 0);
     own.params = Params::default().with("voice", "low").into();
     desk.open(&own, 16_000, 24_000);
@@ -179,12 +179,15 @@ fn audio_that_pauses_for_longer_than_it_may_fails() {
     let mock = Mock::new(|_, wire| {
         wire.begin("audio/pcm");
         wire.chunk(tone(4_800, 24_000));
-        rest(1_500);
+        rest(20_000);
     });
-    let mut desk = Desk::new("Speech", &format!("({}, voice: \"v\", idle_ms: 300)", mock.at()));
+    let mut desk = Desk::new(
+        "Speech",
+        &format!("({}, voice: \"v\", connect_ms: 20000, first_byte_ms: 20000, idle_ms: 600)", mock.at()),
+    );
     let call = call("Hello.", 0);
     desk.open(&call, 16_000, 24_000);
     let told = desk.ask(call);
-    assert!(told.end().contains("silent for `idle_ms`, 300 ms"), "{told:?}");
+    assert!(told.end().contains("silent for `idle_ms`, 600 ms"), "{told:?}");
     assert!(!told.audio.is_empty(), "what was made before is heard");
 }

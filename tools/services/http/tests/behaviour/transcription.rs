@@ -20,7 +20,7 @@ fn spoken(part: u32) -> Call {
 
 fn heard(more: &str, act: fn(&mut Wire)) -> (Told, Vec<Asked>) {
     let mock = Mock::new(move |_, wire| act(wire));
-    let told = Desk::new("Transcription", &format!("({}{more})", mock.at())).ask(spoken(0));
+    let told = Desk::new("Transcription", &format!("({}{more})", mock.patient())).ask(spoken(0));
     (told, mock.asked())
 }
 
@@ -134,7 +134,7 @@ fn other_answers_are_words_nothing_or_an_error() {
 #[test]
 fn a_call_without_audio_has_no_words_and_asks_nobody() {
     let mock = Mock::new(|_, wire| json(wire));
-    let mut desk = Desk::new("Transcription", &format!("({}, stream: false)", mock.at()));
+    let mut desk = Desk::new("Transcription", &format!("({}, stream: false)", mock.patient()));
     assert!(desk.rehearsal.service().wants_audio());
     assert_eq!(desk.ask(call("", 0)).lines, ["done"]);
     assert_eq!(desk.ask(spoken(1)).lines.len(), 2);
