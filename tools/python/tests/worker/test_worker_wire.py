@@ -62,9 +62,9 @@ def test_audio_and_text_come_back() -> None:
     assert text_part(frame.payload) == TextPart(7, 2, 0, "grün")
 
 
-def test_the_header_wins_and_what_follows_is_left_alone() -> None:
+def test_the_header_wins() -> None:
     inner = encode_control(Control(1, "inner", 1, "Heartbeat", {}))
-    data = encode(CONTROL, "outer", 2, decode(inner).payload) + b"rest"
+    data = encode(CONTROL, "outer", 2, decode(inner).payload)
     found = control_of(decode(data))
     assert (found.session, found.timestamp_us) == ("outer", 2)
 
@@ -78,6 +78,7 @@ def test_the_header_wins_and_what_follows_is_left_alone() -> None:
         (b"\x05\x01\0\xff" + bytes(12), "no UTF-8"),
         (b"\x05\0\0" + bytes(8) + b"\x01\0\x01\0", "payload has 65537 bytes"),
         (b"\x05\0\0" + bytes(8) + b"\x05\0\0\0abc", "payload ends after 3 bytes of 5"),
+        (b"\x05\0\0" + bytes(8) + b"\x02\0\0\0abc", "1 bytes follow the payload"),
     ],
 )
 def test_broken_frames_are_told(data: bytes, says: str) -> None:

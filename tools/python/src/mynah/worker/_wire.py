@@ -21,6 +21,8 @@ LAST = 1
 SESSION_BYTES_MAX = 128
 PAYLOAD_BYTES_MAX = 64 * 1024
 """Most bytes of a payload."""
+RATES_HZ, CHANNELS = range(1_000, 384_001), range(1, 9)
+"""Audio that is read."""
 
 _FRONT = struct.Struct("<BH")
 _BACK = struct.Struct("<QI")
@@ -85,9 +87,9 @@ def encode(kind: int, session: str, timestamp_us: int, payload: bytes) -> bytes:
 
 
 def decode(data: bytes) -> Frame:
-    """The message at the start of `data`; what follows it is left alone.
+    """The message in `data`, all of it.
 
-    `WireError`: an unknown type byte, a length beyond the data or the limit, a session id that is no UTF-8.
+    `WireError`: an unknown type byte, a length beyond the limit or not that of the data, a session id that is no UTF-8.
     """
     if len(data) < _FRONT.size:
         raise WireError(f"the header ends after {len(data)} bytes")
@@ -109,7 +111,9 @@ def decode(data: bytes) -> Frame:
     at += _BACK.size
     if len(data) < at + size:
         raise WireError(f"the payload ends after {len(data) - at} bytes of {size}")
-    return Frame(kind, session, timestamp_us, bytes(data[at : at + size]))
+    if len(data) > at + size:
+        raise WireError(f"{len(data) - at - size} bytes follow the payload")
+    return Frame(kind, session, timestamp_us, bytes(data[at:]))
 
 
 def audio_payload(part: AudioPart) -> bytes:
@@ -125,8 +129,8 @@ def audio_part(payload: bytes) -> AudioPart:
     samples = payload[_AUDIO.size :]
     if form not in _BYTES:
         raise WireError(f"the format of the samples is {form}; expected {F32} (f32) or {S16} (s16)")
-    if rate_hz == 0 or channels == 0:
-        raise WireError(f"audio of {rate_hz} Hz in {channels} channels; expected both above 0")
+    if rate_hz not in RATES_HZ or channels not in CHANNELS:
+        raise WireError(f"audio of {rate_hz} Hz in {channels} channels; expected 1000 to 384000, and 1 to 8")
     if len(samples) % (_BYTES[form] * channels):
         raise WireError(f"{len(samples)} bytes are no whole frames of {channels} channels")
     return AudioPart(call, part, rate_hz, channels, form, flags, samples)
