@@ -3,14 +3,16 @@
 //! `cargo run --release -p mynah-worker --example cancels -- [seconds=60] [sessions=100] [rate=10] [workers=2]
 //! [chaos=0] [seed=1] [program=PATH ...]` prints a table. `rate`: cancels a second of each session. `chaos`: so often a second
 //! a worker is killed, stopped or told to go on. `program`: what workers run, in place of the echo beside this program;
-//! it is asked for `slow 100 20`.
+//! it is asked for `slow 100 20`. `baseline=1`: no worker at all, to see how much memory the books of this program take,
+//! which remembers when each call would have timed out.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a program with a clock and a terminal")]
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use mynah_engine::service::{
-    Call, CallKey, CallScope, Rehearsal, ReplyPart, ServiceKind, ServiceSite, ServiceWaker, TimeMode,
+    Call, CallKey, CallScope, Rehearsal, Replies, ReplyPart, ReplyQueue, Service, ServiceKind, ServiceSite,
+    ServiceWaker, TimeMode,
 };
 use mynah_worker::{Worker, WorkerFigures, figures, set_log};
 use rustix::process::{Pid, Signal, kill_process};
@@ -55,13 +57,34 @@ fn resident_kib() -> u64 {
 /// Files and KiB in shared memory.
 fn shared() -> (usize, u64) {
     use std::os::unix::fs::MetadataExt;
+    let prefix = prefix();
     let entries = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
-    let mine = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+    let mine = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix));
     let sizes: Vec<u64> = mine.filter_map(|entry| Some(entry.metadata().ok()?.blocks() / 2)).collect();
     (sizes.len(), sizes.iter().sum())
 }
 
-const PREFIX: &str = "mynah_cancels_";
+fn prefix() -> String {
+    format!("mynah_cancels_{}_", std::process::id())
+}
+
+/// A service that stops at once what is cancelled, and does nothing else.
+#[derive(Default)]
+struct Nothing(ReplyQueue);
+
+impl Service for Nothing {
+    fn start(&mut self, batch: &mut Vec<Call>, _: u64) {
+        batch.clear();
+    }
+    fn cancel(&mut self, scope: CallScope, _: u64) {
+        if let CallScope::Call(call) = scope {
+            self.0.push(call, ReplyPart::Stopped { wasted_us: 0 });
+        }
+    }
+    fn poll(&mut self, _: u64, replies: &mut Replies<'_>) {
+        self.0.hand_out(replies);
+    }
+}
 
 /// Strikes a worker now and then.
 struct Chaos {
@@ -94,15 +117,24 @@ impl Chaos {
     }
 }
 
+/// How much is asked.
+#[derive(Clone, Copy)]
+struct Load {
+    seconds: u64,
+    sessions: u64,
+    rate: u64,
+}
+
 fn main() {
-    let (seconds, sessions, rate) = (number("seconds", 60), number("sessions", 100), number("rate", 10));
+    let load =
+        Load { seconds: number("seconds", 60), sessions: number("sessions", 100), rate: number("rate", 10) };
     let (workers, chaos) = (number("workers", 2), number("chaos", 0));
     set_log(|_| {});
     let worker = Worker {
         command: Some(command()),
         workers: workers as u32,
         parallel: 64,
-        prefix: Some(PREFIX.to_owned()),
+        prefix: Some(prefix()),
         wait_ms: 2_000,
         ..Worker::default()
     };
@@ -110,62 +142,21 @@ fn main() {
     let waker = ServiceWaker::default();
     let site = ServiceSite { name: "cancels", timing: None, seed: 1, time: TimeMode::Wall, waker };
     let mut rehearsal = Rehearsal::of(worker.start(site));
+    if number("baseline", 0) > 0 {
+        rehearsal = Rehearsal::of(Box::<Nothing>::default());
+    }
     let began = Instant::now();
-    let now_us = || began.elapsed().as_micros() as u64;
-    let seen = || figures("cancels").expect("the service has begun");
-    while u64::from(seen().workers) < workers {
+    while number("baseline", 0) == 0 && u64::from(seen().workers) < workers {
         std::thread::sleep(Duration::from_millis(5));
         assert!(began.elapsed() < Duration::from_secs(60), "the workers do not come");
     }
-    let start_us = now_us();
     let mut strikes = Chaos {
         state: number("seed", 1),
         every_us: 1_000_000_u64.checked_div(chaos).unwrap_or(0),
         next_us: 0,
         strikes: [0; 3],
     };
-    let mut under_way: VecDeque<CallKey> = VecDeque::new();
-    let (mut asked, mut broken) = (0_u64, 0_u64);
-    let mut told_s = 0;
-    println!("{:>6} {:>9} {:>9} {:>9} {:>9} {:>6}", "s", "cancels", "applied", "RSS KiB", "shm KiB", "files");
-    while now_us() - start_us < seconds * 1_000_000 {
-        let elapsed_us = now_us() - start_us;
-        while asked < elapsed_us * sessions * rate / 1_000_000 {
-            let mut call = Call::about("slow 100 20");
-            asked += 1;
-            call.key.segment.serial = asked as u32;
-            under_way.push_back(call.key);
-            rehearsal.start(vec![call], now_us());
-            if under_way.len() as u64 > sessions
-                && let Some(oldest) = under_way.pop_front()
-            {
-                rehearsal.cancel(CallScope::Call(oldest), now_us());
-            }
-        }
-        strikes.look(now_us());
-        for reply in rehearsal.poll(now_us()) {
-            broken += u64::from(matches!(reply.part, ReplyPart::Failed(_)));
-        }
-        if elapsed_us / 1_000_000 >= told_s {
-            let (files, shm) = shared();
-            let figures = seen();
-            let (cancels, applied, rss) = (figures.cancels, figures.applied, resident_kib());
-            println!("{told_s:>6} {cancels:>9} {applied:>9} {rss:>9} {shm:>9} {files:>6}");
-            told_s += (seconds / 10).max(1);
-        }
-        std::thread::sleep(Duration::from_micros(500));
-    }
-    for call in under_way {
-        rehearsal.cancel(CallScope::Call(call), now_us());
-    }
-    children().into_iter().filter_map(|pid| Pid::from_raw(pid as i32)).for_each(|pid| {
-        let _has_ended = kill_process(pid, Signal::CONT).is_err();
-    });
-    let end = Instant::now();
-    while seen().unapplied() > 0 && end.elapsed() < Duration::from_secs(20) {
-        rehearsal.poll(now_us());
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let broken = run(&mut rehearsal, load, &mut strikes);
     let figures = seen();
     drop(rehearsal);
     table(&figures, broken, &strikes);
@@ -176,6 +167,58 @@ fn main() {
         (0, false),
         "a word was lost: {figures:?}"
     );
+}
+
+fn seen() -> WorkerFigures {
+    figures("cancels").expect("the service has begun")
+}
+
+/// Asks and cancels; calls that have failed.
+fn run(rehearsal: &mut Rehearsal, load: Load, strikes: &mut Chaos) -> u64 {
+    let began = Instant::now();
+    let now_us = || began.elapsed().as_micros() as u64;
+    let mut under_way: VecDeque<CallKey> = VecDeque::new();
+    let (mut asked, mut broken, mut told_s) = (0_u64, 0_u64, 0);
+    println!("{:>6} {:>9} {:>9} {:>9} {:>9} {:>6}", "s", "cancels", "applied", "RSS KiB", "shm KiB", "files");
+    while now_us() < load.seconds * 1_000_000 {
+        let due = now_us() * load.sessions * load.rate / 1_000_000;
+        while asked < due {
+            let mut call = Call::about("slow 100 20");
+            asked += 1;
+            call.key.segment.serial = asked as u32;
+            under_way.push_back(call.key);
+            rehearsal.start(vec![call], now_us());
+            if under_way.len() as u64 > load.sessions
+                && let Some(oldest) = under_way.pop_front()
+            {
+                // The books of a rehearsal look through all calls that ever were.
+                rehearsal.service().cancel(CallScope::Call(oldest), now_us());
+            }
+        }
+        strikes.look(now_us());
+        for reply in rehearsal.poll(now_us()) {
+            broken += u64::from(matches!(reply.part, ReplyPart::Failed(_)));
+        }
+        if now_us() / 1_000_000 >= told_s {
+            let ((files, shm), figures) = (shared(), seen());
+            let (cancels, applied, rss) = (figures.cancels, figures.applied, resident_kib());
+            println!("{told_s:>6} {cancels:>9} {applied:>9} {rss:>9} {shm:>9} {files:>6}");
+            told_s += (load.seconds / 10).max(1);
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    for call in under_way {
+        rehearsal.service().cancel(CallScope::Call(call), now_us());
+    }
+    children().into_iter().filter_map(|pid| Pid::from_raw(pid as i32)).for_each(|pid| {
+        let _has_ended = kill_process(pid, Signal::CONT).is_err();
+    });
+    let end = Instant::now();
+    while seen().unapplied() > 0 && end.elapsed() < Duration::from_secs(20) {
+        rehearsal.poll(now_us());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    broken
 }
 
 fn table(figures: &WorkerFigures, broken: u64, chaos: &Chaos) {

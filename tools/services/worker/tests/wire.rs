@@ -229,19 +229,15 @@ fn every_message_is_read_as_the_vectors_say() {
     all.extend(cases("up", up()));
     all.extend(cases("down", broken()));
     let written = to_string_pretty(&json!({"schema": 1, "messages": all})).expect("it is JSON") + "\n";
-    if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
-        std::fs::create_dir_all(path().parent().expect("it is in a folder")).expect("the folder can be made");
-        std::fs::write(path(), &written).expect("the vectors can be written");
-    }
-    let text =
-        std::fs::read_to_string(path()).expect("the vectors are there: SNAPSHOTS=overwrite writes them");
+    // SNAPSHOTS=overwrite writes the vectors anew.
+    snapbox::Assert::new().action_env("SNAPSHOTS").eq(written, snapbox::Data::read_from(&path(), None).raw());
+    let text = std::fs::read_to_string(path()).expect("the vectors are there");
     let vectors: Value = from_str(&text).expect("the vectors are JSON");
     for case in vectors["messages"].as_array().expect("a list") {
         let (name, direction) = (&case["name"], case["direction"].as_str().expect("a text"));
         let bytes = bytes(case["hex"].as_str().expect("a text"));
         assert_eq!(meaning(direction, &bytes), case["meaning"], "{name}");
     }
-    assert_eq!(text, written, "SNAPSHOTS=overwrite writes the vectors anew");
     let errors = all.iter().filter(|case| case["meaning"]["error"] == true).count();
     assert_eq!(errors, broken().len(), "{all:#?}");
 }

@@ -1,13 +1,15 @@
 //! A node of the shared memory: where everything of one side is opened.
 
 use iceoryx2::prelude::*;
+use iceoryx2::service::port_factory::event::PortFactory as AnyBell;
+use iceoryx2::service::port_factory::publish_subscribe::PortFactory as AnyLane;
 
 use super::{LaneSettings, LinkError, bell};
 
 /// The services of shared memory, whose ports may go from thread to thread.
 pub(super) type Shared = ipc_threadsafe::Service;
-pub(super) type Lane = iceoryx2::service::port_factory::publish_subscribe::PortFactory<Shared, [u8], ()>;
-pub(super) type Bell = iceoryx2::service::port_factory::event::PortFactory<Shared>;
+pub(super) type Lane = AnyLane<Shared, [u8], ()>;
+pub(super) type Bell = AnyBell<Shared>;
 
 /// The environment variable with the prefix of all names on the machine.
 pub const PREFIX_VARIABLE: &str = "MYNAH_IPC_PREFIX";

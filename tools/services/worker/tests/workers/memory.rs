@@ -10,7 +10,7 @@ use crate::stage::{Stage, echoes};
 /// Files of this prefix, wherever iceoryx2 keeps some.
 fn files(prefix: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = vec![PathBuf::from("/dev/shm"), PathBuf::from("/tmp/iceoryx2")];
+    let mut folders = vec![PathBuf::from("/dev/shm"), std::env::temp_dir().join("iceoryx2")];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
