@@ -29,6 +29,8 @@ pub(crate) struct Orders {
 struct Hand {
     child: Child,
     since_us: u64,
+    /// It was asked to end.
+    is_told: bool,
     /// The last line of its standard error.
     last_line: Arc<Mutex<String>>,
 }
@@ -116,7 +118,7 @@ impl Crew {
                 // One that cannot be killed has ended.
                 let _gone = hand.child.kill().and_then(|()| hand.child.wait()).is_err();
                 post.hand = None;
-            } else if waited_us >= TERM_US {
+            } else if waited_us >= TERM_US && !std::mem::replace(&mut hand.is_told, true) {
                 terminate(&hand.child);
             }
         }
@@ -160,7 +162,7 @@ impl Orders {
         if let Some(err) = child.stderr.take() {
             pass_on(service, pid, err, Some(Arc::clone(&last_line)));
         }
-        Ok(Hand { child, since_us: now_us, last_line })
+        Ok(Hand { child, since_us: now_us, is_told: false, last_line })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Counts of what happened between an engine and the workers of a service.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use mynah_engine::hdrhistogram::Histogram;
@@ -13,7 +14,7 @@ const APPLIED_US_MAX: u64 = 600_000_000;
 const KEPT_MAX: usize = 256;
 
 /// What happened between an engine and the workers of one service, since the service began.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WorkerFigures {
     /// Workers that are there at present, hung ones among them.
     pub workers: u32,
@@ -59,6 +60,41 @@ pub struct WorkerFigures {
     pub rejected: u64,
     /// Messages of a type that is not known here.
     pub unknown: u64,
+}
+
+/// One line: times as quantiles, in place of every bucket.
+impl fmt::Debug for WorkerFigures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [
+            ("workers", self.workers.into()),
+            ("under_way", self.under_way.into()),
+            ("waiting", self.waiting.into()),
+            ("sent", self.sent),
+            ("delivered", self.delivered),
+            ("resent", self.resent),
+            ("lost", self.lost),
+            ("cancels", self.cancels),
+            ("applied", self.applied),
+            ("forsaken", self.forsaken),
+            ("retried", self.retried),
+            ("failed", self.failed),
+            ("done", self.done),
+            ("welcomed", self.welcomed),
+            ("refused", self.refused),
+            ("died", self.died),
+            ("hung", self.hung),
+            ("restarts", self.restarts),
+            ("late", self.late),
+            ("rejected", self.rejected),
+            ("unknown", self.unknown),
+        ];
+        let mut shown = f.debug_struct("WorkerFigures");
+        for (name, count) in counts {
+            shown.field(name, &count);
+        }
+        let quantiles = [0.5, 0.95, 0.99].map(|quantile| self.applied_us.value_at_quantile(quantile));
+        shown.field("applied_us (P50, P95, P99)", &quantiles).finish()
+    }
 }
 
 impl Default for WorkerFigures {

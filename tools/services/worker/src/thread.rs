@@ -24,8 +24,8 @@ const WAIT_US: u64 = 50_000;
 const FULL_WAIT_US: u64 = 2_000;
 /// Time between looks for dead processes.
 const CLEAN_US: u64 = 200_000;
-/// Time between attempts to open shared memory.
-const OPEN_AGAIN_MS: u64 = 1_000;
+/// Time between attempts to open shared memory, as long as that fails.
+const OPEN_AGAIN_MS: u64 = 100;
 
 /// What the tick tells the thread.
 pub(crate) enum Order {
@@ -71,7 +71,7 @@ pub(crate) struct Terms {
     pub(crate) since: Since,
 }
 
-/// Runs a service until nobody gives orders any more.
+/// Runs a service until it is told that it ends.
 pub(crate) fn run(terms: Terms) {
     let Terms { names, prefix, rules, command, orders, board, bell, since } = terms;
     let epoch_us = unix_us().saturating_sub(since.now_us());
@@ -100,7 +100,7 @@ pub(crate) fn run(terms: Terms) {
             }
         }
         desk.passed(since.now_us());
-        sleep_ms(OPEN_AGAIN_MS.min(100));
+        sleep_ms(OPEN_AGAIN_MS);
     };
     // It is set once: the thread is the only one that sets it.
     let _was_set = bell.ring.set(door.own_bell()).is_err();
@@ -118,7 +118,6 @@ pub(crate) fn run(terms: Terms) {
         message_id: 0,
         epoch_us,
         cleaned_us: 0,
-        waited_us: 0,
     };
     service.work(&orders, &bell, since);
     service.end(since);
@@ -155,7 +154,6 @@ struct Thread {
     message_id: u64,
     epoch_us: u64,
     cleaned_us: u64,
-    waited_us: u64,
 }
 
 impl Thread {
@@ -383,7 +381,6 @@ impl Thread {
         self.desk.goodbye("the service has ended");
         let told_us = since.now_us();
         self.send();
-        self.waited_us = told_us;
         while let Some(crew) = &mut self.crew {
             if crew.is_over(told_us, since.now_us()) {
                 break;
