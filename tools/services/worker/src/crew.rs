@@ -102,6 +102,17 @@ impl Crew {
         (ended, failure)
     }
 
+    /// Ends a program by force that is of no use; one of somebody else is left alone.
+    pub(crate) fn kills(&mut self, pid: u32) {
+        let hand =
+            self.posts.iter_mut().find_map(|post| post.hand.as_mut().filter(|hand| hand.child.id() == pid));
+        if let Some(hand) = hand {
+            log::line(&self.orders.names.service, Some(pid), "is ended: its cancelled calls do not stop");
+            // One that has ended is seen at the next look.
+            let _has_ended = hand.child.kill().is_err();
+        }
+    }
+
     /// The processes that run.
     pub(crate) fn pids(&self) -> impl Iterator<Item = u32> {
         self.posts.iter().filter_map(|post| post.hand.as_ref().map(|hand| hand.child.id()))

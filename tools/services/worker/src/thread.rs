@@ -22,6 +22,8 @@ use crate::wire::{
 const WAIT_US: u64 = 50_000;
 /// The same while something waits for room.
 const FULL_WAIT_US: u64 = 2_000;
+/// Messages that may wait for a worker that takes none.
+const WAITING_MAX: usize = 4_096;
 /// Time between looks for dead processes.
 const CLEAN_US: u64 = 200_000;
 /// Time between attempts to open shared memory, as long as that fails.
@@ -198,6 +200,9 @@ impl Thread {
 
     fn look_after_crew(&mut self, now_us: u64) {
         let Some(crew) = &mut self.crew else { return };
+        for pid in self.desk.stuck(now_us) {
+            crew.kills(pid);
+        }
         let (ended, failure) = crew.look(now_us);
         let unborn = crew.pids().filter(|pid| self.desk.peer_of(*pid).is_none()).count();
         self.board.locked().restarts = crew.restarts;
@@ -317,17 +322,22 @@ impl Thread {
         goes_on
     }
 
-    /// Finds workers whose processes are gone, and takes away what they have left.
+    /// Finds workers that are gone, or as good as gone, and takes away what they have left.
     fn bury(&mut self, has_died: bool, now_us: u64) {
         if !has_died && now_us.saturating_sub(self.cleaned_us) < CLEAN_US {
             return;
         }
         self.cleaned_us = now_us;
         self.place.clean_up();
-        let gone: Vec<u64> =
-            self.sides.iter().filter(|(_, side)| !side.is_there()).map(|(peer, _)| *peer).collect();
-        for peer in gone {
-            self.loses(peer, "is gone", now_us);
+        let lost = |(peer, side): (&u64, &EngineSide)| match side.control_down.waiting() {
+            _ if !side.is_there() => Some((*peer, "is gone")),
+            0..WAITING_MAX => None,
+            // It ends when it goes on and finds its engine's end closed.
+            _ => Some((*peer, "takes no messages any more")),
+        };
+        let lost: Vec<(u64, &str)> = self.sides.iter().filter_map(lost).collect();
+        for (peer, how) in lost {
+            self.loses(peer, how, now_us);
         }
     }
 

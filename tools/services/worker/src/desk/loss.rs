@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::peer::Pulse;
-use super::{BIRTH_US, Desk, Flight, Outgoing, QUIET_US, Way};
+use super::{BIRTH_US, Desk, Flight, Outgoing, QUIET_US, STUCK_US, Way};
 use crate::wire::ToWorker;
 
 impl Desk {
@@ -49,6 +49,18 @@ impl Desk {
             let reason = format!("the worker gave nothing for {} s", QUIET_US / 1_000_000);
             self.give_up(call, reason.into(), now_us);
         }
+    }
+
+    /// Processes that are of no use: they live, and none of their calls has stopped for long, though all were cancelled.
+    pub(crate) fn stuck(&self, now_us: u64) -> Vec<u32> {
+        let is_over = |call: &u64| {
+            let cancelled_us = self.flights.get(call).and_then(|flight| flight.cancelled);
+            cancelled_us.is_some_and(|us| now_us.saturating_sub(us) > STUCK_US)
+        };
+        let is_stuck = |worker: &&super::WorkerPeer| {
+            worker.calls.len() >= self.rules.parallel.min(worker.parallel) && worker.calls.iter().all(is_over)
+        };
+        self.peers.values().filter(is_stuck).map(|worker| worker.pid).collect()
     }
 
     fn watch_waiting(&mut self, now_us: u64) {

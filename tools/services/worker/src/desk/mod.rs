@@ -36,6 +36,8 @@ pub(crate) const HEARTBEAT_US: u64 = 250_000;
 const QUIET_US: u64 = 120_000_000;
 /// Longest time that a program may take to say hello while calls wait for it.
 const BIRTH_US: u64 = 60_000_000;
+/// Time after which a worker that has stopped none of its cancelled calls is of no use.
+const STUCK_US: u64 = 30_000_000;
 
 /// How a desk is run.
 #[derive(Clone, Debug)]

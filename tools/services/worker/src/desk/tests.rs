@@ -242,3 +242,23 @@ fn calls_wait_for_a_worker_and_fail_when_none_comes() {
     desk.passed(5_001 * MS);
     assert_eq!(board.seen().failed, 2);
 }
+
+#[test]
+fn a_worker_whose_calls_do_not_stop_is_of_no_use_after_a_while() {
+    let (mut desk, _) = desk();
+    let peer = arrives(&mut desk, "a", 0);
+    let answers: Vec<_> = (1..=2)
+        .map(|ticket| {
+            let (call, answer) = asked(ticket, "x", 0);
+            desk.ask(call, 0);
+            answer
+        })
+        .collect();
+    desk.cancel(1, 0);
+    assert!(desk.stuck(40_000 * MS).is_empty(), "one still works");
+    desk.cancel(2, 40_000 * MS);
+    assert!(desk.stuck(60_000 * MS).is_empty(), "it may take a while");
+    assert_eq!(desk.stuck(71_000 * MS), [7]);
+    desk.dies(peer, "died (signal 9)", 71_000 * MS);
+    assert!(answers.iter().all(|answer| Arc::strong_count(answer) == 1));
+}
