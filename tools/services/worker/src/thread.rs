@@ -400,6 +400,6 @@ impl Thread {
         }
         self.sides.clear();
         // Programs that were killed have left their memory behind.
-        self.place.clean_up();
+        self.place.clean_up_all();
     }
 }

@@ -1,5 +1,7 @@
 //! A node of the shared memory: where everything of one side is opened.
 
+use std::time::Duration;
+
 use iceoryx2::prelude::*;
 use iceoryx2::service::port_factory::event::PortFactory as AnyBell;
 use iceoryx2::service::port_factory::publish_subscribe::PortFactory as AnyLane;
@@ -45,6 +47,16 @@ impl LinkPlace {
     /// Takes away what dead processes have left. True if there was one.
     pub fn clean_up(&self) -> bool {
         self.node.try_cleanup_dead_nodes().cleanups > 0
+    }
+
+    /// The same until nothing dead is left, for a second at the longest: at the end nobody comes later.
+    pub fn clean_up_all(&self) {
+        for _ in 0..10 {
+            let state = self.node.blocking_cleanup_dead_nodes(Duration::from_millis(100));
+            if state.cleanups == 0 && state.failed_cleanups == 0 {
+                return;
+            }
+        }
     }
 
     pub(super) fn lane(&self, name: &str, settings: LaneSettings) -> Result<Lane, LinkError> {

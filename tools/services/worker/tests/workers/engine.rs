@@ -9,7 +9,7 @@ use mynah_engine::{Engine, EngineConfig, Event, NodeId, SessionSpec};
 use mynah_host::clock::Epoch;
 
 use crate::program::{example, has_memory};
-use crate::stage::fresh;
+use crate::stage::{Sweep, fresh};
 
 const SCENE: &str = r#"(
     name: "echoes",
@@ -33,10 +33,10 @@ const SCENE: &str = r#"(
 /// The reply's place among the nodes.
 const REPLY: NodeId = NodeId(2);
 
-fn engine(time: TimeMode) -> Engine {
+fn engine(time: TimeMode, prefix: &str) -> Engine {
     let mut registry = mynah_systems::registry(None);
     mynah_worker::register(&mut registry);
-    let scene = SCENE.replace("ECHO", &example("echo_worker").to_string_lossy()).replace("PREFIX", &fresh());
+    let scene = SCENE.replace("ECHO", &example("echo_worker").to_string_lossy()).replace("PREFIX", prefix);
     let (plan, _) = compile(&Source::new("echoes.ron", scene.as_str()), &[], None, &registry)
         .unwrap_or_else(|errors| panic!("{errors:?}"));
     Engine::new(Arc::new(plan), EngineConfig { threads: 1, time, ..EngineConfig::simulated() })
@@ -44,7 +44,8 @@ fn engine(time: TimeMode) -> Engine {
 
 /// Types three questions, one after the other; what was answered, and the events.
 fn conversation(time: TimeMode) -> (Vec<String>, Vec<String>) {
-    let mut engine = engine(time);
+    let sweep = Sweep(fresh());
+    let mut engine = engine(time, &sweep.0);
     let session = engine.handle().open(SessionSpec::named("caller")).expect("there is room");
     let clock = Epoch::start();
     let (mut answers, mut events) = (vec![String::new()], Vec::new());

@@ -45,11 +45,9 @@ fn memory_is_given_back_whoever_dies() {
     let at_work = files(&prefix).len();
     let pids = stage.pids();
     drop(stage);
+    // The one that iceoryx2 keeps is swept away by the stage.
     let left = files(&prefix);
-    let is_kept = |path: &PathBuf| path.to_string_lossy().ends_with("global_mgmt");
-    assert!(left.iter().all(is_kept), "{left:#?}");
-    assert!(left.len() <= 1 && at_work > 10, "{at_work} files at work, {left:?} left");
+    assert!(left.is_empty() && at_work > 10, "{at_work} files at work, {left:?} left");
     let runs = |pid: &u32| Path::new(&format!("/proc/{pid}")).exists();
     assert!(!pids.iter().any(runs), "the programs have ended and were waited for");
-    left.iter().for_each(|path| std::fs::remove_file(path).expect("it is ours"));
 }

@@ -20,6 +20,26 @@ pub(crate) struct Stage {
     began: Instant,
     calls: u32,
     pub(crate) heard: Vec<(u64, Reply)>,
+    /// The last field: it is dropped when the service has ended.
+    sweep: Sweep,
+}
+
+/// Takes away the one file that iceoryx2 keeps for a prefix. Fails the test if there is another.
+pub(crate) struct Sweep(pub(crate) String);
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        let mut left = 0;
+        for entry in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(&self.0) && name.ends_with("global_mgmt") {
+                let _is_gone = std::fs::remove_file(entry.path()).is_err();
+            } else if name.starts_with(&self.0) {
+                left += 1;
+            }
+        }
+        assert!(std::thread::panicking() || left == 0, "{left} files of `{}` are left", self.0);
+    }
 }
 
 /// A name that no other test has.
@@ -48,7 +68,13 @@ impl Stage {
         let waker = ServiceWaker::default();
         let site = ServiceSite { name: "service", timing: None, seed: 1, time: TimeMode::Wall, waker };
         let rehearsal = Rehearsal::of(worker.start(site));
-        Self { rehearsal, engine, prefix, began: Instant::now(), calls: 0, heard: Vec::new() }
+        let sweep = Sweep(prefix.clone());
+        Self { rehearsal, engine, prefix, began: Instant::now(), calls: 0, heard: Vec::new(), sweep }
+    }
+
+    /// Its memory is another stage's: that one looks for what is left.
+    pub(crate) fn is_guest(&mut self) {
+        self.sweep.0 = "nobody's".to_owned();
     }
 
     /// A worker that nobody but the test has started.

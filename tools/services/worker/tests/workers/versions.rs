@@ -4,7 +4,7 @@ use mynah_worker::Worker;
 use rustix::process::Signal;
 
 use crate::program::{Program, has_memory};
-use crate::stage::{Stage, fresh, session};
+use crate::stage::{Stage, Sweep, fresh, session};
 
 #[test]
 fn a_worker_of_another_protocol_or_task_is_told_why() {
@@ -44,6 +44,7 @@ fn a_worker_without_an_engine_ends_with_a_sentence() {
         return;
     }
     let (engine, prefix) = (fresh(), fresh());
+    let _sweep = Sweep(prefix.clone());
     let variables = [("MYNAH_ENGINE", &*engine), ("MYNAH_SERVICE", "x"), ("MYNAH_IPC_PREFIX", &prefix)];
     let (code, said) = Program::start("echo_worker", &["wait_s=1"], &variables).end();
     assert!(code == Some(1) && said.contains("no engine has answered for 1 s"), "{code:?} {said}");
@@ -55,6 +56,7 @@ fn a_worker_ends_with_a_sentence_when_its_engine_is_killed() {
         return;
     }
     let (engine, prefix) = (fresh(), fresh());
+    let _sweep = Sweep(prefix.clone());
     let variables = [("MYNAH_ENGINE", &*engine), ("MYNAH_SERVICE", "reply"), ("MYNAH_IPC_PREFIX", &prefix)];
     let asks = Program::start("ask", &[&format!("engine={engine}"), "hang"], &variables);
     let mut worker = Program::start("echo_worker", &[], &variables);
@@ -70,12 +72,14 @@ fn a_second_engine_of_the_same_name_says_so() {
     if !has_memory() {
         return;
     }
-    let first = Stage::new(Worker::default());
+    let mut first = Stage::new(Worker::default());
+    // Once a worker has come to it, the place is its own.
+    let _worker = first.worker(&[]);
+    first.until_workers(1);
     let (engine, prefix) = (Some(first.engine.clone()), Some(first.prefix.clone()));
     let mut second = Stage::named(Worker { engine, prefix, wait_ms: 500, ..Worker::default() });
+    second.is_guest();
     let call = second.ask("anybody");
     let reason = second.answer(call).1.expect_err("the place is taken");
     assert!(reason.contains("another engine has this name"), "{reason}");
-    drop(second);
-    drop(first);
 }
