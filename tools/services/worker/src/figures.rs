@@ -28,7 +28,8 @@ pub struct WorkerFigures {
     pub delivered: u64,
     /// Messages that were sent once more, as nothing was said of them for 50 ms.
     pub resent: u64,
-    /// Messages of which nothing was said after 3 repetitions: not known to have come.
+    /// Messages of which nothing was said after 3 repetitions, or before their worker hung or died: not known to have come
+    /// in time. Some are delivered later.
     pub lost: u64,
     /// Calls that workers were asked to stop.
     pub cancels: u64,
