@@ -47,7 +47,7 @@ const SHAPES: [(&str, &[&str]); 6] = [
     ("memory", &["# of # GiB free", "# of # GiB free, bounded to # GiB", "unknown on this system"]),
     (
         "shared memory",
-        &["/dev/shm, *; nothing in mynah needs it", "there is no /dev/shm; nothing in mynah needs it"],
+        &["/dev/shm, *; nothing in this build needs it", "there is no /dev/shm; nothing in this build needs it"],
     ),
     ("loopback", &["a connection with itself works", "no connection with itself: *"]),
     // Both are taken by this test.
@@ -107,7 +107,7 @@ fn the_machine_is_described_and_nothing_stands_in_the_way() {
     }
     assert_eq!(check("engine")["standing"], "ok");
     assert_eq!((&check("metrics port")["standing"], &found["standing"]), (&"warn".into(), &"warn".into()));
-    assert!(check("python")["value"].as_str().is_some_and(|v| v.contains("nothing in mynah needs it")));
+    assert!(check("python")["value"].as_str().is_some_and(|v| v.contains("nothing in this build needs it")));
     // Whatever is not as it should be says what helps.
     for check in checks {
         let fine = check["standing"] == "ok";

@@ -24,7 +24,7 @@ const COMPARED: [(&str, &str); 6] = [
 ];
 
 /// All others, with what they are.
-const APART: [(&str, &str, &str); 15] = [
+const APART: [(&str, &str, &str); 17] = [
     ("docs/architecture.md", "   Rotate     close", "a drawing"),
     ("docs/architecture.md", "engine  <-  systems", "a drawing"),
     ("docs/fuzzing.md", "cargo test -p mynah-fuzz-targets", "commands of cargo"),
@@ -49,6 +49,12 @@ const APART: [(&str, &str, &str); 15] = [
     ),
     ("docs/operations.md", "cd tools/observability", "commands of programs that may not be there"),
     ("docs/queues.md", "one queue per session", "a drawing"),
+    (
+        "docs/services.md",
+        "  ok    reachable",
+        "of a server that may not be there; its probe has tests of its own",
+    ),
+    ("docs/services.md", "recogniser  ", "of runs in real time, one with a recogniser that may not be there"),
     ("docs/testing.md", "MYNAH_RECORDINGS=...", "commands of cargo"),
     ("docs/testing.md", "MYNAH_EVERY_FIGURE=1", "a command of cargo"),
     ("docs/testing.md", "skipped: promtool", "of a machine without promtool; tests/ci.rs holds its form"),

@@ -94,7 +94,7 @@ pub(super) fn shared_memory() -> Finding {
     let name = "shared memory";
     let folder = Path::new("/dev/shm");
     if !folder.is_dir() {
-        return Finding::ok(name, "there is no /dev/shm; nothing in mynah needs it");
+        return Finding::ok(name, format!("there is no /dev/shm; {MEMORY_NEEDED_BY}"));
     }
     let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
     let options = mounts.lines().find(|line| line.split(' ').nth(1) == Some("/dev/shm"));
@@ -102,8 +102,8 @@ pub(super) fn shared_memory() -> Finding {
         options.and_then(|line| line.split([' ', ',']).find_map(|option| option.strip_prefix("size=")));
     let size = size.map_or("the system's default size".into(), |size| format!("size {size}"));
     match writable(folder) {
-        Ok(()) => Finding::ok(name, format!("/dev/shm, {size}, writable; nothing in mynah needs it")),
-        Err(error) => Finding::ok(name, format!("/dev/shm, {size}: {error}; nothing in mynah needs it")),
+        Ok(()) => Finding::ok(name, format!("/dev/shm, {size}, writable; {MEMORY_NEEDED_BY}")),
+        Err(error) => Finding::ok(name, format!("/dev/shm, {size}: {error}; {MEMORY_NEEDED_BY}")),
     }
 }
 
@@ -119,16 +119,44 @@ pub(super) fn temporary() -> Finding {
     }
 }
 
+/// Who needs shared memory.
+const MEMORY_NEEDED_BY: &str =
+    if cfg!(feature = "ipc") { "workers need it" } else { "nothing in this build needs it" };
+/// The version of iceoryx2 that workers must have.
+const ICEORYX: &str = "0.10.0";
+
+/// Whether workers in Python can run.
+pub(super) fn worker() -> Option<Finding> {
+    if !cfg!(feature = "ipc") {
+        return None;
+    }
+    let name = "python worker";
+    let ask = "import importlib.metadata as installed; print(installed.version('iceoryx2'))";
+    let remedy = "pip install './tools/python[worker]'";
+    Some(match said("python3", &["-c", ask]) {
+        Version::Is(version) if version == ICEORYX => {
+            Finding::ok(name, format!("python3 has iceoryx2 {version}"))
+        }
+        Version::Is(version) => {
+            Finding::warn(name, format!("python3 has iceoryx2 {version}; expected {ICEORYX}"), remedy)
+        }
+        Version::NotTold => {
+            Finding::warn(name, format!("python3 has no iceoryx2; expected {ICEORYX}"), remedy)
+        }
+        Version::NotThere => Finding::warn(name, "no python3 found", "install Python 3.10 or later"),
+    })
+}
+
 pub(super) fn python() -> Finding {
-    let unused = "nothing in mynah needs it";
-    match version("python3") {
+    let unused = if cfg!(feature = "ipc") { "workers may need it" } else { "nothing in this build needs it" };
+    match said("python3", &["--version"]) {
         Version::Is(version) => Finding::ok("python", format!("{version} found; {unused}")),
         Version::NotThere => Finding::ok("python", format!("no python3 found; {unused}")),
         Version::NotTold => Finding::ok("python", format!("python3 does not say its version; {unused}")),
     }
 }
 
-/// What a program says to `--version`.
+/// What a program says of its version.
 #[derive(Debug, PartialEq, Eq)]
 enum Version {
     Is(String),
@@ -137,9 +165,9 @@ enum Version {
     NotTold,
 }
 
-fn version(program: &str) -> Version {
+fn said(program: &str, arguments: &[&str]) -> Version {
     let command = Command::new(program)
-        .arg("--version")
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -189,6 +217,6 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_has_no_version() {
-        assert_eq!(version("mynah-no-such-program"), Version::NotThere);
+        assert_eq!(said("mynah-no-such-program", &["--version"]), Version::NotThere);
     }
 }

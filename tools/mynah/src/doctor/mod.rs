@@ -16,7 +16,7 @@ pub use show::{Examined, json, text};
 
 /// Looks at everything; takes less than two seconds.
 pub fn examine() -> Vec<Finding> {
-    vec![
+    let found = [
         machine::engine(),
         machine::cores(),
         machine::cpu_features(),
@@ -29,5 +29,6 @@ pub fn examine() -> Vec<Finding> {
         ports::loopback(),
         machine::python(),
         machine::terminal(),
-    ]
+    ];
+    found.into_iter().chain(machine::worker()).collect()
 }

@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -278,7 +279,7 @@ class FakeEngine:
 
 def left_behind(prefix: str) -> list[Path]:
     """Files of a prefix in shared memory and in the folder of iceoryx2."""
-    folders = [Path("/dev/shm"), Path("/tmp/iceoryx2")]
+    folders = [Path("/dev/shm"), Path(tempfile.gettempdir()) / "iceoryx2"]
     return [path for folder in folders if folder.is_dir() for path in folder.rglob(f"{prefix}*")]
 
 
