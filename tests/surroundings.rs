@@ -47,7 +47,10 @@ const SHAPES: [(&str, &[&str]); 6] = [
     ("memory", &["# of # GiB free", "# of # GiB free, bounded to # GiB", "unknown on this system"]),
     (
         "shared memory",
-        &["/dev/shm, *; nothing in this build needs it", "there is no /dev/shm; nothing in this build needs it"],
+        &[
+            "/dev/shm, *; nothing in this build needs it",
+            "there is no /dev/shm; nothing in this build needs it",
+        ],
     ),
     ("loopback", &["a connection with itself works", "no connection with itself: *"]),
     // Both are taken by this test.
