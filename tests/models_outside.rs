@@ -43,8 +43,11 @@ struct Server {
     asked: Arc<AtomicUsize>,
 }
 
+/// What a server does with its request of this number: true if it goes on with the connection.
+type Deed = fn(usize, &mut TcpStream) -> Option<()>;
+
 impl Server {
-    fn start() -> Self {
+    fn start(deed: Deed) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback works");
         let address = listener.local_addr().expect("it is bound");
         let asked = Arc::new(AtomicUsize::new(0));
@@ -52,15 +55,15 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let count = Arc::clone(&count);
-                std::thread::spawn(move || answer(stream, &count));
+                std::thread::spawn(move || serve(stream, &count, deed));
             }
         });
         Self { address, asked }
     }
 }
 
-/// Answers the requests of one connection.
-fn answer(stream: TcpStream, asked: &AtomicUsize) -> Option<()> {
+/// Reads the requests of one connection.
+fn serve(stream: TcpStream, asked: &AtomicUsize, deed: Deed) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
     loop {
@@ -79,23 +82,56 @@ fn answer(stream: TcpStream, asked: &AtomicUsize) -> Option<()> {
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
-        let number = asked.fetch_add(1, Ordering::Relaxed);
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-        writer.write_all(head.as_bytes()).ok()?;
-        let said = ["Certainly", ", ", "this is ", "answer ", "number ", &number.to_string(), "."];
-        let delta = |text: &str| {
-            format!(
-                "data: {}\n\n",
-                serde_json::json!({"choices": [{"index": 0, "delta": {"content": text}}]})
-            )
-        };
-        let end =
-            "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-        for piece in said.map(delta).iter().map(String::as_str).chain([end]) {
-            write!(writer, "{:x}\r\n{piece}\r\n", piece.len()).ok()?;
-        }
-        writer.write_all(b"0\r\n\r\n").ok()?;
+        deed(asked.fetch_add(1, Ordering::Relaxed), &mut writer)?;
     }
+}
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// A whole answer.
+fn answer(number: usize, writer: &mut TcpStream) -> Option<()> {
+    writer.write_all(HEAD.as_bytes()).ok()?;
+    let said = ["Certainly", ", ", "this is ", "answer ", "number ", &number.to_string(), "."];
+    let delta = |text: &str| {
+        format!("data: {}\n\n", serde_json::json!({"choices": [{"index": 0, "delta": {"content": text}}]}))
+    };
+    let end =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    for piece in said.map(delta).iter().map(String::as_str).chain([end]) {
+        write!(writer, "{:x}\r\n{piece}\r\n", piece.len()).ok()?;
+    }
+    writer.write_all(b"0\r\n\r\n").ok()
+}
+
+/// Half a character, and then nothing more.
+const HALF: &[u8] = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Half a character: \xc3";
+
+/// Everything that goes wrong with servers, in turn.
+fn trouble(number: usize, writer: &mut TcpStream) -> Option<()> {
+    match number % 7 {
+        0 | 4 => return answer(number, writer),
+        1 => {
+            let busy = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
+            return writer.write_all(busy.as_bytes()).ok();
+        }
+        2 => {}
+        3 => {
+            writer.write_all(HEAD.as_bytes()).ok()?;
+            write!(writer, "{:x}\r\n", HALF.len()).ok()?;
+            writer.write_all(&[HALF, b"\r\n"].concat()).ok()?;
+        }
+        5 => {
+            writer.write_all(HEAD.as_bytes()).ok()?;
+            writer.write_all(b"10\r\ndata: {\"choices\"\r\n0\r\n\r\n").ok()?;
+        }
+        // Longer than the scene waits for a first byte.
+        _ => {
+            let mut nothing = [0];
+            writer.set_read_timeout(Some(std::time::Duration::from_secs(5))).ok()?;
+            let _closed = writer.read(&mut nothing).ok()?;
+        }
+    }
+    None
 }
 
 /// Runs a scene over a recording twice with a log, and repeats it from the log: what the first run said.
@@ -110,7 +146,7 @@ fn told_twice(name: &str, scene: &[&str]) -> String {
 
 #[test]
 fn a_server_behind_http_answers_and_its_run_is_repeated_without_it() {
-    let server = Server::start();
+    let server = Server::start(answer);
     let output = format!("services.reply.output=Chat(url: \"http://{}/v1\", model: \"any\")", server.address);
     let check = mynah(&["check", "chat", "--set", &output]);
     assert_eq!(check.status.code(), Some(0), "{}", words(&check));
@@ -122,6 +158,32 @@ fn a_server_behind_http_answers_and_its_run_is_repeated_without_it() {
     let replay = mynah(&["replay", log.to_str().expect("it is text")]);
     assert_eq!(replay.status.code(), Some(0), "{}", words(&replay));
     assert_eq!(server.asked.load(Ordering::Relaxed), asked, "a replay asks nobody");
+}
+
+#[test]
+fn a_server_in_trouble_ends_turns_with_a_reason_and_no_call_is_lost_in_the_books() {
+    let server = Server::start(trouble);
+    let output = format!(
+        "services.reply.output=Chat(url: \"http://{}/v1\", model: \"any\", first_byte_ms: 300)",
+        server.address
+    );
+    let run = "simulate voice_assistant --sessions 6 --duration 20s --check --json --set services.reply.fallback=\"Sorry?\" \
+               --set services.reply.filler=\"Hm.\" --set services.reply.filler_ms=60 --set services.reply.retries=1 \
+               --set services.reply.timing.latency=Fixed(ms:90)";
+    let out = mynah(&[&run.split_whitespace().collect::<Vec<_>>()[..], &["--set", &output]].concat());
+    let said = words(&out);
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{said}"));
+    let reply = report["services"]
+        .as_array()
+        .and_then(|all| all.iter().find(|one| one["id"] == "reply"))
+        .expect("it is there");
+    for count in ["failed", "retried", "fallbacks", "fillers"] {
+        assert!(reply[count].as_u64().is_some_and(|count| count > 0), "{count}: {reply}");
+    }
+    assert_eq!(report["frames"]["balanced"], true, "{said}");
+    assert_eq!(report["segments"]["open_at_end"], 0, "{said}");
+    assert!(!said.contains("violat"), "{said}");
+    assert!(server.asked.load(Ordering::Relaxed) > 20, "{reply}");
 }
 
 #[test]

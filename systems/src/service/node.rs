@@ -299,10 +299,6 @@ impl StepNode for ServiceNode {
             }
             return;
         };
-        if let ReplyPart::Filler(text) = reply_part {
-            // The answer has not begun: its time counts on.
-            return say(state, key, text, cx);
-        }
         if !std::mem::replace(&mut asked.begun, true)
             && !matches!(reply_part, ReplyPart::Merged | ReplyPart::Dropped)
         {
@@ -311,6 +307,8 @@ impl StepNode for ServiceNode {
         }
         let goes_on = reply_part.goes_on();
         match reply_part {
+            // The first of the answer, as its listener hears it; the service itself has not begun.
+            ReplyPart::Filler(text) => say(state, key, text, cx),
             ReplyPart::Text(text) if self.is_piece(key) => state.pieces.say(segment, text),
             ReplyPart::Text(text) => {
                 let first = !std::mem::replace(&mut asked.spoke, true);
@@ -346,7 +344,6 @@ impl StepNode for ServiceNode {
             ReplyPart::Stopped { .. }
             | ReplyPart::Retried(_)
             | ReplyPart::Partial(_)
-            | ReplyPart::Filler(_)
             | ReplyPart::RequestOver(_) => {}
         }
         if !goes_on {
