@@ -232,7 +232,11 @@ fn two_threads_in_one_call_do_no_harm() {
         pushers.map(|pusher| pusher.join().expect("it does not panic").0).iter().sum()
     });
     let (mut heard, mut room) = (0_u64, [0.0; 320]);
-    for tick in 400..2_000 {
+    // How much was pushed in 400 ticks is the machine's affair: all of it is heard, however long that takes.
+    for tick in 400..100_000 {
+        if taken < heard + 40 {
+            break;
+        }
         let mut pulled = Pulled::default();
         // SAFETY: handles are numbers, the room lives through the call.
         unsafe {
