@@ -205,6 +205,12 @@ fn a_worker_in_python_answers_and_its_run_is_repeated_without_it() {
 }
 
 #[test]
+fn the_scenes_with_services_outside_are_sound() {
+    let out = mynah(&["check", "--deny-warnings", "chat", "remote_models", "python_worker"]);
+    assert_eq!(out.status.code(), Some(0), "{}", words(&out));
+}
+
+#[test]
 fn what_is_wrong_with_a_service_is_said_before_anybody_is_asked() {
     for (output, wanted) in [
         ("Chat(url: \"ftp://127.0.0.1/v1\", model: \"any\")", "ftp"),
