@@ -244,6 +244,30 @@ fn a_filler_waits_for_the_turn_of_its_call_and_goes_with_it() {
 }
 
 #[test]
+fn a_filler_is_said_while_a_call_waits_for_its_batch_and_while_the_host_is_asked() {
+    let stage = Stage::default();
+    let scene = REPLYING.replace(
+        "task: Reply)",
+        "task: Reply), capabilities: (parallelizable: false, batch_aware: true),
+            buffering: (min_batch_size: 2, max_wait_ms: 400)",
+    );
+    let sets = ["services.llm.filler=\"One moment.\"", "services.llm.filler_ms=100"];
+    let mut host = sessions(&scene, &sets, &stage, &["a"]);
+    host.cue(0, &utter(0));
+    host.finish();
+    let texts: Vec<&str> = host.texts.iter().map(|said| said.text.as_str()).collect();
+    assert_eq!(texts, ["One moment.\n\n", "answer to one"]);
+    settled(&host, &stage);
+
+    // Nobody answers here: the call has its time, and the filler was said meanwhile.
+    let sets = [&sets[..], &["services.llm.output=Host"]].concat();
+    let mut host = sessions(REPLYING, &sets, &stage, &["a"]);
+    host.cue(0, &utter(0));
+    host.finish();
+    assert_eq!(host.texts.iter().map(|said| said.text.as_str()).collect::<Vec<_>>(), ["One moment.\n\n"]);
+}
+
+#[test]
 fn a_filler_that_nobody_could_say_is_refused() {
     let stage = Stage::default();
     let refused = |scene: &str, sets: &[&str]| {

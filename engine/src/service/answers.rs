@@ -77,7 +77,8 @@ impl Answers<'_, '_> {
             ReplyPart::Failed(reason) => self.fail(service, key, &reason, deliver),
             ReplyPart::Done { .. } | ReplyPart::Stopped { .. } => self.end(service, key, part, deliver),
             _ if self.calls.flights.get(&key).is_some_and(|flight| flight.state == State::Started) => {
-                self.calls.flights.took(&key);
+                let speaks = matches!(part, ReplyPart::Text(_) | ReplyPart::Audio(_) | ReplyPart::Times(_));
+                self.calls.flights.took(&key, speaks);
                 deliver(Reply { key, part });
             }
             // The service has ended the call before.
@@ -179,7 +180,7 @@ impl Answers<'_, '_> {
     fn fill(&mut self, deliver: &mut impl FnMut(Reply)) {
         let (calls, services, now_us) = (&mut *self.calls, &mut self.services, self.now.us);
         calls.unfilled.retain(|(key, due_us)| {
-            let Some(flight) = calls.flights.get(key).filter(|flight| !flight.begun) else { return false };
+            let Some(flight) = calls.flights.get(key).filter(|flight| !flight.spoke) else { return false };
             if !matches!(flight.state, State::Waiting | State::Started) {
                 return false;
             }

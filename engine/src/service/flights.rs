@@ -57,6 +57,8 @@ pub(crate) struct Flight {
     pub(crate) since_us: u64,
     /// Whether some of the answer has come.
     pub(crate) begun: bool,
+    /// Whether that was words or sound, and not only something for the host.
+    pub(crate) spoke: bool,
     /// Nothing of it is taken.
     pub(crate) held: bool,
     /// The last tick in which parts were taken, and how many.
@@ -167,6 +169,7 @@ impl Flights {
             started_us: None,
             since_us: asked_us,
             begun: false,
+            spoke: false,
             held: false,
             parts: (0, 0),
             again: None,
@@ -196,10 +199,11 @@ impl Flights {
         self.tick += 1;
     }
 
-    /// A part of the answer was taken.
-    pub(crate) fn took(&mut self, call: &CallKey) {
+    /// A part of the answer was taken. `speaks`: of what its listener hears.
+    pub(crate) fn took(&mut self, call: &CallKey, speaks: bool) {
         if let Some(flight) = self.map.get_mut(call) {
             flight.begun = true;
+            flight.spoke |= speaks;
             // Part of an answer is out: a second attempt would say it twice.
             flight.again = None;
         }

@@ -95,7 +95,7 @@ impl Rehearsal {
                 ReplyPart::Done { .. } | ReplyPart::Failed(_) | ReplyPart::Stopped { .. } => {
                     self.flights.end(&reply.key);
                 }
-                _ => self.flights.took(&reply.key),
+                _ => self.flights.took(&reply.key, true),
             }
         }
         list

@@ -251,6 +251,11 @@ impl Submissions<'_, '_> {
         let (instance, _) = self.services.get(self.order.services[usize::from(service)]).expect(LIVES);
         self.calls.flights.ask(&call, service, instance.bounds.timeout_us);
         self.calls.told.asks(service, call.key);
+        if let Some(fills_us) = self.fills_us(service)
+            && self.order.caller(call.key.node).is_some_and(|caller| caller.replies)
+        {
+            self.calls.unfilled.push((call.key, call.queued_us + fills_us));
+        }
         let station = self.order.node(call.key.node).and_then(|node| self.stations.get_mut(node).ok());
         let Some((.., mut queue, mut figures)) = station else {
             self.batch.push(call);
@@ -342,14 +347,9 @@ impl Submissions<'_, '_> {
     /// Starts the calls in `batch`.
     fn start(&mut self, service: u8, now_us: u64) {
         let retries = self.retries(service);
-        let fills_us = self.fills_us(service);
-        let replies = |node| self.order.caller(node).is_some_and(|caller| caller.replies);
         for call in &*self.batch {
             let key = &call.key;
             self.calls.flights.start(call, retries, now_us);
-            if let Some(fills_us) = fills_us.filter(|_| replies(key.node)) {
-                self.calls.unfilled.push((*key, call.queued_us + fills_us));
-            }
             let event = Event::ServiceSubmitted {
                 node: key.node,
                 segment: key.segment.serial,

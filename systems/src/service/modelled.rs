@@ -136,6 +136,7 @@ impl Modelled {
                 // As a panic does, without a word of the hook: this one is expected.
                 Some(BadEnd::Panics) => std::panic::resume_unwind(Box::new("simulated panic")),
             };
+            let work = self.kept(work, end.is_none());
             if let (Work::Outside(answer), Some(log)) = (&work, &self.log) {
                 log.began(&self.service, &call, answer);
             }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mynah_engine::service::{Replies, ReplyPart};
+use mynah_engine::service::{Replies, ReplyPart, ServiceWaker};
 
 use super::Modelled;
 use crate::service::job::Job;
@@ -14,6 +14,18 @@ impl Modelled {
     /// Keeps what comes from outside in `log`.
     pub fn keep_answers(&mut self, log: Arc<dyn AnswerLog>) {
         self.log = Some(log);
+    }
+
+    /// Work as a log can keep it: what fails at once is an answer, too. `real`: no fault was put in its place.
+    pub(super) fn kept(&self, work: Work, real: bool) -> Work {
+        match work {
+            Work::Failure(reason) if real && self.log.is_some() => {
+                let (writer, answer) = OutsideAnswer::begin(1, &ServiceWaker::default());
+                writer.fail(reason);
+                Work::Outside(answer)
+            }
+            work => work,
+        }
     }
 
     /// Hands out what is due of an answer from outside; true if it is complete.

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 
-from mynah.worker import AwaitHost, Call, Output, Partial, ToolCall, serve
+from mynah.worker import Call, Output, Partial, ToolCall, serve
 
 
 async def says_back(call: Call) -> AsyncIterator[Output]:
@@ -119,12 +119,6 @@ def asks_in_threads(call: Call) -> Iterator[Output]:
     found = yield ToolCall("look", {"at": "the clock"})
     yield f"saw {found}, "
     yield "then " + call.tool_wait("touch", "{}")
-
-
-async def asks_the_host(call: Call) -> AsyncIterator[Output]:
-    """Leaves the answer to the host."""
-    yield "well, "
-    yield AwaitHost()
 
 
 async def fails(call: Call) -> AsyncIterator[Output]:

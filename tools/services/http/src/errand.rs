@@ -109,7 +109,9 @@ impl Errand {
         let mut results: Vec<Option<Arc<str>>> = vec![None; ids.len()];
         loop {
             for (id, result) in self.writer.tool_results() {
-                if let Some(at) = ids.iter().position(|asked| *asked == id) {
+                // Some servers give two calls one id.
+                let fits = |at: &usize| ids[*at] == id && results[*at].is_none();
+                if let Some(at) = (0..ids.len()).find(fits) {
                     results[at] = Some(result);
                 }
             }

@@ -22,6 +22,8 @@ use crate::wire::{
 const WAIT_US: u64 = 50_000;
 /// The same while something waits for room.
 const FULL_WAIT_US: u64 = 2_000;
+/// Times that all lanes are read when a program has ended: more than they hold.
+const LAST_READS: usize = 8;
 /// Messages that may wait for a worker that takes none.
 const WAITING_MAX: usize = 4_096;
 /// Time between looks for dead processes.
@@ -172,16 +174,21 @@ impl Thread {
             }
             self.send();
             let now_us = since.now_us();
-            self.look_after_crew(now_us);
             self.read_lobby(now_us);
+            // What a worker said before it ended counts: its end is looked for afterwards.
             let goes_on = self.read_workers(now_us);
+            self.look_after_crew(now_us);
             self.bury(has_died, now_us);
             self.desk.passed(now_us);
             self.send();
-            let waits_us = match (goes_on, self.full.is_empty()) {
-                (true, _) => 0,
-                (false, false) => FULL_WAIT_US,
-                (false, true) => WAIT_US.min(self.desk.due_us().saturating_sub(now_us).max(500)),
+            has_died = false;
+            // A wait for no time at all would last until the next bell.
+            if goes_on {
+                continue;
+            }
+            let waits_us = match self.full.is_empty() {
+                false => FULL_WAIT_US,
+                true => WAIT_US.min(self.desk.due_us().saturating_sub(now_us).max(500)),
             };
             has_died = match self.door.wait(Duration::from_micros(waits_us)) {
                 Ok(has_died) => has_died,
@@ -207,6 +214,10 @@ impl Thread {
         let unborn = crew.pids().filter(|pid| self.desk.peer_of(*pid).is_none()).count();
         self.board.locked().restarts = crew.restarts;
         let mut reason = failure;
+        if !ended.is_empty() {
+            // The last words of those that have ended just now.
+            let _much = (0..LAST_READS).any(|_| !self.read_workers(now_us));
+        }
         for end in ended {
             match self.desk.peer_of(end.pid) {
                 Some(peer) => self.loses(peer, &end.how, now_us),

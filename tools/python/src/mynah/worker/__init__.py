@@ -16,11 +16,10 @@ from __future__ import annotations
 from mynah.worker._call import Call, Hears, Speaks
 from mynah.worker._cancel import Cancelled, CancelToken
 from mynah.worker._ending import Ended, WorkerEnd
-from mynah.worker._output import AwaitHost, Output, Partial, ToolCall
+from mynah.worker._output import Output, Partial, ToolCall
 from mynah.worker._serve import serve
 
 __all__ = [
-    "AwaitHost",
     "Call",
     "CancelToken",
     "Cancelled",

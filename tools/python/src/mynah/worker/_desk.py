@@ -95,11 +95,7 @@ class Job:
 
     def ask(self, tool: ToolCall) -> str:
         """Asks the host; waits in this thread."""
-        call_id = self._ask(tool)
-        while (result := self._desk.result(self, call_id)) is None:
-            self._desk.wait_for_results()
-            self.call.cancel.check()
-        return result
+        return self._desk.wait_for_result(self, self._ask(tool))
 
     async def ask_async(self, tool: ToolCall) -> str:
         """Asks the host; awaits the result."""
@@ -116,6 +112,8 @@ class Job:
         self.tell(
             "ToolCall", {"parts": None, "call_id": call_id, "name": tool.name, "arguments": tool.text()}
         )
+        # The engine waits for nothing of the call until the host has answered.
+        self.tell("AwaitHost", {"parts": None})
         return call_id
 
 
@@ -169,10 +167,14 @@ class Desk:
                 raise Cancelled
             return self._results.pop(call_id, None)
 
-    def wait_for_results(self) -> None:
-        """Waits until some result has come or some call was cancelled."""
+    def wait_for_result(self, job: Job, call_id: str) -> str:
+        """Waits for a result of a tool. `Cancelled`: nobody wants it any more."""
         with self._lock:
-            self._results_came.wait(1.0)
+            while not job.cancelled and call_id not in self._results:
+                self._results_came.wait(1.0)
+            if job.cancelled:
+                raise Cancelled
+            return self._results.pop(call_id)
 
     def end(self, job: Job, kind: str, fields: dict[str, Any]) -> None:
         """The work of a job has ended: says so, or that a cancel has taken effect."""
@@ -181,9 +183,10 @@ class Desk:
             if self._jobs.get(call.id) is not job:
                 return
             del self._jobs[call.id]
-            for call_id in [known for known in self._expected if known.startswith(f"{call.id}-")]:
-                del self._expected[call_id]
-                self._results.pop(call_id, None)
+            mine = f"{call.id}-"
+            for known in [known for known in (*self._expected, *self._results) if known.startswith(mine)]:
+                self._expected.pop(known, None)
+                self._results.pop(known, None)
             if job.cancelled:
                 for message_id in job.cancels:
                     self._urgent.append(ack(call.session, message_id, "Applied"))

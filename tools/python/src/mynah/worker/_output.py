@@ -40,14 +40,9 @@ class ToolCall:
         return json.dumps(dict(self.arguments), ensure_ascii=False)
 
 
-@dataclass(frozen=True)
-class AwaitHost:
-    """Has the session's host answer instead. It is the last that a service yields or returns."""
-
-
 Output = Any
 """`str` (a piece of text), a float32 or int16 array of shape [samples] (mono, at `call.speaks.rate_hz`), `Partial`,
-`ToolCall`, `AwaitHost`, or `None` (nothing)."""
+`ToolCall`, or `None` (nothing)."""
 
 
 class AudioPiece(NamedTuple):
@@ -75,7 +70,7 @@ def audio_pieces(output: Any, speaks: Speaks | None) -> Iterator[AudioPiece]:
 
     if not isinstance(output, np.ndarray):
         raise TypeError(
-            f"the service gave a {type(output).__name__}; expected str, a NumPy array, Partial, ToolCall or AwaitHost"
+            f"the service gave a {type(output).__name__}; expected str, a NumPy array, Partial or ToolCall"
         )
     if speaks is None:
         raise ValueError("the service gave audio, but the node that called takes text only")

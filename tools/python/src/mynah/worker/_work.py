@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from mynah.worker._cancel import Cancelled
 from mynah.worker._desk import Desk, Job
-from mynah.worker._output import AwaitHost, Partial, ToolCall
+from mynah.worker._output import Partial, ToolCall
 from mynah.worker._say import say, say_trace
 
 REASON_CHARS_MAX = 300
@@ -110,8 +110,6 @@ class TaskWork:
                     output = await (given.asend(value) if hasattr(given, "asend") else given.__anext__())
                 except StopAsyncIteration:
                     return "Done"
-                if isinstance(output, AwaitHost):
-                    return "AwaitHost"
                 value = await self._say(job, output)
         finally:
             if hasattr(given, "aclose"):
@@ -119,8 +117,6 @@ class TaskWork:
 
     async def _say_all(self, job: Job, given: Any) -> str:
         for output in given if isinstance(given, (list, tuple)) or hasattr(given, "__next__") else [given]:
-            if isinstance(output, AwaitHost):
-                return "AwaitHost"
             await self._say(job, output)
         return "Done"
 
@@ -201,8 +197,6 @@ class ThreadWork:
                     output = given.send(value) if hasattr(given, "send") else next(given)
                 except StopIteration:
                     return "Done"
-                if isinstance(output, AwaitHost):
-                    return "AwaitHost"
                 value = self._say(job, output)
         finally:
             if hasattr(given, "close"):

@@ -57,9 +57,8 @@ impl Desk {
             let cancelled_us = self.flights.get(call).and_then(|flight| flight.cancelled);
             cancelled_us.is_some_and(|us| now_us.saturating_sub(us) > STUCK_US)
         };
-        let is_stuck = |worker: &&super::WorkerPeer| {
-            worker.calls.len() >= self.rules.parallel.min(worker.parallel) && worker.calls.iter().all(is_over)
-        };
+        let is_stuck =
+            |worker: &&super::WorkerPeer| !worker.calls.is_empty() && worker.calls.iter().all(is_over);
         self.peers.values().filter(is_stuck).map(|worker| worker.pid).collect()
     }
 

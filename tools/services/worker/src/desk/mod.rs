@@ -311,8 +311,14 @@ impl Desk {
             let asked = &self.waiting[at];
             let (task, not) = (asked.words.task, asked.taken.as_ref().map(|(peer, _)| *peer));
             let parallel = self.rules.parallel;
-            let free =
-                self.peers.iter().filter(|(key, worker)| Some(**key) != not && worker.takes(task, parallel));
+            // Not the one that it was taken from, as long as there is another.
+            let others = self.peers.iter().any(|(key, worker)| {
+                Some(*key) != not && worker.pulse == Pulse::Beats && worker.serves == task
+            });
+            let free = self
+                .peers
+                .iter()
+                .filter(|(key, worker)| (!others || Some(**key) != not) && worker.takes(task, parallel));
             let fewest = free.min_by_key(|(key, worker)| (worker.is_doubtful, worker.calls.len(), **key));
             match fewest.map(|(key, _)| *key) {
                 Some(peer) => {

@@ -10,6 +10,9 @@ use iceoryx2::prelude::*;
 use super::place::{Bell, Shared};
 use super::{Inlet, LOBBY, LOBBY_ENDS, LinkError, LinkNames, LinkPlace, Outlet, bell};
 
+/// Shortest wait that is one.
+const WAIT_MIN: Duration = Duration::from_micros(500);
+
 /// Rings a bell, from any thread.
 #[derive(Clone, Debug)]
 pub struct RingBell {
@@ -47,7 +50,8 @@ impl Ear {
     pub(super) fn wait(&self, most: Duration) -> Result<bool, LinkError> {
         let mut has_died = false;
         let heard = |event: EventActivation| has_died |= event.id.as_value() == bell::DEAD;
-        match self.listener.timed_wait(heard, most) {
+        // A socket takes no time at all for no limit.
+        match self.listener.timed_wait(heard, most.max(WAIT_MIN)) {
             // A signal, such as that to go on after a stop, is as good as a ring.
             Ok(_) | Err(ListenerWaitError::InterruptSignal) => Ok(has_died),
             Err(error) => Err(LinkError::new(&*self.name, error)),
