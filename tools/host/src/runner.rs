@@ -27,6 +27,9 @@ pub struct RunnerOptions {
     pub records: Option<usize>,
     /// What to do after each tick; `None`: nothing.
     pub after_tick: Option<AfterTick>,
+    /// Where pictures of the metrics hang, for hosts with a page of their own; `None`: on the page that the scene asks
+    /// for, if it does.
+    pub board: Option<Arc<Board>>,
 }
 
 /// Called on the thread that ticks, after each tick, with its engine time in microseconds. The next tick waits for it.
@@ -135,17 +138,22 @@ impl Runner {
         config: EngineConfig,
         options: RunnerOptions,
     ) -> Result<Self, RunnerError> {
-        let page = address_of(&plan).map_err(RunnerError::Metrics)?;
+        let page = match options.board {
+            Some(_) => None,
+            None => address_of(&plan).map_err(RunnerError::Metrics)?,
+        };
         let mut engine = match &options.workers {
             Some(workers) => Engine::on_workers(Arc::clone(&plan), config, workers),
             None => Engine::try_new(Arc::clone(&plan), config).map_err(RunnerError::Workers)?,
         };
-        let (mut server, mut publisher) = (None, None);
+        let (mut server, mut board) = (None, options.board);
         if let Some(address) = page {
-            let board = Arc::new(Board::new(Facts::of(&plan)));
+            let board = board.insert(Arc::new(Board::new(Facts::of(&plan))));
             let refused = |what: String| RunnerError::Metrics(format!("metrics.address: {what}"));
-            server = Some(Server::start(address, Arc::clone(&board)).map_err(refused)?);
-            publisher = Some(Publisher::new(board));
+            server = Some(Server::start(address, Arc::clone(board)).map_err(refused)?);
+        }
+        let publisher = board.map(Publisher::new);
+        if publisher.is_some() {
             engine.keep_metrics();
         }
         let (sink, records) = options.records.map(records).unzip();

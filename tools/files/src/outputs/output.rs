@@ -1,7 +1,7 @@
 //! The outputs of a command.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::dash::is_dash;
@@ -37,6 +37,15 @@ impl Write for Sink {
         match self {
             Self::File(file) => file.flush(),
             Self::Stdout(pipe) => pipe.flush(),
+        }
+    }
+}
+
+impl Seek for Sink {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(to),
+            Self::Stdout(_) => Err(io::ErrorKind::NotSeekable.into()),
         }
     }
 }
@@ -93,5 +102,12 @@ impl Write for Output {
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
+    }
+}
+
+/// In files only: formats whose header says how long they are.
+impl Seek for Output {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.to.seek(to)
     }
 }

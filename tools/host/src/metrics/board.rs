@@ -18,6 +18,11 @@ impl Board {
         Self { facts, shown: Mutex::default() }
     }
 
+    /// What never changes.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     /// Hangs up a picture; gives back the one that hung there.
     pub fn show(&self, shown: Arc<Shown>) -> Arc<Shown> {
         std::mem::replace(&mut *self.shown.lock().unwrap_or_else(PoisonError::into_inner), shown)

@@ -62,48 +62,67 @@ impl Kind {
 /// A name with its value; values may hold anything.
 pub type Label<'a> = (&'a str, &'a str);
 
-/// One page of metrics, family by family.
+/// One page of metrics, family by family. A family may be gone on with later: its samples stand together, in the order in
+/// which they came.
 #[derive(Debug)]
 pub struct Exposition {
-    out: String,
+    families: Vec<Family>,
     form: Form,
+    /// The place of the family that samples go to.
+    at: usize,
+    /// A label of all samples.
+    scene: Option<String>,
+}
+
+#[derive(Debug)]
+struct Family {
     name: &'static str,
     kind: Kind,
+    out: String,
 }
 
 impl Exposition {
     /// An empty page.
     pub fn new(form: Form) -> Self {
-        Self { out: String::new(), form, name: "", kind: Kind::Gauge }
+        Self { families: Vec::new(), form, at: 0, scene: None }
     }
 
-    /// Declares the metric that the following samples are of. `name` is without `_total` and `_info`; `help` is one line.
+    /// Samples from here on have the label `scene` first, or none.
+    pub fn of_scene(&mut self, scene: Option<&str>) {
+        self.scene = scene.map(Into::into);
+    }
+
+    /// Declares the metric that the following samples are of, or goes on with it. `name` is without `_total` and `_info`;
+    /// `help` is one line, that of the first declaration.
     pub fn family(&mut self, name: &'static str, kind: Kind, help: &str) {
-        (self.name, self.kind) = (name, kind);
-        let suffix = if self.form == Form::Text { kind.suffix() } else { "" };
-        put(&mut self.out, format_args!("# HELP {name}{suffix} {help}\n"));
-        put(&mut self.out, format_args!("# TYPE {name}{suffix} {}\n", kind.word(self.form)));
+        let known = self.families.iter().position(|family| family.name == name);
+        self.at = known.unwrap_or_else(|| {
+            let suffix = if self.form == Form::Text { kind.suffix() } else { "" };
+            let mut out = String::new();
+            put(&mut out, format_args!("# HELP {name}{suffix} {help}\n"));
+            put(&mut out, format_args!("# TYPE {name}{suffix} {}\n", kind.word(self.form)));
+            self.families.push(Family { name, kind, out });
+            self.families.len() - 1
+        });
     }
 
     /// A sample that counts.
     pub fn count(&mut self, labels: &[Label<'_>], value: u64) {
-        let suffix = self.kind.suffix();
-        self.series(suffix, labels, None);
-        put(&mut self.out, format_args!(" {value}\n"));
+        let suffix = self.suffix();
+        let out = self.series(suffix, labels, None);
+        put(out, format_args!(" {value}\n"));
     }
 
     /// A sample that measures; NaN where nothing is known.
     pub fn measure(&mut self, labels: &[Label<'_>], value: f64) {
-        let suffix = self.kind.suffix();
-        self.series(suffix, labels, None);
-        self.number(value);
+        let suffix = self.suffix();
+        number(self.series(suffix, labels, None), value);
     }
 
     /// One quantile of a summary.
     pub fn quantile(&mut self, labels: &[Label<'_>], quantile: f64, value: f64) {
         let quantile = float(quantile);
-        self.series("", labels, Some(("quantile", &quantile)));
-        self.number(value);
+        number(self.series("", labels, Some(("quantile", &quantile))), value);
     }
 
     /// One histogram: the bounds with what lies at or below each, the last one of all, and the sum.
@@ -116,46 +135,58 @@ impl Exposition {
     ) {
         let mut all = 0;
         for (bound, count) in bounds.iter().zip(counts) {
-            self.series("_bucket", labels, Some(("le", bound)));
-            put(&mut self.out, format_args!(" {count}\n"));
+            let out = self.series("_bucket", labels, Some(("le", bound)));
+            put(out, format_args!(" {count}\n"));
             all = count;
         }
-        self.series("_sum", labels, None);
-        self.number(sum);
-        self.series("_count", labels, None);
-        put(&mut self.out, format_args!(" {all}\n"));
+        number(self.series("_sum", labels, None), sum);
+        put(self.series("_count", labels, None), format_args!(" {all}\n"));
     }
 
     /// Ends the page and returns it.
-    pub fn finish(mut self) -> String {
+    pub fn finish(self) -> String {
+        let mut out: String = self.families.into_iter().map(|family| family.out).collect();
         if self.form == Form::OpenMetrics {
-            self.out.push_str("# EOF\n");
+            out.push_str("# EOF\n");
         }
-        self.out
+        out
     }
 
-    fn series(&mut self, suffix: &str, labels: &[Label<'_>], last: Option<Label<'_>>) {
-        self.out.push_str(self.name);
-        self.out.push_str(suffix);
+    fn suffix(&self) -> &'static str {
+        self.families.get(self.at).map_or("", |family| family.kind.suffix())
+    }
+
+    /// Writes a sample as far as its value.
+    ///
+    /// # Panics
+    /// No family was declared.
+    fn series(&mut self, suffix: &str, labels: &[Label<'_>], last: Option<Label<'_>>) -> &mut String {
+        let Family { name, out, .. } = self.families.get_mut(self.at).expect("samples are of a family");
+        out.push_str(name);
+        out.push_str(suffix);
         let mut opens = '{';
-        for (name, value) in labels.iter().copied().chain(last) {
-            self.out.push(opens);
-            self.out.push_str(name);
-            self.out.push_str("=\"");
-            escape(value, &mut self.out);
-            self.out.push('"');
+        let scene = self.scene.as_deref().map(|scene| ("scene", scene));
+        // A sample that names its scene itself need not do so twice.
+        let scene = scene.filter(|_| labels.iter().all(|(name, _)| *name != "scene"));
+        for (name, value) in scene.into_iter().chain(labels.iter().copied()).chain(last) {
+            out.push(opens);
+            out.push_str(name);
+            out.push_str("=\"");
+            escape(value, out);
+            out.push('"');
             opens = ',';
         }
         if opens == ',' {
-            self.out.push('}');
+            out.push('}');
         }
+        out
     }
+}
 
-    fn number(&mut self, value: f64) {
-        self.out.push(' ');
-        self.out.push_str(&float(value));
-        self.out.push('\n');
-    }
+fn number(out: &mut String, value: f64) {
+    out.push(' ');
+    out.push_str(&float(value));
+    out.push('\n');
 }
 
 /// Both forms ask for the same three escapes; everything else stands for itself.

@@ -53,6 +53,18 @@ impl Facts {
         }
     }
 
+    /// The same under another name, for one of several engines whose scenes have the same.
+    #[must_use]
+    pub fn named(&self, scene: String) -> Self {
+        Self { scene, ..self.clone() }
+    }
+
+    /// The name of the scene.
+    #[must_use]
+    pub fn scene(&self) -> &str {
+        &self.scene
+    }
+
     /// Control messages leave through this transport; the host gives their figures to the
     /// [publisher](super::Publisher::control).
     pub fn with_transport(self, name: &'static str) -> Self {
@@ -117,16 +129,31 @@ impl Bounds {
 
 /// The page in `form`.
 pub fn page(facts: &Facts, shown: &Shown, form: Form) -> String {
+    page_of(&[(facts, shown)], form, |_| {})
+}
+
+/// One page of several engines, and of what `more` has to say: where there is not exactly one engine, every sample of theirs
+/// has the label `scene`.
+pub fn page_of(engines: &[(&Facts, &Shown)], form: Form, more: impl FnOnce(&mut Exposition)) -> String {
     let mut page = Exposition::new(form);
-    let nodes: Vec<(&NodeFacts, &NodeMetrics)> = facts.nodes.iter().zip(&shown.engine.nodes).collect();
-    latencies(&mut page, &nodes, shown);
-    frames(&mut page, &nodes);
-    queues(&mut page, &nodes);
-    services(&mut page, facts, shown);
-    speech(&mut page, &nodes, shown);
-    control(&mut page, facts, shown);
-    engine(&mut page, facts, shown);
+    for (facts, shown) in engines {
+        page.of_scene((engines.len() > 1).then_some(&facts.scene));
+        write(&mut page, facts, shown);
+    }
+    page.of_scene(None);
+    more(&mut page);
     page.finish()
+}
+
+fn write(page: &mut Exposition, facts: &Facts, shown: &Shown) {
+    let nodes: Vec<(&NodeFacts, &NodeMetrics)> = facts.nodes.iter().zip(&shown.engine.nodes).collect();
+    latencies(page, &nodes, shown);
+    frames(page, &nodes);
+    queues(page, &nodes);
+    services(page, facts, shown);
+    speech(page, &nodes, shown);
+    control(page, facts, shown);
+    engine(page, facts, shown);
 }
 
 fn latencies(page: &mut Exposition, nodes: &[(&NodeFacts, &NodeMetrics)], shown: &Shown) {

@@ -18,7 +18,7 @@ use mynah_engine::{Engine, ScenePlan};
 
 pub use board::Board;
 pub use exposition::Form;
-pub use families::{Facts, Shown};
+pub use families::{Facts, Shown, page_of};
 pub use server::{Server, address};
 
 /// Engine time from one picture to the next, microseconds.
