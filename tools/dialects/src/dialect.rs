@@ -1,9 +1,11 @@
 //! What every protocol is to the connection that carries it.
 
-use mynah_engine::edge::OutAudio;
-use mynah_engine::{SessionEvent, SessionHandle, SessionSpec};
+use mynah_engine::{Record, SessionSpec};
 
-/// One client's connection in one protocol. Microseconds of the caller's clock, never less than before.
+use crate::native::NativeSession;
+pub use crate::terms::{Closing, Ending, Figures, Opened, Refusal, Tap, TurnTimes, WantedRecords};
+
+/// One client's connection in one protocol. Microseconds of the engine's clock, never less than before.
 pub trait Dialect: Send {
     /// Takes a text message of the client.
     fn text(&mut self, now_us: u64, text: &str);
@@ -13,6 +15,9 @@ pub trait Dialect: Send {
 
     /// Takes the answer to [`Output::Open`].
     fn opened(&mut self, now_us: u64, opened: Result<Opened, Refusal>);
+
+    /// Takes the answer to [`Output::Resume`]. A protocol that never asks for it ends what it is given.
+    fn resumed(&mut self, _now_us: u64, _resumed: Result<Box<NativeSession>, Refusal>) {}
 
     /// What is to be done next.
     fn poll(&mut self, now_us: u64) -> Output<'_>;
@@ -24,6 +29,23 @@ pub trait Dialect: Send {
     /// The server wants this session to end, soon or at once. Repeating it, or going from soon to at once, is fine.
     fn end(&mut self, now_us: u64, ending: Ending);
 
+    /// The connection is lost. What can go on over another one is given back, to be kept and polled until
+    /// [`NativeSession::is_over`]; everything else ends here.
+    fn park(self: Box<Self>, _now_us: u64) -> Option<Box<NativeSession>> {
+        None
+    }
+
+    /// What the server is to hand in from its records.
+    fn wants(&self) -> WantedRecords {
+        WantedRecords::default()
+    }
+
+    /// Takes a record of the session, see [`WantedRecords::probability`]; others are ignored.
+    fn record(&mut self, _now_us: u64, _record: &Record) {}
+
+    /// Takes the times of an answer that has begun to sound, see [`WantedRecords::turns`].
+    fn turn(&mut self, _now_us: u64, _times: &TurnTimes<'_>) {}
+
     /// Counts of control messages so far.
     fn figures(&self) -> Figures {
         Figures::default()
@@ -31,11 +53,18 @@ pub trait Dialect: Send {
 }
 
 /// What a dialect wants done.
-#[derive(Debug)]
 pub enum Output<'a> {
     /// Open a session like this, and say what came of it with [`Dialect::opened`]. An empty name: any that is free.
     /// The connection adds its waker.
     Open(Box<SessionSpec>),
+    /// Find the session that lost its connection, and say what came of it with [`Dialect::resumed`]. A token is compared
+    /// in a time that does not depend on it; the code of a refusal is `not_found`.
+    Resume {
+        /// The session's name.
+        session: String,
+        /// What the client was given for it.
+        token: String,
+    },
     /// Send the client a text message.
     Text {
         /// The message.
@@ -54,70 +83,7 @@ pub enum Output<'a> {
     Close(Closing),
     /// Nothing to do until then, later than now; `None`: until something is handed in, or the session's waker rings.
     Wait {
-        /// Microseconds of the caller's clock.
+        /// Microseconds of the engine's clock.
         until_us: Option<u64>,
     },
-}
-
-/// How a connection is closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closing {
-    /// As in RFC 6455: 1000 done, 1001 drained, 1008 refused, 1009 too large, 1011 the engine is gone, 4000
-    /// `control_overflow`.
-    pub code: u16,
-    /// For people, at most 123 bytes.
-    pub reason: String,
-}
-
-/// A session that was opened.
-pub struct Opened {
-    /// The session, opened with [`SessionSpec::events`].
-    pub session: SessionHandle,
-    /// The scene that it runs in.
-    pub scene: String,
-    /// Whoever listens in.
-    pub tap: Option<Box<dyn Tap>>,
-}
-
-/// Why a session was not opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// A word for programs, such as `capacity` or `bad_request`.
-    pub code: &'static str,
-    /// A sentence for people: what, and what helps.
-    pub message: String,
-}
-
-/// Listens in on a session: a recording of the call.
-pub trait Tap: Send {
-    /// The client's audio, interleaved in the session's input format, as the session has taken it.
-    fn heard(&mut self, now_us: u64, samples: &[f32]);
-
-    /// The session's audio, as it is sent.
-    fn said(&mut self, now_us: u64, audio: &OutAudio);
-
-    /// What happens.
-    fn told(&mut self, now_us: u64, event: &SessionEvent);
-}
-
-/// How urgently a session is to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ending {
-    /// As soon as nobody speaks and nothing is to be answered.
-    AfterTurn,
-    /// Now; answers are cancelled.
-    Now,
-}
-
-/// Control messages of a connection, as `mynah_control_*_total` has them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Sent, each counted once.
-    pub sent: u64,
-    /// Acknowledged by the client.
-    pub acked: u64,
-    /// Sent again.
-    pub retried: u64,
-    /// Given up.
-    pub failed: u64,
 }

@@ -9,6 +9,10 @@
 //! it is dropped. `docs/protocols.md` has the mapping of each protocol, and what it cannot express.
 
 mod dialect;
+pub mod native;
 pub mod pcm;
+mod terms;
 
-pub use dialect::{Closing, Dialect, Ending, Figures, Opened, Output, Refusal, Tap};
+pub use dialect::{
+    Closing, Dialect, Ending, Figures, Opened, Output, Refusal, Tap, TurnTimes, WantedRecords,
+};

@@ -300,6 +300,16 @@ impl SessionPeer {
             .then(|| SessionPeerOutput::Closed { reason: reason.clone() })
     }
 
+    /// The end of the session, once, when everything that comes before it was told: for hosts that poll the session
+    /// themselves, see [`take`](Self::take), when that has nothing more. The reason; `None` in it: the session tells no
+    /// events.
+    pub fn poll_end(&mut self) -> Option<Option<CloseReason>> {
+        match self.over()? {
+            SessionPeerOutput::Closed { reason } => Some(reason),
+            _ => None,
+        }
+    }
+
     /// The other end does not listen, or floods the session.
     fn overflow(&mut self, now_us: u64) {
         self.session.close();
