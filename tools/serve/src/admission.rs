@@ -68,9 +68,9 @@ impl Admission {
             return Err(self.refuse(Refused::new(503, "draining", what).again_after(1)));
         }
         let most = self.sessions_max;
-        let took = self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
-            (taken < most).then_some(taken + 1)
-        });
+        let took = self
+            .taken
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| (taken < most).then_some(taken + 1));
         if took.is_err() {
             let what = format!("all {most} places are taken: try again, or another server");
             return Err(self.refuse(Refused::new(503, "capacity", what).again_after(1)));

@@ -39,7 +39,9 @@ impl Keys {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut keys = Vec::new();
         for (at, line) in text.lines().enumerate() {
-            let Some(word) = line.split_whitespace().next().filter(|word| !word.starts_with('#')) else { continue };
+            let Some(word) = line.split_whitespace().next().filter(|word| !word.starts_with('#')) else {
+                continue;
+            };
             let hash = hash(word).ok_or_else(|| {
                 format!(
                     "line {}: no SHA-256 hash of 64 hexadecimal digits; `printf %s KEY | sha256sum` makes one of a key",
@@ -59,7 +61,10 @@ impl Keys {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let keys = Self::parse(&text).map_err(|what| format!("{}, {what}", path.display()))?;
         if keys.is_empty() {
-            return Err(format!("{}: no key in it; leave `keys_file` out to serve this machine alone", path.display()));
+            return Err(format!(
+                "{}: no key in it; leave `keys_file` out to serve this machine alone",
+                path.display()
+            ));
         }
         Ok(keys)
     }
@@ -85,7 +90,11 @@ impl Keys {
             return Ok(Standing::Local);
         }
         let Credential::Key(key) = credential else {
-            return Err(Refused::new(401, "no_key", "this server asks for a key: send `Authorization: Bearer KEY`"));
+            return Err(Refused::new(
+                401,
+                "no_key",
+                "this server asks for a key: send `Authorization: Bearer KEY`",
+            ));
         };
         let shown: [u8; 32] = Sha256::digest(key.as_bytes()).into();
         let known = self.0.iter().fold(Choice::from(0), |found, hash| found | hash.ct_eq(&shown));

@@ -37,7 +37,8 @@ impl Log {
             let value = value.to_string();
             let plain = !value.is_empty()
                 && value.chars().all(|c| !c.is_control() && !matches!(c, ' ' | '"' | '=' | '\\'));
-            let written = if plain { write!(line, " {name}={value}") } else { write!(line, " {name}={value:?}") };
+            let written =
+                if plain { write!(line, " {name}={value}") } else { write!(line, " {name}={value:?}") };
             written.expect("a string takes everything");
         }
         (self.0)(&line);

@@ -61,7 +61,10 @@ impl Secrets {
         let signature = self.0.clone().chain_update(&said).finalize().into_bytes();
         let text = format!("{PREFIX}{}.{}", URL_SAFE_NO_PAD.encode(said), URL_SAFE_NO_PAD.encode(signature));
         if text.len() > BYTES_MAX {
-            let what = format!("session: {} bytes as a secret, expected at most {BYTES_MAX}: send it by `session.update`", text.len());
+            let what = format!(
+                "session: {} bytes as a secret, expected at most {BYTES_MAX}: send it by `session.update`",
+                text.len()
+            );
             return Err(Refused::new(400, "bad_request", what));
         }
         Ok(text)

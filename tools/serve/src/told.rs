@@ -23,13 +23,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// A fact about a session.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
-    /// The detector's judgement of the hop that ends at `at_us` of media time.
-    Probability {
-        /// Media time, microseconds.
-        at_us: u64,
-        /// 0..=1.
-        p: f32,
-    },
+    /// A judgement of the detector: [`Event::Probability`].
+    Probability(Record),
     /// An answer has begun to sound.
     Turn {
         /// The turn.
@@ -130,14 +125,14 @@ impl Listeners {
     ) -> Result<(T, Option<Witness>), E> {
         let mut rows = self.rows();
         let session = open()?;
-        let sink = listens
-            .then(|| Arc::new(Sink { waiting: Mutex::default(), lost: AtomicU64::new(0), waker }));
+        let sink =
+            listens.then(|| Arc::new(Sink { waiting: Mutex::default(), lost: AtomicU64::new(0), waker }));
         rows.opening.entry(id(&session)).or_default().push_back(sink.clone());
         Ok((session, sink.map(Witness)))
     }
 
     fn take(&self, ways: &Ways, record: &Record) {
-        let (t_us, session, turn, event) = (record.t_us, record.session, record.turn, &record.event);
+        let (session, event) = (record.session, &record.event);
         let mut rows = self.rows();
         if let Event::SessionOpened = event {
             let waiting = rows.opening.get_mut(&session).and_then(VecDeque::pop_front).flatten();
@@ -145,14 +140,13 @@ impl Listeners {
                 rows.opening.remove(&session);
             }
             if let Some(sink) = waiting {
-                let listened =
-                    Listened { sink, answers: Answers::default(), ended_us: BTreeMap::new() };
+                let listened = Listened { sink, answers: Answers::default(), ended_us: BTreeMap::new() };
                 rows.open.insert(session, listened);
             }
             return;
         }
         let Some(listened) = rows.open.get_mut(&session) else { return };
-        listened.take(ways, t_us, turn, event);
+        listened.take(ways, record);
         if let Event::SessionClosed = event {
             rows.open.remove(&session);
         }
@@ -160,10 +154,11 @@ impl Listeners {
 }
 
 impl Listened {
-    fn take(&mut self, ways: &Ways, t_us: u64, turn: u32, event: &Event) {
-        self.answers.take(ways, t_us, event);
-        match *event {
-            Event::Probability { at_us, p } => self.sink.tell(Told::Probability { at_us, p }),
+    fn take(&mut self, ways: &Ways, record: &Record) {
+        let (t_us, turn) = (record.t_us, record.turn);
+        self.answers.take(ways, t_us, &record.event);
+        match record.event {
+            Event::Probability { .. } => self.sink.tell(Told::Probability(record.clone())),
             // The gate could see the silence when `seen_us` had come in, which was about now.
             Event::Endpoint { segment, revision, at_us, seen_us } => {
                 self.ended_us.insert((segment, revision), t_us.saturating_sub(seen_us.saturating_sub(at_us)));
@@ -207,6 +202,14 @@ pub(crate) fn listen(
 mod tests {
     use super::*;
 
+    /// The time of a judgement.
+    fn heard(told: Option<Told>) -> Option<u64> {
+        match told? {
+            Told::Probability(Record { event: Event::Probability { at_us, .. }, .. }) => Some(at_us),
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_session_that_takes_over_an_id_hears_nothing_of_the_one_before() {
         let listeners = Listeners::default();
@@ -229,7 +232,7 @@ mod tests {
         tell(Event::SessionOpened);
         tell(Event::Endpoint { segment: 1, revision: 1, at_us: 1_000, seen_us: 3_000 });
         tell(Event::OutputStarted { segment: 1, revision: 1 });
-        assert_eq!(first.poll(), Some(Told::Probability { at_us: 1, p: 0.25 }));
+        assert_eq!(heard(first.poll()), Some(1));
         assert_eq!(first.poll(), None);
         let Some(Told::Turn { turn: 1, response_us: 2_000, .. }) = second.poll() else { panic!("a turn") };
         assert_eq!(second.poll(), None);
@@ -245,6 +248,6 @@ mod tests {
         for at_us in 0..300 {
             tell(Event::Probability { at_us, p: 0.0 });
         }
-        assert_eq!((witness.lost(), witness.poll()), (44, Some(Told::Probability { at_us: 44, p: 0.0 })));
+        assert_eq!((witness.lost(), heard(witness.poll())), (44, Some(44)));
     }
 }

@@ -76,7 +76,11 @@ pub(super) fn read(path: &Path) -> Result<Layer, ConfigError> {
 }
 
 /// Reads the text of a file; paths in it begin in `folder`. An error begins with line and column.
-pub(super) fn parse(text: &str, folder: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Layer, String> {
+pub(super) fn parse(
+    text: &str,
+    folder: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Layer, String> {
     let file: File = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start).min(text.len());
         let before = &text.as_bytes()[..at];
@@ -87,9 +91,11 @@ pub(super) fn parse(text: &str, folder: &Path, environment: &dyn Fn(&str) -> Opt
     let placed = |path: Option<PathBuf>| path.map(|path| folder.join(path));
     let secret = match &file.auth.client_secret_key_env {
         None => None,
-        Some(name) => Some(SecretText(environment(name).filter(|text| !text.is_empty()).ok_or_else(|| {
-            format!("1:1: auth.client_secret_key_env: the variable `{name}` is not set")
-        })?)),
+        Some(name) => {
+            Some(SecretText(environment(name).filter(|text| !text.is_empty()).ok_or_else(|| {
+                format!("1:1: auth.client_secret_key_env: the variable `{name}` is not set")
+            })?))
+        }
     };
     // Scenes that look like paths lie beside the file, as everything else does.
     let scene = |name: String| {
@@ -97,7 +103,8 @@ pub(super) fn parse(text: &str, folder: &Path, environment: &dyn Fn(&str) -> Opt
         if is_path { folder.join(name).display().to_string() } else { name }
     };
     let scenes = file.scenes.map(|names| names.into_iter().map(scene).collect());
-    let models = file.models.map(|models| models.into_iter().map(|(model, name)| (model, scene(name))).collect());
+    let models =
+        file.models.map(|models| models.into_iter().map(|(model, name)| (model, scene(name))).collect());
     Ok(Layer {
         scenes,
         sets: file.set,

@@ -123,9 +123,28 @@ impl Layer {
             };
         }
         put!(
-            scenes, sets, models, bind, operations, grpc, protocols, max_sessions, threads, record, keys_file,
-            secret, allowed_origins, tls_certificate, tls_key, header_timeout_ms, idle_timeout_s, resume_ms,
-            max_connections, sessions_per_second, drain_grace_s, drain_max_s
+            scenes,
+            sets,
+            models,
+            bind,
+            operations,
+            grpc,
+            protocols,
+            max_sessions,
+            threads,
+            record,
+            keys_file,
+            secret,
+            allowed_origins,
+            tls_certificate,
+            tls_key,
+            header_timeout_ms,
+            idle_timeout_s,
+            resume_ms,
+            max_connections,
+            sessions_per_second,
+            drain_grace_s,
+            drain_max_s
         );
         if let Some(port) = self.port {
             config.bind.set_port(port);

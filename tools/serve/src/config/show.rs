@@ -24,10 +24,17 @@ pub fn shown(config: &Config, origins: &BTreeMap<&'static str, &'static str>) ->
     }
     page.table("auth");
     page.maybe("keys_file", "keys_file", config.keys_file.as_ref().map(|path| path.display()).as_ref());
-    page.comment("client secrets are signed", if config.secret.is_some() { "by the key given" } else { "by a key of this process's own" });
+    page.comment(
+        "client secrets are signed",
+        if config.secret.is_some() { "by the key given" } else { "by a key of this process's own" },
+    );
     page.list("allowed_origins", "allowed_origins", &config.allowed_origins);
     page.table("tls");
-    page.maybe("certificate", "tls_certificate", config.tls_certificate.as_ref().map(|path| path.display()).as_ref());
+    page.maybe(
+        "certificate",
+        "tls_certificate",
+        config.tls_certificate.as_ref().map(|path| path.display()).as_ref(),
+    );
     page.maybe("key", "tls_key", config.tls_key.as_ref().map(|path| path.display()).as_ref());
     page.table("limits");
     page.bare("header_timeout_ms", "header_timeout_ms", config.header_timeout_ms);

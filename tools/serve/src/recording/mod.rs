@@ -36,8 +36,12 @@ impl Recordings {
     /// Begins the recording of a session.
     pub(crate) fn begin(&self, scene: &str, session: &SessionHandle) -> Option<Box<dyn Tap>> {
         // Sorted by time; a name of the session may be anything.
-        let name: String =
-            session.name().chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).take(64).collect();
+        let name: String = session
+            .name()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' })
+            .take(64)
+            .collect();
         let path = self.folder.join(format!("{}-{name}-{}", unix_us() / 1_000, session.generation()));
         match Recorder::begin(&path, scene, session, self.log.clone()) {
             Ok(recorder) => Some(Box::new(recorder)),

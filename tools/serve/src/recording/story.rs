@@ -51,7 +51,15 @@ fn is_none(count: &u64) -> bool {
 impl Story {
     pub(super) fn new(session: &str, scene: &str, began_us: u64) -> Self {
         let (session, scene) = (session.into(), scene.into());
-        Self { schema: 1, session, scene, began_us, entries: Vec::new(), entries_left_out: 0, texts: Vec::new() }
+        Self {
+            schema: 1,
+            session,
+            scene,
+            began_us,
+            entries: Vec::new(),
+            entries_left_out: 0,
+            texts: Vec::new(),
+        }
     }
 
     fn add(&mut self, entry: Entry) {

@@ -47,7 +47,7 @@ impl Recorder {
     pub(super) fn begin(path: &Path, scene: &str, session: &SessionHandle, log: Log) -> Result<Self, String> {
         let (input, output) = (session.input(), session.output());
         let rate_hz = output.map_or(input.rate_hz, |output| output.rate_hz.max(input.rate_hz)).min(48_000);
-        let output = Output::create(&with(path, "wav")).map_err(|failure| failure.message)?;
+        let file = Output::create(&with(path, "wav")).map_err(|failure| failure.message)?;
         let (pieces, waiting) = sync_channel(WAITING_MAX);
         let lost = Arc::new(AtomicU64::new(0));
         let call = Written {
@@ -61,7 +61,7 @@ impl Recorder {
         };
         thread::Builder::new()
             .name("mynah recording".into())
-            .spawn(move || call.run(output, &waiting))
+            .spawn(move || call.run(file, &waiting))
             .map_err(|error| format!("the thread that writes cannot be started: {error}"))?;
         Ok(Self {
             pieces,

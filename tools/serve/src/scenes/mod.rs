@@ -112,7 +112,7 @@ impl SceneList {
 fn build(config: &Config, workers: &Workers, before: &[Arc<RunningScene>]) -> Result<Current, String> {
     let mut scenes: Vec<Arc<RunningScene>> = Vec::new();
     let mut models = BTreeMap::new();
-    let mut place = |name: &str, scenes: &mut Vec<Arc<RunningScene>>| -> Result<usize, String> {
+    let place = |name: &str, scenes: &mut Vec<Arc<RunningScene>>| -> Result<usize, String> {
         if let Some(at) = scenes.iter().position(|scene| scene.asked_as() == name) {
             return Ok(at);
         }

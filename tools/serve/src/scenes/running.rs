@@ -149,15 +149,15 @@ impl RunningScene {
     /// The nodes of the scene that only simulate, by what they stand for; empty: all is real.
     #[must_use]
     pub fn simulated(&self) -> Vec<String> {
-        let services = self.plan.services.iter().filter(|service| service.kind.modelled());
+        let services = self.plan.services.iter().filter(|service| service.output.modelled());
         services.map(|service| service.name.clone()).collect()
     }
 
     /// Services in other processes or on other machines: what leaves the program.
     #[must_use]
     pub fn leaves(&self) -> Vec<String> {
-        let services = self.plan.services.iter().filter(|service| service.kind.is_outside());
-        services.map(|service| format!("{} ({})", service.name, service.kind.kind())).collect()
+        let services = self.plan.services.iter().filter(|service| service.output.is_outside());
+        services.map(|service| format!("{} ({})", service.name, service.output_name)).collect()
     }
 
     /// Opens a session. `listens`: probabilities and turns are told to a [`Witness`].
@@ -170,8 +170,7 @@ impl RunningScene {
         let words = self.words.remember(&spec.name, &spec.params);
         let words = words.map_err(|what| Refused::new(400, "bad_request", what))?;
         let waker = spec.waker.clone();
-        let opened =
-            self.listeners.open(listens, waker, SessionHandle::id, || runner.handle().open(spec));
+        let opened = self.listeners.open(listens, waker, SessionHandle::id, || runner.handle().open(spec));
         let (session, witness) = opened.map_err(|error| refused(self.name(), &error))?;
         self.sessions.fetch_add(1, Ordering::AcqRel);
         let occupied =
@@ -189,7 +188,8 @@ impl Drop for RunningScene {
 }
 
 fn gone(scene: &str) -> Refused {
-    Refused::new(503, "capacity", format!("scene `{scene}` does not run any more: try another server")).again_after(5)
+    Refused::new(503, "capacity", format!("scene `{scene}` does not run any more: try another server"))
+        .again_after(5)
 }
 
 fn refused(scene: &str, error: &OpenError) -> Refused {

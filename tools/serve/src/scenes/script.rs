@@ -41,10 +41,15 @@ impl CallersWords {
     ///
     /// # Errors
     /// The parameter is not what it should be.
-    pub(crate) fn remember(self: &Arc<Self>, name: &str, params: &Params) -> Result<Option<Remembered>, String> {
+    pub(crate) fn remember(
+        self: &Arc<Self>,
+        name: &str,
+        params: &Params,
+    ) -> Result<Option<Remembered>, String> {
         let Some(value) = params.get(PARAM) else { return Ok(None) };
-        let said: Vec<Said> = serde_json::from_value(value.clone())
-            .map_err(|error| format!("params.{PARAM}: {error}; expected [[from_us, to_us, \"words\"], ...]"))?;
+        let said: Vec<Said> = serde_json::from_value(value.clone()).map_err(|error| {
+            format!("params.{PARAM}: {error}; expected [[from_us, to_us, \"words\"], ...]")
+        })?;
         self.sessions().insert(name.into(), said);
         Ok(Some(Remembered { words: Arc::clone(self), name: name.into() }))
     }
@@ -71,7 +76,8 @@ mod tests {
     #[test]
     fn words_are_those_of_the_stretch_and_gone_with_the_session() {
         let words = Arc::new(CallersWords::default());
-        let value = serde_json::json!([[0, 1_000, "good"], [1_000, 2_000, "morning"], [5_000, 6_000, "again"]]);
+        let value =
+            serde_json::json!([[0, 1_000, "good"], [1_000, 2_000, "morning"], [5_000, 6_000, "again"]]);
         let kept = words.remember("a", &Params::new().with(PARAM, value)).expect("it is right");
         assert_eq!(words.heard("a", 0, 2_100).as_deref(), Some("good morning"));
         assert_eq!(words.heard("a", 4_000, 7_000).as_deref(), Some("again"));
