@@ -1,1 +1,28 @@
-//! x
+//! Sessions of mynah over WebSocket and HTTP. One public listener for clients, one for operators; connection tasks drive
+//! the dialects of `mynah-dialects`, and nothing of a tick happens here.
+//!
+//! ```no_run
+//! use mynah_serve::{Config, Server};
+//! use mynah_serve_http::Sockets;
+//!
+//! let config = Config { scenes: vec!["passthrough".into()], ..Config::default() };
+//! let sockets = Sockets::open(Server::start(config)?)?;
+//! println!("clients: {}, operators: {}", sockets.clients(), sockets.operators());
+//! sockets.run(); // until a drain is over
+//! # Ok::<(), String>(())
+//! ```
+
+mod app;
+mod bell;
+mod connection;
+mod credential;
+mod held;
+mod listen;
+mod lobby;
+mod outbox;
+mod rate;
+mod refusal;
+mod routes;
+mod sockets;
+
+pub use sockets::Sockets;
