@@ -25,7 +25,7 @@ registerProcessor("mynah-microphone", class extends AudioWorkletProcessor {
   }
 });
 registerProcessor("mynah-loudspeaker", class extends AudioWorkletProcessor {
-  // Frames: at of the first piece, queued in all, played of the turn, beyond the bound and so not played.
+  // Sample frames: at of the first piece, queued in all, played of the turn, beyond the bound and so not played.
   queue = []; at = 0; queued = 0; turn = 0; played = 0; beyond = 0; held = false; dry = true; waited = 0; peak = 0; since = 0;
   constructor({ processorOptions }) {
     super();
@@ -36,16 +36,16 @@ registerProcessor("mynah-loudspeaker", class extends AudioWorkletProcessor {
   told({ samples, tag, turn, skip, drop, token, held }) {
     if (held !== undefined) this.held = held;
     if (samples) {
-      const frames = samples.length / this.channels;
-      if (this.queued + frames > 120 * sampleRate) { this.beyond += frames; this.port.postMessage({ beyond: frames }); return; }
-      this.queue.push({ samples, tag, turn, skip, frames }); this.queued += frames;
+      const length = samples.length / this.channels;
+      if (this.queued + length > 120 * sampleRate) { this.beyond += length; this.port.postMessage({ beyond: length }); return; }
+      this.queue.push({ samples, tag, turn, skip, length }); this.queued += length;
     }
     if (drop) {
       const before = this.queued, taken = new Set(drop), first = this.queue[0];
       this.queue = this.queue.filter(piece => !taken.has(piece.tag));
       if (first !== this.queue[0]) this.at = 0;
-      this.queued = this.queue.reduce((sum, piece) => sum + piece.frames, -this.at);
-      this.port.postMessage({ token, turn: this.turn, played: this.played, frames: before - this.queued });
+      this.queued = this.queue.reduce((sum, piece) => sum + piece.length, -this.at);
+      this.port.postMessage({ token, turn: this.turn, played: this.played, cut: before - this.queued });
     }
   }
   // An answer begins once 40 ms of it are there, or have not come within 60 ms: the network is never even.
@@ -62,17 +62,17 @@ registerProcessor("mynah-loudspeaker", class extends AudioWorkletProcessor {
       if (piece.turn !== this.turn) { this.turn = piece.turn; this.played = 0; }
       if (this.at === 0) this.played += piece.skip;
       this.dry = false; this.waited = 0;
-      const frames = Math.min(wanted - done, piece.frames - this.at);
-      for (let frame = 0; frame < frames; frame++, done++) for (let c = 0; c < out.length; c++) {
-        const sample = piece.samples[(this.at + frame) * this.channels + c % this.channels] / 32768;
+      const taken = Math.min(wanted - done, piece.length - this.at);
+      for (let step = 0; step < taken; step++, done++) for (let c = 0; c < out.length; c++) {
+        const sample = piece.samples[(this.at + step) * this.channels + c % this.channels] / 32768;
         out[c][done] = sample; this.last[c % this.channels] = sample; this.peak = Math.max(this.peak, Math.abs(sample));
       }
-      this.at += frames; this.queued -= frames; this.played += frames; this.fade = 1;
-      if (this.at === piece.frames) { this.queue.shift(); this.at = 0; }
+      this.at += taken; this.queued -= taken; this.played += taken; this.fade = 1;
+      if (this.at === piece.length) { this.queue.shift(); this.at = 0; }
     }
     // No click where sound is cut: the last sample falls to zero in 5 ms.
-    for (let frame = done; frame < wanted && this.fade > 0; frame++, this.fade -= 200 / sampleRate) {
-      for (let c = 0; c < out.length; c++) out[c][frame] = this.last[c % this.channels] * this.fade;
+    for (let step = done; step < wanted && this.fade > 0; step++, this.fade -= 200 / sampleRate) {
+      for (let c = 0; c < out.length; c++) out[c][step] = this.last[c % this.channels] * this.fade;
     }
     const ended = !this.dry && !this.queue.length;
     if (ended) { this.dry = true; this.waited = 0; this.played += this.beyond; this.beyond = 0; }
@@ -108,7 +108,7 @@ export class Session extends EventTarget {
   figures = { sent_ms: 0, unsent_ms: 0, received_ms: 0, withdrawn_ms: 0, late_ms: 0, beyond_ms: 0, holes: 0, repeated: 0, unacknowledged: 0, resumed: 0 };
   #socket = null; #address = null; #protocols = []; #id = 0; #waiting = new Map(); #seen = new Map(); #newest = 0;
   #stream = null; #ours = false; #player = null; #tag = 0; #tags = new Map(); #rules = []; #flushes = new Map(); #flush = 0; #reason = "";
-  #frames = 0; #expected_us = 0; #rejoined = false; #answer = { turn: 0, ended: true, at: 0 }; #told_at = 0;
+  #sent = 0; #expected_us = 0; #rejoined = false; #answer = { turn: 0, ended: true, at: 0 }; #told_at = 0;
 
   // Opens a session. `input`: true, constraints of a microphone, a MediaStream, or false; `output`: false for none. Everything
   // else goes into the `open` message: session, params, notes, gate, lead_ms, interruption, history. Must begin in a click or
@@ -164,7 +164,7 @@ export class Session extends EventTarget {
   #tell(name, detail = {}) { this.dispatchEvent(new CustomEvent(name, { detail })); }
   #become(state, reason = "") { this.state = state; this.#tell("state", { state, reason }); }
   #latency_us() { return Math.min(1e7, ((this.context?.baseLatency ?? 0) + (this.context?.outputLatency ?? 0)) * 1e6); }
-  #ms(frames) { return frames / this.context.sampleRate * 1000; }
+  #ms(length) { return length / this.context.sampleRate * 1000; }
 
   async #sound(input) {
     const context = this.context = new AudioContext({ latencyHint: "interactive" });
@@ -187,9 +187,9 @@ export class Session extends EventTarget {
     }
     // Silence, not nothing: the session's time goes on while the caller is mute.
     if (this.muted) samples.fill(0);
-    const from_us = this.#frames / this.context.sampleRate * 1e6;
+    const from_us = this.#sent / this.context.sampleRate * 1e6;
     this.#socket.send(samples);
-    this.#frames += samples.length;
+    this.#sent += samples.length;
     this.figures.sent_ms += this.#ms(samples.length);
     this.#tell("microphone", { samples, from_us });
   }
@@ -200,14 +200,14 @@ export class Session extends EventTarget {
     player.connect(this.context.destination);
     player.port.onmessage = ({ data }) => this.#played(data);
   }
-  #played({ token, turn, played, frames, peak, ended, beyond }) {
+  #played({ token, turn, played, cut, peak, ended, beyond }) {
     if (beyond) { this.figures.beyond_ms += this.#ms(beyond); return; }
     const us = Math.round(played / this.context.sampleRate * 1e6);
     if (token) {
-      this.figures.withdrawn_ms += this.#ms(frames);
+      this.figures.withdrawn_ms += this.#ms(cut);
       this.#flushes.get(token)();
       this.#flushes.delete(token);
-      return this.#tell("withdrawn", { turn, us, ms: this.#ms(frames) });
+      return this.#tell("withdrawn", { turn, us, ms: this.#ms(cut) });
     }
     this.#answer = { turn, ended, at: performance.now() };
     this.#tell("playing", { turn, us, peak });
@@ -236,7 +236,8 @@ export class Session extends EventTarget {
         resolve(answer);
       };
       socket.onclose = ({ code, reason }) => {
-        if (!greeted) this.#refusal(reason).then(refuse);
+        if (!greeted && wanted === "resumed") refuse({ code: "unreachable", message: reason });
+        else if (!greeted) this.#refusal(reason).then(refuse);
         else if (socket !== this.#socket) return;
         else if (OVER.has(code)) this.#end("closed", this.#reason || reason || `close code ${code}`);
         else this.#resume();
@@ -262,6 +263,8 @@ export class Session extends EventTarget {
         const { newest_id } = await this.#greet({ type: "resume", session: this.opened.session, token: this.opened.token }, "resumed");
         this.#id = Math.max(this.#id, newest_id);
         this.#rejoined = true;
+        // That an answer goes on may have been told while nobody listened.
+        this.#player?.port.postMessage({ held: false });
         this.figures.resumed++;
         if (this.state !== "resuming") return this.#socket.close();
         this.#become("open");
@@ -340,6 +343,7 @@ export class Session extends EventTarget {
     this.#socket = null;
     socket?.close();
     if (this.#ours) this.#stream?.getTracks().forEach(track => track.stop());
+    this.#player?.port.postMessage({ held: false });
     // A server that has finished leaves the last words to be heard.
     const sounds = this.#player && !this.#answer.ended && reason !== "hung up";
     if (!sounds && this.context?.state !== "closed") this.context?.close();

@@ -73,7 +73,11 @@ export class Strip {
   }
   // An answer: {from_us, to_us, state: "sounding" | "paused" | "interrupted" | "ended", withheld_ms}.
   answer(turn, change = {}) {
-    const fresh = () => keep(this.#answers, { turn, from_us: this.now_us(), to_us: null, state: "sounding", withheld_ms: 0 }, 64);
+    const fresh = () => {
+      // One follows the other, and that one has ended may have been told while the connection was lost.
+      for (const one of this.#answers) one.to_us ??= this.now_us();
+      return keep(this.#answers, { turn, from_us: this.now_us(), to_us: null, state: "sounding", withheld_ms: 0 }, 64);
+    };
     return Object.assign(this.#answers.find(one => one.turn === turn) ?? fresh(), change);
   }
   withheld(turn, ms) {
