@@ -121,7 +121,8 @@ export class Strip {
     }
     for (const one of this.#segments) this.#drawSegment(one, view, top, voice);
     this.#wave(this.#voice, colour.wave, view, top + voice / 2, voice * .46);
-    const y = p => top + 2 + (voice - 4) * (1 - p);
+    // Numbers of ends stand above the curve.
+    const y = p => top + 18 + (voice - 22) * (1 - p);
     if (this.threshold !== null) this.#line(colour.orange, 1, [6, 4], [0, y(this.threshold)], [width, y(this.threshold)]);
     const curve = this.#probabilities.filter(([us]) => us > from_us - 1e5 && us < view.to_us);
     if (curve.length > 1) this.#line(colour.blue, 1.5, [], ...curve.map(([us, p]) => [view.x(us), y(p)]));
@@ -132,7 +133,7 @@ export class Strip {
     this.#line(colour.rule, 1, [], [0, below - 3.5], [width, below - 3.5]);
     for (const one of this.#answers) this.#drawAnswer(one, view, below, speech);
     this.#wave(this.#answer, colour.violet, view, below + speech / 2, speech * .46);
-    this.#answers.forEach((one, at) => this.#drawStop(one, view, below, view.x(this.#answers[at + 1]?.from_us ?? Infinity)));
+    this.#answers.reduce((free, one, at) => this.#drawStop(one, view, below, free, view.x(this.#answers[at + 1]?.from_us ?? Infinity)), 0);
     this.#line(colour.rule, 1, [], [0, height - 20.5], [width, height - 20.5]);
     this.#words("you", 8, top + voice - 13, colour.quiet);
     this.#words("answer", 8, height - 32, colour.quiet);
@@ -203,16 +204,17 @@ export class Strip {
     this.#fill(orange, .2, until, top, right - until, height);
     this.#line(violet, 2, [], [left, top], [left, top + height]);
   }
-  // `next`: where the next answer begins, which no word may reach.
-  #drawStop({ state, to_us, withheld_ms }, view, top, next) {
-    const { red, orange } = this.#colour, x = view.x(to_us ?? view.now_us), left = x > this.#width - 110, at = left ? x - 6 : x + 6;
-    const side = left ? "right" : "left";
+  // Words stand between where those before end, `free`, and where the next answer begins; returns where these end.
+  #drawStop({ state, to_us, withheld_ms }, view, top, free, next) {
+    const { red, orange } = this.#colour, x = view.x(to_us ?? view.now_us), wide = 112, left = x > this.#width - wide;
+    const at = left ? x - 6 : x + 6, side = left ? "right" : "left";
     if (state === "paused") this.#words("waits", at, top + 10, orange, side);
-    if (state !== "interrupted") return;
+    if (state !== "interrupted") return free;
     this.#line(red, 2, [], [x, top], [x, this.#height - 21]);
-    if (!left && next - x < 110) return;
+    if (left ? x - wide < free : next - x < wide || x < 48) return free;
     this.#words("interrupted", at, top + 10, red, side);
     if (withheld_ms >= 1) this.#words(`${Math.round(withheld_ms)} ms not played`, at, this.#height - 32, red, side);
+    return left ? x : x + wide;
   }
 }
 
