@@ -5,8 +5,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use mynah_engine::driver::{Driver, Pacer};
@@ -124,7 +124,8 @@ pub struct Runner {
     epoch: Epoch,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    records: Option<Records>,
+    /// In a mutex only so that a runner can be shared: its reader may be used by one thread at a time.
+    records: Mutex<Option<Records>>,
     server: Option<Server>,
 }
 
@@ -162,6 +163,7 @@ impl Runner {
         let ticking = Ticking { engine, epoch, shared: Arc::clone(&shared), sink, publisher, after_tick };
         let thread = thread::Builder::new().name("mynah tick".into()).spawn(move || ticking.run());
         let thread = Some(thread.map_err(RunnerError::Thread)?);
+        let records = Mutex::new(records);
         Ok(Self { handle, epoch, shared, thread, records, server })
     }
 
@@ -198,7 +200,7 @@ impl Runner {
     /// The events of the ticks, for one reader: the first call has them, if the [options](RunnerOptions::records) ask
     /// for them. The reader outlives the runner, and finds there what was left.
     pub fn take_records(&mut self) -> Option<Records> {
-        self.records.take()
+        self.records.get_mut().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Ends the sessions and the thread, after the tick under way, and says how time was kept.

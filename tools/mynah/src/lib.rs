@@ -21,6 +21,8 @@ pub mod doctor;
 pub mod metrics;
 pub mod progress;
 pub mod recorded;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "talk")]
 mod talk;
 

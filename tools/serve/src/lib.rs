@@ -8,7 +8,7 @@
 //! let config = Config { scenes: vec!["passthrough".into()], ..Config::default() };
 //! let server = Server::start(config)?;
 //! let place = server.admit("any-model", &Credential::None).map_err(|refused| refused.message)?;
-//! let session = place.open(Default::default()).map_err(|refused| refused.message)?;
+//! let session = place.open(Default::default(), Default::default()).map_err(|refused| refused.message)?;
 //! assert_eq!(session.session.output().map(|format| format.rate_hz), Some(16_000));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -32,12 +32,12 @@ mod told;
 pub use admission::{Admission, AdmissionFigures, Reservation};
 pub use config::{Config, ConfigError};
 pub use drain::{Drain, DrainPhase};
-pub use keys::{Credential, Keys, Standing};
+pub use keys::{Credential, Keys, Standing, same_text};
 pub use load::Load;
 pub use log::Log;
 pub use metrics::TransportFigures;
 pub use names::{random_name, random_token};
-pub use place::{OpenedSession, Place};
+pub use place::{Kept, OpenedSession, Place};
 pub use refused::Refused;
 pub use scenes::{RunningScene, SceneList};
 pub use secrets::{Secret, Secrets};

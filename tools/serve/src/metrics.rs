@@ -24,6 +24,20 @@ pub struct TransportFigures {
     pub sound_dropped_us: u64,
 }
 
+impl TransportFigures {
+    /// What has come since `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            sent: self.sent.saturating_sub(before.sent),
+            acked: self.acked.saturating_sub(before.acked),
+            retried: self.retried.saturating_sub(before.retried),
+            failed: self.failed.saturating_sub(before.failed),
+            sound_dropped_us: self.sound_dropped_us.saturating_sub(before.sound_dropped_us),
+        }
+    }
+}
+
 /// Sums by transport.
 #[derive(Debug, Default)]
 pub(crate) struct Transports(Mutex<BTreeMap<&'static str, TransportFigures>>);

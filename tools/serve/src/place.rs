@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mynah_dialects::Tap;
+use mynah_dialects::{Tap, WantedRecords};
 use mynah_engine::{SessionHandle, SessionSpec};
 
 use crate::admission::Reservation;
@@ -24,13 +24,14 @@ pub struct Place {
     pub(crate) recordings: Option<Arc<Recordings>>,
 }
 
-/// A session that is open. The place is taken as long as this lives; the session, as long as its handle does.
-#[derive(Debug)]
+/// A session that is open. The place is taken as long as [`Kept`] lives; the session, as long as its handle does.
 pub struct OpenedSession {
     /// The session.
     pub session: SessionHandle,
     /// What only the engine's records tell of it, where that was asked for.
     pub witness: Option<Witness>,
+    /// Whoever records the session, where calls are recorded. A recording that cannot be begun is said in the log.
+    pub tap: Option<Box<dyn Tap>>,
     /// Keeps the place.
     pub kept: Kept,
 }
@@ -41,7 +42,6 @@ pub struct Kept {
     _reservation: Reservation,
     _occupied: Occupied,
     scene: Arc<RunningScene>,
-    recordings: Option<Arc<Recordings>>,
 }
 
 impl Place {
@@ -63,12 +63,11 @@ impl Place {
         self.secret.as_ref()
     }
 
-    /// Opens the session. Without a name it gets one; it tells all events. `spec.traced`, and a recording, have a
-    /// [`Witness`].
+    /// Opens the session. Without a name it gets one; it tells all events. What `wants` asks for comes by a [`Witness`].
     ///
     /// # Errors
     /// [`Refused`] names what is wrong with the session; the place is free again.
-    pub fn open(self, mut spec: SessionSpec) -> Result<OpenedSession, Refused> {
+    pub fn open(self, mut spec: SessionSpec, wants: WantedRecords) -> Result<OpenedSession, Refused> {
         let Self { reservation, scene, recordings, .. } = self;
         if spec.name.is_empty() {
             spec.name = random_name("s-");
@@ -78,10 +77,18 @@ impl Place {
             return Err(Refused::new(400, "bad_request", what));
         }
         spec.events = true;
-        let listens = spec.traced || recordings.is_some();
-        let (session, witness, occupied) = scene.open(spec, listens)?;
-        let kept = Kept { _reservation: reservation, _occupied: occupied, scene, recordings };
-        Ok(OpenedSession { session, witness, kept })
+        spec.traced |= wants.probability;
+        let listens = wants.probability || wants.turns;
+        let witnesses = usize::from(listens) + usize::from(recordings.is_some());
+        let (session, mut witnesses, occupied) = scene.open(spec, witnesses)?;
+        let recorded = if recordings.is_some() { witnesses.pop() } else { None };
+        let witness = witnesses.pop();
+        let tap = match (recordings, recorded) {
+            (Some(recordings), Some(recorded)) => recordings.begin(scene.name(), &session, recorded),
+            _ => None,
+        };
+        let kept = Kept { _reservation: reservation, _occupied: occupied, scene };
+        Ok(OpenedSession { session, witness, tap, kept })
     }
 }
 
@@ -90,11 +97,5 @@ impl Kept {
     #[must_use]
     pub fn scene(&self) -> &Arc<RunningScene> {
         &self.scene
-    }
-
-    /// Whoever records the session, where calls are recorded. A recording that cannot be begun is said in the log.
-    #[must_use]
-    pub fn tap(&self, session: &SessionHandle) -> Option<Box<dyn Tap>> {
-        self.recordings.as_ref().and_then(|recordings| recordings.begin(self.scene.name(), session))
     }
 }

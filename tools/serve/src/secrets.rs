@@ -10,11 +10,9 @@ use sha2::Sha256;
 use crate::refused::Refused;
 
 /// What every secret begins with.
-pub const PREFIX: &str = "ek_";
-/// Seconds that a secret may hold, least and most; and where nobody asks.
-pub const HOLDS_S: std::ops::RangeInclusive<u64> = 10..=7_200;
-/// See [`HOLDS_S`].
-pub const HOLDS_S_DEFAULT: u64 = 600;
+pub(crate) const PREFIX: &str = "ek_";
+/// Seconds that a secret may hold, least and most.
+pub(crate) const HOLDS_S: std::ops::RangeInclusive<u64> = 10..=7_200;
 /// Longest secret, bytes: it travels in a header.
 const BYTES_MAX: usize = 12 * 1024;
 

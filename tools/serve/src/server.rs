@@ -93,10 +93,10 @@ impl Server {
         self.epoch.now_us()
     }
 
-    /// Microseconds since the Unix epoch when [`now_us`](Self::now_us) shows 0.
+    /// Microseconds since the Unix epoch.
     #[must_use]
-    pub fn epoch_us(&self) -> u64 {
-        unix_us().saturating_sub(self.now_us())
+    pub fn unix_us(&self) -> u64 {
+        unix_us()
     }
 
     /// Admits a client to the scene that `model` means (empty: the first), and reserves its place.

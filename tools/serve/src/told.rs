@@ -87,7 +87,7 @@ impl Sink {
 
 /// A session that is open.
 struct Listened {
-    sink: Arc<Sink>,
+    sinks: Vec<Arc<Sink>>,
     answers: Answers,
     /// By segment and revision, when its speech ended, engine time.
     ended_us: BTreeMap<(u32, u32), u64>,
@@ -96,7 +96,7 @@ struct Listened {
 /// Sessions by id. Several wait under one id when it is used again before its `SessionOpened` was read.
 #[derive(Default)]
 struct Rows {
-    opening: BTreeMap<SessionId, VecDeque<Option<Arc<Sink>>>>,
+    opening: BTreeMap<SessionId, VecDeque<Vec<Arc<Sink>>>>,
     open: BTreeMap<SessionId, Listened>,
 }
 
@@ -115,32 +115,32 @@ impl Listeners {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a session by `open`, and listens to it if `listens`. Records wait meanwhile, so that none is missed.
+    /// Opens a session by `open`, and listens to it for so many witnesses as there are wakers. Records wait meanwhile, so
+    /// that none is missed.
     pub(crate) fn open<T, E>(
         &self,
-        listens: bool,
-        waker: Option<Waker>,
+        wakers: Vec<Option<Waker>>,
         id: impl FnOnce(&T) -> SessionId,
         open: impl FnOnce() -> Result<T, E>,
-    ) -> Result<(T, Option<Witness>), E> {
+    ) -> Result<(T, Vec<Witness>), E> {
         let mut rows = self.rows();
         let session = open()?;
-        let sink =
-            listens.then(|| Arc::new(Sink { waiting: Mutex::default(), lost: AtomicU64::new(0), waker }));
-        rows.opening.entry(id(&session)).or_default().push_back(sink.clone());
-        Ok((session, sink.map(Witness)))
+        let sink = |waker| Arc::new(Sink { waiting: Mutex::default(), lost: AtomicU64::new(0), waker });
+        let sinks: Vec<Arc<Sink>> = wakers.into_iter().map(sink).collect();
+        rows.opening.entry(id(&session)).or_default().push_back(sinks.clone());
+        Ok((session, sinks.into_iter().map(Witness).collect()))
     }
 
     fn take(&self, ways: &Ways, record: &Record) {
         let (session, event) = (record.session, &record.event);
         let mut rows = self.rows();
         if let Event::SessionOpened = event {
-            let waiting = rows.opening.get_mut(&session).and_then(VecDeque::pop_front).flatten();
+            let sinks = rows.opening.get_mut(&session).and_then(VecDeque::pop_front).unwrap_or_default();
             if rows.opening.get(&session).is_some_and(VecDeque::is_empty) {
                 rows.opening.remove(&session);
             }
-            if let Some(sink) = waiting {
-                let listened = Listened { sink, answers: Answers::default(), ended_us: BTreeMap::new() };
+            if !sinks.is_empty() {
+                let listened = Listened { sinks, answers: Answers::default(), ended_us: BTreeMap::new() };
                 rows.open.insert(session, listened);
             }
             return;
@@ -154,11 +154,15 @@ impl Listeners {
 }
 
 impl Listened {
+    fn tell(&self, told: Told) {
+        self.sinks.iter().for_each(|sink| sink.tell(told.clone()));
+    }
+
     fn take(&mut self, ways: &Ways, record: &Record) {
         let (t_us, turn) = (record.t_us, record.turn);
         self.answers.take(ways, t_us, &record.event);
         match record.event {
-            Event::Probability { .. } => self.sink.tell(Told::Probability(record.clone())),
+            Event::Probability { .. } => self.tell(Told::Probability(record.clone())),
             // The gate could see the silence when `seen_us` had come in, which was about now.
             Event::Endpoint { segment, revision, at_us, seen_us } => {
                 self.ended_us.insert((segment, revision), t_us.saturating_sub(seen_us.saturating_sub(at_us)));
@@ -178,7 +182,7 @@ impl Listened {
         let steps = self.answers.steps(answer.0, answer.1);
         let answered = AnsweredTurn::new(0, answer, ended_us, answered_us, steps);
         let stages = answered.stages.iter().map(|(stage, us)| (ways.name(*stage), *us)).collect();
-        self.sink.tell(Told::Turn { turn, response_us: answered.latency_us(), stages });
+        self.tell(Told::Turn { turn, response_us: answered.latency_us(), stages });
     }
 }
 
@@ -214,16 +218,16 @@ mod tests {
     fn a_session_that_takes_over_an_id_hears_nothing_of_the_one_before() {
         let listeners = Listeners::default();
         let ways = Ways::default();
-        let open = |listens| {
-            let opened = listeners.open(listens, None, |id| *id, || Ok::<_, ()>(SessionId(3)));
+        let open = |witnesses: usize| {
+            let opened = listeners.open(vec![None; witnesses], |id| *id, || Ok::<_, ()>(SessionId(3)));
             opened.expect("nothing fails").1
         };
         let tell = |event| listeners.take(&ways, &Record::new(5_000, SessionId(3), 1, event));
-        let first = open(true).expect("it listens");
+        let first = open(1).remove(0);
         tell(Event::SessionOpened);
         // The id is free again before its last record was read.
-        let (silent, second) = (open(false), open(true).expect("it listens"));
-        assert!(silent.is_none());
+        let (silent, second) = (open(0), open(2).remove(1));
+        assert!(silent.is_empty());
         tell(Event::Probability { at_us: 1, p: 0.25 });
         tell(Event::SessionClosed);
         tell(Event::SessionOpened);
@@ -241,8 +245,8 @@ mod tests {
     #[test]
     fn the_oldest_are_lost_where_nobody_polls() {
         let listeners = Listeners::default();
-        let (_, witness) = listeners.open(true, None, |id| *id, || Ok::<_, ()>(SessionId(0))).expect("open");
-        let witness = witness.expect("it listens");
+        let opened = listeners.open(vec![None], |id| *id, || Ok::<_, ()>(SessionId(0)));
+        let witness = opened.expect("nothing fails").1.remove(0);
         let tell = |event| listeners.take(&Ways::default(), &Record::new(0, SessionId(0), 0, event));
         tell(Event::SessionOpened);
         for at_us in 0..300 {

@@ -117,7 +117,9 @@ impl NativeSession {
         Ok(())
     }
 
-    fn frame_bytes(&self) -> usize {
+    /// Bytes of a sample frame of the client's.
+    #[must_use]
+    pub fn frame_bytes(&self) -> usize {
         self.input.sample_bytes() * usize::from(self.peer.session().input().channels)
     }
 

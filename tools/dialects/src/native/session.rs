@@ -163,6 +163,12 @@ impl NativeSession {
         WantedRecords { probability: self.notes.asked.probability, turns: self.notes.asked.turns }
     }
 
+    /// How the samples of the output stand in bytes.
+    #[must_use]
+    pub fn output_encoding(&self) -> Encoding {
+        self.output
+    }
+
     /// The message that says how the session was opened.
     #[must_use]
     pub fn opened_json(&self) -> String {

@@ -3,6 +3,7 @@
 mod bench;
 mod proof;
 mod run;
+mod serve;
 mod sets;
 mod simulate;
 mod talk;
@@ -14,6 +15,7 @@ use mynah_sim::scenes;
 pub use bench::{Bench, BenchWhat, Capacity};
 pub use proof::{Baseline, Compare, Completions, Doctor, Manual, Replay, ServedKind};
 pub use run::Run;
+pub use serve::Serve;
 pub use sets::Sets;
 pub use simulate::{Clock, SCENE_DEFAULT, Simulate};
 pub use talk::Talk;
@@ -80,6 +82,8 @@ pub enum Command {
     Run(Run),
     /// Talks with a scene through this machine's microphone and loudspeaker
     Talk(Talk),
+    /// Serves scenes to clients over WebSocket and HTTP
+    Serve(Serve),
     /// Load-tests a scene with simulated callers and prints the verdict
     Simulate(Simulate),
     /// Runs an event log again and names the first difference

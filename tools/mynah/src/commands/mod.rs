@@ -9,6 +9,7 @@ pub mod files;
 pub mod graph;
 pub mod replay;
 pub mod run;
+pub mod serve;
 pub mod shell;
 pub mod simulate;
 pub mod talk;
@@ -27,6 +28,7 @@ pub fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Talk(args) => talk::run(args),
+        Command::Serve(args) => serve::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Bench(args) => bench::run(args),

@@ -11,6 +11,7 @@ use mynah_dialects::Tap;
 use mynah_engine::SessionHandle;
 
 use crate::log::{Log, unix_us};
+use crate::told::Witness;
 use writer::Recorder;
 
 /// The folder that calls are recorded in.
@@ -34,7 +35,7 @@ impl Recordings {
     }
 
     /// Begins the recording of a session.
-    pub(crate) fn begin(&self, scene: &str, session: &SessionHandle) -> Option<Box<dyn Tap>> {
+    pub(crate) fn begin(&self, scene: &str, session: &SessionHandle, turns: Witness) -> Option<Box<dyn Tap>> {
         // Sorted by time; a name of the session may be anything.
         let name: String = session
             .name()
@@ -43,7 +44,7 @@ impl Recordings {
             .take(64)
             .collect();
         let path = self.folder.join(format!("{}-{name}-{}", unix_us() / 1_000, session.generation()));
-        match Recorder::begin(&path, scene, session, self.log.clone()) {
+        match Recorder::begin(&path, scene, session, turns, self.log.clone()) {
             Ok(recorder) => Some(Box::new(recorder)),
             Err(error) => {
                 self.log.line("recording_failed", &[("session", &session.name()), ("error", &error)]);

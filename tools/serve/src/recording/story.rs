@@ -24,8 +24,17 @@ pub(super) enum Entry {
     AnswerStarted { at_us: u64, turn: u32 },
     /// It was heard to its end.
     AnswerEnded { at_us: u64, turn: u32, heard_us: u64 },
+    /// Where the time went from the end of speech to the first sample of the answer.
+    Turn { at_us: u64, turn: u32, response_us: u64, stages: Vec<Took> },
     /// A service failed.
     Failed { at_us: u64, turn: u32, service: String, reason: String },
+}
+
+/// A stage of a turn.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Took {
+    stage: String,
+    us: u64,
 }
 
 /// A call.
@@ -105,6 +114,12 @@ impl Story {
             _ => return,
         };
         self.add(entry);
+    }
+
+    /// Takes where the time of a turn went.
+    pub(super) fn turn(&mut self, at_us: u64, turn: u32, response_us: u64, stages: Vec<(String, u64)>) {
+        let stages = stages.into_iter().map(|(stage, us)| Took { stage, us }).collect();
+        self.add(Entry::Turn { at_us, turn, response_us, stages });
     }
 
     /// Texts come in parts; with the last one the utterance is complete.

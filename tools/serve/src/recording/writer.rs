@@ -15,6 +15,7 @@ use mynah_files::outputs::{self, Output};
 use super::story::Story;
 use super::track::{Side, Track};
 use crate::log::{Log, unix_us};
+use crate::told::{Told, Witness};
 
 /// Pieces that may wait for the disk: some five seconds of a call. Beyond, sound is left out and counted.
 const WAITING_MAX: usize = 512;
@@ -27,6 +28,7 @@ const HOURS_MAX: u64 = 6;
 enum Piece {
     Sound { side: Side, at_us: u64, rate_hz: u32, samples: Vec<f32> },
     Event { at_us: u64, event: SessionEvent },
+    Turn { at_us: u64, turn: u32, response_us: u64, stages: Vec<(String, u64)> },
 }
 
 /// A call that is recorded; when this is dropped it is over.
@@ -40,11 +42,18 @@ pub(super) struct Recorder {
     output_channels: usize,
     /// End of what the scene has said so far, since the beginning.
     said_until_us: u64,
+    turns: Witness,
 }
 
 impl Recorder {
     /// Begins `PATH.wav`, which is there when the call is over, and the thread that writes it.
-    pub(super) fn begin(path: &Path, scene: &str, session: &SessionHandle, log: Log) -> Result<Self, String> {
+    pub(super) fn begin(
+        path: &Path,
+        scene: &str,
+        session: &SessionHandle,
+        turns: Witness,
+        log: Log,
+    ) -> Result<Self, String> {
         let (input, output) = (session.input(), session.output());
         let rate_hz = output.map_or(input.rate_hz, |output| output.rate_hz.max(input.rate_hz)).min(48_000);
         let file = Output::create(&with(path, "wav")).map_err(|failure| failure.message)?;
@@ -72,12 +81,22 @@ impl Recorder {
             output_hz: output.map_or(rate_hz, |output| output.rate_hz),
             output_channels: output.map_or(1, |output| usize::from(output.channels)),
             said_until_us: 0,
+            turns,
         })
     }
 
     fn hand(&self, piece: Piece) {
         if let Err(TrySendError::Full(_)) = self.pieces.try_send(piece) {
             self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands over what the records say of turns.
+    fn turns(&mut self, at_us: u64) {
+        while let Some(told) = self.turns.poll() {
+            if let Told::Turn { turn, response_us, stages } = told {
+                self.hand(Piece::Turn { at_us, turn, response_us, stages });
+            }
         }
     }
 
@@ -117,6 +136,13 @@ impl Tap for Recorder {
             self.said_until_us = at_us;
         }
         self.hand(Piece::Event { at_us, event: event.clone() });
+        self.turns(at_us);
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.turns(self.said_until_us);
     }
 }
 
@@ -174,6 +200,10 @@ impl Written {
             }
             Piece::Event { at_us, event } => {
                 self.story.take(at_us, &event);
+                at_us
+            }
+            Piece::Turn { at_us, turn, response_us, stages } => {
+                self.story.turn(at_us, turn, response_us, stages);
                 at_us
             }
         }

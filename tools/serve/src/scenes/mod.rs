@@ -17,7 +17,7 @@ pub(crate) use running::Occupied;
 pub use running::RunningScene;
 
 /// The model name that stands for all that are not named.
-pub const ANY: &str = "*";
+const ANY: &str = "*";
 
 /// What new sessions find.
 #[derive(Debug)]

@@ -160,22 +160,22 @@ impl RunningScene {
         services.map(|service| format!("{} ({})", service.name, service.output_name)).collect()
     }
 
-    /// Opens a session. `listens`: probabilities and turns are told to a [`Witness`].
+    /// Opens a session with so many witnesses.
     pub(crate) fn open(
         self: &Arc<Self>,
         spec: SessionSpec,
-        listens: bool,
-    ) -> Result<(SessionHandle, Option<Witness>, Occupied), Refused> {
+        witnesses: usize,
+    ) -> Result<(SessionHandle, Vec<Witness>, Occupied), Refused> {
         let runner = self.runner.as_ref().ok_or_else(|| gone(self.name()))?;
         let words = self.words.remember(&spec.name, &spec.params);
         let words = words.map_err(|what| Refused::new(400, "bad_request", what))?;
-        let waker = spec.waker.clone();
-        let opened = self.listeners.open(listens, waker, SessionHandle::id, || runner.handle().open(spec));
-        let (session, witness) = opened.map_err(|error| refused(self.name(), &error))?;
+        let wakers = vec![spec.waker.clone(); witnesses];
+        let opened = self.listeners.open(wakers, SessionHandle::id, || runner.handle().open(spec));
+        let (session, told) = opened.map_err(|error| refused(self.name(), &error))?;
         self.sessions.fetch_add(1, Ordering::AcqRel);
         let occupied =
             Occupied { sessions: Arc::clone(&self.sessions), _scene: Arc::clone(self), _words: words };
-        Ok((session, witness, occupied))
+        Ok((session, told, occupied))
     }
 }
 

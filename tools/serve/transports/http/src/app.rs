@@ -57,9 +57,8 @@ impl App {
 
 /// The routes of clients.
 pub(crate) fn clients(app: &Arc<App>) -> Router {
-    let mut router = Router::new()
-        .route("/", get(routes::page::page))
-        .route("/mynah.js", get(routes::page::module));
+    let mut router =
+        Router::new().route("/", get(routes::page::page)).route("/mynah.js", get(routes::page::module));
     if app.speaks("native") {
         router = router
             .route("/v1/session", any(routes::native::upgrade))

@@ -91,7 +91,8 @@ impl Task {
                 return;
             }
             let silent_at = heard + if asked { 2 * idle } else { idle };
-            let due = until_us.map(|us| Instant::now() + Duration::from_micros(us.saturating_sub(self.now_us())));
+            let due =
+                until_us.map(|us| Instant::now() + Duration::from_micros(us.saturating_sub(self.now_us())));
             let due = due.unwrap_or(silent_at).min(silent_at);
             let (outbox, bell) = (&mut self.outbox, &self.bell);
             let seen = tokio::select! {
@@ -181,7 +182,8 @@ impl Task {
                 Output::Wait { until_us } => return until_us,
             };
             if put == Err(Overflow) {
-                self.closing = Some(Closing::new(4000, "control_overflow: messages were not read for too long"));
+                self.closing =
+                    Some(Closing::new(4000, "control_overflow: messages were not read for too long"));
                 return None;
             }
         }
@@ -189,11 +191,11 @@ impl Task {
 
     fn open(&mut self, mut spec: mynah_engine::SessionSpec) -> Result<Opened, Refusal> {
         let place = self.about.place.take();
-        let place = place.ok_or_else(|| Refusal::new("capacity", "all places are taken: try again, or another server"))?;
+        let place = place
+            .ok_or_else(|| Refusal::new("capacity", "all places are taken: try again, or another server"))?;
         let wants = self.dialect.wants();
         spec.waker = Some(self.bell.waker());
-        spec.traced |= wants.probability;
-        let opened = place.open(spec, wants.probability || wants.turns).map_err(to_dialect)?;
+        let opened = place.open(spec, wants).map_err(to_dialect)?;
         opened.session.wake_on_credit(Some(self.bell.waker()));
         let facts: [(&str, &dyn std::fmt::Display); 3] = [
             ("session", &opened.session.name()),
@@ -201,10 +203,9 @@ impl Task {
             ("transport", &self.about.transport),
         ];
         self.about.app.server.log().line("session_opened", &facts);
-        let tap = opened.kept.tap(&opened.session);
         let scene = opened.kept.scene().name().to_string();
         self.joined = Some(Joined { kept: opened.kept, witness: opened.witness });
-        Ok(Opened { session: opened.session, scene, token: Some(random_token()), tap })
+        Ok(Opened { session: opened.session, scene, token: Some(random_token()), tap: opened.tap })
     }
 
     fn resume(&mut self, now_us: u64, session: &str, token: &str) {

@@ -20,7 +20,8 @@ pub(crate) fn credential(headers: &HeaderMap) -> Credential {
         return Credential::Key(key.into());
     }
     let offered = subprotocols(headers);
-    let key = offered.iter().find_map(|one| one.strip_prefix(OF_REALTIME).or_else(|| one.strip_prefix(OF_NATIVE)));
+    let key =
+        offered.iter().find_map(|one| one.strip_prefix(OF_REALTIME).or_else(|| one.strip_prefix(OF_NATIVE)));
     key.map_or(Credential::None, |key| Credential::Key(key.into()))
 }
 

@@ -185,7 +185,8 @@ impl Held {
 impl Inner {
     /// Tells the session who reads.
     fn listen(&mut self, now_us: u64) {
-        let listening = Listening { messages: self.readers.events.is_some(), audio: self.readers.sound.is_some() };
+        let listening =
+            Listening { messages: self.readers.events.is_some(), audio: self.readers.sound.is_some() };
         if let Some(parts) = &mut self.parts {
             parts.session.listen(now_us, listening);
         }
@@ -194,7 +195,8 @@ impl Inner {
     /// Readers whose requests have ended.
     fn forget_readers(&mut self, now_us: u64) {
         let gone = |one: &Option<Sender<_>>| one.as_ref().is_some_and(Sender::is_closed);
-        let (events, sound) = (gone(&self.readers.events), self.readers.sound.as_ref().is_some_and(Sender::is_closed));
+        let (events, sound) =
+            (gone(&self.readers.events), self.readers.sound.as_ref().is_some_and(Sender::is_closed));
         if events {
             self.readers.events = None;
         }
@@ -263,7 +265,11 @@ fn hand_in(session: &mut NativeSession, told: &Told) {
         Told::Turn { turn, response_us, stages } => {
             let stages: Vec<(&str, f64)> =
                 stages.iter().map(|(name, us)| (name.as_str(), *us as f64 / 1_000.0)).collect();
-            session.turn(&TurnTimes { turn: *turn, response_ms: *response_us as f64 / 1_000.0, stages: &stages });
+            session.turn(&TurnTimes {
+                turn: *turn,
+                response_ms: *response_us as f64 / 1_000.0,
+                stages: &stages,
+            });
         }
     }
 }

@@ -8,7 +8,7 @@
 //! let config = Config { scenes: vec!["passthrough".into()], ..Config::default() };
 //! let sockets = Sockets::open(Server::start(config)?)?;
 //! println!("clients: {}, operators: {}", sockets.clients(), sockets.operators());
-//! sockets.run(); // until a drain is over
+//! sockets.run(|_| {}); // until a drain is over
 //! # Ok::<(), String>(())
 //! ```
 
@@ -23,6 +23,8 @@ mod outbox;
 mod rate;
 mod refusal;
 mod routes;
+mod signals;
 mod sockets;
 
+pub use signals::Signals;
 pub use sockets::Sockets;

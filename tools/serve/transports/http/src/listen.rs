@@ -42,7 +42,8 @@ impl<S> Accept<TcpStream, S> for Door {
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let full = self.handle.connection_count() > self.connections_max;
-        let taken = if full { Err(io::ErrorKind::ConnectionRefused.into()) } else { stream.set_nodelay(true) };
+        let taken =
+            if full { Err(io::ErrorKind::ConnectionRefused.into()) } else { stream.set_nodelay(true) };
         std::future::ready(taken.map(|()| (stream, service)))
     }
 }
@@ -106,7 +107,10 @@ pub(crate) async fn certificate(config: &Config) -> Result<Option<Certificate>, 
 #[cfg(not(feature = "tls"))]
 pub(crate) async fn certificate(config: &Config) -> Result<Option<Certificate>, String> {
     if config.tls_certificate.is_some() {
-        return Err("tls: this build has no certificates: build it with `cargo build --release --features serve,tls`".into());
+        return Err(
+            "tls: this build has no certificates: build it with `cargo build --release --features serve,tls`"
+                .into(),
+        );
     }
     Ok(None)
 }

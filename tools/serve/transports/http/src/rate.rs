@@ -40,7 +40,8 @@ impl Rate {
         let flowed = now_us.saturating_sub(*seen_us) as f64 / 1e6 * most;
         (*left, *seen_us) = ((*left + flowed).min(most), now_us);
         if *left < 1.0 {
-            let what = format!("{} new sessions a second from one address, and these are more", self.per_second);
+            let what =
+                format!("{} new sessions a second from one address, and these are more", self.per_second);
             return Err(Refused::new(429, "rate", what).again_after(1));
         }
         *left -= 1.0;

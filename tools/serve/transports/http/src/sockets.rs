@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, clients, operators};
 use crate::listen::{self, Certificate};
+use crate::signals::Signals;
 
 /// Threads for all sockets.
 const THREADS: usize = 2;
@@ -30,6 +31,7 @@ pub struct Sockets {
     handles: [Handle<SocketAddr>; 2],
     phase: watch::Sender<DrainPhase>,
     certificate: Option<Certificate>,
+    signals: Signals,
     listening: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -50,25 +52,29 @@ impl Sockets {
         let app = App::new(Arc::clone(&server), seen);
         let handles = [Handle::new(), Handle::new()];
         let (mut listening, mut addresses) = (Vec::new(), Vec::new());
-        let certificate = {
+        let (signals, certificate) = {
             let _runtime = runtime.enter();
+            let refused = |error| format!("the system tells no signals: {error}");
+            let signals = Signals::listen().map_err(refused)?;
             let certificate = runtime.block_on(listen::certificate(&config))?;
             let doors = [
                 ("bind", config.bind, clients(&app), certificate.clone()),
                 ("operations", config.operations, operators(&app), None),
             ];
             for ((name, address, router, tls), handle) in doors.into_iter().zip(handles.clone()) {
-                let refused = |error| format!("{name}: {address}: {error}; use another port, or 0 for any that is free");
+                let refused = |error| {
+                    format!("{name}: {address}: {error}; use another port, or 0 for any that is free")
+                };
                 let listener = listen::bind(address).map_err(refused)?;
                 addresses.push(listener.local_addr().map_err(refused)?);
                 let config = config.clone();
                 let serve = async move { listen::serve(listener, router, handle, &config, tls).await };
                 listening.push(runtime.spawn(serve));
             }
-            certificate
+            (signals, certificate)
         };
         let (clients, operators) = (addresses[0], addresses[1]);
-        Ok(Self { runtime, server, clients, operators, handles, phase, certificate, listening })
+        Ok(Self { runtime, server, clients, operators, handles, phase, certificate, signals, listening })
     }
 
     /// Where clients connect.
@@ -101,12 +107,19 @@ impl Sockets {
         Ok(started)
     }
 
-    /// Serves until a drain is over and every session with it; `each_look` is called some fifty times a second, and may
-    /// begin the drain.
-    pub fn run(self, mut each_look: impl FnMut(&Self)) {
+    /// Serves until a drain is over and every session with it. SIGTERM and Ctrl-C begin it, a second one ends it at once;
+    /// `reload` is called after SIGHUP.
+    pub fn run(self, mut reload: impl FnMut(&Self)) {
         let mut sampled_us = 0;
         loop {
-            each_look(&self);
+            if self.signals.takes_reload() {
+                reload(&self);
+            }
+            match self.signals.ends() {
+                0 => {}
+                1 => drop(self.server.begin_drain("signal")),
+                _ => self.server.drain().hurry(self.server.now_us()),
+            }
             let now_us = self.server.now_us();
             if now_us >= sampled_us {
                 sampled_us = now_us + 1_000_000;
@@ -114,7 +127,9 @@ impl Sockets {
             }
             let phase = self.server.phase();
             self.phase.send_if_modified(|seen| std::mem::replace(seen, phase) != phase);
-            if phase >= DrainPhase::Ending && self.server.admission().taken() == 0 || phase == DrainPhase::Over {
+            if phase >= DrainPhase::Ending && self.server.admission().taken() == 0
+                || phase == DrainPhase::Over
+            {
                 break;
             }
             self.runtime.block_on(tokio::time::sleep(LOOK));

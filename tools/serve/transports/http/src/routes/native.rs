@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Query, State, WebSocketUpgrade};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use mynah_dialects::native::{Native, NativeConfig};
+use mynah_serve::Refused;
 
 use crate::app::App;
 use crate::connection::{Connection, MESSAGE_BYTES_MAX};
@@ -31,7 +33,7 @@ pub(crate) async fn upgrade(
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-    socket: WebSocketUpgrade,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Rejection> {
     judge_origin(&app, &headers)?;
     let credential = credential(&headers);
@@ -46,6 +48,9 @@ pub(crate) async fn upgrade(
         }
         Err(refused) => return Err(refused.into()),
     };
+    // A page that was refused asks again like this, as browsers keep an upgrade's answer to themselves.
+    let socket =
+        socket.map_err(|_| Rejection(Refused::new(426, "upgrade", "a WebSocket was expected here")))?;
     let now_us = scene.now_us();
     let dialect = Box::new(Native::new(now_us, config(&app, now_us)));
     let connection = Connection { app, scene, place, transport: "websocket" };
@@ -54,7 +59,11 @@ pub(crate) async fn upgrade(
 
 /// The upgrade with this server's bounds; `protocol` is answered where the client offers it, and nothing else, for keys
 /// stand among the offers.
-pub(crate) fn accept(socket: WebSocketUpgrade, headers: &HeaderMap, protocol: &'static str) -> WebSocketUpgrade {
+pub(crate) fn accept(
+    socket: WebSocketUpgrade,
+    headers: &HeaderMap,
+    protocol: &'static str,
+) -> WebSocketUpgrade {
     let mut socket = socket
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)

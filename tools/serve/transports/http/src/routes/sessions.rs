@@ -11,7 +11,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use mynah_dialects::native::{NativeSession, Opening};
-use mynah_dialects::{Opened, Refusal};
+use mynah_dialects::{Opened, Refusal, WantedRecords};
 use mynah_engine::wire::message::AckStage;
 use mynah_serve::{Credential, Refused, TransportFigures, random_token};
 use serde::Deserialize;
@@ -57,20 +57,19 @@ pub(crate) async fn open(
     let mut spec = std::mem::take(&mut opening.spec);
     let bell = Bell::default();
     spec.waker = Some(bell.waker());
-    let wants = opening.wants();
-    let opened = place.open(spec, wants.probability || wants.turns)?;
+    let notes = opening.notes;
+    let wants = WantedRecords { probability: notes.probability, turns: notes.turns };
+    let opened = place.open(spec, wants)?;
     opened.session.wake_on_credit(Some(bell.waker()));
     let now_us = opened.kept.scene().now_us();
-    let tap = opened.kept.tap(&opened.session);
     let scene = opened.kept.scene().name().to_string();
-    let joined = Opened { session: opened.session, scene, token: Some(random_token()), tap };
+    let joined = Opened { session: opened.session, scene, token: Some(random_token()), tap: opened.tap };
     let mut session = Box::new(NativeSession::new(joined, &opening, config(&app, now_us))?);
     session.disconnected(now_us);
     let (name, answer) = (session.session().name().to_string(), session.opened_json());
     let facts: [(&str, &dyn std::fmt::Display); 2] = [("session", &name), ("transport", &TRANSPORT)];
     app.server.log().line("session_opened", &facts);
-    let held =
-        Held::new(session, opened.kept, opened.witness, bell, TRANSPORT, TransportFigures::default());
+    let held = Held::new(session, opened.kept, opened.witness, bell, TRANSPORT, TransportFigures::default());
     let place = HeaderValue::try_from(format!("/v1/sessions/{}", encoded(&name)));
     app.lobby.put(&app, name, held);
     let mut response = (StatusCode::CREATED, answer).into_response();
@@ -85,7 +84,9 @@ pub(crate) async fn open(
 /// A name as a part of a path.
 fn encoded(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    name.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 pub(crate) async fn events(
@@ -176,7 +177,13 @@ pub(crate) async fn close(
     tell(&app, &id, &shown, &headers, r#"{"type": "close"}"#)
 }
 
-fn tell(app: &App, id: &str, shown: &Shown, headers: &HeaderMap, message: &str) -> Result<StatusCode, Rejection> {
+fn tell(
+    app: &App,
+    id: &str,
+    shown: &Shown,
+    headers: &HeaderMap,
+    message: &str,
+) -> Result<StatusCode, Rejection> {
     let held = find(app, id, shown, headers)?;
     let told: Result<(), Refusal> = held.with(|session, now_us| session.message(now_us, message))?;
     told?;

@@ -31,13 +31,13 @@ pub(crate) async fn speak(
     // What is no whole sample frame yet.
     let mut rest: Vec<u8> = Vec::new();
     while let Some(piece) = pieces.next().await {
-        let broken = |error| Refused::new(400, "bad_audio", format!("the body ended before its time: {error}"));
+        let broken =
+            |error| Refused::new(400, "bad_audio", format!("the body ended before its time: {error}"));
         rest.extend_from_slice(&piece.map_err(broken)?);
         let mut taken = 0;
         loop {
-            let more = held.with(|session, now_us| {
-                (session.audio(now_us, &rest[taken..]), session.has_room())
-            })?;
+            let more =
+                held.with(|session, now_us| (session.audio(now_us, &rest[taken..]), session.has_room()))?;
             taken += more.0?;
             if more.1 && held.with(|session, _| rest.len() - taken < session.frame_bytes())? {
                 break;
@@ -60,7 +60,8 @@ pub(crate) async fn listen(
     headers: HeaderMap,
 ) -> Result<Response, Rejection> {
     let held = find(&app, &id, &shown, &headers)?;
-    let (format, encoding) = held.with(|session, _| (session.session().output(), session.output_encoding()))?;
+    let (format, encoding) =
+        held.with(|session, _| (session.session().output(), session.output_encoding()))?;
     let format = format.ok_or_else(|| Refused::new(404, "not_found", "the scene puts out no audio"))?;
     let raw = headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"audio/pcm"));
     let mut sound = held.read_sound()?;
