@@ -132,7 +132,7 @@ impl Sockets {
             {
                 break;
             }
-            self.runtime.block_on(tokio::time::sleep(LOOK));
+            self.runtime.block_on(async { tokio::time::sleep(LOOK).await });
         }
         self.close();
     }
