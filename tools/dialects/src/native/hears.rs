@@ -86,7 +86,7 @@ impl NativeSession {
             );
             Some(Refusal::new("bad_audio", what))
         } else {
-            self.push(now_us, bytes).err().map(|error| Refusal::new("bad_audio", error.to_string()))
+            self.push(now_us, bytes).err().map(bad_audio)
         };
         refusal.iter().for_each(|refusal| self.complaints.take(now_us, refusal));
     }
@@ -103,7 +103,7 @@ impl NativeSession {
         match self.push(now_us, &bytes[..length]) {
             Ok(()) => Ok(length),
             Err(PushError::Full) => Ok(0),
-            Err(error) => Err(Refusal::new("bad_audio", error.to_string())),
+            Err(error) => Err(bad_audio(error)),
         }
     }
 
@@ -126,4 +126,14 @@ impl NativeSession {
     fn second_bytes(&self) -> usize {
         self.frame_bytes() * self.peer.session().input().rate_hz as usize
     }
+}
+
+fn bad_audio(error: PushError) -> Refusal {
+    Refusal::new(
+        "bad_audio",
+        match error {
+            PushError::Ended => "the input has ended: open another session for more".to_owned(),
+            PushError::Full | PushError::BadLength { .. } => error.to_string(),
+        },
+    )
 }
