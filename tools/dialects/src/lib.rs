@@ -9,6 +9,7 @@
 //! it is dropped. `docs/protocols.md` has the mapping of each protocol, and what it cannot express.
 
 mod dialect;
+pub mod flux;
 pub mod native;
 pub mod pcm;
 mod terms;
