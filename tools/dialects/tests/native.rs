@@ -248,9 +248,12 @@ fn a_message_that_comes_again_is_acknowledged_again_and_has_no_second_effect() {
     assert!(delivered.count() >= 2, "{:#?}", line.of("Ack"));
 }
 
+/// Segment, revision, turn, and the media time from and to.
+type Origin = (u32, u32, u32, u64, u64);
+
 /// Where blocks come from, as they are sent.
 #[derive(Clone, Default)]
-struct Sent(Arc<Mutex<Vec<(u32, u32, u32, u64, u64)>>>);
+struct Sent(Arc<Mutex<Vec<Origin>>>);
 
 impl Tap for Sent {
     fn heard(&mut self, _: u64, _: &[f32]) {}
@@ -263,7 +266,7 @@ impl Tap for Sent {
 }
 
 /// A call in `scene` with everything that was sent, and where its audio came from.
-fn tapped(scene: &str, stretches_ms: &[usize]) -> (Connection<Native>, Vec<(u32, u32, u32, u64, u64)>) {
+fn tapped(scene: &str, stretches_ms: &[usize]) -> (Connection<Native>, Vec<Origin>) {
     let sent = Sent::default();
     let mut line = connect(scene);
     line.tap = Some(Box::new(sent.clone()));
