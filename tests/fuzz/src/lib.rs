@@ -7,6 +7,7 @@ mod accepted;
 mod bytes;
 mod c_calls;
 mod control;
+mod dialects;
 mod faults;
 mod http;
 mod label;
@@ -20,6 +21,7 @@ mod wav;
 
 pub use c_calls::c_calls;
 pub use control::{control_binary, control_json};
+pub use dialects::{dialect_flux, dialect_native};
 pub use faults::faults;
 pub use http::http;
 pub use label::label;
@@ -35,10 +37,12 @@ pub use wav::wav;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its folder in `corpus/`. In alphabetical order.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("c_calls", c_calls),
     ("control_binary", control_binary),
     ("control_json", control_json),
+    ("dialect_flux", dialect_flux),
+    ("dialect_native", dialect_native),
     ("faults", faults),
     ("http", http),
     ("label", label),

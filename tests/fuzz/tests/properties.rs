@@ -104,7 +104,10 @@ fn check(target: Target, cases: u32, bytes: impl Strategy<Value = Vec<u8>>) {
 
 fn holds(name: &str) {
     let (_, target) = TARGETS.into_iter().find(|(of, _)| *of == name).expect("it is a target");
-    let cases = if matches!(name, "c_calls" | "operations" | "recogniser" | "resampler") {
+    let cases = if matches!(
+        name,
+        "c_calls" | "dialect_flux" | "dialect_native" | "operations" | "recogniser" | "resampler"
+    ) {
         CASES_OF_ENGINES
     } else {
         CASES
@@ -137,6 +140,8 @@ properties!(
     c_calls,
     control_binary,
     control_json,
+    dialect_flux,
+    dialect_native,
     faults,
     http,
     label,

@@ -6,7 +6,7 @@
 mod deeds;
 mod laws;
 mod pair;
-mod tone;
+pub(crate) mod tone;
 
 use std::sync::{Arc, OnceLock};
 
