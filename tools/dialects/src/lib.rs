@@ -12,8 +12,11 @@ mod dialect;
 pub mod flux;
 pub mod native;
 pub mod pcm;
+pub mod realtime;
+mod scene_facts;
 mod terms;
 
 pub use dialect::{
     Closing, Dialect, Ending, Figures, Opened, Output, Refusal, Tap, TurnTimes, WantedRecords,
 };
+pub use scene_facts::{GateFacts, SceneFacts};
