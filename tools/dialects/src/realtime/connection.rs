@@ -17,7 +17,7 @@ use crate::realtime::link::{Handed, Link};
 use crate::realtime::outbox::Outbox;
 use crate::realtime::requests::{Desk, words};
 use crate::realtime::response::Finish;
-use crate::realtime::settings::{RATE_HZ, Settings, SettingsError};
+use crate::realtime::settings::{RATE_HZ, Settings, SettingsError, quoted, session_id};
 use crate::scene_facts::SceneFacts;
 
 /// From the first poll until the session is opened without any reason.
@@ -33,8 +33,8 @@ const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Most messages, and bytes in them, that wait until the session is open.
 const EARLY_MAX: usize = 64;
 const EARLY_BYTES_MAX: usize = 1024 * 1024;
-/// Characters of a client's word that are said back to it.
-const QUOTED_CHARS: usize = 64;
+/// Longest id of a client's message that is said back to it, bytes; a longer one is left out.
+const EVENT_ID_BYTES_MAX: usize = 512;
 
 /// What a connection begins with.
 #[derive(Clone, Debug, Default)]
@@ -80,14 +80,17 @@ pub struct Realtime {
     hurries: bool,
     updated: bool,
     ending: Option<Ending>,
-    /// The message that is being sent, and scratch for the next one.
+    /// The message that is being sent.
     wire: String,
+    /// The same with sound in it, and scratch for the next one: both are kept, so that sound takes no new memory.
+    sound: String,
     bytes: Vec<u8>,
 }
 
 /// What comes of a poll, before anything is borrowed.
 enum Step {
-    Sent { sound_us: u32 },
+    Sent,
+    Sounds { sound_us: u32 },
     Open(Box<SessionSpec>),
     Close(Closing),
     Wait(Option<u64>),
@@ -125,7 +128,7 @@ impl Realtime {
             Ok(changed) => changed.unwrap_or((own, None)),
             Err(error) => (own, Some(error)),
         };
-        let id = format!("sess_{session_name}");
+        let id = session_id(&session_name);
         out.event("session.created", json!({"session": settings.object(&scene, &model, &id)}));
         remark.iter().for_each(|remark| out.refuse(remark, None));
         Self {
@@ -142,6 +145,7 @@ impl Realtime {
             updated: false,
             ending: None,
             wire: String::new(),
+            sound: String::new(),
             bytes: Vec::new(),
         }
     }
@@ -155,7 +159,7 @@ impl Realtime {
                 return self.out.refuse(&SettingsError::new("invalid_json", message), None);
             }
         };
-        let event_id = head.event_id.as_deref();
+        let event_id = head.event_id.as_deref().filter(|id| id.len() <= EVENT_ID_BYTES_MAX);
         let Some(kind) = head.kind.as_deref() else {
             let message = "type: expected the name of an event, such as `session.update`";
             let error = SettingsError::of("missing_required_parameter", "type", message);
@@ -212,7 +216,7 @@ impl Realtime {
         if desk.take(kind, &event)? {
             return Ok(());
         }
-        let kind: String = kind.chars().take(QUOTED_CHARS).collect();
+        let kind = quoted(kind);
         let message =
             format!("type: there is no event `{kind}` here; see docs/protocols.md for those there are");
         Err(SettingsError::of("unknown_event", "type", message))
@@ -252,7 +256,7 @@ impl Realtime {
     }
 
     fn session(&self) -> Value {
-        let id = format!("sess_{}", self.session_name);
+        let id = session_id(&self.session_name);
         self.dialogue.settings.object(&self.dialogue.facts, &self.model, &id)
     }
 
@@ -298,7 +302,7 @@ impl Realtime {
         loop {
             if let Some(text) = self.out.next() {
                 self.wire = text;
-                return Step::Sent { sound_us: 0 };
+                return Step::Sent;
             }
             if self.out.has_overflown() && !matches!(self.stage, Stage::Closing(_) | Stage::Closed) {
                 self.stage = Stage::Closing(closing(1008, "more was sent than is read of the answers"));
@@ -343,10 +347,10 @@ impl Realtime {
             let sound_us = (samples.len() as u64 * 1_000_000 / u64::from(rate_hz)) as u32;
             let event = out.number();
             if let Some(response) = &dialogue.response {
-                response.sound(samples, event, &mut self.bytes, &mut self.wire);
+                response.sound(samples, event, &mut self.bytes, &mut self.sound);
             }
             link.sent(now_us, audio);
-            return Some(Step::Sent { sound_us });
+            return Some(Step::Sounds { sound_us });
         }
         if !out.is_empty() {
             return None;
@@ -377,7 +381,7 @@ impl Realtime {
         let retry = (handed == Handed::Full || link.is_waiting()).then_some(now_us + RETRY_US);
         // Whoever waits for the end of a turn looks again: an answer may fail to come.
         let ends = self.ending.map(|_| now_us + 1_000_000);
-        let due = dialogue.due_us().map(|us| us.max(now_us + 1_000));
+        let due = dialogue.due_us(now_us).map(|us| us.max(now_us + 1_000));
         Some(Step::Wait(retry.into_iter().chain(ends).chain(due).min()))
     }
 
@@ -455,7 +459,8 @@ impl Dialect for Realtime {
 
     fn poll(&mut self, now_us: u64) -> Output<'_> {
         match self.step(now_us) {
-            Step::Sent { sound_us } => Output::Text { text: &self.wire, sound_us },
+            Step::Sent => Output::Text { text: &self.wire, sound_us: 0 },
+            Step::Sounds { sound_us } => Output::Text { text: &self.sound, sound_us },
             Step::Open(spec) => Output::Open(spec),
             Step::Close(closing) => Output::Close(closing),
             Step::Wait(until_us) => Output::Wait { until_us },

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use mynah_engine::speech::{HistoryEntry, Speaker};
 use mynah_engine::{Control, Out, OutAudio, Params, SessionEvent};
 use serde_json::{Value, json};
 
@@ -21,6 +22,8 @@ const ANSWER_US: u64 = 30_000_000;
 const OWED_US: u64 = 10_000_000;
 /// A response that has called tools is over when nothing was said for this time.
 const CALLED_US: u64 = 200_000;
+/// So often a conversation in writing is looked at for the end of an answer.
+const LOOKS_US: u64 = 20_000;
 /// Most samples of an answer that wait until it is told to have begun: 4 s. Beyond that it begins.
 const HELD_MAX: usize = 4 * RATE_HZ as usize;
 /// Most texts that wait for the same.
@@ -92,6 +95,14 @@ pub(super) struct Dialogue {
     /// A turn in which a service failed, and why.
     failed: Option<(u32, Arc<str>)>,
     failed_last: u32,
+}
+
+/// Whether the answer to a turn has left to its end. Where nothing is spoken no event says so, but the history does: it has
+/// an answer once that is complete.
+fn is_told(link: &Link, turn: u32) -> bool {
+    let history = link.session().history();
+    let last = history.entries().last();
+    matches!(last, Some(HistoryEntry::Said { by: Speaker::Assistant, turn: of, .. }) if *of == turn)
 }
 
 impl Dialogue {
@@ -359,14 +370,15 @@ impl Dialogue {
     /// Does what is due when the session has nothing more to say for now.
     pub(super) fn settle(&mut self, now_us: u64, link: &mut Link, out: &mut Outbox) {
         if let Some(response) = &self.response {
+            let called = response.called
+                && (response.calls.is_empty()
+                    || self.sounding != Some(response.turn)
+                    || now_us >= response.active_us + CALLED_US);
+            let written = || !self.facts.speaks && is_told(link, response.turn);
             if response.cancelled_by == Some(0) {
                 self.withdrawn = self.withdrawn.max(response.turn);
                 self.finish(&Finish::ClientCancelled, out);
-            } else if response.called
-                && (response.calls.is_empty()
-                    || self.sounding != Some(response.turn)
-                    || now_us >= response.active_us + CALLED_US)
-            {
+            } else if called || written() {
                 self.finish(&Finish::Completed, out);
             }
         }
@@ -386,11 +398,12 @@ impl Dialogue {
     }
 
     /// When [`settle`](Self::settle) has something to do although nothing happens.
-    pub(super) fn due_us(&self) -> Option<u64> {
+    pub(super) fn due_us(&self, now_us: u64) -> Option<u64> {
         let called = self.response.as_ref().filter(|response| response.called);
         let called = called.map(|response| response.active_us + CALLED_US);
         let asked = self.asked.as_ref().map(|asked| asked.until_us);
-        called.into_iter().chain(asked).min()
+        let written = self.response.as_ref().filter(|_| !self.facts.speaks).map(|_| now_us + LOOKS_US);
+        called.into_iter().chain(asked).chain(written).min()
     }
 
     /// The client asks for an answer. `anew`: a turn begins with that; otherwise the answer is coming by itself.

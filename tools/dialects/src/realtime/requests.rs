@@ -11,7 +11,7 @@ use crate::realtime::items::message;
 use crate::realtime::link::Link;
 use crate::realtime::outbox::Outbox;
 use crate::realtime::response::Finish;
-use crate::realtime::settings::{RATE_HZ, SettingsError};
+use crate::realtime::settings::{KEPT_BYTES_MAX, RATE_HZ, SettingsError, quoted};
 
 /// Least audio of a turn that the client ends itself: 20 ms.
 const TURN_SAMPLES_MIN: u64 = RATE_HZ as u64 / 50;
@@ -37,6 +37,14 @@ fn missing(param: &str, expected: &str) -> SettingsError {
 
 fn text<'v>(of: &'v Value, field: &str) -> Result<&'v str, SettingsError> {
     of.get(field).and_then(Value::as_str).ok_or_else(|| missing(field, "a text"))
+}
+
+fn bounded(param: &str, bytes: usize, most: usize) -> Done {
+    let message = format!("{param}: {bytes} bytes; expected at most {most}");
+    if bytes > most {
+        return Err(SettingsError::of("string_above_max_length", param, message));
+    }
+    Ok(())
 }
 
 fn too_much() -> SettingsError {
@@ -130,19 +138,9 @@ impl Desk<'_> {
                            `conversation` and `input`";
             return Err(SettingsError::of("unsupported_value", "response.input", message));
         }
-        let instructions = match wanted.get("instructions") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(Params::new().with("instructions", text.as_str())),
-            Some(_) => return Err(missing("response.instructions", "a text")),
-        };
-        if let Some(params) = instructions {
-            if let Err(error) = params.check() {
-                let message = format!("response.instructions: {error}");
-                return Err(SettingsError::of("string_above_max_length", "response.instructions", message));
-            }
-            self.want(Control::Set { params: params.into() })?;
-            self.dialogue.instructed = true;
-        }
+        let metadata = wanted.get("metadata").cloned().unwrap_or_default();
+        bounded("response.metadata", metadata.to_string().len(), KEPT_BYTES_MAX)?;
+        self.instruct_once(wanted.get("instructions").unwrap_or(&Value::Null))?;
         let typed = self.dialogue.typed.join("\n");
         let comes = self.dialogue.ends || self.dialogue.resumes || self.dialogue.is_owed(self.now_us);
         let anew = !typed.is_empty() || !comes;
@@ -152,8 +150,20 @@ impl Desk<'_> {
         } else if !comes {
             self.want(Control::Respond)?;
         }
-        let metadata = wanted.get("metadata").cloned().unwrap_or_default();
         self.dialogue.ask(self.now_us, metadata, anew);
+        Ok(())
+    }
+
+    /// Instructions for the next answer alone.
+    fn instruct_once(&mut self, instructions: &Value) -> Done {
+        if instructions.is_null() {
+            return Ok(());
+        }
+        let instructions = instructions.as_str().ok_or_else(|| missing("response.instructions", "a text"))?;
+        bounded("response.instructions", instructions.len(), LINE_BYTES_MAX / 2)?;
+        let params = Params::new().with("instructions", instructions);
+        self.want(Control::Set { params: params.into() })?;
+        self.dialogue.instructed = true;
         Ok(())
     }
 
@@ -218,6 +228,7 @@ impl Desk<'_> {
             Some("function_call") => {
                 let (call_id, name, arguments) =
                     (text(item, "call_id")?, text(item, "name")?, text(item, "arguments")?);
+                bounded("item", call_id.len() + name.len() + arguments.len(), RESULT_BYTES_MAX)?;
                 json!({"id": id, "object": "realtime.item", "type": "function_call", "status": "completed",
                     "call_id": call_id, "name": name, "arguments": arguments})
             }
@@ -273,13 +284,10 @@ impl Desk<'_> {
     fn tool_result(&mut self, id: &str, item: &Value) -> Result<Value, SettingsError> {
         let (call_id, result) = (text(item, "call_id")?, text(item, "output")?);
         let Some(at) = self.dialogue.calls.iter().position(|call| **call == *call_id) else {
-            let message = format!("item.call_id: no call `{call_id}` waits for its output");
+            let message = format!("item.call_id: no call `{}` waits for its output", quoted(call_id));
             return Err(SettingsError::of("invalid_value", "item.call_id", message));
         };
-        if call_id.len() + result.len() > RESULT_BYTES_MAX {
-            let message = format!("item.output: {} bytes; expected at most {RESULT_BYTES_MAX}", result.len());
-            return Err(SettingsError::of("string_above_max_length", "item.output", message));
-        }
+        bounded("item.output", call_id.len() + result.len(), RESULT_BYTES_MAX)?;
         self.want(Control::ToolResult { call_id: call_id.into(), result: result.into() })?;
         self.dialogue.calls.remove(at);
         self.dialogue.resumes = true;
@@ -291,7 +299,7 @@ impl Desk<'_> {
 }
 
 fn unknown_item(id: &str) -> SettingsError {
-    let message = format!("item_id: there is no item `{id}`, or it was deleted or forgotten");
+    let message = format!("item_id: there is no item `{}`, or it was deleted or forgotten", quoted(id));
     SettingsError::of("item_not_found", "item_id", message)
 }
 
@@ -316,14 +324,16 @@ pub(super) fn words(item: &Value) -> Result<(&str, String), SettingsError> {
             "output_audio" => "transcript",
             _ => {
                 let message = format!(
-                    "item.content: a part of type `{kind}` is not offered; expected `input_text` or `output_text`, and \
-                     audio by input_audio_buffer.append"
+                    "item.content: a part of type `{}` is not offered; expected `input_text` or `output_text`, and \
+                     audio by input_audio_buffer.append",
+                    quoted(kind)
                 );
                 return Err(SettingsError::of("unsupported_value", "item.content", message));
             }
         };
         said += text(part, field)?;
     }
+    bounded("item.content", said.len(), LINE_BYTES_MAX)?;
     if said.trim().is_empty() {
         return Err(missing("item.content", "a part with text"));
     }

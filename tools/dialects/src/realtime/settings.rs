@@ -11,6 +11,9 @@ pub(super) const RATE_HZ: u32 = 24_000;
 /// Silence that `eagerness: low` waits for, in those of the scene, and that of `high`.
 const EAGERNESS: [(&str, f32); 4] = [("low", 2.0), ("medium", 1.0), ("auto", 1.0), ("high", 0.75)];
 
+/// Longest JSON of a field that is just kept and echoed, bytes.
+pub(super) const KEPT_BYTES_MAX: usize = 4 * 1024;
+
 /// What is wrong with a setting, or with a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsError {
@@ -39,6 +42,16 @@ impl std::fmt::Display for SettingsError {
 }
 
 impl std::error::Error for SettingsError {}
+
+/// A client's own words as they are said back to it: the first 64 characters.
+pub(super) fn quoted(words: &str) -> &str {
+    words.char_indices().nth(64).map_or(words, |(at, _)| &words[..at])
+}
+
+/// The id of a session as clients know it.
+pub(super) fn session_id(name: &str) -> String {
+    format!("sess_{}", if name.is_empty() { "new" } else { name })
+}
 
 /// How the detector decides, as far as the client has said.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,7 +93,7 @@ pub fn session_object(
     if let Some(session) = session {
         settings = settings.changed(session)?.0;
     }
-    Ok(settings.object(facts, model, "sess_new"))
+    Ok(settings.object(facts, model, &session_id("")))
 }
 
 /// A field that is passed on, what it may be, and that in words.
@@ -157,6 +170,14 @@ impl Settings {
             if let Some(output) = object(audio, "output", "audio.output")? {
                 new.output(output)?;
             }
+        }
+        let tracing = ["tracing", "prompt"].map(|name| new.passed.get(name).unwrap_or(&Value::Null));
+        let kept = tracing.into_iter().chain([&new.transcription, &new.voice]);
+        if kept.map(|value| value.to_string().len()).sum::<usize>() > KEPT_BYTES_MAX {
+            let message = format!(
+                "session: `transcription`, `voice`, `tracing` and `prompt` are longer than {KEPT_BYTES_MAX} bytes together"
+            );
+            return Err(SettingsError::of("string_above_max_length", "session", message));
         }
         if let Err(error) = new.params().check() {
             let message = format!("session: {error}");
@@ -318,8 +339,10 @@ fn check_format(of: &Value, path: &str) -> Result<(), SettingsError> {
     if kind == "audio/pcm" && rate == Some(u64::from(RATE_HZ)) {
         return Ok(());
     }
+    let format = format.to_string();
     let message = format!(
-        "session.{path}: {format} is not offered; expected {{\"type\": \"audio/pcm\", \"rate\": {RATE_HZ}}}"
+        "session.{path}: {} is not offered; expected {{\"type\": \"audio/pcm\", \"rate\": {RATE_HZ}}}",
+        quoted(&format)
     );
     Err(SettingsError::of("unsupported_format", &format!("session.{path}"), message))
 }

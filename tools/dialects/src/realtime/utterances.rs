@@ -220,3 +220,63 @@ impl Utterance {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(out: &mut Outbox) -> Vec<Value> {
+        let texts = std::iter::from_fn(|| out.next());
+        texts.map(|text| serde_json::from_str(&text).expect("JSON")).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_recognised_is_told_of_what_was_said_to_the_end() {
+        let (mut said, mut items, mut out) =
+            (Utterances::default(), Conversation::default(), Outbox::default());
+        for (segment, turn) in [(1, 1), (2, 2)] {
+            said.confirm(segment, turn, 0, true, &mut out);
+        }
+        assert_eq!(said.end(1, (1, 500_000), &mut items, &mut out), Heard::Said);
+        told(&mut out);
+        said.failed(1, "it is deaf", &mut out);
+        said.failed(2, "it is deaf", &mut out);
+        let [failed] = &told(&mut out)[..] else { panic!("one") };
+        assert_eq!(failed["type"], "conversation.item.input_audio_transcription.failed");
+        assert_eq!((&failed["error"]["message"], said.is_spoken()), (&json!("it is deaf"), true));
+    }
+
+    #[test]
+    fn words_of_an_end_that_does_not_hold_are_no_transcript() {
+        let (mut said, mut items, mut out) =
+            (Utterances::default(), Conversation::default(), Outbox::default());
+        said.confirm(1, 1, 0, true, &mut out);
+        for (revision, text) in [(1, "I seek"), (2, "I seek"), (2, " a dragon. ")] {
+            said.recognised(1, (revision, 1), &text.into(), false, &mut items, &mut out);
+            if revision == 1 {
+                said.recognised(1, (1, 1), &"".into(), true, &mut items, &mut out);
+            }
+        }
+        assert_eq!(said.end(1, (2, 900_000), &mut items, &mut out), Heard::Said);
+        assert!(
+            !told(&mut out).iter().any(|event| event["transcript"].is_string()),
+            "revision 2 is not complete"
+        );
+        assert_eq!(said.recognised(1, (2, 1), &"".into(), true, &mut items, &mut out), Heard::Said);
+        let last = told(&mut out).pop().expect("the transcript");
+        assert_eq!(last["transcript"], "I seek a dragon.");
+        assert_eq!(last["usage"]["seconds"], 0.9);
+    }
+
+    #[test]
+    fn a_segment_that_was_split_has_what_was_recognised_up_to_there() {
+        let (mut said, mut items, mut out) =
+            (Utterances::default(), Conversation::default(), Outbox::default());
+        said.confirm(1, 1, 0, true, &mut out);
+        said.end(1, (0, 900_000), &mut items, &mut out);
+        said.recognised(1, (1, 1), &"One two".into(), false, &mut items, &mut out);
+        said.recognised(1, (1, 1), &"".into(), true, &mut items, &mut out);
+        assert_eq!(told(&mut out).pop().expect("the transcript")["transcript"], "One two");
+        assert!(!said.is_spoken());
+    }
+}

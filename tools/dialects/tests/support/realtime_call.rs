@@ -174,6 +174,7 @@ impl Call {
                 None => panic!("no engine"),
             };
             let opened = opened.map(|session| Opened {
+                token: None,
                 session,
                 scene: "voice_assistant".into(),
                 tap: Some(Box::new(Notes(Arc::clone(&self.noted)))),
