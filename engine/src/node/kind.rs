@@ -17,7 +17,7 @@ use crate::node::writer::SegmentWriter;
 use crate::scene::{Buffering, Format, Hearing, Issue, NodeCapabilities, NodeSpec, Port, Tick};
 use crate::service::reply::Reply;
 use crate::speech::cancellation::Cancellation;
-use crate::speech::overrides::GateOverrides;
+use crate::speech::overrides::{GateOverrides, GateSettings};
 
 /// What a node's per-session state is opened with.
 #[derive(Clone, Debug)]
@@ -135,6 +135,10 @@ pub trait NodeKind: DeserializeOwned + Send + Sync + Sized + 'static {
     fn takes_clips(&self) -> bool {
         false
     }
+    /// What a gate is set to, for kinds that [decide](Self::decides_speech) what is speech.
+    fn gate_settings(&self) -> Option<GateSettings> {
+        None
+    }
     /// Judges what a session's host asks of the gate, for kinds that [decide](Self::decides_speech) what is speech.
     ///
     /// # Errors
@@ -243,6 +247,8 @@ pub trait SystemNode: NodeKind {
 
 /// A configured node as the engine holds it.
 pub trait Node: NodeSpec {
+    /// See [`NodeKind::gate_settings`].
+    fn gate_settings(&self) -> Option<GateSettings>;
     /// See [`NodeKind::check_overrides`].
     ///
     /// # Errors

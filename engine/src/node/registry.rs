@@ -21,7 +21,7 @@ use crate::scene::{
     Port, Tick,
 };
 use crate::service::api::ServiceKind;
-use crate::speech::overrides::GateOverrides;
+use crate::speech::overrides::{GateOverrides, GateSettings};
 
 type ParseNode = fn(&str) -> Result<Arc<dyn Node>, SpannedError>;
 
@@ -263,6 +263,9 @@ impl<K: NodeKind> NodeSpec for Configured<K> {
 }
 
 impl<K: NodeKind> Node for Configured<K> {
+    fn gate_settings(&self) -> Option<GateSettings> {
+        self.config.gate_settings()
+    }
     fn check_overrides(&self, overrides: &GateOverrides) -> Result<(), String> {
         self.config.check_overrides(overrides)
     }

@@ -12,7 +12,7 @@ pub use cancellation::{CancelScope, Cancellation, Cancellations};
 pub use heard::Heard;
 pub use history::{HISTORY_CHARS_MAX, HISTORY_ENTRIES_MAX, History, HistoryEntry, Speaker};
 pub use line_drop::LineDrop;
-pub use overrides::{GateMode, GateOverrides, InterruptMode, Interruption};
+pub use overrides::{GateMode, GateOverrides, GateSettings, InterruptMode, Interruption};
 pub use playout::{Playout, Sounding};
 pub use segment::{
     Answer, CancelReason, Extent, Segment, SegmentParams, SegmentPool, Segments, Standing, Turn, Verdict,

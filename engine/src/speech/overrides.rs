@@ -26,6 +26,26 @@ pub struct GateOverrides {
     pub mode: GateMode,
 }
 
+/// The settings of a gate that a host may want to tell its client, as the scene has them; durations in
+/// milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GateSettings {
+    /// Probability that opens a segment, above 0 to 1.
+    pub threshold: f32,
+    /// Probability below which speech pauses, 0 to the threshold.
+    pub release_threshold: f32,
+    /// Probability that opens a segment while an answer sounds, the threshold to 1; 0: the threshold does.
+    pub raise_threshold_while_speaking: f32,
+    /// Pre-roll.
+    pub pad_ms: f32,
+    /// Longest pre-roll: what the gate keeps.
+    pub lookback_ms: f32,
+    /// Silence after which an end is final.
+    pub min_silence_ms: f32,
+    /// Silence after which work on the answer starts: the shortest `min_silence_ms`.
+    pub lookahead_ms: f32,
+}
+
 /// Who decides what is speech.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GateMode {

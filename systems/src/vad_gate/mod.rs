@@ -32,7 +32,7 @@ use bevy_ecs::prelude::World;
 use bevy_ecs::system::BoxedSystem;
 use mynah_engine::node::{NodeKind, NodePlace, SegmentWriter, SessionContext, SystemNode};
 use mynah_engine::scene::{Format, Hearing, Issue, NodeCapabilities, OverflowPolicy, Port, PortType, Tick};
-use mynah_engine::speech::GateOverrides;
+use mynah_engine::speech::{GateOverrides, GateSettings};
 
 pub use config::{Forward, VadGate};
 pub use lane::GateLane;
@@ -104,6 +104,19 @@ impl NodeKind for VadGate {
     }
     fn settled(&self) -> Vec<String> {
         settled::lines(self)
+    }
+    fn gate_settings(&self) -> Option<GateSettings> {
+        let Self { threshold, release_threshold, raise_threshold_while_speaking, .. } = *self;
+        let Self { pad_ms, lookback_ms, min_silence_ms, lookahead_ms, .. } = *self;
+        Some(GateSettings {
+            threshold,
+            release_threshold,
+            raise_threshold_while_speaking,
+            pad_ms,
+            lookback_ms,
+            min_silence_ms,
+            lookahead_ms,
+        })
     }
     fn check_overrides(&self, overrides: &GateOverrides) -> Result<(), String> {
         overrides::check(self, overrides)

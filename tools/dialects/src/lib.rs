@@ -19,4 +19,4 @@ mod terms;
 pub use dialect::{
     Closing, Dialect, Ending, Figures, Opened, Output, Refusal, Tap, TurnTimes, WantedRecords,
 };
-pub use scene_facts::{GateFacts, SceneFacts};
+pub use scene_facts::SceneFacts;

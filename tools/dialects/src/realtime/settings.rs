@@ -1,10 +1,10 @@
 //! The `session` object: what a client sets, what of it the scene can do, and what holds in the end.
 
 use mynah_engine::Params;
-use mynah_engine::speech::{GateMode, GateOverrides, Interruption};
+use mynah_engine::speech::{GateMode, GateOverrides, GateSettings, Interruption};
 use serde_json::{Map, Value, json};
 
-use crate::scene_facts::{GateFacts, SceneFacts};
+use crate::scene_facts::SceneFacts;
 
 /// The rate of the audio both ways.
 pub(super) const RATE_HZ: u32 = 24_000;
@@ -379,14 +379,14 @@ impl Detector {
     }
 
     /// What holds: what the client asks for within the scene's ranges, and the scene's own for the rest.
-    fn held(&self, gate: &GateFacts) -> GateFacts {
+    fn held(&self, gate: &GateSettings) -> GateSettings {
         let raised = gate.raise_threshold_while_speaking;
         let threshold_max = if raised > 0.0 { raised.min(1.0) } else { 1.0 };
         let eager =
             self.eagerness.as_ref().and_then(|asked| EAGERNESS.iter().find(|(name, _)| name == asked));
         let silence_ms = self.silence_ms.or(eager.map(|(_, times)| gate.min_silence_ms * times));
         // Seven days of silence or a threshold of nothing are nobody's wish; the ranges are the gate's own.
-        GateFacts {
+        GateSettings {
             threshold: self
                 .threshold
                 .unwrap_or(gate.threshold)
@@ -413,7 +413,7 @@ mod tests {
             writes: false,
             answers: true,
             interrupt_min_ms: Some(300),
-            gate: Some(GateFacts {
+            gate: Some(GateSettings {
                 threshold: 0.9,
                 release_threshold: 0.85,
                 raise_threshold_while_speaking: 0.0,

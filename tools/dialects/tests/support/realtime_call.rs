@@ -10,8 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mynah_dialects::pcm::Encoding;
 use mynah_dialects::realtime::{Realtime, RealtimeConfig};
-use mynah_dialects::{Closing, Dialect, GateFacts, Opened, Output, Refusal, SceneFacts, Tap};
+use mynah_dialects::{Closing, Dialect, Opened, Output, Refusal, SceneFacts, Tap};
 use mynah_engine::scene::{Override, Source};
+use mynah_engine::speech::GateSettings;
 use mynah_engine::{Engine, EngineConfig, OutAudio, Registry, ScenePlan, SessionEvent, SessionSpec};
 use mynah_systems::service::Script;
 use mynah_systems::speech::flite::{Flite, VoiceStyle};
@@ -59,7 +60,7 @@ pub(crate) fn assistant() -> SceneFacts {
         writes: false,
         answers: true,
         interrupt_min_ms: Some(300),
-        gate: Some(GateFacts {
+        gate: Some(GateSettings {
             threshold: 0.9,
             release_threshold: 0.85,
             raise_threshold_while_speaking: 0.0,

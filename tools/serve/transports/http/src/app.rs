@@ -75,6 +75,14 @@ pub(crate) fn clients(app: &Arc<App>) -> Router {
                     .layer(DefaultBodyLimit::disable()),
             );
     }
+    if app.speaks("realtime") {
+        router = router
+            .route("/v1/realtime", any(routes::realtime::upgrade))
+            .route("/v1/realtime/client_secrets", post(routes::realtime::secret));
+    }
+    if app.speaks("flux") {
+        router = router.route("/v2/listen", any(routes::flux::upgrade));
+    }
     router
         .fallback(routes::nothing)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

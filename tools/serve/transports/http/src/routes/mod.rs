@@ -1,8 +1,10 @@
 //! The routes.
 
+pub(crate) mod flux;
 pub(crate) mod native;
 pub(crate) mod operations;
 pub(crate) mod page;
+pub(crate) mod realtime;
 pub(crate) mod sessions;
 pub(crate) mod sound;
 
