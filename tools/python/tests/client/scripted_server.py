@@ -35,7 +35,7 @@ class Peer:
 
     async def opened(self, **changes: Any) -> dict[str, Any]:
         """Answers the first message, and returns it."""
-        first = await self.next()
+        first: dict[str, Any] = await self.next()
         await self.tell(**{**OPENED, **changes})
         return first
 
@@ -46,7 +46,7 @@ class Peer:
     async def control(self, kind: str, body: dict[str, Any] | None = None, **about: Any) -> int:
         """Sends a control message; its id."""
         self.heard.last_id += 1
-        message_id = about.pop("message_id", self.heard.last_id)
+        message_id: int = about.pop("message_id", self.heard.last_id)
         head = {"message_id": message_id, "session_id": OPENED["session"], "timestamp": 1}
         await self.tell(**head, **about, message_type={kind: body or {}})
         return message_id
@@ -132,8 +132,8 @@ Refusal = tuple[int, dict[str, str], bytes]
 
 @asynccontextmanager
 async def serving(*scripts: Script, refusals: dict[int, Refusal] | None = None) -> AsyncIterator[Heard]:
-    """A server whose first connection follows the first script, and so on. `refusals`: of the requests with these numbers,
-    from 0. What fails in a script fails the test."""
+    """A server whose first connection follows the first script, and so on. `refusals`: of the requests with these
+    numbers, from 0. What fails in a script fails the test."""
     heard, left, failed = Heard(), list(scripts), []
 
     async def handle(socket: ServerConnection) -> None:

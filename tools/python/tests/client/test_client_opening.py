@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("websockets")
 
-from scripted_server import OPENED, Peer, serving  # noqa: E402
+from scripted_server import OPENED, Peer, serving
 
-from mynah.client import Format, Limits, Refused, connect  # noqa: E402
+from mynah.client import Format, Limits, Refused, connect
 
 
 async def obliging(peer: Peer) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("websockets")
 
-from scripted_server import SEGMENT, Peer, serving  # noqa: E402
+from scripted_server import SEGMENT, Peer, serving
 
-from mynah.client import (  # noqa: E402
+from mynah.client import (
     Audio,
     CancelAnswer,
     Clip,
@@ -73,7 +73,7 @@ def test_receipts_go_out_at_once_and_applied_when_the_handler_comes_back() -> No
 
 def test_what_waits_and_was_taken_back_is_dropped() -> None:
     other = "fa9cab88-eca1-56bf-961d-1e749c4ac68d"
-    sounds = [
+    sounds: list[tuple[int, dict[str, Any], str | None]] = [
         # pts_us, whose, and by which message it is taken back.
         (1, {"segment": SEGMENT, "revision": 1, "turn": 1}, "retract"),
         (2, {"segment": SEGMENT, "revision": 2, "turn": 1}, None),
@@ -165,7 +165,8 @@ def test_audio_goes_up_as_the_numbers_are_in_short_pieces() -> None:
 
 def test_every_wish_is_said_as_the_contract_has_it(vectors: dict[str, Any]) -> None:
     async def ask(s: Session) -> list[tuple[str, int]]:
-        greeting, manner = "Who goes there? 🦜", {"interruptible": False, "priority": -3, "wait": False}
+        greeting = "Who goes there? 🦜"
+        manner: dict[str, Any] = {"interruptible": False, "priority": -3, "wait": False}
         stereo = Clip(bytes.fromhex("0000008000407fff")[:6] + b"\xff\x7f", 16_000, 2, subtitle="Hm.")
         return [
             ("say", await s.say(greeting)),
@@ -307,7 +308,9 @@ def test_no_more_than_64_messages_are_under_way() -> None:
     asyncio.run(story())
 
 
-@pytest.mark.parametrize(("code", "clean"), [(1000, True), (1001, True), (1008, False), (1011, False), (4000, False)])
+@pytest.mark.parametrize(
+    ("code", "clean"), [(1000, True), (1001, True), (1008, False), (1011, False), (4000, False)]
+)
 def test_the_end(code: int, clean: bool) -> None:
     async def script(peer: Peer) -> None:
         await peer.opened()

@@ -258,7 +258,9 @@ class Talk:
             self._end(Closed(1000, self._told or "hung up"))
             return None
         lost_s, pause_s = time.monotonic(), RETRY_S_MIN
-        until_s = lost_s + self.opened.resume_ms / 1e3
+        # Without a token nobody may go on with it.
+        resume_ms = self.opened.resume_ms if self.opened.token else 0
+        until_s = lost_s + resume_ms / 1e3
         while (left_s := until_s - time.monotonic()) > 0:
             try:
                 link = await self._again(left_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,6 +14,10 @@ MESSAGE_BYTES_MAX = 65_536
 """Longest message of a client, in UTF-8."""
 ID_MAX = 2**53 - 1
 """Greatest id of a message."""
+_U32_MAX, _U64_MAX = 2**32 - 1, 2**64 - 1
+_NAME_BYTES_MAX = 128
+_DEPTH_MAX = 128
+"""How deep JSON may be: the engine's own limit."""
 
 
 class WireError(ValueError):
@@ -45,6 +50,8 @@ class _Field(NamedTuple):
     key: str
     kind: type
     default: Any = _REQUIRED
+    low: int = 0
+    high: int = _U64_MAX
 
 
 def _field(fields: Fields, field: _Field) -> Any:
@@ -56,10 +63,10 @@ def _field(fields: Fields, field: _Field) -> Any:
     # A bool is an int, and no number of anything.
     if not isinstance(value, field.kind) or (field.kind is int and isinstance(value, bool)):
         raise WireError(f"{field.key}: {value!r}, expected {field.kind.__name__}")
-    found: Any = value
-    if field.kind is int and found < 0:
-        raise WireError(f"{field.key}: {value}, expected 0 or more")
-    return found
+    number: Any = value
+    if field.kind is int and not field.low <= number <= field.high:
+        raise WireError(f"{field.key}: {number}, expected {field.low} to {field.high}")
+    return number
 
 
 _TEXT = _Field("text", str)
@@ -67,7 +74,8 @@ _REASON = _Field("reason", str)
 _HEARD = _Field("heard_us", int)
 _STRETCH = {"from_us": _Field("from_timestamp", int), "to_us": _Field("to_timestamp", int)}
 _AT = {"at_us": _Field("at_timestamp", int)}
-_REQUEST = _Field("request", int)
+_REQUEST = _Field("request", int, high=ID_MAX)
+_LINE = _Field("line", int, high=ID_MAX)
 
 MESSAGES: dict[str, tuple[type[m.Message], dict[str, _Field]]] = {
     "CancelSpeculation": (m.CancelSpeculation, {**_STRETCH, "late": _Field("late", bool, False)}),
@@ -75,19 +83,22 @@ MESSAGES: dict[str, tuple[type[m.Message], dict[str, _Field]]] = {
     "EndOfSpeech": (m.EndOfSpeech, {**_AT, "final": _Field("final", bool)}),
     "RetractEndOfSpeech": (m.RetractEndOfSpeech, _AT),
     "CancelAnswer": (m.CancelAnswer, {}),
-    "BatchHint": (m.BatchHint, {"suggested_batch_size": _Field("suggested_batch_size", int)}),
-    "DeadlineWarning": (m.DeadlineWarning, {"deadline_us": _Field("deadline_us", int)}),
+    "BatchHint": (
+        m.BatchHint,
+        {"suggested_batch_size": _Field("suggested_batch_size", int, low=1, high=_U32_MAX)},
+    ),
+    "DeadlineWarning": (m.DeadlineWarning, {"deadline_us": _Field("deadline_us", int, low=1)}),
     "Transcript": (m.Transcript, {"text": _TEXT, "last": _Field("last", bool)}),
     "Line": (
         m.Line,
         {"text": _TEXT, "from_us": _Field("from_us", int), "until_us": _Field("until_us", int, None)},
     ),
-    "AnswerStarted": (m.AnswerStarted, {"line": _Field("line", int, 0)}),
+    "AnswerStarted": (m.AnswerStarted, {"line": _LINE._replace(default=0)}),
     "AnswerPaused": (m.AnswerPaused, {}),
     "AnswerResumed": (m.AnswerResumed, {}),
     "AnswerInterrupted": (m.AnswerInterrupted, {"heard_us": _HEARD}),
     "AnswerEnded": (m.AnswerEnded, {"heard_us": _HEARD}),
-    "LineDropped": (m.LineDropped, {"line": _Field("line", int), "reason": _REASON}),
+    "LineDropped": (m.LineDropped, {"line": _LINE, "reason": _REASON}),
     "ToolCall": (
         m.ToolCall,
         {
@@ -118,37 +129,92 @@ def control(fields: Fields) -> m.Message | Ack | None:
 
     `WireError`: it is none.
     """
-    tagged = fields["message_type"]
-    if not isinstance(tagged, dict) or len(tagged) != 1:
-        raise WireError("message_type: expected an object with one key")
-    ((name, body),) = tagged.items()
-    if not isinstance(body, dict):
-        raise WireError(f"{name}: expected an object")
+    # What every message has, whatever it is.
+    message_id = _field(fields, _Field("message_id", int, high=ID_MAX))
+    _check_name(_field(fields, _Field("session_id", str)))
+    timestamp_us = _field(fields, _Field("timestamp", int))
+    name, body = _tagged(fields.get("message_type"))
     if name == "Ack":
         stage = _field(body, _Field("stage", str))
         if stage not in ("Delivered", "Applied"):
             raise WireError(f"stage: {stage!r}, expected Delivered or Applied")
-        return Ack(_field(body, _Field("message_id", int)), stage == "Applied")
+        return Ack(_field(body, _Field("message_id", int, high=ID_MAX)), stage == "Applied")
     if name not in MESSAGES:
         return None
     kind, own = MESSAGES[name]
-    message_id = _field(fields, _Field("message_id", int))
-    if message_id > ID_MAX:
-        raise WireError(f"message_id: {message_id}, expected at most {ID_MAX}")
-    return kind(
+    found = kind(
         **{at: _field(body, field) for at, field in own.items()},
         id=message_id,
-        timestamp_us=_field(fields, _Field("timestamp", int)),
-        segment=_field(fields, _Field("target_segment_id", str, None)),
-        revision=_field(fields, _Field("revision", int, None)),
-        turn=_field(fields, _Field("turn", int, None)),
-        metadata=_field(fields, _Field("metadata", dict, {})),
+        timestamp_us=timestamp_us,
+        segment=_segment(fields.get("target_segment_id")),
+        revision=_field(fields, _Field("revision", int, None, high=_U32_MAX)),
+        turn=_field(fields, _Field("turn", int, None, high=_U32_MAX)),
+        metadata=_metadata(fields),
     )
+    _check_order(found)
+    return found
+
+
+def _tagged(message_type: Any) -> tuple[str, Fields]:
+    """Name and fields of a type. Those of an unknown type may be anything."""
+    if isinstance(message_type, str) and message_type not in (*MESSAGES, "Ack"):
+        return message_type, {}
+    if not isinstance(message_type, dict) or len(message_type) != 1:
+        raise WireError("message_type: expected an object with one key")
+    ((name, body),) = message_type.items()
+    if name not in (*MESSAGES, "Ack"):
+        return name, {}
+    if not isinstance(body, dict):
+        raise WireError(f"{name}: expected an object")
+    return name, body
+
+
+def _check_name(session: str) -> None:
+    try:
+        size = len(session.encode())
+    except UnicodeEncodeError:
+        raise WireError("session_id: half a character") from None
+    if not 1 <= size <= _NAME_BYTES_MAX:
+        raise WireError(f"session_id: {size} bytes, expected 1 to {_NAME_BYTES_MAX}")
+
+
+def _segment(text: Any) -> str | None:
+    if text is None:
+        return None
+    try:
+        found = str(uuid.UUID(text))
+    except (TypeError, ValueError, AttributeError):
+        found = ""
+    # The reader of UUIDs takes other forms, too.
+    if not isinstance(text, str) or found != text.lower():
+        raise WireError(f"target_segment_id: {text!r}, expected a UUID of 36 characters")
+    return found
+
+
+def _metadata(fields: Fields) -> dict[str, Any]:
+    if "metadata" not in fields:
+        return {}
+    metadata: dict[str, Any] = _field(fields, _Field("metadata", dict))
+    level: list[Any] = [metadata]
+    for _ in range(_DEPTH_MAX - 1):
+        inner = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+        if not level:
+            return metadata
+    raise WireError(f"metadata: deeper than {_DEPTH_MAX} levels")
+
+
+def _check_order(found: m.Message) -> None:
+    match found:
+        case m.CancelSpeculation(from_us, to_us) | m.ConfirmSpeculation(from_us, to_us) if from_us >= to_us:
+            raise WireError(f"from_timestamp: {from_us}, expected less than to_timestamp {to_us}")
+        case m.Line(_, from_us, int(until_us)) if until_us < from_us:
+            raise WireError(f"until_us: {until_us}, expected {from_us} or more")
 
 
 _SEGMENT = _Field("segment", str, None)
-_REVISION = _Field("revision", int, 0)
-_TURN = _Field("turn", int, None)
+_REVISION = _Field("revision", int, 0, high=_U32_MAX)
+_TURN = _Field("turn", int, None, high=_U32_MAX)
 
 
 def _number(fields: Fields, key: str) -> float:
@@ -257,12 +323,19 @@ def read(text: str | bytes) -> Fields:
     `WireError`: there is none.
     """
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise WireError(f"no JSON: {error}") from None
     if not isinstance(fields, dict):
         raise WireError("expected an object")
     return fields
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key comes twice")
+    return found
 
 
 def write(fields: Fields) -> str:
