@@ -84,7 +84,7 @@ def test_what_is_broken_or_new_is_counted_and_the_session_goes_on() -> None:
             await peer.socket.send(text)
         await peer.tell(type="mood", calm=True)
         unknown = await peer.control("Judge", {"p_end": 0.9})
-        await peer.tell(type="error", error={"type": "invalid", "code": "bad_json", "message": "line 1"})
+        await peer.tell(type="error", error={"code": "bad_json", "message": "line 1", "silent": 4})
         known = await peer.control("CancelAnswer", turn=1)
         assert await peer.receipts(1) == [(known, "Delivered")] != [(unknown, "Delivered")]
         await peer.receipts(1)
@@ -93,7 +93,7 @@ def test_what_is_broken_or_new_is_counted_and_the_session_goes_on() -> None:
     async def story() -> None:
         async with serving(script) as server, connect(server.url) as session:
             events = [event async for event in session]
-            assert events[0] == NotUnderstood("bad_json", "line 1")
+            assert events[0] == NotUnderstood("bad_json", "line 1", 4)
             assert (session.figures.rejected, session.figures.unknown) == (6, 2)
             assert len(events) == 3
 

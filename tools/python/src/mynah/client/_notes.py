@@ -15,9 +15,9 @@ class Audio:
     revision: int = 0
     """The end that it was derived from; 0: the caller's own audio."""
     turn: int | None = None
-    """Its turn."""
+    """Its turn; 0 or `None`: none."""
     pts_us: int = 0
-    """Media time of its first sample."""
+    """When it sounds, microseconds: of an answer, since its first sample; of the caller's own audio, media time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class NotUnderstood:
 
     code: str
     message: str
+    silent: int = 0
+    """How many before it were not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Probability:
     at_us: int
     p: float
     more: tuple[tuple[int, float], ...] = ()
-    """Those since the last message, `(at_us, p)`."""
+    """Those before it that no message had, oldest first: `(at_us, p)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class PartialTranscript:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A word or a speech sound, and when: microseconds since the first sample of the answer."""
+    """A word or a speech sound, or a rest if it is neither, and when: microseconds behind `Spoken.from_us`."""
 
     from_us: int
     until_us: int
@@ -84,10 +86,11 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Times of what is being spoken. With the note `words`."""
+    """When the words of a `Line` sound. With the note `words`."""
 
     turn: int | None
     from_us: int
+    """Since the first sample of the answer."""
     times: tuple[Timed, ...]
 
 

@@ -253,7 +253,10 @@ def _text(fields: Fields) -> n.Text:
 
 
 def _error(fields: Fields) -> n.NotUnderstood:
-    return n.NotUnderstood(*error_of(fields))
+    code, message = error_of(fields)
+    error = fields.get("error")
+    silent = _field(error, _Field("silent", int, 0)) if isinstance(error, dict) else 0
+    return n.NotUnderstood(code, message, silent)
 
 
 def _speech_started(fields: Fields) -> n.SpeechStarted:
