@@ -546,6 +546,30 @@ fn a_lost_connection_is_taken_up_within_its_time() {
 }
 
 #[test]
+fn a_new_connection_is_told_whose_audio_goes_on_and_what_was_wrong() {
+    let mut line = plain(TALK);
+    line.speak(&bursts(&[200, 600, 240]));
+    line.until("the answer sounds", |line| matches!(line.got.last(), Some((_, Got::Audio(_)))));
+    let (mut engine, mut now_us) = (line.engine, line.now_us);
+    let mut session = Box::new(line.dialect).park(now_us).expect("it goes on");
+    session.text(now_us, "rubbish");
+    alone(&mut engine, &mut now_us, &mut session, 20);
+    let unheard_us = session.losses().unheard_us;
+    assert!((80_000..=120_000).contains(&unheard_us), "{unheard_us} us");
+    let mut line = Connection::to(engine, now_us, Native::new(now_us, CONFIG));
+    line.session = Some(session.session().clone());
+    line.text(r#"{"type":"resume","session":"caller","token":"t0"}"#);
+    line.carry();
+    line.dialect.resumed(now_us, Ok(session));
+    line.until("it sounds again", |line| line.got.iter().any(|(_, got)| matches!(got, Got::Audio(_))));
+    let kinds: Vec<&Value> = line.texts().into_iter().map(|message| &message["type"]).collect();
+    assert_eq!(kinds[..2], [&json!("resumed"), &json!("error")]);
+    let tag = line.got.iter().position(|(_, got)| matches!(got, Got::Text(told) if told["type"] == "audio"));
+    let audio = line.got.iter().position(|(_, got)| matches!(got, Got::Audio(_)));
+    assert!(tag.is_some() && tag < audio, "{tag:?} {audio:?}");
+}
+
+#[test]
 fn a_lost_connection_that_nobody_takes_up_ends_the_session() {
     let (mut engine, mut now_us, mut session) = lost();
     // A request without a connection begins the time anew.

@@ -219,6 +219,8 @@ fn tell(steps: &[Step], eager: bool) -> (Vec<TurnTold>, Told) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn whatever_a_gate_decides_the_order_holds(steps in steps(), eager: bool) {
         let (said, gate) = tell(&steps, eager);

@@ -55,3 +55,29 @@ impl AudioTag {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mynah_engine::Block;
+
+    use super::*;
+
+    #[test]
+    fn a_jump_of_media_time_is_another_tag_and_rounding_is_none() {
+        let format = Format { rate_hz: 44_100, channels: 2 };
+        let audio = |pts_us, turn| OutAudio {
+            // 10.0226 ms
+            block: Block::zeroed(884),
+            pts_us,
+            released_us: 0,
+            arrived_us: 0,
+            segment: 1,
+            revision: 1,
+            turn,
+        };
+        let mut tag = AudioTag::default();
+        let differs = [(0, 1), (10_022, 1), (20_045, 1), (31_000, 1), (43_000, 1), (53_022, 2), (20_000, 2)]
+            .map(|(pts_us, turn)| tag.differs(format, &audio(pts_us, turn)));
+        assert_eq!(differs, [true, false, false, false, true, true, true]);
+    }
+}
