@@ -86,7 +86,15 @@ impl NativeSession {
             );
             Some(Refusal::new("bad_audio", what))
         } else {
-            self.push(now_us, bytes).err().map(bad_audio)
+            match self.push(now_us, bytes) {
+                Ok(()) => None,
+                // The server has ended the input: the client could not know.
+                Err(PushError::Ended) if self.ending.is_some() => {
+                    self.complaints.count += 1;
+                    None
+                }
+                Err(error) => Some(bad_audio(error)),
+            }
         };
         refusal.iter().for_each(|refusal| self.complaints.take(now_us, refusal));
     }
