@@ -225,9 +225,14 @@ fn a_server_that_ends_waits_for_the_turn_and_one_that_cannot_serve_says_so() {
     line.dialect.end(line.now_us, Ending::AfterTurn);
     line.ticks(10);
     assert!(line.closing().is_none());
-    line.speak(&bursts(&[900]));
+    line.speak(&bursts(&[0, 400, 900]));
     line.until("it is over", |line| line.closing().is_some());
     assert_eq!(line.closing().map(|closing| closing.code), Some(1001));
+    // All that was said is in it.
+    assert_eq!(
+        line.of("TurnInfo").last().map(|(_, info)| info["audio_window_end"].clone()),
+        Some(json!(1.1))
+    );
     assert_eq!(names(&line).last().map(String::as_str), Some("EndOfTurn"));
 
     // The engine has room for four.
