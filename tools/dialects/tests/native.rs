@@ -129,6 +129,9 @@ fn it_is_said_whose_audio_it_is_whenever_that_changes_and_only_then() {
             }
         }
         assert_eq!(blocks.count(), 0, "all of it was sent");
+        // Of an answer media time counts from its first sample.
+        let mut answers = tags.iter().filter(|tag| tag["revision"] != 0);
+        assert!(answers.all(|tag| tag["pts_us"] == 0), "{tags:#?}");
         let changes = sent.windows(2).filter(|pair| {
             let ((a, b, c, _, end), (d, e, f, from, _)) = (pair[0], pair[1]);
             (a, b, c) != (d, e, f) || from.abs_diff(end) > 1_000
