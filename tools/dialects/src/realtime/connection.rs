@@ -96,15 +96,23 @@ enum Step {
     Wait(Option<u64>),
 }
 
-/// What every message of a client has, read without copies where there are no escapes.
+/// A text of a message, borrowed from that where it has no escapes. Serde copies a `Cow` behind an `Option`.
+#[derive(Deserialize)]
+struct Words<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What every message of a client has, and the audio of those that have any.
 #[derive(Deserialize)]
 struct Head<'a> {
     #[serde(rename = "type", borrow)]
-    kind: Option<Cow<'a, str>>,
+    kind: Option<Words<'a>>,
     #[serde(borrow)]
-    event_id: Option<Cow<'a, str>>,
+    event_id: Option<Words<'a>>,
     #[serde(borrow)]
-    audio: Option<Cow<'a, str>>,
+    audio: Option<Words<'a>>,
+}
+
+fn said<'a>(words: &'a Option<Words<'_>>) -> Option<&'a str> {
+    words.as_ref().map(|words| &*words.0)
 }
 
 fn format() -> Format {
@@ -159,15 +167,15 @@ impl Realtime {
                 return self.out.refuse(&SettingsError::new("invalid_json", message), None);
             }
         };
-        let event_id = head.event_id.as_deref().filter(|id| id.len() <= EVENT_ID_BYTES_MAX);
-        let Some(kind) = head.kind.as_deref() else {
+        let event_id = said(&head.event_id).filter(|id| id.len() <= EVENT_ID_BYTES_MAX);
+        let Some(kind) = said(&head.kind) else {
             let message = "type: expected the name of an event, such as `session.update`";
             let error = SettingsError::of("missing_required_parameter", "type", message);
             return self.out.refuse(&error, event_id);
         };
         let waits = !replayed && !matches!(self.stage, Stage::Open(_));
         let done = match kind {
-            "input_audio_buffer.append" if !waits || self.early.is_empty() => match head.audio.as_deref() {
+            "input_audio_buffer.append" if !waits || self.early.is_empty() => match said(&head.audio) {
                 Some(audio) => {
                     self.hurries = true;
                     self.intake.append(audio)

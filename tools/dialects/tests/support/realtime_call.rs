@@ -91,7 +91,7 @@ fn config() -> EngineConfig {
     EngineConfig { shards: Some(1), ..EngineConfig::simulated() }
 }
 
-fn voice_assistant(sets: &[&str], script: Option<&'static str>) -> Arc<ScenePlan> {
+pub(crate) fn voice_assistant(sets: &[&str], script: Option<&'static str>) -> Arc<ScenePlan> {
     let sets: Vec<_> = sets.iter().map(|set| Override::parse(set).expect("a setting")).collect();
     let script = script.map(|words| Arc::new(Words(words)) as Arc<dyn Script>);
     match mynah_sim::scenes::compile("voice_assistant", &sets, None, script) {
