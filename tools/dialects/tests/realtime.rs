@@ -248,3 +248,47 @@ fn noise_without_words_has_a_transcript_and_no_answer() {
     assert_eq!(completed[0]["transcript"], "");
     assert!(call.of_type("response.created").is_empty());
 }
+
+#[test]
+fn an_answer_ends_although_the_client_sends_nothing_more() {
+    for sends_ms in [200, 1_000] {
+        let mut call = Call::new();
+        call.say(QUESTION);
+        call.until("response.output_audio.delta", 0);
+        call.listen(sends_ms);
+        call.ticks(3_000);
+        let heard = call.noted.lock().expect("one thread").events.clone();
+        assert_eq!(call.done(), ["completed -"], "{:?} {:?}", call.types(), &heard[heard.len() - 5..]);
+    }
+}
+
+#[test]
+fn what_a_client_has_played_when_it_is_interrupted_counts_and_later_answers_end_all_the_same() {
+    let mut call = Call::new();
+    call.say(QUESTION);
+    let begun = call.until("response.output_audio.delta", 0);
+    let item = call.events[begun].1["item_id"].clone();
+    call.listen(1_200);
+    call.say(INTERRUPTION);
+    call.until("input_audio_buffer.speech_started", begun);
+    call.send(json!({"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": 300}));
+    let done = call.until("response.done", begun);
+    let second = call.until("response.output_audio.delta", done);
+    let heard: Vec<u64> = call
+        .noted
+        .lock()
+        .expect("one thread")
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            SessionEvent::AnswerInterrupted { heard_us, .. } => Some(*heard_us),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(heard, [300_000], "as the client says");
+    call.ticks(2_000);
+    assert_eq!(call.done(), ["cancelled turn_detected", "completed -"]);
+    let sent_us = call.audio_us(&call.of_type("response.done")[1]["response"]);
+    let took_us = call.events.last().expect("it is done").0 - call.events[second].0;
+    assert!(took_us > sent_us - 100_000 && took_us < sent_us + 150_000, "{sent_us} us in {took_us} us");
+}

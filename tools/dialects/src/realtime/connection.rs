@@ -357,6 +357,7 @@ impl Realtime {
             if let Some(response) = &dialogue.response {
                 response.sound(samples, event, &mut self.bytes, &mut self.sound);
             }
+            dialogue.sent(now_us, audio.turn, samples.len(), link);
             link.sent(now_us, audio);
             return Some(Step::Sounds { sound_us });
         }

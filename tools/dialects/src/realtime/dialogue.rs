@@ -24,6 +24,9 @@ const OWED_US: u64 = 10_000_000;
 const CALLED_US: u64 = 200_000;
 /// So often a conversation in writing is looked at for the end of an answer.
 const LOOKS_US: u64 = 20_000;
+/// What was played is told every 100 ms, and when nothing was sent for 60 ms.
+const PLAYED_SAMPLES: u64 = RATE_HZ as u64 / 10;
+const PLAYED_US: u64 = 60_000;
 /// Most samples of an answer that wait until it is told to have begun: 4 s. Beyond that it begins.
 const HELD_MAX: usize = 4 * RATE_HZ as usize;
 /// Most texts that wait for the same.
@@ -61,6 +64,31 @@ impl Held {
     }
 }
 
+/// What was sent of the answer to a turn. Once a client has said what it has played, the session counts as heard only what
+/// it is told of; clients say so when they are interrupted and at no other time, so the rest is told here.
+#[derive(Default)]
+struct Played {
+    tells: bool,
+    turn: u32,
+    samples: u64,
+    told: u64,
+    newest_us: u64,
+}
+
+impl Played {
+    fn is_behind(&self) -> bool {
+        self.tells && self.told < self.samples
+    }
+
+    fn tell(&mut self, link: &mut Link) {
+        let us = self.samples * 1_000_000 / u64::from(RATE_HZ);
+        // Without room it is told with the next audio, or soon.
+        if link.want(Control::Heard { turn: self.turn, us }).is_some() {
+            self.told = self.samples;
+        }
+    }
+}
+
 /// What both sides have said.
 pub(super) struct Dialogue {
     pub(super) facts: SceneFacts,
@@ -92,6 +120,7 @@ pub(super) struct Dialogue {
     retracted: (u32, u32),
     held: VecDeque<Held>,
     held_samples: usize,
+    played: Played,
     /// A turn in which a service failed, and why.
     failed: Option<(u32, Arc<str>)>,
     failed_last: u32,
@@ -127,6 +156,7 @@ impl Dialogue {
             retracted: (0, 0),
             held: VecDeque::new(),
             held_samples: 0,
+            played: Played::default(),
             failed: None,
             failed_last: 0,
         }
@@ -367,8 +397,37 @@ impl Dialogue {
         }
     }
 
+    /// So many samples of the answer to a turn are sent.
+    pub(super) fn sent(&mut self, now_us: u64, turn: u32, samples: usize, link: &mut Link) {
+        let played = &mut self.played;
+        if played.turn != turn {
+            (played.turn, played.samples, played.told) = (turn, 0, 0);
+        }
+        played.samples += samples as u64;
+        played.newest_us = now_us;
+        if played.is_behind() && played.samples - played.told >= PLAYED_SAMPLES {
+            played.tell(link);
+        }
+    }
+
+    /// The client says how much of an answer it has played. Of one that is over the session knows already; false: too much
+    /// waits.
+    pub(super) fn client_played(&mut self, turn: u32, us: u64, link: &mut Link) -> bool {
+        if self.response.as_ref().is_none_or(|response| response.turn != turn) {
+            return true;
+        }
+        let told = link.want(Control::Heard { turn, us }).is_some();
+        if told {
+            (self.played.tells, self.played.told) = (true, self.played.samples);
+        }
+        told
+    }
+
     /// Does what is due when the session has nothing more to say for now.
     pub(super) fn settle(&mut self, now_us: u64, link: &mut Link, out: &mut Outbox) {
+        if self.played.is_behind() && now_us >= self.played.newest_us + PLAYED_US {
+            self.played.tell(link);
+        }
         if let Some(response) = &self.response {
             let called = response.called
                 && (response.calls.is_empty()
@@ -403,7 +462,8 @@ impl Dialogue {
         let called = called.map(|response| response.active_us + CALLED_US);
         let asked = self.asked.as_ref().map(|asked| asked.until_us);
         let written = self.response.as_ref().filter(|_| !self.facts.speaks).map(|_| now_us + LOOKS_US);
-        called.into_iter().chain(asked).chain(written).min()
+        let played = self.played.is_behind().then_some(self.played.newest_us + PLAYED_US);
+        called.into_iter().chain(asked).chain(written).chain(played).min()
     }
 
     /// The client asks for an answer. `anew`: a turn begins with that; otherwise the answer is coming by itself.

@@ -201,7 +201,9 @@ impl Desk<'_> {
                 format!("item_id: `{id}` is no answer; expected an item of role `assistant` with audio");
             return Err(SettingsError::of("invalid_value", "item_id", message));
         };
-        self.want(Control::Heard { turn, us: end_ms.saturating_mul(1_000) })?;
+        if !self.dialogue.client_played(turn, end_ms.saturating_mul(1_000), self.link) {
+            return Err(too_much());
+        }
         let index = event.get("content_index").and_then(Value::as_u64).unwrap_or(0);
         let fields = json!({"item_id": id, "content_index": index, "audio_end_ms": end_ms});
         self.out.event("conversation.item.truncated", fields);
