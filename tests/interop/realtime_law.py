@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -34,10 +35,16 @@ class Law:
         self.responses: list[str] = []
         self.errors: list[str] = []
         self._sounding = ""
+        self._greeting: set[str] = set()
+        self.quiet = asyncio.Event()
+        """Nothing is being answered."""
+        self.quiet.set()
 
     def says(self, event: Mapping[str, Any], audio_bytes: int = 0) -> None:
         """An event of the server's; `audio_bytes`: of sound in it."""
         kind = str(event["type"])
+        if self._greets(kind, event):
+            return
         self.counts[kind] += 1
         match kind:
             case "input_audio_buffer.speech_started":
@@ -55,8 +62,20 @@ class Law:
         if self._over():
             self._caller.done.set()
 
+    def _greets(self, kind: str, event: Mapping[str, Any]) -> bool:
+        """Whether an event is of an answer that began before anybody spoke: a client may ask for a greeting."""
+        if kind == "response.created" and not self.counts["input_audio_buffer.speech_started"]:
+            self._greeting.add(str(event["response"]["id"]))
+            self.quiet.clear()
+        if kind == "response.done" and str(event["response"]["id"]) in self._greeting:
+            self.quiet.set()
+            return True
+        return str(event.get("response_id") or (event.get("response") or {}).get("id")) in self._greeting
+
     def plays(self, data: bytes) -> None:
         """The client plays audio."""
+        if not self.quiet.is_set():
+            return
         self.ear.plays(data)
         self._caller.answered.set()
 

@@ -90,8 +90,10 @@ async def main(given: Wishes) -> Law:
 
     async def call() -> None:
         await asyncio.sleep(1)
-        # An empty context starts the conversation, and asks for nothing.
+        # An empty context starts the conversation, and asks for a greeting, which is not talked over.
         await worker.queue_frame(LLMContextFrame(context=LLMContext([])))
+        await asyncio.sleep(0.5)
+        await asyncio.wait_for(law.quiet.wait(), 20)
         try:
             await asyncio.wait_for(caller.speak(send), given.seconds)
             await asyncio.sleep(0.5)

@@ -58,7 +58,7 @@ impl Connection {
                 Output::Binary { .. } | Output::Close(_) => panic!("nothing of that is due"),
             };
             let session = self.engine.handle().open(*spec).expect("there is room");
-            let opened = Opened { session, scene: "voice_assistant".into(), tap: None };
+            let opened = Opened { session, scene: "voice_assistant".into(), token: None, tap: None };
             self.client.opened(self.now_us, Ok(opened));
         }
     }

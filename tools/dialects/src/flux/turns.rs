@@ -269,6 +269,11 @@ impl Turn {
             self.eager = None;
             return Some(self.tell(now_us, TurnEvent::Resumed, text));
         }
+        // An end that was certain before its words were there: who asked for eager ends hears of each before it holds.
+        if over && eager && complete && self.eager.is_none() && !text.is_empty() {
+            self.eager = Some(text.clone());
+            return Some(self.tell(now_us, TurnEvent::Eager, text));
+        }
         if over {
             return Some((TurnEvent::End, text));
         }

@@ -374,6 +374,13 @@ impl Dialogue {
         }
     }
 
+    /// Why a response ends that the client cancels. Some clients do so as soon as they are told that somebody speaks, a little
+    /// before the answer would have been withdrawn for that.
+    fn cancelled(&self) -> Finish {
+        let spoken = self.said.is_spoken() && self.facts.interrupt_min_ms.is_some();
+        if spoken { Finish::TurnDetected } else { Finish::ClientCancelled }
+    }
+
     fn interrupted(&mut self, now_us: u64, turn: u32, link: &mut Link, out: &mut Outbox) {
         self.said.interrupted(turn);
         self.withdrawn = self.withdrawn.max(turn);
@@ -382,7 +389,7 @@ impl Dialogue {
         match &self.response {
             Some(response) if response.turn == turn => {
                 let by_client = response.cancelled_by.is_some();
-                let how = if by_client { Finish::ClientCancelled } else { Finish::TurnDetected };
+                let how = if by_client { self.cancelled() } else { Finish::TurnDetected };
                 self.finish(&how, out);
             }
             // It had not begun.
@@ -436,7 +443,8 @@ impl Dialogue {
             let written = || !self.facts.speaks && is_told(link, response.turn);
             if response.cancelled_by == Some(0) {
                 self.withdrawn = self.withdrawn.max(response.turn);
-                self.finish(&Finish::ClientCancelled, out);
+                let how = self.cancelled();
+                self.finish(&how, out);
             } else if called || written() {
                 self.finish(&Finish::Completed, out);
             }

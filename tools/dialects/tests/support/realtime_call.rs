@@ -157,6 +157,7 @@ impl Call {
                     continue;
                 }
                 Output::Binary { .. } => panic!("there are no binary messages"),
+                Output::Resume { .. } => panic!("no session goes on over another connection"),
                 Output::Close(closing) => {
                     assert_eq!(self.closed.replace(closing), None, "it is closed once");
                     continue;
