@@ -55,7 +55,9 @@ impl Connection {
                     continue;
                 }
                 Output::Wait { .. } => return,
-                Output::Binary { .. } | Output::Close(_) => panic!("nothing of that is due"),
+                Output::Binary { .. } | Output::Resume { .. } | Output::Close(_) => {
+                    panic!("nothing of that is due")
+                }
             };
             let session = self.engine.handle().open(*spec).expect("there is room");
             let opened = Opened { session, scene: "voice_assistant".into(), token: None, tap: None };
