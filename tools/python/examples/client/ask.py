@@ -11,7 +11,7 @@ import asyncio
 import time
 import wave
 
-from mynah.client import Audio, ClientError, Format, Line, Message, Session, Transcript, connect, takes_back
+from mynah.client import Audio, ClientError, Format, Line, Message, Session, Transcripts, connect, takes_back
 
 STEP_MS, SILENCE_MS = 20, 1_500
 
@@ -38,11 +38,13 @@ async def speak(session: Session, sound: bytes) -> None:
 async def listen(session: Session) -> list[Audio]:
     """Prints what is said until the session ends; the answers that were not taken back."""
     said: list[Audio] = []
+    transcripts, lines = Transcripts(), set[tuple[int | None, int]]()
     async for event in session:
+        if heard := transcripts.take(event):
+            print(f"heard:  {heard}")
         match event:
-            case Transcript(text, last=True):
-                print(f"heard:  {text}")
-            case Line(text):
+            case Line(text, from_us) if (event.turn, from_us) not in lines:
+                lines.add((event.turn, from_us))
                 print(f"answer: {text}")
             case Audio():
                 said.append(event)

@@ -24,7 +24,7 @@ from mynah.client import (
     Format,
     Message,
     Session,
-    Transcript,
+    Transcripts,
     connect,
     takes_back,
 )
@@ -53,15 +53,22 @@ class Loudspeaker:
         self._free_s = max(self._free_s, time.monotonic()) + self._output.us(len(audio.data)) / 1e6
         self._queue.append((self._free_s, audio))
 
+    @property
+    def silent_s(self) -> float:
+        """Since when it is silent, or when it will be, by the monotonic clock."""
+        return self._free_s
+
     def drop(self, message: Message) -> float:
         """Drops what a message takes back and has not sounded; how much, seconds."""
         now_s, before_s = time.monotonic(), self._free_s
+        if before_s <= now_s:
+            return 0.0
         kept = [audio for end_s, audio in self._queue if end_s > now_s and not takes_back(message, audio)]
         self._queue.clear()
         self._free_s = now_s
         for audio in kept:
             self.play(audio)
-        return max(0.0, before_s - now_s) - (self._free_s - now_s)
+        return before_s - self._free_s
 
 
 class Caller:
@@ -105,21 +112,21 @@ async def talk(session: Session, caller: Caller) -> bool:
     """Tells the story until the session ends; whether an answer was interrupted."""
     if session.output is None:
         raise SystemExit("this scene does not speak")
-    loudspeaker, interrupted = Loudspeaker(session.output), False
+    loudspeaker, transcripts, interrupted = Loudspeaker(session.output), Transcripts(), False
     async for event in session:
         if isinstance(event, Audio):
             loudspeaker.play(event)
             caller.answered.set()
         if isinstance(event, Correction | AnswerInterrupted):
             dropped_s = loudspeaker.drop(event)
-            if dropped_s > 0 and caller.interrupts_s is not None:
-                after_ms = 1e3 * (time.monotonic() - caller.interrupts_s)
+            if isinstance(event, AnswerInterrupted) and caller.interrupts_s is not None:
+                after_ms = 1e3 * (loudspeaker.silent_s - caller.interrupts_s)
                 print(
                     f"silent {after_ms:.0f} ms after the interruption began, {dropped_s:.2f} s were not played"
                 )
+        if heard := transcripts.take(event):
+            print(f"heard: {heard}")
         match event:
-            case Transcript(text, last=True):
-                print(f"heard: {text}")
             case AnswerInterrupted(heard_us):
                 interrupted = True
                 print(f"turn {event.turn}: interrupted, {heard_us / 1e6:.2f} s were heard")

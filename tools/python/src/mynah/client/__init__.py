@@ -1,15 +1,15 @@
 """Conversations with a server of mynah: audio and messages over one WebSocket.
 
-    from mynah.client import Audio, Transcript, connect
+    from mynah.client import Audio, Transcripts, connect
 
     async with connect("ws://127.0.0.1:8080", model="assistant") as session:
         await session.push(pcm)
+        transcripts = Transcripts()
         async for event in session:
-            match event:
-                case Transcript(text, last=True):
-                    print(text)
-                case Audio(data):
-                    play(data)
+            if text := transcripts.take(event):
+                print(text)
+            if isinstance(event, Audio):
+                play(event.data)
 
 Needs `pip install 'mynah[client]'` (websockets), and neither libmynah nor NumPy.
 """
@@ -59,6 +59,7 @@ from mynah.client._notes import (
 )
 from mynah.client._opening import Opened
 from mynah.client._session import Session, connect
+from mynah.client._transcripts import Transcripts
 
 __all__ = [
     "AnswerEnded",
@@ -103,6 +104,7 @@ __all__ = [
     "Timed",
     "ToolCall",
     "Transcript",
+    "Transcripts",
     "Turn",
     "Undelivered",
     "connect",

@@ -96,16 +96,17 @@ class DeadlineWarning(Message):
 
 @dataclass(frozen=True, slots=True)
 class Transcript(Message):
-    """What was recognised of the segment, up to the end that the revision names."""
+    """A piece of what was recognised of the segment, up to the end that the revision names: see `Transcripts`."""
 
     text: str
+    """Words that follow those of the piece before; may be empty."""
     last: bool
     """The recognition is complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line(Message):
-    """What is being spoken."""
+    """What is being spoken. Where its length was not known, it is told again when it has been spoken."""
 
     text: str
     from_us: int
