@@ -68,5 +68,5 @@ async def speak(
     try:
         await asyncio.wait_for(caller.speak(send), given.seconds)
         await asyncio.sleep(0.3)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         order.errors.append(f"not over after {given.seconds:g} s")

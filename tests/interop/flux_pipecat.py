@@ -76,7 +76,7 @@ async def main(given: Wishes) -> Order:
     async def call() -> None:
         try:
             await asyncio.wait_for(connected.wait(), given.seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             order.errors.append(f"not connected after {given.seconds:g} s")
         else:
             await speak(given, order, done, send)

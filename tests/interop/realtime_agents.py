@@ -60,7 +60,7 @@ async def main(given: Wishes) -> Law:
         try:
             await asyncio.wait_for(caller.speak(session.send_audio), given.seconds)
             await asyncio.sleep(0.5)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             law.errors.append(f"not over after {given.seconds:g} s")
         listening.cancel()
     return law

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +17,28 @@ NOT_ACTIVE = "response_cancel_not_active"
 """Some clients cancel what the server has cancelled; they know this answer, and go on."""
 
 
+class Trace:
+    """Prints who says what, and when."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+        self._last = ""
+
+    def tells(self, who: str, event: Mapping[str, Any]) -> None:
+        """An event; a piece of audio behind another is left out."""
+        kind, about = (
+            str(event["type"]),
+            ("audio_start_ms", "audio_end_ms", "item_id", "response_id", "error"),
+        )
+        if kind == self._last and "audio" in kind:
+            return
+        self._last = kind
+        told = {name: event[name] for name in about if event.get(name) is not None}
+        if kind == "response.done":
+            told["response"] = (event["response"]["status"], event["response"].get("status_details"))
+        print(f"{time.monotonic() - self._began_s:8.3f} {who} {kind} {told}", file=sys.stderr)
+
+
 class Law:
     """Notes what a server says, and judges it at the end."""
 
@@ -28,61 +50,61 @@ class Law:
         """What had sounded when the server told of the interruption."""
         self.audio_bytes: Counter[str] = Counter()
         """By response."""
-        self.asked_ms: list[float] = []
-        """Where the client wants answers to be cut."""
-        self.cut_ms: list[float] = []
+        self.asked: list[tuple[str, float]] = []
+        """Where the client wants items to be cut, ms."""
+        self.cut: list[tuple[str, float]] = []
         """Where the server says that it has cut them."""
+        self.interrupted = ""
+        """The item that sounded when the server told of the interruption."""
         self.responses: list[str] = []
         self.errors: list[str] = []
         self._sounding = ""
-        self._greeting: set[str] = set()
-        self.quiet = asyncio.Event()
-        """Nothing is being answered."""
-        self.quiet.set()
+        self._trace = Trace() if caller.wishes.trace else None
+
+    def begins(self) -> None:
+        """What was said so far is no part of the two turns; what went wrong counts."""
+        self.responses.clear()
+        self.audio_bytes.clear()
+        self.asked.clear()
+        self.cut.clear()
+        self.ear.start_anew()
+        self.heard_ms = None
+        self._caller.answered.clear()
+        self._caller.done.clear()
 
     def says(self, event: Mapping[str, Any], audio_bytes: int = 0) -> None:
         """An event of the server's; `audio_bytes`: of sound in it."""
         kind = str(event["type"])
-        if self._greets(kind, event):
-            return
         self.counts[kind] += 1
+        if self._trace is not None:
+            self._trace.tells("server", event)
         match kind:
             case "input_audio_buffer.speech_started":
-                if self.counts["response.output_audio.delta"] and self.heard_ms is None:
-                    self.heard_ms = self.ear.heard_ms
+                if self.audio_bytes and self.heard_ms is None:
+                    self.heard_ms, self.interrupted = self.ear.heard_ms, self._sounding
             case "response.done":
                 self._done(event["response"])
             case "conversation.item.truncated":
-                self.cut_ms.append(event["audio_end_ms"])
+                self.cut.append((event["item_id"], event["audio_end_ms"]))
             case "error":
                 self._error(event["error"])
             case "response.output_audio.delta":
-                response = str(event["response_id"])
+                response, self._sounding = str(event["response_id"]), str(event["item_id"])
                 self.audio_bytes[response] += audio_bytes
         if self._over():
             self._caller.done.set()
 
-    def _greets(self, kind: str, event: Mapping[str, Any]) -> bool:
-        """Whether an event is of an answer that began before anybody spoke: a client may ask for a greeting."""
-        if kind == "response.created" and not self.counts["input_audio_buffer.speech_started"]:
-            self._greeting.add(str(event["response"]["id"]))
-            self.quiet.clear()
-        if kind == "response.done" and str(event["response"]["id"]) in self._greeting:
-            self.quiet.set()
-            return True
-        return str(event.get("response_id") or (event.get("response") or {}).get("id")) in self._greeting
-
     def plays(self, data: bytes) -> None:
         """The client plays audio."""
-        if not self.quiet.is_set():
-            return
         self.ear.plays(data)
         self._caller.answered.set()
 
     def wants(self, event: Mapping[str, Any]) -> None:
         """The client says something."""
+        if self._trace is not None:
+            self._trace.tells("client", event)
         if event["type"] == "conversation.item.truncate":
-            self.asked_ms.append(event["audio_end_ms"])
+            self.asked.append((event["item_id"], event["audio_end_ms"]))
 
     def _done(self, response: Mapping[str, Any]) -> None:
         details = response.get("status_details") or {}
@@ -95,7 +117,7 @@ class Law:
             self.errors.append(f"{error.get('code')}: {error.get('message')}")
 
     def _over(self) -> bool:
-        return len(self.responses) >= 2 and len(self.cut_ms) >= 1
+        return len(self.responses) >= 2 and self.interrupted in dict(self.cut)
 
     def broken(self) -> list[str]:
         """What does not hold."""
@@ -106,16 +128,12 @@ class Law:
             )
         if len(self.audio_bytes) < 2 or not all(self.audio_bytes.values()):
             found.append(f"audio of {len(self.audio_bytes)} responses, expected that of two")
-        if not self.cut_ms or len(self.cut_ms) != len(self.asked_ms):
-            found.append(
-                f"{len(self.cut_ms)} truncated, {len(self.asked_ms)} were asked for, expected one each at least"
-            )
-        if self.cut_ms != self.asked_ms[: len(self.cut_ms)]:
-            found.append(f"truncated at {self.cut_ms} ms, asked for at {self.asked_ms} ms")
+        if not self.cut or self.cut != self.asked:
+            found.append(f"truncated: {self.cut}, asked for: {self.asked}; expected the same, once at least")
         if self.heard_ms is None:
             found.append("no speech_started while an answer sounded")
-        elif self.cut_ms and abs(self.heard_ms - self.cut_ms[0]) > HEARD_MS:
-            found.append(f"{self.heard_ms:.0f} ms were heard, and it was cut at {self.cut_ms[0]} ms")
+        elif abs(self.heard_ms - dict(self.cut).get(self.interrupted, 0)) > HEARD_MS:
+            found.append(f"{self.heard_ms:.0f} ms of {self.interrupted} were heard, truncated: {self.cut}")
         return found
 
     def judge(self) -> None:
@@ -126,9 +144,10 @@ class Law:
         if found:
             print(f"{self._client}: events: {dict(self.counts)}", file=sys.stderr)
         sounded = ", ".join(f"{size / 2 / OUTPUT_HZ:.1f} s" for size in self.audio_bytes.values())
+        cut = f"{dict(self.cut)[self.interrupted]} ms" if self.interrupted in dict(self.cut) else "nowhere"
         heard = "nothing" if self.heard_ms is None else f"{self.heard_ms:.0f} ms"
         print(
             f"{self._client}: {'FAILED' if found else 'ok'}: responses {' and '.join(self.responses) or 'none'}, audio "
-            f"{sounded or 'none'}, heard {heard}, cut at {self.cut_ms}, {len(self.errors)} errors"
+            f"{sounded or 'none'}, heard {heard}, cut at {cut}, {len(self.errors)} errors"
         )
         raise SystemExit(1 if found else 0)

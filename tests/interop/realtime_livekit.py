@@ -112,7 +112,7 @@ async def main(given: Wishes) -> Law:
     try:
         await asyncio.wait_for(caller.speak(microphone.send), given.seconds)
         await asyncio.sleep(0.5)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         law.errors.append(f"not over after {given.seconds:g} s")
     await session.aclose()
     await network.close()

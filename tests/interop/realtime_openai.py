@@ -23,7 +23,7 @@ async def listen(connection: Any, law: Law) -> None:
             item, data = event.item_id, base64.b64decode(event.delta)
             law.plays(data)
         law.says(event.model_dump(), len(data))
-        if event.type == "input_audio_buffer.speech_started" and item is not None and not law.asked_ms:
+        if event.type == "input_audio_buffer.speech_started" and item is not None and not law.asked:
             place = {"item_id": item, "content_index": 0, "audio_end_ms": int(law.ear.heard_ms)}
             law.wants({"type": "conversation.item.truncate", **place})
             await connection.conversation.item.truncate(**place)
@@ -51,7 +51,7 @@ async def main(given: Wishes) -> Law:
             await asyncio.wait_for(caller.speak(send), given.seconds)
             # What is wrong may be said late.
             await asyncio.sleep(0.5)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             law.errors.append(f"not over after {given.seconds:g} s")
         listening.cancel()
     return law

@@ -124,25 +124,28 @@ export class Story {
 
     /** The client says this. */
     wants(event) {
-        if (event.type === 'conversation.item.truncate') this.asked.push(event.audio_end_ms);
+        if (event.type === 'conversation.item.truncate') this.asked.push([event.item_id, event.audio_end_ms]);
     }
 
     /** The server says this. */
     says(event) {
         this.counts[event.type] = (this.counts[event.type] ?? 0) + 1;
-        if (event.type === 'input_audio_buffer.speech_started' && this.answered) this.heard ??= this.heardMs();
+        if (event.type === 'input_audio_buffer.speech_started' && this.answered && this.heard === undefined) {
+            [this.heard, this.interrupted] = [this.heardMs(), this.sounding];
+        }
         if (event.type === 'response.output_audio.delta') {
             const bytes = Buffer.byteLength(event.delta, 'base64');
+            this.sounding = event.item_id;
             this.bytes.set(event.response_id, (this.bytes.get(event.response_id) ?? 0) + bytes);
         }
-        if (event.type === 'conversation.item.truncated') this.cut.push(event.audio_end_ms);
+        if (event.type === 'conversation.item.truncated') this.cut.push([event.item_id, event.audio_end_ms]);
         if (event.type === 'error') this.errors.push(`${event.error?.code}: ${event.error?.message}`);
         if (event.type === 'response.done') {
             const { status, status_details: details } = event.response;
             this.responses.push([status, details?.reason].filter(Boolean).join('/'));
             if (this.responses.length === 1) this.#hearAnew();
         }
-        this.over = this.responses.length >= 2 && this.cut.length >= 1;
+        this.over = this.responses.length >= 2 && this.#cutMs() !== undefined;
     }
 
     /** Says all of it, `send` by `send`, as a microphone would. */
@@ -167,6 +170,11 @@ export class Story {
         await sleep(500);
     }
 
+    /** Where the item was cut that sounded when it was interrupted. */
+    #cutMs() {
+        return this.cut.find(([item]) => item === this.interrupted)?.[1];
+    }
+
     #broken() {
         const found = this.errors.map((error) => `error event: ${error}`);
         if (String(this.responses.toSorted()) !== 'cancelled/turn_detected,completed') {
@@ -174,11 +182,11 @@ export class Story {
         }
         if (this.bytes.size < 2) found.push(`audio of ${this.bytes.size} responses, expected that of two`);
         if (!this.cut.length || String(this.cut) !== String(this.asked)) {
-            found.push(`truncated at ${this.cut} ms, asked for at ${this.asked} ms, expected the same, once at least`);
+            found.push(`truncated: ${this.cut}, asked for: ${this.asked}; expected the same, once at least`);
         }
         if (this.heard === undefined) found.push('no speech_started while an answer sounded');
-        else if (this.cut.length && Math.abs(this.heard - this.cut[0]) > HEARD_MS) {
-            found.push(`${this.heard.toFixed()} ms were heard, and it was cut at ${this.cut[0]} ms`);
+        else if (Math.abs(this.heard - (this.#cutMs() ?? 0)) > HEARD_MS) {
+            found.push(`${this.heard.toFixed()} ms of ${this.interrupted} were heard, truncated: ${this.cut}`);
         }
         return found;
     }
@@ -189,10 +197,11 @@ export class Story {
         for (const what of found) console.error(`${this.client}: ${what}`);
         if (found.length) console.error(`${this.client}: events: ${JSON.stringify(this.counts)}`);
         const sounded = [...this.bytes.values()].map((size) => `${(size / 2 / OUTPUT_HZ).toFixed(1)} s`).join(', ');
+        const cut = this.#cutMs() === undefined ? 'nowhere' : `${this.#cutMs()} ms`;
         const heard = this.heard === undefined ? 'nothing' : `${this.heard.toFixed()} ms`;
         console.log(
             `${this.client}: ${found.length ? 'FAILED' : 'ok'}: responses ${this.responses.join(' and ') || 'none'}, audio ` +
-                `${sounded || 'none'}, heard ${heard}, cut at [${this.cut}], ${this.errors.length} errors`,
+                `${sounded || 'none'}, heard ${heard}, cut at ${cut}, ${this.errors.length} errors`,
         );
         process.exit(found.length ? 1 : 0);
     }

@@ -33,6 +33,8 @@ class Wishes:
     second: np.ndarray
     seconds: float
     """How long everything may take."""
+    trace: bool = False
+    """Every event is printed, with its time."""
 
     def url(self, scheme: str, path: str = "") -> str:
         """Address of something at the server."""
@@ -56,6 +58,7 @@ def wishes(story: str, rate_hz: int, model: str) -> Wishes:
     options.add_argument(
         "--seconds", type=float, default=60, help="how long it may take; default: %(default)s"
     )
+    options.add_argument("--trace", action="store_true", help="prints every event, but for repeated audio")
     given = options.parse_args()
     if given.tones:
         first, second = tone(0.6, rate_hz), tone(0.5, rate_hz)
@@ -68,7 +71,7 @@ def wishes(story: str, rate_hz: int, model: str) -> Wishes:
     host = urlsplit(given.url).netloc
     if not host:
         options.error(f"{given.url}: expected an address like http://127.0.0.1:8080")
-    return Wishes(host, given.model, given.key, first, second, given.seconds)
+    return Wishes(host, given.model, given.key, first, second, given.seconds, given.trace)
 
 
 def tone(seconds: float, rate_hz: int) -> np.ndarray:
@@ -182,6 +185,11 @@ class Ear:
             self._gaps_s += now_s - self._end_s
             self._end_s = now_s
         self._end_s += len(data) / 2 / self._rate_hz
+
+    @property
+    def left_ms(self) -> float:
+        """What has come and not sounded."""
+        return 1e3 * max(0.0, self._end_s - time.monotonic())
 
     @property
     def heard_ms(self) -> float:

@@ -231,6 +231,11 @@ impl Inner {
                     if parts.session.is_over() {
                         return None;
                     }
+                    // Behind the last sound nothing follows: its reader need not wait until the end was told.
+                    if parts.session.session().is_closed() && self.readers.sound.take().is_some() {
+                        self.listen(now_us);
+                        return Some(Some(now_us));
+                    }
                     if full {
                         // A reader that does not read: what was not acknowledged is told to the next one.
                         self.readers.events = None;

@@ -59,7 +59,8 @@ fn who_may_not_come_in_is_told_before_the_upgrade() {
         let (found, word, _) = refused(path, headers);
         assert_eq!((found, word.as_str()), (status, code), "{path} {headers:?}");
     }
-    let mut first = Socket::connect(running.clients, "/v1/session?model=pass", &[good]).expect("it has a key");
+    let mut first =
+        Socket::connect(running.clients, "/v1/session?model=pass", &[good]).expect("it has a key");
     first.say(&json!({"type": "open"}));
     first.until("opened");
     let full = refused("/v1/session?model=pass", &[good]);

@@ -33,8 +33,13 @@ fn operators_see_sessions_refusals_and_messages() {
     socket.say(&json!({"type": "open"}));
     socket.until("opened");
     let capacity = ask(running.operators, "GET", "/capacity", &[], &[]).json();
-    assert_eq!((&capacity["sessions"], &capacity["max"], &capacity["headroom"]), (&json!(1), &json!(4), &json!(3)));
-    assert!(ask(running.clients, "POST", "/v1/sessions", &[("Origin", "https://a.example")], b"{}").status == 403);
+    assert_eq!(
+        (&capacity["sessions"], &capacity["max"], &capacity["headroom"]),
+        (&json!(1), &json!(4), &json!(3))
+    );
+    assert!(
+        ask(running.clients, "POST", "/v1/sessions", &[("Origin", "https://a.example")], b"{}").status == 403
+    );
     let page = ask(running.operators, "GET", "/metrics", &[], &[]);
     for line in [
         "mynah_sessions_max 4",

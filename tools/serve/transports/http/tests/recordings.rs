@@ -23,10 +23,14 @@ fn a_call_is_a_stereo_file_and_its_story() {
     socket.rest();
     let until = Instant::now() + support::PATIENCE;
     let files = loop {
-        let mut files: Vec<_> =
-            std::fs::read_dir(&folder).expect("it was made").map(|file| file.expect("a file").path()).collect();
+        let mut files: Vec<_> = std::fs::read_dir(&folder)
+            .expect("it was made")
+            .map(|file| file.expect("a file").path())
+            .collect();
         files.sort();
-        if files.len() == 2 && files.iter().all(|file| file.extension().is_some_and(|one| one == "wav" || one == "json")) {
+        if files.len() == 2
+            && files.iter().all(|file| file.extension().is_some_and(|one| one == "wav" || one == "json"))
+        {
             break files;
         }
         assert!(Instant::now() < until, "{files:?}");

@@ -33,7 +33,8 @@ fn sound_goes_up_in_pieces_and_comes_down_as_a_recording() {
     // An odd number of bytes a piece: samples are put together again.
     let sent = ramp(3_200);
     for piece in [&sent[..333], &sent[333..]] {
-        let answer = ask(running.clients, "POST", &format!("{place}/audio"), &auth, &piece[..piece.len() / 2 * 2]);
+        let answer =
+            ask(running.clients, "POST", &format!("{place}/audio"), &auth, &piece[..piece.len() / 2 * 2]);
         assert_eq!(answer.status, 204, "{answer:?}");
     }
     let odd = ask(running.clients, "POST", &format!("{place}/audio"), &auth, &[1]);

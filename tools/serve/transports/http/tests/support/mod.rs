@@ -78,9 +78,10 @@ impl Answer {
 
     /// The value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let line = self.head.lines().find(|line| {
-            line.split_once(':').is_some_and(|(one, _)| one.eq_ignore_ascii_case(name))
-        })?;
+        let line = self
+            .head
+            .lines()
+            .find(|line| line.split_once(':').is_some_and(|(one, _)| one.eq_ignore_ascii_case(name)))?;
         line.split_once(':').map(|(_, value)| value.trim())
     }
 }
@@ -96,7 +97,13 @@ pub(crate) fn ask(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &s
 }
 
 /// Sends a request; the connection is closed behind its answer.
-pub(crate) fn send(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> TcpStream {
+pub(crate) fn send(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> TcpStream {
     let mut stream = TcpStream::connect(to).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("there is such a timeout");
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n");
@@ -186,7 +193,11 @@ pub(crate) enum Got {
 
 impl Socket {
     /// Connects; the status of the refusal otherwise.
-    pub(crate) fn connect(to: SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, Answer> {
+    pub(crate) fn connect(
+        to: SocketAddr,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Answer> {
         let mut request = format!("ws://{to}{path}").into_client_request().expect("an address");
         for (name, value) in headers {
             request.headers_mut().insert(*name, HeaderValue::from_str(value).expect("a value"));
@@ -198,8 +209,11 @@ impl Socket {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => {
                 let head = response.headers().iter();
-                let head = head.map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap_or(""))).collect();
-                let body = String::from_utf8_lossy(response.body().as_deref().unwrap_or_default()).into_owned();
+                let head = head
+                    .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap_or("")))
+                    .collect();
+                let body =
+                    String::from_utf8_lossy(response.body().as_deref().unwrap_or_default()).into_owned();
                 Err(Answer { status: response.status().as_u16(), head, body })
             }
             Err(other) => panic!("{other}"),
@@ -230,7 +244,9 @@ impl Socket {
     pub(crate) fn until(&mut self, kind: &str) -> Value {
         loop {
             match self.next() {
-                Got::Json(message) if message["type"] == kind || message["message_type"].get(kind).is_some() => {
+                Got::Json(message)
+                    if message["type"] == kind || message["message_type"].get(kind).is_some() =>
+                {
                     return message;
                 }
                 Got::Closed(code) => panic!("closed with {code} before `{kind}`"),
