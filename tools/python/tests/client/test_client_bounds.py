@@ -28,13 +28,13 @@ def test_a_slow_handler_loses_the_oldest_audio_and_notes_and_no_message() -> Non
             await peer.tell(type="probability", at_us=i, p=0.5)
             await peer.control("AnswerStarted", turn=i)
         await heard(peer)
-        handler.set()
+        taking.set()
         await peer.over()
 
     async def story() -> None:
         limits = Limits(audio_s=1.0, notes=5, events=100)
         async with serving(script) as server, connect(server.url, limits=limits) as session:
-            await handler.wait()
+            await taking.wait()
             events = [event async for event in session]
             assert [event.turn for event in events if isinstance(event, Audio)] == list(range(20, 30))
             assert [event.at_us for event in events if isinstance(event, Probability)] == list(range(25, 30))
@@ -42,7 +42,7 @@ def test_a_slow_handler_loses_the_oldest_audio_and_notes_and_no_message() -> Non
             figures = session.figures
             assert (figures.audio_dropped_us, figures.notes_dropped) == (2_000_000, 25)
 
-    handler = asyncio.Event()
+    taking = asyncio.Event()
     asyncio.run(story())
 
 

@@ -47,7 +47,7 @@ def test_receipts_go_out_at_once_and_applied_when_the_handler_comes_back() -> No
         # The handler has not asked for anything yet.
         assert await peer.receipts(2) == [(stop, "Delivered"), (confirm, "Delivered")]
         await asyncio.sleep(0.1)
-        handler.set()
+        taking.set()
         assert await peer.receipts(2) == [(stop, "Applied"), (confirm, "Applied")]
         # Again: acknowledged again, both ways, and nothing else happens.
         await peer.control("CancelAnswer", turn=3, message_id=stop)
@@ -56,7 +56,7 @@ def test_receipts_go_out_at_once_and_applied_when_the_handler_comes_back() -> No
 
     async def story() -> None:
         async with serving(script) as server, connect(server.url) as session:
-            await handler.wait()
+            await taking.wait()
             events = []
             async for event in session:
                 if isinstance(event, CancelAnswer):
@@ -67,7 +67,7 @@ def test_receipts_go_out_at_once_and_applied_when_the_handler_comes_back() -> No
             assert events == ["CancelAnswer", "ConfirmSpeculation", "Transcript", "SessionClosed"]
             assert session.figures.repeated == 1
 
-    handler = asyncio.Event()
+    taking = asyncio.Event()
     asyncio.run(story())
 
 
@@ -96,20 +96,20 @@ def test_what_waits_and_was_taken_back_is_dropped() -> None:
         last = await peer.control("CancelAnswer", turn=3)
         while (last, "Delivered") not in peer.heard.receipts:
             await peer.receipts(1)
-        handler.set()
+        taking.set()
         await peer.receipts(3)
         await peer.over()
 
     async def story() -> None:
         async with serving(script) as server, connect(server.url) as session:
-            await handler.wait()
+            await taking.wait()
             events = await all_of(session)
             kept = [pts_us for pts_us, _, by in sounds if by is None]
             assert [event.pts_us for event in events if isinstance(event, Audio)] == kept
             assert [event.text for event in events if isinstance(event, Text)] == [str(at) for at in kept]
             assert (session.figures.withdrawn_us, session.figures.withdrawn_texts) == (40_000, 4)
 
-    handler = asyncio.Event()
+    taking = asyncio.Event()
     asyncio.run(story())
 
 
