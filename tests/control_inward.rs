@@ -103,6 +103,24 @@ fn an_answer_is_stopped_in_the_tick_of_its_message_and_the_next_one_comes() {
 }
 
 #[test]
+fn who_is_speaking_when_the_answer_is_stopped_is_answered_in_a_turn_of_his_own() {
+    let mut host = assistant(true);
+    host.speak(300, 0.0005);
+    host.speak(400, 0.3);
+    host.speak(300, 0.0005);
+    assert!(host.sounds.iter().any(|sound| sound.turn == 1), "the answer sounds");
+    // The next words are known to be speech when the message comes.
+    host.speak(200, 0.3);
+    assert_eq!(host.count(|event| matches!(event, Event::SegmentConfirmed { segment: 2, .. })), 1);
+    host.send(1, Control::CancelAnswer { turn: 1 }).expect("there is room");
+    host.speak(200, 0.3);
+    let before = host.sounds.len();
+    host.speak(500, 0.0005);
+    let answered: Vec<u32> = host.sounds[before..].iter().map(|sound| sound.turn).collect();
+    assert!(!answered.is_empty() && answered.iter().all(|turn| *turn == 2), "{answered:?}");
+}
+
+#[test]
 fn an_answer_under_way_is_stopped_before_it_sounds() {
     let mut host = assistant(false);
     host.speak(300, 0.0005);

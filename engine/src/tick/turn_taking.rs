@@ -290,7 +290,24 @@ impl<'w, 's> TurnTaking<'w, 's> {
             let event = Event::AnswerInterrupted { turn: *turn, segment: 0, heard_us };
             self.log.push(self.now.us, session, *turn, event);
         }
+        self.go_on_in_a_new_turn(session, &turns);
         !turns.is_empty()
+    }
+
+    /// Who was speaking already when the answers of `turns` were withdrawn is answered in a turn of his own, as he is after
+    /// an interruption.
+    fn go_on_in_a_new_turn(&mut self, session: SessionId, turns: &[u32]) {
+        let speaks = |segment: &&Segment| {
+            segment.session == session
+                && segment.verdict == Verdict::Confirmed
+                && segment.extent == Extent::Open
+                && turns.contains(&segment.turn)
+                && segment.answer == Answer::Pending
+        };
+        let spoken = self.segments.segments.active().filter(speaks).map(|segment| segment.key);
+        if let Some(key) = spoken.min_by_key(|key| key.serial) {
+            self.segments.segments.begin_turn(key, session);
+        }
     }
 
     /// Lets a paused answer go on, as nobody speaks any more; the segment that paused it is not answered.

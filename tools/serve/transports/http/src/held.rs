@@ -215,6 +215,8 @@ impl Inner {
             hand_in(&mut parts.session, &told);
         }
         let mut full = false;
+        // Asked first: what was put out before the session closed is there by then.
+        let closed = parts.session.session().is_closed();
         loop {
             match parts.session.poll(now_us) {
                 NativeOutput::Event { kind, id, json } => {
@@ -232,7 +234,7 @@ impl Inner {
                         return None;
                     }
                     // Behind the last sound nothing follows: its reader need not wait until the end was told.
-                    if parts.session.session().is_closed() && self.readers.sound.take().is_some() {
+                    if closed && self.readers.sound.take().is_some() {
                         self.listen(now_us);
                         return Some(Some(now_us));
                     }
