@@ -206,7 +206,7 @@ fn in_ci_the_setup_comes_first_and_what_needs_more_than_cargo_last() {
     // Nothing is installed here, and no apt-get is there.
     let (code, said, calls) = run(&top, &[("CI", "true")]);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["bevy", "services", "total"]].concat(), "{said}");
+    assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["bevy", "services", "serve", "total"]].concat(), "{said}");
     assert!(said.contains("nothing is installed: there is no apt-get"), "{said}");
     assert_eq!(said.matches("valgrind is not installed").count(), 1, "{said}");
     assert!(!said.contains("not run:") && said.contains("all is well"), "{said}");
@@ -219,7 +219,7 @@ fn in_ci_the_setup_comes_first_and_what_needs_more_than_cargo_last() {
         assert_eq!(done, Some(code), "{said}");
         assert_eq!(
             steps(&said),
-            [&["setup"], &STEPS[..], &["bevy", "services", "instructions", "total"]].concat(),
+            [&["setup"], &STEPS[..], &["bevy", "services", "serve", "instructions", "total"]].concat(),
             "{said}"
         );
         assert_eq!(said.contains("FAILED: instructions\n"), code == 1, "{said}");
@@ -262,14 +262,14 @@ fn called_alone_the_full_script_asks_the_programs_that_are_there() {
         }
     }
     let (code, said, _) = script(&top, ".ci/full", &[("FAILS", "test *")]);
-    assert!(code == Some(1) && said.contains("FAILED: programs, sound, bevy, services\n"), "{said}");
+    assert!(code == Some(1) && said.contains("FAILED: programs, sound, bevy, services, serve\n"), "{said}");
 }
 
 #[test]
 fn the_scripts_are_free_of_what_shellcheck_finds() {
     let Some(shellcheck) = program(&["shellcheck"]) else { return };
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let scripts = [".ci/run", ".ci/setup", ".ci/full", ".ci/steps", "benches/instructions.sh"];
+    let scripts = [".ci/run", ".ci/setup", ".ci/full", ".ci/steps", "benches/instructions.sh", "tests/interop/all", "tests/interop/served", "tests/interop/setup"];
     let done = Command::new(shellcheck).arg("--external-sources").args(scripts).current_dir(top).output();
     let done = done.expect("it is installed");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));

@@ -129,6 +129,10 @@ fn words(command: &str, folder: &Path) -> Result<Option<Vec<String>>, String> {
         "cargo run --release --features",
         "pip install",
         "python3 ",
+        // These serve, or ask who does.
+        "mynah serve",
+        "curl ",
+        "tests/interop/",
         "cargo run --example",
         "git ",
         "cd ",
