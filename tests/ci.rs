@@ -206,7 +206,11 @@ fn in_ci_the_setup_comes_first_and_what_needs_more_than_cargo_last() {
     // Nothing is installed here, and no apt-get is there.
     let (code, said, calls) = run(&top, &[("CI", "true")]);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(steps(&said), [&["setup"], &STEPS[..], &["bevy", "services", "serve", "total"]].concat(), "{said}");
+    assert_eq!(
+        steps(&said),
+        [&["setup"], &STEPS[..], &["bevy", "services", "serve", "total"]].concat(),
+        "{said}"
+    );
     assert!(said.contains("nothing is installed: there is no apt-get"), "{said}");
     assert_eq!(said.matches("valgrind is not installed").count(), 1, "{said}");
     assert!(!said.contains("not run:") && said.contains("all is well"), "{said}");
@@ -269,7 +273,16 @@ fn called_alone_the_full_script_asks_the_programs_that_are_there() {
 fn the_scripts_are_free_of_what_shellcheck_finds() {
     let Some(shellcheck) = program(&["shellcheck"]) else { return };
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let scripts = [".ci/run", ".ci/setup", ".ci/full", ".ci/steps", "benches/instructions.sh", "tests/interop/all", "tests/interop/served", "tests/interop/setup"];
+    let scripts = [
+        ".ci/run",
+        ".ci/setup",
+        ".ci/full",
+        ".ci/steps",
+        "benches/instructions.sh",
+        "tests/interop/all",
+        "tests/interop/served",
+        "tests/interop/setup",
+    ];
     let done = Command::new(shellcheck).arg("--external-sources").args(scripts).current_dir(top).output();
     let done = done.expect("it is installed");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));

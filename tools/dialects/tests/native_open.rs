@@ -5,9 +5,9 @@ mod connection;
 #[path = "support/native_line.rs"]
 mod native_line;
 
-use mynah_dialects::Refusal;
-use mynah_dialects::native::{Notes, Opening};
+use mynah_dialects::native::{Native, NativeConfig, Notes, Opening};
 use mynah_dialects::pcm::Encoding;
+use mynah_dialects::{Dialect as _, Output, Refusal, WantedRecords};
 use mynah_engine::scene::Format;
 use mynah_engine::speech::{GateMode, Interruption};
 use native_line::{TALK, connect};
@@ -125,4 +125,13 @@ fn a_connection_that_opens_nothing_is_closed_after_ten_seconds() {
             line.got
         );
     }
+}
+
+#[test]
+fn what_notes_want_is_known_when_the_session_is_asked_for() {
+    let mut native = Native::new(0, NativeConfig { epoch_us: 0, resume_ms: 5_000 });
+    assert_eq!(native.wants(), WantedRecords::default());
+    native.text(0, r#"{"type": "open", "notes": ["probability", "turns"]}"#);
+    assert!(matches!(native.poll(0), Output::Open(_)));
+    assert_eq!(native.wants(), WantedRecords { probability: true, turns: true });
 }

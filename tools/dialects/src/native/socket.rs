@@ -210,6 +210,9 @@ impl Dialect for Native {
     fn wants(&self) -> WantedRecords {
         match &self.stage {
             Stage::Live(session) => session.wants(),
+            Stage::Opening(opening, _) => {
+                WantedRecords { probability: opening.notes.probability, turns: opening.notes.turns }
+            }
             _ => WantedRecords::default(),
         }
     }

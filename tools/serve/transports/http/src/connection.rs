@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures_util::StreamExt as _;
 use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
 use mynah_dialects::{Closing, Dialect, Ending, Opened, Output, Refusal, TurnTimes};
 use mynah_serve::{DrainPhase, Kept, Place, RunningScene, Told, TransportFigures, Witness, random_token};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -51,6 +51,8 @@ struct Task {
 enum Seen {
     /// Something is to be done.
     Work,
+    /// The client has closed the connection, and waits for the answer to that.
+    Farewell,
     /// The client is gone, or its socket is.
     Gone,
 }
@@ -109,8 +111,11 @@ impl Task {
                 }
                 () = sleep_until(due) => self.silent(silent_at, &mut asked),
             };
-            if matches!(seen, Seen::Gone) {
-                return;
+            match seen {
+                Seen::Work => {}
+                // The answer is written already, and only to be sent.
+                Seen::Farewell => return drop(timeout(LAST_WORDS, sink.close()).await),
+                Seen::Gone => return,
             }
         }
     }
@@ -122,7 +127,8 @@ impl Task {
             Some(Ok(Message::Text(text))) => self.dialect.text(now_us, &text),
             Some(Ok(Message::Binary(bytes))) => self.dialect.binary(now_us, &bytes),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(Message::Close(_))) | None => return Seen::Gone,
+            Some(Ok(Message::Close(_))) => return Seen::Farewell,
+            None => return Seen::Gone,
             // A message beyond the bound, or no WebSocket any more: the client may still hear why.
             Some(Err(error)) => {
                 let large = error.to_string().contains("too long") || error.to_string().contains("too large");

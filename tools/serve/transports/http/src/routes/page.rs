@@ -7,7 +7,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mynah_engine::ScenePlan;
+use mynah_dialects::SceneFacts;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -25,14 +25,16 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
         .iter()
         .map(|(model, scene)| {
             let plan = scene.plan();
+            let facts = SceneFacts::of(plan);
             json!({
                 "model": model,
                 "scene": scene.name(),
                 "description": plan.scene.description,
-                "hears": hears(plan),
-                "speaks": plan.output.audio.is_some(),
+                "hears": facts.hears,
+                "speaks": facts.speaks,
                 "simulated": scene.simulated(),
                 "leaves": scene.leaves(),
+                "threshold": facts.gate.map(|gate| gate.threshold),
             })
         })
         .collect();
@@ -48,11 +50,6 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
         (HeaderName::from_static("permissions-policy"), HeaderValue::from_static("microphone=(self)")),
     ];
     (headers, page).into_response()
-}
-
-/// Whether somebody's speech is listened to.
-fn hears(plan: &ScenePlan) -> bool {
-    plan.nodes.iter().any(|node| node.spec.decides_speech() || node.spec.transcribes())
 }
 
 /// The page in one piece, but for its scenes, and the policy that lets it do what it does and nothing else: its own script
