@@ -23,7 +23,10 @@ pub enum DrainPhase {
 pub struct Drain {
     grace_us: u64,
     max_us: u64,
-    since_us: AtomicU64,
+    /// When nobody is taken any more.
+    ending_us: AtomicU64,
+    /// When everything is cancelled. Set first: without it the drain has not begun.
+    over_us: AtomicU64,
 }
 
 impl Drain {
@@ -32,29 +35,46 @@ impl Drain {
     #[must_use]
     pub fn new(grace_s: u32, max_s: u32) -> Self {
         let us = |seconds: u32| u64::from(seconds) * 1_000_000;
-        Self { grace_us: us(grace_s), max_us: us(max_s.max(grace_s)), since_us: AtomicU64::new(NOT_YET) }
+        Self {
+            grace_us: us(grace_s),
+            max_us: us(max_s.max(grace_s)),
+            ending_us: AtomicU64::new(NOT_YET),
+            over_us: AtomicU64::new(NOT_YET),
+        }
     }
 
     /// Begins, unless that has happened. Returns whether it has now.
     pub fn begin(&self, now_us: u64) -> bool {
-        self.since_us.compare_exchange(NOT_YET, now_us, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        let over_us = now_us.saturating_add(self.max_us);
+        let begun =
+            self.over_us.compare_exchange(NOT_YET, over_us, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if begun {
+            // Whoever was in haste meanwhile counts.
+            self.ending_us.fetch_min(now_us.saturating_add(self.grace_us), Ordering::AcqRel);
+        }
+        begun
+    }
+
+    /// Begins, or goes on, without the time of grace: nobody routes to this server who would have to notice. Returns whether
+    /// it has begun now.
+    pub fn begin_at_once(&self, now_us: u64) -> bool {
+        let begun = self.begin(now_us);
+        self.ending_us.fetch_min(now_us, Ordering::AcqRel);
+        begun
     }
 
     /// Cancels what goes on, at once.
     pub fn hurry(&self, now_us: u64) {
-        self.since_us.store(now_us.saturating_sub(self.max_us), Ordering::Release);
+        self.over_us.fetch_min(now_us, Ordering::AcqRel);
     }
 
     /// What happens at `now_us`.
     #[must_use]
     pub fn phase(&self, now_us: u64) -> DrainPhase {
-        let since_us = self.since_us.load(Ordering::Acquire);
-        if since_us == NOT_YET {
-            return DrainPhase::Serving;
-        }
-        match now_us.saturating_sub(since_us) {
-            past if past >= self.max_us => DrainPhase::Over,
-            past if past >= self.grace_us => DrainPhase::Ending,
+        match self.over_us.load(Ordering::Acquire) {
+            NOT_YET => DrainPhase::Serving,
+            over_us if now_us >= over_us => DrainPhase::Over,
+            _ if now_us >= self.ending_us.load(Ordering::Acquire) => DrainPhase::Ending,
             _ => DrainPhase::Grace,
         }
     }
@@ -62,13 +82,11 @@ impl Drain {
     /// When the next phase begins; `None`: none does by itself.
     #[must_use]
     pub fn next_us(&self, now_us: u64) -> Option<u64> {
-        let since_us = self.since_us.load(Ordering::Acquire);
-        let after = match self.phase(now_us) {
-            DrainPhase::Grace => self.grace_us,
-            DrainPhase::Ending => self.max_us,
-            DrainPhase::Serving | DrainPhase::Over => return None,
-        };
-        Some(since_us + after)
+        match self.phase(now_us) {
+            DrainPhase::Grace => Some(self.ending_us.load(Ordering::Acquire)),
+            DrainPhase::Ending => Some(self.over_us.load(Ordering::Acquire)),
+            DrainPhase::Serving | DrainPhase::Over => None,
+        }
     }
 }
 
@@ -90,9 +108,26 @@ mod tests {
         for (now_us, phase, next_us) in rows {
             assert_eq!((drain.phase(now_us), drain.next_us(now_us)), (phase, next_us), "{now_us}");
         }
+    }
+
+    #[test]
+    fn whoever_is_in_haste_is_heeded_at_any_time() {
+        // A second after the start: earlier than any of the times that are waited for.
         let drain = Drain::new(5, 300);
-        drain.begin(400_000_000);
-        drain.hurry(401_000_000);
-        assert_eq!(drain.phase(401_000_000), DrainPhase::Over);
+        assert!(drain.begin_at_once(1_000_000));
+        assert_eq!(drain.phase(1_000_000), DrainPhase::Ending, "without grace");
+        assert_eq!(drain.next_us(1_000_000), Some(301_000_000), "turns have their time all the same");
+        assert!(!drain.begin(2_000_000) && !drain.begin_at_once(2_000_000), "it begins once");
+        drain.hurry(3_000_000);
+        assert_eq!(drain.phase(3_000_000), DrainPhase::Over);
+        drain.hurry(4_000_000);
+        assert_eq!(drain.phase(3_500_000), DrainPhase::Over, "it does not come back");
+
+        let drain = Drain::new(5, 300);
+        drain.begin(1_000_000);
+        assert_eq!(drain.phase(2_000_000), DrainPhase::Grace);
+        assert!(!drain.begin_at_once(2_000_000));
+        assert_eq!(drain.phase(2_000_000), DrainPhase::Ending, "a grace that is under way ends");
+        assert_eq!(drain.next_us(2_000_000), Some(301_000_000), "counted from the beginning");
     }
 }

@@ -187,9 +187,23 @@ impl Server {
 
     /// Begins to drain. Returns whether it has begun now.
     pub fn begin_drain(&self, why: &str) -> bool {
-        let begun = self.drain.begin(self.now_us());
+        self.drain_to(DrainPhase::Grace, why)
+    }
+
+    /// Drains, at least in the phase `least` from now on. Returns whether the drain has begun now.
+    pub fn drain_to(&self, least: DrainPhase, why: &str) -> bool {
+        let now_us = self.now_us();
+        let begun = match least {
+            DrainPhase::Serving => return false,
+            DrainPhase::Grace => self.drain.begin(now_us),
+            DrainPhase::Ending | DrainPhase::Over => self.drain.begin_at_once(now_us),
+        };
         if begun {
             self.log.line("drain_begun", &[("why", &why), ("sessions", &self.admission.taken())]);
+        }
+        if least == DrainPhase::Over && self.drain.phase(now_us) < DrainPhase::Over {
+            self.drain.hurry(now_us);
+            self.log.line("drain_hurried", &[("why", &why), ("sessions", &self.admission.taken())]);
         }
         begun
     }

@@ -17,7 +17,8 @@ use super::Sets;
 Environment: MYNAH_CONFIG, MYNAH_SCENES, MYNAH_BIND, PORT, MYNAH_OPERATIONS, MYNAH_GRPC, MYNAH_MAX_SESSIONS,
 MYNAH_KEYS_FILE, MYNAH_SECRET, ...: docs/deploying.md has all of them. Flags come before the environment, that before the
 file.
-SIGTERM and Ctrl-C drain: sessions end after their turn; a second one ends them at once. SIGHUP reads the scenes anew.
+SIGTERM drains: for `drain.grace_s` it is not ready and still takes who comes, then sessions end after their turn. Ctrl-C
+does so without that grace; a second one of either ends them at once. SIGHUP reads the scenes anew.
 Exit codes: 0 drained, 1 invalid scene, 2 could not serve.")]
 pub struct Serve {
     /// Scene files, or names of scenes that come with mynah; clients that name no model get the first

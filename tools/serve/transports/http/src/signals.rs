@@ -4,10 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use mynah_serve::DrainPhase;
+
 /// What was told so far.
 #[derive(Clone, Debug, Default)]
 pub struct Signals {
     ends: Arc<AtomicU32>,
+    /// Somebody at a terminal told it, where no proxy has to notice.
+    by_hand: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
 }
 
@@ -27,7 +31,7 @@ impl Signals {
                     if kind == SignalKind::hangup() {
                         told.reload.store(true, Ordering::Release);
                     } else {
-                        told.ends.fetch_add(1, Ordering::AcqRel);
+                        told.end(kind == SignalKind::interrupt());
                     }
                 }
             });
@@ -42,24 +46,52 @@ impl Signals {
     #[cfg(not(unix))]
     pub(crate) fn listen() -> io::Result<Self> {
         let told = Self::default();
-        let ends = Arc::clone(&told.ends);
+        let one = told.clone();
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
-                ends.fetch_add(1, Ordering::AcqRel);
+                one.end(true);
             }
         });
         Ok(told)
     }
 
-    /// How often the server was told to end.
+    fn end(&self, by_hand: bool) {
+        self.by_hand.fetch_or(by_hand, Ordering::AcqRel);
+        self.ends.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How far the server is to be in its drain at least: SIGTERM asks for its beginning, Ctrl-C leaves out the grace, as
+    /// no proxy watches a terminal, and a second one of either ends everything at once.
     #[must_use]
-    pub fn ends(&self) -> u32 {
-        self.ends.load(Ordering::Acquire)
+    pub fn asks(&self) -> DrainPhase {
+        match self.ends.load(Ordering::Acquire) {
+            0 => DrainPhase::Serving,
+            1 if self.by_hand.load(Ordering::Acquire) => DrainPhase::Ending,
+            1 => DrainPhase::Grace,
+            _ => DrainPhase::Over,
+        }
     }
 
     /// Whether it was told to read its scenes anew since the last time this was asked.
     #[must_use]
     pub fn takes_reload(&self) -> bool {
         self.reload.swap(false, Ordering::AcqRel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ctrl_c_leaves_out_the_grace_and_a_second_signal_of_either_kind_ends() {
+        for (first, second) in [(false, false), (false, true), (true, false), (true, true)] {
+            let told = Signals::default();
+            assert_eq!(told.asks(), DrainPhase::Serving);
+            told.end(first);
+            assert_eq!(told.asks(), if first { DrainPhase::Ending } else { DrainPhase::Grace });
+            told.end(second);
+            assert_eq!(told.asks(), DrainPhase::Over, "{first} {second}");
+        }
     }
 }

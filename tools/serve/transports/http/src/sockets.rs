@@ -107,19 +107,15 @@ impl Sockets {
         Ok(started)
     }
 
-    /// Serves until a drain is over and every session with it. SIGTERM and Ctrl-C begin it, a second one ends it at once;
-    /// `reload` is called after SIGHUP.
+    /// Serves until a drain is over and every session with it. SIGTERM begins it, Ctrl-C does so without its grace, a second
+    /// one of either ends it at once; `reload` is called after SIGHUP.
     pub fn run(self, mut reload: impl FnMut(&Self)) {
         let mut sampled_us = 0;
         loop {
             if self.signals.takes_reload() {
                 reload(&self);
             }
-            match self.signals.ends() {
-                0 => {}
-                1 => drop(self.server.begin_drain("signal")),
-                _ => self.server.drain().hurry(self.server.now_us()),
-            }
+            self.server.drain_to(self.signals.asks(), "signal");
             let now_us = self.server.now_us();
             if now_us >= sampled_us {
                 sampled_us = now_us + 1_000_000;
