@@ -81,7 +81,7 @@ fn own(page: &mut Exposition, server: &Server, transports: &BTreeMap<&'static st
     page.family(
         "mynah_load_ratio",
         Kind::Gauge,
-        "The greatest of places taken, time that ticks work, and lateness of ticks at P99 in periods of 5 ms, over 10 s; 1 is full.",
+        "The greatest of places taken, time that ticks work, and lateness of ticks at P99 beyond a period of 5 ms in such periods, over 10 s; 1 is full.",
     );
     page.measure(&[], server.load_ratio());
     page.family("mynah_admission_admitted", Kind::Counter, "Clients that were given a place.");
