@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mynah_host::clock::Epoch;
 use mynah_host::metrics::Form;
+use mynah_host::metrics::http::names_no_other_host;
 
 use crate::admission::{Admission, AdmissionFigures};
 use crate::config::Config;
@@ -152,8 +153,11 @@ impl Server {
     /// [`Refused`] with 403. Counted.
     pub fn judge_origin(&self, origin: Option<&str>, host: Option<&str>) -> Result<(), Refused> {
         let Some(origin) = origin else { return Ok(()) };
+        // Without keys a name that leads here may be anybody's (DNS rebinding), and its pages would be let in by it.
+        let is_ours = |host: &str| !self.keys.is_empty() || names_no_other_host(host);
         let own = host.is_some_and(|host| {
             origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host)
+                && is_ours(host)
         });
         if own || self.config.allowed_origins.iter().any(|one| one == origin || one == "*") {
             return Ok(());

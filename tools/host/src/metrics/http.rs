@@ -176,7 +176,8 @@ fn split(target: &str) -> Result<(Option<&str>, &str), Status> {
 
 /// Whether a host, with or without its port, is `localhost` or an address in figures. Any other name may be one that a
 /// page from elsewhere has led here (DNS rebinding), to have the browser read this one for it.
-fn names_no_other_host(host: &str) -> bool {
+#[must_use]
+pub fn names_no_other_host(host: &str) -> bool {
     let name_end = host.find(']').map(|at| at + 1).or_else(|| host.find(':')).unwrap_or(host.len());
     let (name, port) = host.split_at(name_end);
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());

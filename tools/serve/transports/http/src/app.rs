@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{from_fn_with_state, map_request, map_response};
 use axum::routing::{any, delete, get, post};
 use mynah_serve::{Credential, DrainPhase, Place, Refused, Server};
 use tokio::sync::watch;
@@ -16,10 +16,8 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 
 use crate::lobby::Lobby;
 use crate::rate::Rate;
+use crate::refusal::explained;
 use crate::routes;
-
-/// Longest body of a request, but for audio.
-const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// What every route knows.
 #[derive(Debug)]
@@ -68,12 +66,7 @@ pub(crate) fn clients(app: &Arc<App>) -> Router {
             .route("/v1/sessions/{id}/control", post(routes::sessions::control))
             .route("/v1/sessions/{id}/ack/{message}", post(routes::sessions::acknowledge))
             .route("/v1/sessions/{id}/finish", post(routes::sessions::finish))
-            .route("/v1/sessions/{id}/audio", get(routes::sound::listen))
-            .merge(
-                Router::new()
-                    .route("/v1/sessions/{id}/audio", post(routes::sound::speak))
-                    .layer(DefaultBodyLimit::disable()),
-            );
+            .route("/v1/sessions/{id}/audio", get(routes::sound::listen).post(routes::sound::speak));
     }
     if app.speaks("realtime") {
         router = router
@@ -85,11 +78,12 @@ pub(crate) fn clients(app: &Arc<App>) -> Router {
     }
     router
         .fallback(routes::nothing)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(cors(app))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(CatchPanicLayer::new())
+        .layer(map_response(explained))
+        .layer(map_request(routes::with_host))
         .with_state(Arc::clone(app))
 }
 
@@ -115,6 +109,8 @@ pub(crate) fn operators(app: &Arc<App>) -> Router {
         .route("/capacity", get(routes::operations::capacity))
         .route("/drain", post(routes::operations::drain))
         .fallback(routes::operations::nothing)
+        .layer(from_fn_with_state(Arc::clone(app), routes::operations::guard))
         .layer(CatchPanicLayer::new())
+        .layer(map_request(routes::with_host))
         .with_state(Arc::clone(app))
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::StreamExt as _;
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
 use mynah_dialects::{Closing, Dialect, Ending, Opened, Output, Refusal, TurnTimes};
 use mynah_serve::{DrainPhase, Kept, Place, RunningScene, Told, TransportFigures, Witness, random_token};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::app::App;
 use crate::bell::Bell;
@@ -19,6 +19,9 @@ use crate::refusal::to_dialect;
 
 /// Longest message of a client, bytes: a second of sound as base64, and then some.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Who has sent what is no message may still be sending it, and hears why only if the connection stays for a moment: what
+/// was not read makes the system reset it.
+const LINGER: Duration = Duration::from_millis(500);
 /// The last words have this long to leave.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -44,17 +47,25 @@ struct Task {
     joined: Option<Joined>,
     outbox: Outbox,
     closing: Option<Closing>,
+    /// What came is no WebSocket any more.
+    broken: bool,
     counted: TransportFigures,
+}
+
+/// How a connection ended.
+enum Left {
+    /// The client has closed it, and waits for the same from here.
+    Closed,
+    /// It is gone, or was closed from here.
+    Gone,
 }
 
 /// Why a look at the world ended.
 enum Seen {
     /// Something is to be done.
     Work,
-    /// The client has closed the connection, and waits for the answer to that.
-    Farewell,
-    /// The client is gone, or its socket is.
-    Gone,
+    /// The connection is over.
+    Over(Left),
 }
 
 impl Connection {
@@ -68,10 +79,15 @@ impl Connection {
             joined: None,
             outbox: Outbox::default(),
             closing: None,
+            broken: false,
             counted: TransportFigures::default(),
         };
-        task.run(&mut sink, &mut stream).await;
+        let left = task.run(&mut sink, &mut stream).await;
         task.over();
+        if matches!(left, Left::Closed) {
+            // The answer to a close is sent when the next message is asked for.
+            drop(timeout(LAST_WORDS, stream.next()).await);
+        }
     }
 }
 
@@ -80,7 +96,11 @@ impl Task {
         self.about.scene.now_us()
     }
 
-    async fn run(&mut self, sink: &mut SplitSink<WebSocket, Message>, stream: &mut SplitStream<WebSocket>) {
+    async fn run(
+        &mut self,
+        sink: &mut SplitSink<WebSocket, Message>,
+        stream: &mut SplitStream<WebSocket>,
+    ) -> Left {
         let mut phase = self.about.app.phase.clone();
         let idle = Duration::from_secs(self.about.app.server.config().idle_timeout_s.into());
         let (mut heard, mut asked) = (Instant::now(), false);
@@ -90,7 +110,7 @@ impl Task {
             self.count();
             if let Some(closing) = self.closing.take() {
                 self.close(sink, stream, closing).await;
-                return;
+                return Left::Gone;
             }
             let silent_at = heard + if asked { 2 * idle } else { idle };
             let due =
@@ -101,7 +121,7 @@ impl Task {
                 biased;
                 written = poll_fn(|cx| outbox.poll_write(sink, cx)), if !outbox.is_idle() => match written {
                     Ok(()) => Seen::Work,
-                    Err(_) => Seen::Gone,
+                    Err(_) => Seen::Over(Left::Gone),
                 },
                 () = bell.rung() => Seen::Work,
                 _ = phase.changed() => Seen::Work,
@@ -111,11 +131,8 @@ impl Task {
                 }
                 () = sleep_until(due) => self.silent(silent_at, &mut asked),
             };
-            match seen {
-                Seen::Work => {}
-                // The answer is written already, and only to be sent.
-                Seen::Farewell => return drop(timeout(LAST_WORDS, sink.close()).await),
-                Seen::Gone => return,
+            if let Seen::Over(left) = seen {
+                return left;
             }
         }
     }
@@ -127,13 +144,13 @@ impl Task {
             Some(Ok(Message::Text(text))) => self.dialect.text(now_us, &text),
             Some(Ok(Message::Binary(bytes))) => self.dialect.binary(now_us, &bytes),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(Message::Close(_))) => return Seen::Farewell,
-            None => return Seen::Gone,
+            Some(Ok(Message::Close(_))) => return Seen::Over(Left::Closed),
+            None => return Seen::Over(Left::Gone),
             // A message beyond the bound, or no WebSocket any more: the client may still hear why.
             Some(Err(error)) => {
-                let large = error.to_string().contains("too long") || error.to_string().contains("too large");
-                let code = if large { 1009 } else { 1002 };
-                self.closing = Some(Closing::new(code, &error.to_string()));
+                self.broken = true;
+                let what = error.to_string();
+                self.closing = Some(Closing::new(code_of(&what), &what));
             }
         }
         Seen::Work
@@ -145,7 +162,7 @@ impl Task {
             return Seen::Work;
         }
         if std::mem::replace(asked, true) || self.outbox.put(Message::Ping(Default::default()), 0).is_err() {
-            return Seen::Gone;
+            return Seen::Over(Left::Gone);
         }
         Seen::Work
     }
@@ -258,9 +275,12 @@ impl Task {
             self.outbox = Outbox::default();
             drop(self.outbox.put(Message::Close(Some(close)), 0));
         }
-        let outbox = &mut self.outbox;
+        let (outbox, broken) = (&mut self.outbox, self.broken);
         let farewell = async {
             if poll_fn(|cx| outbox.poll_write(sink, cx)).await.is_ok() {
+                if broken {
+                    sleep(LINGER).await;
+                }
                 while let Some(Ok(message)) = stream.next().await {
                     if matches!(message, Message::Close(_)) {
                         break;
@@ -286,6 +306,15 @@ impl Task {
             }
             None => app.server.log().line("session_closed", &[("transport", &self.about.transport)]),
         }
+    }
+}
+
+/// The close code for what the WebSocket says is wrong.
+fn code_of(what: &str) -> u16 {
+    match what {
+        what if what.contains("too long") || what.contains("too large") => 1009,
+        what if what.contains("UTF-8") => 1007,
+        _ => 1002,
     }
 }
 

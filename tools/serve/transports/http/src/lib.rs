@@ -14,6 +14,7 @@
 
 mod app;
 mod bell;
+mod body;
 mod connection;
 mod credential;
 mod held;

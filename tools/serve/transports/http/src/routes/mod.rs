@@ -8,7 +8,8 @@ pub(crate) mod realtime;
 pub(crate) mod sessions;
 pub(crate) mod sound;
 
-use axum::http::Uri;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Uri, header};
 use mynah_serve::Refused;
 use serde::Deserialize;
 
@@ -19,6 +20,15 @@ use crate::refusal::Rejection;
 pub(crate) struct Asked {
     #[serde(default)]
     pub(crate) model: String,
+}
+
+/// The host that a request names, where everybody looks for it: HTTP/2 has it in the address alone.
+pub(crate) async fn with_host(mut request: Request) -> Request {
+    let named = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(host) = named.filter(|_| !request.headers().contains_key(header::HOST)) {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    request
 }
 
 /// Where nothing is.

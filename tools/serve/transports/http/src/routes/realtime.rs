@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Query, State, WebSocketUpgrade};
 use axum::http::HeaderMap;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::body;
 use crate::connection::Connection;
 use crate::credential::credential;
 use crate::refusal::Rejection;
@@ -68,7 +70,7 @@ struct After {
 pub(crate) async fn secret(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    body: String,
+    body: Body,
 ) -> Result<Json<Value>, Rejection> {
     let shown = credential(&headers);
     let (_, secret) = app.server.judge(&shown)?;
@@ -80,6 +82,7 @@ pub(crate) async fn secret(
     if shown == Credential::None {
         judge_origin(&app, &headers)?;
     }
+    let body = body::text(&app, body).await?;
     let text = if body.trim().is_empty() { "{}" } else { &body };
     let wish: Wish = serde_json::from_str(text)
         .map_err(|error| Refused::new(400, "bad_request", format!("body: {error}")))?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::bell::Bell;
+use crate::body;
 use crate::credential::credential;
 use crate::held::Held;
 use crate::refusal::Rejection;
@@ -48,10 +50,14 @@ pub(crate) async fn open(
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-    body: String,
+    body: Body,
 ) -> Result<Response, Rejection> {
     judge_origin(&app, &headers)?;
-    let place = app.admit(address, &asked.model, &credential(&headers))?;
+    let credential = credential(&headers);
+    // Whose body is awaited has a key, and no place yet.
+    app.server.judge(&credential)?;
+    let body = body::text(&app, body).await?;
+    let place = app.admit(address, &asked.model, &credential)?;
     let text = if body.trim().is_empty() { "{}" } else { &body };
     let mut opening = Opening::parse(text)?;
     let mut spec = std::mem::take(&mut opening.spec);
@@ -130,9 +136,10 @@ pub(crate) async fn control(
     Path(id): Path<String>,
     Query(shown): Query<Shown>,
     headers: HeaderMap,
-    body: String,
+    body: Body,
 ) -> Result<StatusCode, Rejection> {
     let held = find(&app, &id, &shown, &headers)?;
+    let body = body::text(&app, body).await?;
     held.with(|session, now_us| session.message(now_us, &body))??;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,8 +11,10 @@ use futures_util::StreamExt as _;
 use mynah_dialects::pcm::Encoding;
 use mynah_engine::scene::Format;
 use mynah_serve::Refused;
+use tokio::time::timeout;
 
 use crate::app::App;
+use crate::body::broken;
 use crate::refusal::Rejection;
 use crate::routes::sessions::{Shown, find, no_store};
 
@@ -30,10 +32,13 @@ pub(crate) async fn speak(
     let mut pieces = body.into_data_stream();
     // What is no whole sample frame yet.
     let mut rest: Vec<u8> = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        let broken =
-            |error| Refused::new(400, "bad_audio", format!("the body ended before its time: {error}"));
-        rest.extend_from_slice(&piece.map_err(broken)?);
+    let idle_s = app.server.config().idle_timeout_s;
+    let late =
+        |_| Refused::new(408, "timeout", format!("no audio came for {idle_s} s: send it as it is made"));
+    loop {
+        let piece = timeout(Duration::from_secs(idle_s.into()), pieces.next()).await.map_err(late)?;
+        let Some(piece) = piece else { break };
+        rest.extend_from_slice(&piece.map_err(|error| broken(&error))?);
         let mut taken = 0;
         loop {
             let more =
