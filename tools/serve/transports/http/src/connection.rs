@@ -112,6 +112,10 @@ impl Task {
                 self.close(sink, stream, closing).await;
                 return Left::Gone;
             }
+            if !self.dialect.has_room() {
+                // Who is not read cannot be heard.
+                heard = Instant::now();
+            }
             let silent_at = heard + if asked { 2 * idle } else { idle };
             let due =
                 until_us.map(|us| Instant::now() + Duration::from_micros(us.saturating_sub(self.now_us())));
