@@ -24,7 +24,9 @@ const COMPARED: [(&str, &str); 6] = [
 ];
 
 /// All others, with what they are.
-const APART: [(&str, &str, &str); 17] = [
+const APART: [(&str, &str, &str); 19] = [
+    ("README.md", "event: text", "of a server in real time; tests of tools/serve hold its form"),
+    ("README.md", "heard:  How far", "of a client in Python, against a server in real time"),
     ("docs/architecture.md", "   Rotate     close", "a drawing"),
     ("docs/architecture.md", "engine  <-  systems", "a drawing"),
     ("docs/fuzzing.md", "cargo test -p mynah-fuzz-targets", "commands of cargo"),
