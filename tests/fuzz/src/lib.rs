@@ -21,7 +21,7 @@ mod wav;
 
 pub use c_calls::c_calls;
 pub use control::{control_binary, control_json};
-pub use dialects::{dialect_flux, dialect_native};
+pub use dialects::{dialect_flux, dialect_native, dialect_realtime};
 pub use faults::faults;
 pub use http::http;
 pub use label::label;
@@ -37,12 +37,13 @@ pub use wav::wav;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its folder in `corpus/`. In alphabetical order.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("c_calls", c_calls),
     ("control_binary", control_binary),
     ("control_json", control_json),
     ("dialect_flux", dialect_flux),
     ("dialect_native", dialect_native),
+    ("dialect_realtime", dialect_realtime),
     ("faults", faults),
     ("http", http),
     ("label", label),

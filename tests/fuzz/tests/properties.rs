@@ -106,7 +106,13 @@ fn holds(name: &str) {
     let (_, target) = TARGETS.into_iter().find(|(of, _)| *of == name).expect("it is a target");
     let cases = if matches!(
         name,
-        "c_calls" | "dialect_flux" | "dialect_native" | "operations" | "recogniser" | "resampler"
+        "c_calls"
+            | "dialect_flux"
+            | "dialect_native"
+            | "dialect_realtime"
+            | "operations"
+            | "recogniser"
+            | "resampler"
     ) {
         CASES_OF_ENGINES
     } else {
@@ -142,6 +148,7 @@ properties!(
     control_json,
     dialect_flux,
     dialect_native,
+    dialect_realtime,
     faults,
     http,
     label,

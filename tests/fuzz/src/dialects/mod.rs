@@ -2,7 +2,12 @@
 
 mod client;
 mod flux;
+// The tests of the dialect hold its events to the same.
+#[path = "../../../../tools/dialects/tests/support/law.rs"]
+mod law;
 mod native;
+mod realtime;
 
 pub use flux::dialect_flux;
 pub use native::dialect_native;
+pub use realtime::dialect_realtime;
