@@ -62,15 +62,18 @@ fn every_panel_reads_metrics_that_exist() {
     let families =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src/metrics/families.rs"));
     let families = families.expect("the metrics are there");
-    let known: Vec<&str> = families.split('"').filter(|word| word.starts_with("mynah_")).collect();
-    let rules = fs::read_to_string(folder().join("rules.yml")).expect("the rules are there");
+    let served = Path::new(env!("CARGO_MANIFEST_DIR")).join("../serve/src/metrics.rs");
+    let both = families + &fs::read_to_string(served).expect("a server's are there");
+    let known: Vec<&str> = both.split('"').filter(|word| word.starts_with("mynah_")).collect();
+    let read = |name: &str| fs::read_to_string(folder().join(name)).expect("the rules are there");
+    let rules = read("rules.yml") + &read("serve_rules.yml");
     let mut seen = std::collections::BTreeSet::new();
     for text in panels().iter().map(|(_, expr)| expr).chain([&rules]) {
         let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
         for word in words.filter(|word| word.starts_with("mynah_") && !word.contains(':')) {
             let bare = ["_bucket", "_sum", "_count", "_total", "_info"];
             let bare = bare.iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word);
-            let group = ["mynah_recorded", "mynah_alerts"].contains(&word);
+            let group = word.ends_with("_recorded") || word.ends_with("_alerts");
             assert!(group || known.contains(&bare) || known.contains(&word), "no metric {word}");
             seen.insert(bare.to_owned());
         }
@@ -84,16 +87,19 @@ fn the_rules_pass_their_own_tests() {
     for line in [
         &["check", "config", "prometheus.yml"][..],
         &["check", "rules", "rules.yml"],
-        &["test", "rules", "rules_test.yml"],
+        &["check", "rules", "serve_rules.yml"],
+        &["test", "rules", "rules_test.yml", "serve_rules_test.yml"],
     ] {
         let out = Command::new(&promtool).args(line).current_dir(folder()).output().expect("promtool starts");
         let said = [out.stdout, out.stderr].concat();
         assert!(out.status.success(), "promtool {line:?}: {}", String::from_utf8_lossy(&said));
     }
-    let tests = fs::read_to_string(folder().join("rules_test.yml")).expect("the tests are there");
-    let rules = fs::read_to_string(folder().join("rules.yml")).expect("the rules are there");
-    for alert in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
-        assert!(tests.matches(alert).count() >= 2, "{alert}: tested when it comes and when it does not");
+    for (rules, tests) in [("rules.yml", "rules_test.yml"), ("serve_rules.yml", "serve_rules_test.yml")] {
+        let read = |name: &str| fs::read_to_string(folder().join(name)).expect("it is there");
+        let (rules, tests) = (read(rules), read(tests));
+        for alert in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+            assert!(tests.matches(alert).count() >= 2, "{alert}: tested when it comes and when it does not");
+        }
     }
 }
 
@@ -134,6 +140,8 @@ fn prometheus(program: &Path, targets: &[SocketAddr]) -> (Running, SocketAddr) {
     let config = shipped
         .replace("15s", "1s")
         .replace("- rules.yml", &format!("- {}", rules.display()))
+        // Of servers, which do not run here.
+        .replace("  - serve_rules.yml\n", "")
         .replace("\"127.0.0.1:9464\"", &quoted.join(", "));
     assert!(config.contains(&quoted[0]) && config.contains("1s"), "{config}");
     fs::write(data.join("prometheus.yml"), config).expect("the folder is new");
