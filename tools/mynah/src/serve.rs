@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
         terminal::print(&shown(&config, &origins))?;
         return Ok(Exit::Done);
     }
-    let log = Log::to(|line| terminal::notice(line));
+    let log = Log::to(terminal::notice);
     let server = Server::start_with(config, log).map_err(failure)?;
     let sockets = Sockets::open(Arc::clone(&server)).map_err(Failure::unable)?;
     say_where(&server, &sockets)?;

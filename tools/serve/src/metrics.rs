@@ -1,13 +1,13 @@
 //! The metrics page of a server: its scenes', and its own.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mynah_host::metrics::exposition::{Exposition, Form, Kind};
 use mynah_host::metrics::page_of;
 
-use crate::drain::DrainPhase;
-use crate::server::Server;
+use crate::admission::AdmissionFigures;
+use crate::scenes::RunningScene;
 
 /// Control messages of a transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,12 +58,23 @@ impl Transports {
     }
 }
 
-pub(crate) fn page(server: &Server, transports: &Transports, form: Form) -> String {
-    let scenes = server.scenes().running();
+/// What a server measures beside its scenes.
+pub(crate) struct Measured {
+    pub(crate) admission: AdmissionFigures,
+    pub(crate) load_ratio: f64,
+    pub(crate) draining: bool,
+}
+
+pub(crate) fn page(
+    scenes: &[Arc<RunningScene>],
+    measured: &Measured,
+    transports: &Transports,
+    form: Form,
+) -> String {
     // Of two with one name, as after a reload, the later ones get a number.
     let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
     let mut shown = Vec::new();
-    for scene in &scenes {
+    for scene in scenes {
         let facts = scene.board().facts();
         let count = seen.entry(facts.scene()).or_default();
         *count += 1;
@@ -71,11 +82,11 @@ pub(crate) fn page(server: &Server, transports: &Transports, form: Form) -> Stri
         shown.push((facts.named(name), scene.board().shown()));
     }
     let rows: Vec<_> = shown.iter().map(|(facts, shown)| (facts, &**shown)).collect();
-    page_of(&rows, form, |page| own(page, server, &transports.sums()))
+    page_of(&rows, form, |page| own(page, measured, &transports.sums()))
 }
 
-fn own(page: &mut Exposition, server: &Server, transports: &BTreeMap<&'static str, TransportFigures>) {
-    let figures = server.admission().figures();
+fn own(page: &mut Exposition, measured: &Measured, transports: &BTreeMap<&'static str, TransportFigures>) {
+    let figures = &measured.admission;
     page.family("mynah_sessions_max", Kind::Gauge, "Most sessions that this server takes at once.");
     page.count(&[], u64::from(figures.sessions_max));
     page.family(
@@ -83,7 +94,7 @@ fn own(page: &mut Exposition, server: &Server, transports: &BTreeMap<&'static st
         Kind::Gauge,
         "The greatest of places taken, time that ticks work, and lateness of ticks at P99 beyond a period of 5 ms in such periods, over 10 s; 1 is full.",
     );
-    page.measure(&[], server.load_ratio());
+    page.measure(&[], measured.load_ratio);
     page.family("mynah_admission_admitted", Kind::Counter, "Clients that were given a place.");
     page.count(&[], figures.admitted);
     page.family("mynah_admission_refused", Kind::Counter, "Clients that were refused, by reason.");
@@ -91,7 +102,7 @@ fn own(page: &mut Exposition, server: &Server, transports: &BTreeMap<&'static st
         page.count(&[("reason", reason)], *count);
     }
     page.family("mynah_draining", Kind::Gauge, "1 while the server ends, else 0.");
-    page.count(&[], u64::from(server.phase() != DrainPhase::Serving));
+    page.count(&[], u64::from(measured.draining));
     // Beside those of a scene's own link.
     type Count = (&'static str, &'static str, fn(&TransportFigures) -> u64);
     let counts: [Count; 4] = [

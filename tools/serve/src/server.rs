@@ -12,7 +12,7 @@ use crate::drain::{Drain, DrainPhase};
 use crate::keys::{Credential, Keys, Standing};
 use crate::load::Load;
 use crate::log::{Log, unix_us};
-use crate::metrics::{self, TransportFigures, Transports};
+use crate::metrics::{self, Measured, TransportFigures, Transports};
 use crate::place::Place;
 use crate::recording::Recordings;
 use crate::refused::Refused;
@@ -280,6 +280,11 @@ impl Server {
     /// The metrics page of all scenes and of the server.
     #[must_use]
     pub fn metrics_page(&self, form: Form) -> String {
-        metrics::page(self, &self.transports, form)
+        let measured = Measured {
+            admission: self.admission.figures(),
+            load_ratio: self.load_ratio(),
+            draining: self.phase() != DrainPhase::Serving,
+        };
+        metrics::page(&self.scenes.running(), &measured, &self.transports, form)
     }
 }

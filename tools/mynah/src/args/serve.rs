@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Sets;
+use super::sets::Sets;
 
 /// `serve`.
 #[derive(Clone, Debug, Args)]

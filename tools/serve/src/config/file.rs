@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, Layer, SecretText};
+use super::layer::Layer;
+use super::settings::{ConfigError, SecretText};
 
 /// Longest file, bytes.
 const BYTES_MAX: u64 = 1 << 20;

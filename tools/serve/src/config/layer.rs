@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{Config, ConfigError, SecretText};
+use super::settings::{Config, ConfigError, SecretText};
 
 /// What one source says.
 #[derive(Clone, Debug, Default)]

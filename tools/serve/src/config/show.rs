@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Config;
+use super::settings::Config;
 
 /// TOML, every setting with its origin behind it. Secrets are not shown.
 #[must_use]
@@ -97,7 +97,9 @@ fn quoted(text: &str) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::super::{Layer, SecretText, file};
+    use super::super::file;
+    use super::super::layer::Layer;
+    use super::super::settings::SecretText;
     use super::*;
 
     #[test]

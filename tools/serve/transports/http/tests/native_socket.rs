@@ -1,6 +1,8 @@
 //! The native protocol over a WebSocket, by a client in the same process: sound both ways, refusals before the upgrade,
 //! connections that are lost, a drain.
 
+#![expect(clippy::disallowed_methods, reason = "sockets have a clock")]
+
 mod support;
 
 use std::time::{Duration, Instant};
@@ -48,7 +50,8 @@ fn who_may_not_come_in_is_told_before_the_upgrade() {
         let retry = answer.header("retry-after").map(str::to_string);
         (answer.status, answer.json()["error"]["code"].as_str().unwrap_or("").to_string(), retry)
     };
-    let rows: [(&str, &[(&'static str, &str)], (u16, &str)); 5] = [
+    type Row<'a> = (&'a str, &'a [(&'static str, &'a str)], (u16, &'a str));
+    let rows: [Row<'_>; 5] = [
         ("/v1/session", &[], (401, "no_key")),
         ("/v1/session", &[("authorization", "Bearer open barley")], (401, "bad_key")),
         ("/v1/session", &[("authorization", "Bearer ek_x.y")], (401, "bad_key")),

@@ -1,5 +1,7 @@
 //! What `record` leaves behind: the caller left, the scene right, and what was said.
 
+#![expect(clippy::disallowed_methods, reason = "sockets have a clock")]
+
 mod support;
 
 use std::time::{Duration, Instant};

@@ -1,6 +1,8 @@
 //! The native protocol over plain HTTP, as curl speaks it: a session by POST, its events as they happen, receipts that may be
 //! repeated, readers that come again.
 
+#![expect(clippy::disallowed_methods, reason = "sockets have a clock")]
+
 mod support;
 
 use std::io::{BufRead as _, BufReader, Read as _};

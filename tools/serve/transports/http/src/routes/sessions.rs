@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
+use futures_util::stream::poll_fn;
 use mynah_dialects::native::{NativeSession, Opening};
 use mynah_dialects::{Opened, Refusal, WantedRecords};
 use mynah_engine::wire::message::AckStage;
@@ -103,7 +104,7 @@ pub(crate) async fn events(
 ) -> Result<Response, Rejection> {
     let held = find(&app, &id, &shown, &headers)?;
     let mut messages = held.read_events()?;
-    let stream = futures_util::stream::poll_fn(move |cx| {
+    let stream = poll_fn(move |cx| {
         messages.poll_recv(cx).map(|telling| {
             telling.map(|telling| {
                 let event = Event::default().event(telling.kind).data(telling.json);

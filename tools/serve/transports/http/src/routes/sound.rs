@@ -8,6 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
+use futures_util::stream::poll_fn;
 use mynah_dialects::pcm::Encoding;
 use mynah_engine::scene::Format;
 use mynah_serve::Refused;
@@ -72,7 +73,7 @@ pub(crate) async fn listen(
     let mut sound = held.read_sound()?;
     let head = (!raw).then(|| Bytes::from(wav_head(format, encoding)));
     let mut head = head;
-    let stream = futures_util::stream::poll_fn(move |cx| match head.take() {
+    let stream = poll_fn(move |cx| match head.take() {
         Some(head) => std::task::Poll::Ready(Some(Ok::<_, std::convert::Infallible>(head))),
         None => sound.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Bytes::from(piece)))),
     });
