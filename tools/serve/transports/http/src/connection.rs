@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -60,6 +61,14 @@ enum Left {
     Gone,
 }
 
+/// Where the work of a dialect has stopped.
+enum Worked {
+    /// There is nothing more until then, on the engine's clock, or until somebody rings.
+    Until(Option<u64>),
+    /// Much sound waits for the socket, which comes first.
+    Much,
+}
+
 /// Why a look at the world ended.
 enum Seen {
     /// Something is to be done.
@@ -106,7 +115,23 @@ impl Task {
         let (mut heard, mut asked) = (Instant::now(), false);
         loop {
             self.heed(*phase.borrow_and_update());
-            let until_us = self.work();
+            let until_us = match self.work(true) {
+                Worked::Until(until_us) => until_us,
+                // What comes at once is no reason to leave out any of it, if only the socket takes it.
+                Worked::Much => {
+                    let (outbox, cx) = (&mut self.outbox, &mut Context::from_waker(Waker::noop()));
+                    if let Poll::Ready(Err(_)) = outbox.poll_write(sink, cx) {
+                        return Left::Gone;
+                    }
+                    if !outbox.has_much_sound() {
+                        continue;
+                    }
+                    match self.work(false) {
+                        Worked::Until(until_us) => until_us,
+                        Worked::Much => None,
+                    }
+                }
+            };
             self.count();
             if let Some(closing) = self.closing.take() {
                 self.close(sink, stream, closing).await;
@@ -180,9 +205,12 @@ impl Task {
         }
     }
 
-    /// Does what the dialect wants until it wants nothing; until when, on the engine's clock.
-    fn work(&mut self) -> Option<u64> {
+    /// Does what the dialect wants until it wants nothing; `heeds_socket`: or until much sound waits.
+    fn work(&mut self, heeds_socket: bool) -> Worked {
         loop {
+            if heeds_socket && self.outbox.has_much_sound() {
+                return Worked::Much;
+            }
             let now_us = self.now_us();
             if let Some(told) = self.joined.as_ref().and_then(|joined| joined.witness.as_ref()?.poll()) {
                 tell(&mut *self.dialect, now_us, &told);
@@ -204,14 +232,14 @@ impl Task {
                 }
                 Output::Close(closing) => {
                     self.closing = Some(closing);
-                    return None;
+                    return Worked::Until(None);
                 }
-                Output::Wait { until_us } => return until_us,
+                Output::Wait { until_us } => return Worked::Until(until_us),
             };
             if put == Err(Overflow) {
                 self.closing =
                     Some(Closing::new(4000, "control_overflow: messages were not read for too long"));
-                return None;
+                return Worked::Until(None);
             }
         }
     }

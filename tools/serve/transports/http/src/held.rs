@@ -17,6 +17,10 @@ use crate::bell::Bell;
 const MESSAGES_MAX: usize = 256;
 /// Pieces of sound that wait for their reader, some 200 ms: then new ones are left out.
 const PIECES_MAX: usize = 10;
+/// So long a reader has to take what came at once, microseconds, before any of it is left out.
+const TAKES_US: u64 = 20_000;
+/// It is looked at again after this time, microseconds.
+const LOOK_US: u64 = 2_000;
 
 /// A message for the reader of events.
 #[derive(Clone, Debug)]
@@ -46,6 +50,8 @@ struct Inner {
     readers: Readers,
     counted: TransportFigures,
     sound_dropped_us: u64,
+    /// Since when there is no room for sound.
+    sound_full_since_us: Option<u64>,
 }
 
 /// A session that waits, or is served by requests.
@@ -77,7 +83,13 @@ impl Held {
         let token = session.token().unwrap_or_default().to_string();
         let parts = Parts { session, kept, witness, bell: bell.clone() };
         let counted = TransportFigures { sound_dropped_us: 0, ..counted };
-        let inner = Inner { parts: Some(parts), readers: Readers::default(), counted, sound_dropped_us: 0 };
+        let inner = Inner {
+            parts: Some(parts),
+            readers: Readers::default(),
+            counted,
+            sound_dropped_us: 0,
+            sound_full_since_us: None,
+        };
         Arc::new(Self { inner: Mutex::new(inner), bell, scene, token, transport })
     }
 
@@ -218,6 +230,13 @@ impl Inner {
         // Asked first: what was put out before the session closed is there by then.
         let closed = parts.session.session().is_closed();
         loop {
+            if self.readers.sound.as_ref().is_some_and(|to| to.capacity() == 0) && !full {
+                if now_us < *self.sound_full_since_us.get_or_insert(now_us) + TAKES_US {
+                    return Some(Some(now_us + LOOK_US));
+                }
+            } else {
+                self.sound_full_since_us = None;
+            }
             match parts.session.poll(now_us) {
                 NativeOutput::Event { kind, id, json } => {
                     let telling = Telling { kind, id, json: json.into() };

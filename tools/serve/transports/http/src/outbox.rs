@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use axum::extract::ws::Message;
 use futures_util::Sink;
 
-/// Most sound that waits, microseconds; then the oldest is left out.
+/// Most sound that waits, microseconds, or one piece that is longer; then the oldest is left out.
 pub(crate) const SOUND_US_MAX: u64 = 200_000;
 /// Most messages that wait; one more, and the client reads too little to be served.
 const MESSAGES_MAX: usize = 1_024;
@@ -36,7 +36,8 @@ impl Outbox {
         self.waiting.push_back((message, sound_us));
         self.sound_us += u64::from(sound_us);
         while self.sound_us > SOUND_US_MAX {
-            let Some(at) = self.waiting.iter().position(|(_, sound_us)| *sound_us > 0) else { break };
+            let before = self.waiting.len() - 1;
+            let Some(at) = self.waiting.iter().take(before).position(|(_, sound_us)| *sound_us > 0) else { break };
             let late = self.waiting.remove(at).map_or(0, |(_, sound_us)| u64::from(sound_us));
             self.sound_us -= late;
             self.dropped_us += late;
@@ -47,6 +48,11 @@ impl Outbox {
     /// Whether there is anything to write.
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && !self.unsent
+    }
+
+    /// Whether sound would be left out before long.
+    pub(crate) fn has_much_sound(&self) -> bool {
+        self.sound_us > SOUND_US_MAX / 2
     }
 
     /// Sound that was left out so far, microseconds.
@@ -90,6 +96,15 @@ mod tests {
         let kept: Vec<Message> = outbox.waiting.iter().map(|(message, _)| message.clone()).collect();
         assert_eq!(kept.len(), 12);
         assert_eq!((&kept[0], &kept[1]), (&Message::text("a"), &Message::binary(vec![5])));
+    }
+
+    #[test]
+    fn a_piece_that_is_longer_than_the_bound_takes_the_place_of_all_others() {
+        let mut outbox = Outbox::default();
+        outbox.put(Message::binary(vec![1]), 20_000).expect("sound always has room");
+        outbox.put(Message::binary(vec![2]), 1_000_000).expect("sound always has room");
+        assert_eq!((outbox.sound_us, outbox.dropped_us()), (1_000_000, 20_000));
+        assert!(outbox.has_much_sound());
     }
 
     #[test]

@@ -143,3 +143,21 @@ fn a_drain_ends_sessions_between_turns_and_refuses_the_next() {
     assert_eq!(socket.rest().1, 1_001);
     running.wait();
 }
+
+#[test]
+fn sound_that_comes_at_once_is_not_late() {
+    let running = Running::of(&["passthrough"], |_| {});
+    let mut socket = Socket::connect(running.clients, "/v1/session", &[]).expect("it is open");
+    socket.say(&json!({"type": "open"}));
+    socket.until("opened");
+    // A second in one message, and half a second in pieces that come faster than anybody speaks.
+    let sent = ramp(24_000);
+    socket.sound(sent[..32_000].to_vec());
+    for piece in sent[32_000..].chunks(640) {
+        socket.sound(piece.to_vec());
+    }
+    socket.say(&json!({"type": "finish"}));
+    let (heard, code) = socket.rest();
+    assert_eq!((heard.len(), code), (sent.len(), 1000));
+    assert!(heard == sent, "the same sound, in its order");
+}
