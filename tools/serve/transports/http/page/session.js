@@ -221,7 +221,10 @@ export class Session extends EventTarget {
   // Connects, says `first`, and waits for the answer named `wanted`.
   #greet(first, wanted) {
     return new Promise((resolve, reject) => {
-      const socket = new WebSocket(this.#address, this.#protocols);
+      const address = new URL(this.#address);
+      // A full server lets nobody else in.
+      if (first.type === "resume") address.searchParams.set("resume", first.session);
+      const socket = new WebSocket(address, this.#protocols);
       let greeted = false;
       const refuse = ({ code, message }) => reject(Object.assign(new Error(message), { code }));
       socket.binaryType = "arraybuffer";

@@ -49,8 +49,8 @@ impl Lobby {
         Some(held)
     }
 
-    /// Whether any session is here.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows().is_empty()
+    /// Whether a session of that name is here.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.rows().contains_key(name)
     }
 }

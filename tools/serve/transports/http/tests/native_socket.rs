@@ -145,6 +145,24 @@ fn a_drain_ends_sessions_between_turns_and_refuses_the_next() {
 }
 
 #[test]
+fn a_full_server_lets_in_whose_session_waits_and_tells_others_before_the_upgrade() {
+    let running = Running::of(&["passthrough"], |config| config.max_sessions = 1);
+    let mut socket = Socket::connect(running.clients, "/v1/session", &[]).expect("it is open");
+    socket.say(&json!({"type": "open", "session": "a"}));
+    let token = socket.until("opened")["token"].as_str().expect("there is a token").to_string();
+    drop(socket.0.get_mut().shutdown(std::net::Shutdown::Both));
+    drop(socket);
+    std::thread::sleep(Duration::from_millis(200));
+    for path in ["/v1/session", "/v1/session?resume=b", "/v1/session?resume="] {
+        let refused = Socket::connect(running.clients, path, &[]).map(drop).expect_err("there is no place");
+        assert_eq!(refused.status, 503, "{path}");
+    }
+    let mut again = Socket::connect(running.clients, "/v1/session?resume=a", &[]).expect("it waits there");
+    again.say(&json!({"type": "resume", "session": "a", "token": token}));
+    again.until("resumed");
+}
+
+#[test]
 fn sound_that_comes_at_once_is_not_late() {
     let running = Running::of(&["passthrough"], |_| {});
     let mut socket = Socket::connect(running.clients, "/v1/session", &[]).expect("it is open");

@@ -15,11 +15,14 @@ use serde::Deserialize;
 
 use crate::refusal::Rejection;
 
-/// What a request says of the model.
+/// What a request says of the session it wants.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Asked {
     #[serde(default)]
     pub(crate) model: String,
+    /// The name of one that waits for this client.
+    #[serde(default)]
+    pub(crate) resume: String,
 }
 
 /// The host that a request names, where everybody looks for it: HTTP/2 has it in the address alone.

@@ -42,8 +42,9 @@ pub(crate) async fn upgrade(
             let scene = Arc::clone(place.scene());
             (Some(place), scene)
         }
-        // Whose session waits here has its place: whether he means that one is not known yet.
-        Err(refused) if refused.code == "capacity" && !app.lobby.is_empty() => {
+        // Whose session waits here has its place. Others have to hear before the upgrade that there is none: a proxy asks
+        // another server then, and later it cannot.
+        Err(refused) if refused.code == "capacity" && app.lobby.holds(&asked.resume) => {
             (None, app.server.scenes().find(Some(&asked.model))?)
         }
         Err(refused) => return Err(refused.into()),
