@@ -11,9 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import resource
-import secrets
 import socket
 import ssl
 import struct
@@ -65,7 +63,10 @@ class Honest:
 
 def secret_until(expires_at: int, key: str = SECRET) -> str:
     """A client secret as the server makes them, that holds until this second."""
-    coded = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    def coded(data: bytes) -> str:
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
     said = json.dumps({"expires_at": expires_at}, separators=(",", ":")).encode()
     return f"ek_{coded(said)}.{coded(hmac.digest(key.encode(), said, 'sha256'))}"
 
@@ -97,7 +98,11 @@ class Attacks:
             ("empty key", {"Authorization": "Bearer "}, "bad_key"),
             ("key of 20 KiB", {"Authorization": "Bearer " + "k" * 20_000}, "bad_key"),
             ("expired client secret", {"Authorization": f"Bearer {secret_until(now_s - 5)}"}, "expired"),
-            ("secret of another server", {"Authorization": f"Bearer {secret_until(now_s + 60, 'x')}"}, "bad_key"),
+            (
+                "secret of another server",
+                {"Authorization": f"Bearer {secret_until(now_s + 60, 'x')}"},
+                "bad_key",
+            ),
             ("secret that is none", {"Authorization": "Bearer ek_" + "A" * 4_000}, "bad_key"),
         ]
         for path in ("/v1/session", "/v1/realtime"):
@@ -105,7 +110,9 @@ class Attacks:
                 answer = await ask(self.host, "GET", path, {**hostile.UPGRADE, **headers})
                 self.refused(f"{path}: {name}", answer, 401, code)
         good = {**hostile.UPGRADE, "Authorization": f"Bearer {secret_until(now_s + 60)}"}
-        self.refused("/v1/session: a secret that holds", await ask(self.host, "GET", "/v1/session", good), 101, None)
+        self.refused(
+            "/v1/session: a secret that holds", await ask(self.host, "GET", "/v1/session", good), 101, None
+        )
         answer = await ask(self.host, "POST", "/v1/sessions", {"Content-Length": "2"}, b"{}")
         self.refused("/v1/sessions: no key", answer, 401, "no_key")
         made = {"Authorization": f"Bearer {secret_until(now_s + 60)}", "Content-Length": "2"}
@@ -117,7 +124,9 @@ class Attacks:
     async def origins(self) -> None:
         """Pages from elsewhere."""
         for origin in ("https://evil.example", "null", "http://evil.example:80@127.0.0.1", ""):
-            answer = await ask(self.host, "GET", "/v1/session", {**hostile.UPGRADE, **BEARER, "Origin": origin})
+            answer = await ask(
+                self.host, "GET", "/v1/session", {**hostile.UPGRADE, **BEARER, "Origin": origin}
+            )
             self.refused(f"origin `{origin}`", answer, 403, "origin")
         headers = {**BEARER, "Origin": "https://evil.example", "Content-Length": "2"}
         answer = await ask(self.host, "POST", "/v1/sessions", headers, b"{}")
@@ -154,7 +163,9 @@ class Attacks:
         ]
         for path, status, code in rows:
             shown = path if len(path) < 40 else f"a path of {len(path)} bytes"
-            self.refused(shown, await ask(self.host, "GET", path, {**hostile.UPGRADE, **BEARER}), status, code)
+            self.refused(
+                shown, await ask(self.host, "GET", path, {**hostile.UPGRADE, **BEARER}), status, code
+            )
         rows = [
             ("DELETE", "/v1/realtime/client_secrets", 405),
             ("PUT", "/v1/sessions", 405),
@@ -163,8 +174,12 @@ class Attacks:
             ("BREW", "/v1/sessions/x/audio", 405),
         ]
         for method, path, status in rows:
-            self.refused(f"{method} {path}", await ask(self.host, method, path, BEARER), status, "method_not_allowed")
-        self.refused("GET without an upgrade", await ask(self.host, "GET", "/v1/session", BEARER), 426, "upgrade")
+            self.refused(
+                f"{method} {path}", await ask(self.host, method, path, BEARER), status, "method_not_allowed"
+            )
+        self.refused(
+            "GET without an upgrade", await ask(self.host, "GET", "/v1/session", BEARER), 426, "upgrade"
+        )
 
     async def requests(self) -> None:
         """Heads that are too large or none at all."""
@@ -172,7 +187,11 @@ class Attacks:
             ("no HTTP", b"\x16\x03\x01\x02\x00 hello\r\n\r\n", {0, 400}),
             ("no version", b"GET /\r\n\r\n", {0, 400}),
             ("version 9", b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", {0, 400, 505}),
-            ("a header of 64 KiB", b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 65_536 + b"\r\n\r\n", {0, 431}),
+            (
+                "a header of 64 KiB",
+                b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 65_536 + b"\r\n\r\n",
+                {0, 431},
+            ),
             ("2,000 headers", b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 2_000 + b"\r\n", {0, 431}),
             ("a NUL in a header", b"GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n", {0, 400}),
             ("a space before the colon", b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", {0, 400}),
@@ -183,7 +202,11 @@ class Attacks:
             ("two lengths", post + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", {400}),
             ("a length below 0", post + b"Content-Length: -1\r\n\r\n", {400}),
             ("a length of 2^65", post + b"Content-Length: 36893488147419103232\r\n\r\n", {400}),
-            ("a chunk that is none", post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", {400}),
+            (
+                "a chunk that is none",
+                post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+                {400},
+            ),
             ("another coding", post + b"Transfer-Encoding: gzip\r\n\r\n{}", {400}),
             ("a body of 1 MiB", post + b"Content-Length: 1048576\r\n\r\n" + b" " * 1_048_576, {413}),
             ("a body that is no UTF-8", post + b"Content-Length: 2\r\n\r\n\xff\xfe", {400}),
@@ -194,13 +217,18 @@ class Attacks:
         for name, request, statuses in rows:
             answer = await raw(self.host, request, 5)
             self.check(
-                answer.status in statuses and answer.ended, f"{name}: {sorted(statuses)}, closed", answer.shown()
+                answer.status in statuses and answer.ended,
+                f"{name}: {sorted(statuses)}, closed",
+                answer.shown(),
             )
         # Two lengths of which one is in chunks: what follows must not be taken for a request of its own.
         smuggled = post + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nZ\r\n0\r\n\r\n"
         answer = await raw(self.host, smuggled + b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", 3)
-        self.check(answer.text.count("HTTP/1.1 ") == 1 or "/smuggled" not in answer.text.split("HTTP/1.1 ")[1],
-                   "length and chunks together: one reading of it, or none", answer.shown())
+        self.check(
+            answer.text.count("HTTP/1.1 ") == 1 or "/smuggled" not in answer.text.split("HTTP/1.1 ")[1],
+            "length and chunks together: one reading of it, or none",
+            answer.shown(),
+        )
 
     async def slow(self) -> None:
         """Who sends little, or nothing."""
@@ -212,7 +240,12 @@ class Attacks:
             ("a preface of HTTP/2, and nothing", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"", HEADER_TIMEOUT_S),
             ("half a preface of HTTP/2", b"PRI * HT", b"", HEADER_TIMEOUT_S),
             ("a body, a byte at a time", post + b"Content-Length: 200\r\n\r\n{", b" ", HEADER_TIMEOUT_S),
-            ("a body in chunks without end", post + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", HEADER_TIMEOUT_S),
+            (
+                "a body in chunks without end",
+                post + b"Transfer-Encoding: chunked\r\n\r\n",
+                b"1\r\n \r\n",
+                HEADER_TIMEOUT_S,
+            ),
             ("a connection that is kept for nothing", served, b"", HEADER_TIMEOUT_S),
         ]
         lasted = await asyncio.gather(
@@ -237,12 +270,21 @@ class Attacks:
         unopened, silent, half = await asyncio.gather(
             lasts([]), lasts([opening]), lasts([opening, hostile.message(2, bytes(640))[:100]])
         )
-        self.check(unopened <= 12, "a WebSocket that opens nothing: closed after 10 s at most", f"{unopened:.1f} s")
-        for name, lasted_s in (("a session that never answers a ping", silent), ("half a message, and nothing", half)):
+        self.check(
+            unopened <= 12, "a WebSocket that opens nothing: closed after 10 s at most", f"{unopened:.1f} s"
+        )
+        for name, lasted_s in (
+            ("a session that never answers a ping", silent),
+            ("half a message, and nothing", half),
+        ):
             most_s = 2 * IDLE_TIMEOUT_S
             self.check(lasted_s <= most_s + 1, f"{name}: closed after {most_s:g} s", f"{lasted_s:.1f} s")
         slow = await hostile.reads_nothing(self.host, BEARER, 12)
-        self.check(slow <= 12, "a session that is answered and reads nothing: closed, or its sender is held", f"{slow:.1f} s")
+        self.check(
+            slow <= 12,
+            "a session that is answered and reads nothing: closed, or its sender is held",
+            f"{slow:.1f} s",
+        )
 
     async def messages(self) -> None:
         """Messages that are none."""
@@ -253,7 +295,11 @@ class Attacks:
             ("an unknown opcode", hostile.message(3, b"x"), {1002}),
             ("a reserved bit", hostile.message(1, b"x", reserved=True), {1002}),
             ("a continuation of nothing", hostile.message(0, b"x"), {1002}),
-            ("a text within a text", hostile.message(1, b"x", final=False) + hostile.message(1, b"y"), {1002}),
+            (
+                "a text within a text",
+                hostile.message(1, b"x", final=False) + hostile.message(1, b"y"),
+                {1002},
+            ),
             ("a ping of 200 bytes", hostile.message(9, bytes(200)), {1002}),
             ("a ping in pieces", hostile.message(9, b"", final=False), {1002}),
             ("2 MiB of audio", hostile.message(2, bytes(2 << 20)), {1009}),
@@ -282,7 +328,11 @@ class Attacks:
         self.check(error is not None, "bad JSON in a session: an error", error and error["error"]["code"])
         await session.say(bytes(640))
         code = await session.finish()
-        self.check(code == 1000 and session.got == 640, "and the session goes on", f"{code}, {session.got} bytes back")
+        self.check(
+            code == 1000 and session.got == 640,
+            "and the session goes on",
+            f"{code}, {session.got} bytes back",
+        )
 
         reader, writer = await upgraded(self.host, "/v1/realtime", BEARER)
         append = {"type": "input_audio_buffer.append", "event_id": "mine"}
@@ -320,7 +370,11 @@ class Attacks:
             await asyncio.sleep(0.25)
             while len(held) > 4 * wave:
                 held.pop(0).close()
-        self.check(opened == connects, f"{connects} connects in waves of {wave}", f"{opened} sockets, {self.server.fds()} at the server")
+        self.check(
+            opened == connects,
+            f"{connects} connects in waves of {wave}",
+            f"{opened} sockets, {self.server.fds()} at the server",
+        )
         for one in held:
             one.close()
         answer = await ask(self.host, "GET", "/", {})
@@ -412,7 +466,8 @@ async def attack(given: argparse.Namespace, verdicts: Verdicts, folder: Path) ->
     settings.write_text(
         'bind = "127.0.0.1:0"\noperations = "127.0.0.1:0"\nmax_sessions = 64\n[auth]\nkeys_file = "keys.txt"\n'
         f'client_secret_key_env = "MYNAH_ATTACKED"\n[models]\n"passthrough" = "passthrough"\n'
-        f"[limits]\nheader_timeout_ms = {int(HEADER_TIMEOUT_S * 1e3)}\nidle_timeout_s = {int(IDLE_TIMEOUT_S)}\nresume_ms = 1000\n"
+        f"[limits]\nheader_timeout_ms = {int(HEADER_TIMEOUT_S * 1e3)}\n"
+        f"idle_timeout_s = {int(IDLE_TIMEOUT_S)}\nresume_ms = 1000\n"
     )
     server = Serving(
         given.mynah, "passthrough", "--config", str(settings), environment={"MYNAH_ATTACKED": SECRET}
@@ -422,15 +477,18 @@ async def attack(given: argparse.Namespace, verdicts: Verdicts, folder: Path) ->
         honest = await Honest.of(server.clients)
         await asyncio.sleep(1)
         cold_kib = server.rss_kib()
-        # What the allocator keeps for the next time is kept once: a crowd is there before, twice, and what is compared is
-        # whether another one leaves more behind.
+        # What the allocator keeps for the next time is kept once: a crowd is there before, twice, and what is
+        # compared is whether another one leaves more behind.
         for _ in range(2):
             await attacks.crowd(given.connects)
             await asyncio.sleep(HEADER_TIMEOUT_S + 1)
         honest.echoes_ms()
         await asyncio.sleep(given.calm)
         before_ms, rss_kib, fds = quantile(honest.echoes_ms(), 0.99), server.rss_kib(), server.fds()
-        print(f"before: P99 {before_ms:.1f} ms, {rss_kib} KiB ({cold_kib} KiB before any crowd), {fds} files", flush=True)
+        print(
+            f"before: P99 {before_ms:.1f} ms, {rss_kib} KiB ({cold_kib} KiB before any crowd), {fds} files",
+            flush=True,
+        )
         worst = {}
         for phase in (
             attacks.keys, attacks.origins, attacks.paths, attacks.requests, attacks.slow, attacks.silent_sockets,
@@ -462,8 +520,12 @@ async def attack(given: argparse.Namespace, verdicts: Verdicts, folder: Path) ->
 def main() -> None:
     """Runs everything."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--connects", type=int, default=10_000, help="size of the crowd; default: %(default)s")
-    options.add_argument("--calm", type=float, default=10, help="seconds of measuring before; default: %(default)s")
+    options.add_argument(
+        "--connects", type=int, default=10_000, help="size of the crowd; default: %(default)s"
+    )
+    options.add_argument(
+        "--calm", type=float, default=10, help="seconds of measuring before; default: %(default)s"
+    )
     given = serving.program(options)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 20_000)), hard))

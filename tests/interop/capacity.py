@@ -26,7 +26,7 @@ IDLE_KIB_MAX = 32
 
 async def callers(url: str, count: int, seconds: float, told: dict) -> None:
     """This many sessions that say and hear, spread over a piece's time. Notes what was sent, heard, and how late."""
-    said = (bytes(RATE_HZ) + utterance() + bytes(RATE_HZ))
+    said = bytes(RATE_HZ) + utterance() + bytes(RATE_HZ)
     sessions = []
     for _ in range(count):
         sessions.append(await Session.open(url))
@@ -47,7 +47,7 @@ async def callers(url: str, count: int, seconds: float, told: dict) -> None:
     told["got"] = sum(session.got for session in sessions)
 
 
-def caller_process(url: str, count: int, seconds: float, results) -> None:
+def caller_process(url: str, count: int, seconds: float, results: multiprocessing.Queue) -> None:
     """A process of callers."""
     told: dict = {}
     asyncio.run(callers(url, count, seconds, told))
@@ -62,7 +62,8 @@ def speaking(server: Serving, given: argparse.Namespace, verdicts: Verdicts) -> 
     parts[0] += given.sessions - sum(parts)
     url = f"ws://{server.clients}/v1/session"
     processes = [
-        multiprocessing.Process(target=caller_process, args=(url, part, given.seconds, results)) for part in parts
+        multiprocessing.Process(target=caller_process, args=(url, part, given.seconds, results))
+        for part in parts
     ]
     frames_before = server.metric("mynah_frames_in_total", node="input")
     for process in processes:
@@ -83,10 +84,15 @@ def speaking(server: Serving, given: argparse.Namespace, verdicts: Verdicts) -> 
     sockets = sum(share for name, share in shares.items() if name.startswith(SOCKET_THREADS))
     engine = sum(shares.values()) - sockets
     each = sockets / given.sessions
-    print(f"  threads, in cores: {', '.join(f'{name} {share:.3f}' for name, share in sorted(shares.items()) if share > 0.0005)}")
+    print(
+        f"  threads, in cores: {', '.join(f'{name} {share:.3f}' for name, share in sorted(shares.items()))}"
+    )
     late_ms = sorted(ms for one in told for ms in one["late_ms"])
     late_p99_ms = late_ms[int(0.99 * len(late_ms))]
-    print(f"  callers: {sum(one['cpu_s'] for one in told):.1f} s of CPU in {len(told)} processes, P99 {late_p99_ms:.1f} ms late")
+    print(
+        f"  callers: {sum(one['cpu_s'] for one in told):.1f} s of CPU in {len(told)} processes, "
+        f"P99 {late_p99_ms:.1f} ms late"
+    )
     verdicts.check(
         each <= SHARE_MAX,
         f"sockets of {given.sessions} sessions: at most {100 * SHARE_MAX:.1f} % of a core each",
@@ -99,9 +105,13 @@ def speaking(server: Serving, given: argparse.Namespace, verdicts: Verdicts) -> 
     sent = sum(one["sent"] for one in told)
     pieces = sent // PIECE_BYTES
     page = server.ask("/metrics")
-    counted = [line for line in page.splitlines() if re.match(r"mynah_frames_(in|gated)_total.*node=\"gate\"", line)]
+    counted = [
+        line for line in page.splitlines() if re.match(r"mynah_frames_(in|gated)_total.*node=\"gate\"", line)
+    ]
     taken = server.metric("mynah_frames_in_total", node="gate")
-    verdicts.check(taken - frames_before == pieces, f"all {pieces} pieces that were sent came in", counted[:1] or taken)
+    verdicts.check(
+        taken - frames_before == pieces, f"all {pieces} pieces that were sent came in", counted[:1] or taken
+    )
     lost = {
         name: server.metric(name)
         for name in ("mynah_sound_dropped_seconds_total", "mynah_control_failed_total")
@@ -154,7 +164,7 @@ async def idle_sessions(server: Serving, given: argparse.Namespace, verdicts: Ve
     verdicts.check(
         taken == given.idle_sessions,
         f"{given.idle_sessions} sessions that say nothing are open",
-        f"{grown_kib / given.idle_sessions:.1f} KiB each with their engine's part, {100 * share:.1f} % of a core for all",
+        f"{grown_kib / given.idle_sessions:.1f} KiB each with their engine's part, {100 * share:.1f} % of a core",
     )
 
 

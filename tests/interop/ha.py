@@ -1,5 +1,5 @@
-"""Several servers behind haproxy: a burst, a rolling restart while callers speak, a process that is killed, and sessions
-that come and go for minutes.
+"""Several servers behind haproxy: a burst, a rolling restart while callers speak, a process that is killed, and
+sessions that come and go for minutes.
 
 haproxy runs by the configuration that tools/deploy ships, with ports that are free here.
 """
@@ -22,9 +22,10 @@ import wave
 from collections import Counter
 from pathlib import Path
 
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
 import serving
 from serving import PIECE_BYTES, PIECE_MS, RATE_HZ, Serving, Session, Verdicts
-from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 HERE = Path(__file__).parent
 NAMES = "abc"
@@ -68,7 +69,10 @@ class Cluster:
         config = folder / "haproxy.cfg"
         config.write_text(text)
         self.proxy = subprocess.Popen(
-            ["haproxy", "-db", "-f", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            ["haproxy", "-db", "-f", str(config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         time.sleep(1.5)
         if self.proxy.poll() is not None:
@@ -263,7 +267,11 @@ async def rolling(cluster: Cluster, verdicts: Verdicts) -> None:
         if with_http:
             await asyncio.sleep(0.7)
             statuses = [await asyncio.to_thread(post, cluster, *with_http, bytes(640)) for _ in range(2)]
-            verdicts.check(statuses == [204, 204], "a session over plain HTTP finds its process while that drains", statuses)
+            verdicts.check(
+                statuses == [204, 204],
+                "a session over plain HTTP finds its process while that drains",
+                statuses,
+            )
         code = await asyncio.to_thread(server.wait, 25)
         ends.append((name, code, round(time.monotonic() - began_s, 1)))
         cluster.start_again(name)
@@ -273,7 +281,11 @@ async def rolling(cluster: Cluster, verdicts: Verdicts) -> None:
     await asyncio.gather(*talks)
     closes, errors = total([one.closes for one in talkers]), total([one.errors for one in talkers])
     heard_in_all = sum(one.heard for one in talkers)
-    verdicts.check(sum(one.dropped for one in talkers) == 0, f"no turn of {heard_in_all} is dropped", f"{sum(one.again for one in talkers)} said again")
+    verdicts.check(
+        sum(one.dropped for one in talkers) == 0,
+        f"no turn of {heard_in_all} is dropped",
+        f"{sum(one.again for one in talkers)} said again",
+    )
     verdicts.check(set(closes) == {1001}, "connections end with 1001 and nothing else", closes)
     verdicts.check(not errors, "no client error", errors)
     worst = max((gap for one in talkers for gap in one.gaps_s), default=99)
@@ -283,7 +295,9 @@ async def rolling(cluster: Cluster, verdicts: Verdicts) -> None:
 def over_http(cluster: Cluster, name: str) -> tuple[str, str, str]:
     """A session over plain HTTP at this server: where its audio goes, its cookie and its token."""
     for _ in range(30):
-        request = urllib.request.Request(f"http://{cluster.host}/v1/sessions", b'{"session": "by hand"}', method="POST")
+        request = urllib.request.Request(
+            f"http://{cluster.host}/v1/sessions", b'{"session": "by hand"}', method="POST"
+        )
         with urllib.request.urlopen(request, timeout=5) as answer:
             place, cookie = answer.headers["Location"], answer.headers["Set-Cookie"].split(";")[0]
             if cookie == f"mynah={name}":
@@ -303,8 +317,14 @@ async def killing(cluster: Cluster, verdicts: Verdicts) -> None:
     cluster.servers["b"].kill()
     await asyncio.sleep(2)
     others = [one for one in talkers if one not in there]
-    verdicts.check(bool(there), "some clients are at the process that is killed", f"{len(there)} of {TALKERS}")
-    verdicts.check(not any(one.closes for one in others), "no other client notices", total([one.closes for one in others]))
+    verdicts.check(
+        bool(there), "some clients are at the process that is killed", f"{len(there)} of {TALKERS}"
+    )
+    verdicts.check(
+        not any(one.closes for one in others),
+        "no other client notices",
+        total([one.closes for one in others]),
+    )
     closes = total([one.closes for one in there])
     verdicts.check(sum(closes.values()) == len(there), "each of its clients sees its connection end", closes)
     gaps_s = [gap for one in there for gap in one.gaps_s]
@@ -314,7 +334,11 @@ async def killing(cluster: Cluster, verdicts: Verdicts) -> None:
     verdicts.check(not errors, "no client error on the way back", errors)
     stop.set()
     await asyncio.gather(*talks)
-    verdicts.check(sum(one.dropped for one in others) == 0, "no turn of another is dropped", sum(one.heard for one in others))
+    verdicts.check(
+        sum(one.dropped for one in others) == 0,
+        "no turn of another is dropped",
+        sum(one.heard for one in others),
+    )
     cluster.start_again("b")
     await asyncio.sleep(1.5)
 

@@ -81,7 +81,14 @@ async def ask(host: str, method: str, path: str, headers: dict[str, str], body: 
     try:
         writer.write(request)
         got = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
-        length = next((int(l[15:]) for l in got.decode().lower().split("\r\n") if l.startswith("content-length:")), 0)
+        length = next(
+            (
+                int(line[15:])
+                for line in got.decode().lower().split("\r\n")
+                if line.startswith("content-length:")
+            ),
+            0,
+        )
         got += await asyncio.wait_for(reader.readexactly(length), 10)
     except asyncio.IncompleteReadError as error:
         got += error.partial
@@ -142,9 +149,7 @@ def message(
 def in_pieces(opcode: int, pieces: int, length: int) -> bytes:
     """A message in pieces of equal length."""
     kinds = [opcode] + [0] * (pieces - 1)
-    return b"".join(
-        message(kind, bytes(length), final=at == pieces - 1) for at, kind in enumerate(kinds)
-    )
+    return b"".join(message(kind, bytes(length), final=at == pieces - 1) for at, kind in enumerate(kinds))
 
 
 async def upgraded(

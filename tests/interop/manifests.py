@@ -10,8 +10,9 @@ import argparse
 import shutil
 import subprocess
 import tempfile
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 from serving import Verdicts
 
@@ -20,7 +21,9 @@ try:
     import kubernetes_validate
     import yaml
 except ImportError as missing:
-    raise SystemExit(f"not run: {missing.name} is not installed: pip install kubernetes-validate==1.37.0") from None
+    raise SystemExit(
+        f"not run: {missing.name} is not installed: pip install kubernetes-validate==1.37.0"
+    ) from None
 
 DEPLOY = Path(__file__).parents[2] / "tools" / "deploy"
 
@@ -41,7 +44,10 @@ def kubernetes(verdicts: Verdicts) -> None:
     told = tomllib.loads(kinds["ConfigMap"]["data"]["serve.toml"])
     pod = kinds["Deployment"]["spec"]["template"]["spec"]
     container = pod["containers"][0]
-    sleeps_s, ends_s = container["lifecycle"]["preStop"]["sleep"]["seconds"], pod["terminationGracePeriodSeconds"]
+    sleeps_s, ends_s = (
+        container["lifecycle"]["preStop"]["sleep"]["seconds"],
+        pod["terminationGracePeriodSeconds"],
+    )
     verdicts.check(
         ends_s > sleeps_s + told["drain"]["max_s"],
         "the time to end is more than the sleep and drain.max_s",
@@ -56,7 +62,8 @@ def kubernetes(verdicts: Verdicts) -> None:
     )
     probes = [container[name]["httpGet"] for name in ("livenessProbe", "readinessProbe", "startupProbe")]
     verdicts.check(
-        {(one["path"], one["port"]) for one in probes} == {("/livez", "operations"), ("/readyz", "operations")},
+        {(one["path"], one["port"]) for one in probes}
+        == {("/livez", "operations"), ("/readyz", "operations")},
         "probes ask the operations port",
         [one["path"] for one in probes],
     )
@@ -86,13 +93,16 @@ def agones(verdicts: Verdicts, crds: str | None) -> None:
     """The pods in them are pods; the rest by definitions that are given."""
     objects = documents("agones.yaml")
     fleet = next(one for one in objects if one["kind"] == "Fleet")
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, **fleet["spec"]["template"]["spec"]["template"]}
+    inside = fleet["spec"]["template"]["spec"]["template"]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, **inside}
     judge(verdicts, "the pod of Agones' fleet is one", pod, kubernetes_validate.latest_version())
     if crds is None:
         print("not run: Agones' kinds: no definitions given (--crds)")
         return
     schemas = {
-        (crd["spec"]["group"], version["name"], crd["spec"]["names"]["kind"]): version["schema"]["openAPIV3Schema"]
+        (crd["spec"]["group"], version["name"], crd["spec"]["names"]["kind"]): version["schema"][
+            "openAPIV3Schema"
+        ]
         for crd in yaml.safe_load_all(Path(crds).read_text())
         if crd and crd["kind"] == "CustomResourceDefinition"
         for version in crd["spec"]["versions"]

@@ -13,8 +13,10 @@ import subprocess
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -60,7 +62,7 @@ class Serving:
         self.operators = self._address(said, r"operations on http://(\S+)")
 
     @staticmethod
-    def _read(lines, to) -> None:
+    def _read(lines: IO[str], to: Callable[[str], None]) -> None:
         for line in lines:
             to(line.rstrip("\n"))
 
