@@ -15,6 +15,11 @@ use crate::service::work::{Production, Work};
 pub trait Script: Send + Sync {
     /// The words that session `name` speaks between the two media times; `None` when it has no script.
     fn heard(&self, name: &str, from_us: u64, to_us: u64) -> Option<String>;
+
+    /// The words of what a call heard. A script that its sessions bring along reads them in the call's parameters.
+    fn of_call(&self, call: &Call) -> Option<String> {
+        self.heard(&call.name, call.from_us, call.to_us)
+    }
 }
 
 /// Configuration of the service output `SimulatedTranscript`.
@@ -28,7 +33,7 @@ struct Recogniser {
 
 impl Production for Recogniser {
     fn work(&self, call: &Call) -> Work {
-        let heard = self.script.as_ref().and_then(|s| s.heard(&call.name, call.from_us, call.to_us));
+        let heard = self.script.as_ref().and_then(|script| script.of_call(call));
         let text = heard.unwrap_or_else(|| {
             let seconds = call.to_us.saturating_sub(call.from_us) as f64 / 1e6;
             format!("speech of {seconds:.1} seconds")

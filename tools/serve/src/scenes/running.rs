@@ -12,7 +12,7 @@ use mynah_host::metrics::{Board, Facts};
 use mynah_host::{Runner, RunnerOptions};
 use mynah_sim::scenes;
 
-use super::script::{CallersWords, Remembered};
+use super::script::{self, CallersWords};
 use crate::config::Config;
 use crate::refused::Refused;
 use crate::told::{Listeners, Witness, listen};
@@ -29,7 +29,6 @@ pub struct RunningScene {
     board: Arc<Board>,
     listeners: Arc<Listeners>,
     reader: Option<JoinHandle<()>>,
-    words: Arc<CallersWords>,
     sessions: Arc<AtomicU32>,
 }
 
@@ -39,7 +38,6 @@ pub(crate) struct Occupied {
     sessions: Arc<AtomicU32>,
     /// The engine goes on as long as its sessions do.
     _scene: Arc<RunningScene>,
-    _words: Option<Remembered>,
 }
 
 impl Drop for Occupied {
@@ -67,8 +65,7 @@ impl RunningScene {
     ) -> Result<Arc<Self>, String> {
         let sets = config.sets.iter().map(|set| Override::parse(set).map_err(|error| error.to_string()));
         let sets = sets.collect::<Result<Vec<_>, _>>()?;
-        let words = Arc::new(CallersWords::default());
-        let compiled = scenes::compile(asked_as, &sets, None, Some(words.clone()));
+        let compiled = scenes::compile(asked_as, &sets, None, Some(Arc::new(CallersWords)));
         let (plan, warnings) = compiled.map_err(|failure| failure.message)?;
         let same = before.iter().find(|old| old.asked_as == asked_as && old.plan.hash == plan.hash);
         if let Some(same) = same {
@@ -101,7 +98,6 @@ impl RunningScene {
             board,
             listeners,
             reader: Some(reader),
-            words,
             sessions: Arc::default(),
         }))
     }
@@ -167,14 +163,12 @@ impl RunningScene {
         witnesses: usize,
     ) -> Result<(SessionHandle, Vec<Witness>, Occupied), Refused> {
         let runner = self.runner.as_ref().ok_or_else(|| gone(self.name()))?;
-        let words = self.words.remember(&spec.name, &spec.params);
-        let words = words.map_err(|what| Refused::new(400, "bad_request", what))?;
+        script::check(&spec.params).map_err(|what| Refused::new(400, "bad_request", what))?;
         let wakers = vec![spec.waker.clone(); witnesses];
         let opened = self.listeners.open(wakers, SessionHandle::id, || runner.handle().open(spec));
         let (session, told) = opened.map_err(|error| refused(self.name(), &error))?;
         self.sessions.fetch_add(1, Ordering::AcqRel);
-        let occupied =
-            Occupied { sessions: Arc::clone(&self.sessions), _scene: Arc::clone(self), _words: words };
+        let occupied = Occupied { sessions: Arc::clone(&self.sessions), _scene: Arc::clone(self) };
         Ok((session, told, occupied))
     }
 }
