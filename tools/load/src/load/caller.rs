@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mynah_engine::base::rng::Rng;
 
 use super::bank::{Bank, Clip};
-use super::heard::{append_words, overlap};
+use super::heard::{PlacedWord, append_words, overlap, place_words};
 use super::media_time::us_of;
 use super::schedule::{CallerConfig, Plan, Schedule};
 use super::truth::Stretch;
@@ -86,6 +86,28 @@ impl Caller {
     #[must_use]
     pub fn heard(&self, within: Stretch) -> String {
         let mut heard = String::new();
+        self.each_clip(within, |clip, asked, _| {
+            for part in &clip.parts {
+                append_words(&mut heard, part, clip.truth.speech(), asked);
+            }
+        });
+        heard
+    }
+
+    /// The same words, each with its place.
+    #[must_use]
+    pub fn words(&self, within: Stretch) -> Vec<PlacedWord> {
+        let mut words = Vec::new();
+        self.each_clip(within, |clip, asked, begins_us| {
+            for part in &clip.parts {
+                place_words(&mut words, part, clip.truth.speech(), asked, begins_us);
+            }
+        });
+        words
+    }
+
+    /// Tells the clips that speak within a stretch: the clip, the stretch on its clock, and where that begins.
+    fn each_clip(&self, within: Stretch, mut tell: impl FnMut(&Clip, Stretch, u64)) {
         for plan in self.schedule.restarted() {
             let (clip, begins_us) = self.clip(&plan);
             let all =
@@ -97,12 +119,9 @@ impl Caller {
                 // On the clip's clock, where nothing lies before 0.
                 let from_us = within.start_us.saturating_sub(begins_us);
                 let asked = Stretch { start_us: from_us, end_us: within.end_us - begins_us };
-                for part in &clip.parts {
-                    append_words(&mut heard, part, clip.truth.speech(), asked);
-                }
+                tell(clip, asked, begins_us);
             }
         }
-        heard
     }
 
     /// The clip of a plan, and the media time of its first sample.
@@ -316,6 +335,12 @@ mod tests {
             let halves = format!("{} {}", heard(*start_us, middle_us), heard(middle_us, *end_us));
             assert_eq!(halves.trim(), &**text);
             assert!(heard(*start_us, middle_us).len() < text.len());
+            let placed = caller.words(Stretch { start_us: *start_us, end_us: *end_us });
+            let words: Vec<&str> = placed.iter().map(|placed| placed.word.as_str()).collect();
+            assert_eq!(words.join(" "), **text);
+            for placed in &placed {
+                assert_eq!(heard(placed.at_us, placed.at_us + 1), placed.word, "{placed:?}");
+            }
         }
         let all = caller.heard(Stretch { start_us: 0, end_us: caller.position_us() });
         let texts: Vec<_> = caller.utterances().iter().map(|utterance| utterance.text.to_string()).collect();

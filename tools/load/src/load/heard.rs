@@ -13,15 +13,24 @@ pub struct Part {
     pub at: Stretch,
 }
 
-/// Appends to `heard`, after a space, the words of `part` whose middle lies in `within`. Words are placed over the
-/// `speech` inside the part in proportion to their characters: no alignment, good to some 100 ms.
-pub(super) fn append_words(heard: &mut String, part: &Part, speech: &[Stretch], within: Stretch) {
+/// A word and when it is spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedWord {
+    /// Where its middle is, microseconds.
+    pub at_us: u64,
+    /// The word with its punctuation.
+    pub word: String,
+}
+
+/// The words of `part`, each with its middle. They are placed over the `speech` inside the part in proportion to their
+/// characters: no alignment, good to some 100 ms.
+fn placed<'a>(part: &'a Part, speech: &'a [Stretch]) -> impl Iterator<Item = (u64, &'a str)> {
     let spoken = || speech.iter().filter_map(|&stretch| overlap(stretch, part.at));
     let spoken_us: u64 = spoken().map(|stretch| stretch.len_us()).sum();
     let letters = |word: &str| word.chars().count() as u64 + 1;
     let all: u64 = part.text.split_whitespace().map(letters).sum();
     let mut before = 0;
-    for word in part.text.split_whitespace() {
+    part.text.split_whitespace().map(move |word| {
         let middle = 2 * before + letters(word);
         before += letters(word);
         let mut left_us = spoken_us * middle / (2 * all);
@@ -33,6 +42,25 @@ pub(super) fn append_words(heard: &mut String, part: &Part, speech: &[Stretch], 
             }
             left_us -= stretch.len_us();
         }
+        (at_us, word)
+    })
+}
+
+/// Appends to `words` those of `part` whose middle lies in `within`, `by_us` later than the part says.
+pub(super) fn place_words(
+    words: &mut Vec<PlacedWord>,
+    part: &Part,
+    speech: &[Stretch],
+    within: Stretch,
+    by_us: u64,
+) {
+    let inside = placed(part, speech).filter(|(at_us, _)| (within.start_us..within.end_us).contains(at_us));
+    words.extend(inside.map(|(at_us, word)| PlacedWord { at_us: at_us + by_us, word: word.into() }));
+}
+
+/// Appends to `heard`, after a space, the words of `part` whose middle lies in `within`.
+pub(super) fn append_words(heard: &mut String, part: &Part, speech: &[Stretch], within: Stretch) {
+    for (at_us, word) in placed(part, speech) {
         if (within.start_us..within.end_us).contains(&at_us) {
             if !heard.is_empty() {
                 heard.push(' ');

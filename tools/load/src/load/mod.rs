@@ -18,6 +18,7 @@ mod texts;
 mod utterance;
 
 use self::caller::Caller;
+use self::heard::PlacedWord;
 use self::recordings::Playback;
 use self::truth::Stretch;
 pub use self::utterance::Utterance;
@@ -82,6 +83,16 @@ impl Stream {
         match self {
             Self::Caller(caller) => caller.heard(within),
             Self::Recording(playback) => playback.heard(within),
+        }
+    }
+
+    /// The same words, each with its place.
+    #[must_use]
+    pub fn words(&self, from_us: u64, to_us: u64) -> Vec<PlacedWord> {
+        let within = Stretch { start_us: from_us, end_us: to_us };
+        match self {
+            Self::Caller(caller) => caller.words(within),
+            Self::Recording(playback) => playback.words(within),
         }
     }
 }

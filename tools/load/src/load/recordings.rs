@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::heard::{Part, append_words, overlap};
+use super::heard::{Part, PlacedWord, append_words, overlap, place_words};
 use super::media_time::us_of;
 use super::rate;
 use super::truth::{Stretch, Truth};
@@ -315,6 +315,18 @@ impl Playback {
             }
         }
         heard
+    }
+
+    /// The same words, each with its place.
+    #[must_use]
+    pub fn words(&self, within: Stretch) -> Vec<PlacedWord> {
+        let mut words = Vec::new();
+        for spoken in &self.take.spoken {
+            for part in &spoken.parts {
+                place_words(&mut words, part, spoken.truth.speech(), within, 0);
+            }
+        }
+        words
     }
 
     fn begun(&self, until_us: u64) -> usize {
