@@ -1,5 +1,6 @@
 //! The report for people: the verdict first, then what it rests on.
 
+pub mod afar;
 mod far_end;
 mod stages;
 mod steady;
@@ -9,7 +10,7 @@ use std::fmt::Write as _;
 
 use mynah_engine::scene::Rendering;
 
-use mynah_sim::report::{LimitResult, Quantiles, Report};
+use mynah_sim::report::{LatencyMs, LimitResult, Quantiles, Report, TurnFigures};
 
 pub use words::paint;
 use words::short;
@@ -60,15 +61,7 @@ fn head(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
 }
 
 fn verdict(t: &mut String, r: &Report, look: Rendering) -> std::fmt::Result {
-    writeln!(t, "  {:<40} {:>12} {:>12}", "limit", "at most", "measured")?;
-    for limit in &r.limits {
-        let word = match limit.value {
-            Some(_) if limit.ok => "ok",
-            Some(_) => "OVER",
-            None => "to measure",
-        };
-        writeln!(t, "  {}  {}", row(limit), paint(word, limit.ok, look))?;
-    }
+    limits(t, &r.limits, look)?;
     let balanced = r.frames.balanced;
     let word = paint(if balanced { "ok" } else { "NO" }, balanced, look);
     writeln!(t, "  {:<40} {:>12} {:>12}  {word}", "every frame accounted for", "", "")?;
@@ -88,6 +81,20 @@ fn verdict(t: &mut String, r: &Report, look: Rendering) -> std::fmt::Result {
     writeln!(t, "  verdict: {}{why}\n", paint(r.verdict, good, look))
 }
 
+/// Each limit against what was measured.
+fn limits(t: &mut String, limits: &[LimitResult], look: Rendering) -> std::fmt::Result {
+    writeln!(t, "  {:<40} {:>12} {:>12}", "limit", "at most", "measured")?;
+    for limit in limits {
+        let word = match limit.value {
+            Some(_) if limit.ok => "ok",
+            Some(_) => "OVER",
+            None => "to measure",
+        };
+        writeln!(t, "  {}  {}", row(limit), paint(word, limit.ok, look))?;
+    }
+    Ok(())
+}
+
 fn row(limit: &LimitResult) -> String {
     let name = limit.name.trim_end_matches("_ms").trim_end_matches("_min").replace('_', " ");
     let least = if limit.name.ends_with("_min") { ">= " } else { "" };
@@ -97,7 +104,10 @@ fn row(limit: &LimitResult) -> String {
 }
 
 fn latencies(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
-    let l = &r.latency_ms;
+    latency_rows(t, &r.latency_ms, &r.turns)
+}
+
+fn latency_rows(t: &mut String, l: &LatencyMs, turns: &TurnFigures) -> std::fmt::Result {
     let rows: [(&str, Option<Quantiles>); 8] = [
         ("speech end to response", l.speech_end_to_response.as_ref().map(|r| r.quantiles)),
         ("speech start to forward", l.speech_start_to_forward),
@@ -124,13 +134,13 @@ fn latencies(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
     }
     stages::draw(t, &l.breakdown)?;
     if let Some(response) = &l.speech_end_to_response {
-        let utterances = r.turns.utterances;
+        let utterances = turns.utterances;
         writeln!(
             t,
             "  the response counts from the true end of speech; {} of {utterances} utterances got an answer while \
              they went on (premature, {:.0} %): it is not in it",
             response.excluded,
-            r.turns.premature_ratio * 100.0
+            turns.premature_ratio * 100.0
         )?;
     }
     writeln!(t)
@@ -152,26 +162,31 @@ fn speech(t: &mut String, r: &Report, _: Rendering) -> std::fmt::Result {
         s.late_cancelled,
         s.wasted_service_ms / 1_000.0
     )?;
-    utterances(t, r)?;
+    utterances(t, &r.turns, &r.latency_ms)?;
     for line in r.recognition.iter().flat_map(mynah_sim::recognition::lines) {
         writeln!(t, "  {line}")?;
     }
-    if r.turns.paused + r.turns.interrupted > 0 {
-        writeln!(
-            t,
-            "  answers: {} paused because somebody spoke, {} went on, {} interrupted ({} by what was no utterance)",
-            r.turns.paused, r.turns.resumed, r.turns.interrupted, r.turns.interrupted_by_noise
-        )?;
-    }
+    interruptions(t, &r.turns)?;
     writeln!(t)
 }
 
+fn interruptions(t: &mut String, turns: &TurnFigures) -> std::fmt::Result {
+    let TurnFigures { paused, resumed, interrupted, interrupted_by_noise, .. } = turns;
+    if paused + interrupted == 0 {
+        return Ok(());
+    }
+    writeln!(
+        t,
+        "  answers: {paused} paused because somebody spoke, {resumed} went on, {interrupted} interrupted \
+         ({interrupted_by_noise} by what was no utterance)"
+    )
+}
+
 /// Answered, premature and the rest are apart, here as in the JSON object.
-fn utterances(t: &mut String, r: &Report) -> std::fmt::Result {
-    let u = &r.turns;
+fn utterances(t: &mut String, u: &TurnFigures, l: &LatencyMs) -> std::fmt::Result {
     let (utterances, missed) = (u.utterances, u.missed);
     let sounded = u.answered + u.premature;
-    if sounded == 0 && r.latency_ms.speech_end_to_response.is_none() {
+    if sounded == 0 && l.speech_end_to_response.is_none() {
         return writeln!(t, "  utterances: {utterances}, missed {missed}");
     }
     let unanswered = utterances.saturating_sub(sounded);

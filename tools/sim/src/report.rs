@@ -1,5 +1,6 @@
 //! The report of a simulation: one object for programs (`--json`), the same figures for the table.
 
+pub mod afar;
 pub mod quantiles;
 pub mod stages;
 
@@ -395,32 +396,34 @@ pub struct Cancels {
 }
 
 impl Report {
-    /// Limits for which there was nothing to measure.
-    fn unmeasured(&self) -> usize {
-        self.limits.iter().filter(|limit| limit.value.is_none()).count()
-    }
-
     /// Whether the load generator was too late for the run to show anything.
     pub fn is_late(&self) -> bool {
-        self.verdict == "invalid" && (self.noisy || self.unmeasured() == 0)
+        self.verdict == "invalid" && (self.noisy || unmeasured(&self.limits) == 0)
     }
 
     /// Why the run shows nothing about the limits; `None`: it does.
     pub fn why_invalid(&self) -> Option<String> {
-        if self.verdict != "invalid" {
-            return None;
-        }
-        let unmeasured = self.unmeasured();
-        let late = "the load generator was late itself";
-        let nothing = format!(
-            "nothing to measure for {unmeasured} of {} limits: run longer, or leave them out",
-            self.limits.len()
-        );
-        Some(match unmeasured {
-            0 => late.into(),
-            _ if self.is_late() => format!("{late}; {nothing}"),
-            _ => nothing,
-        })
+        (self.verdict == "invalid").then(|| why_invalid(&self.limits, self.noisy))
+    }
+}
+
+/// Limits for which there was nothing to measure.
+fn unmeasured(limits: &[LimitResult]) -> usize {
+    limits.iter().filter(|limit| limit.value.is_none()).count()
+}
+
+/// Why a run that is invalid shows nothing about its limits.
+fn why_invalid(limits: &[LimitResult], noisy: bool) -> String {
+    let unmeasured = unmeasured(limits);
+    let late = "the load generator was late itself";
+    let nothing = format!(
+        "nothing to measure for {unmeasured} of {} limits: run longer, or leave them out",
+        limits.len()
+    );
+    match unmeasured {
+        0 => late.into(),
+        _ if noisy => format!("{late}; {nothing}"),
+        _ => nothing,
     }
 }
 

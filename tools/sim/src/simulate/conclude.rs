@@ -16,12 +16,12 @@ use crate::report::{
 };
 
 /// A generator later than this makes a wall-clock run noisy.
-const NOISY_LATE_MS: f64 = 1.0;
+pub(super) const NOISY_LATE_MS: f64 = 1.0;
 
 impl Simulation {
     pub(super) fn conclude(&mut self) -> Report {
         let answers = self.near.plan.nodes.iter().any(|n| n.service.is_some());
-        let turns = self.near.run.over(&self.lines, self.stretches);
+        let turns = self.near.run.over(self.lines.iter().map(|line| &line.stream), self.stretches);
         let mut census = Census::default();
         let census = self.near.engine.census(&mut census);
         let host: Vec<HostSide> =
@@ -210,7 +210,7 @@ impl Simulation {
 
 /// `sound`: the counts balance and nothing is left open. A generator that was late by half of a tested limit shows
 /// nothing about it, and neither does a run in which what is limited never happened.
-fn verdict(limits: &[LimitResult], sound: bool, late_ms: f64) -> &'static str {
+pub(super) fn verdict(limits: &[LimitResult], sound: bool, late_ms: f64) -> &'static str {
     let tightest = limits.iter().filter(|l| l.unit == "ms").map(|l| l.limit).fold(f64::INFINITY, f64::min);
     let missed = limits.iter().any(|limit| !limit.ok && limit.value.is_some());
     if late_ms > tightest / 2.0 {

@@ -107,6 +107,8 @@ pub struct SessionMeasurement {
     pub segments: BTreeMap<u32, SegmentStory>,
     /// What the caller truly says, told as time goes by.
     pub(super) caller: Option<Stream>,
+    /// It has hung up before the run was over.
+    pub(super) hung_up: bool,
     /// The true utterances that are not long over.
     pub(super) truth: Vec<Utterance>,
     /// So many of them have been matched with answers.
@@ -227,6 +229,7 @@ impl SessionMeasurement {
             offset_us,
             segments: BTreeMap::new(),
             caller: None,
+            hung_up: false,
             truth: Vec::new(),
             matched: 0,
             released: 0,

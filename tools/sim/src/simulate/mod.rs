@@ -3,6 +3,7 @@
 //! Open loop: audio arrives by schedule whether or not the engine keeps up, and latency counts from the intended
 //! arrival. In virtual time the run is a function of (scene, overrides, load, seed).
 
+pub mod afar;
 pub mod balance;
 pub mod breakdown;
 pub mod callers;

@@ -84,10 +84,7 @@ impl Simulation {
         // Callers; behind a link the other engine and the network, too. Each has its thread until the run ends.
         let threads = if remote.is_some() { 3 } else { 1 };
         let beside = (options.clock == RunClock::Wall).then(|| beside(threads)).transpose()?;
-        let load_name = options.recordings.as_ref().map_or_else(
-            || "synthesized callers (flite), noise and bait mixed in".to_string(),
-            |path| format!("recordings {}", path.display()),
-        );
+        let load_name = load_name(options);
         let (steady, stretches) = (Steady::new(options, 0), Steady::stretches(options, 0));
         let (warm_up_us, asked_us) = (0, None);
         Ok(Self { near, lines, cost, beside, remote, steady, stretches, load_name, warm_up_us, asked_us })
@@ -146,6 +143,14 @@ impl Simulation {
         self.near.options.duration_us = heard_us / 1_000 * 1_000;
         self.near.run.is_cut = true;
     }
+}
+
+/// What is said, for the report.
+pub(super) fn load_name(options: &Options) -> String {
+    options.recordings.as_ref().map_or_else(
+        || "synthesized callers (flite), noise and bait mixed in".to_string(),
+        |path| format!("recordings {}", path.display()),
+    )
 }
 
 fn beside(threads: usize) -> Result<rayon::ThreadPool, String> {

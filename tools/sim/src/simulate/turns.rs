@@ -2,10 +2,9 @@
 
 use super::balance::StreamLaw;
 use super::breakdown::AnsweredTurns;
-use super::callers::Line;
 use super::measure::{Latencies, Measurement, SegmentStory, SessionMeasurement, Turns};
 use crate::report::stages::AnsweredTurn;
-use mynah_load::load::Utterance;
+use mynah_load::load::{Stream, Utterance};
 
 /// A segment may begin this long before the labelled onset and still be of that utterance: pre-roll and label error.
 const BEFORE_US: u64 = 400_000;
@@ -68,7 +67,19 @@ impl Measurement {
     /// Matches answers to the true utterances that were over at `before_us` of engine time (`u64::MAX`: to all), and
     /// forgets what is long past, once more looked at by the law; without a law nothing is forgotten.
     pub fn settle(&mut self, before_us: u64, law: Option<&StreamLaw>, stretches: Stretches) {
-        let Self { turns, latencies, answered, sessions, wrong, counted_from_us, .. } = self;
+        self.tally(before_us, stretches);
+        let Some(law) = law else { return };
+        let mut wrong = std::mem::take(&mut self.wrong);
+        self.forget(before_us, |session, serial, story| {
+            let place = format!("session {session} segment {serial}");
+            law.check(&place, story, true, &mut wrong);
+        });
+        self.wrong = wrong;
+    }
+
+    /// Matches answers to the true utterances that were over at `before_us` of engine time.
+    pub(super) fn tally(&mut self, before_us: u64, stretches: Stretches) {
+        let Self { turns, latencies, answered, sessions, counted_from_us, .. } = self;
         let counted_from_us = *counted_from_us;
         let mut tallies = Tallies { turns, latencies, answered, stretches, counted_from_us };
         for (session, heard) in sessions.iter_mut().enumerate() {
@@ -78,25 +89,31 @@ impl Measurement {
             }
             tallies.turns.interrupted_by_noise += heard.interruptions(before_us, &mut tallies);
             heard.match_answers(session, before_us, &mut tallies);
-            if let Some(law) = law {
-                if let Some(words) = &mut heard.words {
-                    words.settle(before_us.saturating_sub(KEPT_US));
-                }
-                heard.forget(before_us.saturating_sub(KEPT_US), |serial, story| {
-                    let place = format!("session {session} segment {serial}");
-                    law.check(&place, story, true, wrong);
-                });
+        }
+    }
+
+    /// Forgets what was long past at `before_us` of engine time; of each segment `last_look` gets the number of its
+    /// session, its serial and its story.
+    pub(super) fn forget(&mut self, before_us: u64, mut last_look: impl FnMut(usize, u32, &SegmentStory)) {
+        for (session, heard) in self.sessions.iter_mut().enumerate() {
+            let past_us = before_us.saturating_sub(heard.offset_us).saturating_sub(KEPT_US);
+            if let Some(words) = &mut heard.words {
+                words.settle(past_us);
             }
+            heard.forget(past_us, |serial, story| last_look(session, serial, story));
         }
     }
 }
 
 impl Measurement {
-    /// The run is over, and the callers on `lines` have said what they have said: how all utterances were treated.
-    pub fn over(&mut self, lines: &[Line], stretches: Stretches) -> Turns {
-        for (heard, line) in self.sessions.iter_mut().zip(lines) {
-            let mut caller = heard.caller.take().unwrap_or_else(|| line.stream.clone());
-            let said_us = line.stream.position_us();
+    /// The run is over, and the callers with these streams have said what they have said: how all utterances were treated.
+    pub fn over<'a>(&mut self, streams: impl Iterator<Item = &'a Stream>, stretches: Stretches) -> Turns {
+        for (heard, stream) in self.sessions.iter_mut().zip(streams) {
+            if heard.hung_up {
+                continue;
+            }
+            let mut caller = heard.caller.take().unwrap_or_else(|| stream.clone());
+            let said_us = stream.position_us();
             caller.drain_truth_until(said_us, &mut heard.truth);
             if self.is_cut {
                 heard.truth.retain(|utterance| utterance.end_us <= said_us);
@@ -109,6 +126,15 @@ impl Measurement {
 }
 
 impl SessionMeasurement {
+    /// The caller hangs up at `said_us` of media time, before the run ends: what it was in the middle of is no utterance.
+    pub(super) fn hangs_up(&mut self, said_us: u64) {
+        if let Some(mut caller) = self.caller.take() {
+            caller.drain_truth_until(said_us, &mut self.truth);
+            self.truth.retain(|utterance| utterance.end_us <= said_us);
+        }
+        self.hung_up = true;
+    }
+
     /// How fast answers fell silent when the user began to speak; returns how many were interrupted by noise.
     fn interruptions(&mut self, before_us: u64, tallies: &mut Tallies<'_>) -> u64 {
         let (segments, truth, offset_us) = (&self.segments, &self.truth, self.offset_us);

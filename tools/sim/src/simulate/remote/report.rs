@@ -15,7 +15,7 @@ use crate::simulate::turns::Stretches;
 impl Remote {
     /// What came of it; `lines` are the first engine's sessions, whose truth is the callers'.
     pub(in crate::simulate) fn conclude(&mut self, lines: &[Line]) -> RemoteReport {
-        let turns = self.far.run.over(lines, Stretches::default());
+        let turns = self.far.run.over(lines.iter().map(|line| &line.stream), Stretches::default());
         let mut census = Census::default();
         let census = self.far.engine.census(&mut census);
         let host: Vec<HostSide> = self
