@@ -209,8 +209,9 @@ fn fault(command: &str, folder: &Path) -> Option<String> {
         Err(why) => return Some(why),
     };
     let line = words.join(" ");
-    if line.contains("--clock wall") || line.contains("--wall") || line.starts_with("bench capacity") {
-        println!("takes real time, not run: mynah {line}");
+    let real_time = ["--clock wall", "--wall", "--to ws"].iter().any(|flag| line.contains(flag));
+    if real_time || line.starts_with("bench capacity") {
+        println!("takes real time, or a server, not run: mynah {line}");
         return None;
     }
     let (code, text) = run(&words, folder);

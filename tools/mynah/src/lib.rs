@@ -13,6 +13,8 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
+#[cfg(feature = "serve")]
+mod afar;
 pub mod args;
 pub mod bench;
 pub mod commands;

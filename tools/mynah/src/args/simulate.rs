@@ -30,6 +30,7 @@ pub enum Clock {
   mynah simulate gate_only --save-baseline main.json
   mynah simulate gate_only --baseline main.json --fail-on-regression 20
   mynah simulate voice_assistant --faults chaos --seeds 1..4 --sessions 8 --duration 20s
+  mynah simulate voice_assistant --to ws://127.0.0.1:8080 --sessions 20
 
 Outputs are never what is read, and appear when they are complete. Ctrl-C ends the run with its verdict so far, exit code
 130; once more leaves at once, and all files are as they were.")]
@@ -52,6 +53,19 @@ pub struct Simulate {
     /// Whose clock
     #[arg(long, value_enum, default_value_t = Clock::Virtual)]
     pub clock: Clock,
+    /// Callers of a server elsewhere (`mynah serve`), each over a WebSocket of its own, in real time; SCENE is what it runs,
+    /// for limits and formats. What only the server knows is not in the report (docs/reports.md)
+    #[arg(long, value_name = "URL", conflicts_with_all = [
+        "clock", "threads", "shards", "faults", "seeds", "check", "events", "vad_trace", "save_baseline", "baseline",
+        "fail_on_regression", "trace", "html", "metrics", "metrics_hold",
+    ])]
+    pub to: Option<String>,
+    /// Which of the server's scenes, by model name [default: its first]
+    #[arg(long, value_name = "NAME", requires = "to")]
+    pub model: Option<String>,
+    /// Environment variable with the key that the server asks for
+    #[arg(long, value_name = "NAME", requires = "to")]
+    pub key_env: Option<String>,
     /// Worker threads, 1 to 256 [default: one per core; in virtual time at most 2]
     #[arg(long, value_name = "T", value_parser = threads)]
     pub threads: Option<usize>,

@@ -39,6 +39,9 @@ const VIRTUAL_THREADS_MAX: usize = 2;
 /// Scene, load or files that cannot be used.
 pub fn run(args: &Simulate) -> Result<Exit, Failure> {
     interrupt::listen()?;
+    if let Some(to) = &args.to {
+        return afar(args, to);
+    }
     match (&args.faults, args.seeds) {
         (None, None) => run_one(args),
         (Some(faults), Some(seeds)) => chaos::run_many(args, faults, seeds),
@@ -65,6 +68,35 @@ pub fn run(args: &Simulate) -> Result<Exit, Failure> {
         }
         (None, Some(seeds)) => chaos::run_all(args, seeds, |seed| run_seed(args, seed)),
     }
+}
+
+/// Callers of a server elsewhere.
+#[cfg(feature = "serve")]
+fn afar(args: &Simulate, to: &str) -> Result<Exit, Failure> {
+    let script = Arc::new(CallerScript::default());
+    let ((plan, warnings), _) = compile(args, &scenes::find(&args.scene)?, &script)?;
+    scenes::warn(&warnings);
+    let options = options(args, &plan)?;
+    let report = crate::afar::run(args, to, plan, options)?;
+    if args.json {
+        let json = serde_json::to_string(&report).map_err(Failure::unable)?;
+        terminal::print(&(json + "\n"))?;
+    } else {
+        args.table_to().show(|look| table::afar::draw(&report, look))?;
+    }
+    Ok(interrupt::exit(match report.verdict {
+        "over" => Exit::Refused,
+        "ok" => Exit::Done,
+        _ => Exit::Unable,
+    }))
+}
+
+/// Says how to get it.
+#[cfg(not(feature = "serve"))]
+fn afar(_: &Simulate, to: &str) -> Result<Exit, Failure> {
+    Err(Failure::unable(format_args!(
+        "--to {to}: this mynah was built without `serve`; build one with `cargo build --release --features serve`"
+    )))
 }
 
 /// One of many seeds: its verdict, the limits it missed and, with `--check`, what must hold and does not.
