@@ -37,7 +37,9 @@ impl Outbox {
         self.sound_us += u64::from(sound_us);
         while self.sound_us > SOUND_US_MAX {
             let before = self.waiting.len() - 1;
-            let Some(at) = self.waiting.iter().take(before).position(|(_, sound_us)| *sound_us > 0) else { break };
+            let Some(at) = self.waiting.iter().take(before).position(|(_, sound_us)| *sound_us > 0) else {
+                break;
+            };
             let late = self.waiting.remove(at).map_or(0, |(_, sound_us)| u64::from(sound_us));
             self.sound_us -= late;
             self.dropped_us += late;

@@ -15,7 +15,8 @@ use support::{Got, PATIENCE, Running, Socket, ask};
 fn unfinished(running: &Running, path: &str, length: usize) -> (String, Duration) {
     let mut stream = TcpStream::connect(running.clients).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("there is such a timeout");
-    let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n\r\n{{", running.clients);
+    let head =
+        format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n\r\n{{", running.clients);
     stream.write_all(head.as_bytes()).expect("the server reads");
     let began = Instant::now();
     let mut answer = String::new();
@@ -65,11 +66,14 @@ fn web_pages_do_not_drain_and_are_not_led_here_by_name() {
     assert_eq!(running.server.phase(), DrainPhase::Serving);
     // A page that was loaded by a name which now leads here: the name is its own, and no key is asked for.
     let mut stream = TcpStream::connect(running.operators).expect("it listens");
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").expect("it reads");
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        .expect("it reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the answer ends");
     assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
-    let judge = |origin, host| running.server.judge_origin(Some(origin), Some(host)).map_err(|one| one.status);
+    let judge =
+        |origin, host| running.server.judge_origin(Some(origin), Some(host)).map_err(|one| one.status);
     assert_eq!(judge("http://evil.example:8080", "evil.example:8080"), Err(403));
     assert_eq!(judge("http://localhost:8080", "localhost:8080"), Ok(()));
     assert_eq!(judge("http://127.0.0.1:8080", "127.0.0.1:8080"), Ok(()));
