@@ -106,7 +106,7 @@ impl Afar {
             }
             Control::EndOfSpeech { segment, revision, at_us: end_us, last } => {
                 let event = if last {
-                    let from_us = self.from_us(caller, segment, end_us);
+                    let from_us = self.begins_us(caller, segment, end_us);
                     Event::SegmentEnded {
                         segment,
                         revision,
@@ -129,7 +129,7 @@ impl Afar {
     }
 
     /// Where a segment begins.
-    fn from_us(&self, caller: usize, segment: u32, else_us: u64) -> u64 {
+    fn begins_us(&self, caller: usize, segment: u32, else_us: u64) -> u64 {
         self.measured.sessions[caller].segments.get(&segment).map_or(else_us, |story| story.from_us)
     }
 
