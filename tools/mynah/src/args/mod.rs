@@ -53,7 +53,7 @@ impl Cli {
     /// The command, or the one that none stands for.
     pub fn into_command(self) -> Command {
         match self.command {
-            None => Command::Simulate(Simulate::default()),
+            None => Command::Simulate(Box::default()),
             Some(Command::Run(run)) => Command::Run(run.sorted()),
             Some(command) => command,
         }
@@ -65,7 +65,7 @@ impl Default for Simulate {
     fn default() -> Self {
         let cli = Cli::try_parse_from(["mynah", "simulate"]).expect("`mynah simulate` alone is complete");
         match cli.command {
-            Some(Command::Simulate(simulate)) => simulate,
+            Some(Command::Simulate(simulate)) => *simulate,
             _ => unreachable!("`mynah simulate` is the command simulate"),
         }
     }
@@ -85,7 +85,7 @@ pub enum Command {
     /// Serves scenes to clients over WebSocket and HTTP
     Serve(Serve),
     /// Load-tests a scene with simulated callers and prints the verdict
-    Simulate(Simulate),
+    Simulate(Box<Simulate>),
     /// Runs an event log again and names the first difference
     Replay(Replay),
     /// Puts two reports side by side: ratios, noise, regressions
