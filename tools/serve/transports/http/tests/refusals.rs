@@ -1,6 +1,8 @@
 //! What is refused, how, and when: bodies that do not end, methods that a route has not, pages that should not, and a
 //! WebSocket that is none any more.
 
+#![expect(clippy::disallowed_methods, reason = "sockets have a clock")]
+
 mod support;
 
 use std::io::{Read as _, Write as _};
