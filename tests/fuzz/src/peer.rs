@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mynah_engine::edge::{CloseReason, SessionEvent};
 use mynah_engine::speech::InterruptMode;
 use mynah_engine::wire::delivery::{DeliveryEvent, UNACKNOWLEDGED_MAX};
-use mynah_engine::wire::message::{Arrival, MESSAGE_BYTES_MAX, MessageType, binary, json};
+use mynah_engine::wire::message::{Arrival, MESSAGE_BYTES_MAX, MessageType, Overruled, binary, json};
 use mynah_engine::wire::peer::{
     ARRIVED_MAX, EventReceipts, Input, MessageForm, Output, Peer, PeerConfig, PeerError,
 };
@@ -43,7 +43,12 @@ struct Held {
 /// what is transmitted is no message, or counts do not add up.
 pub fn peer(data: &[u8]) {
     let mut bytes = Bytes(data);
-    let form = bytes.pick(&[MessageForm::Binary, MessageForm::Json, MessageForm::LabelledJson]);
+    let form = bytes.pick(&[
+        MessageForm::Binary,
+        MessageForm::Json,
+        MessageForm::LabelledJson,
+        MessageForm::Own,
+    ]);
     let receipts = bytes.pick(&[EventReceipts::None, EventReceipts::Each]);
     let config = PeerConfig { form, receipts, ids_before: bytes.u64(), ..PeerConfig::new("a".into(), 1) };
     let Ok(peer) = Peer::new(config) else { return };
@@ -189,6 +194,11 @@ impl Held {
             MessageForm::Json | MessageForm::LabelledJson => {
                 assert!(bytes.len() <= MESSAGE_BYTES_MAX);
                 json::decode(bytes)
+            }
+            MessageForm::Own => {
+                assert!(bytes.is_empty(), "who writes the message has it from the peer");
+                let message = self.peer.transmitted().cloned().expect("one was transmitted");
+                Ok(Arrival::Message { message, overruled: Overruled::default() })
             }
         };
         let Ok(Arrival::Message { message, overruled }) = arrival else { panic!("{arrival:?}") };

@@ -30,7 +30,7 @@ pub const ARRIVED_MAX: usize = CONTROLS_MAX;
 /// Greatest id that an earlier peer may have used: half of all ids. Whoever claims more counts too fast.
 pub const IDS_BEFORE_MAX: u64 = MESSAGE_ID_MAX / 2;
 
-/// MessageForm of the messages that a peer sends.
+/// Form of the messages that a peer sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MessageForm {
     /// JSON behind a header: shared memory and pipes.
@@ -40,6 +40,10 @@ pub enum MessageForm {
     Json,
     /// JSON with `"type": "control_message"`: channels that carry other things beside it, such as those of WebRTC.
     LabelledJson,
+    /// None of these: what is transmitted has no bytes, and whoever carries it writes
+    /// [`Peer::transmitted`](super::Peer::transmitted) in a form of its own, such as Protocol Buffers. What it receives goes
+    /// into [`Peer::handle_decoded`](super::Peer::handle_decoded).
+    Own,
 }
 
 /// Whether the events of an engine are acknowledged. What is said of speech, and what a host wants, always is.
@@ -88,6 +92,7 @@ impl MessageForm {
             Self::Binary => binary::encode_into(message, out),
             Self::Json => json::encode_into(message, out),
             Self::LabelledJson => json::encode_labelled_into(message, out),
+            Self::Own => message.check(),
         }
     }
 }

@@ -71,7 +71,7 @@ use crate::edge::control::{Control, ControlIn};
 use crate::edge::session_event::SessionEvent;
 use crate::wire::delivery::{Delivery, DeliveryEvent, SendError};
 use crate::wire::message::{
-    ControlMessage, MESSAGE_ID_MAX, MessageError, MessageIntake, MessageType, Taken, binary, json,
+    Arrival, ControlMessage, MESSAGE_ID_MAX, MessageError, MessageIntake, MessageType, Taken, binary, json,
 };
 
 use self::arrivals::{Arrivals, Arrived};
@@ -90,7 +90,7 @@ pub enum Input<'a> {
 /// What a peer wants done, or has to tell.
 #[derive(Debug, PartialEq)]
 pub enum Output<'a> {
-    /// Send this to the other end: one message in the form of [`PeerConfig::form`].
+    /// Send this to the other end: one message in the form of [`PeerConfig::form`]; empty for [`MessageForm::Own`].
     Transmit(&'a [u8]),
     /// The other end wants this, or says it of speech. Takes effect before the next poll, which may acknowledge it;
     /// [`Peer::applied`] says when what it stops has stopped.
@@ -134,6 +134,8 @@ pub struct Peer {
     surplus: u64,
     /// The message of the last poll, encoded.
     bytes: Vec<u8>,
+    /// The message of the last poll, where its bytes are not written here.
+    unwritten: Option<ControlMessage>,
 }
 
 impl Peer {
@@ -158,6 +160,7 @@ impl Peer {
             connected: true,
             surplus: 0,
             bytes: Vec::new(),
+            unwritten: None,
         })
     }
 
@@ -174,6 +177,27 @@ impl Peer {
             }),
             Input::Json(text) => json::decode(text),
         };
+        self.arrived(now_us, arrival)
+    }
+
+    /// Takes what has come from the other end in a form that its carrier reads itself, or why that could not be read. Values
+    /// out of range are refused here, as in the other forms.
+    ///
+    /// # Errors
+    /// As [`handle`](Self::handle).
+    pub fn handle_decoded(
+        &mut self,
+        now_us: u64,
+        arrival: Result<Arrival, MessageError>,
+    ) -> Result<(), PeerError> {
+        let arrival = arrival.and_then(|arrival| match &arrival {
+            Arrival::Message { message, .. } => message.check().map(|()| arrival),
+            Arrival::UnknownType(_) => Ok(arrival),
+        });
+        self.arrived(now_us, arrival)
+    }
+
+    fn arrived(&mut self, now_us: u64, arrival: Result<Arrival, MessageError>) -> Result<(), PeerError> {
         let unix_us = self.epoch_us.saturating_add(now_us);
         match self.intake.take(unix_us, Some(&self.session), arrival) {
             Taken::Message(message) => self.arrivals.take(now_us, message, &mut self.delivery),
@@ -212,10 +236,17 @@ impl Peer {
             self.bytes.clear();
             let encoded = self.form.encode_into(message, &mut self.bytes);
             encoded.expect("what was taken fits into a message");
+            self.unwritten = (self.form == MessageForm::Own).then(|| message.clone());
             return Step::Transmit;
         }
         // A message that was transmitted often enough fails when it would be due again.
         self.poll_fate().map_or_else(|| Step::Wait(self.delivery.next_due_us()), Step::Fate)
+    }
+
+    /// The message of the last [`Output::Transmit`] in [`MessageForm::Own`]; `None` in the other forms, whose bytes are all.
+    #[must_use]
+    pub fn transmitted(&self) -> Option<&ControlMessage> {
+        self.unwritten.as_ref()
     }
 
     /// The message of the last step that was [`Step::Transmit`].

@@ -8,7 +8,7 @@ use crate::edge::exchange::{Out, OutAudio, PushError, Stamp};
 use crate::edge::session_event::{CloseReason, SessionEvent};
 use crate::edge::session_handle::SessionHandle;
 use crate::wire::delivery::{DeliveryEvent, SendError};
-use crate::wire::message::MessageError;
+use crate::wire::message::{Arrival, MessageError};
 
 use super::arrivals::Arrived;
 use super::held_audio::HeldAudio;
@@ -124,6 +124,23 @@ impl SessionPeer {
     /// As [`Peer::handle`]; [`PeerError::Overflow`] has closed the session.
     pub fn handle(&mut self, now_us: u64, input: Input<'_>) -> Result<(), PeerError> {
         let taken = self.peer.handle(now_us, input);
+        self.handled(now_us, taken)
+    }
+
+    /// As [`Peer::handle_decoded`].
+    ///
+    /// # Errors
+    /// As [`handle`](Self::handle).
+    pub fn handle_decoded(
+        &mut self,
+        now_us: u64,
+        arrival: Result<Arrival, MessageError>,
+    ) -> Result<(), PeerError> {
+        let taken = self.peer.handle_decoded(now_us, arrival);
+        self.handled(now_us, taken)
+    }
+
+    fn handled(&mut self, now_us: u64, taken: Result<(), PeerError>) -> Result<(), PeerError> {
         if taken == Err(PeerError::Overflow) {
             self.overflow(now_us);
         }

@@ -1,4 +1,5 @@
 mod network;
+mod own_form;
 
 use std::sync::Arc;
 
