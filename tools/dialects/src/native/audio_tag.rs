@@ -26,8 +26,9 @@ struct Message {
     pts_us: u64,
 }
 
-/// How long a block sounds, microseconds.
-pub(super) fn sound_us(format: Format, audio: &OutAudio) -> u32 {
+/// How long a block sounds in that format, microseconds.
+#[must_use]
+pub fn sound_us(format: Format, audio: &OutAudio) -> u32 {
     let frames = audio.block.len() / usize::from(format.channels).max(1);
     u32::try_from(frames as u64 * 1_000_000 / u64::from(format.rate_hz).max(1)).unwrap_or(u32::MAX)
 }

@@ -7,15 +7,16 @@ use crate::terms::Refusal;
 /// Shortest time between two errors, microseconds.
 const GAP_US: u64 = 1_000_000;
 
-/// Errors on their way to a client.
+/// Errors on their way to a client: one a second at most.
 #[derive(Debug, Default)]
-pub(super) struct Complaints {
+pub struct Complaints {
     told_us: Option<u64>,
-    waiting: Option<String>,
+    /// With the count of those before it that were not told.
+    waiting: Option<(Refusal, u64)>,
     /// Not told since the last one that was.
     silent: u64,
     /// Of all time.
-    pub(super) count: u64,
+    count: u64,
 }
 
 #[derive(Serialize)]
@@ -51,19 +52,30 @@ pub(super) fn error_json(refusal: &Refusal, silent: u64) -> String {
 }
 
 impl Complaints {
-    /// Takes an error; told at once, or only counted.
-    pub(super) fn take(&mut self, now_us: u64, refusal: &Refusal) {
+    /// Takes an error at `now_us`; told at once, or only counted.
+    pub fn take(&mut self, now_us: u64, refusal: &Refusal) {
         self.count += 1;
         if self.waiting.is_some() || self.told_us.is_some_and(|told_us| now_us.abs_diff(told_us) < GAP_US) {
             self.silent += 1;
             return;
         }
         self.told_us = Some(now_us);
-        self.waiting = Some(error_json(refusal, std::mem::take(&mut self.silent)));
+        self.waiting = Some((refusal.clone(), std::mem::take(&mut self.silent)));
     }
 
-    /// The error that is to be told now.
-    pub(super) fn pop(&mut self) -> Option<String> {
+    /// Counts an error that nobody is told, as it is none of the client's.
+    pub fn pass_over(&mut self) {
+        self.count += 1;
+    }
+
+    /// The error that is to be told now, and how many before it were not.
+    pub fn pop(&mut self) -> Option<(Refusal, u64)> {
         self.waiting.take()
+    }
+
+    /// Errors so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
     }
 }

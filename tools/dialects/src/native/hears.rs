@@ -90,7 +90,7 @@ impl NativeSession {
                 Ok(()) => None,
                 // The server has ended the input: the client could not know.
                 Err(PushError::Ended) if self.ending.is_some() => {
-                    self.complaints.count += 1;
+                    self.complaints.pass_over();
                     None
                 }
                 Err(error) => Some(bad_audio(error)),

@@ -15,8 +15,12 @@ mod opening;
 mod session;
 mod socket;
 mod tells;
+mod user_speech;
 
-pub use notes::Notes;
+pub use audio_tag::sound_us;
+pub use complaints::Complaints;
+pub use notes::{Note, NoteQueue, Notes};
 pub use opening::{Opening, Resumption};
 pub use session::{Listening, NativeConfig, NativeFigures, NativeOutput, NativeSession};
 pub use socket::{Native, OPEN_WITHIN_US};
+pub use user_speech::UserSpeech;

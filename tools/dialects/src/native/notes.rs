@@ -8,7 +8,7 @@ use mynah_engine::media::{Spoken, SpokenTime};
 use mynah_engine::uuid::Uuid;
 use serde::{Deserialize, Serialize};
 
-use crate::terms::TurnTimes;
+use crate::terms::{TurnTimes, WantedRecords};
 
 use super::messages::json;
 
@@ -61,13 +61,13 @@ impl From<Vec<NoteName>> for Notes {
     }
 }
 
-/// A note on its way: its kind and its JSON.
-pub(super) type Note = (&'static str, String);
+/// A note on its way: its `type` and its JSON.
+pub type Note = (&'static str, String);
 
-/// Notes on their way to a client.
+/// Notes on their way to a client: 64, then the oldest go and are counted.
 #[derive(Debug, Default)]
-pub(super) struct NoteQueue {
-    pub(super) asked: Notes,
+pub struct NoteQueue {
+    asked: Notes,
     waiting: VecDeque<Note>,
     /// Media time and probability, oldest first.
     probabilities: VecDeque<(u64, f32)>,
@@ -75,7 +75,7 @@ pub(super) struct NoteQueue {
     /// The line whose words are told: turn and text.
     line: Option<(u32, Arc<str>)>,
     /// Notes and judgements that found no room.
-    pub(super) dropped: u64,
+    dropped: u64,
 }
 
 #[derive(Serialize)]
@@ -125,13 +125,27 @@ struct StageTime<'a> {
 }
 
 impl NoteQueue {
-    pub(super) fn new(asked: Notes) -> Self {
+    /// Notes of these kinds.
+    #[must_use]
+    pub fn new(asked: Notes) -> Self {
         Self { asked, ..Self::default() }
+    }
+
+    /// What is to be handed in from a server's records.
+    #[must_use]
+    pub fn wants(&self) -> WantedRecords {
+        WantedRecords { probability: self.asked.probability, turns: self.asked.turns }
+    }
+
+    /// Notes and judgements that found no room, so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Takes what a session event says beside its message, if that was asked for. `segment`: the name of a segment on the
     /// wire.
-    pub(super) fn event(&mut self, event: &SessionEvent, segment: impl Fn(u32) -> Uuid) {
+    pub fn event(&mut self, event: &SessionEvent, segment: impl Fn(u32) -> Uuid) {
         let name = |serial: &u32| segment(*serial).to_string();
         match event {
             SessionEvent::SpeechStarted { segment, from_us } if self.asked.speech => {
@@ -155,8 +169,8 @@ impl NoteQueue {
         }
     }
 
-    /// Takes a judgement of the detector.
-    pub(super) fn probability(&mut self, at_us: u64, p: f32) {
+    /// Takes a judgement of the detector: media time and probability.
+    pub fn probability(&mut self, at_us: u64, p: f32) {
         if !self.asked.probability {
             return;
         }
@@ -168,7 +182,7 @@ impl NoteQueue {
     }
 
     /// Takes where the time of an answer went.
-    pub(super) fn turn(&mut self, times: &TurnTimes<'_>) {
+    pub fn turn(&mut self, times: &TurnTimes<'_>) {
         if self.asked.turns {
             let stages = times.stages.iter().map(|(stage, ms)| StageTime { stage, ms: *ms }).collect();
             let message = Message::Turn { turn: times.turn, response_ms: times.response_ms, stages };
@@ -185,7 +199,7 @@ impl NoteQueue {
     }
 
     /// The note that is to be told now.
-    pub(super) fn pop(&mut self, now_us: u64) -> Option<Note> {
+    pub fn pop(&mut self, now_us: u64) -> Option<Note> {
         if let Some(note) = self.waiting.pop_front() {
             return Some(note);
         }
@@ -198,14 +212,15 @@ impl NoteQueue {
         Some(("probability", json(&Message::Probability { at_us, p, more })))
     }
 
-    /// When there is something to tell without being handed anything; in the past: now.
-    pub(super) fn due_us(&self) -> Option<u64> {
+    /// When there is something to tell without being handed anything, microseconds; in the past: now.
+    #[must_use]
+    pub fn due_us(&self) -> Option<u64> {
         let told_us = self.probability_told_us.map(|us| us.saturating_add(PROBABILITY_GAP_US));
         (!self.probabilities.is_empty()).then_some(told_us.unwrap_or(0))
     }
 
     /// Drops what waits: nobody listens.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.dropped += (self.waiting.len() + self.probabilities.len()) as u64;
         self.waiting.clear();
         self.probabilities.clear();

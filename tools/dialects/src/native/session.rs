@@ -13,6 +13,7 @@ use super::complaints::Complaints;
 use super::messages;
 use super::notes::NoteQueue;
 use super::opening::Opening;
+use super::user_speech::UserSpeech;
 
 /// What every session of a server has in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +94,7 @@ pub struct NativeSession {
     pub(super) tag: AudioTag,
     /// Audio behind its tag.
     pub(super) held: Option<OutAudio>,
-    /// The segment in which the user speaks.
-    pub(super) speaking: Option<u32>,
+    pub(super) speaking: UserSpeech,
     pub(super) ending: Option<Ending>,
     /// How the connection closes, if not as the session's end says.
     pub(super) closing: Option<Closing>,
@@ -134,7 +134,7 @@ impl NativeSession {
             complaints: Complaints::default(),
             tag: AudioTag::default(),
             held: None,
-            speaking: None,
+            speaking: UserSpeech::default(),
             ending: None,
             closing: None,
             over: false,
@@ -160,7 +160,7 @@ impl NativeSession {
     /// What the session is to be handed from the server's records.
     #[must_use]
     pub fn wants(&self) -> WantedRecords {
-        WantedRecords { probability: self.notes.asked.probability, turns: self.notes.asked.turns }
+        self.notes.wants()
     }
 
     /// How the samples of the output stand in bytes.
@@ -261,8 +261,8 @@ impl NativeSession {
     /// Counts of what came to nothing.
     #[must_use]
     pub fn losses(&self) -> NativeFigures {
-        let untold = self.figures.untold + self.notes.dropped;
-        NativeFigures { refused: self.complaints.count, untold, ..self.figures }
+        let untold = self.figures.untold + self.notes.dropped();
+        NativeFigures { refused: self.complaints.count(), untold, ..self.figures }
     }
 
     /// Audio that nobody reads.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::terms::{Closing, Ending};
 
 use super::audio_tag::{AudioTag, sound_us};
+use super::complaints::error_json;
 use super::messages;
 use super::session::{NativeOutput, NativeSession};
 
@@ -47,7 +48,7 @@ impl NativeSession {
             self.over = true;
             return Step::Wait(None);
         }
-        if self.ending == Some(Ending::AfterTurn) && self.speaking.is_none() {
+        if self.ending == Some(Ending::AfterTurn) && !self.speaking.is_open() {
             self.peer.finish(now_us);
         }
         self.peer.hand_over(now_us);
@@ -75,8 +76,8 @@ impl NativeSession {
     /// What waits to be told, or until when nothing does.
     fn told(&mut self, now_us: u64) -> Result<Step, Option<u64>> {
         if self.listening.messages {
-            if let Some(json) = self.complaints.pop() {
-                self.json = json;
+            if let Some((refusal, silent)) = self.complaints.pop() {
+                self.json = error_json(&refusal, silent);
                 return Ok(Step::Event("error", None));
             }
             if let Some((kind, json)) = self.notes.pop(now_us) {
@@ -138,17 +139,7 @@ impl NativeSession {
         if let Some(tap) = &mut self.tap {
             tap.told(now_us, event);
         }
-        match event {
-            SessionEvent::SpeechStarted { segment, .. } => self.speaking = Some(*segment),
-            // One that was split goes on in the next.
-            SessionEvent::EndOfSpeech { segment, revision: 1.., last: true, .. }
-            | SessionEvent::SpeechCancelled { segment, .. }
-                if self.speaking == Some(*segment) =>
-            {
-                self.speaking = None;
-            }
-            _ => {}
-        }
+        self.speaking.follow(event);
         if self.listening.messages {
             let (name, generation) = (self.peer.session().name(), self.peer.session().generation());
             self.notes.event(event, |serial| segment_id(name, generation, serial));
