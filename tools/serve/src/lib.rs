@@ -22,6 +22,7 @@ mod log;
 mod metrics;
 mod names;
 mod place;
+mod rate;
 mod recording;
 mod refused;
 mod scenes;

@@ -1,5 +1,6 @@
 //! Everything that a transport asks: who may come in, to which scene, and what the server is doing.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mynah_host::clock::Epoch;
@@ -14,6 +15,7 @@ use crate::load::Load;
 use crate::log::{Log, unix_us};
 use crate::metrics::{self, Measured, TransportFigures, Transports};
 use crate::place::Place;
+use crate::rate::Rate;
 use crate::recording::Recordings;
 use crate::refused::Refused;
 use crate::scenes::SceneList;
@@ -25,6 +27,7 @@ pub struct Server {
     config: Config,
     scenes: SceneList,
     admission: Arc<Admission>,
+    rate: Rate,
     keys: Keys,
     secrets: Secrets,
     recordings: Option<Arc<Recordings>>,
@@ -58,6 +61,7 @@ impl Server {
         Ok(Arc::new(Self {
             scenes,
             admission: Admission::new(config.max_sessions),
+            rate: Rate::new(config.sessions_per_second),
             keys,
             secrets,
             recordings,
@@ -110,6 +114,24 @@ impl Server {
         let scene = self.scenes.find(Some(asked)).map_err(|refused| self.admission.refuse(refused))?;
         let reservation = self.admission.reserve()?;
         Ok(Place { reservation, scene, standing, secret, recordings: self.recordings.clone() })
+    }
+
+    /// As [`admit`](Self::admit), for a client at this address: it may open so many sessions a second as the configuration
+    /// says, over all transports.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit), and 429 for one too many.
+    pub fn admit_from(
+        &self,
+        address: IpAddr,
+        model: &str,
+        credential: &Credential,
+    ) -> Result<Place, Refused> {
+        // Closed doors count before keys: whoever ends must not look alive to who guesses.
+        let _phase = self.phase();
+        let rated = self.rate.take(address, self.now_us());
+        rated.map_err(|refused| self.admission.refuse(refused))?;
+        self.admit(model, credential)
     }
 
     /// Judges a credential alone.

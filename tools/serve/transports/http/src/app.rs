@@ -15,7 +15,6 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
 use crate::lobby::Lobby;
-use crate::rate::Rate;
 use crate::refusal::explained;
 use crate::routes;
 
@@ -25,27 +24,21 @@ pub(crate) struct App {
     pub(crate) server: Arc<Server>,
     pub(crate) lobby: Arc<Lobby>,
     pub(crate) phase: watch::Receiver<DrainPhase>,
-    rate: Rate,
 }
 
 impl App {
     pub(crate) fn new(server: Arc<Server>, phase: watch::Receiver<DrainPhase>) -> Arc<Self> {
-        let rate = Rate::new(server.config().sessions_per_second);
-        Arc::new(Self { lobby: Arc::default(), rate, phase, server })
+        Arc::new(Self { lobby: Arc::default(), phase, server })
     }
 
-    /// Admits a client; see [`Server::admit`].
+    /// Admits a client; see [`Server::admit_from`].
     pub(crate) fn admit(
         &self,
         address: SocketAddr,
         model: &str,
         credential: &Credential,
     ) -> Result<Place, Refused> {
-        // Closed doors count before keys: whoever ends must not look alive to who guesses.
-        let _phase = self.server.phase();
-        let rated = self.rate.take(address.ip(), self.server.now_us());
-        rated.map_err(|refused| self.server.admission().refuse(refused))?;
-        self.server.admit(model, credential)
+        self.server.admit_from(address.ip(), model, credential)
     }
 
     fn speaks(&self, protocol: &str) -> bool {

@@ -21,7 +21,6 @@ mod held;
 mod listen;
 mod lobby;
 mod outbox;
-mod rate;
 mod refusal;
 mod routes;
 mod signals;

@@ -95,6 +95,17 @@ impl Sockets {
         &self.runtime
     }
 
+    /// What is known of the drain, for other transports beside this one.
+    #[must_use]
+    pub fn phase(&self) -> watch::Receiver<DrainPhase> {
+        self.phase.subscribe()
+    }
+
+    /// Waits, when these sockets close, for the listener of another transport, too. It has to end by itself then.
+    pub fn beside(&mut self, listening: JoinHandle<std::io::Result<()>>) {
+        self.listening.push(listening);
+    }
+
     /// Reads scenes and certificates anew: new sessions and connections have them. Returns the scenes that were started.
     ///
     /// # Errors

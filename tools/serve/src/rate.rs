@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use mynah_serve::Refused;
+use crate::refused::Refused;
 
 /// Addresses that are remembered; beyond, those that were not seen for longest are forgotten.
 const ADDRESSES_MAX: usize = 16_384;
