@@ -1,5 +1,6 @@
 //! Sessions over sockets: configuration, and what is said on the way.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mynah_files::failure::{Exit, Failure};
@@ -23,8 +24,9 @@ pub(crate) fn run(args: &Serve) -> Result<Exit, Failure> {
     }
     let log = Log::to(terminal::notice);
     let server = Server::start_with(config, log).map_err(failure)?;
-    let sockets = Sockets::open(Arc::clone(&server)).map_err(Failure::unable)?;
-    say_where(&server, &sockets)?;
+    let mut sockets = Sockets::open(Arc::clone(&server)).map_err(Failure::unable)?;
+    let grpc = open_grpc(&server, &mut sockets).map_err(Failure::unable)?;
+    say_where(&server, &sockets, grpc)?;
     sockets.run(|sockets| reload(&server, sockets, &load));
     Ok(Exit::Done)
 }
@@ -51,11 +53,39 @@ fn flags(args: &Serve) -> Layer {
     }
 }
 
+/// Opens the listener for gRPC, where one is configured; its address.
+#[cfg(feature = "grpc")]
+fn open_grpc(server: &Arc<Server>, sockets: &mut Sockets) -> Result<Option<SocketAddr>, String> {
+    if server.config().grpc.is_none() {
+        return Ok(None);
+    }
+    let runtime = sockets.runtime().handle().clone();
+    let door = mynah_serve_grpc::GrpcDoor::open(Arc::clone(server), &runtime, sockets.phase())?;
+    let address = door.address();
+    sockets.beside(door.into_task());
+    Ok(Some(address))
+}
+
+/// This build has none.
+#[cfg(not(feature = "grpc"))]
+fn open_grpc(server: &Arc<Server>, _: &mut Sockets) -> Result<Option<SocketAddr>, String> {
+    match server.config().grpc {
+        None => Ok(None),
+        Some(address) => Err(format!(
+            "grpc: {address}: this mynah was built without `grpc`; build one with `cargo build --release --features \
+             serve,grpc`, or leave the address out"
+        )),
+    }
+}
+
 /// Where it serves, and what: programs wait for this line.
-fn say_where(server: &Server, sockets: &Sockets) -> Result<(), Failure> {
+fn say_where(server: &Server, sockets: &Sockets, grpc: Option<SocketAddr>) -> Result<(), Failure> {
     let scheme = if server.config().tls_certificate.is_some() { "https" } else { "http" };
     let mut text = format!("serving on {scheme}://{}\n", sockets.clients());
     text += &format!("operations on http://{}\n", sockets.operators());
+    if let Some(address) = grpc {
+        text += &format!("gRPC on {address}\n");
+    }
     for (model, scene) in server.scenes().offered() {
         let simulated = scene.simulated();
         let nature =
