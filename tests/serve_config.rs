@@ -46,7 +46,7 @@ fn rows() -> Vec<Row> {
     let table = page.lines().skip_while(|line| !line.starts_with("| file |")).skip(2);
     let bare = |cell: &str| cell.trim().trim_matches('`').to_string();
     let row = |line: &str| {
-        let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+        let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
         Row {
             file: bare(cells[0]),
             environment: cells[1].split(',').map(bare).filter(|name| !name.is_empty()).collect(),
