@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -12,8 +13,11 @@ use tonic::Status;
 
 use crate::proto::ServerPart;
 
-/// Most sound that waits, microseconds; then the oldest is left out.
-pub(crate) const SOUND_US_MAX: u64 = 200_000;
+/// Sound that waits for longer is late, and left out. Its age counts and not its length: a second of sound may come at once
+/// where answers are sent far ahead, and who reads gets all of it.
+pub(crate) const LATE_AFTER: Duration = Duration::from_millis(200);
+/// Most sound that waits, microseconds; then the oldest is left out, however new.
+pub(crate) const SOUND_US_MAX: u64 = 10_000_000;
 /// Most messages that wait; one more, and the client reads too little to be served.
 pub(crate) const MESSAGES_MAX: usize = 256;
 
@@ -31,12 +35,20 @@ enum End {
     Told,
 }
 
+/// Sound that waits.
+#[derive(Debug)]
+struct Sound {
+    part: ServerPart,
+    us: u32,
+    since: Instant,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     ahead: VecDeque<ServerPart>,
     /// Since when the first message waits.
     since: Option<Instant>,
-    sound: VecDeque<(ServerPart, u32)>,
+    sound: VecDeque<Sound>,
     sound_us: u64,
     dropped_us: u64,
     /// Goes behind all sound.
@@ -90,13 +102,10 @@ impl Outbox {
     /// Puts sound of this length behind the sound that waits.
     pub(crate) fn put_sound(&self, part: ServerPart, sound_us: u32) {
         let mut waiting = self.waiting();
-        waiting.sound.push_back((part, sound_us));
+        let since = Instant::now();
+        waiting.sound.push_back(Sound { part, us: sound_us, since });
         waiting.sound_us += u64::from(sound_us);
-        while waiting.sound_us > SOUND_US_MAX {
-            let Some((_, late_us)) = waiting.sound.pop_front() else { break };
-            waiting.sound_us -= u64::from(late_us);
-            waiting.dropped_us += u64::from(late_us);
-        }
+        waiting.leave_out(since);
         waiting.wake();
     }
 
@@ -154,6 +163,19 @@ impl Waiting {
         }
     }
 
+    /// Leaves out what is late, or too much.
+    fn leave_out(&mut self, now: Instant) {
+        while let Some(first) = self.sound.front() {
+            if now.duration_since(first.since) <= LATE_AFTER && self.sound_us <= SOUND_US_MAX {
+                return;
+            }
+            let late_us = u64::from(first.us);
+            self.sound.pop_front();
+            self.sound_us -= late_us;
+            self.dropped_us += late_us;
+        }
+    }
+
     fn clear(&mut self) {
         self.ahead.clear();
         self.since = None;
@@ -167,8 +189,9 @@ impl Waiting {
             self.since = (!self.ahead.is_empty()).then(Instant::now);
             return Some(part);
         }
-        if let Some((part, sound_us)) = self.sound.pop_front() {
-            self.sound_us -= u64::from(sound_us);
+        self.leave_out(Instant::now());
+        if let Some(Sound { part, us, .. }) = self.sound.pop_front() {
+            self.sound_us -= u64::from(us);
             return Some(part);
         }
         self.last.take()
@@ -203,6 +226,7 @@ impl Drop for Outgoing {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
     use tokio_stream::StreamExt as _;
 
     use super::*;
@@ -234,18 +258,31 @@ mod tests {
         outbox.over().await;
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn late_sound_is_left_out_and_counted() {
         let outbox = Outbox::default();
         let mut outgoing = outbox.outgoing();
         for piece in 0..15 {
             outbox.put_sound(sound(piece), 20_000);
+            advance(Duration::from_millis(20)).await;
         }
-        assert_eq!(outbox.dropped_us(), 100_000);
-        assert_eq!(outgoing.next().await.expect("it waits").expect("no error"), sound(5));
+        assert_eq!(outbox.dropped_us(), 80_000, "what is older than 200 ms when the last comes");
+        let next = outgoing.next().await.expect("it waits").expect("no error");
+        assert_eq!(next, sound(5), "and what is older when it is read");
         drop(outgoing);
         assert_eq!(outbox.dropped_us(), 280_000, "what nobody reads any more is left out, too");
         outbox.over().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sound_that_comes_at_once_is_not_late_and_has_a_bound() {
+        let outbox = Outbox::default();
+        let mut outgoing = outbox.outgoing();
+        for piece in 0..12 {
+            outbox.put_sound(sound(piece), 1_000_000);
+        }
+        assert_eq!(outbox.dropped_us(), 2_000_000);
+        assert_eq!(outgoing.next().await.expect("it waits").expect("no error"), sound(2));
     }
 
     #[tokio::test]
