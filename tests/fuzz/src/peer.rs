@@ -43,12 +43,8 @@ struct Held {
 /// what is transmitted is no message, or counts do not add up.
 pub fn peer(data: &[u8]) {
     let mut bytes = Bytes(data);
-    let form = bytes.pick(&[
-        MessageForm::Binary,
-        MessageForm::Json,
-        MessageForm::LabelledJson,
-        MessageForm::Own,
-    ]);
+    let form =
+        bytes.pick(&[MessageForm::Binary, MessageForm::Json, MessageForm::LabelledJson, MessageForm::Own]);
     let receipts = bytes.pick(&[EventReceipts::None, EventReceipts::Each]);
     let config = PeerConfig { form, receipts, ids_before: bytes.u64(), ..PeerConfig::new("a".into(), 1) };
     let Ok(peer) = Peer::new(config) else { return };
