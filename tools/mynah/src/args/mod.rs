@@ -234,8 +234,11 @@ mod tests {
         }
     }
 
+    #[cfg(not(feature = "serve"))]
     #[test]
-    fn what_is_not_built_is_not_offered() {
-        assert!(Cli::try_parse_from(["mynah", "serve"]).is_err());
+    fn what_is_not_built_is_refused_with_its_feature() {
+        let cli = Cli::try_parse_from(["mynah", "serve", "assistant"]).expect("it is a command");
+        let failure = crate::commands::run(&cli.into_command()).expect_err("it is not built");
+        assert!(failure.message.contains("--features serve"), "{failure}");
     }
 }
