@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{GeneratorFigures, Interruption, LatencyMs, LimitResult, Segments, TurnFigures, why_invalid};
 use crate::recognition::Recognition;
+use crate::scenes::counted;
 
 /// What became of the callers.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -31,7 +32,9 @@ pub struct CallerCounts {
 #[expect(missing_docs, reason = "the names are those of the report's contract")]
 pub struct Exchanged {
     pub received: u64,
-    /// Acknowledgements given.
+    /// Those of them that are no events: what is said of speech, which wants a receipt.
+    pub of_speech: u64,
+    /// Acknowledgements given: of arrival, and of what they stop having stopped.
     pub receipts: u64,
     /// Arrivals that had been seen before, and changed nothing.
     pub repeated: u64,
@@ -146,7 +149,10 @@ impl AfarReport {
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let named = |what: &'static str, all: &BTreeMap<String, u64>| {
-            all.iter().map(|(why, count)| format!("{count} callers {what}: {why}")).collect::<Vec<_>>()
+            let told = |(why, count): (&String, &u64)| {
+                format!("{} {what}: {why}", counted(*count as usize, "caller"))
+            };
+            all.iter().map(told).collect::<Vec<_>>()
         };
         let mut faults = named("refused", &self.callers.refused);
         faults.extend(named("lost", &self.callers.lost));

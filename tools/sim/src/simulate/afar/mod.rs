@@ -7,6 +7,8 @@
 
 mod report;
 mod sightings;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

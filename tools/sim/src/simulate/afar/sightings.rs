@@ -59,7 +59,10 @@ impl Afar {
         }
         match sighting {
             Sighting::SpeechStarted { segment, from_us } => self.opens(caller, at_us, *segment, *from_us),
-            Sighting::Speech(control) => self.decided(caller, at_us, control),
+            Sighting::Speech(control) => {
+                self.exchanged.of_speech += 1;
+                self.decided(caller, at_us, control);
+            }
             Sighting::Event { message, segment } => self.happened(caller, at_us, message, *segment),
             Sighting::Audio { segment, revision, pts_us, sound_us, samples } => {
                 self.frames.out += 1;
