@@ -84,7 +84,7 @@ pub(crate) async fn serve(
 pub(crate) type Certificate = axum_server::tls_rustls::RustlsConfig;
 /// No server has certificates.
 #[cfg(not(feature = "tls"))]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Certificate {}
 
 /// Reads the certificate that the configuration names.
