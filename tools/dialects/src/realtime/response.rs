@@ -217,8 +217,9 @@ impl Response {
         let item = message(&id, "assistant", status, content);
         let done = json!({"response_id": self.id, "output_index": index, "item": item});
         out.event("response.output_item.done", done);
-        out.event("conversation.item.done", json!({"previous_item_id": previous, "item": item}));
+        // One that the client has deleted meanwhile is no item of the conversation.
         if items.find(&id).is_some() {
+            out.event("conversation.item.done", json!({"previous_item_id": previous, "item": item}));
             items.put(&id, Some(self.turn), item.clone());
         }
         self.output.push(item);
