@@ -7,6 +7,7 @@
 
 mod report;
 mod sightings;
+mod taking;
 #[cfg(test)]
 mod tests;
 
