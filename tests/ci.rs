@@ -14,7 +14,7 @@ use std::process::Command;
 use given::{Skip, program};
 
 /// What the script needs. Nothing else is installed.
-const TOOLS: &str = "bash basename cat dirname env git grep mktemp rm sed sleep sort tr";
+const TOOLS: &str = "bash basename cat dirname env git grep mktemp rm sed sleep sort tr df";
 /// Writes down how it was called; a test says what it skips; what `FAILS` matches fails.
 const CARGO: &str = r#"#!/usr/bin/env bash
 given="recordings=${MYNAH_RECORDINGS-} references=${MYNAH_REFERENCES-}"
@@ -149,16 +149,16 @@ fn recordings_beside_it_or_in_the_variables_are_asked_once_more() {
     assert!(code == Some(1) && said.contains("FAILED: tests with recordings\n"), "{said}");
 }
 
-/// Rows of the table of steps: name, wall seconds, CPU seconds, and what stands behind them.
+/// Rows of the table of steps: name, wall seconds, CPU seconds, and what stands behind the space left.
 fn table(said: &str) -> Vec<(String, [u64; 2], String)> {
     let rows =
-        said.lines().skip_while(|line| !(line.starts_with("step ") && line.ends_with("CPU s"))).skip(1);
+        said.lines().skip_while(|line| !(line.starts_with("step ") && line.ends_with("GB left"))).skip(1);
     rows.take_while(|line| !line.is_empty())
         .map(|line| {
             let (name, rest) = line.split_at(28);
             let words: Vec<&str> = rest.split_whitespace().collect();
             let seconds = [0, 1].map(|at| words[at].parse().expect("whole seconds"));
-            (name.trim().to_owned(), seconds, words[2..].join(" "))
+            (name.trim().to_owned(), seconds, words.get(3..).unwrap_or_default().join(" "))
         })
         .collect()
 }
