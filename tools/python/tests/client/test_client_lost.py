@@ -113,6 +113,9 @@ def test_a_server_that_is_full_for_a_moment_is_asked_again() -> None:
             events = [type(event) async for event in session]
             assert events == [Resumed, SessionClosed]
             assert len(server.requests) == 4
+            # Its place is there, whoever else wants in.
+            again = f"/v1/session?resume={session.opened.session}"
+            assert [request.path for request in server.requests] == ["/v1/session", *[again] * 3]
 
     asyncio.run(story())
 

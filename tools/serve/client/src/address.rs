@@ -40,11 +40,8 @@ impl ServerAddress {
         let host = uri.authority().filter(|authority| !authority.host().is_empty());
         let host = host.ok_or_else(|| bad(format!("no host; {EXPECTED}")))?;
         let path = if uri.path() == "/" { ROUTE } else { uri.path() };
-        let mut query = uri.query().unwrap_or_default().to_owned();
-        if let Some(model) = model {
-            query += if query.is_empty() { "model=" } else { "&model=" };
-            escape_into(model, &mut query);
-        }
+        let query = uri.query().unwrap_or_default();
+        let query = model.map_or_else(|| query.to_owned(), |model| with(query, "model", model));
         let mark = if query.is_empty() { "" } else { "?" };
         let whole = format!("{scheme}://{host}{path}{mark}{query}");
         let uri = whole.parse().map_err(|error| bad(format!("no address: {error}; {EXPECTED}")))?;
@@ -60,12 +57,31 @@ impl ServerAddress {
     pub(crate) fn uri(&self) -> Uri {
         self.uri.clone()
     }
+
+    /// The same for whoever goes on with a session: its place is there, also where the server is full.
+    pub(crate) fn resuming(&self, session: &str) -> Self {
+        let query = with(self.uri.query().unwrap_or_default(), "resume", session);
+        let mut parts = self.uri.clone().into_parts();
+        parts.path_and_query = format!("{}?{query}", self.uri.path()).parse().ok();
+        let uri = Uri::from_parts(parts).unwrap_or_else(|_| self.uri.clone());
+        Self { uri, given: self.given.clone() }
+    }
 }
 
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.given)
     }
+}
+
+/// A query with one more value.
+fn with(query: &str, name: &str, value: &str) -> String {
+    let mut query = query.to_owned();
+    query += if query.is_empty() { "" } else { "&" };
+    query += name;
+    query.push('=');
+    escape_into(value, &mut query);
+    query
 }
 
 /// Appends a value of a query: everything but letters, digits and `-._~` by its bytes.
@@ -93,6 +109,8 @@ mod tests {
         for (given, model, url) in cases {
             let address = ServerAddress::parse(given, model).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!((address.url().as_str(), address.to_string().as_str()), (url, given));
+            let mark = if url.contains('?') { '&' } else { '?' };
+            assert_eq!(address.resuming("a b").url(), format!("{url}{mark}resume=a%20b"));
         }
     }
 

@@ -322,7 +322,8 @@ impl Client {
         };
         self.peer.disconnected();
         let first = serde_json::json!({"type": "resume", "session": self.opened.session, "token": token});
-        let (socket, _) = connect(&self.address, self.key.as_deref(), first.to_string()).await?;
+        let address = self.address.resuming(&self.opened.session);
+        let (socket, _) = connect(&address, self.key.as_deref(), first.to_string()).await?;
         self.socket = socket;
         self.outbox.keep_audio();
         self.origin = None;

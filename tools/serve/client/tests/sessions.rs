@@ -156,7 +156,8 @@ async fn what_is_said_is_understood_and_answered() {
 
 #[tokio::test]
 async fn a_lost_connection_is_gone_on_from() {
-    let server = Running::of(&["passthrough"], |_| {});
+    // Its own place is the only one.
+    let server = Running::of(&["passthrough"], |config| config.max_sessions = 1);
     let proxy = Proxy::to(server.clients).await;
     let address = ServerAddress::parse(&format!("ws://{}", proxy.address()), None).expect("an address");
     let mut client = Client::connect(&address, None, &SessionRequest::default()).await.expect("a session");

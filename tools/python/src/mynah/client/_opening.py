@@ -112,3 +112,10 @@ def address(url: str, model: str | None) -> str:
         query.append(("model", model))
     path = parts.path if parts.path.strip("/") else PATH
     return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, urlencode(query), ""))
+
+
+def resuming(where: str, session: str) -> str:
+    """The same address for a client that goes on with its session: also a full server has its place."""
+    parts = urlsplit(where)
+    query = [*parse_qsl(parts.query, keep_blank_values=True), ("resume", session)]
+    return urlunsplit(parts._replace(query=urlencode(query)))

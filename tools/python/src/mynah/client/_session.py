@@ -14,7 +14,7 @@ from mynah.client._figures import Figures, Limits
 from mynah.client._format import Buffer, Clip, Format
 from mynah.client._inbox import Event
 from mynah.client._link import Link, Lost, dial
-from mynah.client._opening import Note, Opened, Opening, address, opened
+from mynah.client._opening import Note, Opened, Opening, address, opened, resuming
 from mynah.client._talk import Talk, answer
 
 
@@ -206,12 +206,14 @@ async def connect(
     )
     where, first = address(url, model), wire.write(opening.fields())
 
-    async def dial_again(open_s: float) -> Link:
-        return await dial(where, key, headers or {}, ssl, open_s, bounds.silence_s)
+    async def dial_at(place: str, open_s: float) -> Link:
+        return await dial(place, key, headers or {}, ssl, open_s, bounds.silence_s)
 
-    link = await dial_again(bounds.open_s)
+    link = await dial_at(where, bounds.open_s)
     try:
-        talk = Talk(dial_again, link, await _open(link, first, bounds.open_s), bounds)
+        given = await _open(link, first, bounds.open_s)
+        again = resuming(where, given.session)
+        talk = Talk(lambda open_s: dial_at(again, open_s), link, given, bounds)
     except BaseException:
         await link.close()
         raise
