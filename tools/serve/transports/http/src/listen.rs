@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,12 +12,17 @@ use axum_server::accept::Accept;
 use hyper_util::rt::TokioTimer;
 use mynah_serve::Config;
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, sleep_until};
 
 /// Connections that wait to be accepted: a burst of hundreds must not wait for a second attempt.
 const BACKLOG: u32 = 4_096;
 /// What the system keeps of what a client does not read, bytes: some 700 ms of 24 kHz sound as base64. More would be heard
 /// long after it was said.
 const SEND_BUFFER_BYTES: u32 = 32 * 1024;
+/// Connections of a burst that are served at once, and the time between those behind them: a crowd of thousands must not
+/// be in front of those who talk.
+const BURST: u32 = 256;
+const APART: Duration = Duration::from_micros(100);
 /// Longest head of a request, bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 
@@ -28,23 +35,43 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// Takes connections up to a bound, without delay for small messages.
+/// Takes connections up to a bound and at a pace, without delay for small messages.
 #[derive(Clone, Debug)]
 struct Door {
     handle: Handle<SocketAddr>,
     connections_max: usize,
+    /// When the last burst will have been taken at that pace.
+    taken: Arc<Mutex<Instant>>,
 }
 
-impl<S> Accept<TcpStream, S> for Door {
+impl Door {
+    /// When a connection that has come now is served.
+    fn turn(&self) -> Instant {
+        let now = Instant::now();
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        *taken = (*taken).max(now) + APART;
+        (*taken).checked_sub(APART * BURST).unwrap_or(now).max(now)
+    }
+}
+
+impl<S: Send + 'static> Accept<TcpStream, S> for Door {
     type Stream = TcpStream;
     type Service = S;
-    type Future = std::future::Ready<io::Result<(TcpStream, S)>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(TcpStream, S)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let full = self.handle.connection_count() > self.connections_max;
-        let taken =
-            if full { Err(io::ErrorKind::ConnectionRefused.into()) } else { stream.set_nodelay(true) };
-        std::future::ready(taken.map(|()| (stream, service)))
+        let turn = self.turn();
+        Box::pin(async move {
+            if full {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            if turn > Instant::now() {
+                sleep_until(turn).await;
+            }
+            stream.set_nodelay(true)?;
+            Ok((stream, service))
+        })
     }
 }
 
@@ -57,7 +84,9 @@ pub(crate) async fn serve(
     tls: Option<Certificate>,
 ) -> io::Result<()> {
     let head = Duration::from_millis(config.header_timeout_ms.into());
-    let door = Door { handle: handle.clone(), connections_max: config.max_connections as usize };
+    let connections_max = config.max_connections as usize;
+    let taken = Arc::new(Mutex::new(Instant::now()));
+    let door = Door { handle: handle.clone(), connections_max, taken };
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let mut server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(head);
     let http = server.http_builder();
