@@ -62,6 +62,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 pub use config::{ARRIVED_MAX, EventReceipts, IDS_BEFORE_MAX, MessageForm, PeerConfig};
 pub use error::PeerError;
 pub use figures::PeerFigures;
@@ -323,6 +325,12 @@ impl Peer {
     /// Notes that audio of segment `serial` has come: messages about it, and about later ones, are to be expected.
     pub fn heard_of(&mut self, serial: u32) {
         self.arrivals.names.heard_of(serial);
+    }
+
+    /// The serial of a segment that audio of the other end names; `None`: it is not of this session, or too far from the
+    /// known ones.
+    pub fn serial(&mut self, id: Uuid) -> Option<u32> {
+        self.arrivals.names.serial(id)
     }
 
     /// The connection is lost: nothing is sent, and nothing is given up, until there is another.

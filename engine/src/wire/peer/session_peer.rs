@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::edge::control::{Control, ControlError};
 use crate::edge::exchange::{Out, OutAudio, PushError, Stamp};
 use crate::edge::session_event::{CloseReason, SessionEvent};
@@ -171,6 +173,11 @@ impl SessionPeer {
         let pushed = self.held.take(now_us, &self.session, samples, stamp);
         self.count(pushed);
         Ok(())
+    }
+
+    /// As [`Peer::serial`], for the [`Stamp`] of audio that follows.
+    pub fn serial(&mut self, id: Uuid) -> Option<u32> {
+        self.peer.serial(id)
     }
 
     /// The other end has ended the input, behind the audio that was pushed.

@@ -219,7 +219,7 @@ impl Talk {
             return self.session.finish(now_us);
         };
         match part.part.take() {
-            Some(Part::Audio(audio)) => self.session.audio(now_us, &audio.samples),
+            Some(Part::Audio(audio)) => self.session.audio(now_us, &audio, &part),
             Some(Part::Control(control)) => {
                 part.part = Some(Part::Control(control));
                 if let Some(arrival) = wire::of_client(part).transpose() {

@@ -25,6 +25,8 @@ mod incoming;
 mod opening;
 mod outbox;
 pub mod proto;
+#[cfg(feature = "client")]
+pub mod remote;
 mod session;
 mod status;
 mod voice;

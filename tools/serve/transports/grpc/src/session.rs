@@ -4,12 +4,13 @@
 use mynah_dialects::native::{Complaints, NoteQueue, Opening, UserSpeech, sound_us};
 use mynah_dialects::pcm::Encoding;
 use mynah_dialects::{Closing, Ending, Figures, Opened, Refusal, Tap, TurnTimes, WantedRecords};
-use mynah_engine::edge::{CloseReason, OutAudio};
+use mynah_engine::edge::{CloseReason, OutAudio, Tag};
+use mynah_engine::uuid::Uuid;
 use mynah_engine::wire::message::{Arrival, MessageError, MessageType, segment_id};
 use mynah_engine::wire::peer::{MessageForm, Output, PeerConfig, PeerError, SessionPeer};
 use mynah_engine::{Event, Out, PushError, Record, SessionEvent, Stamp};
 
-use crate::proto::{self, ServerPart, server_part::Part};
+use crate::proto::{self, ClientPart, ServerPart, server_part::Part};
 use crate::wire;
 
 /// What a session wants done.
@@ -111,8 +112,14 @@ impl VoiceSession {
         }
     }
 
-    /// Takes audio of the client: whole sample frames, at most a second.
-    pub(crate) fn audio(&mut self, now_us: u64, bytes: &[u8]) {
+    /// Takes audio of the client: whole sample frames, at most a second. Where the client says to which of its segments it
+    /// belongs, the scene may follow that.
+    pub(crate) fn audio(&mut self, now_us: u64, audio: &proto::Audio, beside: &ClientPart) {
+        let stamp = match self.stamp(audio, beside) {
+            Ok(stamp) => stamp,
+            Err(refusal) => return self.complaints.take(now_us, &refusal),
+        };
+        let bytes = &audio.samples;
         let format = self.peer.session().input();
         let frame = self.input.sample_bytes() * usize::from(format.channels);
         let most = frame * format.rate_hz as usize;
@@ -125,7 +132,7 @@ impl VoiceSession {
         }
         self.samples.clear();
         self.input.decode(bytes, &mut self.samples);
-        match self.peer.push(now_us, &self.samples, Stamp::default()) {
+        match self.peer.push(now_us, &self.samples, stamp) {
             Ok(()) => {
                 if let Some(tap) = &mut self.tap {
                     tap.heard(now_us, &self.samples);
@@ -139,6 +146,20 @@ impl VoiceSession {
             }
             Err(error) => self.complaints.take(now_us, &Refusal::new("bad_audio", error.to_string())),
         }
+    }
+
+    /// Where audio belongs at its sender.
+    fn stamp(&mut self, audio: &proto::Audio, beside: &ClientPart) -> Result<Stamp, Refusal> {
+        let Some(name) = &beside.target_segment_id else { return Ok(Stamp::default()) };
+        let segment = Uuid::try_parse(name).ok().and_then(|id| self.peer.serial(id)).ok_or_else(|| {
+            let name: String = name.chars().take(36).collect();
+            let what = format!(
+                "audio of segment {name:?}: expected the UUID of a segment of this session near the newest one, or none"
+            );
+            Refusal::new("bad_audio", what)
+        })?;
+        let (revision, turn) = (beside.revision.unwrap_or(0), beside.turn.unwrap_or(0));
+        Ok(Stamp { pts_us: Some(audio.pts_us), tag: Tag { segment, revision, turn }, ..Stamp::default() })
     }
 
     /// Takes that the client has opened a session again.
