@@ -13,6 +13,8 @@
 //! # Ok::<(), clap::Error>(())
 //! ```
 
+#[cfg(feature = "grpc")]
+mod across;
 #[cfg(feature = "serve")]
 mod afar;
 pub mod args;

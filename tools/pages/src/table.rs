@@ -1,5 +1,6 @@
 //! The report for people: the verdict first, then what it rests on.
 
+mod across;
 pub mod afar;
 mod far_end;
 mod stages;
@@ -17,7 +18,7 @@ use words::short;
 
 /// Draws the report as text of at most 100 columns.
 pub fn draw(report: &Report, look: Rendering) -> String {
-    let parts: [fn(&mut String, &Report, Rendering) -> std::fmt::Result; 11] = [
+    let parts: [fn(&mut String, &Report, Rendering) -> std::fmt::Result; 12] = [
         head,
         verdict,
         latencies,
@@ -27,6 +28,7 @@ pub fn draw(report: &Report, look: Rendering) -> String {
         batches,
         deadlines,
         far_end::draw,
+        across::draw,
         steady::draw,
         cost,
     ];
@@ -72,6 +74,7 @@ fn verdict(t: &mut String, r: &Report, look: Rendering) -> std::fmt::Result {
     let word = paint(if closed { "ok" } else { "NO" }, closed, look);
     writeln!(t, "  {:<40} {:>12} {:>12}  {word}", "segments left open", 0, r.segments.open_at_end)?;
     far_end::verdict(t, r, look)?;
+    across::verdict(t, r, look)?;
     let good = r.verdict == "ok";
     let why = match r.why_invalid() {
         Some(why) => format!(" ({why})"),

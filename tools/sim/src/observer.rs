@@ -2,7 +2,7 @@
 //! happens.
 
 use mynah_engine::wire::delivery::OutgoingFigures;
-use mynah_engine::{Engine, OutAudio, Record, SessionId};
+use mynah_engine::{Control, Engine, OutAudio, Record, SessionId};
 
 use crate::report::Report;
 use crate::simulate::callers::Line;
@@ -46,6 +46,10 @@ pub trait Observer: Send {
     /// Takes a block that session number `session` has released.
     fn audio(&mut self, session: usize, audio: &OutAudio) {
         let _unused = (session, audio);
+    }
+    /// Takes what is said of the speech of session number `session`, where the scene's output goes to another engine.
+    fn control(&mut self, session: usize, control: &Control) {
+        let _unused = (session, control);
     }
     /// The host of the `generation`-th session of this id has ended its input; all in all it pushed `frames` sample frames
     /// that were not refused. Who hangs up says nothing.
@@ -112,6 +116,7 @@ impl Observer for Observers<'_> {
     each! {
         records(records: &[Record]);
         audio(session: usize, audio: &OutAudio);
+        control(session: usize, control: &Control);
         fed(session: SessionId, generation: u32, frames: u64);
         far_records(records: &[Record]);
         far_audio(session: usize, audio: &OutAudio);

@@ -1,5 +1,6 @@
 //! The report of a simulation: one object for programs (`--json`), the same figures for the table.
 
+pub mod across;
 pub mod afar;
 pub mod quantiles;
 pub mod stages;
@@ -338,6 +339,9 @@ pub struct Report {
     /// The engine behind the link that the scene names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote: Option<RemoteReport>,
+    /// The server that the scene's output goes to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub across: Option<across::AcrossReport>,
 }
 
 /// The second engine, and what went over the link.

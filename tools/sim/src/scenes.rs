@@ -8,7 +8,7 @@ use mynah_systems::service::Script;
 
 use crate::answers::{self, LoggedAnswers};
 pub use crate::shipped::{OUTSIDE, SHIPPED, Shipped, all, find};
-use crate::transport::LinkedScene;
+use crate::transport::{GrpcScene, LinkedScene};
 use mynah_files::failure::Failure;
 use mynah_files::terminal;
 
@@ -39,6 +39,7 @@ fn standard(
     let mut registry = mynah_systems::registry(script);
     crate::outside::register(&mut registry);
     registry.add_transport(LinkedScene::NAME, check);
+    registry.add_transport(GrpcScene::NAME, GrpcScene::check);
     registry
 }
 

@@ -35,8 +35,8 @@ pub const SHIPPED: &[Shipped] = scenes!(
     "full",
 );
 
-/// The scenes that are part of the program and need services of other processes, and a build that has these.
-pub const OUTSIDE: &[Shipped] = scenes!("chat", "remote_models", "python_worker");
+/// The scenes that are part of the program and need other processes, and a build that can reach these.
+pub const OUTSIDE: &[Shipped] = scenes!("chat", "remote_models", "python_worker", "remote_process");
 
 /// All scenes that are part of the program.
 pub fn all() -> impl Iterator<Item = &'static Shipped> {

@@ -30,7 +30,7 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use self::caller::{Caller, News, Switchboard, What};
 use self::pacer::{Chunk, ChunkStyle, Mouth, Paced, pace};
-use self::words::WordWindow;
+pub(crate) use self::words::WordWindow;
 use crate::args::Simulate;
 use crate::progress::Progress;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(
 ) -> Result<AfarReport, Failure> {
     let address = ServerAddress::parse(to, args.model.as_deref());
     let address = address.map_err(|error| Failure::unable(format_args!("--to {error}")))?;
-    let key = args.key_env.as_deref().map(key_of).transpose()?;
+    let key = args.key_env.as_deref().map(|name| key_of("--key-env", name)).transpose()?;
     let warm_up_us = args.warm_up.map_or(0, |time| time.us);
     if warm_up_us >= options.duration_us {
         return Err(Failure::unable("--warm-up: nothing is left to measure; expected less than --duration"));
@@ -83,10 +83,11 @@ pub(crate) fn run(
     Ok(report)
 }
 
-fn key_of(name: &str) -> Result<String, Failure> {
+/// The key of a server, from the variable that `setting` names.
+pub(crate) fn key_of(setting: &str, name: &str) -> Result<String, Failure> {
     std::env::var(name).map_err(|_| {
         Failure::unable(format_args!(
-            "--key-env {name}: no such variable with text; set it to the server's key"
+            "{setting} {name}: no such variable with text; set it to the server's key"
         ))
     })
 }

@@ -17,23 +17,23 @@ const RENEW_US: u64 = 20_000_000;
 const BYTES_MAX: usize = 15 * 1024;
 
 /// The moving window over one caller's words.
-pub(super) struct WordWindow {
+pub(crate) struct WordWindow {
     stream: Stream,
     renew_us: u64,
 }
 
 impl WordWindow {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         Self { stream, renew_us: RENEW_US }
     }
 
     /// What the session is opened with.
-    pub(super) fn first(&self) -> Params {
+    pub(crate) fn first(&self) -> Params {
         self.at(0)
     }
 
     /// The next window, once `media_us` was sent; `None`: the last one still does.
-    pub(super) fn due(&mut self, media_us: u64) -> Option<Params> {
+    pub(crate) fn due(&mut self, media_us: u64) -> Option<Params> {
         (media_us >= self.renew_us).then(|| {
             self.renew_us = media_us + RENEW_US;
             self.at(media_us)

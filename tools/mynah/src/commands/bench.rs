@@ -10,7 +10,7 @@ use mynah_files::outputs;
 use mynah_files::terminal::{self, Stdout};
 use mynah_sim::interrupt;
 use mynah_sim::scenes;
-use mynah_sim::transport::LinkedScene;
+use mynah_sim::transport::{GrpcScene, LinkedScene};
 
 /// Runs the command.
 ///
@@ -46,6 +46,13 @@ fn find_capacity(args: &Capacity) -> Result<Exit, Failure> {
         return Err(Failure::unable(format_args!(
             "{}: its link leads to a second engine ({}); expected a scene without a link: measure each of the two",
             args.scene, link.scene
+        )));
+    }
+    if let Some(GrpcScene { address, .. }) = GrpcScene::of(&plan) {
+        return Err(Failure::unable(format_args!(
+            "{}: its output goes to another process ({address}); expected a scene without a transport: measure each of \
+             the two",
+            args.scene
         )));
     }
     let nature = Nature {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use mynah_engine::ScenePlan;
 use mynah_engine::scene::{Override, Source};
 
+#[cfg(feature = "grpc")]
+use crate::across::Across;
 use crate::args::{Clock, Simulate};
 use crate::commands::{chaos, files};
 use crate::metrics::{PageObserver, facts};
@@ -28,7 +30,7 @@ use mynah_sim::report::Report;
 use mynah_sim::scenes;
 use mynah_sim::simulate::callers::{CallerScript, session_name};
 use mynah_sim::simulate::{Observer, Observers, Options, RunClock, Simulation, recorded};
-use mynah_sim::transport::LinkedScene;
+use mynah_sim::transport::{GrpcScene, LinkedScene};
 
 /// In virtual time more threads rarely pay: the callers are made on one.
 const VIRTUAL_THREADS_MAX: usize = 2;
@@ -123,6 +125,22 @@ fn run_seed(args: &Simulate, seed: u64) -> Result<chaos::Seed, Failure> {
     Ok(chaos::Seed { seed, verdict, event_hash: report.event_hash, violations, replay, run: None })
 }
 
+/// Judges whether this program can reach the server that the scene's output goes to, if it goes to one.
+fn crosses(args: &Simulate, plan: &ScenePlan) -> Result<(), Failure> {
+    let Some(GrpcScene { address, .. }) = GrpcScene::of(plan) else { return Ok(()) };
+    let what = match args.clock {
+        Clock::Virtual => "another process lives on the wall clock: add --clock wall",
+        Clock::Wall if args.warm_up.is_some() => {
+            "--warm-up: not for scenes whose other end counts for itself"
+        }
+        Clock::Wall if cfg!(not(feature = "grpc")) => {
+            "this mynah was built without `grpc`; build one with `cargo build --release --features grpc`"
+        }
+        Clock::Wall => return Ok(()),
+    };
+    Err(Failure::unable(format_args!("{}: its output goes to {address}: {what}", args.scene)))
+}
+
 /// The limits a run missed, and what of its counts does not balance.
 fn missed(report: &Report) -> Vec<String> {
     let limits = report.limits.iter().filter(|limit| !limit.ok).map(|limit| {
@@ -160,6 +178,7 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     let ((plan, warnings), sets) = compile(args, &source, &script)?;
     scenes::warn(&warnings);
     files::of_simulate(args, &plan)?;
+    crosses(args, &plan)?;
     let options = options(args, &plan)?;
     let header = args.events.is_some().then(|| recorded::header(&source, &sets, &options)).transpose()?;
     let mut progress = Progress::new();
@@ -174,7 +193,8 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
     if let Some(page) = &mut page {
         observers.0.push(&mut page.witness);
     }
-    let mut simulation = Simulation::new(plan, &script, options, &mut observers).map_err(Failure::unable)?;
+    let mut simulation =
+        Simulation::new(Arc::clone(&plan), &script, options, &mut observers).map_err(Failure::unable)?;
     simulation.warm_up(args.warm_up.map_or(0, |time| time.us)).map_err(Failure::unable)?;
     if let Some(far) = simulation.far_plan() {
         invariants = invariants.map(|invariants| invariants.with_far(far));
@@ -192,8 +212,15 @@ fn run_one(args: &Simulate) -> Result<Exit, Failure> {
         observers.push(&mut page.witness);
     }
     observers.extend(invariants.as_mut().map(|invariants| invariants as &mut dyn Observer));
+    #[cfg(feature = "grpc")]
+    let mut across = Across::of(&plan, &simulation, args.sessions)?;
+    #[cfg(feature = "grpc")]
+    observers.extend(across.as_mut().map(|across| across as &mut dyn Observer));
     interrupt::run_begins();
-    let report = simulation.run(&mut Observers(observers));
+    #[cfg_attr(not(feature = "grpc"), expect(unused_mut, reason = "a server adds what came of it"))]
+    let mut report = simulation.run(&mut Observers(observers));
+    #[cfg(feature = "grpc")]
+    across.into_iter().for_each(|across| across.conclude(&mut report));
     progress.clear();
     files.finish(&report.event_hash)?;
     flight.finish()?;

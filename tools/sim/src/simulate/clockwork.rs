@@ -243,10 +243,14 @@ fn hear<'a>(
     for (at, handle) in handles.enumerate() {
         while let Some(out) = handle.poll() {
             pass(at, &out);
-            if let Out::Audio(audio) = out {
-                measured.audio(at, &audio);
-                observer.audio(at, &audio);
-                handle.give_back(audio.block);
+            match out {
+                Out::Audio(audio) => {
+                    measured.audio(at, &audio);
+                    observer.audio(at, &audio);
+                    handle.give_back(audio.block);
+                }
+                Out::Control(control) => observer.control(at, &control),
+                Out::Text { .. } | Out::Event(_) => {}
             }
         }
     }

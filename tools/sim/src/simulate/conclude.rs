@@ -67,9 +67,7 @@ impl Simulation {
             duration_s,
             warm_up_s,
             wall_s: self.cost.wall_s,
-            interrupted: self
-                .asked_us
-                .map(|asked_us| Interruption::of(self.near.options.duration_us, asked_us)),
+            interrupted: self.asked_us.map(|us| Interruption::of(self.near.options.duration_us, us)),
             verdict,
             noisy: late_ms > NOISY_LATE_MS,
             limits,
@@ -87,6 +85,7 @@ impl Simulation {
             event_hash: self.event_hash(),
             answered: std::mem::take(&mut self.near.run.answered).into_turns(),
             remote,
+            across: None,
         }
     }
 

@@ -15,12 +15,12 @@ use super::steady::Steady;
 use super::turns::Stretches;
 use crate::observer::Observer;
 use crate::recognition;
-use crate::transport::LinkedScene;
+use crate::transport::{GrpcScene, LinkedScene};
 use mynah_load::load::Stream;
 
 /// Whether what the scene puts out goes to another engine, which has to be told what the gate decides.
 fn links(plan: &ScenePlan) -> bool {
-    LinkedScene::of(plan).is_some()
+    LinkedScene::of(plan).is_some() || GrpcScene::of(plan).is_some()
 }
 
 /// A simulation under way.
@@ -53,6 +53,13 @@ impl Simulation {
         options: Options,
         observer: &mut dyn Observer,
     ) -> Result<Self, String> {
+        if let Some(GrpcScene { address, .. }) = GrpcScene::of(&plan)
+            && options.clock == RunClock::Virtual
+        {
+            return Err(format!(
+                "transports: Grpc leads to another process ({address}), which lives on the wall clock: add --clock wall"
+            ));
+        }
         observer.progress("callers", 0, 1);
         let load =
             Load::prepare(options.recordings.as_deref(), options.seed, plan.input.rate_hz, &|_, _| {})?;

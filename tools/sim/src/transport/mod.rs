@@ -1,5 +1,9 @@
 //! The transports that a scene can name, as its file configures them.
 
+mod grpc;
+
+pub use grpc::GrpcScene;
+
 use mynah_engine::ScenePlan;
 use mynah_engine::scene::parse_config;
 use ron::error::SpannedError;
