@@ -87,6 +87,7 @@ fn every_correction_is_acknowledged_by_another_process_and_answers_come_back() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it dies while they talk")]
 fn a_server_that_dies_is_told_as_lost_sessions() {
     let mut served = Served::of(&[]);
     let mut command = simulate(&served.grpc, "", &WALL);

@@ -31,7 +31,11 @@ pub(crate) fn measured() -> Told {
         .map(|number| {
             let unparker = parker.unparker().clone();
             let waker = Arc::new(move || unparker.unpark());
-            let spec = SessionSpec { waker: Some(waker), ..SessionSpec::named(format!("c{number}")) };
+            let spec = SessionSpec {
+                controls: true,
+                waker: Some(waker),
+                ..SessionSpec::named(format!("c{number}"))
+            };
             let session = runner.handle().open(spec).expect("there is room");
             let due = began + Rhythm::offset(number);
             Host { session, rhythm: Rhythm::of(number), due, told: Told::default(), over: false }

@@ -39,6 +39,9 @@ const RATIO_MAX: f64 = 40.0;
 /// SC-004.
 const LIMIT_MS: f64 = 10.0;
 
+/// Measures one way.
+type Measure = fn() -> Told;
+
 fn main() -> ExitCode {
     if workers::is_worker() {
         return workers::work();
@@ -50,7 +53,7 @@ fn main() -> ExitCode {
     let echo = echo::measured();
     let baseline = echo.quantile_ms(0.95);
     line("a socket that only echoes", &echo, baseline);
-    let ways: [(&str, fn() -> Told); 5] = [
+    let ways: [(&str, Measure); 5] = [
         ("in process", in_process::measured),
         ("shared memory, to a worker", workers::measured),
         ("gRPC", grpc::measured),

@@ -1,4 +1,4 @@
-//! A worker process over shared memory: this program again. The engine's end cancels calls, and the worker says when it has
+//! Worker processes over shared memory: this program again. The engine's end cancels calls, and a worker says when it has
 //! stopped.
 
 use std::collections::VecDeque;
@@ -19,6 +19,10 @@ use crate::{SECONDS, SESSIONS};
 const SERVICE: &str = "control_paths";
 /// Argument of the process that works.
 const WORKS: &str = "--work";
+/// So many of them have a place for every session's call, and for those that are stopping.
+const WORKERS: u32 = 2;
+/// Most calls that a worker takes at a time.
+const PARALLEL: u32 = 64;
 /// Cancels a second of each session, as on the other ways.
 const RATE: u64 = 2;
 /// Time between signs of life.
@@ -30,7 +34,8 @@ pub(crate) fn measured() -> Told {
     let own = std::env::current_exe().expect("a program has a path");
     let worker = Worker {
         command: Some(vec![own.to_string_lossy().into_owned(), WORKS.to_owned()]),
-        parallel: 2 * SESSIONS as u32,
+        workers: WORKERS,
+        parallel: PARALLEL,
         prefix: Some(format!("mynah_paths_{}_", std::process::id())),
         ..Worker::default()
     };
@@ -40,8 +45,8 @@ pub(crate) fn measured() -> Told {
     let mut rehearsal = Rehearsal::of(worker.start(site));
     let began = Instant::now();
     let seen = || figures(SERVICE).expect("the service has begun");
-    while seen().workers == 0 {
-        assert!(began.elapsed() < PATIENCE, "the worker does not come");
+    while seen().workers < WORKERS {
+        assert!(began.elapsed() < PATIENCE, "the workers do not come");
         std::thread::sleep(Duration::from_millis(5));
     }
     cancel(&mut rehearsal);
@@ -159,7 +164,7 @@ impl Works {
             package: format!("bench {}", env!("CARGO_PKG_VERSION")),
             serves: "Reply".to_owned(),
             name: "bench".to_owned(),
-            parallel: 2 * SESSIONS as u32,
+            parallel: PARALLEL,
         };
         let bytes = self.envelope("", hello);
         self.side.lobby.offer(&bytes)?;

@@ -182,6 +182,7 @@ impl Observer for Across {
         self.carry(session, Carried::Audio(Arc::from(audio.block.samples()), place));
     }
 
+    #[expect(clippy::disallowed_methods, reason = "how long messages take is told in the end")]
     fn control(&mut self, session: usize, control: &Control) {
         self.carry(
             session,
