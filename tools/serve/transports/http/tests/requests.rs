@@ -17,13 +17,14 @@ fn open(running: &Running, model: &str, wish: &Value) -> (String, String) {
     let answer = ask(running.clients, "POST", &path, &[], wish.to_string().as_bytes());
     assert_eq!(answer.status, 201, "{answer:?}");
     let place = answer.header("location").expect("it says where").to_string();
+    assert_eq!(answer.json()["id"], place.rsplit('/').next().expect("it has parts"));
     (place, answer.json()["token"].as_str().expect("there is one").to_string())
 }
 
 #[test]
 fn sound_goes_up_in_pieces_and_comes_down_as_a_recording() {
     let running = Running::of(&["passthrough"], |_| {});
-    let (place, token) = open(&running, "passthrough", &json!({}));
+    let (place, token) = open(&running, "passthrough", &json!({"session": "a \"b\"/c"}));
     let bearer = format!("Bearer {token}");
     let auth = [("Authorization", bearer.as_str())];
     let mut sound = BufReader::new(send(running.clients, "GET", &format!("{place}/audio"), &auth, &[]));

@@ -77,8 +77,11 @@ pub(crate) async fn open(
     let facts: [(&str, &dyn std::fmt::Display); 2] = [("session", &name), ("transport", &TRANSPORT)];
     app.server.log().line("session_opened", &facts);
     let held = Held::new(session, opened.kept, opened.witness, bell, TRANSPORT, TransportFigures::default());
-    let place = HeaderValue::try_from(format!("/v1/sessions/{}", encoded(&name)));
+    let id = encoded(&name);
+    let place = HeaderValue::try_from(format!("/v1/sessions/{id}"));
     app.lobby.put(&app, name, held);
+    // What the client puts into addresses comes first; the rest is an object's.
+    let answer = format!("{{\"id\":\"{id}\",{}", answer.trim_start_matches('{'));
     let mut response = (StatusCode::CREATED, answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
