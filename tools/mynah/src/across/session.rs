@@ -93,11 +93,12 @@ impl Crossing {
         mut session: RemoteSession,
         mut items: UnboundedReceiver<Carried>,
     ) -> Self {
-        // The server must know what was said before it hears that nothing follows.
         let (mut ending, mut finished) = (false, false);
         let ended = loop {
+            // The server must know what was said before it hears that nothing follows. How a stream has ended comes below.
             if ending && !finished && session.unacknowledged() == 0 {
-                finished = session.finish().is_ok();
+                finished = true;
+                drop(session.finish());
             }
             tokio::select! {
                 biased;

@@ -99,6 +99,8 @@ pub struct RemoteSession {
     /// Serial and name of the segment that was named last.
     named: (u32, String),
     said: VecDeque<ServerSaid>,
+    /// The last part, which waits for room.
+    last: Option<ClientPart>,
     over: bool,
 }
 
@@ -151,6 +153,7 @@ impl RemoteSession {
             began: Instant::now(),
             named: (0, String::new()),
             said: VecDeque::new(),
+            last: None,
             over: false,
         })
     }
@@ -227,17 +230,29 @@ impl RemoteSession {
     /// The input ends: what was sent is still answered, then the session closes.
     ///
     /// # Errors
-    /// [`RemoteError::Full`], [`RemoteError::Over`].
+    /// [`RemoteError::Over`].
     pub fn finish(&mut self) -> Result<(), RemoteError> {
-        self.put(ClientPart { part: Some(client_part::Part::Finish(Finish {})), ..ClientPart::default() })
+        self.end(client_part::Part::Finish(Finish {}))
     }
 
     /// Hangs up: the session closes at once.
     ///
     /// # Errors
-    /// [`RemoteError::Full`], [`RemoteError::Over`].
+    /// [`RemoteError::Over`].
     pub fn close(&mut self) -> Result<(), RemoteError> {
-        self.put(ClientPart { part: Some(client_part::Part::Close(Close {})), ..ClientPart::default() })
+        self.end(client_part::Part::Close(Close {}))
+    }
+
+    fn end(&mut self, part: client_part::Part) -> Result<(), RemoteError> {
+        let part = ClientPart { part: Some(part), ..ClientPart::default() };
+        match self.to.try_send(part) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(part)) => {
+                self.last = Some(part);
+                Ok(())
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(RemoteError::Over),
+        }
     }
 
     fn put(&mut self, part: ClientPart) -> Result<(), RemoteError> {
@@ -265,6 +280,12 @@ impl RemoteSession {
             let read = tokio::select! {
                 biased;
                 read = self.from.message() => read,
+                room = self.to.reserve(), if self.last.is_some() => {
+                    if let (Ok(room), Some(last)) = (room, self.last.take()) {
+                        room.send(last);
+                    }
+                    continue;
+                }
                 () = sleep_until(due) => continue,
             };
             match read {
