@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,13 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Any]:
 
     with own_engine(request.node.name) as fake:
         yield fake
+
+
+@pytest.fixture(scope="session")
+def vectors() -> dict[str, Any]:
+    """Control messages as they stand in JSON, by name."""
+    paths = sorted((TOP / "tests/vectors/control").glob("*.json"))
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in paths}
 
 
 def play(vec: mynah.VoiceVec, sound: np.ndarray, steps: int, first: int = 0) -> list[mynah.Step]:
