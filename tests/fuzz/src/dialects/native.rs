@@ -214,7 +214,7 @@ impl Order {
 
     fn message(&mut self, now_us: u64, message: &Value) {
         let kind = message["message_type"].as_object().and_then(|kind| kind.keys().next());
-        // What the client repeats is acknowledged again, also then.
+        // A session that was flooded is over before the messages that waited for it: their receipts come behind its end.
         assert!(!self.over || kind.is_some_and(|kind| kind == "Ack"), "{message} behind the end");
         if let Some(kind) = kind {
             assert!(self.begun, "{message} before the session");
